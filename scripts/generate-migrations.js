@@ -1,0 +1,44 @@
+// Writes the SQL migrations of both databases from src/storage/sql/schema.ts: `npm run db:generate -- NAME`.
+// Migrations are append-only: read the SQL before committing it, never edit one that was released.
+import { spawnSync } from 'node:child_process';
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import path from 'node:path';
+
+const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
+const name = process.argv[2];
+if (name === undefined || !/^[a-z0-9_]+$/.test(name)) {
+  console.error('usage: npm run db:generate -- NAME   (lowercase words joined by _, saying what changes)');
+  process.exit(2);
+}
+
+for (const [dialect, schema] of [
+  ['postgresql', 'postgres'],
+  ['sqlite', 'sqlite'],
+]) {
+  const out = path.join('drizzle', schema);
+  const result = spawnSync(
+    process.execPath,
+    [
+      path.join(root, 'node_modules', 'drizzle-kit', 'bin.cjs'),
+      'generate',
+      `--dialect=${dialect}`,
+      `--schema=./src/storage/sql/schema.${schema}.ts`,
+      `--out=./${out}`,
+      `--name=${name}`,
+    ],
+    { cwd: root, stdio: 'inherit' },
+  );
+  if (result.status !== 0) process.exit(result.status ?? 1);
+  if (schema === 'postgres') leaveSchemaToSearchPath(path.join(root, out));
+}
+
+/** Each project lives in a schema of its own, found by the search path: references must not say "public". */
+function leaveSchemaToSearchPath(folder) {
+  for (const file of readdirSync(folder).filter((entry) => entry.endsWith('.sql'))) {
+    const full = path.join(folder, file);
+    const text = readFileSync(full, 'utf8');
+    const relative = text.replaceAll('"public".', '');
+    if (relative !== text) writeFileSync(full, relative);
+  }
+}

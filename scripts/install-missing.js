@@ -1,0 +1,39 @@
+// Installs the locked dependencies when they are missing or older than the lock, so that
+// `npm start` and `npm test` work on a fresh clone without a separate install step.
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import path from 'node:path';
+
+const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
+const installed = path.join(root, 'node_modules', '.package-lock.json');
+const lock = path.join(root, 'package-lock.json');
+
+if (isMissing()) {
+  console.error('worktrail: installing dependencies from the lock (first run, about a minute)…');
+  const command = existsSync(lock) ? 'ci' : 'install';
+  const result = spawnSync('npm', [command, '--no-audit', '--no-fund'], {
+    cwd: root,
+    stdio: ['ignore', 2, 2],
+    shell: process.platform === 'win32',
+  });
+  if (result.status !== 0) {
+    console.error('worktrail: the dependencies could not be installed; the npm output above says why.');
+    process.exit(result.status ?? 1);
+  }
+}
+
+function isMissing() {
+  if (!existsSync(installed)) return true;
+  if (statSync(lock).mtimeMs <= statSync(installed).mtimeMs) return false;
+  // A checkout gives the lock a new time without changing it: compare what it asks for.
+  const wanted = packagesOf(lock);
+  const present = packagesOf(installed);
+  return Object.entries(wanted).some(
+    ([name, entry]) => name !== '' && !entry.optional && present[name]?.version !== entry.version,
+  );
+}
+
+function packagesOf(file) {
+  return JSON.parse(readFileSync(file, 'utf8')).packages ?? {};
+}

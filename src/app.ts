@@ -1,0 +1,35 @@
+/** Puts the program together: configuration → store → use cases. The only file that knows all of it. */
+import type { Config } from './config.ts';
+import type { Context } from './services/context.ts';
+import { StatusFileWriter } from './services/status-file.ts';
+import { openStore } from './storage/open-store.ts';
+
+export interface App {
+  context: Context;
+  /** Writes what is still due and lets go of everything. Safe to call more than once. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the project's store.
+ * @param log for what a person at the terminal should know; never stdout
+ * @throws DatabaseError when the store cannot be opened
+ */
+export async function openApp(config: Config, log: (message: string) => void): Promise<App> {
+  const store = await openStore(config);
+  const { projectDir, dataDir, statusFile } = config;
+  const writer = statusFile.enabled
+    ? new StatusFileWriter({ store, projectDir }, dataDir, statusFile.debounceMs, log)
+    : undefined;
+  const context: Context = { store, projectDir, now: () => new Date(), onChange: () => writer?.changed() };
+  let closing: Promise<void> | undefined;
+  return {
+    context,
+    close: () => (closing ??= closeAll()),
+  };
+
+  async function closeAll(): Promise<void> {
+    await writer?.flush();
+    await store.close();
+  }
+}

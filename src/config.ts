@@ -1,0 +1,265 @@
+/**
+ * Settings (L3): flags over environment over `worktrail.config.json` over defaults, as one pure pipeline that
+ * ends in a frozen, validated object. Empty values and `${…}` left over from a client's template mean unset.
+ */
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { z } from 'zod';
+import { validationError } from './errors.ts';
+import { problemsOf } from './domain/validate.ts';
+import { nearestName } from './domain/warnings.ts';
+import { TOOLSETS } from './domain/toolsets.ts';
+import { mainWorkTree } from './storage/git/repository.ts';
+
+export const CONFIG_FILE = 'worktrail.config.json';
+export const HOST_DEFAULT = '127.0.0.1';
+export const PORT_DEFAULT = 7420;
+export const STATUS_FILE_DEBOUNCE_MS_DEFAULT = 500;
+
+/** `embedded` says no to a DATABASE_URL that is meant for another program. */
+const EMBEDDED = 'embedded';
+
+const databaseUrl = z
+  .string()
+  .refine((value) => value === EMBEDDED || isPostgresUrl(value), {
+    message: `must be a URL such as postgres://user:password@host:5432/database, or "${EMBEDDED}" for the embedded SQLite`,
+  })
+  .describe('PostgreSQL to use, or "embedded" for the embedded SQLite (the default).');
+const toolsets = z
+  .array(z.enum(TOOLSETS))
+  .min(1)
+  .describe('The groups of tools that are offered: core (default), all, or a list of groups.');
+const host = z
+  .enum(['127.0.0.1', 'localhost', '::1'])
+  .describe('Address for serve --http. Only loopback addresses are allowed.');
+const port = z.number().int().min(0).max(65_535).describe('Port for serve --http; 0 takes a free one.');
+const slug = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9_-]{0,47}$/, 'must have 1 to 48 of a–z, 0–9, _ and -, the first a letter or digit')
+  .describe('Name of the project in a shared PostgreSQL: its schema is worktrail_<slug>.');
+
+export const configFileSchema = z.strictObject({
+  $schema: z.string().optional(),
+  project: z.strictObject({ slug: slug.optional() }).optional(),
+  database: z.strictObject({ url: databaseUrl.optional() }).optional(),
+  toolsets: toolsets.optional(),
+  http: z.strictObject({ host: host.optional(), port: port.optional() }).optional(),
+  status_file: z
+    .strictObject({
+      enabled: z.boolean().optional().describe('Whether .project_status.md is written after changes (true).'),
+      debounce_ms: z
+        .number()
+        .int()
+        .min(0)
+        .max(60_000)
+        .optional()
+        .describe('Milliseconds without a change before it is written (500).'),
+    })
+    .optional(),
+});
+export type ConfigFile = z.output<typeof configFileSchema>;
+
+export interface Flags {
+  project?: string | undefined;
+  database?: string | undefined;
+  toolsets?: string | undefined;
+  host?: string | undefined;
+  port?: string | undefined;
+}
+
+export interface Config {
+  /** Absolute path of the project's folder. */
+  projectDir: string;
+  /** Where the tracker keeps its local files: `<projectDir>/.worktrail`. */
+  dataDir: string;
+  slug: { value: string; explicit: boolean };
+  /** Undefined for the embedded SQLite. */
+  databaseUrl: string | undefined;
+  toolsets: readonly (typeof TOOLSETS)[number][];
+  host: string;
+  port: number;
+  statusFile: { enabled: boolean; debounceMs: number };
+  /** Where each setting that is not a default came from, for `worktrail config`. */
+  origins: Readonly<Record<string, string>>;
+}
+
+/**
+ * @param environment usually `process.env`
+ * @param folder where the program was started
+ * @throws ValidationError naming the file or variable, the key, and what is allowed
+ */
+export function readConfig(flags: Flags, environment: NodeJS.ProcessEnv, folder: string): Config {
+  const origins: Record<string, string> = {};
+  const projectDir = findProjectDir(flags, environment, folder, origins);
+  const file = readConfigFile(projectDir);
+  const pick = <T>(name: string, candidates: [origin: string, value: T | undefined][]): T | undefined => {
+    const chosen = candidates.find(([, value]) => value !== undefined);
+    if (chosen !== undefined) origins[name] = chosen[0];
+    return chosen?.[1];
+  };
+  const fromText = <T>(
+    origin: string,
+    text: string | undefined,
+    schema: z.ZodType<T>,
+    convert: (text: string) => unknown = (value) => value,
+  ): [string, T | undefined] => {
+    const set = ifSet(text);
+    return [origin, set === undefined ? undefined : parse(origin, schema, convert(set))];
+  };
+
+  const url = pick('database.url', [
+    fromText('--database', flags.database, databaseUrl),
+    fromText('WORKTRAIL_DATABASE_URL', environment['WORKTRAIL_DATABASE_URL'], databaseUrl),
+    fromText('DATABASE_URL', environment['DATABASE_URL'], databaseUrl),
+    [CONFIG_FILE, file.database?.url],
+  ]);
+  const explicitSlug = pick('project.slug', [[CONFIG_FILE, file.project?.slug]]);
+  const config: Config = {
+    projectDir,
+    dataDir: path.join(projectDir, '.worktrail'),
+    slug: { value: explicitSlug ?? slugOf(projectDir), explicit: explicitSlug !== undefined },
+    databaseUrl: url === EMBEDDED ? undefined : url,
+    toolsets: pick('toolsets', [
+      fromText('--toolsets', flags.toolsets, toolsets, splitList),
+      fromText('WORKTRAIL_TOOLSETS', environment['WORKTRAIL_TOOLSETS'], toolsets, splitList),
+      [CONFIG_FILE, file.toolsets],
+    ]) ?? ['core'],
+    host:
+      pick('http.host', [
+        fromText('--host', flags.host, host),
+        fromText('WORKTRAIL_HOST', environment['WORKTRAIL_HOST'], host),
+        [CONFIG_FILE, file.http?.host],
+      ]) ?? HOST_DEFAULT,
+    port:
+      pick('http.port', [
+        fromText('--port', flags.port, port, Number),
+        fromText('WORKTRAIL_PORT', environment['WORKTRAIL_PORT'], port, Number),
+        [CONFIG_FILE, file.http?.port],
+      ]) ?? PORT_DEFAULT,
+    statusFile: {
+      enabled: pick('status_file.enabled', [[CONFIG_FILE, file.status_file?.enabled]]) ?? true,
+      debounceMs:
+        pick('status_file.debounce_ms', [[CONFIG_FILE, file.status_file?.debounce_ms]]) ??
+        STATUS_FILE_DEBOUNCE_MS_DEFAULT,
+    },
+    origins,
+  };
+  return Object.freeze(config);
+}
+
+function findProjectDir(
+  flags: Flags,
+  environment: NodeJS.ProcessEnv,
+  folder: string,
+  origins: Record<string, string>,
+): string {
+  const candidates = [
+    ['--project', ifSet(flags.project)],
+    ['WORKTRAIL_PROJECT', ifSet(environment['WORKTRAIL_PROJECT'])],
+  ] as const;
+  for (const [origin, value] of candidates) {
+    if (value === undefined) continue;
+    const absolute = path.resolve(folder, value);
+    if (!existsSync(absolute) || !statSync(absolute).isDirectory()) {
+      throw settingError(origin, 'must be an existing folder', value);
+    }
+    origins['project'] = origin;
+    return absolute;
+  }
+  return mainWorkTree(folder);
+}
+
+function readConfigFile(projectDir: string): ConfigFile {
+  const file = path.join(projectDir, CONFIG_FILE);
+  if (!existsSync(file)) return {};
+  let content: unknown;
+  try {
+    content = JSON.parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    throw settingError(file, `must be JSON (${error instanceof Error ? error.message : 'unreadable'})`, null);
+  }
+  const unset = dropUnset(content);
+  const parsed = configFileSchema.safeParse(unset);
+  if (parsed.success) return parsed.data;
+  const unknown = parsed.error.issues.flatMap((issue) =>
+    issue.code === 'unrecognized_keys'
+      ? issue.keys.map((key) => ({
+          field: `${file}: ${[...issue.path, key].join('.')}`,
+          constraint: `is not a setting; the nearest is "${nearestName(key, settingNames(issue.path)) ?? ''}"`,
+          value: key,
+        }))
+      : [],
+  );
+  const wrong = problemsOf(parsed.error, unset)
+    .filter((_, index) => parsed.error.issues[index]?.code !== 'unrecognized_keys')
+    .map((problem) => ({ ...problem, field: `${file}: ${problem.field}`, value: hidePassword(problem.value) }));
+  throw validationError([...unknown, ...wrong], 'Correct the settings named here, then start again.');
+}
+
+function settingNames(at: PropertyKey[]): string[] {
+  let schema: z.ZodType = configFileSchema;
+  for (const key of at) {
+    if (schema instanceof z.ZodOptional) schema = schema.unwrap() as z.ZodType;
+    if (schema instanceof z.ZodObject) schema = schema.shape[String(key)] as z.ZodType;
+  }
+  if (schema instanceof z.ZodOptional) schema = schema.unwrap() as z.ZodType;
+  return schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
+}
+
+/** A template that was never filled in (`${DATABASE_URL}`) is as good as nothing. */
+function ifSet(value: string | undefined): string | undefined {
+  if (value === undefined || value.trim() === '' || /^\$\{.*\}$/.test(value.trim())) return undefined;
+  return value.trim();
+}
+
+function dropUnset(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([, entry]) => typeof entry !== 'string' || ifSet(entry) !== undefined)
+      .map(([key, entry]) => [key, dropUnset(entry)]),
+  );
+}
+
+function parse<T>(origin: string, schema: z.ZodType<T>, value: unknown): T {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const [problem] = problemsOf(parsed.error, value);
+  throw settingError(origin, problem?.constraint ?? 'is not valid', value);
+}
+
+function settingError(field: string, constraint: string, value: unknown) {
+  return validationError(
+    { field, constraint, value: hidePassword(value) },
+    'Correct this setting, then start again.',
+  );
+}
+
+/** A URL without its password, for messages. */
+export function hidePassword(value: unknown): unknown {
+  return typeof value === 'string' ? value.replace(/(\/\/[^:/@\s]*):[^@\s]*@/, '$1:…@') : value;
+}
+
+function isPostgresUrl(value: string): boolean {
+  try {
+    return ['postgres:', 'postgresql:'].includes(new URL(value).protocol);
+  } catch {
+    return false;
+  }
+}
+
+const splitList = (text: string) =>
+  text
+    .split(',')
+    .map((entry) => entry.trim())
+    .filter((entry) => entry !== '');
+
+function slugOf(projectDir: string): string {
+  const name = path
+    .basename(projectDir)
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, '_')
+    .replaceAll(/^_+|_+$/g, '')
+    .slice(0, 48);
+  return name === '' ? 'project' : name;
+}

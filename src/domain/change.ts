@@ -1,0 +1,123 @@
+/**
+ * A write as data. Every write of the tracker is one `Change`; applying it is the only way a record comes to
+ * be or alters. What a change did is kept for ever as a `RecordedChange`: that is the history, the way a
+ * retry finds its first result, and what three-way merges are made from.
+ */
+import { z } from 'zod';
+import { idOrPrefix, integer, line, pageInput, timestampInput } from './fields.ts';
+import { equalJson, isPlainObject, type JsonObject, type JsonValue } from './json.ts';
+import { NAME_MAX_CHARACTERS } from './limits.ts';
+import type { Warning } from './warnings.ts';
+
+/** Raised when the meaning of a recorded change alters. */
+export const CHANGE_SCHEMA_VERSION = 1;
+
+export const ENTITIES = ['work_item', 'dependency', 'vendor', 'deployment', 'configuration'] as const;
+export type Entity = (typeof ENTITIES)[number];
+
+/** `create` and `update` make and alter versioned records; `link` and `unlink` add and remove dependencies. */
+export type ChangeKind = 'create' | 'update' | 'link' | 'unlink';
+
+export interface Change {
+  /** UUID v7. Applying the same id twice gives the first result and changes nothing. */
+  id: string;
+  /** When the change was made, ISO 8601 UTC with milliseconds. */
+  at: string;
+  /** Who made it: a person or the name of an AI client. */
+  actor: string;
+  /** The program it came through, as `claude-code/2.1` or `cli`. */
+  client: string;
+  entity: Entity;
+  /** The record's id; a dependency is filed under its source item. */
+  entity_id: string;
+  kind: ChangeKind;
+  /** The version an update was based on; null for everything else. */
+  base_version: number | null;
+  /** The fields to set, validated. `metadata` is partial: a null in it removes the key. */
+  patch: JsonObject;
+  on_conflict: 'reject' | 'merge';
+  /** Whether deleting or restoring an item takes its descendants along. */
+  cascade: boolean;
+  /** The fencing token of the claim under which the change is made; null without one. */
+  claim_token: number | null;
+  idempotency_key: string | null;
+  schema_version: number;
+}
+
+/** One field of a record, before and after. Metadata is named key by key: `metadata.blocked_reason`. */
+export interface FieldChange {
+  field: string;
+  from: JsonValue;
+  to: JsonValue;
+}
+
+/** What one change did to one record. */
+export interface RecordedChange {
+  /** Position in the feed: grows by one per record changed, in the order of the commits. */
+  seq: number;
+  change_id: string;
+  at: string;
+  actor: string;
+  client: string;
+  entity: Entity;
+  entity_id: string;
+  /** The other item of a dependency. */
+  related_id: string | null;
+  kind: ChangeKind;
+  base_version: number | null;
+  /** The version the record had after the change; null for a dependency. */
+  version: number | null;
+  fields: FieldChange[];
+  /** The versions this update was merged with, where it was. */
+  merged_with: number[];
+}
+
+/** What the store answers to a change. */
+export interface Applied {
+  change_id: string;
+  entity: Entity;
+  entity_id: string;
+  /** The record right after the change (for an `unlink`: the dependency that was removed). */
+  record: JsonObject;
+  merged_with: number[];
+  warnings: Warning[];
+  /** True when this change had been applied before and this is its first result again. */
+  repeated: boolean;
+}
+
+export const queryHistoryInput = z.object({
+  id: idOrPrefix.optional(),
+  vendor: line(NAME_MAX_CHARACTERS).optional(),
+  entity: z.enum(ENTITIES).optional(),
+  actor: line(NAME_MAX_CHARACTERS).optional(),
+  from: timestampInput.optional(),
+  to: timestampInput.optional(),
+  since: integer(0).optional(),
+  ...pageInput,
+});
+export type QueryHistoryInput = z.output<typeof queryHistoryInput>;
+
+/** Fields that every update touches and that therefore say nothing. */
+const BOOKKEEPING = new Set(['version', 'updated_at', 'updated_by']);
+
+/** The fields in which two states of a record differ, in the order of the newer one's keys. */
+export function fieldChanges(before: object | null, after: object): FieldChange[] {
+  const old = before as Record<string, JsonValue> | null;
+  const changes: FieldChange[] = [];
+  for (const [field, to] of Object.entries(after as Record<string, JsonValue>)) {
+    if (BOOKKEEPING.has(field)) continue;
+    const from = old?.[field] ?? null;
+    if (equalJson(from, to)) continue;
+    if (field === 'metadata' && isPlainObject(to)) changes.push(...metadataChanges(from, to as JsonObject));
+    else changes.push({ field, from, to });
+  }
+  return changes;
+}
+
+function metadataChanges(from: JsonValue, to: JsonObject): FieldChange[] {
+  const old = isPlainObject(from) ? (from as JsonObject) : {};
+  const keys = new Set([...Object.keys(old), ...Object.keys(to)]);
+  return [...keys]
+    .filter((key) => !equalJson(old[key] ?? null, to[key] ?? null))
+    .map((key) => ({ field: `metadata.${key}`, from: old[key] ?? null, to: to[key] ?? null }));
+}

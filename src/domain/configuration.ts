@@ -1,0 +1,47 @@
+/** The project configuration: one versioned record per tracker (C1). */
+import { z } from 'zod';
+import { actorName, idOrPrefix, idempotencyKey, integer, version } from './fields.ts';
+import {
+  ARCHIVE_AFTER_DAYS_DEFAULT,
+  TOKEN_BUDGET_DEFAULT,
+  TOKEN_BUDGET_MAX,
+  TOKEN_BUDGET_MIN,
+} from './limits.ts';
+
+export const CONTEXT_TYPES = ['feature', 'maintenance', 'research'] as const;
+export type ContextType = (typeof CONTEXT_TYPES)[number];
+
+/** What is stored; the git and health fields of C1 are read live when it is answered. */
+export interface Configuration {
+  id: string;
+  version: number;
+  active_context_type: ContextType;
+  current_session_id: string | null;
+  default_token_budget: number;
+  archive_after_days: number;
+  created_at: string;
+  updated_at: string;
+  created_by: string;
+  updated_by: string;
+}
+
+export const CONFIGURATION_DEFAULTS = {
+  active_context_type: 'feature',
+  current_session_id: null,
+  default_token_budget: TOKEN_BUDGET_DEFAULT,
+  archive_after_days: ARCHIVE_AFTER_DAYS_DEFAULT,
+} as const;
+
+export const getConfigurationInput = z.object({});
+
+export const updateConfigurationInput = z.object({
+  version,
+  active_context_type: z.enum(CONTEXT_TYPES).optional(),
+  current_session_id: idOrPrefix.nullish(),
+  default_token_budget: integer(TOKEN_BUDGET_MIN, TOKEN_BUDGET_MAX).optional(),
+  archive_after_days: integer(1, 36_500).optional(),
+  updated_by: actorName.optional(),
+  on_conflict: z.enum(['reject', 'merge']).default('reject'),
+  idempotency_key: idempotencyKey.optional(),
+});
+export type UpdateConfigurationInput = z.output<typeof updateConfigurationInput>;

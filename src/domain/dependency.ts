@@ -1,0 +1,80 @@
+/** Dependencies between work items (W5). */
+import { z } from 'zod';
+import { validationError, type TrackerError } from '../errors.ts';
+import { actorName, idOrPrefix, idempotencyKey } from './fields.ts';
+import type { ItemStatus, ItemType } from './work-item.ts';
+
+export const DEPENDENCY_TYPES = ['blocks', 'depends_on', 'relates_to', 'discovered_from'] as const;
+export type DependencyType = (typeof DEPENDENCY_TYPES)[number];
+
+export interface Dependency {
+  source_id: string;
+  target_id: string;
+  dependency_type: DependencyType;
+  created_at: string;
+  created_by: string;
+}
+
+/** A dependency as seen from one of its two items. */
+export interface DependencyView extends Dependency {
+  other: { id: string; title: string; status: ItemStatus; item_type: ItemType };
+}
+
+export const linkWorkItemsInput = z.object({
+  source_id: idOrPrefix,
+  target_id: idOrPrefix,
+  dependency_type: z.enum(DEPENDENCY_TYPES),
+  remove: z.boolean().default(false),
+  created_by: actorName.optional(),
+  idempotency_key: idempotencyKey.optional(),
+});
+export type LinkWorkItemsInput = z.output<typeof linkWorkItemsInput>;
+
+/**
+ * The pair in the direction in which it holds work up: the blocker first. Undefined for kinds that do not.
+ * `A blocks B` and `B depends_on A` give the same pair.
+ */
+export function blockingPair(
+  link: Pick<Dependency, 'source_id' | 'target_id' | 'dependency_type'>,
+): { blocker: string; blocked: string } | undefined {
+  if (link.dependency_type === 'blocks') return { blocker: link.source_id, blocked: link.target_id };
+  if (link.dependency_type === 'depends_on') return { blocker: link.target_id, blocked: link.source_id };
+  return undefined;
+}
+
+/** Items named for a chain in an error: `title (id)`. */
+export interface NamedItem {
+  id: string;
+  title: string;
+}
+
+/** The refusal of a link that would close a cycle; `cycle` starts and ends with the same item. */
+export function cycleError(cycle: NamedItem[]): TrackerError {
+  const error = validationError(
+    {
+      field: 'target_id',
+      constraint: `would close a cycle: ${cycle.map(({ title, id }) => `"${title}" (${id.slice(0, 8)})`).join(' blocks ')}`,
+      value: cycle.at(-1)?.id ?? null,
+    },
+    'Remove one of the links of this cycle first, or use relates_to; nothing was changed.',
+  );
+  error.details['cycle'] = cycle;
+  return error;
+}
+
+export function selfLinkError(id: string): TrackerError {
+  return validationError({ field: 'target_id', constraint: 'must be another item than source_id', value: id });
+}
+
+export function ancestorLinkError(ancestor: NamedItem, item: NamedItem): TrackerError {
+  const error = validationError(
+    {
+      field: 'target_id',
+      constraint: `"${ancestor.title}" is an ancestor of "${item.title}"; a blocking link between them would hold both up`,
+      value: ancestor.id,
+    },
+    'Use relates_to between an item and its ancestor; nothing was changed.',
+  );
+  error.details['cycle'] = [ancestor, item, ancestor];
+  return error;
+}

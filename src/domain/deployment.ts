@@ -1,0 +1,94 @@
+/** Deployments: immutable events on a timeline, linked to the vendors and work items they touched (D1, D2). */
+import { z } from 'zod';
+import { validationError } from '../errors.ts';
+import {
+  actorName,
+  idOrPrefix,
+  idempotencyKey,
+  integer,
+  jsonObject,
+  line,
+  pageInput,
+  timestampInput,
+} from './fields.ts';
+import type { JsonObject } from './json.ts';
+import { NAME_MAX_CHARACTERS, TITLE_MAX_CHARACTERS } from './limits.ts';
+import { checkMetadata } from './metadata.ts';
+import type { VendorStatus } from './vendor.ts';
+import type { Warning } from './warnings.ts';
+import type { ItemStatus, ItemType } from './work-item.ts';
+
+export interface Deployment {
+  id: string;
+  /** Always 1: a deployment does not change after it happened. */
+  version: number;
+  deployed_at: string;
+  commit_hash: string;
+  metadata: JsonObject;
+  created_at: string;
+  created_by: string;
+}
+
+export interface DeploymentLinks {
+  affected_vendors: { id: string; name: string; status: VendorStatus }[];
+  related_work_items: { id: string; title: string; item_type: ItemType; status: ItemStatus }[];
+}
+
+/** Links of one deployment; more would make one answer unbounded. */
+const LINKS_MAX = 500;
+
+/** 40 lowercase hex, or 7–39 to be resolved against the project's git repository. */
+const commitHashOrPrefix = z.string().regex(/^[0-9a-f]{7,40}$/, 'must be 7 to 40 lowercase hex characters');
+
+export const recordDeploymentInput = z.object({
+  deployed_at: timestampInput,
+  commit_hash: commitHashOrPrefix,
+  metadata: jsonObject,
+  affected_vendor_ids: z.array(idOrPrefix).max(LINKS_MAX).default([]),
+  affected_vendors: z.array(line(NAME_MAX_CHARACTERS)).max(LINKS_MAX).default([]),
+  related_work_item_ids: z.array(idOrPrefix).max(LINKS_MAX).default([]),
+  created_by: actorName.optional(),
+  idempotency_key: idempotencyKey.optional(),
+});
+export type RecordDeploymentInput = z.output<typeof recordDeploymentInput>;
+
+export const listDeploymentsInput = z.object({
+  from: timestampInput.optional(),
+  to: timestampInput.optional(),
+  vendor: line(NAME_MAX_CHARACTERS).optional(),
+  work_item_id: idOrPrefix.optional(),
+  compliant: z.boolean().optional(),
+  ...pageInput,
+});
+export type ListDeploymentsInput = z.output<typeof listDeploymentsInput>;
+
+export const queryDeploymentInput = z.object({ id: idOrPrefix });
+
+const deploymentMetadata = z.object({
+  pr_number: integer(1),
+  pr_title: line(TITLE_MAX_CHARACTERS),
+  test_summary: z.record(z.string(), integer(0)),
+  constitutional_compliance: z.boolean(),
+});
+
+/**
+ * Checks a deployment's metadata. A `commit_hash` in it must agree with the deployment's, and is kept once.
+ * @param commitHash the full hash
+ */
+export function checkDeploymentMetadata(
+  metadata: Record<string, unknown>,
+  commitHash: string,
+): { metadata: JsonObject; warnings: Warning[] } {
+  const { commit_hash: inside, ...rest } = metadata;
+  const agrees =
+    inside === undefined ||
+    (typeof inside === 'string' && /^[0-9a-f]{7,40}$/.test(inside) && commitHash.startsWith(inside));
+  if (!agrees) {
+    throw validationError({
+      field: 'metadata.commit_hash',
+      constraint: `must agree with commit_hash, which is ${commitHash}`,
+      value: inside,
+    });
+  }
+  return checkMetadata(rest, deploymentMetadata, 'deployment');
+}

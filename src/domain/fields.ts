@@ -1,0 +1,76 @@
+/** Building blocks of the schemas: strings with the tracker's rules, each visible in the JSON Schema too. */
+import { z } from 'zod';
+import { IDEMPOTENCY_KEY_MAX_CHARACTERS, NAME_MAX_CHARACTERS, PAGE_DEFAULT, PAGE_MAX } from './limits.ts';
+
+/** Unicode code points, which is what JSON Schema's `maxLength` counts. */
+export function countCharacters(text: string): number {
+  let count = 0;
+  for (const _ of text) count += 1;
+  return count;
+}
+
+/** One line of 1 to `max` characters: not blank, no control characters. */
+export function line(max: number) {
+  return z
+    .string()
+    .superRefine((value, context) => {
+      const length = countCharacters(value);
+      const refuse = (message: string) => context.addIssue({ code: 'custom', message });
+      if (value.trim() === '') refuse('must not be empty or blank');
+      else if (length > max) refuse(`must have 1 to ${max} characters (it has ${length})`);
+      // eslint-disable-next-line no-control-regex -- refusing control characters is the point
+      else if (/[\u0000-\u001f\u007f-\u009f]/.test(value)) {
+        refuse('must be one line without control characters');
+      }
+    })
+    .meta({ minLength: 1, maxLength: max });
+}
+
+/** Text of any form up to `maxBytes` of UTF-8. */
+export function longText(maxBytes: number) {
+  return z.string().refine((value) => Buffer.byteLength(value, 'utf8') <= maxBytes, {
+    error: (issue) =>
+      `must have at most ${maxBytes} bytes in UTF-8 (it has ${Buffer.byteLength(String(issue.input), 'utf8')})`,
+  });
+}
+
+/** Text of up to `max` characters, counted as code points. */
+export function shortText(max: number) {
+  return z
+    .string()
+    .refine((value) => countCharacters(value) <= max, {
+      error: (issue) => `must have at most ${max} characters (it has ${countCharacters(String(issue.input))})`,
+    })
+    .meta({ maxLength: max });
+}
+
+export function integer(min: number, max: number = Number.MAX_SAFE_INTEGER) {
+  return z.number().int().min(min).max(max);
+}
+
+/** A UUID or an unambiguous prefix of at least 6 hex characters (W16), in any case; becomes lowercase hex. */
+export const idOrPrefix = z
+  .string()
+  .transform((value) => value.trim().toLowerCase().replaceAll('-', ''))
+  .refine((hex) => /^[0-9a-f]{6,32}$/.test(hex), {
+    message: 'must be an id (UUID) or a prefix of one with at least 6 hex characters',
+  });
+
+export const actorName = line(NAME_MAX_CHARACTERS);
+export const idempotencyKey = line(IDEMPOTENCY_KEY_MAX_CHARACTERS);
+export const version = integer(1);
+export const commitHash = z.string().regex(/^[0-9a-f]{40}$/, 'must be 40 lowercase hex characters');
+
+/** ISO 8601 with an offset; becomes UTC with milliseconds. */
+export const timestampInput = z.iso
+  .datetime({ offset: true, error: 'must be a time in ISO 8601 with an offset, as 2026-01-31T09:30:00+02:00' })
+  .transform((value) => new Date(value).toISOString());
+
+export const pageInput = {
+  limit: integer(1, PAGE_MAX).default(PAGE_DEFAULT),
+  offset: integer(0).optional(),
+  cursor: z.string().max(500).optional(),
+};
+
+/** Free-form JSON object; its rules are checked where its owner is known. */
+export const jsonObject = z.record(z.string(), z.unknown()).meta({ additionalProperties: true });

@@ -1,0 +1,38 @@
+/** Ids are made by the application, never by a database, so that a write can be named before it is stored. */
+import { randomBytes, randomUUID } from 'node:crypto';
+
+export const newRecordId = (): string => randomUUID();
+
+let lastMillisecond = 0;
+let sequence = 0;
+
+/**
+ * A UUID version 7 (RFC 9562): 48 bits of Unix milliseconds, then a 12-bit counter that keeps the ids of
+ * one process in order within a millisecond, then random bits.
+ */
+export function newChangeId(now: number = Date.now()): string {
+  if (now > lastMillisecond) {
+    lastMillisecond = now;
+    sequence = randomBytes(1)[0] ?? 0;
+  } else {
+    sequence += 1;
+    if (sequence > 0xfff) {
+      lastMillisecond += 1;
+      sequence = 0;
+    }
+  }
+  const hex =
+    lastMillisecond.toString(16).padStart(12, '0') + '7' + sequence.toString(16).padStart(3, '0');
+  const random = randomBytes(8);
+  random[0] = ((random[0] ?? 0) & 0x3f) | 0x80;
+  return formatUuid(hex + random.toString('hex'));
+}
+
+export function formatUuid(hex: string): string {
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20, 32)}`;
+}
+
+/** The ids that start with a hex prefix, as an inclusive range that an index on the id can answer. */
+export function idRange(hexPrefix: string): { from: string; to: string } {
+  return { from: formatUuid(hexPrefix.padEnd(32, '0')), to: formatUuid(hexPrefix.padEnd(32, 'f')) };
+}

@@ -1,0 +1,30 @@
+/** Sizes and ranges that REQUIREMENTS §1–2 fix. Characters are Unicode code points; bytes are UTF-8. */
+export const TITLE_MAX_CHARACTERS = 200;
+export const DESCRIPTION_MAX_BYTES = 64 * 1024;
+export const METADATA_MAX_BYTES = 100 * 1024;
+export const METADATA_MAX_DEPTH = 32;
+export const LABELS_MAX = 32;
+export const LABEL_MAX_CHARACTERS = 50;
+export const NAME_MAX_CHARACTERS = 100;
+export const IDEMPOTENCY_KEY_MAX_CHARACTERS = 200;
+
+/** Depth of a root is 0. */
+export const HIERARCHY_MAX_DEPTH = 5;
+
+export const PRIORITY_HIGHEST = 1;
+export const PRIORITY_LOWEST = 5;
+export const PRIORITY_DEFAULT = 3;
+
+export const TOKEN_BUDGET_MIN = 1_000;
+export const TOKEN_BUDGET_MAX = 1_000_000;
+export const TOKEN_BUDGET_DEFAULT = 200_000;
+export const ARCHIVE_AFTER_DAYS_DEFAULT = 365;
+
+export const PAGE_DEFAULT = 50;
+export const PAGE_MAX = 100;
+
+/** Nodes of a child tree that one answer carries; the rest is counted, not listed. */
+export const CHILDREN_MAX = 200;
+
+/** One message, whatever carries it. Room for the largest work item with every character escaped. */
+export const MESSAGE_MAX_BYTES = 1024 * 1024;

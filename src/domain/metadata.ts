@@ -1,0 +1,86 @@
+/** Metadata: known keys are validated per kind of record; unknown keys are kept and warned about (W3, V1). */
+import { z } from 'zod';
+import { validationError } from '../errors.ts';
+import { findUnstorable, isPlainObject, jsonBytes, type JsonObject } from './json.ts';
+import { METADATA_MAX_BYTES, METADATA_MAX_DEPTH } from './limits.ts';
+import { problemsOf } from './validate.ts';
+import { nearestName, type Warning } from './warnings.ts';
+
+/**
+ * Checks a whole metadata object against the schema of its known keys.
+ * @returns the object with known values normalised, and a warning per unknown key
+ * @throws ValidationError naming each key as `metadata.<key>`
+ */
+export function checkMetadata(
+  metadata: Record<string, unknown>,
+  known: z.ZodObject,
+  kind: string,
+): { metadata: JsonObject; warnings: Warning[] } {
+  const unstorable = findUnstorable(metadata, METADATA_MAX_DEPTH, 'metadata');
+  if (unstorable !== undefined) {
+    throw validationError({
+      field: unstorable.path,
+      constraint: unstorable.constraint,
+      value: unstorable.value,
+    });
+  }
+  const bytes = jsonBytes(metadata);
+  if (bytes > METADATA_MAX_BYTES) {
+    throw validationError({
+      field: 'metadata',
+      constraint: `must have at most ${METADATA_MAX_BYTES} bytes as JSON in UTF-8 (it has ${bytes})`,
+      value: metadata,
+    });
+  }
+  const parsed = known.loose().safeParse(metadata);
+  if (!parsed.success) throw validationError(problemsOf(parsed.error, metadata, 'metadata'));
+
+  const knownKeys = Object.keys(known.shape);
+  const warnings = Object.keys(metadata)
+    .filter((key) => !knownKeys.includes(key))
+    .map((key) => unknownKeyWarning(key, knownKeys, kind));
+  return { metadata: parsed.data as JsonObject, warnings };
+}
+
+function unknownKeyWarning(key: string, knownKeys: string[], kind: string): Warning {
+  const nearest = nearestName(key, knownKeys);
+  const hint = nearest === undefined ? '' : ` The nearest known key is "${nearest}".`;
+  return {
+    code: 'unknown_metadata_key',
+    message: `"${key}" is not a known metadata key of a ${kind}; it was kept as it is.${hint}`,
+  };
+}
+
+/**
+ * A partial metadata object laid over the current one, key by key; `null` removes a key. The keys in
+ * `nested` (objects such as `format_support`) are merged one level deeper.
+ */
+export function mergeMetadata(
+  current: JsonObject,
+  patch: Record<string, unknown>,
+  nested: readonly string[] = [],
+): Record<string, unknown> {
+  const merged: Record<string, unknown> = { ...current };
+  for (const [key, value] of Object.entries(patch)) {
+    const present = merged[key];
+    if (value === null) delete merged[key];
+    else if (nested.includes(key) && isPlainObject(value) && isPlainObject(present)) {
+      merged[key] = mergeMetadata(present as JsonObject, value);
+    } else merged[key] = value;
+  }
+  return merged;
+}
+
+const QUARTER = /^(\d{4})-Q([1-4])$/;
+const QUARTER_SPOKEN = /^Q([1-4])[ -](\d{4})$/i;
+
+/** `YYYY-Qn`; `Qn YYYY` is accepted and becomes `YYYY-Qn`. */
+export const quarter = z.string().transform((value, context) => {
+  const text = value.trim();
+  if (QUARTER.test(text)) return text;
+  const spoken = QUARTER_SPOKEN.exec(text);
+  if (spoken !== null) return `${spoken[2]}-Q${spoken[1]}`;
+  context.addIssue({ code: 'custom', message: 'must be a quarter written as 2026-Q1 (or "Q1 2026")' });
+  return z.NEVER;
+});
+

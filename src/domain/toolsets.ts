@@ -1,0 +1,3 @@
+/** Groups of tools, so that a client pays only for what it uses. `all` stands for every group. */
+export const TOOLSETS = ['core', 'links', 'vendors', 'deployments', 'configuration', 'history', 'all'] as const;
+export type Toolset = (typeof TOOLSETS)[number];

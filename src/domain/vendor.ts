@@ -1,0 +1,126 @@
+/** Vendors: whose extractors the project watches, and how healthy each is (V1, V2). */
+import { z } from 'zod';
+import { validationError } from '../errors.ts';
+import { actorName, idempotencyKey, integer, jsonObject, line, pageInput, version } from './fields.ts';
+import type { JsonObject } from './json.ts';
+import { NAME_MAX_CHARACTERS } from './limits.ts';
+import { checkMetadata, mergeMetadata } from './metadata.ts';
+import type { Warning } from './warnings.ts';
+
+export const VENDOR_STATUSES = ['operational', 'broken'] as const;
+export type VendorStatus = (typeof VENDOR_STATUSES)[number];
+
+export interface Vendor {
+  id: string;
+  version: number;
+  name: string;
+  status: VendorStatus;
+  extractor_version: string;
+  metadata: JsonObject;
+  created_at: string;
+  updated_at: string;
+  created_by: string;
+  updated_by: string;
+}
+
+const vendorName = line(NAME_MAX_CHARACTERS).transform((name) => name.trim());
+const extractorVersion = line(50);
+
+export const registerVendorInput = z.object({
+  name: vendorName,
+  status: z.enum(VENDOR_STATUSES).default('broken'),
+  extractor_version: extractorVersion.optional(),
+  metadata: jsonObject.default({}),
+  created_by: actorName.optional(),
+  idempotency_key: idempotencyKey.optional(),
+});
+export type RegisterVendorInput = z.output<typeof registerVendorInput>;
+
+export const queryVendorInput = z.object({ name: vendorName });
+
+export const updateVendorInput = z.object({
+  name: vendorName,
+  version,
+  status: z.enum(VENDOR_STATUSES).optional(),
+  extractor_version: extractorVersion.optional(),
+  metadata: jsonObject.optional(),
+  updated_by: actorName.optional(),
+  on_conflict: z.enum(['reject', 'merge']).default('reject'),
+  idempotency_key: idempotencyKey.optional(),
+});
+export type UpdateVendorInput = z.output<typeof updateVendorInput>;
+
+export const listVendorsInput = z.object({
+  status: z.enum(VENDOR_STATUSES).optional(),
+  format: z.enum(['excel', 'csv', 'pdf', 'ocr']).optional(),
+  text: line(NAME_MAX_CHARACTERS).optional(),
+  ...pageInput,
+});
+export type ListVendorsInput = z.output<typeof listVendorsInput>;
+
+/** Names are unique without regard to case: this is what is compared. */
+export function vendorNameKey(name: string): string {
+  return name.normalize('NFC').toLowerCase();
+}
+
+/** The version a vendor has before anyone said one. */
+export const EXTRACTOR_VERSION_UNKNOWN = '0.0.0';
+
+/** A new vendor's metadata, complete from the start so that a partial update is always valid. */
+export const VENDOR_METADATA_DEFAULT = {
+  format_support: { excel: false, csv: false, pdf: false, ocr: false },
+  test_results: { passing: 0, total: 0, skipped: 0 },
+  manifest_compliant: false,
+} satisfies JsonObject;
+
+/** Metadata objects whose keys are merged one by one; the rest is replaced as a whole. */
+const NESTED = ['format_support', 'test_results'] as const;
+
+const vendorMetadata = z.object({
+  format_support: z.object({
+    excel: z.boolean(),
+    csv: z.boolean(),
+    pdf: z.boolean(),
+    ocr: z.boolean(),
+  }),
+  test_results: z
+    .object({ passing: integer(0), total: integer(0), skipped: integer(0) })
+    .refine(({ passing, skipped, total }) => passing + skipped <= total, {
+      message: 'passing + skipped must not be more than total',
+    }),
+  manifest_compliant: z.boolean(),
+});
+
+/**
+ * A partial metadata object laid over a vendor's, and checked. `extractor_version` is one value: given in
+ * the metadata too, it must agree with `given`, and is kept in its own field only.
+ * @throws ValidationError
+ */
+export function mergeVendorMetadata(
+  current: JsonObject,
+  patch: Record<string, unknown>,
+  given: string | undefined,
+): { metadata: JsonObject; extractor_version: string | undefined; warnings: Warning[] } {
+  const { extractor_version: inside, ...rest } = patch;
+  const parsed = extractorVersion.optional().safeParse(inside);
+  if (!parsed.success) {
+    throw validationError({
+      field: 'metadata.extractor_version',
+      constraint: 'must be one line of 1 to 50 characters',
+      value: inside,
+    });
+  }
+  if (parsed.data !== undefined && given !== undefined && parsed.data !== given) {
+    throw validationError({
+      field: 'metadata.extractor_version',
+      constraint: `must agree with extractor_version, which is ${JSON.stringify(given)}`,
+      value: inside,
+    });
+  }
+  const { metadata, warnings } = checkMetadata(
+    mergeMetadata(current, rest, NESTED),
+    vendorMetadata,
+    'vendor',
+  );
+  return { metadata, extractor_version: given ?? parsed.data, warnings };
+}

@@ -1,0 +1,246 @@
+/** Work items: their fields, what may be set, and the rules between fields (W1–W4, W8). */
+import { z } from 'zod';
+import { validationError } from '../errors.ts';
+import {
+  actorName,
+  commitHash,
+  idOrPrefix,
+  idempotencyKey,
+  integer,
+  jsonObject,
+  line,
+  longText,
+  pageInput,
+  shortText,
+  timestampInput,
+  version,
+} from './fields.ts';
+import type { JsonObject } from './json.ts';
+import {
+  DESCRIPTION_MAX_BYTES,
+  HIERARCHY_MAX_DEPTH,
+  LABELS_MAX,
+  LABEL_MAX_CHARACTERS,
+  NAME_MAX_CHARACTERS,
+  PRIORITY_DEFAULT,
+  PRIORITY_HIGHEST,
+  PRIORITY_LOWEST,
+  TITLE_MAX_CHARACTERS,
+  TOKEN_BUDGET_MAX,
+  TOKEN_BUDGET_MIN,
+} from './limits.ts';
+import { checkMetadata, quarter } from './metadata.ts';
+import type { Warning } from './warnings.ts';
+
+export const ITEM_TYPES = ['project', 'session', 'task', 'research'] as const;
+export const ITEM_STATUSES = ['planned', 'active', 'blocked', 'completed', 'cancelled'] as const;
+export type ItemType = (typeof ITEM_TYPES)[number];
+export type ItemStatus = (typeof ITEM_STATUSES)[number];
+
+/** Statuses that no longer hold anything up. */
+export const CLOSED_STATUSES = ['completed', 'cancelled'] as const satisfies readonly ItemStatus[];
+
+export const LIST_SORTS = ['updated', 'created', 'priority', 'title'] as const;
+
+/** A work item as it is stored and answered; times are ISO 8601 UTC with milliseconds. */
+export interface WorkItem {
+  id: string;
+  version: number;
+  item_type: ItemType;
+  title: string;
+  description: string | null;
+  status: ItemStatus;
+  priority: number;
+  labels: string[];
+  assignee: string | null;
+  parent_id: string | null;
+  /** `/<id>/<id>/…` from the root to the item itself. */
+  path: string;
+  /** 0 for a root, at most 5. */
+  depth: number;
+  branch_name: string | null;
+  commit_hash: string | null;
+  pr_number: number | null;
+  metadata: JsonObject;
+  created_at: string;
+  updated_at: string;
+  completed_at: string | null;
+  created_by: string;
+  updated_by: string;
+  deleted_at: string | null;
+  claimed_by: string | null;
+  claim_expires_at: string | null;
+  archived_at: string | null;
+}
+
+const labels = z
+  .array(line(LABEL_MAX_CHARACTERS))
+  .max(LABELS_MAX)
+  .transform((values) => [...new Set(values.map((value) => value.trim()))]);
+
+/** The fields that tools may set, without defaults. */
+const settable = {
+  title: line(TITLE_MAX_CHARACTERS),
+  description: longText(DESCRIPTION_MAX_BYTES),
+  status: z.enum(ITEM_STATUSES),
+  priority: integer(PRIORITY_HIGHEST, PRIORITY_LOWEST),
+  labels,
+  assignee: line(NAME_MAX_CHARACTERS),
+  parent_id: idOrPrefix,
+  branch_name: line(NAME_MAX_CHARACTERS),
+  commit_hash: commitHash,
+  pr_number: integer(1),
+  metadata: jsonObject,
+};
+
+export const createWorkItemInput = z.object({
+  item_type: z.enum(ITEM_TYPES),
+  title: settable.title,
+  parent_id: settable.parent_id.nullish(),
+  status: settable.status.default('active'),
+  priority: settable.priority.default(PRIORITY_DEFAULT),
+  description: settable.description.nullish(),
+  labels: settable.labels.default([]),
+  assignee: settable.assignee.nullish(),
+  metadata: settable.metadata.default({}),
+  branch_name: settable.branch_name.nullish(),
+  commit_hash: settable.commit_hash.nullish(),
+  pr_number: settable.pr_number.nullish(),
+  created_by: actorName.optional(),
+  idempotency_key: idempotencyKey.optional(),
+});
+export type CreateWorkItemInput = z.output<typeof createWorkItemInput>;
+
+export const updateWorkItemInput = z.object({
+  id: idOrPrefix,
+  version,
+  title: settable.title.optional(),
+  status: settable.status.optional(),
+  metadata: settable.metadata.optional(),
+  parent_id: settable.parent_id.nullish(),
+  description: settable.description.nullish(),
+  priority: settable.priority.optional(),
+  labels: settable.labels.nullish(),
+  assignee: settable.assignee.nullish(),
+  branch_name: settable.branch_name.nullish(),
+  commit_hash: settable.commit_hash.nullish(),
+  pr_number: settable.pr_number.nullish(),
+  deleted_at: timestampInput.nullish(),
+  cascade: z.boolean().default(false),
+  updated_by: actorName.optional(),
+  on_conflict: z.enum(['reject', 'merge']).default('reject'),
+  claim_token: integer(1).optional(),
+  idempotency_key: idempotencyKey.optional(),
+});
+export type UpdateWorkItemInput = z.output<typeof updateWorkItemInput>;
+
+export const queryWorkItemInput = z.object({
+  id: idOrPrefix,
+  include_children: z.boolean().default(true),
+  include_dependencies: z.boolean().default(true),
+  max_depth: integer(0, HIERARCHY_MAX_DEPTH).default(HIERARCHY_MAX_DEPTH),
+});
+export type QueryWorkItemInput = z.output<typeof queryWorkItemInput>;
+
+export const listWorkItemsInput = z.object({
+  item_type: z.enum(ITEM_TYPES).optional(),
+  status: z.enum(ITEM_STATUSES).optional(),
+  parent_id: z.union([z.literal('root'), idOrPrefix]).optional(),
+  assignee: line(NAME_MAX_CHARACTERS).optional(),
+  label: line(LABEL_MAX_CHARACTERS).optional(),
+  ready: z.boolean().optional(),
+  text: line(TITLE_MAX_CHARACTERS).optional(),
+  include_deleted: z.boolean().default(false),
+  archived: z.boolean().default(false),
+  sort: z.enum(LIST_SORTS).optional(),
+  ...pageInput,
+});
+export type ListWorkItemsInput = z.output<typeof listWorkItemsInput>;
+
+const hours = z.number().min(0).max(1000);
+
+const metadataByType = {
+  project: z.object({
+    description: shortText(1000).optional(),
+    target_quarter: quarter.optional(),
+    constitutional_principles: z.array(z.string()).optional(),
+  }),
+  session: z.object({
+    token_budget: integer(TOKEN_BUDGET_MIN, TOKEN_BUDGET_MAX).optional(),
+    prompts_count: integer(0).optional(),
+    yaml_frontmatter: z.looseObject({ schema_version: z.string() }).optional(),
+  }),
+  task: z.object({
+    estimated_hours: hours.optional(),
+    actual_hours: hours.optional(),
+    blocked_reason: shortText(500).optional(),
+    acceptance_criteria: z
+      .array(z.looseObject({ text: z.string(), done: z.boolean() }))
+      .max(50)
+      .optional(),
+  }),
+  research: z.object({
+    research_questions: z.array(z.string()).optional(),
+    findings_summary: shortText(2000).optional(),
+    references: z.array(z.string()).optional(),
+  }),
+} satisfies Record<ItemType, z.ZodObject>;
+
+/** Metadata of one type checked as a whole (W3). */
+export function checkItemMetadata(
+  type: ItemType,
+  metadata: Record<string, unknown>,
+): { metadata: JsonObject; warnings: Warning[] } {
+  return checkMetadata(metadata, metadataByType[type], type);
+}
+
+/** `completed_at` follows the status: set on completing, kept while completed, cleared on reopening. */
+export function completedAt(status: ItemStatus, previous: string | null, now: string): string | null {
+  return status === 'completed' ? (previous ?? now) : null;
+}
+
+/** Where an item stands below `parent` (null for a root). */
+export function placeBelow(
+  parent: Pick<WorkItem, 'path' | 'depth'> | null,
+  id: string,
+): { path: string; depth: number } {
+  return parent === null ? { path: `/${id}`, depth: 0 } : { path: `${parent.path}/${id}`, depth: parent.depth + 1 };
+}
+
+/** The ids from the root to the item itself. */
+export function idsOnPath(path: string): string[] {
+  return path.split('/').slice(1);
+}
+
+/**
+ * Refuses a place for `item` that would close a cycle or pass depth 5.
+ * @param height levels below the item: 0 for a leaf
+ * @throws ValidationError whose `chain` names the items from the root down to the offending one
+ */
+export function checkPlace(
+  item: Pick<WorkItem, 'id' | 'title'>,
+  parent: Pick<WorkItem, 'id' | 'path' | 'depth'>,
+  height: number,
+): void {
+  const chain = [...idsOnPath(parent.path), item.id];
+  if (idsOnPath(parent.path).includes(item.id)) {
+    throw placeError(`would put "${item.title}" below itself: ${chain.join(' > ')}`, parent.id, chain);
+  }
+  const deepest = parent.depth + 1 + height;
+  if (deepest > HIERARCHY_MAX_DEPTH) {
+    throw placeError(
+      `would reach depth ${deepest}, past the limit of ${HIERARCHY_MAX_DEPTH}: ${chain.join(' > ')}`,
+      parent.id,
+      chain,
+    );
+  }
+}
+
+function placeError(constraint: string, value: string, chain: string[]) {
+  const error = validationError(
+    { field: 'parent_id', constraint, value },
+    'Choose a parent higher up, or null for the root level; nothing was changed.',
+  );
+  error.details['chain'] = chain;
+  return error;
+}

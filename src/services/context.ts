@@ -1,0 +1,85 @@
+/** What every use case works with, and the one way in which they write. */
+import { CHANGE_SCHEMA_VERSION, type Applied, type Change } from '../domain/change.ts';
+import { newChangeId } from '../domain/ids.ts';
+import type { JsonObject } from '../domain/json.ts';
+import type { Answer, Store } from '../storage/store.ts';
+
+export interface Context {
+  store: Store;
+  projectDir: string;
+  /** The time, as a function so that tests can hold it still. */
+  now: () => Date;
+  /** Called after every write that changed something. */
+  onChange: () => void;
+}
+
+/** Who calls, and through which program. */
+export interface Caller {
+  /** The default for `created_by` and `updated_by`. */
+  actor: string;
+  /** As `claude-code/2.1`, `cli`. */
+  client: string;
+}
+
+export type ChangeRequest = Pick<Change, 'entity' | 'entity_id' | 'kind' | 'patch'> &
+  Partial<Pick<Change, 'at' | 'base_version' | 'on_conflict' | 'cascade' | 'claim_token'>> & {
+    actor?: string | undefined;
+    idempotency_key?: string | undefined;
+  };
+
+/** Applies changes: all of them or none. */
+export async function write(
+  context: Context,
+  caller: Caller,
+  requests: readonly ChangeRequest[],
+): Promise<Answer<Applied[]>> {
+  const at = context.now().toISOString();
+  const changes = requests.map(
+    (request): Change => ({
+      base_version: null,
+      on_conflict: 'reject',
+      cascade: false,
+      claim_token: null,
+      at,
+      ...request,
+      id: newChangeId(),
+      actor: request.actor ?? caller.actor,
+      client: caller.client,
+      idempotency_key: request.idempotency_key ?? null,
+      schema_version: CHANGE_SCHEMA_VERSION,
+    }),
+  );
+  const answer = await context.store.write(changes);
+  if (answer.data.some(({ repeated }) => !repeated)) context.onChange();
+  return answer;
+}
+
+/** Applies one change and answers the record as it is after it. */
+export async function writeOne<T>(
+  context: Context,
+  caller: Caller,
+  request: ChangeRequest,
+): Promise<Answer<T & WriteOutcome>> {
+  const answer = await write(context, caller, [request]);
+  const [applied] = answer.data;
+  if (applied === undefined) throw new Error('a write was answered without a result');
+  const record = applied.record as T;
+  const outcome: WriteOutcome = {
+    ...(applied.merged_with.length > 0 && { merged_with: applied.merged_with }),
+    ...(applied.repeated && { repeated: true }),
+  };
+  return { ...answer, data: { ...record, ...outcome } };
+}
+
+/** What a write says beside the record. */
+export interface WriteOutcome {
+  /** The versions this update was merged with. */
+  merged_with?: number[];
+  /** True when this is the first result of an earlier call with the same idempotency key. */
+  repeated?: boolean;
+}
+
+/** The given fields as a patch: absent ones are left out, `null` stays. */
+export function patchOf(fields: Record<string, unknown>): JsonObject {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as JsonObject;
+}

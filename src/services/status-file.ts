@@ -1,0 +1,191 @@
+/** Writing `.project_status.md`: after changes and on request, atomically, never over someone's own work. */
+import { createHash } from 'node:crypto';
+import { copyFile, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { validationError } from '../errors.ts';
+import type { Context } from './context.ts';
+import { readStatus, STATUS_DEPLOYMENTS, type StatusReport } from './status-report.ts';
+
+export const STATUS_FILE = '.project_status.md';
+const MARK = /\n<!-- worktrail status: do not edit below or above by hand; sha256 ([0-9a-f]{64}) -->\n$/;
+/** When others write at the same time, the file is made again until it is not older than the store. */
+const ATTEMPTS = 3;
+
+export type StatusFileOutcome =
+  | { written: true; file: string; saved_edit: string | null }
+  | { written: false; file: string; reason: 'unchanged' | 'not_ours' };
+
+/** The whole file for a report, its last line a mark by which hand edits are noticed. */
+export async function renderStatusFile(report: StatusReport): Promise<string> {
+  // Loaded on first use: a server that only answers does not pay for the template engine.
+  const { renderStatus } = await import('../storage/markdown/status-template.ts');
+  const body = renderStatus(viewOf(report));
+  return `${body}\n<!-- worktrail status: do not edit below or above by hand; sha256 ${sha256(body)} -->\n`;
+}
+
+/**
+ * Brings the file up to date. A file that was edited by hand is copied to `.worktrail/edited/` first; one
+ * that Worktrail did not write is left alone (`not_ours`).
+ */
+export async function writeStatusFile(
+  context: Pick<Context, 'store' | 'projectDir'>,
+  dataDir: string,
+): Promise<StatusFileOutcome> {
+  const file = path.join(context.projectDir, STATUS_FILE);
+  let outcome: StatusFileOutcome = { written: false, file, reason: 'unchanged' };
+  for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+    const { data: report } = await readStatus(context);
+    outcome = await replace(file, await renderStatusFile(report), dataDir);
+    const { data: position } = await context.store.read((reader) => reader.findFeedPosition());
+    if (position.seq === report.seq || !outcome.written) break;
+  }
+  return outcome;
+}
+
+/** @throws ValidationError when the file there is not ours; for commands, which must say so */
+export function refuseForeignFile(outcome: StatusFileOutcome): void {
+  if (outcome.written || outcome.reason !== 'not_ours') return;
+  throw validationError(
+    { field: STATUS_FILE, constraint: 'was not written by Worktrail and is left as it is', value: outcome.file },
+    'Rename it if you want to keep it by hand beside the generated one, or set status_file.enabled to false in worktrail.config.json.',
+  );
+}
+
+async function replace(file: string, text: string, dataDir: string): Promise<StatusFileOutcome> {
+  const present = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (present === text) return { written: false, file, reason: 'unchanged' };
+  let saved_edit: string | null = null;
+  if (present !== undefined && present.trim() !== '') {
+    const mark = MARK.exec(present);
+    if (mark === null && !present.includes('<!-- worktrail status:')) {
+      return { written: false, file, reason: 'not_ours' };
+    }
+    if (mark === null || sha256(present.slice(0, mark.index)) !== mark[1]) {
+      saved_edit = await saveEdit(file, present, dataDir);
+    }
+  }
+  const temporary = `${file}.${process.pid}.tmp`;
+  try {
+    await writeFile(temporary, text);
+    await rename(temporary, file);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+  return { written: true, file, saved_edit };
+}
+
+async function saveEdit(file: string, present: string, dataDir: string): Promise<string> {
+  const folder = path.join(dataDir, 'edited');
+  await mkdir(folder, { recursive: true });
+  const copy = path.join(folder, `project_status-${sha256(present).slice(0, 12)}.md`);
+  await copyFile(file, copy);
+  return copy;
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}
+
+function viewOf(report: StatusReport): Record<string, unknown> {
+  const mark = (record: { id: string; version: number }) => `<!-- ${record.id} v${record.version} -->`;
+  return {
+    time: report.changed_at,
+    operational: report.operational,
+    vendors_total: report.vendors.length,
+    vendors: report.vendors.map((vendor) => {
+      const { test_results = {}, format_support = {} } = vendor.metadata as {
+        test_results?: Record<string, number>;
+        format_support?: Record<string, boolean>;
+      };
+      return {
+        name: vendor.name,
+        status: vendor.status,
+        extractor_version: vendor.extractor_version,
+        passing: test_results['passing'] ?? 0,
+        total: test_results['total'] ?? 0,
+        skipped: test_results['skipped'] ?? 0,
+        formats: ['excel', 'csv', 'pdf', 'ocr'].filter((format) => format_support[format] === true).join(', '),
+        mark: mark(vendor),
+      };
+    }),
+    items_total: report.items_total,
+    items_left: report.items_total - report.items.length,
+    items: report.items.map((item) => ({
+      ...item,
+      indent: '  '.repeat(item.level),
+      created: `${spoken(item.created_at)} UTC`,
+      mark: mark(item),
+    })),
+    deployments_max: STATUS_DEPLOYMENTS,
+    deployments: report.deployments.map((deployment) => ({
+      deployed: `${spoken(deployment.deployed_at)} UTC`,
+      commit_hash: deployment.commit_hash,
+      pr_number: deployment.metadata['pr_number'] ?? '',
+      pr_title: deployment.metadata['pr_title'] ?? '',
+      tests: Object.entries(deployment.metadata['test_summary'] as Record<string, number>)
+        .sort(([a], [b]) => (a < b ? -1 : 1))
+        .map(([category, number]) => `${category}: ${number}`)
+        .join(', '),
+      compliance: deployment.metadata['constitutional_compliance'] === true ? '✓' : '✗',
+      vendors: deployment.affected_vendors.map(({ name }) => name).join(', '),
+      mark: mark(deployment),
+    })),
+  };
+}
+
+/** `2026-01-31T09:30:00.000Z` as `2026-01-31 09:30:00`. */
+function spoken(time: string): string {
+  return time.slice(0, 19).replace('T', ' ');
+}
+
+/** Keeps the file up to date while a process serves: once per pause between changes, and once more at the end. */
+export class StatusFileWriter {
+  #timer: NodeJS.Timeout | undefined;
+  #running: Promise<void> = Promise.resolve();
+  #due = false;
+
+  /**
+   * @param report told of everything that a person should know: edits saved, files left alone, failures
+   */
+  constructor(
+    private readonly context: Pick<Context, 'store' | 'projectDir'>,
+    private readonly dataDir: string,
+    private readonly debounceMs: number,
+    private readonly report: (message: string) => void,
+  ) {}
+
+  /** A change was made. The first of a burst starts the clock; later ones do not put it off for ever. */
+  changed(): void {
+    this.#due = true;
+    this.#timer ??= setTimeout(() => void this.flush(), this.debounceMs);
+    this.#timer.unref();
+  }
+
+  /** Writes now what is due; resolves when the file is written. Never throws: the file is a by-product. */
+  async flush(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#running = this.#running.then(() => this.#write());
+    await this.#running;
+  }
+
+  async #write(): Promise<void> {
+    if (!this.#due) return;
+    this.#due = false;
+    try {
+      const outcome = await writeStatusFile(this.context, this.dataDir);
+      if (outcome.written && outcome.saved_edit !== null) {
+        this.report(`${STATUS_FILE} had been edited by hand; the edited file was kept as ${outcome.saved_edit}`);
+      }
+      if (!outcome.written && outcome.reason === 'not_ours') {
+        this.report(`${STATUS_FILE} was not written by Worktrail; it is left as it is`);
+      }
+    } catch (error) {
+      this.report(`${STATUS_FILE} could not be written: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+}

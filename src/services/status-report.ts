@@ -1,0 +1,90 @@
+/** The project's status as data: what the status file and `worktrail status` show. */
+import type { LinkedDeployment } from '../storage/sql/queries/deployments.ts';
+import type { Reader } from '../storage/sql/reader.ts';
+import type { Vendor } from '../domain/vendor.ts';
+import type { Answer } from '../storage/store.ts';
+import type { Context } from './context.ts';
+
+/** Items listed; more are counted. Keeps the file readable and quick to write in the largest tracker. */
+export const STATUS_ITEMS_MAX = 2_000;
+export const STATUS_DEPLOYMENTS = 10;
+
+export interface StatusItem {
+  id: string;
+  version: number;
+  item_type: string;
+  title: string;
+  status: string;
+  branch_name: string | null;
+  created_at: string;
+  /** Steps below the nearest listed ancestor; 0 at the margin. */
+  level: number;
+  parent_title: string | null;
+}
+
+export interface StatusReport {
+  /** Position of the feed that the report was read at. */
+  seq: number;
+  /** Time of the last change; an unchanged tracker gives an unchanged report. */
+  changed_at: string;
+  vendors: Vendor[];
+  operational: number;
+  items: StatusItem[];
+  items_total: number;
+  deployments: LinkedDeployment[];
+  deployments_total: number;
+}
+
+export async function readStatus(context: Pick<Context, 'store'>): Promise<Answer<StatusReport>> {
+  return await context.store.read(
+    async (reader) => {
+      const { seq, changed_at } = await reader.findFeedPosition();
+      const vendors = await reader.statusVendors();
+      const { items, total } = await readItems(reader);
+      const deployments = await reader.listDeployments({ limit: STATUS_DEPLOYMENTS });
+      return {
+        seq,
+        changed_at,
+        vendors,
+        operational: vendors.filter(({ status }) => status === 'operational').length,
+        items,
+        items_total: total,
+        deployments: deployments.items,
+        deployments_total: deployments.total_count,
+      };
+    },
+    { snapshot: true },
+  );
+}
+
+async function readItems(reader: Reader): Promise<{ items: StatusItem[]; total: number }> {
+  const { items, total } = await reader.statusWorkItems(STATUS_ITEMS_MAX);
+  type Row = (typeof items)[number];
+  const listed = new Map(items.map((item) => [item.id, item]));
+  const outside = [...new Set(items.flatMap(({ parent_id }) => parent_id ?? []))].filter((id) => !listed.has(id));
+  const titles = new Map((await reader.findWorkItems(outside)).map(({ id, title }) => [id, title]));
+
+  const below = new Map<string | null, Row[]>();
+  for (const item of [...items].sort(byCreation)) {
+    const parent = item.parent_id !== null && listed.has(item.parent_id) ? item.parent_id : null;
+    const siblings = below.get(parent);
+    if (siblings === undefined) below.set(parent, [item]);
+    else siblings.push(item);
+  }
+  const ordered: StatusItem[] = [];
+  const visit = (parent: string | null, level: number): void => {
+    for (const row of below.get(parent) ?? []) {
+      const { id, version, item_type, title, status, branch_name, created_at, parent_id } = row;
+      const parent_title = parent_id === null ? null : (listed.get(parent_id)?.title ?? titles.get(parent_id) ?? null);
+      ordered.push({ id, version, item_type, title, status, branch_name, created_at, level, parent_title });
+      visit(id, level + 1);
+    }
+  };
+  visit(null, 0);
+  return { items: ordered, total };
+}
+
+function byCreation(a: { created_at: string; id: string }, b: { created_at: string; id: string }): number {
+  if (a.created_at !== b.created_at) return a.created_at < b.created_at ? -1 : 1;
+  return a.id < b.id ? -1 : 1;
+}

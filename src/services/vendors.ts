@@ -1,0 +1,80 @@
+/** Vendors: register, read by name, update, list. */
+import { notFound, validationError } from '../errors.ts';
+import { newRecordId } from '../domain/ids.ts';
+import {
+  vendorNameKey,
+  type ListVendorsInput,
+  type RegisterVendorInput,
+  type UpdateVendorInput,
+  type Vendor,
+} from '../domain/vendor.ts';
+import { nearestName } from '../domain/warnings.ts';
+import type { Page } from '../storage/sql/queries/paging.ts';
+import type { VendorSummary } from '../storage/sql/queries/vendors.ts';
+import type { Reader } from '../storage/sql/reader.ts';
+import type { Answer } from '../storage/store.ts';
+import { patchOf, writeOne, type Caller, type Context, type WriteOutcome } from './context.ts';
+
+/** Vendor names compared for "did you mean". */
+const NAMES_COMPARED = 1_000;
+
+export async function registerVendor(
+  context: Context,
+  caller: Caller,
+  input: RegisterVendorInput,
+): Promise<Answer<Vendor & WriteOutcome>> {
+  const { created_by, idempotency_key, ...fields } = input;
+  return await writeOne<Vendor>(context, caller, {
+    entity: 'vendor',
+    entity_id: newRecordId(),
+    kind: 'create',
+    patch: patchOf(fields),
+    actor: created_by,
+    idempotency_key,
+  });
+}
+
+export async function queryVendor(context: Context, name: string): Promise<Answer<Vendor>> {
+  return await context.store.read((reader) => findVendor(reader, name));
+}
+
+/** @throws NotFoundError with the nearest name */
+export async function findVendor(reader: Reader, name: string): Promise<Vendor> {
+  const vendor = await reader.findVendorByKey(vendorNameKey(name));
+  if (vendor !== undefined) return vendor;
+  const nearest = nearestName(name, await reader.vendorNames(NAMES_COMPARED));
+  throw notFound('vendor', { name }, nearest === undefined ? [] : [nearest]);
+}
+
+export async function updateVendor(
+  context: Context,
+  caller: Caller,
+  input: UpdateVendorInput,
+): Promise<Answer<Vendor & WriteOutcome>> {
+  const { name, version, updated_by, on_conflict, idempotency_key, ...fields } = input;
+  const patch = patchOf(fields);
+  if (Object.keys(patch).length === 0) {
+    throw validationError(
+      { field: 'arguments', constraint: 'name at least one field to change', value: null },
+      'Give at least one of status, extractor_version, metadata.',
+    );
+  }
+  const { data: vendor } = await queryVendor(context, name);
+  return await writeOne<Vendor>(context, caller, {
+    entity: 'vendor',
+    entity_id: vendor.id,
+    kind: 'update',
+    base_version: version,
+    patch,
+    on_conflict,
+    actor: updated_by,
+    idempotency_key,
+  });
+}
+
+export async function listVendors(
+  context: Context,
+  input: ListVendorsInput,
+): Promise<Answer<Page<Vendor> & { summary: VendorSummary }>> {
+  return await context.store.read((reader) => reader.listVendors(input));
+}

@@ -1,0 +1,210 @@
+/** Work items: create, update, read with surroundings, list, link. */
+import { notFound, validationError } from '../errors.ts';
+import type { DependencyView, Dependency, LinkWorkItemsInput } from '../domain/dependency.ts';
+import { newRecordId } from '../domain/ids.ts';
+import { CHILDREN_MAX } from '../domain/limits.ts';
+import {
+  idsOnPath,
+  type CreateWorkItemInput,
+  type ListWorkItemsInput,
+  type QueryWorkItemInput,
+  type UpdateWorkItemInput,
+  type WorkItem,
+} from '../domain/work-item.ts';
+import type { Page } from '../storage/sql/queries/paging.ts';
+import type { Reader } from '../storage/sql/reader.ts';
+import type { Answer } from '../storage/store.ts';
+import { patchOf, writeOne, type Caller, type Context, type WriteOutcome } from './context.ts';
+import { findItemId } from './find-id.ts';
+
+export async function createWorkItem(
+  context: Context,
+  caller: Caller,
+  input: CreateWorkItemInput,
+): Promise<Answer<WorkItem & WriteOutcome>> {
+  const { created_by, idempotency_key, parent_id, ...fields } = input;
+  const parent = parent_id == null ? null : await resolve(context, parent_id, 'parent_id');
+  return await writeOne<WorkItem>(context, caller, {
+    entity: 'work_item',
+    entity_id: newRecordId(),
+    kind: 'create',
+    patch: patchOf({
+      ...fields,
+      parent_id: parent,
+      description: fields.description ?? null,
+      assignee: fields.assignee ?? null,
+      branch_name: fields.branch_name ?? null,
+      commit_hash: fields.commit_hash ?? null,
+      pr_number: fields.pr_number ?? null,
+    }),
+    actor: created_by,
+    idempotency_key,
+  });
+}
+
+export async function updateWorkItem(
+  context: Context,
+  caller: Caller,
+  input: UpdateWorkItemInput,
+): Promise<Answer<WorkItem & WriteOutcome>> {
+  const { id, version, parent_id, labels, cascade, updated_by, on_conflict, ...rest } = input;
+  const { claim_token, idempotency_key, ...fields } = rest;
+  const patch = patchOf({ ...fields, labels: labels === null ? [] : labels });
+  if (parent_id !== undefined) {
+    patch['parent_id'] = parent_id === null ? null : await resolve(context, parent_id, 'parent_id');
+  }
+  if (Object.keys(patch).length === 0) {
+    throw validationError(
+      { field: 'arguments', constraint: 'name at least one field to change', value: null },
+      'Give at least one of title, status, description, priority, labels, assignee, parent_id, metadata, branch_name, commit_hash, pr_number, deleted_at.',
+    );
+  }
+  return await writeOne<WorkItem>(context, caller, {
+    entity: 'work_item',
+    entity_id: await resolve(context, id, 'id'),
+    kind: 'update',
+    base_version: version,
+    patch,
+    on_conflict,
+    cascade,
+    claim_token: claim_token ?? null,
+    actor: updated_by,
+    idempotency_key,
+  });
+}
+
+/** A child in the tree below an item. */
+export interface TreeNode extends WorkItem {
+  children: TreeNode[];
+  /** How many live children it has, where not all of them are shown. */
+  children_total?: number;
+}
+
+export interface WorkItemView extends WorkItem {
+  /** Root first. */
+  ancestors: Pick<WorkItem, 'id' | 'version' | 'item_type' | 'title' | 'status' | 'depth'>[];
+  children?: TreeNode[];
+  /** Present when the tree was cut: why, and how to read on. */
+  children_cut?: { reason: string; children_total: number | null; next: string };
+  dependencies?: DependencyView[];
+}
+
+export async function queryWorkItem(
+  context: Context,
+  input: QueryWorkItemInput,
+): Promise<Answer<WorkItemView>> {
+  return await context.store.read(
+    async (reader) => {
+      const id = await findItemId(reader, input.id);
+      const item = await reader.findWorkItem(id);
+      if (item === undefined) throw notFound('work item', { id });
+      const view: WorkItemView = { ...item, ancestors: await readAncestors(reader, item) };
+      if (input.include_children) Object.assign(view, await readTree(reader, item, input.max_depth));
+      if (input.include_dependencies) view.dependencies = await reader.findDependencies(id);
+      return view;
+    },
+    { snapshot: true },
+  );
+}
+
+async function readAncestors(reader: Reader, item: WorkItem): Promise<WorkItemView['ancestors']> {
+  const ids = idsOnPath(item.path).slice(0, -1);
+  if (ids.length === 0) return [];
+  const found = new Map((await reader.findWorkItems(ids)).map((ancestor) => [ancestor.id, ancestor]));
+  return ids.flatMap((id) => {
+    const ancestor = found.get(id);
+    if (ancestor === undefined) return [];
+    const { version, item_type, title, status, depth } = ancestor;
+    return [{ id, version, item_type, title, status, depth }];
+  });
+}
+
+/** The tree below an item, level by level, until depth or number is reached. */
+async function readTree(
+  reader: Reader,
+  root: WorkItem,
+  maxDepth: number,
+): Promise<Pick<WorkItemView, 'children' | 'children_cut'>> {
+  const children: TreeNode[] = [];
+  const nodes = new Map<string, { children: TreeNode[]; children_total?: number }>([[root.id, { children }]]);
+  let level = [root.id];
+  let room = CHILDREN_MAX;
+  let tooMany = false;
+  let depth = 0;
+  for (; depth < maxDepth && level.length > 0 && !tooMany; depth += 1) {
+    const found = await reader.findChildren(level, room + 1);
+    tooMany = found.length > room;
+    const shown = found.slice(0, room);
+    for (const item of shown) {
+      const node: TreeNode = { ...item, children: [] };
+      nodes.get(item.parent_id ?? '')?.children.push(node);
+      nodes.set(item.id, node);
+    }
+    room -= shown.length;
+    level = shown.map(({ id }) => id);
+  }
+  if (level.length === 0 && !tooMany) return { children };
+
+  // Only a tree that may have been cut pays for counting.
+  const totals = await reader.countChildren([...nodes.keys()]);
+  let cut = false;
+  for (const [id, node] of nodes) {
+    const total = totals.get(id) ?? 0;
+    if (total <= node.children.length) continue;
+    cut = true;
+    if (id !== root.id) node.children_total = total;
+  }
+  if (!cut) return { children };
+  return {
+    children,
+    children_cut: {
+      reason: tooMany ? `only ${CHILDREN_MAX} items are shown` : `max_depth ${maxDepth} was reached`,
+      children_total: totals.get(root.id) ?? 0,
+      next: 'Query a child by its id, or list_work_items with parent_id and next_cursor.',
+    },
+  };
+}
+
+export async function listWorkItems(
+  context: Context,
+  input: ListWorkItemsInput,
+): Promise<Answer<Page<WorkItem> & { limit: number; offset: number }>> {
+  return await context.store.read(async (reader) => {
+    const { parent_id, sort, ...filter } = input;
+    const page = await reader.listWorkItems({
+      ...filter,
+      parent_id: await parentFilter(reader, parent_id),
+      sort: sort ?? (input.ready === true ? 'priority' : 'updated'),
+      now: context.now().toISOString(),
+    });
+    return { ...page, limit: input.limit, offset: input.offset ?? 0 };
+  });
+}
+
+async function parentFilter(reader: Reader, parent: string | undefined): Promise<string | null | undefined> {
+  if (parent === undefined) return undefined;
+  return parent === 'root' ? null : await findItemId(reader, parent, 'parent_id');
+}
+
+/** Adds a dependency, or removes it with `remove`. */
+export async function linkWorkItems(
+  context: Context,
+  caller: Caller,
+  input: LinkWorkItemsInput,
+): Promise<Answer<Dependency & WriteOutcome & { removed: boolean }>> {
+  const source_id = await resolve(context, input.source_id, 'source_id');
+  const target_id = await resolve(context, input.target_id, 'target_id');
+  const answer = await writeOne<Dependency>(context, caller, {
+    entity: 'dependency',
+    entity_id: source_id,
+    kind: input.remove ? 'unlink' : 'link',
+    patch: { target_id, dependency_type: input.dependency_type },
+    actor: input.created_by,
+    idempotency_key: input.idempotency_key,
+  });
+  return { ...answer, data: { ...answer.data, removed: input.remove } };
+}
+
+async function resolve(context: Context, hex: string, field: string): Promise<string> {
+  return (await context.store.read((reader) => findItemId(reader, hex, field))).data;
+}

@@ -1,0 +1,90 @@
+/** What the tracker asks the project's git repository. Reads only; never touches index, work tree or branches. */
+import { execFile } from 'node:child_process';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import path from 'node:path';
+
+const GIT_TIMEOUT_MS = 2_000;
+
+/**
+ * Runs git in `folder` and gives its standard output; undefined when git is missing, fails or takes too long.
+ * Variables that would redirect git to another repository are removed.
+ */
+export function runGit(folder: string, args: string[]): Promise<string | undefined> {
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('GIT_')));
+  return new Promise((resolve) => {
+    execFile(
+      'git',
+      ['--no-optional-locks', ...args],
+      {
+        cwd: folder,
+        env: { ...env, GIT_TERMINAL_PROMPT: '0', LC_ALL: 'C' },
+        timeout: GIT_TIMEOUT_MS,
+        windowsHide: true,
+      },
+      (error, stdout) => resolve(error === null ? stdout.trim() : undefined),
+    );
+  });
+}
+
+export interface GitHead {
+  /** Null on a detached head or outside a repository. */
+  branch: string | null;
+  /** Null before the first commit or outside a repository. */
+  commit: string | null;
+}
+
+export async function readHead(folder: string): Promise<GitHead> {
+  const [branch, commit] = await Promise.all([
+    runGit(folder, ['symbolic-ref', '--short', '-q', 'HEAD']),
+    runGit(folder, ['rev-parse', '-q', '--verify', 'HEAD']),
+  ]);
+  return { branch: branch || null, commit: commit || null };
+}
+
+/**
+ * The first commit of the current branch's history, which names a repository wherever it is cloned. Null
+ * without commits, and in a shallow clone, whose oldest commit is not the first.
+ */
+export async function findRootCommit(folder: string): Promise<string | null> {
+  const shallow = await runGit(folder, ['rev-parse', '--is-shallow-repository']);
+  if (shallow !== 'false') return null;
+  const roots = await runGit(folder, ['rev-list', '--max-parents=0', 'HEAD']);
+  return roots?.split('\n').at(-1) || null;
+}
+
+/** The full hash of the one commit that starts with `prefix` (hex, checked by the caller), or why there is none. */
+export async function resolveCommit(
+  folder: string,
+  prefix: string,
+): Promise<{ hash: string } | { reason: string }> {
+  if ((await runGit(folder, ['rev-parse', '--git-dir'])) === undefined) {
+    return { reason: 'the project is not in a git repository, or git is not installed' };
+  }
+  const hash = await runGit(folder, ['rev-parse', '-q', '--verify', `${prefix}^{commit}`]);
+  return hash === undefined || !/^[0-9a-f]{40}$/.test(hash)
+    ? { reason: 'the project\'s git repository has no commit, or more than one, that starts with it' }
+    : { hash };
+}
+
+/**
+ * The folder that speaks for a project: the main work tree of the git repository around `start` (also from a
+ * linked work tree), else `start` itself. Reads git's files directly, because every start waits for it.
+ */
+export function mainWorkTree(start: string): string {
+  for (let folder = path.resolve(start); ; folder = path.dirname(folder)) {
+    const dotGit = path.join(folder, '.git');
+    if (existsSync(dotGit)) return statSync(dotGit).isDirectory() ? folder : behindLink(folder, dotGit);
+    if (path.dirname(folder) === folder) return path.resolve(start);
+  }
+}
+
+/** `.git` is a file in linked work trees, where `commondir` leads to the main one, and in submodules. */
+function behindLink(folder: string, dotGit: string): string {
+  const gitDir = /^gitdir: (.+)$/m.exec(readFileSync(dotGit, 'utf8'))?.[1]?.trim();
+  if (gitDir === undefined) return folder;
+  const absolute = path.resolve(folder, gitDir);
+  const commonFile = path.join(absolute, 'commondir');
+  if (!existsSync(commonFile)) return folder;
+  const common = path.resolve(absolute, readFileSync(commonFile, 'utf8').trim());
+  return path.basename(common) === '.git' ? path.dirname(common) : folder;
+}

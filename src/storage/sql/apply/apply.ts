@@ -1,0 +1,180 @@
+/**
+ * Applying changes: the only code that writes records. One transaction applies all of the given changes or
+ * none; the feed counter is bumped last, so that its order is the order of the commits.
+ */
+import { createHash } from 'node:crypto';
+import { eq, or, sql } from 'drizzle-orm';
+import { validationError } from '../../../errors.ts';
+import { CHANGE_SCHEMA_VERSION, type Applied, type Change } from '../../../domain/change.ts';
+import { stableJson, type JsonObject } from '../../../domain/json.ts';
+import type { Connection } from '../connection.ts';
+import { updateConfiguration } from './configuration.ts';
+import { addDependency, removeDependency } from './dependencies.ts';
+import { recordDeployment } from './deployments.ts';
+import { unknownChange, type Effect, type Touched } from './effect.ts';
+import { registerVendor, updateVendor } from './vendors.ts';
+import { createWorkItem, updateWorkItem } from './work-items.ts';
+
+type Rule = (c: Connection, change: Change) => Promise<Effect>;
+
+const RULES: Readonly<Record<string, Rule>> = {
+  'create work_item': createWorkItem,
+  'update work_item': updateWorkItem,
+  'link dependency': addDependency,
+  'unlink dependency': removeDependency,
+  'create vendor': registerVendor,
+  'update vendor': updateVendor,
+  'create deployment': recordDeployment,
+  'update configuration': updateConfiguration,
+};
+
+/** Rows per insert into the record of changes: far below either database's limit on parameters. */
+const ROWS_PER_INSERT = 200;
+
+/**
+ * Applies the changes in order, inside the caller's transaction.
+ * @throws TrackerError for a change that breaks a rule; the caller then rolls everything back
+ */
+export async function applyChanges(c: Connection, changes: readonly Change[]): Promise<Applied[]> {
+  const answers: Applied[] = [];
+  const done: { change: Change; effect: Effect }[] = [];
+  for (const change of changes) {
+    const first = change.idempotency_key === null ? undefined : await findFirstResult(c, change);
+    if (first !== undefined) {
+      answers.push(first);
+      continue;
+    }
+    const rule = RULES[`${change.kind} ${change.entity}`];
+    if (rule === undefined) throw unknownChange(change);
+    const effect = await rule(c, change);
+    done.push({ change, effect });
+    answers.push(answer(change, effect, false));
+  }
+  if (done.length > 0) await recordAll(c, done);
+  return answers;
+}
+
+/**
+ * The first answer to a change that was applied before, found by its id or its idempotency key.
+ * @throws ValidationError when the key was used for another operation
+ */
+export async function findFirstResult(c: Connection, change: Change): Promise<Applied | undefined> {
+  const { appliedChanges: t } = c.tables;
+  const rows = await c.db
+    .select()
+    .from(t)
+    .where(
+      change.idempotency_key === null
+        ? eq(t.change_id, change.id)
+        : or(eq(t.change_id, change.id), eq(t.idempotency_key, change.idempotency_key)),
+    );
+  const [row] = rows;
+  if (row === undefined) return undefined;
+  if (row.request_hash !== null && row.request_hash !== requestHash(change)) {
+    throw validationError(
+      {
+        field: 'idempotency_key',
+        constraint: 'was used before for another operation',
+        value: change.idempotency_key,
+      },
+      'Use a new key for a new operation; repeat the same arguments to get the first result again.',
+    );
+  }
+  const first = row.result as unknown as Omit<Applied, 'repeated'> | null;
+  if (first !== null) return { ...first, repeated: true };
+  return {
+    change_id: change.id,
+    entity: change.entity,
+    entity_id: change.entity_id,
+    record: {},
+    merged_with: [],
+    warnings: [],
+    repeated: true,
+  };
+}
+
+function answer(change: Change, effect: Effect, repeated: boolean): Applied {
+  return {
+    change_id: change.id,
+    entity: change.entity,
+    entity_id: change.entity_id,
+    record: effect.record,
+    merged_with: effect.merged_with,
+    warnings: effect.warnings,
+    repeated,
+  };
+}
+
+/** What was asked, without what differs from try to try: the id of the change, its time, a new record's id. */
+function requestHash({ entity, kind, entity_id, base_version, patch, on_conflict, cascade }: Change): string {
+  const asked = {
+    entity,
+    kind,
+    entity_id: kind === 'create' ? null : entity_id,
+    base_version,
+    patch,
+    on_conflict,
+    cascade,
+  };
+  return createHash('sha256').update(stableJson(asked)).digest('hex');
+}
+
+async function recordAll(c: Connection, done: { change: Change; effect: Effect }[]): Promise<void> {
+  const t = c.tables;
+  for (let start = 0; start < done.length; start += ROWS_PER_INSERT) {
+    await c.db.insert(t.appliedChanges).values(
+      done.slice(start, start + ROWS_PER_INSERT).map(({ change, effect }) => ({
+        change_id: change.id,
+        idempotency_key: change.idempotency_key,
+        request_hash: change.idempotency_key === null ? null : requestHash(change),
+        result:
+          change.idempotency_key === null ? null : (answer(change, effect, false) as unknown as JsonObject),
+      })),
+    );
+  }
+  const rows = done.flatMap(({ change, effect }) =>
+    effect.touched.map((touched) => changeRow(change, effect, touched)),
+  );
+  const last = done.at(-1)?.change.at;
+  if (rows.length === 0 || last === undefined) return;
+  let seq = (await bumpFeed(c, rows.length, last)) - rows.length;
+  const numbered = rows.map((row) => ({ ...row, seq: (seq += 1) }));
+  for (let start = 0; start < numbered.length; start += ROWS_PER_INSERT) {
+    await c.db.insert(t.changes).values(numbered.slice(start, start + ROWS_PER_INSERT));
+  }
+}
+
+function changeRow(change: Change, effect: Effect, touched: Touched) {
+  return {
+    change_id: change.id,
+    at: change.at,
+    actor: change.actor,
+    client: change.client,
+    entity: touched.entity,
+    entity_id: touched.entity_id,
+    related_id: touched.related_id ?? null,
+    kind: touched.kind,
+    base_version: change.base_version,
+    version: touched.version,
+    fields: touched.fields as never,
+    merged_with: effect.merged_with,
+    schema_version: CHANGE_SCHEMA_VERSION,
+  };
+}
+
+/** Takes the next `count` positions; other writers wait here until this transaction ends. */
+async function bumpFeed(c: Connection, count: number, at: string): Promise<number> {
+  const rows = await c
+    .statement('bump_feed', (db, t) =>
+      db
+        .update(t.feed)
+        .set({
+          seq: sql`${t.feed.seq} + ${sql.placeholder('count')}`,
+          changed_at: sql`${sql.placeholder('at')}`,
+        })
+        .returning({ seq: t.feed.seq }),
+    )
+    .execute({ count, at });
+  return Number(rows[0]?.seq);
+}
+

@@ -1,0 +1,54 @@
+/** How a change alters the project configuration (C1). */
+import { and, eq } from 'drizzle-orm';
+import { notFound } from '../../../errors.ts';
+import { fieldChanges, type Change } from '../../../domain/change.ts';
+import type { Configuration } from '../../../domain/configuration.ts';
+import type { Connection } from '../connection.ts';
+import { findConfiguration } from '../queries/configuration.ts';
+import { findWorkItem } from '../queries/work-items.ts';
+import { asJson, oneRow, picked, rebase, type Effect } from './effect.ts';
+
+const FIELDS = [
+  'active_context_type',
+  'current_session_id',
+  'default_token_budget',
+  'archive_after_days',
+] as const;
+
+export async function updateConfiguration(c: Connection, change: Change): Promise<Effect> {
+  const current = await findConfiguration(c);
+  const { patch, merged_with } = await rebase(c, change, current, 'project configuration');
+  const session = patch['current_session_id'];
+  if (typeof session === 'string' && (await findWorkItem(c, session)) === undefined) {
+    throw notFound('work item', { id: session });
+  }
+  const next: Configuration = {
+    ...current,
+    ...picked(patch, FIELDS),
+    version: current.version + 1,
+    updated_at: change.at,
+    updated_by: change.actor,
+  };
+  const { configuration: t } = c.tables;
+  oneRow(
+    await c.db
+      .update(t)
+      .set(next)
+      .where(and(eq(t.id, current.id), eq(t.version, current.version)))
+      .returning({ id: t.id }),
+  );
+  return {
+    record: asJson(next),
+    touched: [
+      {
+        entity: 'configuration',
+        entity_id: current.id,
+        kind: 'update',
+        version: next.version,
+        fields: fieldChanges(current, next),
+      },
+    ],
+    merged_with,
+    warnings: [],
+  };
+}

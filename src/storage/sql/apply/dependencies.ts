@@ -1,0 +1,144 @@
+/** How a change adds or removes a dependency (W5). Links need no version: adding one never conflicts. */
+import { and, eq } from 'drizzle-orm';
+import { notFound } from '../../../errors.ts';
+import type { Change } from '../../../domain/change.ts';
+import {
+  ancestorLinkError,
+  blockingPair,
+  cycleError,
+  selfLinkError,
+  type Dependency,
+  type DependencyType,
+} from '../../../domain/dependency.ts';
+import { idsOnPath, type WorkItem } from '../../../domain/work-item.ts';
+import type { Connection } from '../connection.ts';
+import { findBlockingPath, findLinksBetween } from '../queries/dependencies.ts';
+import { findWorkItems } from '../queries/work-items.ts';
+import { asJson, type Effect } from './effect.ts';
+
+export async function addDependency(c: Connection, change: Change): Promise<Effect> {
+  const wanted = readPatch(change);
+  const pair = blockingPair(wanted);
+  if (wanted.source_id === wanted.target_id) throw selfLinkError(wanted.target_id);
+  if (pair !== undefined) await c.lockStructure('exclusive');
+  const { source, target } = await bothItems(c, wanted);
+
+  const existing = await findSame(c, wanted);
+  if (existing !== undefined) {
+    return {
+      record: asJson(existing),
+      touched: [],
+      merged_with: [],
+      warnings: [
+        {
+          code: 'already_linked',
+          message: `These items are linked already (${existing.dependency_type}); nothing changed.`,
+        },
+      ],
+    };
+  }
+  if (pair !== undefined) await refuseCycle(c, pair, source, target);
+  const link: Dependency = { ...wanted, created_at: change.at, created_by: change.actor };
+  await c.db.insert(c.tables.dependencies).values(link);
+  return {
+    record: asJson(link),
+    touched: [touched(change, link, 'link')],
+    merged_with: [],
+    warnings: [],
+  };
+}
+
+export async function removeDependency(c: Connection, change: Change): Promise<Effect> {
+  const wanted = readPatch(change);
+  if (blockingPair(wanted) !== undefined) await c.lockStructure('exclusive');
+  await bothItems(c, wanted);
+  const link = await findSame(c, wanted);
+  if (link === undefined) {
+    throw notFound('dependency', {
+      name: `${wanted.source_id} ${wanted.dependency_type} ${wanted.target_id}`,
+    });
+  }
+  const { dependencies: d } = c.tables;
+  await c.db
+    .delete(d)
+    .where(
+      and(
+        eq(d.source_id, link.source_id),
+        eq(d.target_id, link.target_id),
+        eq(d.dependency_type, link.dependency_type),
+      ),
+    );
+  return {
+    record: asJson(link),
+    touched: [touched(change, link, 'unlink')],
+    merged_with: [],
+    warnings: [],
+  };
+}
+
+type Wanted = Pick<Dependency, 'source_id' | 'target_id' | 'dependency_type'>;
+
+function readPatch(change: Change): Wanted {
+  return {
+    source_id: change.entity_id,
+    target_id: change.patch['target_id'] as string,
+    dependency_type: change.patch['dependency_type'] as DependencyType,
+  };
+}
+
+function touched(change: Change, link: Dependency, kind: 'link' | 'unlink') {
+  const value = `${link.dependency_type} ${link.target_id}`;
+  return {
+    entity: 'dependency' as const,
+    entity_id: link.source_id,
+    related_id: link.target_id,
+    kind,
+    version: null,
+    fields: [
+      {
+        field: 'dependencies',
+        from: kind === 'unlink' ? value : null,
+        to: kind === 'link' ? value : null,
+      },
+    ],
+  };
+}
+
+async function bothItems(c: Connection, { source_id, target_id }: Wanted) {
+  const items = await findWorkItems(c, [source_id, target_id]);
+  const find = (id: string): WorkItem => {
+    const item = items.find((candidate) => candidate.id === id);
+    if (item === undefined) throw notFound('work item', { id });
+    return item;
+  };
+  return { source: find(source_id), target: find(target_id) };
+}
+
+/** The link that says the same: `A blocks B` is `B depends_on A`, and `relates_to` has no direction. */
+async function findSame(c: Connection, wanted: Wanted): Promise<Dependency | undefined> {
+  const links = await findLinksBetween(c, wanted.source_id, wanted.target_id);
+  const meaning = meaningOf(wanted);
+  return links.find((link) => meaningOf(link) === meaning);
+}
+
+function meaningOf(link: Wanted): string {
+  const pair = blockingPair(link);
+  if (pair !== undefined) return `blocks ${pair.blocker} ${pair.blocked}`;
+  const ends = [link.source_id, link.target_id];
+  if (link.dependency_type === 'relates_to') ends.sort();
+  return `${link.dependency_type} ${ends.join(' ')}`;
+}
+
+async function refuseCycle(
+  c: Connection,
+  { blocker, blocked }: { blocker: string; blocked: string },
+  source: WorkItem,
+  target: WorkItem,
+): Promise<void> {
+  if (idsOnPath(source.path).includes(target.id)) throw ancestorLinkError(target, source);
+  if (idsOnPath(target.path).includes(source.id)) throw ancestorLinkError(source, target);
+  const back = await findBlockingPath(c, blocked, blocker);
+  if (back === undefined) return;
+  const first = back.at(-1);
+  throw cycleError(first === undefined ? back : [first, ...back]);
+}

@@ -1,0 +1,91 @@
+/** What applying one change did, and the parts that every entity's rules share. */
+import { databaseError } from '../../../errors.ts';
+import type { Change, ChangeKind, Entity, FieldChange } from '../../../domain/change.ts';
+import { compareChanges, mergedPatch, versionConflictError } from '../../../domain/conflict.ts';
+import type { JsonObject, JsonValue } from '../../../domain/json.ts';
+import type { Warning } from '../../../domain/warnings.ts';
+import type { Connection } from '../connection.ts';
+import { findChangesSince } from '../queries/changes.ts';
+
+/** One record that a change touched, for the record of changes. */
+export interface Touched {
+  entity: Entity;
+  entity_id: string;
+  related_id?: string;
+  kind: ChangeKind;
+  version: number | null;
+  fields: FieldChange[];
+}
+
+export interface Effect {
+  /** The record right after the change. */
+  record: JsonObject;
+  /** The record itself first, then whatever went along. Empty when nothing was to be done. */
+  touched: Touched[];
+  merged_with: number[];
+  warnings: Warning[];
+}
+
+export interface Versioned {
+  id: string;
+  version: number;
+  updated_at: string;
+  updated_by: string;
+}
+
+/** The one place where a typed record becomes plain JSON. */
+export function asJson(record: object): JsonObject {
+  return record as unknown as JsonObject;
+}
+
+/**
+ * The patch to lay over the current record: the change's own when it was based on the current version, a
+ * merged one when that was asked for and the fields do not overlap.
+ * @throws VersionConflictError
+ */
+export async function rebase(
+  c: Connection,
+  change: Change,
+  current: Versioned,
+  noun: string,
+): Promise<{ patch: JsonObject; merged_with: number[] }> {
+  const expected = change.base_version ?? 0;
+  if (expected === current.version) return { patch: change.patch, merged_with: [] };
+  const since = expected < current.version ? await findChangesSince(c, current.id, expected) : [];
+  const conflict = compareChanges(change.patch, asJson(current), since);
+  const complete = since.length === current.version - expected;
+  if (change.on_conflict !== 'merge' || !conflict.mergeable || !complete) {
+    throw versionConflictError(noun, expected, current, { ...conflict, mergeable: conflict.mergeable && complete });
+  }
+  return {
+    patch: mergedPatch(change.patch, conflict, asJson(current)),
+    merged_with: since.map(({ version }) => version ?? 0),
+  };
+}
+
+/** Thrown when a row changed between being read and being written: the transaction is repeated. */
+export class Overtaken extends Error {
+  /** PostgreSQL's serialization_failure, so that it is retried like one. */
+  readonly code = '40001';
+}
+
+/** The one row of a versioned update; none means that another writer was faster. */
+export function oneRow<T>(rows: T[]): T {
+  const [row] = rows;
+  if (row === undefined) throw new Overtaken('the record changed while it was being updated');
+  return row;
+}
+
+export function picked(patch: JsonObject, names: readonly string[]): Record<string, JsonValue> {
+  return Object.fromEntries(
+    names.filter((name) => patch[name] !== undefined).map((name) => [name, patch[name] as JsonValue]),
+  );
+}
+
+export function unknownChange(change: Change): Error {
+  return databaseError(
+    'store',
+    `a change of kind "${change.kind}" on "${change.entity}" is not known to this version`,
+    'Update Worktrail to the version that wrote it.',
+  );
+}

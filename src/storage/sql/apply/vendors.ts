@@ -1,0 +1,100 @@
+/** How a change registers or alters a vendor (V1, V2). */
+import { and, eq } from 'drizzle-orm';
+import { notFound, validationError } from '../../../errors.ts';
+import { fieldChanges, type Change } from '../../../domain/change.ts';
+import type { JsonObject } from '../../../domain/json.ts';
+import {
+  EXTRACTOR_VERSION_UNKNOWN,
+  VENDOR_METADATA_DEFAULT,
+  mergeVendorMetadata,
+  vendorNameKey,
+  type Vendor,
+  type VendorStatus,
+} from '../../../domain/vendor.ts';
+import type { Connection } from '../connection.ts';
+import { findVendorByKey, findVendors } from '../queries/vendors.ts';
+import { asJson, oneRow, rebase, type Effect, type Touched } from './effect.ts';
+
+export async function registerVendor(c: Connection, change: Change): Promise<Effect> {
+  const { patch } = change;
+  const name = patch['name'] as string;
+  const taken = await findVendorByKey(c, vendorNameKey(name));
+  if (taken !== undefined) {
+    throw validationError(
+      {
+        field: 'name',
+        constraint: `is taken: names are unique without regard to case, and "${taken.name}" exists`,
+        value: name,
+      },
+      'Use update_vendor_status to change the existing vendor, or choose another name.',
+    );
+  }
+  const merged = mergeVendorMetadata(
+    VENDOR_METADATA_DEFAULT,
+    patch['metadata'] as JsonObject,
+    patch['extractor_version'] as string | undefined,
+  );
+  const vendor: Vendor = {
+    id: change.entity_id,
+    version: 1,
+    name,
+    status: patch['status'] as VendorStatus,
+    extractor_version: merged.extractor_version ?? EXTRACTOR_VERSION_UNKNOWN,
+    metadata: merged.metadata,
+    created_at: change.at,
+    updated_at: change.at,
+    created_by: change.actor,
+    updated_by: change.actor,
+  };
+  await c.db.insert(c.tables.vendors).values({ ...vendor, name_key: vendorNameKey(name) });
+  return {
+    record: asJson(vendor),
+    touched: [touch(vendor, null)],
+    merged_with: [],
+    warnings: merged.warnings,
+  };
+}
+
+export async function updateVendor(c: Connection, change: Change): Promise<Effect> {
+  const [current] = await findVendors(c, [change.entity_id]);
+  if (current === undefined) throw notFound('vendor', { id: change.entity_id });
+  const { patch, merged_with } = await rebase(c, change, current, 'vendor');
+  const merged = mergeVendorMetadata(
+    current.metadata,
+    (patch['metadata'] ?? {}) as JsonObject,
+    patch['extractor_version'] as string | undefined,
+  );
+  const next: Vendor = {
+    ...current,
+    version: current.version + 1,
+    status: (patch['status'] as VendorStatus | undefined) ?? current.status,
+    extractor_version: merged.extractor_version ?? current.extractor_version,
+    metadata: merged.metadata,
+    updated_at: change.at,
+    updated_by: change.actor,
+  };
+  const { vendors } = c.tables;
+  oneRow(
+    await c.db
+      .update(vendors)
+      .set(next)
+      .where(and(eq(vendors.id, current.id), eq(vendors.version, current.version)))
+      .returning({ id: vendors.id }),
+  );
+  return {
+    record: asJson(next),
+    touched: [touch(next, current)],
+    merged_with,
+    warnings: 'metadata' in patch ? merged.warnings : [],
+  };
+}
+
+function touch(vendor: Vendor, before: Vendor | null): Touched {
+  return {
+    entity: 'vendor',
+    entity_id: vendor.id,
+    kind: before === null ? 'create' : 'update',
+    version: vendor.version,
+    fields: fieldChanges(before, vendor),
+  };
+}

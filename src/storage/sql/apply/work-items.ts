@@ -1,0 +1,287 @@
+/** How a change makes or alters a work item: fields, place in the hierarchy, deletion (W1–W4, W7, W8). */
+import { and, eq, inArray, sql } from 'drizzle-orm';
+import { TrackerError, notFound, validationError } from '../../../errors.ts';
+import { fieldChanges, type Change } from '../../../domain/change.ts';
+import type { JsonObject } from '../../../domain/json.ts';
+import { mergeMetadata } from '../../../domain/metadata.ts';
+import {
+  checkItemMetadata,
+  checkPlace,
+  completedAt,
+  placeBelow,
+  type WorkItem,
+} from '../../../domain/work-item.ts';
+import type { Connection } from '../connection.ts';
+import { findConfiguration } from '../queries/configuration.ts';
+import { chunks, descendantIds, findDescendants, findWorkItem } from '../queries/work-items.ts';
+import { asJson, oneRow, picked, rebase, type Effect, type Touched } from './effect.ts';
+
+/** Fields that a patch sets as they are; the rest of an item follows from rules. */
+const PLAIN_FIELDS = [
+  'title',
+  'description',
+  'status',
+  'priority',
+  'labels',
+  'assignee',
+  'branch_name',
+  'commit_hash',
+  'pr_number',
+] as const;
+
+/** The first children named when an item with children may not be deleted. */
+const CHILDREN_NAMED = 5;
+
+export async function createWorkItem(c: Connection, change: Change): Promise<Effect> {
+  const { patch } = change;
+  const item = { ...patch, id: change.entity_id } as unknown as WorkItem;
+  const parent = item.parent_id === null ? null : await lockedParent(c, item.parent_id);
+  if (parent !== null) checkPlace(item, parent, 0);
+
+  let given: Record<string, unknown> = item.metadata;
+  if (item.item_type === 'session') {
+    const { default_token_budget } = await findConfiguration(c);
+    given = { token_budget: default_token_budget, prompts_count: 0, ...given };
+  }
+  const { metadata, warnings } = checkItemMetadata(item.item_type, given);
+  const row: WorkItem = {
+    ...item,
+    ...placeBelow(parent, item.id),
+    version: 1,
+    metadata,
+    created_at: textOr(patch['created_at'], change.at),
+    updated_at: textOr(patch['updated_at'], change.at),
+    completed_at: completedAt(item.status, textOr(patch['completed_at'], null), change.at),
+    created_by: textOr(patch['created_by'], change.actor),
+    updated_by: textOr(patch['created_by'], change.actor),
+    deleted_at: null,
+    claimed_by: null,
+    claim_expires_at: null,
+    archived_at: null,
+  };
+  const stored = oneRow(await insertItem(c, row));
+  await replaceLabels(c, row.id, [], row.labels);
+  return {
+    record: asJson(stored),
+    touched: [touch(stored, 'create', null)],
+    merged_with: [],
+    warnings,
+  };
+}
+
+export async function updateWorkItem(c: Connection, change: Change): Promise<Effect> {
+  const movesOrDeletes = 'parent_id' in change.patch || 'deleted_at' in change.patch;
+  if (movesOrDeletes) await c.lockStructure('exclusive');
+
+  const current = await findWorkItem(c, change.entity_id);
+  if (current === undefined) throw notFound('work item', { id: change.entity_id });
+  checkClaim(current, change);
+  const { patch, merged_with } = await rebase(c, change, current, 'work item');
+  refuseEditOfDeleted(current, patch);
+
+  const next: WorkItem = {
+    ...current,
+    ...picked(patch, PLAIN_FIELDS),
+    version: current.version + 1,
+    updated_at: change.at,
+    updated_by: change.actor,
+  };
+  next.completed_at = completedAt(next.status, current.completed_at, change.at);
+  const checked = checkItemMetadata(
+    next.item_type,
+    mergeMetadata(current.metadata, (patch['metadata'] ?? {}) as JsonObject),
+  );
+  next.metadata = checked.metadata;
+
+  const along: Touched[] = [];
+  if (patch['parent_id'] !== undefined && patch['parent_id'] !== current.parent_id) {
+    await move(c, current, next, patch['parent_id'] as string | null);
+  }
+  if (patch['deleted_at'] !== undefined) {
+    next.deleted_at = patch['deleted_at'] as string | null;
+    along.push(...(await deleteOrRestore(c, change, current, next)));
+  }
+  const stored = oneRow(await writeItem(c, next, current.version));
+  await replaceLabels(c, next.id, current.labels, next.labels);
+  return {
+    record: asJson(stored),
+    touched: [touch(stored, 'update', current), ...along],
+    merged_with,
+    warnings: 'metadata' in patch ? checked.warnings : [],
+  };
+}
+
+function touch(item: WorkItem, kind: 'create' | 'update', before: WorkItem | null): Touched {
+  return {
+    entity: 'work_item',
+    entity_id: item.id,
+    kind,
+    version: item.version,
+    fields: fieldChanges(before, item),
+  };
+}
+
+function textOr<T extends string | null>(value: unknown, fallback: T): string | T {
+  return typeof value === 'string' ? value : fallback;
+}
+
+/** The parent of a new item, kept from being moved or deleted until the item is there. */
+async function lockedParent(c: Connection, id: string): Promise<WorkItem> {
+  await c.lockStructure('shared');
+  return await liveParent(c, id);
+}
+
+async function liveParent(c: Connection, id: string): Promise<WorkItem> {
+  const parent = await findWorkItem(c, id);
+  if (parent === undefined) throw notFound('work item', { id });
+  if (parent.deleted_at !== null) {
+    throw validationError(
+      { field: 'parent_id', constraint: `"${parent.title}" is deleted`, value: id },
+      'Choose another parent, or restore that one first (update it with deleted_at null).',
+    );
+  }
+  return parent;
+}
+
+function checkClaim(current: WorkItem, change: Change): void {
+  if (change.claim_token === null || current.claimed_by !== null) return;
+  throw new TrackerError(
+    'ClaimError',
+    'A claim_token was given, but nobody holds a claim on this item. Nothing was saved.',
+    { claimed_by: null, claim_expires_at: null },
+    'Leave claim_token out, or claim the item first.',
+  );
+}
+
+function refuseEditOfDeleted(current: WorkItem, patch: JsonObject): void {
+  if (current.deleted_at === null || 'deleted_at' in patch) return;
+  throw validationError(
+    {
+      field: 'id',
+      constraint: `"${current.title}" was deleted at ${current.deleted_at}`,
+      value: current.id,
+    },
+    'Restore it first: update it with deleted_at null.',
+  );
+}
+
+/** Moves an item with everything below it: `next` gets its place, its descendants theirs, in one statement. */
+async function move(c: Connection, current: WorkItem, next: WorkItem, parentId: string | null): Promise<void> {
+  const { workItems } = c.tables;
+  const parent = parentId === null ? null : await liveParent(c, parentId);
+  if (parent !== null) {
+    const [deepest] = await c.db
+      .select({ depth: sql<number | string | null>`max(${workItems.depth})` })
+      .from(workItems)
+      .where(inArray(workItems.id, descendantIds(c, current.id)));
+    checkPlace(current, parent, Math.max(0, Number(deepest?.depth ?? current.depth) - current.depth));
+  }
+  next.parent_id = parentId;
+  Object.assign(next, placeBelow(parent, current.id));
+  await c.db
+    .update(workItems)
+    .set({
+      path: sql`cast(${next.path} as text) || substr(${workItems.path}, ${sql.raw(String(current.path.length + 1))})`,
+      depth: sql`${workItems.depth} + ${sql.raw(String(next.depth - current.depth))}`,
+    })
+    .where(inArray(workItems.id, descendantIds(c, current.id)));
+}
+
+/** @returns the descendants that went along */
+async function deleteOrRestore(
+  c: Connection,
+  change: Change,
+  current: WorkItem,
+  next: WorkItem,
+): Promise<Touched[]> {
+  if (next.deleted_at === null) {
+    if (next.parent_id !== null) await liveParent(c, next.parent_id);
+    if (!change.cascade || current.deleted_at === null) return [];
+    const together = (await findDescendants(c, current.id)).filter(
+      (item) => item.deleted_at === current.deleted_at,
+    );
+    return await markAll(c, together, change, null);
+  }
+  if (current.deleted_at !== null) return [];
+  const live = (await findDescendants(c, current.id)).filter((item) => item.deleted_at === null);
+  if (live.length > 0 && !change.cascade) throw childrenError(current, live);
+  return await markAll(c, live, change, next.deleted_at);
+}
+
+function childrenError(item: WorkItem, live: WorkItem[]) {
+  const children = live.filter(({ parent_id }) => parent_id === item.id);
+  const names = children.slice(0, CHILDREN_NAMED).map(({ title }) => `"${title}"`);
+  const error = validationError(
+    {
+      field: 'deleted_at',
+      constraint: `"${item.title}" has ${live.length} live item(s) below it: ${names.join(', ')}${children.length > names.length ? ', …' : ''}`,
+      value: item.id,
+    },
+    'Complete or move the items below it first, or ask the user whether all of them should go (cascade).',
+  );
+  error.details['children'] = children.slice(0, CHILDREN_NAMED).map(({ id, title }) => ({ id, title }));
+  return error;
+}
+
+async function markAll(
+  c: Connection,
+  items: WorkItem[],
+  change: Change,
+  deletedAt: string | null,
+): Promise<Touched[]> {
+  const { workItems } = c.tables;
+  for (const chunk of chunks(items)) {
+    await c.db
+      .update(workItems)
+      .set({
+        deleted_at: deletedAt,
+        version: sql`${workItems.version} + 1`,
+        updated_at: change.at,
+        updated_by: change.actor,
+      })
+      .where(
+        inArray(
+          workItems.id,
+          chunk.map(({ id }) => id),
+        ),
+      );
+  }
+  return items.map((item) =>
+    touch({ ...item, version: item.version + 1, deleted_at: deletedAt }, 'update', item),
+  );
+}
+
+async function insertItem(c: Connection, row: WorkItem): Promise<WorkItem[]> {
+  return await c
+    .statement('insert_work_item', (db, t) => db.insert(t.workItems).values(placeholders(row)).returning())
+    .execute({ ...row });
+}
+
+async function writeItem(c: Connection, row: WorkItem, baseVersion: number): Promise<WorkItem[]> {
+  return await c
+    .statement('update_work_item', (db, t) => {
+      const { id: _id, created_at: _at, created_by: _by, ...values } = placeholders(row);
+      return db
+        .update(t.workItems)
+        .set(values as never)
+        .where(
+          and(eq(t.workItems.id, sql.placeholder('id')), eq(t.workItems.version, sql.placeholder('base_version'))),
+        )
+        .returning();
+    })
+    .execute({ ...row, base_version: baseVersion });
+}
+
+/** A parameter of the same name for every field: the statement is then the same for all records. */
+function placeholders(row: WorkItem) {
+  return Object.fromEntries(Object.keys(row).map((name) => [name, sql.placeholder(name)])) as unknown as WorkItem;
+}
+
+async function replaceLabels(c: Connection, id: string, before: string[], after: string[]): Promise<void> {
+  const { workItemLabels: l } = c.tables;
+  const gone = before.filter((label) => !after.includes(label));
+  const added = after.filter((label) => !before.includes(label));
+  if (gone.length > 0) await c.db.delete(l).where(and(eq(l.item_id, id), inArray(l.label, gone)));
+  if (added.length > 0) await c.db.insert(l).values(added.map((label) => ({ item_id: id, label })));
+}
+

@@ -1,0 +1,54 @@
+/** One database connection as the queries see it, and the session that hands connections out. */
+import type { PgDatabase, PgQueryResultHKT } from 'drizzle-orm/pg-core';
+import type { Tables } from './schema.ts';
+
+/** The query builder, typed by the reference dialect. */
+export type Db = PgDatabase<PgQueryResultHKT, Record<string, never>>;
+
+export type SourceName = 'postgres' | 'sqlite';
+
+/**
+ * Taken at the start of a transaction that depends on the shape of the hierarchy or of the blocking links.
+ * Holders of `shared` (a new item below a parent) do not disturb each other; `exclusive` (a move, a delete, a
+ * blocking link) waits for all of them. SQLite has one writer at a time, so there it is free.
+ */
+export type StructureLock = 'shared' | 'exclusive';
+
+export class Connection {
+  readonly #statements = new Map<string, unknown>();
+
+  constructor(
+    readonly db: Db,
+    readonly tables: Tables,
+    readonly lockStructure: (mode: StructureLock) => Promise<void>,
+  ) {}
+
+  /** A statement that is built once per connection: building costs more than running it. */
+  statement<Prepared>(
+    name: string,
+    build: (db: Db, tables: Tables) => { prepare(name: string): Prepared },
+  ): Prepared {
+    let prepared = this.#statements.get(name) as Prepared | undefined;
+    if (prepared === undefined) {
+      prepared = build(this.db, this.tables).prepare(name);
+      this.#statements.set(name, prepared);
+    }
+    return prepared;
+  }
+}
+
+export interface ReadOptions {
+  /** All queries of the work see one moment of the store. Costs two round trips on PostgreSQL. */
+  snapshot?: boolean;
+}
+
+/** An open database. Safe for any number of concurrent callers; each call of `work` has a connection to itself. */
+export interface Session {
+  readonly source: SourceName;
+  /** The server's or library's version, as `PostgreSQL 18.1` or `SQLite 3.53.2`. */
+  readonly engine: string;
+  read<T>(work: (connection: Connection) => Promise<T>, options?: ReadOptions): Promise<T>;
+  /** Runs `work` in a transaction; repeats it from the start when others got in the way, so it must be repeatable. */
+  write<T>(work: (connection: Connection) => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,239 @@
+/** PostgreSQL: a small pool of single connections, each with its own transaction and prepared statements. */
+import { drizzle } from 'drizzle-orm/postgres-js';
+import { migrate } from 'drizzle-orm/postgres-js/migrator';
+import postgres, { type Sql } from 'postgres';
+import { databaseError } from '../../errors.ts';
+import { postgresKit } from './columns.ts';
+import { Connection, type Db, type ReadOptions, type Session, type StructureLock } from './connection.ts';
+import { describeDriverError } from './driver-errors.ts';
+import { MIGRATIONS_TABLE, readMigrations, schemaState, type Migrations, type SchemaState } from './migrate.ts';
+import { retryContention } from './retry.ts';
+import { defineTables } from './schema.ts';
+
+/** Connections per process: a client works serially, and sixteen processes must fit a default server's 100. */
+const POOL_SIZE = 5;
+const CONNECT_TIMEOUT_S = 5;
+const STATEMENT_TIMEOUT_MS = 30_000;
+const LOCK_TIMEOUT_MS = 20_000;
+
+const pgTables = defineTables(postgresKit);
+
+export interface PostgresOptions {
+  url: string;
+  /** The project's own schema, as `worktrail_my_project`. */
+  schema: string;
+  /** Where the migrations are; by default those shipped with the program. */
+  migrationsFolder?: string;
+}
+
+/**
+ * Connects and, if need be, makes and migrates the project's schema.
+ * @throws DatabaseError when the server cannot be reached or refuses; nothing was changed then
+ */
+export async function openPostgres(options: PostgresOptions): Promise<{ session: Session; state: SchemaState }> {
+  const migrations = readMigrations('postgres', options.migrationsFolder);
+  const pool = new Pool(options);
+  try {
+    const { engine, state } = await pool.use(async ({ client }) => {
+      const rows = await client.unsafe<{ version: string }[]>('show server_version');
+      const found = schemaState(await lastApplied(client, options.schema), migrations);
+      return {
+        engine: `PostgreSQL ${(rows[0]?.version ?? '').split(' ')[0]}`,
+        state: found === 'behind' ? await bringUpToDate(client, options.schema, migrations) : found,
+      };
+    });
+    return { session: new PostgresSession(pool, engine), state };
+  } catch (error) {
+    await pool.close();
+    if (error instanceof Error && error.name === 'DatabaseError') throw error;
+    throw databaseError(
+      'postgres',
+      describeDriverError(error),
+      'Check DATABASE_URL (or database.url in worktrail.config.json) and that the server runs, then try again.',
+      error,
+    );
+  }
+}
+
+async function lastApplied(client: Sql, schema: string): Promise<number | undefined> {
+  const table = `${quote(schema)}.${quote(MIGRATIONS_TABLE)}`;
+  const exists = await client.unsafe<{ found: string | null }[]>('select to_regclass($1)::text as found', [table]);
+  if (exists[0]?.found === null) return undefined;
+  const rows = await client.unsafe<{ time: string | null }[]>(`select max(created_at) as time from ${table}`);
+  const time = rows[0]?.time ?? null;
+  return time === null ? undefined : Number(time);
+}
+
+async function bringUpToDate(client: Sql, schema: string, migrations: Migrations): Promise<SchemaState> {
+  // Waiting for other starters and building indexes may both take longer than an ordinary statement.
+  await client.unsafe('set statement_timeout = 0; set lock_timeout = 0');
+  await client.unsafe('select pg_advisory_lock(hashtext($1))', [`worktrail migrate ${schema}`]);
+  try {
+    if (schemaState(await lastApplied(client, schema), migrations) === 'behind') {
+      await migrate(drizzle(client), {
+        migrationsFolder: migrations.folder,
+        migrationsSchema: schema,
+        migrationsTable: MIGRATIONS_TABLE,
+      });
+    }
+    return schemaState(await lastApplied(client, schema), migrations);
+  } finally {
+    await client.unsafe('select pg_advisory_unlock(hashtext($1))', [`worktrail migrate ${schema}`]);
+    await client.unsafe(
+      `set statement_timeout = ${STATEMENT_TIMEOUT_MS}; set lock_timeout = ${LOCK_TIMEOUT_MS}`,
+    );
+  }
+}
+
+function quote(identifier: string): string {
+  return `"${identifier.replaceAll('"', '""')}"`;
+}
+
+class PostgresSession implements Session {
+  readonly source = 'postgres';
+
+  constructor(
+    private readonly pool: Pool,
+    readonly engine: string,
+  ) {}
+
+  read<T>(work: (connection: Connection) => Promise<T>, options: ReadOptions = {}): Promise<T> {
+    return this.pool.use((pooled) =>
+      options.snapshot === true
+        ? pooled.transaction('begin isolation level repeatable read read only', work)
+        : work(pooled.connection),
+    );
+  }
+
+  write<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+    return this.pool.use((pooled) => retryContention(() => pooled.transaction('begin', work)));
+  }
+
+  close(): Promise<void> {
+    return this.pool.close();
+  }
+}
+
+/** One connection of the pool. */
+class PooledConnection {
+  readonly client: Sql;
+  readonly connection: Connection;
+  /** Grows when the server or the network ended the connection. */
+  #losses = 0;
+  #lossesAtBegin: number | undefined;
+
+  constructor(options: PostgresOptions) {
+    this.client = postgres(options.url, {
+      max: 1,
+      connect_timeout: CONNECT_TIMEOUT_S,
+      idle_timeout: 0,
+      max_lifetime: null,
+      fetch_types: false,
+      // The default prints notices to stdout, which belongs to the protocol.
+      onnotice: () => undefined,
+      onclose: () => {
+        this.#losses += 1;
+      },
+      connection: {
+        application_name: 'worktrail',
+        search_path: quote(options.schema),
+        TimeZone: 'UTC',
+        statement_timeout: STATEMENT_TIMEOUT_MS,
+        lock_timeout: LOCK_TIMEOUT_MS,
+      },
+    });
+    const lock = quoteLiteral(`worktrail structure ${options.schema}`);
+    this.connection = new Connection(
+      drizzle(this.#guarded()) as unknown as Db,
+      pgTables,
+      async (mode: StructureLock) => {
+        const call = mode === 'shared' ? 'pg_advisory_xact_lock_shared' : 'pg_advisory_xact_lock';
+        await this.#run(`select ${call}(hashtext(${lock}))`);
+      },
+    );
+  }
+
+  async transaction<T>(begin: string, work: (connection: Connection) => Promise<T>): Promise<T> {
+    await this.client.unsafe(begin);
+    this.#lossesAtBegin = this.#losses;
+    try {
+      const result = await work(this.connection);
+      await this.#run('commit');
+      return result;
+    } catch (error) {
+      // After a loss there is nothing left to roll back: the server has done it.
+      if (this.#lossesAtBegin === this.#losses) await this.client.unsafe('rollback').catch(() => undefined);
+      throw error;
+    } finally {
+      this.#lossesAtBegin = undefined;
+    }
+  }
+
+  #run(statement: string) {
+    this.#checkTransaction();
+    return this.client.unsafe(statement);
+  }
+
+  /**
+   * The client as drizzle sees it. It reconnects by itself, so a statement sent after a lost connection would
+   * run outside the transaction it belongs to: that is refused. Statements are prepared by name on the server.
+   */
+  #guarded(): Sql {
+    const unsafe = (query: string, parameters?: unknown[]) => {
+      this.#checkTransaction();
+      return this.client.unsafe(query, parameters as never[], { prepare: true });
+    };
+    return Object.assign(Object.create(this.client) as Sql, {
+      unsafe: unsafe as Sql['unsafe'],
+      options: this.client.options,
+    });
+  }
+
+  #checkTransaction(): void {
+    if (this.#lossesAtBegin !== undefined && this.#lossesAtBegin !== this.#losses) {
+      throw Object.assign(new Error('the connection was lost during a transaction'), {
+        code: 'CONNECTION_CLOSED',
+      });
+    }
+  }
+}
+
+function quoteLiteral(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}
+
+/** Connections are made when first needed, handed out one caller at a time, and kept. */
+class Pool {
+  readonly #all: PooledConnection[] = [];
+  readonly #idle: PooledConnection[] = [];
+  readonly #waiting: ((connection: PooledConnection) => void)[] = [];
+
+  constructor(private readonly options: PostgresOptions) {}
+
+  async use<T>(work: (connection: PooledConnection) => Promise<T>): Promise<T> {
+    const connection = await this.#acquire();
+    try {
+      return await work(connection);
+    } finally {
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#idle.push(connection);
+      else next(connection);
+    }
+  }
+
+  #acquire(): Promise<PooledConnection> {
+    const idle = this.#idle.pop();
+    if (idle !== undefined) return Promise.resolve(idle);
+    if (this.#all.length < POOL_SIZE) {
+      const connection = new PooledConnection(this.options);
+      this.#all.push(connection);
+      return Promise.resolve(connection);
+    }
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  /** Ends every connection, at once after a second: a dead server must not hold up the end of the process. */
+  async close(): Promise<void> {
+    await Promise.all(this.#all.map(({ client }) => client.end({ timeout: 1 })));
+  }
+}

@@ -1,0 +1,46 @@
+/** The project configuration, the project's identity, and where the feed stands. */
+import { getTableColumns } from 'drizzle-orm';
+import { databaseError } from '../../../errors.ts';
+import type { Configuration } from '../../../domain/configuration.ts';
+import type { Connection } from '../connection.ts';
+
+export async function findConfiguration(c: Connection): Promise<Configuration> {
+  const rows = await c.statement('configuration', (db, t) => db.select().from(t.configuration)).execute();
+  return required(rows[0], 'project_configuration');
+}
+
+export interface ProjectRow {
+  project_id: string;
+  project_slug: string;
+  root_commit: string | null;
+  created_at: string;
+}
+
+/** Which project the store belongs to; undefined before its first start. */
+export async function findProject(c: Connection): Promise<ProjectRow | undefined> {
+  const { id: _id, ...columns } = getTableColumns(c.tables.meta);
+  const rows = await c.db.select(columns).from(c.tables.meta);
+  return rows[0];
+}
+
+export interface FeedPosition {
+  /** Grows with every change; never goes back. */
+  seq: number;
+  changed_at: string;
+}
+
+export async function findFeedPosition(c: Connection): Promise<FeedPosition> {
+  const rows = await c
+    .statement('feed', (db, t) => db.select({ seq: t.feed.seq, changed_at: t.feed.changed_at }).from(t.feed))
+    .execute();
+  return required(rows[0], 'feed');
+}
+
+function required<T>(row: T | undefined, table: string): T {
+  if (row !== undefined) return row;
+  throw databaseError(
+    'store',
+    `the table ${table} has lost its only row`,
+    'Run `worktrail doctor`, and restore a backup if there is one.',
+  );
+}

@@ -1,0 +1,145 @@
+/** Dependencies: those of one item, and the paths that blocking links make. */
+import { and, asc, eq, inArray, isNull, or, sql } from 'drizzle-orm';
+import { blockingPair, type Dependency, type DependencyView, type NamedItem } from '../../../domain/dependency.ts';
+import type { ItemStatus } from '../../../domain/work-item.ts';
+import type { Connection } from '../connection.ts';
+import { findWorkItems } from './work-items.ts';
+
+/** At most this many dependencies of one item are answered. */
+export const DEPENDENCIES_MAX = 500;
+
+/** The dependencies of an item in either direction, each with the other item, oldest first. */
+export async function findDependencies(c: Connection, id: string): Promise<DependencyView[]> {
+  const rows = await c
+    .statement('dependencies_of_item', (db, t) => {
+      const d = t.dependencies;
+      const w = t.workItems;
+      return db
+        .select({
+          source_id: d.source_id,
+          target_id: d.target_id,
+          dependency_type: d.dependency_type,
+          created_at: d.created_at,
+          created_by: d.created_by,
+          other: { id: w.id, title: w.title, status: w.status, item_type: w.item_type },
+        })
+        .from(d)
+        .innerJoin(
+          w,
+          sql`${w.id} = case when ${d.source_id} = ${sql.placeholder('id')} then ${d.target_id} else ${d.source_id} end`,
+        )
+        .where(or(eq(d.source_id, sql.placeholder('id')), eq(d.target_id, sql.placeholder('id'))))
+        .orderBy(asc(d.created_at), asc(d.source_id), asc(d.target_id), asc(d.dependency_type))
+        .limit(DEPENDENCIES_MAX);
+    })
+    .execute({ id });
+  return rows;
+}
+
+/** The links between two items, in either direction. */
+export async function findLinksBetween(c: Connection, a: string, b: string): Promise<Dependency[]> {
+  return await c
+    .statement('links_between', (db, t) => {
+      const d = t.dependencies;
+      return db
+        .select()
+        .from(d)
+        .where(
+          or(
+            and(eq(d.source_id, sql.placeholder('a')), eq(d.target_id, sql.placeholder('b'))),
+            and(eq(d.source_id, sql.placeholder('b')), eq(d.target_id, sql.placeholder('a'))),
+          ),
+        );
+    })
+    .execute({ a, b });
+}
+
+/**
+ * A chain of blocking links that leads from one item to another, both included; undefined if there is none.
+ * Every item that `from` blocks, directly or through others, is visited once, by the database.
+ */
+export async function findBlockingPath(
+  c: Connection,
+  from: string,
+  to: string,
+): Promise<NamedItem[] | undefined> {
+  const { dependencies: d } = c.tables;
+  const edges = await c.db
+    .select({
+      source_id: d.source_id,
+      target_id: d.target_id,
+      dependency_type: d.dependency_type,
+    })
+    .from(d)
+    .innerJoin(
+      sql`(with recursive reached(id) as (
+        select ${startAt(c, from)} as id
+        union
+        select case e.dependency_type when 'blocks' then e.target_id else e.source_id end
+        from reached join ${d} e on (e.source_id = reached.id and e.dependency_type = 'blocks')
+          or (e.target_id = reached.id and e.dependency_type = 'depends_on')
+      ) select id from reached) as r`,
+      sql`(${d.source_id} = r.id and ${d.dependency_type} = 'blocks') or (${d.target_id} = r.id and ${d.dependency_type} = 'depends_on')`,
+    );
+  const next = new Map<string, string[]>();
+  for (const edge of edges) {
+    const pair = blockingPair(edge);
+    if (pair !== undefined) next.set(pair.blocker, [...(next.get(pair.blocker) ?? []), pair.blocked]);
+  }
+  const path = shortestPath(next, from, to);
+  if (path === undefined) return undefined;
+  const titles = new Map((await findWorkItems(c, path)).map(({ id, title }) => [id, title]));
+  return path.map((id) => ({ id, title: titles.get(id) ?? id }));
+}
+
+/** The start of a recursive query, taken from the table so that it has the column's type. */
+function startAt(c: Connection, id: string) {
+  return sql`(select ${c.tables.workItems.id} from ${c.tables.workItems} where ${c.tables.workItems.id} = ${id})`;
+}
+
+function shortestPath(next: Map<string, string[]>, from: string, to: string): string[] | undefined {
+  const cameFrom = new Map<string, string | undefined>([[from, undefined]]);
+  let frontier = [from];
+  while (frontier.length > 0 && !cameFrom.has(to)) {
+    const reached: string[] = [];
+    for (const id of frontier) {
+      for (const neighbour of next.get(id) ?? []) {
+        if (cameFrom.has(neighbour)) continue;
+        cameFrom.set(neighbour, id);
+        reached.push(neighbour);
+      }
+    }
+    frontier = reached;
+  }
+  if (!cameFrom.has(to)) return undefined;
+  const path: string[] = [];
+  for (let id: string | undefined = to; id !== undefined; id = cameFrom.get(id)) path.unshift(id);
+  return path;
+}
+
+/** The live items that these items block directly, by title. */
+export async function findBlockedBy(
+  c: Connection,
+  ids: string[],
+): Promise<{ id: string; title: string; status: ItemStatus }[]> {
+  if (ids.length === 0) return [];
+  const { dependencies: d, workItems: w } = c.tables;
+  return await c.db
+    .selectDistinct({ id: w.id, title: w.title, status: w.status })
+    .from(d)
+    .innerJoin(
+      w,
+      sql`${w.id} = case ${d.dependency_type} when 'blocks' then ${d.target_id} else ${d.source_id} end`,
+    )
+    .where(
+      and(
+        isNull(w.deleted_at),
+        or(
+          and(eq(d.dependency_type, 'blocks'), inArray(d.source_id, ids)),
+          and(eq(d.dependency_type, 'depends_on'), inArray(d.target_id, ids)),
+        ),
+      ),
+    )
+    .orderBy(asc(w.title), asc(w.id))
+    .limit(DEPENDENCIES_MAX);
+}

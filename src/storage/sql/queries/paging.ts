@@ -1,0 +1,95 @@
+/** Pages by keyset: a cursor names the last row seen, so writes in between neither repeat nor skip rows. */
+import { sql, type SQL } from 'drizzle-orm';
+import type { PgColumn } from 'drizzle-orm/pg-core';
+import { validationError } from '../../../errors.ts';
+
+export interface Page<T> {
+  items: T[];
+  total_count: number;
+  next_cursor: string | null;
+}
+
+export interface PageRequest {
+  limit: number;
+  offset?: number | undefined;
+  cursor?: string | undefined;
+}
+
+/** An order in which all columns run in one direction, the last of them unique. */
+export interface Order {
+  name: string;
+  columns: PgColumn[];
+  descending: boolean;
+}
+
+export function orderBy(order: Order): SQL[] {
+  return order.columns.map((column) => (order.descending ? sql`${column} desc` : sql`${column} asc`));
+}
+
+/** `(a, b) < ($cursor0, $cursor1)`: the rows after the cursor, with the parameters named `cursor0` … */
+export function afterCursor(order: Order): SQL {
+  const columns = sql.join(order.columns, sql`, `);
+  const values = sql.join(
+    order.columns.map((_, index) => sql`${sql.placeholder(`cursor${index}`)}`),
+    sql`, `,
+  );
+  return order.descending ? sql`(${columns}) < (${values})` : sql`(${columns}) > (${values})`;
+}
+
+export function encodeCursor(order: Order, row: Record<string, unknown>): string {
+  const values = order.columns.map((column) => row[column.name]);
+  return Buffer.from(JSON.stringify([order.name, ...values])).toString('base64url');
+}
+
+/**
+ * The parameters for `afterCursor`.
+ * @throws ValidationError for a cursor that was not made for this order
+ */
+export function decodeCursor(order: Order, cursor: string): Record<string, string | number> {
+  const values = parse(cursor);
+  if (values?.[0] !== order.name || values.length !== order.columns.length + 1) throw invalidCursor(cursor);
+  return Object.fromEntries(
+    order.columns.map((column, index) => {
+      const value = values[index + 1];
+      const kind = column.dataType === 'number' ? 'number' : 'string';
+      if (typeof value !== kind) throw invalidCursor(cursor);
+      if (kind === 'string' && !isPlausible(column.name, String(value))) throw invalidCursor(cursor);
+      return [`cursor${index}`, value as string | number];
+    }),
+  );
+}
+
+/** Values that PostgreSQL would refuse to compare must not reach it. */
+function isPlausible(column: string, value: string): boolean {
+  if (column.endsWith('_at') || column === 'at') return !Number.isNaN(Date.parse(value));
+  if (column === 'id') return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(value);
+  return value.isWellFormed() && !value.includes('\0');
+}
+
+function parse(cursor: string): unknown[] | undefined {
+  try {
+    const values: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8'));
+    return Array.isArray(values) ? (values as unknown[]) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function invalidCursor(cursor: string) {
+  return validationError(
+    { field: 'cursor', constraint: 'is not a cursor of this list in this order', value: cursor },
+    'Pass next_cursor of the previous page unchanged, with the same filters and sort, or leave it out to start again.',
+  );
+}
+
+/** Cuts the extra row that tells whether there is a next page. */
+export function toPage<T extends object>(rows: T[], request: PageRequest, order: Order, total: number): Page<T> {
+  const items = rows.slice(0, request.limit);
+  const last = items.at(-1);
+  const more = rows.length > request.limit && last !== undefined;
+  return {
+    items,
+    total_count: total,
+    next_cursor: more ? encodeCursor(order, last as Record<string, unknown>) : null,
+  };
+}

@@ -1,0 +1,147 @@
+/** Reading work items: one record, ancestors, the tree below, and prefix look-up. */
+import { and, asc, count, eq, gte, inArray, isNull, lte, sql } from 'drizzle-orm';
+import type { WorkItem } from '../../../domain/work-item.ts';
+import type { Connection } from '../connection.ts';
+
+export async function findWorkItem(c: Connection, id: string): Promise<WorkItem | undefined> {
+  const rows = await c
+    .statement('work_item', (db, t) =>
+      db
+        .select()
+        .from(t.workItems)
+        .where(eq(t.workItems.id, sql.placeholder('id'))),
+    )
+    .execute({ id });
+  return rows[0];
+}
+
+/** The items with these ids, in no particular order; unknown ids are simply absent. */
+export async function findWorkItems(c: Connection, ids: string[]): Promise<WorkItem[]> {
+  const found: WorkItem[] = [];
+  for (const chunk of chunks(ids)) {
+    found.push(...(await c.db.select().from(c.tables.workItems).where(inArray(c.tables.workItems.id, chunk))));
+  }
+  return found;
+}
+
+/** At most this many ids in one `in (…)`: far below the parameter limit of either database. */
+const IDS_PER_QUERY = 1_000;
+
+export function chunks<T>(all: T[], size = IDS_PER_QUERY): T[][] {
+  return Array.from({ length: Math.ceil(all.length / size) }, (_, index) =>
+    all.slice(index * size, (index + 1) * size),
+  );
+}
+
+/** Up to `limit` items whose id lies in a range, by id: resolves id prefixes. */
+export async function findWorkItemsByIdRange(
+  c: Connection,
+  range: { from: string; to: string },
+  limit: number,
+): Promise<{ id: string; title: string }[]> {
+  return await c
+    .statement('work_items_by_id_range', (db, t) =>
+      db
+        .select({ id: t.workItems.id, title: t.workItems.title })
+        .from(t.workItems)
+        .where(
+          and(
+            gte(t.workItems.id, sql.placeholder('from')),
+            lte(t.workItems.id, sql.placeholder('to')),
+          ),
+        )
+        .orderBy(asc(t.workItems.id))
+        .limit(sql.placeholder('limit')),
+    )
+    .execute({ ...range, limit });
+}
+
+/**
+ * The live children of some items, oldest first, at most `limit` of them in all. One call per level of a tree
+ * keeps the work bounded however large the tree is.
+ */
+export async function findChildren(c: Connection, parentIds: string[], limit: number): Promise<WorkItem[]> {
+  const only = parentIds.length === 1 ? parentIds[0] : undefined;
+  if (only !== undefined) {
+    return await c
+      .statement('children_of_one', (db, t) =>
+        db
+          .select()
+          .from(t.workItems)
+          .where(
+            and(
+              eq(t.workItems.parent_id, sql.placeholder('parent')),
+              isNull(t.workItems.deleted_at),
+              isNull(t.workItems.archived_at),
+            ),
+          )
+          .orderBy(asc(t.workItems.created_at), asc(t.workItems.id))
+          .limit(sql.placeholder('limit')),
+      )
+      .execute({ parent: only, limit });
+  }
+  const { workItems } = c.tables;
+  return await c.db
+    .select()
+    .from(workItems)
+    .where(
+      and(
+        inArray(workItems.parent_id, parentIds),
+        isNull(workItems.deleted_at),
+        isNull(workItems.archived_at),
+      ),
+    )
+    .orderBy(asc(workItems.parent_id), asc(workItems.created_at), asc(workItems.id))
+    .limit(limit);
+}
+
+/** How many live children each of these items has; items without children are absent. */
+export async function countChildren(c: Connection, parentIds: string[]): Promise<Map<string, number>> {
+  const { workItems } = c.tables;
+  const counts = new Map<string, number>();
+  for (const chunk of chunks(parentIds)) {
+    const rows = await c.db
+      .select({ parent_id: workItems.parent_id, children: count() })
+      .from(workItems)
+      .where(
+        and(inArray(workItems.parent_id, chunk), isNull(workItems.deleted_at), isNull(workItems.archived_at)),
+      )
+      .groupBy(workItems.parent_id);
+    for (const { parent_id, children } of rows) counts.set(parent_id ?? '', Number(children));
+  }
+  return counts;
+}
+
+/** Everything below an item, deleted items included, parents before children. */
+export async function findDescendants(c: Connection, id: string): Promise<WorkItem[]> {
+  const { workItems } = c.tables;
+  return await c.db
+    .select()
+    .from(workItems)
+    .where(inArray(workItems.id, descendantIds(c, id)))
+    .orderBy(asc(workItems.depth), asc(workItems.created_at), asc(workItems.id));
+}
+
+/** The ids below an item as a subquery, for use in `in (…)`. */
+export function descendantIds(c: Connection, id: string) {
+  const { workItems } = c.tables;
+  return sql`(with recursive below(id) as (
+    select id from ${workItems} where parent_id = ${id}
+    union all
+    select w.id from ${workItems} w join below on w.parent_id = below.id
+  ) select id from below)`;
+}
+
+/** The status and number of all live items by type and status. */
+export async function countByTypeAndStatus(c: Connection) {
+  return await c
+    .statement('count_by_type_and_status', (db, t) =>
+      db
+        .select({ item_type: t.workItems.item_type, status: t.workItems.status, items: count() })
+        .from(t.workItems)
+        .where(and(isNull(t.workItems.deleted_at), isNull(t.workItems.archived_at)))
+        .groupBy(t.workItems.item_type, t.workItems.status)
+        .orderBy(asc(t.workItems.item_type), asc(t.workItems.status)),
+    )
+    .execute();
+}

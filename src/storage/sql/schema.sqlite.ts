@@ -1,0 +1,18 @@
+/** The schema as drizzle-kit reads it for SQLite. */
+import { sqliteKit } from './columns.ts';
+import { defineTables } from './schema.ts';
+
+export const {
+  meta,
+  feed,
+  workItems,
+  workItemLabels,
+  dependencies,
+  vendors,
+  deployments,
+  deploymentVendors,
+  deploymentWorkItems,
+  configuration,
+  changes,
+  appliedChanges,
+} = defineTables(sqliteKit);

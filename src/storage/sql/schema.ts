@@ -1,0 +1,256 @@
+/** Every table, once. `drizzle/` holds the migrations generated from this file for both databases. */
+import type { ChangeKind, Entity, FieldChange } from '../../domain/change.ts';
+import type { ContextType } from '../../domain/configuration.ts';
+import type { DependencyType } from '../../domain/dependency.ts';
+import type { JsonObject, JsonValue } from '../../domain/json.ts';
+import type { VendorStatus } from '../../domain/vendor.ts';
+import type { ItemStatus, ItemType } from '../../domain/work-item.ts';
+import { whereNull, type Kit } from './columns.ts';
+
+export type Tables = ReturnType<typeof defineTables>;
+
+/** The condition under which default queries see an item; each of their indexes covers only these. */
+const LIVE = ['deleted_at', 'archived_at'] as const;
+
+export function defineTables(kit: Kit) {
+  /** One row: which project this store belongs to. */
+  const meta = kit.table('meta', {
+    id: kit.integer('id').primaryKey(),
+    project_id: kit.uuid('project_id').notNull(),
+    project_slug: kit.text('project_slug').notNull(),
+    /** First commit of the project's git repository; null until one is known. */
+    root_commit: kit.text('root_commit'),
+    created_at: kit.timestamp('created_at').notNull(),
+  });
+
+  /** One row, bumped last in every writing transaction: the order of `seq` is the order of the commits. */
+  const feed = kit.table('feed', {
+    id: kit.integer('id').primaryKey(),
+    seq: kit.bigint('seq').notNull(),
+    changed_at: kit.timestamp('changed_at').notNull(),
+  });
+
+  const workItems = kit.table(
+    'work_items',
+    {
+      id: kit.uuid('id').primaryKey(),
+      version: kit.integer('version').notNull(),
+      item_type: kit.text('item_type').$type<ItemType>().notNull(),
+      title: kit.text('title').notNull(),
+      description: kit.text('description'),
+      status: kit.text('status').$type<ItemStatus>().notNull(),
+      priority: kit.integer('priority').notNull(),
+      labels: kit.json<string[]>('labels').notNull(),
+      assignee: kit.text('assignee'),
+      parent_id: kit.uuid('parent_id'),
+      path: kit.text('path').notNull(),
+      depth: kit.integer('depth').notNull(),
+      branch_name: kit.text('branch_name'),
+      commit_hash: kit.text('commit_hash'),
+      pr_number: kit.integer('pr_number'),
+      metadata: kit.json<JsonObject>('metadata').notNull(),
+      created_at: kit.timestamp('created_at').notNull(),
+      updated_at: kit.timestamp('updated_at').notNull(),
+      completed_at: kit.timestamp('completed_at'),
+      created_by: kit.text('created_by').notNull(),
+      updated_by: kit.text('updated_by').notNull(),
+      deleted_at: kit.timestamp('deleted_at'),
+      claimed_by: kit.text('claimed_by'),
+      claim_expires_at: kit.timestamp('claim_expires_at'),
+      archived_at: kit.timestamp('archived_at'),
+    },
+    (t) => [
+      kit.foreignKey({ columns: [t.parent_id], foreignColumns: [t.id] }),
+      kit.index('work_items_parent').on(t.parent_id, t.created_at, t.id),
+      kit.index('work_items_updated').on(t.updated_at, t.id).where(whereNull(...LIVE)),
+      kit.index('work_items_created').on(t.created_at, t.id).where(whereNull(...LIVE)),
+      kit.index('work_items_status').on(t.status, t.updated_at, t.id).where(whereNull(...LIVE)),
+      kit.index('work_items_type').on(t.item_type, t.updated_at, t.id).where(whereNull(...LIVE)),
+      kit.index('work_items_assignee').on(t.assignee, t.updated_at, t.id).where(whereNull(...LIVE)),
+      kit.index('work_items_priority').on(t.priority, t.created_at, t.id).where(whereNull(...LIVE)),
+      kit.index('work_items_archived').on(t.archived_at),
+    ],
+  );
+
+  /** The labels of each item again, one row each, so that listing by label can use an index. */
+  const workItemLabels = kit.table(
+    'work_item_labels',
+    {
+      item_id: kit
+        .uuid('item_id')
+        .notNull()
+        .references(() => workItems.id),
+      label: kit.text('label').notNull(),
+    },
+    (t) => [
+      kit.primaryKey({ columns: [t.item_id, t.label] }),
+      kit.index('work_item_labels_label').on(t.label, t.item_id),
+    ],
+  );
+
+  const dependencies = kit.table(
+    'work_item_dependencies',
+    {
+      source_id: kit
+        .uuid('source_id')
+        .notNull()
+        .references(() => workItems.id),
+      target_id: kit
+        .uuid('target_id')
+        .notNull()
+        .references(() => workItems.id),
+      dependency_type: kit.text('dependency_type').$type<DependencyType>().notNull(),
+      created_at: kit.timestamp('created_at').notNull(),
+      created_by: kit.text('created_by').notNull(),
+    },
+    (t) => [
+      kit.primaryKey({ columns: [t.source_id, t.target_id, t.dependency_type] }),
+      kit.index('work_item_dependencies_target').on(t.target_id, t.dependency_type, t.source_id),
+    ],
+  );
+
+  const vendors = kit.table(
+    'vendors',
+    {
+      id: kit.uuid('id').primaryKey(),
+      version: kit.integer('version').notNull(),
+      name: kit.text('name').notNull(),
+      /** The name as it is compared: without regard to case. */
+      name_key: kit.text('name_key').notNull(),
+      status: kit.text('status').$type<VendorStatus>().notNull(),
+      extractor_version: kit.text('extractor_version').notNull(),
+      metadata: kit.json<JsonObject>('metadata').notNull(),
+      created_at: kit.timestamp('created_at').notNull(),
+      updated_at: kit.timestamp('updated_at').notNull(),
+      created_by: kit.text('created_by').notNull(),
+      updated_by: kit.text('updated_by').notNull(),
+    },
+    (t) => [
+      kit.uniqueIndex('vendors_name_key').on(t.name_key),
+      kit.index('vendors_status').on(t.status, t.name_key),
+    ],
+  );
+
+  const deployments = kit.table(
+    'deployments',
+    {
+      id: kit.uuid('id').primaryKey(),
+      version: kit.integer('version').notNull(),
+      deployed_at: kit.timestamp('deployed_at').notNull(),
+      commit_hash: kit.text('commit_hash').notNull(),
+      metadata: kit.json<JsonObject>('metadata').notNull(),
+      /** `metadata.constitutional_compliance` as 0 or 1, to filter by. */
+      compliant: kit.integer('compliant').notNull(),
+      created_at: kit.timestamp('created_at').notNull(),
+      created_by: kit.text('created_by').notNull(),
+    },
+    (t) => [kit.index('deployments_deployed').on(t.deployed_at, t.id)],
+  );
+
+  const deploymentVendors = kit.table(
+    'deployment_vendors',
+    {
+      deployment_id: kit
+        .uuid('deployment_id')
+        .notNull()
+        .references(() => deployments.id),
+      vendor_id: kit
+        .uuid('vendor_id')
+        .notNull()
+        .references(() => vendors.id),
+    },
+    (t) => [
+      kit.primaryKey({ columns: [t.deployment_id, t.vendor_id] }),
+      kit.index('deployment_vendors_vendor').on(t.vendor_id, t.deployment_id),
+    ],
+  );
+
+  const deploymentWorkItems = kit.table(
+    'deployment_work_items',
+    {
+      deployment_id: kit
+        .uuid('deployment_id')
+        .notNull()
+        .references(() => deployments.id),
+      work_item_id: kit
+        .uuid('work_item_id')
+        .notNull()
+        .references(() => workItems.id),
+    },
+    (t) => [
+      kit.primaryKey({ columns: [t.deployment_id, t.work_item_id] }),
+      kit.index('deployment_work_items_item').on(t.work_item_id, t.deployment_id),
+    ],
+  );
+
+  /** One row, made with defaults at the first start. */
+  const configuration = kit.table('project_configuration', {
+    id: kit.uuid('id').primaryKey(),
+    version: kit.integer('version').notNull(),
+    active_context_type: kit.text('active_context_type').$type<ContextType>().notNull(),
+    current_session_id: kit.uuid('current_session_id'),
+    default_token_budget: kit.integer('default_token_budget').notNull(),
+    archive_after_days: kit.integer('archive_after_days').notNull(),
+    created_at: kit.timestamp('created_at').notNull(),
+    updated_at: kit.timestamp('updated_at').notNull(),
+    created_by: kit.text('created_by').notNull(),
+    updated_by: kit.text('updated_by').notNull(),
+  });
+
+  /** What every change did, for ever. A row per record changed; `id` repeats where one change touched several. */
+  const changes = kit.table(
+    'changes',
+    {
+      seq: kit.bigint('seq').primaryKey(),
+      change_id: kit.uuid('change_id').notNull(),
+      at: kit.timestamp('at').notNull(),
+      actor: kit.text('actor').notNull(),
+      client: kit.text('client').notNull(),
+      entity: kit.text('entity').$type<Entity>().notNull(),
+      entity_id: kit.uuid('entity_id').notNull(),
+      related_id: kit.uuid('related_id'),
+      kind: kit.text('kind').$type<ChangeKind>().notNull(),
+      base_version: kit.integer('base_version'),
+      version: kit.integer('version'),
+      fields: kit.json<FieldChange[] & JsonValue>('fields').notNull(),
+      merged_with: kit.json<number[]>('merged_with').notNull(),
+      schema_version: kit.integer('schema_version').notNull(),
+    },
+    (t) => [
+      kit.index('changes_entity').on(t.entity_id, t.seq),
+      kit.index('changes_related').on(t.related_id, t.seq),
+      kit.index('changes_actor').on(t.actor, t.seq),
+      kit.index('changes_at').on(t.at, t.seq),
+    ],
+  );
+
+  /** Which changes were applied, once each: what makes a retry give the first result. */
+  const appliedChanges = kit.table(
+    'applied_changes',
+    {
+      change_id: kit.uuid('change_id').primaryKey(),
+      idempotency_key: kit.text('idempotency_key'),
+      /** SHA-256 of what was asked, to tell a retry from a key used twice; null without a key. */
+      request_hash: kit.text('request_hash'),
+      /** The first answer; null without a key. */
+      result: kit.json<JsonObject>('result'),
+    },
+    (t) => [kit.uniqueIndex('applied_changes_key').on(t.idempotency_key)],
+  );
+
+  return {
+    meta,
+    feed,
+    workItems,
+    workItemLabels,
+    dependencies,
+    vendors,
+    deployments,
+    deploymentVendors,
+    deploymentWorkItems,
+    configuration,
+    changes,
+    appliedChanges,
+  };
+}
+

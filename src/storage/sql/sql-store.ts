@@ -1,0 +1,107 @@
+/** A store over one SQL database. */
+import { TrackerError, databaseError } from '../../errors.ts';
+import type { Applied, Change } from '../../domain/change.ts';
+import type { Answer, Store, StoreHealth } from '../store.ts';
+import { applyChanges, findFirstResult } from './apply/apply.ts';
+import type { Connection, ReadOptions, Session } from './connection.ts';
+import { classifyDriverError, describeDriverError } from './driver-errors.ts';
+import type { SchemaState } from './migrate.ts';
+import { readerOf, type Reader } from './reader.ts';
+
+export class SqlStore implements Store {
+  constructor(
+    private readonly session: Session,
+    private readonly schema: SchemaState,
+    private readonly location: string,
+  ) {}
+
+  async read<T>(work: (reader: Reader) => Promise<T>, options?: ReadOptions): Promise<Answer<T>> {
+    const data = await this.#run(() => this.session.read((c) => work(readerOf(c)), options));
+    return { data, source: this.session.source, warnings: [] };
+  }
+
+  async write(changes: readonly Change[]): Promise<Answer<Applied[]>> {
+    this.#refuseNewerSchema();
+    const data = await this.#applyOnce(changes);
+    return { data, source: this.session.source, warnings: data.flatMap(({ warnings }) => warnings) };
+  }
+
+  async health(): Promise<StoreHealth> {
+    const { source, engine } = this.session;
+    const known = { source, engine, location: this.location, schema: this.schema };
+    try {
+      const { data } = await this.read((reader) => reader.findProject());
+      return {
+        ...known,
+        reachable: true,
+        problem: null,
+        project_slug: data?.project_slug ?? null,
+        project_id: data?.project_id ?? null,
+      };
+    } catch (error) {
+      const problem = error instanceof Error ? error.message : String(error);
+      return { ...known, reachable: false, problem, project_slug: null, project_id: null };
+    }
+  }
+
+  close(): Promise<void> {
+    return this.session.close();
+  }
+
+  async #applyOnce(changes: readonly Change[]): Promise<Applied[]> {
+    const apply = () => this.#run(() => this.session.write((c) => applyChanges(c, changes)));
+    try {
+      return await apply();
+    } catch (error) {
+      // The same call may have been applied by another process while this one ran.
+      const first = await this.#firstResults(changes, error);
+      if (first !== undefined) return first;
+      // Another writer made the same record first: now the rules see it and can say so.
+      if (classifyDriverError(error) === 'duplicate') return await apply();
+      throw error;
+    }
+  }
+
+  #refuseNewerSchema(): void {
+    if (this.schema !== 'newer') return;
+    throw databaseError(
+      this.session.source,
+      'this store was made by a newer Worktrail; this version reads it but does not write to it',
+      'Update Worktrail here to the version the others use, then repeat the call. Nothing was changed.',
+    );
+  }
+
+  async #firstResults(changes: readonly Change[], error: unknown): Promise<Applied[] | undefined> {
+    const isRetry = changes.some(({ idempotency_key }) => idempotency_key !== null);
+    const mayBeRace = error instanceof TrackerError && error.code !== 'DatabaseError';
+    if (!(isRetry && mayBeRace) && classifyDriverError(error) !== 'duplicate') return undefined;
+    const found = await this.#run(() =>
+      this.session.read(async (c: Connection) => {
+        const results: (Applied | undefined)[] = [];
+        for (const change of changes) results.push(await findFirstResult(c, change));
+        return results;
+      }),
+    );
+    const results = found.filter((result) => result !== undefined);
+    return results.length === changes.length ? results : undefined;
+  }
+
+  /** Driver errors become errors of ours; a duplicate stays as it is for `write` to look at. */
+  async #run<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (error instanceof TrackerError) throw error;
+      const failure = classifyDriverError(error);
+      if (failure === 'other') throw error;
+      throw databaseError(
+        this.session.source,
+        describeDriverError(error),
+        failure === 'unavailable'
+          ? 'Run `worktrail doctor` to see the state of the store; repeat the call when it answers again.'
+          : 'Repeat the call.',
+        error,
+      );
+    }
+  }
+}

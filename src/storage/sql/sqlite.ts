@@ -1,0 +1,206 @@
+/** SQLite: one connection for writing and one for reading, both through a queue of their own. */
+import { existsSync, mkdirSync, statSync } from 'node:fs';
+import path from 'node:path';
+import Database from 'better-sqlite3';
+import { drizzle } from 'drizzle-orm/better-sqlite3';
+import { migrate } from 'drizzle-orm/better-sqlite3/migrator';
+import { databaseError } from '../../errors.ts';
+import { sqliteKit } from './columns.ts';
+import { Connection, type Db, type ReadOptions, type Session } from './connection.ts';
+import { describeDriverError } from './driver-errors.ts';
+import { MIGRATIONS_TABLE, readMigrations, schemaState, type SchemaState } from './migrate.ts';
+import { Mutex, retryContention } from './retry.ts';
+import { defineTables } from './schema.ts';
+
+/** "WTRL": marks a database file as ours (PRAGMA application_id). */
+const APPLICATION_ID = 0x5754524c;
+/** The first release without the WAL-reset corruption bug (sqlite.org/wal.html). */
+const SQLITE_MIN_VERSION = [3, 51, 3] as const;
+/** A busy wait blocks the event loop, so it is short; longer waits are made asynchronously. */
+const BUSY_TIMEOUT_MS = 20;
+const MIGRATION_BUSY_TIMEOUT_MS = 10_000;
+
+const liteTables = defineTables(sqliteKit);
+
+export interface SqliteOptions {
+  /** The database file; made with its folder when missing. */
+  file: string;
+  /** Where the migrations are; by default those shipped with the program. */
+  migrationsFolder?: string;
+}
+
+/**
+ * Opens (and if need be makes and migrates) a SQLite store.
+ * @throws DatabaseError when the file is not ours, damaged, or cannot be opened; the file is left as it is
+ */
+export async function openSqlite(options: SqliteOptions): Promise<{ session: Session; state: SchemaState }> {
+  try {
+    mkdirSync(path.dirname(options.file), { recursive: true });
+    const writer = openFile(options.file);
+    try {
+      const state = await bringUpToDate(writer, options);
+      return { session: new SqliteSession(writer, options.file), state };
+    } catch (error) {
+      writer.close();
+      throw error;
+    }
+  } catch (error) {
+    if (error instanceof Error && error.name === 'DatabaseError') throw error;
+    throw databaseError(
+      'sqlite',
+      `${options.file}: ${describeDriverError(error)}`,
+      'Check the file, its folder and the free disk space, then start again. Nothing was changed.',
+      error,
+    );
+  }
+}
+
+function openFile(file: string): Database.Database {
+  const existed = existsSync(file) && statSync(file).size > 0;
+  const database = new Database(file);
+  try {
+    database.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
+    checkVersion(database);
+    if (existed && !isOurs(database)) {
+      throw databaseError(
+        'sqlite',
+        `${file} is a database of another program`,
+        'Move that file elsewhere or choose another project folder. The file was not touched.',
+      );
+    }
+    database.pragma('foreign_keys = ON');
+    database.pragma('synchronous = FULL');
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+function checkVersion(database: Database.Database): void {
+  const version = engineVersion(database);
+  const parts = version.split('.').map(Number);
+  const difference = SQLITE_MIN_VERSION.map((wanted, index) => (parts[index] ?? 0) - wanted).find((d) => d !== 0);
+  if (difference !== undefined && difference < 0) {
+    throw databaseError(
+      'sqlite',
+      `SQLite ${version} is too old; ${SQLITE_MIN_VERSION.join('.')} or newer is needed`,
+      'Install Worktrail with its own locked dependencies (npm ci).',
+    );
+  }
+}
+
+/** A file that another process is just making has neither mark nor tables yet; that is ours too. */
+function isOurs(database: Database.Database): boolean {
+  const id = database.pragma('application_id', { simple: true });
+  if (id === APPLICATION_ID) return true;
+  const tables = database.prepare('select count(*) from sqlite_master').pluck().get();
+  return id === 0 && tables === 0;
+}
+
+function engineVersion(database: Database.Database): string {
+  return String(database.prepare('select sqlite_version()').pluck().get());
+}
+
+async function bringUpToDate(database: Database.Database, options: SqliteOptions): Promise<SchemaState> {
+  const migrations = readMigrations('sqlite', options.migrationsFolder);
+  const state = schemaState(lastApplied(database), migrations);
+  if (state !== 'behind') return state;
+  return await underMigrationLock(`${options.file}.migrate.lock`, () => {
+    // Another process may have done the work while this one waited.
+    if (schemaState(lastApplied(database), migrations) === 'behind') {
+      database.pragma(`busy_timeout = ${MIGRATION_BUSY_TIMEOUT_MS}`);
+      database.pragma('journal_mode = WAL');
+      database.pragma(`application_id = ${APPLICATION_ID}`);
+      migrate(drizzle(database), { migrationsFolder: migrations.folder, migrationsTable: MIGRATIONS_TABLE });
+      database.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
+    }
+    return schemaState(lastApplied(database), migrations);
+  });
+}
+
+/** `BEGIN EXCLUSIVE` on a side file: the kernel lets go of it when the process dies, however it dies. */
+async function underMigrationLock<T>(lockFile: string, work: () => T): Promise<T> {
+  const lock = new Database(lockFile);
+  try {
+    lock.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
+    await retryContention(() => lock.exec('begin exclusive'));
+    return work();
+  } finally {
+    lock.close();
+  }
+}
+
+function lastApplied(database: Database.Database): number | undefined {
+  const exists = database
+    .prepare("select 1 from sqlite_master where type = 'table' and name = ?")
+    .pluck()
+    .get(MIGRATIONS_TABLE);
+  if (exists === undefined) return undefined;
+  const time = database.prepare(`select max(created_at) from ${MIGRATIONS_TABLE}`).pluck().get();
+  return time === null ? undefined : Number(time);
+}
+
+class SqliteSession implements Session {
+  readonly source = 'sqlite';
+  readonly engine: string;
+  readonly #writer: { database: Database.Database; connection: Connection };
+  #reader: { database: Database.Database; connection: Connection } | undefined;
+  readonly #writing = new Mutex();
+  readonly #reading = new Mutex();
+
+  constructor(
+    writer: Database.Database,
+    private readonly file: string,
+  ) {
+    this.engine = `SQLite ${engineVersion(writer)}`;
+    this.#writer = { database: writer, connection: connect(writer) };
+  }
+
+  read<T>(work: (connection: Connection) => Promise<T>, options: ReadOptions = {}): Promise<T> {
+    return this.#reading.run(async () => {
+      const { database, connection } = (this.#reader ??= openReader(this.file));
+      if (options.snapshot !== true) return await retryContention(() => work(connection));
+      await retryContention(() => database.exec('begin'));
+      try {
+        return await work(connection);
+      } finally {
+        database.exec('commit');
+      }
+    });
+  }
+
+  write<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+    return this.#writing.run(async () => {
+      const { database, connection } = this.#writer;
+      // Never a plain BEGIN: turning a read into a write later fails at once, whatever the timeout.
+      await retryContention(() => database.exec('begin immediate'));
+      try {
+        const result = await work(connection);
+        database.exec('commit');
+        return result;
+      } catch (error) {
+        if (database.inTransaction) database.exec('rollback');
+        throw error;
+      }
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#reading.run(() => Promise.resolve(this.#reader?.database.close()));
+    await this.#writing.run(() => Promise.resolve(this.#writer.database.close()));
+  }
+}
+
+function openReader(file: string) {
+  const database = new Database(file);
+  database.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
+  database.pragma('query_only = ON');
+  return { database, connection: connect(database) };
+}
+
+function connect(database: Database.Database): Connection {
+  // The one place where a SQLite builder is handed out under the reference dialect's type.
+  const db = drizzle(database) as unknown as Db;
+  return new Connection(db, liteTables, () => Promise.resolve());
+}
