@@ -4,12 +4,12 @@
  */
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { validationError } from './errors.ts';
 import { problemsOf } from './domain/validate.ts';
 import { nearestName } from './domain/warnings.ts';
 import { TOOLSETS } from './domain/toolsets.ts';
-import { mainWorkTree } from './storage/git/repository.ts';
+import { mainWorkTree } from './storage/git/main-work-tree.ts';
 
 export const CONFIG_FILE = 'worktrail.config.json';
 export const HOST_DEFAULT = '127.0.0.1';

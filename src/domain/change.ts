@@ -3,9 +3,9 @@
  * be or alters. What a change did is kept for ever as a `RecordedChange`: that is the history, the way a
  * retry finds its first result, and what three-way merges are made from.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { idOrPrefix, integer, line, pageInput, timestampInput } from './fields.ts';
-import { equalJson, isPlainObject, type JsonObject, type JsonValue } from './json.ts';
+import { equalJson, isPlainObject, ownValue, type JsonObject, type JsonValue } from './json.ts';
 import { NAME_MAX_CHARACTERS } from './limits.ts';
 import type { Warning } from './warnings.ts';
 
@@ -118,6 +118,6 @@ function metadataChanges(from: JsonValue, to: JsonObject): FieldChange[] {
   const old = isPlainObject(from) ? (from as JsonObject) : {};
   const keys = new Set([...Object.keys(old), ...Object.keys(to)]);
   return [...keys]
-    .filter((key) => !equalJson(old[key] ?? null, to[key] ?? null))
-    .map((key) => ({ field: `metadata.${key}`, from: old[key] ?? null, to: to[key] ?? null }));
+    .map((key) => ({ field: `metadata.${key}`, from: ownValue(old, key), to: ownValue(to, key) }))
+    .filter(({ from: before, to: after }) => !equalJson(before, after));
 }

@@ -1,5 +1,5 @@
 /** The project configuration: one versioned record per tracker (C1). */
-import { z } from 'zod';
+import * as z from 'zod';
 import { actorName, idOrPrefix, idempotencyKey, integer, version } from './fields.ts';
 import {
   ARCHIVE_AFTER_DAYS_DEFAULT,

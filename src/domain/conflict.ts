@@ -4,7 +4,7 @@
  */
 import { TrackerError } from '../errors.ts';
 import type { FieldChange, RecordedChange } from './change.ts';
-import { equalJson, type JsonObject, type JsonValue } from './json.ts';
+import { equalJson, ownValue, type JsonObject, type JsonValue } from './json.ts';
 
 /** Fields that only make sense together count as one: changing one side of a pair overlaps with the other. */
 const COUPLED: Readonly<Record<string, string>> = {
@@ -119,7 +119,7 @@ function groupOf(field: string): string {
 
 function valueOf(record: Record<string, JsonValue>, field: string): JsonValue {
   if (!field.startsWith('metadata.')) return record[field] ?? null;
-  return (record['metadata'] as JsonObject | undefined)?.[field.slice('metadata.'.length)] ?? null;
+  return ownValue((record['metadata'] ?? {}) as JsonObject, field.slice('metadata.'.length));
 }
 
 /** A change to the value that is there already is not a disagreement. */

@@ -1,5 +1,5 @@
 /** Dependencies between work items (W5). */
-import { z } from 'zod';
+import * as z from 'zod';
 import { validationError, type TrackerError } from '../errors.ts';
 import { actorName, idOrPrefix, idempotencyKey } from './fields.ts';
 import type { ItemStatus, ItemType } from './work-item.ts';

@@ -1,5 +1,5 @@
 /** Deployments: immutable events on a timeline, linked to the vendors and work items they touched (D1, D2). */
-import { z } from 'zod';
+import * as z from 'zod';
 import { validationError } from '../errors.ts';
 import {
   actorName,

@@ -1,6 +1,12 @@
 /** Building blocks of the schemas: strings with the tracker's rules, each visible in the JSON Schema too. */
-import { z } from 'zod';
-import { IDEMPOTENCY_KEY_MAX_CHARACTERS, NAME_MAX_CHARACTERS, PAGE_DEFAULT, PAGE_MAX } from './limits.ts';
+import * as z from 'zod';
+import {
+  CURSOR_MAX_CHARACTERS,
+  IDEMPOTENCY_KEY_MAX_CHARACTERS,
+  NAME_MAX_CHARACTERS,
+  PAGE_DEFAULT,
+  PAGE_MAX,
+} from './limits.ts';
 
 /** Unicode code points, which is what JSON Schema's `maxLength` counts. */
 export function countCharacters(text: string): number {
@@ -64,12 +70,13 @@ export const commitHash = z.string().regex(/^[0-9a-f]{40}$/, 'must be 40 lowerca
 /** ISO 8601 with an offset; becomes UTC with milliseconds. */
 export const timestampInput = z.iso
   .datetime({ offset: true, error: 'must be a time in ISO 8601 with an offset, as 2026-01-31T09:30:00+02:00' })
-  .transform((value) => new Date(value).toISOString());
+  .transform((value) => new Date(value).toISOString())
+  .refine((time) => /^(?!0000)\d{4}-/.test(time), { message: 'must lie in the years 0001 to 9999 (UTC)' });
 
 export const pageInput = {
   limit: integer(1, PAGE_MAX).default(PAGE_DEFAULT),
   offset: integer(0).optional(),
-  cursor: z.string().max(500).optional(),
+  cursor: z.string().max(CURSOR_MAX_CHARACTERS).optional(),
 };
 
 /** Free-form JSON object; its rules are checked where its owner is known. */

@@ -6,6 +6,11 @@ export function isPlainObject(value: unknown): value is Record<string, unknown> 
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** The value of a key of its own, else null: `constructor` and the like are ordinary keys here. */
+export function ownValue(object: JsonObject, key: string): JsonValue {
+  return Object.hasOwn(object, key) ? (object[key] ?? null) : null;
+}
+
 /** Equality by value: key order does not matter, so both databases compare alike. */
 export function equalJson(a: unknown, b: unknown): boolean {
   if (Object.is(a, b)) return true;

@@ -7,6 +7,8 @@ export const LABELS_MAX = 32;
 export const LABEL_MAX_CHARACTERS = 50;
 export const NAME_MAX_CHARACTERS = 100;
 export const IDEMPOTENCY_KEY_MAX_CHARACTERS = 200;
+/** What the integer column of either database can hold. */
+export const PR_NUMBER_MAX = 2 ** 31 - 1;
 
 /** Depth of a root is 0. */
 export const HIERARCHY_MAX_DEPTH = 5;
@@ -22,6 +24,8 @@ export const ARCHIVE_AFTER_DAYS_DEFAULT = 365;
 
 export const PAGE_DEFAULT = 50;
 export const PAGE_MAX = 100;
+/** Room for the longest title in a cursor: 200 characters of four bytes, as base64. */
+export const CURSOR_MAX_CHARACTERS = 1_500;
 
 /** Nodes of a child tree that one answer carries; the rest is counted, not listed. */
 export const CHILDREN_MAX = 200;

@@ -1,5 +1,5 @@
 /** Metadata: known keys are validated per kind of record; unknown keys are kept and warned about (W3, V1). */
-import { z } from 'zod';
+import * as z from 'zod';
 import { validationError } from '../errors.ts';
 import { findUnstorable, isPlainObject, jsonBytes, type JsonObject } from './json.ts';
 import { METADATA_MAX_BYTES, METADATA_MAX_DEPTH } from './limits.ts';

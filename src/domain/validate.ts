@@ -1,5 +1,5 @@
 /** From unknown input to typed values, with every problem named as CONTRACT §3 asks. */
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { validationError, type Problem } from '../errors.ts';
 import { findUnstorable, isPlainObject } from './json.ts';
 import { nearestName } from './warnings.ts';

@@ -1,5 +1,5 @@
 /** Vendors: whose extractors the project watches, and how healthy each is (V1, V2). */
-import { z } from 'zod';
+import * as z from 'zod';
 import { validationError } from '../errors.ts';
 import { actorName, idempotencyKey, integer, jsonObject, line, pageInput, version } from './fields.ts';
 import type { JsonObject } from './json.ts';

@@ -1,5 +1,5 @@
 /** Work items: their fields, what may be set, and the rules between fields (W1–W4, W8). */
-import { z } from 'zod';
+import * as z from 'zod';
 import { validationError } from '../errors.ts';
 import {
   actorName,
@@ -15,6 +15,7 @@ import {
   timestampInput,
   version,
 } from './fields.ts';
+import type { NamedItem } from './dependency.ts';
 import type { JsonObject } from './json.ts';
 import {
   DESCRIPTION_MAX_BYTES,
@@ -25,6 +26,7 @@ import {
   PRIORITY_DEFAULT,
   PRIORITY_HIGHEST,
   PRIORITY_LOWEST,
+  PR_NUMBER_MAX,
   TITLE_MAX_CHARACTERS,
   TOKEN_BUDGET_MAX,
   TOKEN_BUDGET_MIN,
@@ -89,7 +91,7 @@ const settable = {
   parent_id: idOrPrefix,
   branch_name: line(NAME_MAX_CHARACTERS),
   commit_hash: commitHash,
-  pr_number: integer(1),
+  pr_number: integer(1, PR_NUMBER_MAX),
   metadata: jsonObject,
 };
 
@@ -142,10 +144,18 @@ export const queryWorkItemInput = z.object({
 });
 export type QueryWorkItemInput = z.output<typeof queryWorkItemInput>;
 
+/** An id, or the word `root` for items without a parent. */
+const idOrRoot = z
+  .string()
+  .transform((value) => (value === 'root' ? 'root' : idOrPrefix.safeParse(value).data))
+  .refine((value) => value !== undefined, {
+    message: 'must be the word root, an id (UUID) or a prefix of one with at least 6 hex characters',
+  });
+
 export const listWorkItemsInput = z.object({
   item_type: z.enum(ITEM_TYPES).optional(),
   status: z.enum(ITEM_STATUSES).optional(),
-  parent_id: z.union([z.literal('root'), idOrPrefix]).optional(),
+  parent_id: idOrRoot.optional(),
   assignee: line(NAME_MAX_CHARACTERS).optional(),
   label: line(LABEL_MAX_CHARACTERS).optional(),
   ready: z.boolean().optional(),
@@ -234,6 +244,20 @@ export function checkPlace(
       chain,
     );
   }
+}
+
+/** The refusal of a move that would put an item below one that it blocks or that blocks it (W5). */
+export function blockedPlaceError(ancestor: NamedItem, item: NamedItem, parentId: string) {
+  const error = validationError(
+    {
+      field: 'parent_id',
+      constraint: `would make "${ancestor.title}" an ancestor of "${item.title}", and a blocking link joins them`,
+      value: parentId,
+    },
+    'Remove that link first, or choose another parent; nothing was changed.',
+  );
+  error.details['cycle'] = [ancestor, item, ancestor];
+  return error;
 }
 
 function placeError(constraint: string, value: string, chain: string[]) {

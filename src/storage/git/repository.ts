@@ -1,7 +1,5 @@
 /** What the tracker asks the project's git repository. Reads only; never touches index, work tree or branches. */
 import { execFile } from 'node:child_process';
-import { existsSync, readFileSync, statSync } from 'node:fs';
-import path from 'node:path';
 
 const GIT_TIMEOUT_MS = 2_000;
 
@@ -61,30 +59,8 @@ export async function resolveCommit(
     return { reason: 'the project is not in a git repository, or git is not installed' };
   }
   const hash = await runGit(folder, ['rev-parse', '-q', '--verify', `${prefix}^{commit}`]);
-  return hash === undefined || !/^[0-9a-f]{40}$/.test(hash)
+  // A branch or tag may have a name like a hash; git then prefers that.
+  return hash === undefined || !/^[0-9a-f]{40}$/.test(hash) || !hash.startsWith(prefix)
     ? { reason: 'the project\'s git repository has no commit, or more than one, that starts with it' }
     : { hash };
-}
-
-/**
- * The folder that speaks for a project: the main work tree of the git repository around `start` (also from a
- * linked work tree), else `start` itself. Reads git's files directly, because every start waits for it.
- */
-export function mainWorkTree(start: string): string {
-  for (let folder = path.resolve(start); ; folder = path.dirname(folder)) {
-    const dotGit = path.join(folder, '.git');
-    if (existsSync(dotGit)) return statSync(dotGit).isDirectory() ? folder : behindLink(folder, dotGit);
-    if (path.dirname(folder) === folder) return path.resolve(start);
-  }
-}
-
-/** `.git` is a file in linked work trees, where `commondir` leads to the main one, and in submodules. */
-function behindLink(folder: string, dotGit: string): string {
-  const gitDir = /^gitdir: (.+)$/m.exec(readFileSync(dotGit, 'utf8'))?.[1]?.trim();
-  if (gitDir === undefined) return folder;
-  const absolute = path.resolve(folder, gitDir);
-  const commonFile = path.join(absolute, 'commondir');
-  if (!existsSync(commonFile)) return folder;
-  const common = path.resolve(absolute, readFileSync(commonFile, 'utf8').trim());
-  return path.basename(common) === '.git' ? path.dirname(common) : folder;
 }

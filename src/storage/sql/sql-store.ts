@@ -72,9 +72,9 @@ export class SqlStore implements Store {
   }
 
   async #firstResults(changes: readonly Change[], error: unknown): Promise<Applied[] | undefined> {
-    const isRetry = changes.some(({ idempotency_key }) => idempotency_key !== null);
-    const mayBeRace = error instanceof TrackerError && error.code !== 'DatabaseError';
-    if (!(isRetry && mayBeRace) && classifyDriverError(error) !== 'duplicate') return undefined;
+    // A change that was applied before often breaks a rule now: its version is gone, its name is taken.
+    const brokeRule = error instanceof TrackerError && error.code !== 'DatabaseError';
+    if (!brokeRule && classifyDriverError(error) !== 'duplicate') return undefined;
     const found = await this.#run(() =>
       this.session.read(async (c: Connection) => {
         const results: (Applied | undefined)[] = [];

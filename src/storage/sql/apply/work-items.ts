@@ -6,13 +6,16 @@ import type { JsonObject } from '../../../domain/json.ts';
 import { mergeMetadata } from '../../../domain/metadata.ts';
 import {
   checkItemMetadata,
+  blockedPlaceError,
   checkPlace,
   completedAt,
+  idsOnPath,
   placeBelow,
   type WorkItem,
 } from '../../../domain/work-item.ts';
 import type { Connection } from '../connection.ts';
 import { findConfiguration } from '../queries/configuration.ts';
+import { findBlockingLinkAcross } from '../queries/dependencies.ts';
 import { chunks, descendantIds, findDescendants, findWorkItem } from '../queries/work-items.ts';
 import { asJson, oneRow, picked, rebase, type Effect, type Touched } from './effect.ts';
 
@@ -101,7 +104,7 @@ export async function updateWorkItem(c: Connection, change: Change): Promise<Eff
     next.deleted_at = patch['deleted_at'] as string | null;
     along.push(...(await deleteOrRestore(c, change, current, next)));
   }
-  const stored = oneRow(await writeItem(c, next, current.version));
+  const stored = oneRow(await writeItem(c, next, current));
   await replaceLabels(c, next.id, current.labels, next.labels);
   return {
     record: asJson(stored),
@@ -175,6 +178,8 @@ async function move(c: Connection, current: WorkItem, next: WorkItem, parentId: 
       .from(workItems)
       .where(inArray(workItems.id, descendantIds(c, current.id)));
     checkPlace(current, parent, Math.max(0, Number(deepest?.depth ?? current.depth) - current.depth));
+    const link = await findBlockingLinkAcross(c, idsOnPath(parent.path), current.id);
+    if (link !== undefined) throw blockedPlaceError(link.ancestor, link.item, parent.id);
   }
   next.parent_id = parentId;
   Object.assign(next, placeBelow(parent, current.id));
@@ -202,7 +207,11 @@ async function deleteOrRestore(
     );
     return await markAll(c, together, change, null);
   }
-  if (current.deleted_at !== null) return [];
+  if (current.deleted_at !== null) {
+    // Deleted once: the time stays, because it tells what went along and comes back with it.
+    next.deleted_at = current.deleted_at;
+    return [];
+  }
   const live = (await findDescendants(c, current.id)).filter((item) => item.deleted_at === null);
   if (live.length > 0 && !change.cascade) throw childrenError(current, live);
   return await markAll(c, live, change, next.deleted_at);
@@ -231,7 +240,7 @@ async function markAll(
 ): Promise<Touched[]> {
   const { workItems } = c.tables;
   for (const chunk of chunks(items)) {
-    await c.db
+    const marked = await c.db
       .update(workItems)
       .set({
         deleted_at: deletedAt,
@@ -244,7 +253,11 @@ async function markAll(
           workItems.id,
           chunk.map(({ id }) => id),
         ),
-      );
+      )
+      .returning({ id: workItems.id, version: workItems.version });
+    const versions = new Map(marked.map(({ id, version }) => [id, version]));
+    // Someone edited one of them in between: what is recorded must be what happened.
+    chunk.forEach(({ id, version }) => oneRow(versions.get(id) === version + 1 ? [id] : []));
   }
   return items.map((item) =>
     touch({ ...item, version: item.version + 1, deleted_at: deletedAt }, 'update', item),
@@ -257,7 +270,8 @@ async function insertItem(c: Connection, row: WorkItem): Promise<WorkItem[]> {
     .execute({ ...row });
 }
 
-async function writeItem(c: Connection, row: WorkItem, baseVersion: number): Promise<WorkItem[]> {
+/** Writes nothing when the item is no longer as it was read. Its path alters without its version when an ancestor moves. */
+async function writeItem(c: Connection, row: WorkItem, current: WorkItem): Promise<WorkItem[]> {
   return await c
     .statement('update_work_item', (db, t) => {
       const { id: _id, created_at: _at, created_by: _by, ...values } = placeholders(row);
@@ -265,11 +279,15 @@ async function writeItem(c: Connection, row: WorkItem, baseVersion: number): Pro
         .update(t.workItems)
         .set(values as never)
         .where(
-          and(eq(t.workItems.id, sql.placeholder('id')), eq(t.workItems.version, sql.placeholder('base_version'))),
+          and(
+            eq(t.workItems.id, sql.placeholder('id')),
+            eq(t.workItems.version, sql.placeholder('base_version')),
+            eq(t.workItems.path, sql.placeholder('base_path')),
+          ),
         )
         .returning();
     })
-    .execute({ ...row, base_version: baseVersion });
+    .execute({ ...row, base_version: current.version, base_path: current.path });
 }
 
 /** A parameter of the same name for every field: the statement is then the same for all records. */

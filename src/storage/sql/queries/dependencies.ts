@@ -1,9 +1,10 @@
 /** Dependencies: those of one item, and the paths that blocking links make. */
 import { and, asc, eq, inArray, isNull, or, sql } from 'drizzle-orm';
+import type { PgColumn } from 'drizzle-orm/pg-core';
 import { blockingPair, type Dependency, type DependencyView, type NamedItem } from '../../../domain/dependency.ts';
 import type { ItemStatus } from '../../../domain/work-item.ts';
 import type { Connection } from '../connection.ts';
-import { findWorkItems } from './work-items.ts';
+import { descendantIds, findWorkItems } from './work-items.ts';
 
 /** At most this many dependencies of one item are answered. */
 export const DEPENDENCIES_MAX = 500;
@@ -90,6 +91,32 @@ export async function findBlockingPath(
   if (path === undefined) return undefined;
   const titles = new Map((await findWorkItems(c, path)).map(({ id, title }) => [id, title]));
   return path.map((id) => ({ id, title: titles.get(id) ?? id }));
+}
+
+/** A blocking link between one of some items and another item or anything below that; undefined if there is none. */
+export async function findBlockingLinkAcross(
+  c: Connection,
+  ids: string[],
+  topId: string,
+): Promise<{ ancestor: NamedItem; item: NamedItem } | undefined> {
+  const { dependencies: d } = c.tables;
+  const inTree = (column: PgColumn) => or(eq(column, topId), inArray(column, descendantIds(c, topId)));
+  const [link] = await c.db
+    .select({ source_id: d.source_id, target_id: d.target_id })
+    .from(d)
+    .where(
+      and(
+        inArray(d.dependency_type, ['blocks', 'depends_on']),
+        or(and(inArray(d.source_id, ids), inTree(d.target_id)), and(inArray(d.target_id, ids), inTree(d.source_id))),
+      ),
+    )
+    .orderBy(asc(d.created_at), asc(d.source_id), asc(d.target_id))
+    .limit(1);
+  if (link === undefined) return undefined;
+  const ends = ids.includes(link.source_id) ? [link.source_id, link.target_id] : [link.target_id, link.source_id];
+  const titles = new Map((await findWorkItems(c, ends)).map(({ id, title }) => [id, title]));
+  const [ancestor, item] = ends.map((id) => ({ id, title: titles.get(id) ?? id }));
+  return ancestor === undefined || item === undefined ? undefined : { ancestor, item };
 }
 
 /** The start of a recursive query, taken from the table so that it has the column's type. */

@@ -52,18 +52,23 @@ export function decodeCursor(order: Order, cursor: string): Record<string, strin
     order.columns.map((column, index) => {
       const value = values[index + 1];
       const kind = column.dataType === 'number' ? 'number' : 'string';
-      if (typeof value !== kind) throw invalidCursor(cursor);
-      if (kind === 'string' && !isPlausible(column.name, String(value))) throw invalidCursor(cursor);
+      if (typeof value !== kind || !isPlausible(column.name, value as string | number)) throw invalidCursor(cursor);
       return [`cursor${index}`, value as string | number];
     }),
   );
 }
 
 /** Values that PostgreSQL would refuse to compare must not reach it. */
-function isPlausible(column: string, value: string): boolean {
-  if (column.endsWith('_at') || column === 'at') return !Number.isNaN(Date.parse(value));
+function isPlausible(column: string, value: string | number): boolean {
+  if (typeof value === 'number') return Number.isSafeInteger(value) && (column === 'seq' || Math.abs(value) < 2 ** 31);
+  if (column.endsWith('_at')) return /^(?!0000)\d{4}-/.test(value) && value === isoTime(value);
   if (column === 'id') return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(value);
   return value.isWellFormed() && !value.includes('\0');
+}
+
+function isoTime(value: string): string | undefined {
+  const time = new Date(value);
+  return Number.isNaN(time.getTime()) ? undefined : time.toISOString();
 }
 
 function parse(cursor: string): unknown[] | undefined {

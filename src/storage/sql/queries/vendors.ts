@@ -1,6 +1,6 @@
 /** Reading vendors. */
 import { and, asc, count, eq, getTableColumns, gte, inArray, lte, sql, type SQL } from 'drizzle-orm';
-import type { Vendor, VendorStatus } from '../../../domain/vendor.ts';
+import { vendorNameKey, type Vendor, type VendorStatus } from '../../../domain/vendor.ts';
 import type { Connection } from '../connection.ts';
 import type { Tables } from '../schema.ts';
 import { given, present } from './conditions.ts';
@@ -105,15 +105,15 @@ export async function listVendors(
 function conditions({ vendors }: Tables, filter: VendorFilter): SQL[] {
   return present(
     given(filter.status, (status) => eq(vendors.status, status)),
-    // Stored as compact JSON on SQLite and with spaces on PostgreSQL: compared without them, on both alike.
+    // The operators give JSON on both databases; as text, true is `true` there.
     given(
       filter.format,
-      (format) => sql`replace(cast(${vendors.metadata} as text), ' ', '') like ${`%"${format}":true%`}`,
+      (format) => sql`cast(${vendors.metadata} -> 'format_support' -> ${sql.raw(`'${format}'`)} as text) = 'true'`,
     ),
     given(
       filter.text,
       (text) =>
-        sql`${vendors.name_key} like ${`%${text.toLowerCase().replaceAll(/[\\%_]/g, '\\$&')}%`} escape '\\'`,
+        sql`${vendors.name_key} like ${`%${vendorNameKey(text).replaceAll(/[\\%_]/g, '\\$&')}%`} escape '\\'`,
     ),
   );
 }

@@ -88,8 +88,13 @@ function valuesOf({ item_type, status, parent_id, assignee, label, text, now }: 
     assignee,
     label,
     now,
-    pattern: text === undefined ? undefined : `%${text.replaceAll(/[\\%_]/g, '\\$&').toLowerCase()}%`,
+    pattern: text === undefined ? undefined : `%${asciiLowerCase(text.replaceAll(/[\\%_]/g, '\\$&'))}%`,
   };
+}
+
+/** As `lower()` does it in both databases: other letters stay as they are. */
+function asciiLowerCase(text: string): string {
+  return text.replaceAll(/[A-Z]/g, (letter) => letter.toLowerCase());
 }
 
 function conditions(t: Tables, filter: WorkItemFilter): SQL[] {
@@ -116,7 +121,7 @@ function conditions(t: Tables, filter: WorkItemFilter): SQL[] {
   );
 }
 
-/** W10: planned or active, nobody holds it, and nothing open blocks it. */
+/** W10: live, planned or active, nobody holds it, and nothing open blocks it. */
 function isReady(t: Tables): SQL {
   const w = t.workItems;
   const free = or(isNull(w.claimed_by), sql`${w.claim_expires_at} <= ${sql.placeholder('now')}`);
@@ -125,5 +130,5 @@ function isReady(t: Tables): SQL {
     select 1 from ${t.dependencies} d join ${w} b on b.id = case d.dependency_type when 'blocks' then d.source_id else d.target_id end
     where ((d.target_id = ${w}.id and d.dependency_type = 'blocks') or (d.source_id = ${w}.id and d.dependency_type = 'depends_on'))
       and b.deleted_at is null and b.status not in (${closed}))`;
-  return and(inArray(w.status, ['planned', 'active']), free, not(openBlocker)) as SQL;
+  return and(isNull(w.deleted_at), inArray(w.status, ['planned', 'active']), free, not(openBlocker)) as SQL;
 }

@@ -1,0 +1,154 @@
+/** The shapes that answers have, as schemas; each names the fields a caller may rely on. */
+import * as z from 'zod';
+import { CONTEXT_TYPES } from '../domain/configuration.ts';
+import { DEPENDENCY_TYPES } from '../domain/dependency.ts';
+import { VENDOR_STATUSES } from '../domain/vendor.ts';
+import { ITEM_STATUSES, ITEM_TYPES } from '../domain/work-item.ts';
+
+const text = z.string();
+const nullableText = text.nullable();
+const whole = z.int();
+const object = z.record(z.string(), z.unknown());
+
+export const workItemShape = {
+  id: text,
+  version: whole,
+  item_type: z.enum(ITEM_TYPES),
+  title: text,
+  description: nullableText,
+  status: z.enum(ITEM_STATUSES),
+  priority: whole,
+  labels: z.array(text),
+  assignee: nullableText,
+  parent_id: nullableText,
+  path: text,
+  depth: whole,
+  branch_name: nullableText,
+  commit_hash: nullableText,
+  pr_number: whole.nullable(),
+  metadata: object,
+  created_at: text,
+  updated_at: text,
+  completed_at: nullableText,
+  created_by: text,
+  updated_by: text,
+  deleted_at: nullableText,
+  claimed_by: nullableText,
+  claim_expires_at: nullableText,
+};
+
+/** What a write says beside the record. */
+export const writeShape = {
+  merged_with: z.array(whole).optional(),
+  repeated: z.boolean().optional(),
+};
+
+export const dependencyShape = {
+  source_id: text,
+  target_id: text,
+  dependency_type: z.enum(DEPENDENCY_TYPES),
+  created_at: text,
+  created_by: text,
+};
+
+const dependencyView = z.object({
+  ...dependencyShape,
+  other: z.object({ id: text, title: text, status: text, item_type: text }),
+});
+
+export const workItemViewShape = {
+  ...workItemShape,
+  ancestors: z.array(
+    z.object({
+      id: text,
+      version: whole,
+      item_type: text,
+      title: text,
+      status: text,
+      depth: whole,
+    }),
+  ),
+  children: z.array(object).optional(),
+  children_cut: z.object({ reason: text, children_total: whole.nullable(), next: text }).optional(),
+  dependencies: z.array(dependencyView).optional(),
+};
+
+/** Every list answers these. */
+export function listShape(item: z.ZodRawShape) {
+  return { items: z.array(z.object(item)), total_count: whole, next_cursor: nullableText };
+}
+
+export const vendorShape = {
+  id: text,
+  version: whole,
+  name: text,
+  status: z.enum(VENDOR_STATUSES),
+  extractor_version: text,
+  metadata: object,
+  created_at: text,
+  updated_at: text,
+  created_by: text,
+  updated_by: text,
+};
+
+export const deploymentShape = {
+  id: text,
+  version: whole,
+  deployed_at: text,
+  commit_hash: text,
+  metadata: object,
+  created_at: text,
+  created_by: text,
+  affected_vendors: z.array(z.object({ id: text, name: text, status: text })),
+  related_work_items: z.array(z.object({ id: text, title: text, item_type: text, status: text })),
+};
+
+const itemMention = z.object({ id: text, title: text, status: text });
+
+export const deploymentViewShape = {
+  ...deploymentShape,
+  impact: z.object({
+    vendors_affected: whole,
+    vendors_broken: z.array(text),
+    work_items_related: whole,
+    work_items_open: z.array(itemMention),
+    work_items_downstream: z.array(itemMention),
+  }),
+};
+
+export const configurationShape = {
+  id: text,
+  version: whole,
+  active_context_type: z.enum(CONTEXT_TYPES),
+  current_session_id: nullableText,
+  default_token_budget: whole,
+  archive_after_days: whole,
+  created_at: text,
+  updated_at: text,
+  created_by: text,
+  updated_by: text,
+};
+
+export const configurationViewShape = {
+  ...configurationShape,
+  git_branch: nullableText,
+  git_head_commit: nullableText,
+  database_healthy: z.boolean(),
+  last_health_check_at: text,
+};
+
+export const changeShape = {
+  seq: whole,
+  change_id: text,
+  at: text,
+  actor: text,
+  client: text,
+  entity: text,
+  entity_id: text,
+  related_id: nullableText,
+  kind: text,
+  base_version: whole.nullable(),
+  version: whole.nullable(),
+  fields: z.array(z.object({ field: text, from: z.unknown(), to: z.unknown() })),
+  merged_with: z.array(whole),
+};

@@ -1,0 +1,85 @@
+/**
+ * A tool is one declaration: from it come validation, the JSON Schema that clients see, the contract file,
+ * the README's table and the test of the registry.
+ */
+import * as z from 'zod';
+import type { Toolset } from '../domain/toolsets.ts';
+import type { Warning } from '../domain/warnings.ts';
+import type { Caller, Context } from '../services/context.ts';
+import type { Answer } from '../storage/store.ts';
+
+export interface Annotations {
+  /** The tool changes nothing. */
+  readOnlyHint: boolean;
+  /** The tool may take away something that was there. */
+  destructiveHint: boolean;
+  /** Repeating the very same call changes nothing more. */
+  idempotentHint: boolean;
+  /** The tool reaches beyond the tracker. */
+  openWorldHint: boolean;
+}
+
+export interface Tool {
+  name: string;
+  toolset: Exclude<Toolset, 'all'>;
+  description: string;
+  input: z.ZodObject;
+  /** The fields that every good answer has; answers may carry more. */
+  output: z.ZodObject;
+  annotations: Annotations;
+  run(context: Context, caller: Caller, input: never): Promise<Answer<object>>;
+  /** The answer in few words, for clients that show text only. */
+  text(data: never): string;
+}
+
+/** Ties the types of one declaration together. */
+export function defineTool<Input extends z.ZodObject, Data extends object>(tool: {
+  name: string;
+  toolset: Tool['toolset'];
+  description: string;
+  input: Input;
+  output: z.ZodObject;
+  annotations: Annotations;
+  run(context: Context, caller: Caller, input: z.output<Input>): Promise<Answer<Data>>;
+  text(data: Data): string;
+}): Tool {
+  return tool;
+}
+
+const LOCAL = { openWorldHint: false } as const;
+/** Reads only. */
+export const READS: Annotations = { readOnlyHint: true, destructiveHint: false, idempotentHint: true, ...LOCAL };
+/** Adds records and takes nothing away; each call adds another. */
+export const ADDS: Annotations = { readOnlyHint: false, destructiveHint: false, idempotentHint: false, ...LOCAL };
+/** Overwrites fields or may delete, always under a version check: the same call twice is refused, not repeated. */
+export const CHANGES: Annotations = { readOnlyHint: false, destructiveHint: true, idempotentHint: false, ...LOCAL };
+/** Adds or removes a link; the same call twice leaves the same links. */
+export const LINKS: Annotations = { readOnlyHint: false, destructiveHint: true, idempotentHint: true, ...LOCAL };
+
+const warning = z.object({ code: z.string(), message: z.string() });
+
+/** What every answer says about itself (T5). */
+const selfDescription = {
+  data_source: z.string(),
+  as_of: z.string().optional(),
+  warnings: z.array(warning).optional(),
+};
+
+/** The output schema of a tool: its fields and what every answer says about itself. */
+export function answerSchema(fields: z.ZodRawShape): z.ZodObject {
+  return z.object({ ...fields, ...selfDescription });
+}
+
+/** The answer as the client gets it: the record's fields at the top level, beside where they came from. */
+export function describeAnswer({ data, source, as_of, warnings }: Answer<object>): Record<string, unknown> {
+  return {
+    ...data,
+    data_source: source,
+    ...(as_of !== undefined && { as_of }),
+    ...(warnings.length > 0 && { warnings }),
+  };
+}
+
+export function warningLines(warnings: Warning[]): string {
+  return warnings.map(({ message }) => `\n! ${message}`).join('');
+}

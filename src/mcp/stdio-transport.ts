@@ -1,0 +1,198 @@
+/**
+ * JSON-RPC over standard input and output, one message a line. Unlike the SDK's own transport it survives
+ * what it cannot read: a line that is too long or not JSON is answered with an error and the next one is
+ * served; and at the end of the input the requests already received are answered before it closes.
+ */
+import type { Readable, Writable } from 'node:stream';
+import {
+  INTERNAL_ERROR,
+  INVALID_REQUEST,
+  PARSE_ERROR,
+  isJSONRPCErrorResponse,
+  isJSONRPCRequest,
+  isJSONRPCResultResponse,
+  parseJSONRPCMessage,
+  type JSONRPCMessage,
+  type Transport,
+} from '@modelcontextprotocol/server';
+import { MESSAGE_MAX_BYTES } from '../domain/limits.ts';
+
+const NEWLINE = 0x0a;
+/** Where the id of a request that is too long is looked for. */
+const HEAD_BYTES = 4_096;
+/** How long the end of the input waits for answers that are still being made. */
+const DRAIN_MS = 1_000;
+
+type RequestId = string | number;
+
+export class StdioTransport implements Transport {
+  onclose?: () => void;
+  onerror?: (error: Error) => void;
+  onmessage?: (message: JSONRPCMessage) => void;
+
+  /** The parts of the line that is being received. */
+  #parts: Buffer[] = [];
+  #bytes = 0;
+  /** Set while a line over the limit is being thrown away: its beginning, to find its id in. */
+  #overlong: Buffer | undefined;
+  readonly #unanswered = new Set<RequestId>();
+  #ended = false;
+  #closed = false;
+  #drained: (() => void) | undefined;
+
+  constructor(
+    private readonly input: Readable,
+    private readonly output: Writable,
+  ) {}
+
+  start(): Promise<void> {
+    this.input.on('data', this.#receive);
+    this.input.once('end', this.#end);
+    this.input.once('close', this.#end);
+    this.input.on('error', this.#end);
+    this.output.on('error', this.#lose);
+    return Promise.resolve();
+  }
+
+  async send(message: JSONRPCMessage): Promise<void> {
+    if (this.#closed) throw new Error('the connection is closed');
+    if (!this.output.write(`${JSON.stringify(message)}\n`)) {
+      await new Promise<void>((resolve) => {
+        const go = () => {
+          this.output.off('drain', go);
+          this.output.off('close', go);
+          resolve();
+        };
+        this.output.once('drain', go);
+        this.output.once('close', go);
+      });
+    }
+    if ((isJSONRPCResultResponse(message) || isJSONRPCErrorResponse(message)) && message.id !== undefined) {
+      this.#settle(message.id);
+    }
+  }
+
+  close(): Promise<void> {
+    if (this.#closed) return Promise.resolve();
+    this.#closed = true;
+    this.input.off('data', this.#receive);
+    this.input.pause();
+    this.#drained?.();
+    this.onclose?.();
+    return Promise.resolve();
+  }
+
+  readonly #receive = (chunk: Buffer): void => {
+    let start = 0;
+    for (let end = chunk.indexOf(NEWLINE); end !== -1; end = chunk.indexOf(NEWLINE, start)) {
+      this.#take(chunk.subarray(start, end));
+      this.#finishLine();
+      start = end + 1;
+    }
+    this.#take(chunk.subarray(start));
+  };
+
+  #take(part: Buffer): void {
+    if (part.length === 0 || this.#overlong !== undefined) return;
+    this.#parts.push(part);
+    this.#bytes += part.length;
+    if (this.#bytes > MESSAGE_MAX_BYTES) {
+      this.#overlong = Buffer.concat(this.#parts).subarray(0, HEAD_BYTES);
+      this.#parts = [];
+    }
+  }
+
+  #finishLine(): void {
+    const overlong = this.#overlong;
+    const line = Buffer.concat(this.#parts).toString('utf8').trim();
+    this.#parts = [];
+    this.#bytes = 0;
+    this.#overlong = undefined;
+    if (overlong !== undefined) {
+      this.#refuse(
+        idIn(overlong),
+        INVALID_REQUEST,
+        `The message is longer than ${MESSAGE_MAX_BYTES} bytes and was not read. Send less in one call; nothing was changed.`,
+      );
+      return;
+    }
+    if (line !== '') this.#deliver(line);
+  }
+
+  #deliver(line: string): void {
+    let value: unknown;
+    try {
+      value = JSON.parse(line);
+    } catch {
+      this.#refuse(null, PARSE_ERROR, 'The line is not JSON and was not read; nothing was changed.');
+      return;
+    }
+    let message: JSONRPCMessage;
+    try {
+      message = parseJSONRPCMessage(value);
+    } catch {
+      this.#refuse(
+        idOf(value),
+        INVALID_REQUEST,
+        'The line is not a JSON-RPC 2.0 message and was not read; nothing was changed.',
+      );
+      return;
+    }
+    if (isJSONRPCRequest(message)) this.#unanswered.add(message.id);
+    else if ('method' in message && message.method === 'notifications/cancelled') {
+      // A cancelled request may rightly go unanswered.
+      const { requestId } = (message.params ?? {}) as { requestId?: RequestId };
+      if (requestId !== undefined) this.#settle(requestId);
+    }
+    try {
+      this.onmessage?.(message);
+    } catch (error) {
+      this.onerror?.(error as Error);
+      if (isJSONRPCRequest(message)) this.#refuse(message.id, INTERNAL_ERROR, 'The request could not be handled.');
+    }
+  }
+
+  #refuse(id: RequestId | null, code: number, message: string): void {
+    if (this.#closed) return;
+    this.output.write(`${JSON.stringify({ jsonrpc: '2.0', id, error: { code, message } })}\n`);
+    if (id !== null) this.#settle(id);
+  }
+
+  #settle(id: RequestId): void {
+    this.#unanswered.delete(id);
+    if (this.#ended && this.#unanswered.size === 0) this.#drained?.();
+  }
+
+  /** The client will say no more: answer what it asked, then close. */
+  readonly #end = (): void => {
+    if (this.#ended) return;
+    this.#ended = true;
+    const close = () => void this.close();
+    if (this.#unanswered.size === 0) {
+      close();
+      return;
+    }
+    const timer = setTimeout(close, DRAIN_MS);
+    this.#drained = () => {
+      clearTimeout(timer);
+      this.#drained = undefined;
+      // The last answer is on its way out when this runs.
+      setImmediate(close);
+    };
+  };
+
+  /** Nobody reads the answers any more. */
+  readonly #lose = (): void => void this.close();
+}
+
+/** The id of a request whose text is cut, as far as it stands at the top level near the beginning. */
+function idIn(head: Buffer): RequestId | null {
+  const found = /^\s*\{[^{}[\]]*?"id"\s*:\s*(?:"((?:[^"\\]|\\.)*)"|(-?\d+))/.exec(head.toString('utf8'));
+  if (found === null) return null;
+  return found[1] ?? Number(found[2]);
+}
+
+function idOf(value: unknown): RequestId | null {
+  const { id } = (typeof value === 'object' && value !== null ? value : {}) as { id?: unknown };
+  return typeof id === 'string' || typeof id === 'number' ? id : null;
+}

@@ -1,0 +1,24 @@
+import { serveStdio } from '@modelcontextprotocol/server/stdio';
+import type { ServerFactory } from './server.ts';
+import { StdioTransport } from './stdio-transport.ts';
+
+/**
+ * Serves one client over this process's standard input and output, in the protocol era it opens with.
+ * @returns `closed` resolves when the client is gone: its input ended or its output broke
+ */
+export function serveOverStdio(
+  factory: ServerFactory,
+  log: (message: string) => void,
+): { closed: Promise<void>; close(): Promise<void> } {
+  const transport = new StdioTransport(process.stdin, process.stdout);
+  let resolveClosed: () => void;
+  const closed = new Promise<void>((resolve) => (resolveClosed = resolve));
+  const handle = serveStdio(factory, { transport, onerror: (error) => log(error.message) });
+  // serveStdio has set its own onclose; both must hear of the end.
+  const { onclose } = transport;
+  transport.onclose = () => {
+    onclose?.();
+    resolveClosed();
+  };
+  return { closed, close: () => handle.close() };
+}

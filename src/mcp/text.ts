@@ -1,0 +1,69 @@
+/** Answers in few words. Ids are cut to 8 characters: prefixes are accepted wherever an id is taken. */
+import type { RecordedChange } from '../domain/change.ts';
+import type { Vendor } from '../domain/vendor.ts';
+import type { WorkItem } from '../domain/work-item.ts';
+import type { LinkedDeployment } from '../storage/sql/queries/deployments.ts';
+
+/** Rough upper bound of what a list costs in text: about 1,000 tokens of English. */
+const LIST_TEXT_MAX_CHARACTERS = 3_600;
+const TITLE_IN_LIST_CHARACTERS = 60;
+const VALUE_IN_HISTORY_CHARACTERS = 60;
+
+export const shortId = (id: string): string => id.slice(0, 8);
+
+export function itemLine(item: Pick<WorkItem, 'id' | 'item_type' | 'title' | 'status'> & Partial<WorkItem>): string {
+  const priority = item.priority === undefined || item.priority === 3 ? '' : ` p${item.priority}`;
+  const version = item.version === undefined ? '' : ` v${item.version}`;
+  return `${shortId(item.id)}${version} ${item.item_type} ${item.status}${priority} ${cut(item.title, TITLE_IN_LIST_CHARACTERS)}`;
+}
+
+/** Lines up to the limit on text; says how many are left and how to get them. */
+export function listText<T>(
+  page: { items: T[]; total_count: number; next_cursor: string | null },
+  noun: string,
+  line: (item: T) => string,
+): string {
+  if (page.items.length === 0) return `No ${noun}${page.total_count > 0 ? ' on this page' : ''}.`;
+  const lines: string[] = [];
+  let room = LIST_TEXT_MAX_CHARACTERS;
+  for (const item of page.items) {
+    const next = line(item);
+    room -= next.length + 1;
+    if (room < 0) break;
+    lines.push(next);
+  }
+  const hidden = page.items.length - lines.length;
+  const head = `${page.total_count} ${noun}, ${lines.length} shown`;
+  const left = hidden > 0 ? ` (${hidden} more in structured content; a smaller limit pages through them)` : '';
+  const more = page.next_cursor === null ? '' : '; more: pass next_cursor as cursor';
+  return `${head}${left}${more}\n${lines.join('\n')}`;
+}
+
+export function vendorLine(vendor: Vendor): string {
+  const { passing = 0, total = 0 } = (vendor.metadata['test_results'] ?? {}) as Record<string, number>;
+  return `${vendor.name} v${vendor.version} ${vendor.status} ${passing}/${total} tests, extractor ${vendor.extractor_version}`;
+}
+
+export function deploymentLine(deployment: LinkedDeployment): string {
+  const { pr_number, pr_title } = deployment.metadata;
+  const vendors = deployment.affected_vendors.map(({ name }) => name).join(', ');
+  return `${shortId(deployment.id)} ${deployment.deployed_at} PR #${String(pr_number)} ${cut(String(pr_title), TITLE_IN_LIST_CHARACTERS)}${vendors === '' ? '' : ` [${vendors}]`}`;
+}
+
+export function changeLine(change: RecordedChange): string {
+  const fields = change.fields
+    .slice(0, 4)
+    .map(({ field, from, to }) => `${field}: ${value(from)} → ${value(to)}`)
+    .join('; ');
+  const more = change.fields.length > 4 ? `; ${change.fields.length - 4} more` : '';
+  return `#${change.seq} ${change.at} ${change.actor} ${change.kind} ${change.entity} ${shortId(change.entity_id)}: ${fields}${more}`;
+}
+
+function value(entry: unknown): string {
+  return entry === null ? '∅' : cut(typeof entry === 'string' ? entry : JSON.stringify(entry), VALUE_IN_HISTORY_CHARACTERS);
+}
+
+export function cut(text: string, max: number): string {
+  const characters = Array.from(text.slice(0, max * 2 + 2));
+  return characters.length <= max ? text : `${characters.slice(0, max - 1).join('')}…`;
+}

@@ -1,0 +1,77 @@
+/** Listing and calling tools: arguments in, one service, an answer or an error out. */
+import type { CallToolResult, Tool as ListedTool } from '@modelcontextprotocol/server';
+import { parseInput } from '../domain/validate.ts';
+import { nearestName } from '../domain/warnings.ts';
+import { TrackerError, databaseError, validationError } from '../errors.ts';
+import type { Caller } from '../services/context.ts';
+import { driverCode } from '../storage/sql/driver-errors.ts';
+import { describeAnswer, warningLines, type Tool } from './define-tool.ts';
+import { advertisedOutputSchema, inputSchema } from './json-schema.ts';
+import { toolsOf } from './registry.ts';
+import type { ServerOptions } from './server.ts';
+
+export interface ToolCalls {
+  list(): ListedTool[];
+  /** Never throws: failures are results that say what to do. */
+  call(name: string, arguments_: unknown, caller: Caller): Promise<CallToolResult>;
+}
+
+export function createToolCalls({ toolsets, app, log }: ServerOptions): ToolCalls {
+  const tools = new Map(toolsOf(toolsets).map((tool) => [tool.name, tool]));
+  let listed: ListedTool[] | undefined;
+  return {
+    list: () => (listed ??= [...tools.values()].map(listTool)),
+    call: async (name, arguments_, caller) => {
+      try {
+        const tool = tools.get(name);
+        if (tool === undefined) throw unknownTool(name, [...tools.keys()]);
+        const input = parseInput(tool.input, arguments_);
+        const { context } = await app();
+        const answer = await tool.run(context, caller, input as never);
+        return {
+          content: [{ type: 'text', text: tool.text(answer.data as never) + warningLines(answer.warnings) }],
+          structuredContent: describeAnswer(answer),
+        };
+      } catch (error) {
+        return errorResult(error, log);
+      }
+    },
+  };
+}
+
+/** A tool as `tools/list` and the contract files show it. */
+export function listTool(tool: Tool): ListedTool {
+  return {
+    name: tool.name,
+    description: tool.description,
+    inputSchema: inputSchema(tool) as ListedTool['inputSchema'],
+    outputSchema: advertisedOutputSchema(tool) as NonNullable<ListedTool['outputSchema']>,
+    annotations: tool.annotations,
+  };
+}
+
+function unknownTool(name: string, known: string[]): TrackerError {
+  return validationError(
+    {
+      field: 'name',
+      constraint: `is not a tool that is offered here; the nearest is "${nearestName(name, known) ?? ''}"`,
+      value: name,
+    },
+    'Call tools/list for the tools of this server; further ones are offered with --toolsets all.',
+  );
+}
+
+/** Error results carry text only: clients check structured content against the schema of good answers. */
+function errorResult(error: unknown, log: (message: string) => void): CallToolResult {
+  if (!(error instanceof TrackerError)) log(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  else if (error.cause !== undefined) log(`${error.message} (${driverCode(error.cause) ?? 'no code'})`);
+  const known =
+    error instanceof TrackerError
+      ? error
+      : databaseError(
+          'worktrail',
+          "an unexpected failure; its details are in the server's log",
+          'Repeat the call once; if it fails again, run `worktrail doctor`.',
+        );
+  return { isError: true, content: [{ type: 'text', text: JSON.stringify(known.toBody()) }] };
+}

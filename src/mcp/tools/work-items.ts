@@ -1,0 +1,108 @@
+import { linkWorkItemsInput } from '../../domain/dependency.ts';
+import {
+  createWorkItemInput,
+  listWorkItemsInput,
+  queryWorkItemInput,
+  updateWorkItemInput,
+} from '../../domain/work-item.ts';
+import {
+  createWorkItem,
+  linkWorkItems,
+  listWorkItems,
+  queryWorkItem,
+  updateWorkItem,
+  type TreeNode,
+  type WorkItemView,
+} from '../../services/work-items.ts';
+import { dependencyShape, listShape, workItemShape, workItemViewShape, writeShape } from '../answers.ts';
+import { ADDS, CHANGES, LINKS, READS, answerSchema, defineTool } from '../define-tool.ts';
+import { cut, itemLine, listText, shortId } from '../text.ts';
+import * as z from 'zod';
+
+const DESCRIPTION_IN_TEXT_CHARACTERS = 2_000;
+
+export const createWorkItemTool = defineTool({
+  name: 'create_work_item',
+  toolset: 'core',
+  description:
+    'Track a new project, session, task or research item. Depth at most 5 below a root. An idempotency_key makes a retry safe. Example: {"item_type":"task","title":"Fix login","parent_id":"3f2a9c1b"}',
+  input: createWorkItemInput,
+  output: answerSchema({ ...workItemShape, ...writeShape }),
+  annotations: ADDS,
+  run: createWorkItem,
+  text: (item) => `Created ${itemLine(item)}`,
+});
+
+export const updateWorkItemTool = defineTool({
+  name: 'update_work_item',
+  toolset: 'core',
+  description:
+    'Change fields of an item, based on the version you read; a stale version saves nothing and tells what others changed (on_conflict "merge" applies disjoint fields). metadata merges by key, null clears. deleted_at deletes softly, null restores; cascade takes the items below along. Example: {"id":"3f2a9c1b","version":2,"status":"completed"}',
+  input: updateWorkItemInput,
+  output: answerSchema({ ...workItemShape, ...writeShape }),
+  annotations: CHANGES,
+  run: updateWorkItem,
+  text: (item) => `Saved ${itemLine(item)}${item.merged_with === undefined ? '' : ` (merged with v${item.merged_with.join(', v')})`}`,
+});
+
+export const queryWorkItemTool = defineTool({
+  name: 'query_work_item',
+  toolset: 'core',
+  description:
+    'Read one item with its ancestors, the tree below it (at most 200 items) and its dependencies. id may be a prefix of 6+ characters. Example: {"id":"3f2a9c1b"}',
+  input: queryWorkItemInput,
+  output: answerSchema(workItemViewShape),
+  annotations: READS,
+  run: (context, _caller, input) => queryWorkItem(context, input),
+  text: viewText,
+});
+
+export const listWorkItemsTool = defineTool({
+  name: 'list_work_items',
+  toolset: 'core',
+  description:
+    'List items, last updated first. parent_id "root" means without a parent; ready means startable now; text searches title and description. Page with cursor. Example: {"status":"active","limit":20}',
+  input: listWorkItemsInput,
+  output: answerSchema({ ...listShape(workItemShape), limit: z.int(), offset: z.int() }),
+  annotations: READS,
+  run: (context, _caller, input) => listWorkItems(context, input),
+  text: (page) => listText(page, 'work items', itemLine),
+});
+
+export const linkWorkItemsTool = defineTool({
+  name: 'link_work_items',
+  toolset: 'links',
+  description:
+    'Add a dependency between two items, or remove it with remove. "A blocks B" and "B depends_on A" are the same; blocking cycles are refused. Example: {"source_id":"3f2a9c1b","target_id":"77ab01cd","dependency_type":"blocks"}',
+  input: linkWorkItemsInput,
+  output: answerSchema({ ...dependencyShape, ...writeShape, removed: z.boolean() }),
+  annotations: LINKS,
+  run: linkWorkItems,
+  text: (link) =>
+    `${link.removed ? 'Removed' : 'Linked'} ${shortId(link.source_id)} ${link.dependency_type} ${shortId(link.target_id)}`,
+});
+
+function viewText(item: WorkItemView): string {
+  const lines = [itemLine(item)];
+  if (item.deleted_at !== null) lines.push(`deleted at ${item.deleted_at}`);
+  if (item.assignee !== null) lines.push(`assignee: ${item.assignee}`);
+  if (item.labels.length > 0) lines.push(`labels: ${item.labels.join(', ')}`);
+  if (item.ancestors.length > 0) {
+    lines.push(`under: ${item.ancestors.map(({ id, title }) => `${title} (${shortId(id)})`).join(' > ')}`);
+  }
+  if (Object.keys(item.metadata).length > 0) {
+    lines.push(`metadata: ${cut(JSON.stringify(item.metadata), DESCRIPTION_IN_TEXT_CHARACTERS)}`);
+  }
+  for (const { source_id, dependency_type, other } of item.dependencies ?? []) {
+    const direction = source_id === item.id ? dependency_type : `is target of ${dependency_type} from`;
+    lines.push(`${direction} ${shortId(other.id)} ${other.status} ${other.title}`);
+  }
+  if (item.children !== undefined && item.children.length > 0) lines.push('children:', ...treeLines(item.children, 1));
+  if (item.children_cut !== undefined) lines.push(`cut: ${item.children_cut.reason}. ${item.children_cut.next}`);
+  if (item.description !== null) lines.push('', cut(item.description, DESCRIPTION_IN_TEXT_CHARACTERS));
+  return lines.join('\n');
+}
+
+function treeLines(nodes: TreeNode[], level: number): string[] {
+  return nodes.flatMap((node) => [`${'  '.repeat(level)}${itemLine(node)}`, ...treeLines(node.children, level + 1)]);
+}

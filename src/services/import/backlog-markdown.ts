@@ -1,0 +1,176 @@
+/** The parts of a Backlog.md task file: frontmatter as data, and what its markdown body says in a fixed form. */
+import { parse, YAMLParseError } from 'yaml';
+import { isPlainObject } from '../../domain/json.ts';
+import type { SourceComment } from './source-item.ts';
+
+/** Longer YAML is no frontmatter and no configuration: parsing it would cost more than any real file is worth. */
+const YAML_MAX_CHARACTERS = 1024 * 1024;
+
+export type TaskFile =
+  | { frontmatter: Record<string, unknown>; body: string; repaired: boolean }
+  /** Why the file is not a task, and the line of the file where that shows. */
+  | { reason: string; line: number };
+
+/** Splits a task file; never throws. YAML is read as data of the core schema, aliases and repeated keys are refused. */
+export function readTaskFile(text: string): TaskFile {
+  const opening = /^---[ \t]*\r?\n/.exec(text);
+  if (opening === null) return { reason: 'has no frontmatter: the first line is not "---"', line: 1 };
+  const afterOpening = text.slice(opening[0].length);
+  const closing = /^---[ \t]*(?:\r?\n|$)/m.exec(afterOpening);
+  if (closing === null) return { reason: 'has frontmatter without its closing "---"', line: 1 };
+  const yaml = afterOpening.slice(0, closing.index);
+  const body = afterOpening.slice(closing.index + closing[0].length);
+  const exact = parseYaml(yaml);
+  if ('data' in exact) return { frontmatter: exact.data, body, repaired: false };
+  const lenient = parseYaml(quoteScalars(yaml));
+  if ('data' in lenient) return { frontmatter: lenient.data, body, repaired: true };
+  // The opening "---" is line 1 of the file.
+  return { reason: `has frontmatter that is not understood: ${exact.reason}`, line: exact.line + 1 };
+}
+
+/** A YAML mapping as plain data; numbers that would lose digits stay text. */
+export function parseYaml(
+  yaml: string,
+): { data: Record<string, unknown> } | { reason: string; line: number } {
+  if (yaml.length > YAML_MAX_CHARACTERS) return { reason: 'it is longer than 1 MiB', line: 1 };
+  try {
+    const options = { maxAliasCount: 0, uniqueKeys: true, stringKeys: true, logLevel: 'error' } as const;
+    const data: unknown = parse(yaml, { ...options, schema: 'core' });
+    if (!isPlainObject(data)) return { reason: 'it is not a mapping of keys to values', line: 1 };
+    const texts: unknown = parse(yaml, { ...options, schema: 'failsafe' });
+    return { data: keepDigits(data, texts) as Record<string, unknown> };
+  } catch (error) {
+    const line = error instanceof YAMLParseError ? (error.linePos?.[0].line ?? 1) : 1;
+    const reason = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
+    return { reason, line };
+  }
+}
+
+/** `1.10` is a version or an id more often than the number 1.1: a number keeps its spelling as text where they differ. */
+function keepDigits(data: unknown, text: unknown): unknown {
+  if (typeof data === 'number') return typeof text === 'string' && String(data) !== text ? text : data;
+  if (Array.isArray(data)) {
+    return data.map((entry, index) => keepDigits(entry, Array.isArray(text) ? text[index] : undefined));
+  }
+  if (!isPlainObject(data)) return data;
+  return Object.fromEntries(
+    Object.entries(data).map(([key, entry]) => [
+      key,
+      keepDigits(entry, isPlainObject(text) ? text[key] : undefined),
+    ]),
+  );
+}
+
+/**
+ * Quotes what early versions of Backlog.md, and people, write bare although YAML forbids it: `assignee: @name`,
+ * `[@one, @two]`, `- @name`, and a title with `: ` in it.
+ */
+function quoteScalars(yaml: string): string {
+  return yaml
+    .split('\n')
+    .map((line) => {
+      const entry = /^([ \t]*(?:-|[\w-]+:)[ \t]+)(\S.*)$/.exec(line.trimEnd());
+      if (entry === null) return line;
+      const [, start = '', value = ''] = entry;
+      if (/^[@`]/.test(value) || (/: | #|:$/.test(value) && /^[^\s'"[{|>&*!]/.test(value))) {
+        return start + JSON.stringify(value);
+      }
+      if (!value.startsWith('[')) return line;
+      return (
+        start +
+        value.replace(
+          /([[,]\s*)([@`][^,\]]*)/g,
+          (_, before: string, name: string) => before + JSON.stringify(name.trim()),
+        )
+      );
+    })
+    .join('\n');
+}
+
+export interface AcceptanceCriterion {
+  text: string;
+  done: boolean;
+}
+
+/** Checkboxes of the acceptance criteria section, without their `#1` numbers; text in code blocks does not count. */
+export function readAcceptanceCriteria(markdown: string): AcceptanceCriterion[] {
+  const criteria: AcceptanceCriterion[] = [];
+  let isInside = false;
+  for (const line of linesOutsideCode(markdown)) {
+    const heading = /^#{1,2}\s+(\S.*)$/.exec(line);
+    if (heading !== null) isInside = /^acceptance criteria\b/i.test(heading[1] ?? '');
+    else if (/^<!-- AC:END -->/.test(line)) isInside = false;
+    if (!isInside) continue;
+    const box = CHECKBOX.exec(line);
+    const last = criteria.at(-1);
+    if (box !== null) criteria.push({ text: (box[2] ?? '').trim(), done: box[1] !== ' ' });
+    // An indented line belongs to the criterion above it.
+    else if (last !== undefined && /^\s+\S/.test(line)) last.text = `${last.text} ${line.trim()}`;
+  }
+  return criteria.filter(({ text }) => text !== '');
+}
+
+/** Every checkbox of a text that is nothing but criteria. */
+export function readCheckboxes(markdown: string): AcceptanceCriterion[] {
+  return readAcceptanceCriteria(`## Acceptance Criteria\n${markdown}`);
+}
+
+const CHECKBOX = /^\s{0,3}[-*+]\s+\[([ xX])\]\s+(?:#\d+\s+)?(.*)$/;
+
+function* linesOutsideCode(markdown: string): Generator<string> {
+  let fence: string | undefined;
+  for (const line of markdown.split(/\r?\n/)) {
+    const marker = /^\s{0,3}(```+|~~~+)/.exec(line)?.[1];
+    if (fence === undefined && marker !== undefined) fence = marker;
+    else if (fence !== undefined) {
+      if (marker !== undefined && marker.startsWith(fence)) fence = undefined;
+    } else yield line;
+  }
+}
+
+/**
+ * The comments of a task: between their markers, each with `author:` and `created:` above a `---` and one below.
+ * A `---` ends a comment only before the next one or the end, so that a comment may hold a ruler. Reads line by
+ * line: a pattern over the whole block could take quadratic time.
+ */
+export function readComments(body: string): SourceComment[] {
+  const lines = commentLines(body);
+  const comments: SourceComment[] = [];
+  let head: Map<string, string> | undefined;
+  let text: string[] = [];
+  for (const [index, line] of lines.entries()) {
+    if (head === undefined) {
+      if (!COMMENT_FIELD.test(line)) continue;
+      head = new Map();
+      text = [];
+    }
+    const field = COMMENT_FIELD.exec(line);
+    if (text.length === 0 && field !== null) head.set(field[1] ?? '', (field[2] ?? '').trim());
+    else if (line.trimEnd() === RULER && text.length > 0 && isEndOfComment(lines, index)) {
+      // The ruler below the head is the first line.
+      const content = (text[0]?.trimEnd() === RULER ? text.slice(1) : text).join('\n').trim();
+      const author = head.get('author') || null;
+      if (content !== '') comments.push({ author, text: content, created: head.get('created') });
+      head = undefined;
+    } else text.push(line);
+  }
+  return comments;
+}
+
+const RULER = '---';
+const COMMENT_FIELD = /^(author|created|updated):(.*)$/;
+
+function commentLines(body: string): string[] {
+  const lines = body.split(/\r?\n/);
+  const begin = lines.indexOf('<!-- COMMENTS:BEGIN -->');
+  const end = lines.indexOf('<!-- COMMENTS:END -->', begin + 1);
+  return begin === -1 || end === -1 ? [] : lines.slice(begin + 1, end);
+}
+
+/** Whether only blank lines stand between this line and the next comment, or the end. */
+function isEndOfComment(lines: readonly string[], index: number): boolean {
+  let next = index + 1;
+  while (lines[next]?.trim() === '') next += 1;
+  const line = lines[next];
+  return line === undefined || COMMENT_FIELD.test(line);
+}

@@ -1,0 +1,158 @@
+/**
+ * What an import makes, before anything is stored (I3). A reader turns one foreign tracker into an
+ * `ImportPlan`; the plan is a pure function of the files, so that a dry run shows exactly what a run does and
+ * a second run finds the items of the first by their ids.
+ */
+import { createHash } from 'node:crypto';
+import { countCharacters } from '../../domain/fields.ts';
+import { formatUuid } from '../../domain/ids.ts';
+import { stableJson, type JsonObject } from '../../domain/json.ts';
+import { NAME_MAX_CHARACTERS } from '../../domain/limits.ts';
+import type { ItemStatus, ItemType } from '../../domain/work-item.ts';
+import { validationError } from '../../errors.ts';
+import { cleanText, fitLine } from './fitting.ts';
+
+export const IMPORT_SOURCES = ['backlog-md', 'beads', 'task-master'] as const;
+export type ImportSource = (typeof IMPORT_SOURCES)[number];
+
+/** A comment that the source keeps apart from the item's text; it can be stored as a note (W12). */
+export interface PlannedComment {
+  /** Deterministic like the id of an item, so that a comment is never added twice. */
+  id: string;
+  author: string;
+  text: string;
+  created_at: string;
+}
+
+/** A work item to be; it satisfies every limit of W2–W4. Times are ISO 8601 UTC with milliseconds. */
+export interface PlannedItem {
+  /** A UUID in the form of version 4, made from source, namespace and foreign id: see `plannedId`. */
+  id: string;
+  /** As the source spells it; for Task Master `<tag>`, `<tag>/<id>` and `<tag>/<id>.<subid>`. */
+  foreign_id: string;
+  item_type: ItemType;
+  title: string;
+  description: string | null;
+  status: ItemStatus;
+  priority: number;
+  labels: string[];
+  assignee: string | null;
+  parent_id: string | null;
+  /** Known keys of the type, and `imported`: `{source, namespace, id, hash, ...fields without a home}`. */
+  metadata: JsonObject;
+  /** Oldest first. They are in the description or in `metadata.imported` too, so none is lost without notes. */
+  comments: PlannedComment[];
+  created_at: string;
+  updated_at: string;
+  completed_at: string | null;
+  created_by: string;
+}
+
+export type PlannedLinkType = 'blocks' | 'depends_on' | 'relates_to' | 'discovered_from';
+
+export interface PlannedLink {
+  source_id: string;
+  target_id: string;
+  dependency_type: PlannedLinkType;
+}
+
+/** Something was adjusted: which rule, from what, to what. */
+export interface ImportNote {
+  /** The rule, as `title_cut`; a code that starts with `error_` says that something could not be kept. */
+  code: string;
+  /** The item, or the file where no single item is meant. */
+  foreign_id: string;
+  message: string;
+}
+
+/** A reference to something that the source does not contain; it is kept in `metadata.imported`. */
+export interface UnresolvedReference {
+  foreign_id: string;
+  field: string;
+  reference: string;
+  reason: string;
+}
+
+/** How often one value of the source became one value of the tracker. */
+export interface FieldMapping {
+  field: string;
+  from: string;
+  to: string;
+  count: number;
+}
+
+/** A file, or a line of one, that was not understood. */
+export interface SkippedInput {
+  /** Relative to the imported folder. */
+  file: string;
+  line?: number;
+  reason: string;
+}
+
+export interface ImportPlan {
+  source: ImportSource;
+  namespace: string;
+  /** Parents before children, siblings in the order of the source's ids. */
+  items: PlannedItem[];
+  /**
+   * In the order of their source items, without duplicates, ready to be inserted: no self link, no cycle over
+   * `blocks` and `depends_on` together, no blocking link between an item and its own ancestor or descendant.
+   */
+  links: PlannedLink[];
+  mappings: FieldMapping[];
+  notes: ImportNote[];
+  unresolved: UnresolvedReference[];
+  skipped: SkippedInput[];
+}
+
+/** What carrying out a plan did, or (with `dry_run`) would do. Counts of items, except `links_added`. */
+export interface ImportOutcome {
+  created: number;
+  updated: number;
+  unchanged: number;
+  /** Items changed here since the last import, which were therefore left as they are. */
+  kept_local: number;
+  links_added: number;
+  dry_run: boolean;
+}
+
+export interface ImportOptions {
+  /**
+   * Keeps two imports of the same kind apart: ids depend on it. Default: the `project_name` of Backlog.md, the
+   * id prefix of beads, `task-master` for Task Master. One line of 1 to 100 characters.
+   */
+  namespace?: string | undefined;
+}
+
+/**
+ * The id that an import gives to a foreign id: the first 128 bits of SHA-256 over source, namespace and id,
+ * with the bits of version 4 and of the RFC variant set.
+ */
+export function plannedId(source: ImportSource, namespace: string, foreignId: string): string {
+  const bytes = createHash('sha256')
+    .update(stableJson([source, namespace, foreignId]))
+    .digest();
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40;
+  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
+  return formatUuid(bytes.subarray(0, 16).toString('hex'));
+}
+
+/**
+ * The namespace that was asked for, else the one that the source gives, brought to one line of 1 to 100
+ * characters, else `last`.
+ * @throws ValidationError when it is not one line of 1 to 100 characters
+ */
+export function chooseNamespace(wanted: string | undefined, given: string | undefined, last: string): string {
+  if (wanted === undefined) {
+    return fitLine(cleanText(given ?? '', new Set()), NAME_MAX_CHARACTERS).trim() || last;
+  }
+  const namespace = wanted.trim();
+  // eslint-disable-next-line no-control-regex -- refusing control characters is the point
+  const isLine = namespace.isWellFormed() && !/[\u0000-\u001f\u007f-\u009f]/.test(namespace);
+  if (namespace !== '' && isLine && countCharacters(namespace) <= NAME_MAX_CHARACTERS) return namespace;
+  throw validationError({
+    field: 'namespace',
+    constraint: `must be one line of 1 to ${NAME_MAX_CHARACTERS} characters`,
+    value: wanted,
+  });
+}

@@ -1,0 +1,80 @@
+/** An import told to a person at a terminal. */
+import { ITEM_STATUSES, ITEM_TYPES } from '../../domain/work-item.ts';
+import type { ImportOutcome, ImportPlan } from './plan.ts';
+
+/**
+ * What was (or with `dry_run` would be) made and how: counts by type and status, every mapping, adjusted value,
+ * unresolved reference and input that was not understood. Plain text without colour, ends with a newline;
+ * control characters of the source are shown as `?`, so that a file cannot drive the terminal.
+ */
+export function renderImportReport(plan: ImportPlan, outcome: ImportOutcome): string {
+  const errors = plan.notes.filter(({ code }) => code.startsWith('error_'));
+  const notes = plan.notes.filter(({ code }) => !code.startsWith('error_'));
+  const sections = [
+    [headline(plan, outcome), ...outcomeLines(outcome)],
+    ['Items by type and status', ...countTable(plan)],
+    section('COULD NOT BE KEPT', errors, ({ foreign_id, message }) => `${foreign_id}: ${message}`),
+    section('Mapped', plan.mappings, ({ field, from, to, count }) => `${field}: ${from} -> ${to}, ${count}`),
+    linkSection(plan),
+    section(
+      'Unresolved references (kept in metadata.imported)',
+      plan.unresolved,
+      (entry) => `${entry.foreign_id}: ${entry.field} names ${entry.reference}; ${entry.reason}`,
+    ),
+    section('Adjusted', notes, ({ code, foreign_id, message }) => `${foreign_id}: ${message} [${code}]`),
+    section(
+      'Not understood',
+      plan.skipped,
+      ({ file, line, reason }) => `${file}${line === undefined ? '' : `, line ${line}`}: ${reason}`,
+    ),
+  ];
+  return sections
+    .filter((lines) => lines.length > 0)
+    .map((lines) => lines.map(plainLine).join('\n') + '\n')
+    .join('\n');
+}
+
+function headline(plan: ImportPlan, { dry_run }: ImportOutcome): string {
+  const what = `${plan.items.length} items and ${plan.links.length} links from ${plan.source}, namespace ${plan.namespace}`;
+  return dry_run ? `Dry run, nothing was changed: ${what}` : `Imported: ${what}`;
+}
+
+function outcomeLines({ created, updated, unchanged, kept_local, links_added }: ImportOutcome): string[] {
+  return [
+    `  ${created} created, ${updated} updated, ${unchanged} unchanged, ${links_added} links added`,
+    ...(kept_local > 0 ? [`  ${kept_local} changed here since the last import and left as they are`] : []),
+  ];
+}
+
+function countTable({ items }: ImportPlan): string[] {
+  const count = (type: string, status: string) =>
+    items.filter((item) => item.item_type === type && item.status === status).length;
+  const statuses = ITEM_STATUSES.filter((status) => items.some((item) => item.status === status));
+  const types = ITEM_TYPES.filter((type) => items.some((item) => item.item_type === type));
+  const rows = [
+    ['', ...statuses],
+    ...types.map((type) => [type, ...statuses.map((status) => String(count(type, status)))]),
+  ];
+  const widths = ['', ...statuses].map((_, column) =>
+    Math.max(...rows.map((row) => row[column]?.length ?? 0)),
+  );
+  return rows.map((row) => {
+    const [type = '', ...counts] = row;
+    const cells = counts.map((cell, column) => cell.padStart(widths[column + 1] ?? 0));
+    return `  ${[type.padEnd(widths[0] ?? 0), ...cells].join('  ')}`.trimEnd();
+  });
+}
+
+function linkSection({ links }: ImportPlan): string[] {
+  const counts = new Map<string, number>();
+  for (const { dependency_type: type } of links) counts.set(type, (counts.get(type) ?? 0) + 1);
+  return section('Links', [...counts].sort(), ([type, count]) => `${type}: ${count}`);
+}
+
+function section<Entry>(title: string, entries: readonly Entry[], show: (entry: Entry) => string): string[] {
+  if (entries.length === 0) return [];
+  return [`${title}: ${entries.length}`, ...entries.map((entry) => `  ${show(entry)}`)];
+}
+
+// eslint-disable-next-line no-control-regex -- finding control characters is the point
+const plainLine = (line: string): string => line.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, '?');
