@@ -68,6 +68,7 @@ export function defineTables(kit: Kit) {
       kit.index('work_items_type').on(t.item_type, t.updated_at, t.id).where(whereNull(...LIVE)),
       kit.index('work_items_assignee').on(t.assignee, t.updated_at, t.id).where(whereNull(...LIVE)),
       kit.index('work_items_priority').on(t.priority, t.created_at, t.id).where(whereNull(...LIVE)),
+      kit.index('work_items_title').on(t.title, t.id).where(whereNull(...LIVE)),
       kit.index('work_items_archived').on(t.archived_at),
     ],
   );

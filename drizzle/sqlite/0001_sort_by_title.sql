@@ -1,0 +1,1 @@
+CREATE INDEX `work_items_title` ON `work_items` (`title`,`id`) WHERE deleted_at is null and archived_at is null;
