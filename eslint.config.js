@@ -42,7 +42,9 @@ export default tseslint.config(
   eslint.configs.recommended,
   ...tseslint.configs.strict,
   {
-    languageOptions: { globals: { process: 'readonly', console: 'readonly', URL: 'readonly', setTimeout: 'readonly' } },
+    languageOptions: {
+      globals: { process: 'readonly', console: 'readonly', URL: 'readonly', setTimeout: 'readonly' },
+    },
     rules: {
       '@typescript-eslint/no-unused-vars': [
         'error',
@@ -71,7 +73,8 @@ export default tseslint.config(
         },
         {
           selector: 'ImportDeclaration[source.value="zod"] ImportSpecifier',
-          message: 'Use `import * as z from \'zod\'`: the namespace object carries every locale into the bundle.',
+          message:
+            "Use `import * as z from 'zod'`: the namespace object carries every locale into the bundle.",
         },
       ],
     },

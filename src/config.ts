@@ -192,7 +192,11 @@ function readConfigFile(projectDir: string): ConfigFile {
   );
   const wrong = problemsOf(parsed.error, unset)
     .filter((_, index) => parsed.error.issues[index]?.code !== 'unrecognized_keys')
-    .map((problem) => ({ ...problem, field: `${file}: ${problem.field}`, value: hidePassword(problem.value) }));
+    .map((problem) => ({
+      ...problem,
+      field: `${file}: ${problem.field}`,
+      value: hidePassword(problem.value),
+    }));
   throw validationError([...unknown, ...wrong], 'Correct the settings named here, then start again.');
 }
 
@@ -237,7 +241,9 @@ function settingError(field: string, constraint: string, value: unknown) {
 
 /** A URL without its password, for messages. */
 export function hidePassword(value: unknown): unknown {
-  return typeof value === 'string' ? value.replace(/(\/\/[^:/@\s]*):[^@\s]*@/, '$1:…@') : value;
+  return typeof value === 'string'
+    ? value.replace(/(\/\/[^:/@\s]*):[^/\s]*@/, '$1:…@').replaceAll(/([?&]password=)[^&\s]*/g, '$1…')
+    : value;
 }
 
 function isPostgresUrl(value: string): boolean {

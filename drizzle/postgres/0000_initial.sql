@@ -95,6 +95,14 @@ CREATE TABLE "vendors" (
 	"updated_by" text collate "C" NOT NULL
 );
 --> statement-breakpoint
+CREATE TABLE "work_item_counts" (
+	"shelf" text collate "C" NOT NULL,
+	"item_type" text collate "C" NOT NULL,
+	"status" text collate "C" NOT NULL,
+	"items" integer NOT NULL,
+	CONSTRAINT "work_item_counts_shelf_item_type_status_pk" PRIMARY KEY("shelf","item_type","status")
+);
+--> statement-breakpoint
 CREATE TABLE "work_item_labels" (
 	"item_id" uuid NOT NULL,
 	"label" text collate "C" NOT NULL,

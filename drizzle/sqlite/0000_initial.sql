@@ -112,6 +112,14 @@ CREATE TABLE `vendors` (
 --> statement-breakpoint
 CREATE UNIQUE INDEX `vendors_name_key` ON `vendors` (`name_key`);--> statement-breakpoint
 CREATE INDEX `vendors_status` ON `vendors` (`status`,`name_key`);--> statement-breakpoint
+CREATE TABLE `work_item_counts` (
+	`shelf` text NOT NULL,
+	`item_type` text NOT NULL,
+	`status` text NOT NULL,
+	`items` integer NOT NULL,
+	PRIMARY KEY(`shelf`, `item_type`, `status`)
+);
+--> statement-breakpoint
 CREATE TABLE `work_item_labels` (
 	`item_id` text NOT NULL,
 	`label` text NOT NULL,

@@ -117,7 +117,9 @@ export function fieldChanges(before: object | null, after: object): FieldChange[
 function metadataChanges(from: JsonValue, to: JsonObject): FieldChange[] {
   const old = isPlainObject(from) ? (from as JsonObject) : {};
   const keys = new Set([...Object.keys(old), ...Object.keys(to)]);
+  // Databases keep keys in orders of their own.
   return [...keys]
+    .sort()
     .map((key) => ({ field: `metadata.${key}`, from: ownValue(old, key), to: ownValue(to, key) }))
     .filter(({ from: before, to: after }) => !equalJson(before, after));
 }

@@ -43,7 +43,12 @@ export function compareChanges(
   since: RecordedChange[],
 ): Conflict {
   const theirs = since.flatMap((change) =>
-    change.fields.map((field) => ({ ...field, by: change.actor, at: change.at, version: change.version ?? 0 })),
+    change.fields.map((field) => ({
+      ...field,
+      by: change.actor,
+      at: change.at,
+      version: change.version ?? 0,
+    })),
   );
   const base = new Map<string, JsonValue>();
   for (const { field, from } of theirs) if (!base.has(field)) base.set(field, from);
@@ -55,13 +60,19 @@ export function compareChanges(
   }));
   const touched = new Set(theirs.map(({ field }) => groupOf(field)));
   const overlap = yours
-    .filter(({ field, to }) => !SETS.has(field) && touched.has(groupOf(field)) && !isSameValue(current, field, to))
+    .filter(
+      ({ field, to }) => !SETS.has(field) && touched.has(groupOf(field)) && !isSameValue(current, field, to),
+    )
     .map(({ field }) => field);
   return { theirs, yours, overlap, mergeable: overlap.length === 0 };
 }
 
 /** The patch as it is applied on top of `current` after a merge: sets become their own additions and removals. */
-export function mergedPatch(patch: JsonObject, conflict: Conflict, current: Record<string, JsonValue>): JsonObject {
+export function mergedPatch(
+  patch: JsonObject,
+  conflict: Conflict,
+  current: Record<string, JsonValue>,
+): JsonObject {
   const merged: JsonObject = { ...patch };
   for (const { field, from, to } of conflict.yours) {
     if (SETS.has(field)) merged[field] = mergeSet(asList(from), asList(to), asList(current[field] ?? null));

@@ -63,7 +63,11 @@ export function cycleError(cycle: NamedItem[]): TrackerError {
 }
 
 export function selfLinkError(id: string): TrackerError {
-  return validationError({ field: 'target_id', constraint: 'must be another item than source_id', value: id });
+  return validationError({
+    field: 'target_id',
+    constraint: 'must be another item than source_id',
+    value: id,
+  });
 }
 
 export function ancestorLinkError(ancestor: NamedItem, item: NamedItem): TrackerError {

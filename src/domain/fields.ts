@@ -45,7 +45,8 @@ export function shortText(max: number) {
   return z
     .string()
     .refine((value) => countCharacters(value) <= max, {
-      error: (issue) => `must have at most ${max} characters (it has ${countCharacters(String(issue.input))})`,
+      error: (issue) =>
+        `must have at most ${max} characters (it has ${countCharacters(String(issue.input))})`,
     })
     .meta({ maxLength: max });
 }
@@ -69,7 +70,10 @@ export const commitHash = z.string().regex(/^[0-9a-f]{40}$/, 'must be 40 lowerca
 
 /** ISO 8601 with an offset; becomes UTC with milliseconds. */
 export const timestampInput = z.iso
-  .datetime({ offset: true, error: 'must be a time in ISO 8601 with an offset, as 2026-01-31T09:30:00+02:00' })
+  .datetime({
+    offset: true,
+    error: 'must be a time in ISO 8601 with an offset, as 2026-01-31T09:30:00+02:00',
+  })
   .transform((value) => new Date(value).toISOString())
   .refine((time) => /^(?!0000)\d{4}-/.test(time), { message: 'must lie in the years 0001 to 9999 (UTC)' });
 

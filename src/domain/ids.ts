@@ -21,8 +21,7 @@ export function newChangeId(now: number = Date.now()): string {
       sequence = 0;
     }
   }
-  const hex =
-    lastMillisecond.toString(16).padStart(12, '0') + '7' + sequence.toString(16).padStart(3, '0');
+  const hex = lastMillisecond.toString(16).padStart(12, '0') + '7' + sequence.toString(16).padStart(3, '0');
   const random = randomBytes(8);
   random[0] = ((random[0] ?? 0) & 0x3f) | 0x80;
   return formatUuid(hex + random.toString('hex'));

@@ -64,7 +64,9 @@ export function findUnstorable(root: unknown, maxDepth: number, name = ''): Unst
       return { path, constraint: `must not be nested deeper than ${maxDepth} levels`, value: '…' };
     }
     if (Array.isArray(value)) {
-      value.forEach((child, index) => stack.push({ value: child, path: `${path}[${index}]`, depth: depth + 1 }));
+      value.forEach((child, index) =>
+        stack.push({ value: child, path: `${path}[${index}]`, depth: depth + 1 }),
+      );
       continue;
     }
     for (const key of Object.keys(value)) {

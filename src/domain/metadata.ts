@@ -38,6 +38,7 @@ export function checkMetadata(
   const knownKeys = Object.keys(known.shape);
   const warnings = Object.keys(metadata)
     .filter((key) => !knownKeys.includes(key))
+    .sort()
     .map((key) => unknownKeyWarning(key, knownKeys, kind));
   return { metadata: parsed.data as JsonObject, warnings };
 }
@@ -83,4 +84,3 @@ export const quarter = z.string().transform((value, context) => {
   context.addIssue({ code: 'custom', message: 'must be a quarter written as 2026-Q1 (or "Q1 2026")' });
   return z.NEVER;
 });
-

@@ -1,3 +1,11 @@
 /** Groups of tools, so that a client pays only for what it uses. `all` stands for every group. */
-export const TOOLSETS = ['core', 'links', 'vendors', 'deployments', 'configuration', 'history', 'all'] as const;
+export const TOOLSETS = [
+  'core',
+  'links',
+  'vendors',
+  'deployments',
+  'configuration',
+  'history',
+  'all',
+] as const;
 export type Toolset = (typeof TOOLSETS)[number];

@@ -111,7 +111,8 @@ function kindOf(value: unknown): string {
 
 function fieldName(prefix: string, path: PropertyKey[]): string {
   const name = path.reduce<string>(
-    (text, key) => (typeof key === 'number' ? `${text}[${key}]` : text === '' ? String(key) : `${text}.${String(key)}`),
+    (text, key) =>
+      typeof key === 'number' ? `${text}[${key}]` : text === '' ? String(key) : `${text}.${String(key)}`,
     prefix,
   );
   return name === '' ? 'arguments' : name;

@@ -91,6 +91,14 @@ const vendorMetadata = z.object({
   manifest_compliant: z.boolean(),
 });
 
+/** The patch with a version that was given in the metadata in the one place where it is kept, unless the two disagree. */
+export function withOneVersion(patch: JsonObject): JsonObject {
+  const { extractor_version: inside, ...metadata } = (patch['metadata'] ?? {}) as JsonObject;
+  const outside = patch['extractor_version'] ?? inside;
+  if (inside === undefined || inside !== outside || !extractorVersion.safeParse(inside).success) return patch;
+  return { ...patch, metadata, extractor_version: inside };
+}
+
 /**
  * A partial metadata object laid over a vendor's, and checked. `extractor_version` is one value: given in
  * the metadata too, it must agree with `given`, and is kept in its own field only.

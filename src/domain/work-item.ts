@@ -209,12 +209,23 @@ export function completedAt(status: ItemStatus, previous: string | null, now: st
   return status === 'completed' ? (previous ?? now) : null;
 }
 
+/** Where an item is kept: default queries see only what is live. */
+export const SHELVES = ['live', 'deleted', 'archived'] as const;
+export type Shelf = (typeof SHELVES)[number];
+
+export function shelfOf(item: Pick<WorkItem, 'deleted_at' | 'archived_at'>): Shelf {
+  if (item.archived_at !== null) return 'archived';
+  return item.deleted_at === null ? 'live' : 'deleted';
+}
+
 /** Where an item stands below `parent` (null for a root). */
 export function placeBelow(
   parent: Pick<WorkItem, 'path' | 'depth'> | null,
   id: string,
 ): { path: string; depth: number } {
-  return parent === null ? { path: `/${id}`, depth: 0 } : { path: `${parent.path}/${id}`, depth: parent.depth + 1 };
+  return parent === null
+    ? { path: `/${id}`, depth: 0 }
+    : { path: `${parent.path}/${id}`, depth: parent.depth + 1 };
 }
 
 /** The ids from the root to the item itself. */

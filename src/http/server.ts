@@ -1,4 +1,5 @@
 /** The HTTP server: loopback only, Host and Origin checked on every route, bodies bounded. */
+import { isUtf8 } from 'node:buffer';
 import type { Server as NodeServer } from 'node:http';
 import { serve, type HttpBindings } from '@hono/node-server';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
@@ -54,7 +55,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   app.post('/messages', (c) => withBody(c, (body) => mcp.postSse(c.req.query('sessionId'), body)));
   app.onError((error) => {
     options.log(error.stack ?? error.message);
-    return rpcError(500, -32603, 'An unexpected failure; its details are in the server\'s log.');
+    return rpcError(500, -32603, "An unexpected failure; its details are in the server's log.");
   });
 
   const { server, port } = await listen(app, options);
@@ -76,9 +77,11 @@ async function withBody(
   if (!/^application\/json\b/i.test(c.req.header('content-type') ?? '')) {
     return rpcError(415, -32000, 'Send the body as Content-Type: application/json.');
   }
+  const bytes = Buffer.from(await c.req.arrayBuffer());
+  if (!isUtf8(bytes)) return rpcError(400, -32700, 'The body is not UTF-8.');
   let body: unknown;
   try {
-    body = await c.req.json();
+    body = JSON.parse(bytes.toString('utf8'));
   } catch {
     return rpcError(400, -32700, 'The body is not JSON.');
   }
@@ -87,7 +90,11 @@ async function withBody(
 
 /** The same request for handlers that get the parsed body beside it; its stream has been read. */
 function bodiless(request: Request): Request {
-  return new Request(request.url, { method: request.method, headers: request.headers, signal: request.signal });
+  return new Request(request.url, {
+    method: request.method,
+    headers: request.headers,
+    signal: request.signal,
+  });
 }
 
 function listen(
@@ -103,7 +110,8 @@ function listen(
 }
 
 function listenError(host: string, port: number, error: NodeJS.ErrnoException): TrackerError {
-  const reason = error.code === 'EADDRINUSE' ? 'is in use by another program' : `cannot be opened (${error.code})`;
+  const reason =
+    error.code === 'EADDRINUSE' ? 'is in use by another program' : `cannot be opened (${error.code})`;
   return databaseError(
     'http',
     `port ${port} on ${host} ${reason}`,

@@ -48,13 +48,33 @@ export function defineTool<Input extends z.ZodObject, Data extends object>(tool:
 
 const LOCAL = { openWorldHint: false } as const;
 /** Reads only. */
-export const READS: Annotations = { readOnlyHint: true, destructiveHint: false, idempotentHint: true, ...LOCAL };
+export const READS: Annotations = {
+  readOnlyHint: true,
+  destructiveHint: false,
+  idempotentHint: true,
+  ...LOCAL,
+};
 /** Adds records and takes nothing away; each call adds another. */
-export const ADDS: Annotations = { readOnlyHint: false, destructiveHint: false, idempotentHint: false, ...LOCAL };
+export const ADDS: Annotations = {
+  readOnlyHint: false,
+  destructiveHint: false,
+  idempotentHint: false,
+  ...LOCAL,
+};
 /** Overwrites fields or may delete, always under a version check: the same call twice is refused, not repeated. */
-export const CHANGES: Annotations = { readOnlyHint: false, destructiveHint: true, idempotentHint: false, ...LOCAL };
+export const CHANGES: Annotations = {
+  readOnlyHint: false,
+  destructiveHint: true,
+  idempotentHint: false,
+  ...LOCAL,
+};
 /** Adds or removes a link; the same call twice leaves the same links. */
-export const LINKS: Annotations = { readOnlyHint: false, destructiveHint: true, idempotentHint: true, ...LOCAL };
+export const LINKS: Annotations = {
+  readOnlyHint: false,
+  destructiveHint: true,
+  idempotentHint: true,
+  ...LOCAL,
+};
 
 const warning = z.object({ code: z.string(), message: z.string() });
 

@@ -3,6 +3,7 @@
  * what it cannot read: a line that is too long or not JSON is answered with an error and the next one is
  * served; and at the end of the input the requests already received are answered before it closes.
  */
+import { isUtf8 } from 'node:buffer';
 import type { Readable, Writable } from 'node:stream';
 import {
   INTERNAL_ERROR,
@@ -18,10 +19,10 @@ import {
 import { MESSAGE_MAX_BYTES } from '../domain/limits.ts';
 
 const NEWLINE = 0x0a;
-/** Where the id of a request that is too long is looked for. */
-const HEAD_BYTES = 4_096;
-/** How long the end of the input waits for answers that are still being made. */
-const DRAIN_MS = 1_000;
+/** How much of either end of a request that is too long is kept, to find its id there. */
+const END_BYTES = 4_096;
+/** How long the end of the input waits for answers that are still being made or read. */
+const DRAIN_MS = 800;
 
 type RequestId = string | number;
 
@@ -33,8 +34,8 @@ export class StdioTransport implements Transport {
   /** The parts of the line that is being received. */
   #parts: Buffer[] = [];
   #bytes = 0;
-  /** Set while a line over the limit is being thrown away: its beginning, to find its id in. */
-  #overlong: Buffer | undefined;
+  /** Set while a line over the limit is being thrown away: its two ends so far. */
+  #overlong: { head: Buffer; tail: Buffer } | undefined;
   readonly #unanswered = new Set<RequestId>();
   #ended = false;
   #closed = false;
@@ -93,29 +94,41 @@ export class StdioTransport implements Transport {
   };
 
   #take(part: Buffer): void {
-    if (part.length === 0 || this.#overlong !== undefined) return;
+    if (part.length === 0) return;
+    if (this.#overlong !== undefined) {
+      this.#overlong.tail = Buffer.concat([this.#overlong.tail, part.subarray(-END_BYTES)]).subarray(
+        -END_BYTES,
+      );
+      return;
+    }
     this.#parts.push(part);
     this.#bytes += part.length;
     if (this.#bytes > MESSAGE_MAX_BYTES) {
-      this.#overlong = Buffer.concat(this.#parts).subarray(0, HEAD_BYTES);
+      const line = Buffer.concat(this.#parts);
+      this.#overlong = { head: line.subarray(0, END_BYTES), tail: line.subarray(-END_BYTES) };
       this.#parts = [];
     }
   }
 
   #finishLine(): void {
     const overlong = this.#overlong;
-    const line = Buffer.concat(this.#parts).toString('utf8').trim();
+    const bytes = Buffer.concat(this.#parts);
     this.#parts = [];
     this.#bytes = 0;
     this.#overlong = undefined;
     if (overlong !== undefined) {
       this.#refuse(
-        idIn(overlong),
+        idAtEitherEnd(overlong.head.toString('utf8'), overlong.tail.toString('utf8')),
         INVALID_REQUEST,
         `The message is longer than ${MESSAGE_MAX_BYTES} bytes and was not read. Send less in one call; nothing was changed.`,
       );
       return;
     }
+    if (!isUtf8(bytes)) {
+      this.#refuse(null, PARSE_ERROR, 'The line is not UTF-8 and was not read; nothing was changed.');
+      return;
+    }
+    const line = bytes.toString('utf8').trim();
     if (line !== '') this.#deliver(line);
   }
 
@@ -148,7 +161,8 @@ export class StdioTransport implements Transport {
       this.onmessage?.(message);
     } catch (error) {
       this.onerror?.(error as Error);
-      if (isJSONRPCRequest(message)) this.#refuse(message.id, INTERNAL_ERROR, 'The request could not be handled.');
+      if (isJSONRPCRequest(message))
+        this.#refuse(message.id, INTERNAL_ERROR, 'The request could not be handled.');
     }
   }
 
@@ -168,26 +182,31 @@ export class StdioTransport implements Transport {
     if (this.#ended) return;
     this.#ended = true;
     const close = () => void this.close();
-    if (this.#unanswered.size === 0) {
-      close();
-      return;
-    }
     const timer = setTimeout(close, DRAIN_MS);
     this.#drained = () => {
-      clearTimeout(timer);
       this.#drained = undefined;
-      // The last answer is on its way out when this runs.
-      setImmediate(close);
+      // Answers that the pipe had no room for yet would be lost with the process.
+      this.output.write('', () => {
+        clearTimeout(timer);
+        close();
+      });
     };
+    if (this.#unanswered.size === 0) this.#drained();
   };
 
   /** Nobody reads the answers any more. */
   readonly #lose = (): void => void this.close();
 }
 
-/** The id of a request whose text is cut, as far as it stands at the top level near the beginning. */
-function idIn(head: Buffer): RequestId | null {
-  const found = /^\s*\{[^{}[\]]*?"id"\s*:\s*(?:"((?:[^"\\]|\\.)*)"|(-?\d+))/.exec(head.toString('utf8'));
+/**
+ * The id of a request whose middle is unknown, as far as it stands at the top level: before the first nested
+ * object, or (where the official clients write it) as the last member or the one before "jsonrpc".
+ */
+function idAtEitherEnd(head: string, tail: string): RequestId | null {
+  const id = String.raw`"id"\s*:\s*(?:"((?:[^"\\]|\\.)*)"|(-?\d+))`;
+  const found =
+    new RegExp(String.raw`^\s*\{[^{}[\]]*?${id}`).exec(head) ??
+    new RegExp(String.raw`${id}\s*(?:,\s*"jsonrpc"\s*:\s*"2\.0"\s*)?\}\s*$`).exec(tail);
   if (found === null) return null;
   return found[1] ?? Number(found[2]);
 }

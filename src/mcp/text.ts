@@ -4,20 +4,23 @@ import type { Vendor } from '../domain/vendor.ts';
 import type { WorkItem } from '../domain/work-item.ts';
 import type { LinkedDeployment } from '../storage/sql/queries/deployments.ts';
 
-/** Rough upper bound of what a list costs in text: about 1,000 tokens of English. */
-const LIST_TEXT_MAX_CHARACTERS = 3_600;
+/** What the lines of a list may cost, as `estimateTokens` counts; with its head a list stays below 1,000 (T2). */
+const LIST_TEXT_MAX_TOKENS = 925;
 const TITLE_IN_LIST_CHARACTERS = 60;
 const VALUE_IN_HISTORY_CHARACTERS = 60;
+const VENDORS_IN_LINE_CHARACTERS = 120;
 
 export const shortId = (id: string): string => id.slice(0, 8);
 
-export function itemLine(item: Pick<WorkItem, 'id' | 'item_type' | 'title' | 'status'> & Partial<WorkItem>): string {
+export function itemLine(
+  item: Pick<WorkItem, 'id' | 'item_type' | 'title' | 'status'> & Partial<WorkItem>,
+): string {
   const priority = item.priority === undefined || item.priority === 3 ? '' : ` p${item.priority}`;
   const version = item.version === undefined ? '' : ` v${item.version}`;
   return `${shortId(item.id)}${version} ${item.item_type} ${item.status}${priority} ${cut(item.title, TITLE_IN_LIST_CHARACTERS)}`;
 }
 
-/** Lines up to the limit on text; says how many are left and how to get them. */
+/** Lines up to the limit on text, at least one; says how many are left and how to get them. */
 export function listText<T>(
   page: { items: T[]; total_count: number; next_cursor: string | null },
   noun: string,
@@ -25,18 +28,35 @@ export function listText<T>(
 ): string {
   if (page.items.length === 0) return `No ${noun}${page.total_count > 0 ? ' on this page' : ''}.`;
   const lines: string[] = [];
-  let room = LIST_TEXT_MAX_CHARACTERS;
+  let room = LIST_TEXT_MAX_TOKENS;
   for (const item of page.items) {
     const next = line(item);
-    room -= next.length + 1;
-    if (room < 0) break;
+    room -= estimateTokens(next);
+    if (room < 0 && lines.length > 0) break;
     lines.push(next);
   }
   const hidden = page.items.length - lines.length;
   const head = `${page.total_count} ${noun}, ${lines.length} shown`;
-  const left = hidden > 0 ? ` (${hidden} more in structured content; a smaller limit pages through them)` : '';
+  const left =
+    hidden > 0 ? ` (${hidden} more in structured content; a smaller limit pages through them)` : '';
   const more = page.next_cursor === null ? '' : '; more: pass next_cursor as cursor';
   return `${head}${left}${more}\n${lines.join('\n')}`;
+}
+
+/**
+ * Tokens of a line, estimated on the high side because a tokenizer would be larger than this program: four
+ * letters of a Latin word share one, other scripts take up to one a character, and rare ones several.
+ */
+function estimateTokens(line: string): number {
+  let tokens = 1;
+  for (const [part] of line.matchAll(/ ?[a-z]+|./gu)) {
+    const code = part.codePointAt(0) ?? 0;
+    if (code >= 0x10000) tokens += 4;
+    else if (code >= 0x800) tokens += 1;
+    else if (code >= 0x80) tokens += 0.5;
+    else tokens += Math.max(0.7, part.length / 4);
+  }
+  return tokens;
 }
 
 export function vendorLine(vendor: Vendor): string {
@@ -46,7 +66,10 @@ export function vendorLine(vendor: Vendor): string {
 
 export function deploymentLine(deployment: LinkedDeployment): string {
   const { pr_number, pr_title } = deployment.metadata;
-  const vendors = deployment.affected_vendors.map(({ name }) => name).join(', ');
+  const vendors = cut(
+    deployment.affected_vendors.map(({ name }) => name).join(', '),
+    VENDORS_IN_LINE_CHARACTERS,
+  );
   return `${shortId(deployment.id)} ${deployment.deployed_at} PR #${String(pr_number)} ${cut(String(pr_title), TITLE_IN_LIST_CHARACTERS)}${vendors === '' ? '' : ` [${vendors}]`}`;
 }
 
@@ -60,7 +83,9 @@ export function changeLine(change: RecordedChange): string {
 }
 
 function value(entry: unknown): string {
-  return entry === null ? '∅' : cut(typeof entry === 'string' ? entry : JSON.stringify(entry), VALUE_IN_HISTORY_CHARACTERS);
+  return entry === null
+    ? '∅'
+    : cut(typeof entry === 'string' ? entry : JSON.stringify(entry), VALUE_IN_HISTORY_CHARACTERS);
 }
 
 export function cut(text: string, max: number): string {

@@ -63,7 +63,8 @@ function unknownTool(name: string, known: string[]): TrackerError {
 
 /** Error results carry text only: clients check structured content against the schema of good answers. */
 function errorResult(error: unknown, log: (message: string) => void): CallToolResult {
-  if (!(error instanceof TrackerError)) log(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  if (!(error instanceof TrackerError))
+    log(error instanceof Error ? (error.stack ?? error.message) : String(error));
   else if (error.cause !== undefined) log(`${error.message} (${driverCode(error.cause) ?? 'no code'})`);
   const known =
     error instanceof TrackerError

@@ -34,21 +34,19 @@ export async function write(
   requests: readonly ChangeRequest[],
 ): Promise<Answer<Applied[]>> {
   const at = context.now().toISOString();
-  const changes = requests.map(
-    (request): Change => ({
-      base_version: null,
-      on_conflict: 'reject',
-      cascade: false,
-      claim_token: null,
-      at,
-      ...request,
-      id: newChangeId(),
-      actor: request.actor ?? caller.actor,
-      client: caller.client,
-      idempotency_key: request.idempotency_key ?? null,
-      schema_version: CHANGE_SCHEMA_VERSION,
-    }),
-  );
+  const changes = requests.map((request): Change => ({
+    base_version: null,
+    on_conflict: 'reject',
+    cascade: false,
+    claim_token: null,
+    at,
+    ...request,
+    id: newChangeId(),
+    actor: request.actor ?? caller.actor,
+    client: caller.client,
+    idempotency_key: request.idempotency_key ?? null,
+    schema_version: CHANGE_SCHEMA_VERSION,
+  }));
   const answer = await context.store.write(changes);
   if (answer.data.some(({ repeated }) => !repeated)) context.onChange();
   return answer;

@@ -103,7 +103,8 @@ export async function listDeployments(
     return await reader.listDeployments({
       ...filter,
       vendor_id: vendor === undefined ? undefined : (await findVendor(reader, vendor)).id,
-      work_item_id: work_item_id === undefined ? undefined : await findItemId(reader, work_item_id, 'work_item_id'),
+      work_item_id:
+        work_item_id === undefined ? undefined : await findItemId(reader, work_item_id, 'work_item_id'),
     });
   });
 }

@@ -3,10 +3,7 @@ import { notFound, validationError } from '../errors.ts';
 import { formatUuid, idRange } from '../domain/ids.ts';
 import type { Reader } from '../storage/sql/reader.ts';
 
-type Look = (
-  range: { from: string; to: string },
-  limit: number,
-) => Promise<{ id: string; title: string }[]>;
+type Look = (range: { from: string; to: string }, limit: number) => Promise<{ id: string; title: string }[]>;
 
 const FULL_HEX_LENGTH = 32;
 const CANDIDATES_MAX = 5;

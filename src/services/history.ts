@@ -17,7 +17,8 @@ export async function queryHistory(context: Context, input: QueryHistoryInput): 
   return await context.store.read(
     async (reader) => {
       const { id, vendor, ...filter } = input;
-      const record_id = vendor === undefined ? await recordId(reader, id) : (await findVendor(reader, vendor)).id;
+      const record_id =
+        vendor === undefined ? await recordId(reader, id) : (await findVendor(reader, vendor)).id;
       const page = await reader.listChanges({ ...filter, record_id });
       const { seq } = await reader.findFeedPosition();
       return { ...page, latest_seq: seq };

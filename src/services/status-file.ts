@@ -46,7 +46,11 @@ export async function writeStatusFile(
 export function refuseForeignFile(outcome: StatusFileOutcome): void {
   if (outcome.written || outcome.reason !== 'not_ours') return;
   throw validationError(
-    { field: STATUS_FILE, constraint: 'was not written by Worktrail and is left as it is', value: outcome.file },
+    {
+      field: STATUS_FILE,
+      constraint: 'was not written by Worktrail and is left as it is',
+      value: outcome.file,
+    },
     'Rename it if you want to keep it by hand beside the generated one, or set status_file.enabled to false in worktrail.config.json.',
   );
 }
@@ -108,7 +112,9 @@ function viewOf(report: StatusReport): Record<string, unknown> {
         passing: test_results['passing'] ?? 0,
         total: test_results['total'] ?? 0,
         skipped: test_results['skipped'] ?? 0,
-        formats: ['excel', 'csv', 'pdf', 'ocr'].filter((format) => format_support[format] === true).join(', '),
+        formats: ['excel', 'csv', 'pdf', 'ocr']
+          .filter((format) => format_support[format] === true)
+          .join(', '),
         mark: mark(vendor),
       };
     }),
@@ -179,13 +185,17 @@ export class StatusFileWriter {
     try {
       const outcome = await writeStatusFile(this.context, this.dataDir);
       if (outcome.written && outcome.saved_edit !== null) {
-        this.report(`${STATUS_FILE} had been edited by hand; the edited file was kept as ${outcome.saved_edit}`);
+        this.report(
+          `${STATUS_FILE} had been edited by hand; the edited file was kept as ${outcome.saved_edit}`,
+        );
       }
       if (!outcome.written && outcome.reason === 'not_ours') {
         this.report(`${STATUS_FILE} was not written by Worktrail; it is left as it is`);
       }
     } catch (error) {
-      this.report(`${STATUS_FILE} could not be written: ${error instanceof Error ? error.message : String(error)}`);
+      this.report(
+        `${STATUS_FILE} could not be written: ${error instanceof Error ? error.message : String(error)}`,
+      );
     }
   }
 }

@@ -61,8 +61,10 @@ async function readItems(reader: Reader): Promise<{ items: StatusItem[]; total: 
   const { items, total } = await reader.statusWorkItems(STATUS_ITEMS_MAX);
   type Row = (typeof items)[number];
   const listed = new Map(items.map((item) => [item.id, item]));
-  const outside = [...new Set(items.flatMap(({ parent_id }) => parent_id ?? []))].filter((id) => !listed.has(id));
-  const titles = new Map((await reader.findWorkItems(outside)).map(({ id, title }) => [id, title]));
+  const outside = [...new Set(items.flatMap(({ parent_id }) => parent_id ?? []))].filter(
+    (id) => !listed.has(id),
+  );
+  const titles = await reader.findTitles(outside);
 
   const below = new Map<string | null, Row[]>();
   for (const item of [...items].sort(byCreation)) {
@@ -75,7 +77,8 @@ async function readItems(reader: Reader): Promise<{ items: StatusItem[]; total: 
   const visit = (parent: string | null, level: number): void => {
     for (const row of below.get(parent) ?? []) {
       const { id, version, item_type, title, status, branch_name, created_at, parent_id } = row;
-      const parent_title = parent_id === null ? null : (listed.get(parent_id)?.title ?? titles.get(parent_id) ?? null);
+      const parent_title =
+        parent_id === null ? null : (listed.get(parent_id)?.title ?? titles.get(parent_id) ?? null);
       ordered.push({ id, version, item_type, title, status, branch_name, created_at, level, parent_title });
       visit(id, level + 1);
     }

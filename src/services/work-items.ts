@@ -12,6 +12,7 @@ import {
   type WorkItem,
 } from '../domain/work-item.ts';
 import type { Page } from '../storage/sql/queries/paging.ts';
+import type { ChildItem } from '../storage/sql/queries/work-items.ts';
 import type { Reader } from '../storage/sql/reader.ts';
 import type { Answer } from '../storage/store.ts';
 import { patchOf, writeOne, type Caller, type Context, type WriteOutcome } from './context.ts';
@@ -73,8 +74,8 @@ export async function updateWorkItem(
   });
 }
 
-/** A child in the tree below an item. */
-export interface TreeNode extends WorkItem {
+/** An item in the tree below another. */
+export interface TreeNode extends ChildItem {
   children: TreeNode[];
   /** How many live children it has, where not all of them are shown. */
   children_total?: number;

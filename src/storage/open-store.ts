@@ -2,13 +2,14 @@
  * Opens the project's store and makes sure that it is this project's: a `meta` row in the store and a small
  * file in the folder remember each other, and the repository's first commit vouches for both.
  */
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { databaseError } from '../errors.ts';
 import { CONFIGURATION_DEFAULTS } from '../domain/configuration.ts';
 import { newRecordId } from '../domain/ids.ts';
 import { findRootCommit } from './git/repository.ts';
-import type { Session } from './sql/connection.ts';
+import type { QueryLog, Session } from './sql/connection.ts';
 import { openPostgres } from './sql/postgres.ts';
 import { findProject, type ProjectRow } from './sql/queries/configuration.ts';
 import { SqlStore } from './sql/sql-store.ts';
@@ -24,6 +25,7 @@ export interface OpenOptions {
   databaseUrl: string | undefined;
   /** Where the migrations of the database in use are; by default those shipped with the program. */
   migrationsFolder?: string;
+  logQuery?: QueryLog | undefined;
 }
 
 export const SQLITE_FILE = 'worktrail.db';
@@ -42,16 +44,16 @@ interface Memory {
  */
 export async function openStore(options: OpenOptions): Promise<Store> {
   prepareDataDir(options.dataDir);
-  const memory = readMemory(options.dataDir);
   const file = path.join(options.dataDir, SQLITE_FILE);
-  const folder = options.migrationsFolder === undefined ? {} : { migrationsFolder: options.migrationsFolder };
+  const { migrationsFolder, logQuery } = options;
+  const common = { logQuery, ...(migrationsFolder !== undefined && { migrationsFolder }) };
   const { session, state } =
     options.databaseUrl === undefined
-      ? await openSqlite({ file, ...folder })
-      : await openPostgres({ url: options.databaseUrl, schema: schemaName(options.slug.value), ...folder });
+      ? await openSqlite({ file, ...common })
+      : await openPostgres({ url: options.databaseUrl, schema: schemaName(options.slug.value), ...common });
   try {
-    const project = await identify(session, options, memory);
-    if (memory?.project_id !== project.project_id) writeMemory(options.dataDir, project);
+    const project = await identify(session, options);
+    if (readMemory(options.dataDir)?.project_id !== project.project_id) writeMemory(options.dataDir, project);
     const location = options.databaseUrl === undefined ? file : publicUrl(options);
     return new SqlStore(session, state, location);
   } catch (error) {
@@ -73,7 +75,8 @@ function prepareDataDir(dataDir: string): void {
   const ignoreFile = path.join(dataDir, '.gitignore');
   try {
     mkdirSync(dataDir, { recursive: true });
-    if (!existsSync(ignoreFile)) writeFileSync(ignoreFile, '# Local files of Worktrail; nothing here is for git.\n*\n');
+    if (!existsSync(ignoreFile))
+      writeFileSync(ignoreFile, '# Local files of Worktrail; nothing here is for git.\n*\n');
   } catch (error) {
     throw databaseError(
       'sqlite',
@@ -98,20 +101,44 @@ function readMemory(dataDir: string): Memory | undefined {
   }
 }
 
-function writeMemory(dataDir: string, { project_id, project_slug }: ProjectRow): void {
-  const file = path.join(dataDir, MEMORY_FILE);
-  const temporary = `${file}.${process.pid}.tmp`;
-  writeFileSync(temporary, `${JSON.stringify({ project_id, project_slug }, null, 2)}\n`);
-  renameSync(temporary, file);
+function writeMemory(dataDir: string, memory: Memory): void {
+  renameSync(writeTemporary(dataDir, memory), path.join(dataDir, MEMORY_FILE));
 }
 
-async function identify(session: Session, options: OpenOptions, memory: Memory | undefined): Promise<ProjectRow> {
+/** The id of a project about to be founded: the same for all processes that start in this folder at once. */
+function claimMemory(dataDir: string, claimed: Memory): Memory {
+  const temporary = writeTemporary(dataDir, claimed);
+  try {
+    linkSync(temporary, path.join(dataDir, MEMORY_FILE));
+    return claimed;
+  } catch {
+    // Someone else was faster, the memory is damaged, or the file system has no links.
+    const theirs = readMemory(dataDir);
+    if (theirs === undefined) writeMemory(dataDir, claimed);
+    return theirs ?? claimed;
+  } finally {
+    rmSync(temporary, { force: true });
+  }
+}
+
+function writeTemporary(dataDir: string, { project_id, project_slug }: Memory): string {
+  const temporary = path.join(dataDir, `${MEMORY_FILE}.${randomUUID()}.tmp`);
+  writeFileSync(temporary, `${JSON.stringify({ project_id, project_slug }, null, 2)}\n`);
+  return temporary;
+}
+
+async function identify(session: Session, options: OpenOptions): Promise<ProjectRow> {
   const found = await session.read(findProject);
-  const project = found ?? (await founding(session, options, memory));
+  // Read after the store: whoever founds a project has written its folder's memory before.
+  const memory = readMemory(options.dataDir);
+  const project = found ?? (await foundClaimed(session, options, memory));
   if (memory?.project_id === project.project_id) return project;
-  if (memory !== undefined) throw otherProject(session, options, project, 'this folder remembers another project');
+  if (memory !== undefined)
+    throw otherProject(session, options, project, 'this folder remembers another project');
   // The embedded file lies in the project's own folder: that is vouching enough.
-  if (session.source === 'sqlite' || found === undefined) return project;
+  if (session.source === 'sqlite') return project;
+  const foundedHere = found === undefined && readMemory(options.dataDir)?.project_id === project.project_id;
+  if (foundedHere) return project;
   await checkFirstMeeting(session, options, project);
   return project;
 }
@@ -140,8 +167,27 @@ function otherProject(session: Session, options: OpenOptions, project: ProjectRo
   );
 }
 
+/** Founds the project under the id that the folder remembers, or claims one; gives the claim back if another folder was faster. */
+async function foundClaimed(
+  session: Session,
+  options: OpenOptions,
+  memory: Memory | undefined,
+): Promise<ProjectRow> {
+  const proposed = { project_id: newRecordId(), project_slug: options.slug.value };
+  const claim = memory ?? claimMemory(options.dataDir, proposed);
+  let project: ProjectRow | undefined;
+  try {
+    project = await founding(session, options, claim.project_id);
+    return project;
+  } finally {
+    if (claim === proposed && project?.project_id !== claim.project_id) {
+      rmSync(path.join(options.dataDir, MEMORY_FILE), { force: true });
+    }
+  }
+}
+
 /** The first start: the project's identity, the feed at 0 and the default configuration, whoever comes first. */
-async function founding(session: Session, options: OpenOptions, memory: Memory | undefined): Promise<ProjectRow> {
+async function founding(session: Session, options: OpenOptions, project_id: string): Promise<ProjectRow> {
   const root_commit = await findRootCommit(options.projectDir);
   return await session.write(async (c) => {
     const now = new Date().toISOString();
@@ -150,7 +196,7 @@ async function founding(session: Session, options: OpenOptions, memory: Memory |
       .insert(meta)
       .values({
         id: 1,
-        project_id: memory?.project_id ?? newRecordId(),
+        project_id,
         project_slug: options.slug.value,
         root_commit,
         created_at: now,

@@ -1,4 +1,8 @@
-import { listDeploymentsInput, queryDeploymentInput, recordDeploymentInput } from '../../domain/deployment.ts';
+import {
+  listDeploymentsInput,
+  queryDeploymentInput,
+  recordDeploymentInput,
+} from '../../domain/deployment.ts';
 import { listDeployments, queryDeployment, recordDeployment } from '../../services/deployments.ts';
 import { deploymentShape, deploymentViewShape, listShape, writeShape } from '../answers.ts';
 import { ADDS, READS, answerSchema, defineTool } from '../define-tool.ts';

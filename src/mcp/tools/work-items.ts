@@ -42,7 +42,8 @@ export const updateWorkItemTool = defineTool({
   output: answerSchema({ ...workItemShape, ...writeShape }),
   annotations: CHANGES,
   run: updateWorkItem,
-  text: (item) => `Saved ${itemLine(item)}${item.merged_with === undefined ? '' : ` (merged with v${item.merged_with.join(', v')})`}`,
+  text: (item) =>
+    `Saved ${itemLine(item)}${item.merged_with === undefined ? '' : ` (merged with v${item.merged_with.join(', v')})`}`,
 });
 
 export const queryWorkItemTool = defineTool({
@@ -97,12 +98,17 @@ function viewText(item: WorkItemView): string {
     const direction = source_id === item.id ? dependency_type : `is target of ${dependency_type} from`;
     lines.push(`${direction} ${shortId(other.id)} ${other.status} ${other.title}`);
   }
-  if (item.children !== undefined && item.children.length > 0) lines.push('children:', ...treeLines(item.children, 1));
-  if (item.children_cut !== undefined) lines.push(`cut: ${item.children_cut.reason}. ${item.children_cut.next}`);
+  if (item.children !== undefined && item.children.length > 0)
+    lines.push('children:', ...treeLines(item.children, 1));
+  if (item.children_cut !== undefined)
+    lines.push(`cut: ${item.children_cut.reason}. ${item.children_cut.next}`);
   if (item.description !== null) lines.push('', cut(item.description, DESCRIPTION_IN_TEXT_CHARACTERS));
   return lines.join('\n');
 }
 
 function treeLines(nodes: TreeNode[], level: number): string[] {
-  return nodes.flatMap((node) => [`${'  '.repeat(level)}${itemLine(node)}`, ...treeLines(node.children, level + 1)]);
+  return nodes.flatMap((node) => [
+    `${'  '.repeat(level)}${itemLine(node)}`,
+    ...treeLines(node.children, level + 1),
+  ]);
 }

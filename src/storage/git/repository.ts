@@ -61,6 +61,6 @@ export async function resolveCommit(
   const hash = await runGit(folder, ['rev-parse', '-q', '--verify', `${prefix}^{commit}`]);
   // A branch or tag may have a name like a hash; git then prefers that.
   return hash === undefined || !/^[0-9a-f]{40}$/.test(hash) || !hash.startsWith(prefix)
-    ? { reason: 'the project\'s git repository has no commit, or more than one, that starts with it' }
+    ? { reason: "the project's git repository has no commit, or more than one, that starts with it" }
     : { hash };
 }

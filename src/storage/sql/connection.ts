@@ -37,6 +37,9 @@ export class Connection {
   }
 }
 
+/** Told of every statement as it is sent: for measuring and for explaining plans. */
+export type QueryLog = (sql: string, parameters: unknown[]) => void;
+
 export interface ReadOptions {
   /** All queries of the work see one moment of the store. Costs two round trips on PostgreSQL. */
   snapshot?: boolean;

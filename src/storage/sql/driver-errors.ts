@@ -12,7 +12,10 @@ const POSTGRES: readonly [pattern: RegExp, failure: DriverFailure][] = [
   [/^23505$/, 'duplicate'],
   [/^(08...|53...|57P0[1-5]|57014|58...|XX00[12]|3D000|28...)$/, 'unavailable'],
   [/^(CONNECT_TIMEOUT|CONNECTION_(CLOSED|ENDED|DESTROYED))$/, 'unavailable'],
-  [/^(ECONNREFUSED|ECONNRESET|ETIMEDOUT|EPIPE|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ENOENT)$/, 'unavailable'],
+  [
+    /^(ECONNREFUSED|ECONNRESET|ETIMEDOUT|EPIPE|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ENOENT)$/,
+    'unavailable',
+  ],
 ];
 
 /** Result codes of SQLite, extended codes included (sqlite.org/rescode.html). */

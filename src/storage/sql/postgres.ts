@@ -4,9 +4,22 @@ import { migrate } from 'drizzle-orm/postgres-js/migrator';
 import postgres, { type Sql } from 'postgres';
 import { databaseError } from '../../errors.ts';
 import { postgresKit } from './columns.ts';
-import { Connection, type Db, type ReadOptions, type Session, type StructureLock } from './connection.ts';
+import {
+  Connection,
+  type Db,
+  type QueryLog,
+  type ReadOptions,
+  type Session,
+  type StructureLock,
+} from './connection.ts';
 import { describeDriverError } from './driver-errors.ts';
-import { MIGRATIONS_TABLE, readMigrations, schemaState, type Migrations, type SchemaState } from './migrate.ts';
+import {
+  MIGRATIONS_TABLE,
+  readMigrations,
+  schemaState,
+  type Migrations,
+  type SchemaState,
+} from './migrate.ts';
 import { retryContention } from './retry.ts';
 import { defineTables } from './schema.ts';
 
@@ -24,21 +37,24 @@ export interface PostgresOptions {
   schema: string;
   /** Where the migrations are; by default those shipped with the program. */
   migrationsFolder?: string;
+  logQuery?: QueryLog | undefined;
 }
 
 /**
  * Connects and, if need be, makes and migrates the project's schema.
  * @throws DatabaseError when the server cannot be reached or refuses; nothing was changed then
  */
-export async function openPostgres(options: PostgresOptions): Promise<{ session: Session; state: SchemaState }> {
+export async function openPostgres(
+  options: PostgresOptions,
+): Promise<{ session: Session; state: SchemaState }> {
   const migrations = readMigrations('postgres', options.migrationsFolder);
   const pool = new Pool(options);
   try {
     const { engine, state } = await pool.use(async ({ client }) => {
-      const rows = await client.unsafe<{ version: string }[]>('show server_version');
+      const rows = await client.unsafe<{ server_version: string }[]>('show server_version');
       const found = schemaState(await lastApplied(client, options.schema), migrations);
       return {
-        engine: `PostgreSQL ${(rows[0]?.version ?? '').split(' ')[0]}`,
+        engine: `PostgreSQL ${(rows[0]?.server_version ?? '').split(' ')[0]}`,
         state: found === 'behind' ? await bringUpToDate(client, options.schema, migrations) : found,
       };
     });
@@ -57,7 +73,9 @@ export async function openPostgres(options: PostgresOptions): Promise<{ session:
 
 async function lastApplied(client: Sql, schema: string): Promise<number | undefined> {
   const table = `${quote(schema)}.${quote(MIGRATIONS_TABLE)}`;
-  const exists = await client.unsafe<{ found: string | null }[]>('select to_regclass($1)::text as found', [table]);
+  const exists = await client.unsafe<{ found: string | null }[]>('select to_regclass($1)::text as found', [
+    table,
+  ]);
   if (exists[0]?.found === null) return undefined;
   const rows = await client.unsafe<{ time: string | null }[]>(`select max(created_at) as time from ${table}`);
   const time = rows[0]?.time ?? null;
@@ -142,9 +160,10 @@ class PooledConnection {
         lock_timeout: LOCK_TIMEOUT_MS,
       },
     });
+    const { logQuery } = options;
     const lock = quoteLiteral(`worktrail structure ${options.schema}`);
     this.connection = new Connection(
-      drizzle(this.#guarded()) as unknown as Db,
+      drizzle(this.#guarded(), { logger: logQuery !== undefined && { logQuery } }) as unknown as Db,
       pgTables,
       async (mode: StructureLock) => {
         const call = mode === 'shared' ? 'pg_advisory_xact_lock_shared' : 'pg_advisory_xact_lock';

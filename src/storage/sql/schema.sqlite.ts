@@ -6,6 +6,7 @@ export const {
   meta,
   feed,
   workItems,
+  workItemCounts,
   workItemLabels,
   dependencies,
   vendors,

@@ -4,7 +4,7 @@ import type { ContextType } from '../../domain/configuration.ts';
 import type { DependencyType } from '../../domain/dependency.ts';
 import type { JsonObject, JsonValue } from '../../domain/json.ts';
 import type { VendorStatus } from '../../domain/vendor.ts';
-import type { ItemStatus, ItemType } from '../../domain/work-item.ts';
+import type { ItemStatus, ItemType, Shelf } from '../../domain/work-item.ts';
 import { whereNull, type Kit } from './columns.ts';
 
 export type Tables = ReturnType<typeof defineTables>;
@@ -62,15 +62,51 @@ export function defineTables(kit: Kit) {
     (t) => [
       kit.foreignKey({ columns: [t.parent_id], foreignColumns: [t.id] }),
       kit.index('work_items_parent').on(t.parent_id, t.created_at, t.id),
-      kit.index('work_items_updated').on(t.updated_at, t.id).where(whereNull(...LIVE)),
-      kit.index('work_items_created').on(t.created_at, t.id).where(whereNull(...LIVE)),
-      kit.index('work_items_status').on(t.status, t.updated_at, t.id).where(whereNull(...LIVE)),
-      kit.index('work_items_type').on(t.item_type, t.updated_at, t.id).where(whereNull(...LIVE)),
-      kit.index('work_items_assignee').on(t.assignee, t.updated_at, t.id).where(whereNull(...LIVE)),
-      kit.index('work_items_priority').on(t.priority, t.created_at, t.id).where(whereNull(...LIVE)),
-      kit.index('work_items_title').on(t.title, t.id).where(whereNull(...LIVE)),
+      kit
+        .index('work_items_updated')
+        .on(t.updated_at, t.id)
+        .where(whereNull(...LIVE)),
+      kit
+        .index('work_items_created')
+        .on(t.created_at, t.id)
+        .where(whereNull(...LIVE)),
+      kit
+        .index('work_items_status')
+        .on(t.status, t.updated_at, t.id)
+        .where(whereNull(...LIVE)),
+      kit
+        .index('work_items_type')
+        .on(t.item_type, t.updated_at, t.id)
+        .where(whereNull(...LIVE)),
+      kit
+        .index('work_items_assignee')
+        .on(t.assignee, t.updated_at, t.id)
+        .where(whereNull(...LIVE)),
+      kit
+        .index('work_items_priority')
+        .on(t.priority, t.created_at, t.id)
+        .where(whereNull(...LIVE)),
+      kit
+        .index('work_items_title')
+        .on(t.title, t.id)
+        .where(whereNull(...LIVE)),
       kit.index('work_items_archived').on(t.archived_at),
     ],
+  );
+
+  /**
+   * How many items there are of each kind, so that the total of a list costs nothing however long it is. Kept
+   * by `apply/counts.ts` in the transaction of every change.
+   */
+  const workItemCounts = kit.table(
+    'work_item_counts',
+    {
+      shelf: kit.text('shelf').$type<Shelf>().notNull(),
+      item_type: kit.text('item_type').$type<ItemType>().notNull(),
+      status: kit.text('status').$type<ItemStatus>().notNull(),
+      items: kit.integer('items').notNull(),
+    },
+    (t) => [kit.primaryKey({ columns: [t.shelf, t.item_type, t.status] })],
   );
 
   /** The labels of each item again, one row each, so that listing by label can use an index. */
@@ -243,6 +279,7 @@ export function defineTables(kit: Kit) {
     meta,
     feed,
     workItems,
+    workItemCounts,
     workItemLabels,
     dependencies,
     vendors,
@@ -254,4 +291,3 @@ export function defineTables(kit: Kit) {
     appliedChanges,
   };
 }
-

@@ -1,5 +1,5 @@
 /** A store over one SQL database. */
-import { TrackerError, databaseError } from '../../errors.ts';
+import { TrackerError, databaseError, validationError } from '../../errors.ts';
 import type { Applied, Change } from '../../domain/change.ts';
 import type { Answer, Store, StoreHealth } from '../store.ts';
 import { applyChanges, findFirstResult } from './apply/apply.ts';
@@ -7,6 +7,21 @@ import type { Connection, ReadOptions, Session } from './connection.ts';
 import { classifyDriverError, describeDriverError } from './driver-errors.ts';
 import type { SchemaState } from './migrate.ts';
 import { readerOf, type Reader } from './reader.ts';
+
+/** Not an outage: a change that makes a record under the id of another one. */
+function idTaken(changes: readonly Change[], cause: unknown): TrackerError {
+  const created = changes.filter(({ kind }) => kind === 'create').map(({ entity_id }) => entity_id);
+  const error = validationError(
+    {
+      field: 'id',
+      constraint: 'a record with this id exists already',
+      value: created.length === 1 ? created[0] : created,
+    },
+    'Make the new record under a new id; nothing was changed.',
+  );
+  error.cause = cause;
+  return error;
+}
 
 export class SqlStore implements Store {
   constructor(
@@ -56,9 +71,13 @@ export class SqlStore implements Store {
       // The same call may have been applied by another process while this one ran.
       const first = await this.#firstResults(changes, error);
       if (first !== undefined) return first;
+      if (classifyDriverError(error) !== 'duplicate') throw error;
+    }
+    try {
       // Another writer made the same record first: now the rules see it and can say so.
-      if (classifyDriverError(error) === 'duplicate') return await apply();
-      throw error;
+      return await apply();
+    } catch (error) {
+      throw classifyDriverError(error) === 'duplicate' ? idTaken(changes, error) : error;
     }
   }
 

@@ -6,7 +6,7 @@ import { drizzle } from 'drizzle-orm/better-sqlite3';
 import { migrate } from 'drizzle-orm/better-sqlite3/migrator';
 import { databaseError } from '../../errors.ts';
 import { sqliteKit } from './columns.ts';
-import { Connection, type Db, type ReadOptions, type Session } from './connection.ts';
+import { Connection, type Db, type QueryLog, type ReadOptions, type Session } from './connection.ts';
 import { describeDriverError } from './driver-errors.ts';
 import { MIGRATIONS_TABLE, readMigrations, schemaState, type SchemaState } from './migrate.ts';
 import { Mutex, retryContention } from './retry.ts';
@@ -18,7 +18,6 @@ const APPLICATION_ID = 0x5754524c;
 const SQLITE_MIN_VERSION = [3, 51, 3] as const;
 /** A busy wait blocks the event loop, so it is short; longer waits are made asynchronously. */
 const BUSY_TIMEOUT_MS = 20;
-const MIGRATION_BUSY_TIMEOUT_MS = 10_000;
 
 const liteTables = defineTables(sqliteKit);
 
@@ -27,6 +26,7 @@ export interface SqliteOptions {
   file: string;
   /** Where the migrations are; by default those shipped with the program. */
   migrationsFolder?: string;
+  logQuery?: QueryLog | undefined;
 }
 
 /**
@@ -39,7 +39,7 @@ export async function openSqlite(options: SqliteOptions): Promise<{ session: Ses
     const writer = openFile(options.file);
     try {
       const state = await bringUpToDate(writer, options);
-      return { session: new SqliteSession(writer, options.file), state };
+      return { session: new SqliteSession(writer, options), state };
     } catch (error) {
       writer.close();
       throw error;
@@ -80,7 +80,9 @@ function openFile(file: string): Database.Database {
 function checkVersion(database: Database.Database): void {
   const version = engineVersion(database);
   const parts = version.split('.').map(Number);
-  const difference = SQLITE_MIN_VERSION.map((wanted, index) => (parts[index] ?? 0) - wanted).find((d) => d !== 0);
+  const difference = SQLITE_MIN_VERSION.map((wanted, index) => (parts[index] ?? 0) - wanted).find(
+    (d) => d !== 0,
+  );
   if (difference !== undefined && difference < 0) {
     throw databaseError(
       'sqlite',
@@ -106,26 +108,30 @@ async function bringUpToDate(database: Database.Database, options: SqliteOptions
   const migrations = readMigrations('sqlite', options.migrationsFolder);
   const state = schemaState(lastApplied(database), migrations);
   if (state !== 'behind') return state;
-  return await underMigrationLock(`${options.file}.migrate.lock`, () => {
+  return await underMigrationLock(`${options.file}.migrate.lock`, async () => {
     // Another process may have done the work while this one waited.
     if (schemaState(lastApplied(database), migrations) === 'behind') {
-      database.pragma(`busy_timeout = ${MIGRATION_BUSY_TIMEOUT_MS}`);
-      database.pragma('journal_mode = WAL');
-      database.pragma(`application_id = ${APPLICATION_ID}`);
-      migrate(drizzle(database), { migrationsFolder: migrations.folder, migrationsTable: MIGRATIONS_TABLE });
-      database.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
+      // Repeated as a whole while processes of an older version still write; what failed was rolled back.
+      await retryContention(() => {
+        database.pragma('journal_mode = WAL');
+        database.pragma(`application_id = ${APPLICATION_ID}`);
+        migrate(drizzle(database), {
+          migrationsFolder: migrations.folder,
+          migrationsTable: MIGRATIONS_TABLE,
+        });
+      });
     }
     return schemaState(lastApplied(database), migrations);
   });
 }
 
 /** `BEGIN EXCLUSIVE` on a side file: the kernel lets go of it when the process dies, however it dies. */
-async function underMigrationLock<T>(lockFile: string, work: () => T): Promise<T> {
+async function underMigrationLock<T>(lockFile: string, work: () => Promise<T>): Promise<T> {
   const lock = new Database(lockFile);
   try {
     lock.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
     await retryContention(() => lock.exec('begin exclusive'));
-    return work();
+    return await work();
   } finally {
     lock.close();
   }
@@ -151,15 +157,15 @@ class SqliteSession implements Session {
 
   constructor(
     writer: Database.Database,
-    private readonly file: string,
+    private readonly options: SqliteOptions,
   ) {
     this.engine = `SQLite ${engineVersion(writer)}`;
-    this.#writer = { database: writer, connection: connect(writer) };
+    this.#writer = { database: writer, connection: connect(writer, options.logQuery) };
   }
 
   read<T>(work: (connection: Connection) => Promise<T>, options: ReadOptions = {}): Promise<T> {
     return this.#reading.run(async () => {
-      const { database, connection } = (this.#reader ??= openReader(this.file));
+      const { database, connection } = (this.#reader ??= openReader(this.options));
       if (options.snapshot !== true) return await retryContention(() => work(connection));
       await retryContention(() => database.exec('begin'));
       try {
@@ -192,15 +198,16 @@ class SqliteSession implements Session {
   }
 }
 
-function openReader(file: string) {
+function openReader({ file, logQuery }: SqliteOptions) {
   const database = new Database(file);
   database.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
   database.pragma('query_only = ON');
-  return { database, connection: connect(database) };
+  return { database, connection: connect(database, logQuery) };
 }
 
-function connect(database: Database.Database): Connection {
+function connect(database: Database.Database, logQuery: QueryLog | undefined): Connection {
   // The one place where a SQLite builder is handed out under the reference dialect's type.
-  const db = drizzle(database) as unknown as Db;
+  const logger = logQuery !== undefined && { logQuery };
+  const db = drizzle(database, { logger }) as unknown as Db;
   return new Connection(db, liteTables, () => Promise.resolve());
 }

@@ -9,6 +9,7 @@ import { CHANGE_SCHEMA_VERSION, type Applied, type Change } from '../../../domai
 import { stableJson, type JsonObject } from '../../../domain/json.ts';
 import type { Connection } from '../connection.ts';
 import { updateConfiguration } from './configuration.ts';
+import { recount } from './counts.ts';
 import { addDependency, removeDependency } from './dependencies.ts';
 import { recordDeployment } from './deployments.ts';
 import { unknownChange, type Effect, type Touched } from './effect.ts';
@@ -105,14 +106,17 @@ function answer(change: Change, effect: Effect, repeated: boolean): Applied {
   };
 }
 
-/** What was asked, without what differs from try to try: the id of the change, its time, a new record's id. */
+/**
+ * What was asked, without what differs from try to try: the id of the change, its time, a new record's id, and
+ * the moment of a deletion, which clients take from their clock.
+ */
 function requestHash({ entity, kind, entity_id, base_version, patch, on_conflict, cascade }: Change): string {
   const asked = {
     entity,
     kind,
     entity_id: kind === 'create' ? null : entity_id,
     base_version,
-    patch,
+    patch: typeof patch['deleted_at'] === 'string' ? { ...patch, deleted_at: true } : patch,
     on_conflict,
     cascade,
   };
@@ -138,6 +142,10 @@ async function recordAll(c: Connection, done: { change: Change; effect: Effect }
   const last = done.at(-1)?.change.at;
   if (rows.length === 0 || last === undefined) return;
   let seq = (await bumpFeed(c, rows.length, last)) - rows.length;
+  await recount(
+    c,
+    done.flatMap(({ effect }) => effect.counted ?? []),
+  );
   const numbered = rows.map((row) => ({ ...row, seq: (seq += 1) }));
   for (let start = 0; start < numbered.length; start += ROWS_PER_INSERT) {
     await c.db.insert(t.changes).values(numbered.slice(start, start + ROWS_PER_INSERT));
@@ -177,4 +185,3 @@ async function bumpFeed(c: Connection, count: number, at: string): Promise<numbe
     .execute({ count, at });
   return Number(rows[0]?.seq);
 }
-

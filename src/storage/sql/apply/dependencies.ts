@@ -20,7 +20,8 @@ export async function addDependency(c: Connection, change: Change): Promise<Effe
   const wanted = readPatch(change);
   const pair = blockingPair(wanted);
   if (wanted.source_id === wanted.target_id) throw selfLinkError(wanted.target_id);
-  if (pair !== undefined) await c.lockStructure('exclusive');
+  // Also for kinds that cannot close a cycle: two writers must not say the same from both ends.
+  await c.lockStructure('exclusive');
   const { source, target } = await bothItems(c, wanted);
 
   const existing = await findSame(c, wanted);

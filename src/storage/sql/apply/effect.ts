@@ -6,6 +6,7 @@ import type { JsonObject, JsonValue } from '../../../domain/json.ts';
 import type { Warning } from '../../../domain/warnings.ts';
 import type { Connection } from '../connection.ts';
 import { findChangesSince } from '../queries/changes.ts';
+import type { CountedChange } from './counts.ts';
 
 /** One record that a change touched, for the record of changes. */
 export interface Touched {
@@ -24,6 +25,8 @@ export interface Effect {
   touched: Touched[];
   merged_with: number[];
   warnings: Warning[];
+  /** The items that came to be or changed, to be counted. */
+  counted?: CountedChange[];
 }
 
 export interface Versioned {
@@ -51,11 +54,17 @@ export async function rebase(
 ): Promise<{ patch: JsonObject; merged_with: number[] }> {
   const expected = change.base_version ?? 0;
   if (expected === current.version) return { patch: change.patch, merged_with: [] };
-  const since = expected < current.version ? await findChangesSince(c, current.id, expected) : [];
+  // Others may have committed since `current` was read: what they did is looked at when this is repeated.
+  const since = (expected < current.version ? await findChangesSince(c, current.id, expected) : []).filter(
+    ({ version }) => version !== null && version <= current.version,
+  );
   const conflict = compareChanges(change.patch, asJson(current), since);
   const complete = since.length === current.version - expected;
   if (change.on_conflict !== 'merge' || !conflict.mergeable || !complete) {
-    throw versionConflictError(noun, expected, current, { ...conflict, mergeable: conflict.mergeable && complete });
+    throw versionConflictError(noun, expected, current, {
+      ...conflict,
+      mergeable: conflict.mergeable && complete,
+    });
   }
   return {
     patch: mergedPatch(change.patch, conflict, asJson(current)),

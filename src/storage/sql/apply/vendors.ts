@@ -8,6 +8,7 @@ import {
   VENDOR_METADATA_DEFAULT,
   mergeVendorMetadata,
   vendorNameKey,
+  withOneVersion,
   type Vendor,
   type VendorStatus,
 } from '../../../domain/vendor.ts';
@@ -58,7 +59,8 @@ export async function registerVendor(c: Connection, change: Change): Promise<Eff
 export async function updateVendor(c: Connection, change: Change): Promise<Effect> {
   const [current] = await findVendors(c, [change.entity_id]);
   if (current === undefined) throw notFound('vendor', { id: change.entity_id });
-  const { patch, merged_with } = await rebase(c, change, current, 'vendor');
+  const asked = { ...change, patch: withOneVersion(change.patch) };
+  const { patch, merged_with } = await rebase(c, asked, current, 'vendor');
   const merged = mergeVendorMetadata(
     current.metadata,
     (patch['metadata'] ?? {}) as JsonObject,

@@ -3,6 +3,7 @@ import { and, eq, inArray, sql } from 'drizzle-orm';
 import { TrackerError, notFound, validationError } from '../../../errors.ts';
 import { fieldChanges, type Change } from '../../../domain/change.ts';
 import type { JsonObject } from '../../../domain/json.ts';
+import { LABELS_MAX } from '../../../domain/limits.ts';
 import { mergeMetadata } from '../../../domain/metadata.ts';
 import {
   checkItemMetadata,
@@ -67,6 +68,7 @@ export async function createWorkItem(c: Connection, change: Change): Promise<Eff
   return {
     record: asJson(stored),
     touched: [touch(stored, 'create', null)],
+    counted: [{ before: null, after: stored }],
     merged_with: [],
     warnings,
   };
@@ -89,26 +91,35 @@ export async function updateWorkItem(c: Connection, change: Change): Promise<Eff
     updated_at: change.at,
     updated_by: change.actor,
   };
-  next.completed_at = completedAt(next.status, current.completed_at, change.at);
+  refuseTooManyLabels(next.labels);
+  next.completed_at = completedAt(
+    next.status,
+    textOr(patch['completed_at'], current.completed_at),
+    change.at,
+  );
   const checked = checkItemMetadata(
     next.item_type,
     mergeMetadata(current.metadata, (patch['metadata'] ?? {}) as JsonObject),
   );
   next.metadata = checked.metadata;
 
-  const along: Touched[] = [];
+  let along: Along = [];
   if (patch['parent_id'] !== undefined && patch['parent_id'] !== current.parent_id) {
     await move(c, current, next, patch['parent_id'] as string | null);
   }
   if (patch['deleted_at'] !== undefined) {
     next.deleted_at = patch['deleted_at'] as string | null;
-    along.push(...(await deleteOrRestore(c, change, current, next)));
+    along = await deleteOrRestore(c, change, current, next);
   }
   const stored = oneRow(await writeItem(c, next, current));
   await replaceLabels(c, next.id, current.labels, next.labels);
   return {
     record: asJson(stored),
-    touched: [touch(stored, 'update', current), ...along],
+    touched: [
+      touch(stored, 'update', current),
+      ...along.map(({ before, after }) => touch(after, 'update', before)),
+    ],
+    counted: [{ before: current, after: stored }, ...along],
     merged_with,
     warnings: 'metadata' in patch ? checked.warnings : [],
   };
@@ -168,8 +179,26 @@ function refuseEditOfDeleted(current: WorkItem, patch: JsonObject): void {
   );
 }
 
+/** Each side of a merge may have added its own. */
+function refuseTooManyLabels({ length }: string[]): void {
+  if (length <= LABELS_MAX) return;
+  throw validationError(
+    {
+      field: 'labels',
+      constraint: `must have at most ${LABELS_MAX} entries (with those of others it has ${length})`,
+      value: length,
+    },
+    'Read the item, decide which labels may go, and repeat the change with its current version.',
+  );
+}
+
 /** Moves an item with everything below it: `next` gets its place, its descendants theirs, in one statement. */
-async function move(c: Connection, current: WorkItem, next: WorkItem, parentId: string | null): Promise<void> {
+async function move(
+  c: Connection,
+  current: WorkItem,
+  next: WorkItem,
+  parentId: string | null,
+): Promise<void> {
   const { workItems } = c.tables;
   const parent = parentId === null ? null : await liveParent(c, parentId);
   if (parent !== null) {
@@ -192,13 +221,15 @@ async function move(c: Connection, current: WorkItem, next: WorkItem, parentId: 
     .where(inArray(workItems.id, descendantIds(c, current.id)));
 }
 
-/** @returns the descendants that went along */
+/** The items that went along with another, before and after. */
+type Along = { before: WorkItem; after: WorkItem }[];
+
 async function deleteOrRestore(
   c: Connection,
   change: Change,
   current: WorkItem,
   next: WorkItem,
-): Promise<Touched[]> {
+): Promise<Along> {
   if (next.deleted_at === null) {
     if (next.parent_id !== null) await liveParent(c, next.parent_id);
     if (!change.cascade || current.deleted_at === null) return [];
@@ -237,7 +268,7 @@ async function markAll(
   items: WorkItem[],
   change: Change,
   deletedAt: string | null,
-): Promise<Touched[]> {
+): Promise<Along> {
   const { workItems } = c.tables;
   for (const chunk of chunks(items)) {
     const marked = await c.db
@@ -259,9 +290,10 @@ async function markAll(
     // Someone edited one of them in between: what is recorded must be what happened.
     chunk.forEach(({ id, version }) => oneRow(versions.get(id) === version + 1 ? [id] : []));
   }
-  return items.map((item) =>
-    touch({ ...item, version: item.version + 1, deleted_at: deletedAt }, 'update', item),
-  );
+  return items.map((before) => ({
+    before,
+    after: { ...before, version: before.version + 1, deleted_at: deletedAt },
+  }));
 }
 
 async function insertItem(c: Connection, row: WorkItem): Promise<WorkItem[]> {
@@ -292,7 +324,9 @@ async function writeItem(c: Connection, row: WorkItem, current: WorkItem): Promi
 
 /** A parameter of the same name for every field: the statement is then the same for all records. */
 function placeholders(row: WorkItem) {
-  return Object.fromEntries(Object.keys(row).map((name) => [name, sql.placeholder(name)])) as unknown as WorkItem;
+  return Object.fromEntries(
+    Object.keys(row).map((name) => [name, sql.placeholder(name)]),
+  ) as unknown as WorkItem;
 }
 
 async function replaceLabels(c: Connection, id: string, before: string[], after: string[]): Promise<void> {
@@ -302,4 +336,3 @@ async function replaceLabels(c: Connection, id: string, before: string[], after:
   if (gone.length > 0) await c.db.delete(l).where(and(eq(l.item_id, id), inArray(l.label, gone)));
   if (added.length > 0) await c.db.insert(l).values(added.map((label) => ({ item_id: id, label })));
 }
-

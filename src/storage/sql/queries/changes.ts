@@ -4,7 +4,15 @@ import type { Entity, RecordedChange } from '../../../domain/change.ts';
 import type { Connection } from '../connection.ts';
 import type { Tables } from '../schema.ts';
 import { given, present } from './conditions.ts';
-import { afterCursor, decodeCursor, orderBy, toPage, type Order, type Page, type PageRequest } from './paging.ts';
+import {
+  afterCursor,
+  decodeCursor,
+  orderBy,
+  toPage,
+  type Order,
+  type Page,
+  type PageRequest,
+} from './paging.ts';
 
 function changeColumns({ changes: t }: Tables) {
   return {
@@ -25,7 +33,11 @@ function changeColumns({ changes: t }: Tables) {
 }
 
 /** What was recorded for a record after a version of it, oldest first. */
-export async function findChangesSince(c: Connection, entityId: string, version: number): Promise<RecordedChange[]> {
+export async function findChangesSince(
+  c: Connection,
+  entityId: string,
+  version: number,
+): Promise<RecordedChange[]> {
   return await c
     .statement('changes_since_version', (db, t) =>
       db

@@ -1,7 +1,12 @@
 /** Dependencies: those of one item, and the paths that blocking links make. */
 import { and, asc, eq, inArray, isNull, or, sql } from 'drizzle-orm';
 import type { PgColumn } from 'drizzle-orm/pg-core';
-import { blockingPair, type Dependency, type DependencyView, type NamedItem } from '../../../domain/dependency.ts';
+import {
+  blockingPair,
+  type Dependency,
+  type DependencyView,
+  type NamedItem,
+} from '../../../domain/dependency.ts';
 import type { ItemStatus } from '../../../domain/work-item.ts';
 import type { Connection } from '../connection.ts';
 import { descendantIds, findWorkItems } from './work-items.ts';
@@ -107,13 +112,18 @@ export async function findBlockingLinkAcross(
     .where(
       and(
         inArray(d.dependency_type, ['blocks', 'depends_on']),
-        or(and(inArray(d.source_id, ids), inTree(d.target_id)), and(inArray(d.target_id, ids), inTree(d.source_id))),
+        or(
+          and(inArray(d.source_id, ids), inTree(d.target_id)),
+          and(inArray(d.target_id, ids), inTree(d.source_id)),
+        ),
       ),
     )
     .orderBy(asc(d.created_at), asc(d.source_id), asc(d.target_id))
     .limit(1);
   if (link === undefined) return undefined;
-  const ends = ids.includes(link.source_id) ? [link.source_id, link.target_id] : [link.target_id, link.source_id];
+  const ends = ids.includes(link.source_id)
+    ? [link.source_id, link.target_id]
+    : [link.target_id, link.source_id];
   const titles = new Map((await findWorkItems(c, ends)).map(({ id, title }) => [id, title]));
   const [ancestor, item] = ends.map((id) => ({ id, title: titles.get(id) ?? id }));
   return ancestor === undefined || item === undefined ? undefined : { ancestor, item };

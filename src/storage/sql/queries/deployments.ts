@@ -4,7 +4,15 @@ import type { Deployment, DeploymentLinks } from '../../../domain/deployment.ts'
 import type { Connection } from '../connection.ts';
 import type { Tables } from '../schema.ts';
 import { given, present } from './conditions.ts';
-import { afterCursor, decodeCursor, orderBy, toPage, type Order, type Page, type PageRequest } from './paging.ts';
+import {
+  afterCursor,
+  decodeCursor,
+  orderBy,
+  toPage,
+  type Order,
+  type Page,
+  type PageRequest,
+} from './paging.ts';
 
 export type LinkedDeployment = Deployment & DeploymentLinks;
 
@@ -71,7 +79,10 @@ export async function withLinks(c: Connection, deployments: Deployment[]): Promi
   }));
 }
 
-function ofDeployment<T extends { deployment_id: string }>(rows: T[], id: string): Omit<T, 'deployment_id'>[] {
+function ofDeployment<T extends { deployment_id: string }>(
+  rows: T[],
+  id: string,
+): Omit<T, 'deployment_id'>[] {
   return rows
     .filter((row) => row.deployment_id === id)
     .map(({ deployment_id: _deployment, ...rest }) => rest);

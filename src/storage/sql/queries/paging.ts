@@ -52,7 +52,8 @@ export function decodeCursor(order: Order, cursor: string): Record<string, strin
     order.columns.map((column, index) => {
       const value = values[index + 1];
       const kind = column.dataType === 'number' ? 'number' : 'string';
-      if (typeof value !== kind || !isPlausible(column.name, value as string | number)) throw invalidCursor(cursor);
+      if (typeof value !== kind || !isPlausible(column.name, value as string | number))
+        throw invalidCursor(cursor);
       return [`cursor${index}`, value as string | number];
     }),
   );
@@ -60,7 +61,8 @@ export function decodeCursor(order: Order, cursor: string): Record<string, strin
 
 /** Values that PostgreSQL would refuse to compare must not reach it. */
 function isPlausible(column: string, value: string | number): boolean {
-  if (typeof value === 'number') return Number.isSafeInteger(value) && (column === 'seq' || Math.abs(value) < 2 ** 31);
+  if (typeof value === 'number')
+    return Number.isSafeInteger(value) && (column === 'seq' || Math.abs(value) < 2 ** 31);
   if (column.endsWith('_at')) return /^(?!0000)\d{4}-/.test(value) && value === isoTime(value);
   if (column === 'id') return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(value);
   return value.isWellFormed() && !value.includes('\0');
@@ -88,7 +90,12 @@ function invalidCursor(cursor: string) {
 }
 
 /** Cuts the extra row that tells whether there is a next page. */
-export function toPage<T extends object>(rows: T[], request: PageRequest, order: Order, total: number): Page<T> {
+export function toPage<T extends object>(
+  rows: T[],
+  request: PageRequest,
+  order: Order,
+  total: number,
+): Page<T> {
   const items = rows.slice(0, request.limit);
   const last = items.at(-1);
   const more = rows.length > request.limit && last !== undefined;

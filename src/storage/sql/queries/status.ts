@@ -1,7 +1,8 @@
 /** What the status file shows, read with only the columns it prints. */
-import { and, asc, count, eq, isNull, sql } from 'drizzle-orm';
+import { and, asc, eq, isNull, sql } from 'drizzle-orm';
 import type { Connection } from '../connection.ts';
 import { vendorColumns } from './vendors.ts';
+import { countItems } from './work-items.ts';
 
 /** All vendors by name. */
 export async function statusVendors(c: Connection) {
@@ -40,19 +41,8 @@ export async function statusWorkItems(c: Connection, limit: number) {
     })
     .execute({ limit });
   if (rows.length < limit) return { items: rows, total: rows.length };
-  const totals = await c
-    .statement('status_work_items_total', (db, t) =>
-      db
-        .select({ total: count() })
-        .from(t.workItems)
-        .where(
-          and(
-            eq(t.workItems.status, 'active'),
-            isNull(t.workItems.deleted_at),
-            isNull(t.workItems.archived_at),
-          ),
-        ),
-    )
-    .execute();
-  return { items: rows, total: Number(totals[0]?.total ?? rows.length) };
+  const total = (await countItems(c))
+    .filter(({ shelf, status }) => shelf === 'live' && status === 'active')
+    .reduce((sum, { items }) => sum + items, 0);
+  return { items: rows, total };
 }

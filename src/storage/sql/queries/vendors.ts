@@ -4,7 +4,15 @@ import { vendorNameKey, type Vendor, type VendorStatus } from '../../../domain/v
 import type { Connection } from '../connection.ts';
 import type { Tables } from '../schema.ts';
 import { given, present } from './conditions.ts';
-import { afterCursor, decodeCursor, orderBy, toPage, type Order, type Page, type PageRequest } from './paging.ts';
+import {
+  afterCursor,
+  decodeCursor,
+  orderBy,
+  toPage,
+  type Order,
+  type Page,
+  type PageRequest,
+} from './paging.ts';
 
 /** What a vendor answers: everything but the key that its name is compared by. */
 export function vendorColumns(t: Tables) {
@@ -108,7 +116,8 @@ function conditions({ vendors }: Tables, filter: VendorFilter): SQL[] {
     // The operators give JSON on both databases; as text, true is `true` there.
     given(
       filter.format,
-      (format) => sql`cast(${vendors.metadata} -> 'format_support' -> ${sql.raw(`'${format}'`)} as text) = 'true'`,
+      (format) =>
+        sql`cast(${vendors.metadata} -> 'format_support' -> ${sql.raw(`'${format}'`)} as text) = 'true'`,
     ),
     given(
       filter.text,

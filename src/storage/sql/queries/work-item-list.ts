@@ -1,10 +1,25 @@
 /** Listing work items: any combination of filters, each combination prepared once per connection. */
 import { and, count, eq, inArray, isNotNull, isNull, not, or, sql, type SQL } from 'drizzle-orm';
-import { CLOSED_STATUSES, type ItemStatus, type ItemType, type WorkItem } from '../../../domain/work-item.ts';
+import {
+  CLOSED_STATUSES,
+  type ItemStatus,
+  type ItemType,
+  type Shelf,
+  type WorkItem,
+} from '../../../domain/work-item.ts';
 import type { Connection } from '../connection.ts';
 import type { Tables } from '../schema.ts';
 import { given, present } from './conditions.ts';
-import { afterCursor, decodeCursor, orderBy, toPage, type Order, type Page, type PageRequest } from './paging.ts';
+import {
+  afterCursor,
+  decodeCursor,
+  orderBy,
+  toPage,
+  type Order,
+  type Page,
+  type PageRequest,
+} from './paging.ts';
+import { countItems } from './work-items.ts';
 
 export interface WorkItemFilter extends PageRequest {
   item_type?: ItemType | undefined;
@@ -39,6 +54,34 @@ export async function listWorkItems(c: Connection, filter: WorkItemFilter): Prom
         .offset(sql.placeholder('offset')),
     )
     .execute(values);
+  const total = (await totalByKind(c, filter)) ?? (await totalByCounting(c, filter, shape, values));
+  return toPage(rows, filter, order, total);
+}
+
+/** From the kept counts, for filters that ask for kinds of items only. */
+async function totalByKind(c: Connection, filter: WorkItemFilter): Promise<number | undefined> {
+  const { parent_id, assignee, label, ready, text, item_type, status } = filter;
+  if ([parent_id, assignee, label, ready, text].some((other) => other !== undefined)) return undefined;
+  // An archived item may also be deleted; then only counting tells.
+  if (filter.archived && !filter.include_deleted) return undefined;
+  const shelves: Shelf[] = filter.archived
+    ? ['archived']
+    : filter.include_deleted
+      ? ['live', 'deleted']
+      : ['live'];
+  return (await countItems(c))
+    .filter((kind) => shelves.includes(kind.shelf))
+    .filter((kind) => item_type === undefined || kind.item_type === item_type)
+    .filter((kind) => status === undefined || kind.status === status)
+    .reduce((sum, { items }) => sum + items, 0);
+}
+
+async function totalByCounting(
+  c: Connection,
+  filter: WorkItemFilter,
+  shape: string,
+  values: Record<string, unknown>,
+): Promise<number> {
   const totals = await c
     .statement(`count ${shape}`, (db, t) =>
       db
@@ -47,7 +90,7 @@ export async function listWorkItems(c: Connection, filter: WorkItemFilter): Prom
         .where(and(...conditions(t, filter))),
     )
     .execute(values);
-  return toPage(rows, filter, order, Number(totals[0]?.total ?? 0));
+  return Number(totals[0]?.total ?? 0);
 }
 
 function orderOf({ workItems: t }: Tables, sort: WorkItemFilter['sort']): Order {
@@ -106,7 +149,9 @@ function conditions(t: Tables, filter: WorkItemFilter): SQL[] {
     filter.archived ? isNotNull(w.archived_at) : isNull(w.archived_at),
     given(filter.item_type, () => eq(w.item_type, named('item_type'))),
     given(filter.status, () => eq(w.status, named('status'))),
-    given(filter.parent_id, (id) => (id === null ? isNull(w.parent_id) : eq(w.parent_id, named('parent_id')))),
+    given(filter.parent_id, (id) =>
+      id === null ? isNull(w.parent_id) : eq(w.parent_id, named('parent_id')),
+    ),
     given(filter.assignee, () => eq(w.assignee, named('assignee'))),
     given(
       filter.label,

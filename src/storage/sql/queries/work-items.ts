@@ -1,7 +1,8 @@
 /** Reading work items: one record, ancestors, the tree below, and prefix look-up. */
 import { and, asc, count, eq, gte, inArray, isNull, lte, sql } from 'drizzle-orm';
-import type { WorkItem } from '../../../domain/work-item.ts';
+import type { ItemStatus, ItemType, Shelf, WorkItem } from '../../../domain/work-item.ts';
 import type { Connection } from '../connection.ts';
+import type { Tables } from '../schema.ts';
 
 export async function findWorkItem(c: Connection, id: string): Promise<WorkItem | undefined> {
   const rows = await c
@@ -19,9 +20,22 @@ export async function findWorkItem(c: Connection, id: string): Promise<WorkItem 
 export async function findWorkItems(c: Connection, ids: string[]): Promise<WorkItem[]> {
   const found: WorkItem[] = [];
   for (const chunk of chunks(ids)) {
-    found.push(...(await c.db.select().from(c.tables.workItems).where(inArray(c.tables.workItems.id, chunk))));
+    found.push(
+      ...(await c.db.select().from(c.tables.workItems).where(inArray(c.tables.workItems.id, chunk))),
+    );
   }
   return found;
+}
+
+/** The titles of items by id; unknown ids are absent. */
+export async function findTitles(c: Connection, ids: string[]): Promise<Map<string, string>> {
+  const { workItems: w } = c.tables;
+  const titles = new Map<string, string>();
+  for (const chunk of chunks(ids)) {
+    const rows = await c.db.select({ id: w.id, title: w.title }).from(w).where(inArray(w.id, chunk));
+    for (const { id, title } of rows) titles.set(id, title);
+  }
+  return titles;
 }
 
 /** At most this many ids in one `in (…)`: far below the parameter limit of either database. */
@@ -44,29 +58,54 @@ export async function findWorkItemsByIdRange(
       db
         .select({ id: t.workItems.id, title: t.workItems.title })
         .from(t.workItems)
-        .where(
-          and(
-            gte(t.workItems.id, sql.placeholder('from')),
-            lte(t.workItems.id, sql.placeholder('to')),
-          ),
-        )
+        .where(and(gte(t.workItems.id, sql.placeholder('from')), lte(t.workItems.id, sql.placeholder('to'))))
         .orderBy(asc(t.workItems.id))
         .limit(sql.placeholder('limit')),
     )
     .execute({ ...range, limit });
 }
 
+/** What a tree shows of each item: enough to choose one, small enough to show two hundred. */
+export type ChildItem = Pick<
+  WorkItem,
+  | 'id'
+  | 'version'
+  | 'item_type'
+  | 'title'
+  | 'status'
+  | 'priority'
+  | 'labels'
+  | 'assignee'
+  | 'parent_id'
+  | 'depth'
+>;
+
+function childColumns({ workItems: w }: Tables) {
+  return {
+    id: w.id,
+    version: w.version,
+    item_type: w.item_type,
+    title: w.title,
+    status: w.status,
+    priority: w.priority,
+    labels: w.labels,
+    assignee: w.assignee,
+    parent_id: w.parent_id,
+    depth: w.depth,
+  };
+}
+
 /**
  * The live children of some items, oldest first, at most `limit` of them in all. One call per level of a tree
  * keeps the work bounded however large the tree is.
  */
-export async function findChildren(c: Connection, parentIds: string[], limit: number): Promise<WorkItem[]> {
+export async function findChildren(c: Connection, parentIds: string[], limit: number): Promise<ChildItem[]> {
   const only = parentIds.length === 1 ? parentIds[0] : undefined;
   if (only !== undefined) {
     return await c
       .statement('children_of_one', (db, t) =>
         db
-          .select()
+          .select(childColumns(t))
           .from(t.workItems)
           .where(
             and(
@@ -82,7 +121,7 @@ export async function findChildren(c: Connection, parentIds: string[], limit: nu
   }
   const { workItems } = c.tables;
   return await c.db
-    .select()
+    .select(childColumns(c.tables))
     .from(workItems)
     .where(
       and(
@@ -132,16 +171,14 @@ export function descendantIds(c: Connection, id: string) {
   ) select id from below)`;
 }
 
-/** The status and number of all live items by type and status. */
-export async function countByTypeAndStatus(c: Connection) {
-  return await c
-    .statement('count_by_type_and_status', (db, t) =>
-      db
-        .select({ item_type: t.workItems.item_type, status: t.workItems.status, items: count() })
-        .from(t.workItems)
-        .where(and(isNull(t.workItems.deleted_at), isNull(t.workItems.archived_at)))
-        .groupBy(t.workItems.item_type, t.workItems.status)
-        .orderBy(asc(t.workItems.item_type), asc(t.workItems.status)),
-    )
-    .execute();
+export interface ItemCount {
+  shelf: Shelf;
+  item_type: ItemType;
+  status: ItemStatus;
+  items: number;
+}
+
+/** How many items there are of each kind: at most 60 rows, whatever the size of the tracker. */
+export async function countItems(c: Connection): Promise<ItemCount[]> {
+  return await c.statement('count_items', (db, t) => db.select().from(t.workItemCounts)).execute();
 }

@@ -1,0 +1,131 @@
+/** The eight tools as a server runs them: arguments in, result out, without the transport. */
+import { createToolCalls } from '../src/mcp/tool-calls.ts';
+import type { Context } from '../src/services/context.ts';
+import { readStatus } from '../src/services/status-report.ts';
+import { renderStatusFile } from '../src/services/status-file.ts';
+import { VENDORS, vendorName, type Filled } from './fill.ts';
+import { ms, time, type Figures, type Report } from './figures.ts';
+
+const RUNS = 300;
+const CALLER = { actor: 'bench', client: 'bench' };
+
+/** P1 in milliseconds at the 95th percentile. Tools without a bar of their own are held to that of a write. */
+const P1_MS: Record<string, number> = { query_vendor_status: 1, 'full status': 100 };
+const P1_OTHER_MS = 10;
+
+export interface Floor {
+  /** One row by its key, straight through the driver. */
+  read: Figures;
+  /** One versioned update, straight through the driver, committed. */
+  update: Figures;
+}
+
+export async function benchTools(
+  report: Report,
+  where: string,
+  context: Context,
+  filled: Filled,
+  floor: Floor,
+): Promise<void> {
+  const calls = createToolCalls({
+    version: 'bench',
+    toolsets: ['all'],
+    app: () => Promise.resolve({ context }),
+    log: (message) => report.fail(`${where}: ${message}`),
+  });
+  const call = async (name: string, input: object): Promise<Record<string, unknown>> => {
+    const result = await calls.call(name, input, CALLER);
+    if (result.isError === true) throw new Error(`${name}: ${JSON.stringify(result.content)}`);
+    return result.structuredContent as Record<string, unknown>;
+  };
+  const item = (run: number) => filled.items[(run * 7919) % filled.items.length] ?? { id: '', version: 1 };
+  const root = (run: number) => filled.roots[(run * 31) % filled.roots.length] ?? '';
+  const versions = new Map<string, number>();
+
+  const work: Record<string, { floor: Figures; run: (run: number) => Promise<unknown> }> = {
+    create_work_item: {
+      floor: floor.update,
+      run: (run) =>
+        call('create_work_item', { item_type: 'task', title: `New ${run}`, parent_id: item(run).id }).catch(
+          // A parent at depth 5 takes no children.
+          () => call('create_work_item', { item_type: 'task', title: `New ${run}` }),
+        ),
+    },
+    update_work_item: {
+      floor: floor.update,
+      run: async (run) => {
+        const { id, version } = item(run);
+        const at = versions.get(id) ?? version;
+        await call('update_work_item', { id, version: at, title: `Changed ${run}`, metadata: { note: run } });
+        versions.set(id, at + 1);
+      },
+    },
+    query_work_item: { floor: floor.read, run: (run) => call('query_work_item', { id: root(run) }) },
+    list_work_items: { floor: floor.read, run: () => call('list_work_items', {}) },
+    'list_work_items (status)': {
+      floor: floor.read,
+      run: () => call('list_work_items', { status: 'active', item_type: 'task' }),
+    },
+    record_deployment: {
+      floor: floor.update,
+      run: (run) =>
+        call('record_deployment', {
+          deployed_at: '2026-06-01T00:00:00Z',
+          commit_hash: run.toString(16).padStart(40, 'a'),
+          metadata: { pr_number: 1, pr_title: 'x', test_summary: {}, constitutional_compliance: true },
+          affected_vendors: [vendorName(run % VENDORS)],
+          related_work_item_ids: [item(run).id],
+        }),
+    },
+    query_vendor_status: {
+      floor: floor.read,
+      run: (run) => call('query_vendor_status', { name: vendorName(run % VENDORS) }),
+    },
+    update_vendor_status: {
+      floor: floor.update,
+      run: async (run) => {
+        const name = vendorName(run % VENDORS);
+        const version = versions.get(name) ?? 1;
+        await call('update_vendor_status', {
+          name,
+          version,
+          metadata: { test_results: { total: run, passing: run } },
+        });
+        versions.set(name, version + 1);
+      },
+    },
+    get_project_configuration: { floor: floor.read, run: () => call('get_project_configuration', {}) },
+    'full status': {
+      floor: floor.read,
+      run: async () => renderStatusFile((await readStatus(context)).data),
+    },
+  };
+
+  for (const [name, { floor: base, run }] of Object.entries(work)) {
+    const figures = await time(name === 'full status' ? 30 : RUNS, run, 10);
+    const limit = P1_MS[name] ?? P1_OTHER_MS;
+    const bar = limitFor(report, `${name}, ${where}`, figures, limit, name);
+    report.row(
+      where,
+      name,
+      ms(figures.p50),
+      ms(figures.p95),
+      bar,
+      ms(base.p50),
+      `${(figures.p50 / base.p50).toFixed(1)}×`,
+    );
+  }
+}
+
+/** P1 sets bars for these; the others are printed for comparison. */
+const WITH_BAR = new Set([
+  'create_work_item',
+  'update_work_item',
+  'query_work_item',
+  'query_vendor_status',
+  'full status',
+]);
+
+function limitFor(report: Report, name: string, figures: Figures, limit: number, tool: string): string {
+  return WITH_BAR.has(tool) ? report.bar(name, figures.p95, limit, ms) : '–';
+}

@@ -1,0 +1,23 @@
+/** From the text of options to the values that the input schemas expect. */
+
+/** A number where the text is one; anything else is left for the schema to refuse. */
+export function numberFrom(text: string): number | string {
+  return /^-?\d+(\.\d+)?$/.test(text.trim()) ? Number(text) : text;
+}
+
+/** Collects an option that may be given more than once. */
+export function collect(value: string, previous: string[] = []): string[] {
+  return [...previous, value];
+}
+
+/** The given options under the names of the schema's fields. */
+export function fieldsFrom(
+  options: object,
+  names: Readonly<Record<string, string>>,
+): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(options)
+      .filter(([option, value]) => Object.hasOwn(names, option) && value !== undefined)
+      .map(([option, value]) => [names[option], value]),
+  );
+}

@@ -1,0 +1,128 @@
+import type { Command } from 'commander';
+import type { FieldChange, RecordedChange } from '../../domain/change.ts';
+import type { JsonValue } from '../../domain/json.ts';
+import type { Context } from '../../services/context.ts';
+import type { History } from '../../services/history.ts';
+import { fieldsFrom, numberFrom } from '../arguments.ts';
+import { optionsOf } from '../global-options.ts';
+import { paint, printAnswer } from '../output.ts';
+import { count, cutLine, plainLine, shortId, spokenTime } from '../plain-text.ts';
+import { withApp } from '../with-app.ts';
+
+const FIELDS = {
+  vendor: 'vendor',
+  entity: 'entity',
+  actor: 'actor',
+  from: 'from',
+  to: 'to',
+  since: 'since',
+  limit: 'limit',
+  cursor: 'cursor',
+} as const;
+
+const VALUE_COLUMNS = 60;
+
+/** `worktrail history [ID]`: what was changed, by whom, when, from what to what. */
+export function addHistoryCommand(program: Command): Command {
+  return program
+    .command('history')
+    .description('show what was changed, newest first')
+    .argument('[id]', 'only changes of this record: an id, or its first 6 or more characters')
+    .option('--vendor <name>', 'only changes of this vendor')
+    .option('--entity <kind>', 'only work_item, dependency, vendor, deployment or configuration')
+    .option('--actor <name>', 'only changes made by this name')
+    .option('--from <time>', 'not before this time, as 2026-01-31T09:30:00+02:00')
+    .option('--to <time>', 'not after this time')
+    .option('--since <position>', 'only what came after this position of the feed, oldest first', numberFrom)
+    .option('--limit <number>', 'changes on a page, 1 to 100 (default: 50)', numberFrom)
+    .option('--cursor <cursor>', 'the next page, as the previous one named it')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  worktrail history 3f2a9c1e
+  worktrail history --actor ada --from 2026-01-31T00:00:00Z
+  worktrail history --since 120 --json`,
+    )
+    .action(async (id: string | undefined, _options: unknown, command: Command) => {
+      const options = optionsOf(command);
+      const { parseInput } = await import('../../domain/validate.ts');
+      const { queryHistoryInput } = await import('../../domain/change.ts');
+      const { queryHistory } = await import('../../services/history.ts');
+      const input = parseInput(queryHistoryInput, {
+        ...(id !== undefined && { id }),
+        ...fieldsFrom(options, FIELDS),
+      });
+      await withApp(options, async ({ context }) => {
+        const answer = await queryHistory(context, input);
+        const titles =
+          options.json === true ? new Map<string, string>() : await titlesOf(context, answer.data.items);
+        printAnswer(answer, options.json, (history) => renderHistory(history, titles));
+      });
+    });
+}
+
+/** What the changed work items are called now. */
+async function titlesOf(context: Context, changes: RecordedChange[]): Promise<Map<string, string>> {
+  const ids = [
+    ...new Set(changes.flatMap(({ entity_id, related_id }) => [entity_id, related_id ?? entity_id])),
+  ];
+  const { data } = await context.store.read((reader) => reader.findWorkItems(ids));
+  return new Map(data.map(({ id, title }) => [id, title]));
+}
+
+function renderHistory(
+  { items, total_count, next_cursor, latest_seq }: History,
+  titles: Map<string, string>,
+): string {
+  const lines = items.flatMap((change) => changeLines(change, titles));
+  const total = `${items.length} of ${count(total_count, 'change')}; the feed stands at ${latest_seq}`;
+  const next = next_cursor === null ? '' : `; the next page: --cursor ${next_cursor}`;
+  return [...lines, ...(lines.length > 0 ? [''] : []), total + next].join('\n');
+}
+
+function changeLines(change: RecordedChange, titles: Map<string, string>): string[] {
+  const { seq, at, actor, client, entity, entity_id, kind, version, merged_with } = change;
+  const title = titles.get(entity_id);
+  const what = [
+    `${kind} ${entity.replace('_', ' ')} ${shortId(entity_id)}`,
+    ...(version === null ? [] : [`v${version}`]),
+    ...(title === undefined ? [] : [paint('bold', plainLine(title))]),
+  ];
+  const merged = merged_with.length > 0 ? [`    merged with version ${merged_with.join(', ')}`] : [];
+  return [
+    `#${seq}  ${spokenTime(at)} UTC  ${plainLine(actor)} (${plainLine(client)})  ${what.join(' ')}`,
+    ...fieldLines(change, titles),
+    ...merged,
+  ];
+}
+
+/** Fields of a new record that say nothing to a reader: where it is, and what the line above tells already. */
+const SILENT_AT_CREATION = new Set(['id', 'path', 'depth', 'title', 'created_at', 'created_by']);
+
+function fieldLines({ kind, fields, related_id }: RecordedChange, titles: Map<string, string>): string[] {
+  const shown =
+    kind === 'create'
+      ? fields.filter(({ field, to }) => !SILENT_AT_CREATION.has(field) && spoken(to) !== EMPTY)
+      : fields;
+  if (related_id !== null)
+    return [`    ${linkText(shown, related_id)} ${plainLine(titles.get(related_id) ?? '')}`];
+  return shown.map(({ field, from, to }) => {
+    const before = kind === 'create' ? '' : `${spoken(from)} → `;
+    return `    ${plainLine(field)}: ${before}${spoken(to)}`;
+  });
+}
+
+/** The field of a dependency reads `<type> <id>`, before or after. */
+function linkText(fields: FieldChange[], relatedId: string): string {
+  return fields
+    .map(({ from, to }) => plainLine(String(to ?? from)).replace(relatedId, shortId(relatedId)))
+    .join(', ');
+}
+
+const EMPTY = '(empty)';
+
+function spoken(value: JsonValue): string {
+  if (value === null || value === '' || (Array.isArray(value) && value.length === 0)) return EMPTY;
+  return cutLine(plainLine(typeof value === 'string' ? value : JSON.stringify(value)), VALUE_COLUMNS);
+}

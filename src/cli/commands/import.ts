@@ -1,0 +1,111 @@
+import type { Command } from 'commander';
+import type { Config } from '../../config.ts';
+import type { ImportSource, ImportOptions, ImportPlan } from '../../services/import/plan.ts';
+import type { ImportResult } from '../../services/import/run.ts';
+import type { Answer } from '../../storage/store.ts';
+import { validationError } from '../../errors.ts';
+import { optionsOf, type GlobalOptions } from '../global-options.ts';
+import { printAnswer } from '../output.ts';
+import { count, plainLine } from '../plain-text.ts';
+import { commandLineCaller, readSettings, withApp } from '../with-app.ts';
+
+type Read = (path: string, options: ImportOptions) => Promise<ImportPlan>;
+
+const READERS: Readonly<Record<ImportSource, () => Promise<Read>>> = {
+  'backlog-md': async () => (await import('../../services/import/backlog-md.ts')).readBacklogMd,
+  beads: async () => (await import('../../services/import/beads.ts')).readBeads,
+  'task-master': async () => (await import('../../services/import/task-master.ts')).readTaskMaster,
+};
+
+interface ImportCommandOptions {
+  namespace?: string;
+  dryRun?: true;
+}
+
+/** `worktrail import SOURCE PATH`: takes over another tracker's items, as often as one likes. */
+export function addImportCommand(program: Command): Command {
+  return program
+    .command('import')
+    .description('import the items of another tracker; a repeated import brings them up to date')
+    .argument('<source>', 'backlog-md, beads or task-master')
+    .argument('<path>', 'the folder or file of that tracker')
+    .option('--namespace <name>', 'keeps two imports of the same kind apart (default: from the source)')
+    .option('--dry-run', 'show what would be done and change nothing')
+    .addHelpText(
+      'after',
+      `
+Items that were changed here since they were imported are left as they are, and listed.
+
+Examples:
+  worktrail import backlog-md ./backlog --dry-run
+  worktrail import beads .beads/issues.jsonl
+  worktrail import task-master .taskmaster/tasks/tasks.json --namespace shop`,
+    )
+    .action(async (source: string, path: string, _options: unknown, command: Command) => {
+      const options = optionsOf<ImportCommandOptions>(command);
+      const read = await readerOf(source);
+      // A wrong setting is told before a long read.
+      const config = await readSettings(options);
+      const plan = await read(path, { namespace: options.namespace });
+      const answer =
+        options.dryRun === true ? await rehearse(options, config, plan) : await carryOut(options, plan);
+      const { renderImportReport } = await import('../../services/import/report.ts');
+      const { data } = answer;
+      printAnswer({ ...answer, data: detailed(plan, data) }, options.json, () =>
+        [renderImportReport(plan, data).trimEnd(), ...remarkLines(data)].join('\n'),
+      );
+    });
+}
+
+async function readerOf(source: string): Promise<Read> {
+  if (!Object.hasOwn(READERS, source)) {
+    throw validationError({
+      field: 'source',
+      constraint: `must be one of ${Object.keys(READERS).join(', ')}`,
+      value: source,
+    });
+  }
+  return await READERS[source as ImportSource]();
+}
+
+async function carryOut(options: GlobalOptions, plan: ImportPlan): Promise<Answer<ImportResult>> {
+  const { runImport } = await import('../../services/import/run.ts');
+  return await withApp(options, ({ context }) =>
+    runImport(context, commandLineCaller(), plan, { dryRun: false }),
+  );
+}
+
+/** Compares the plan with what is there; where there is no store yet, none is made for that. */
+async function rehearse(
+  options: GlobalOptions,
+  config: Config,
+  plan: ImportPlan,
+): Promise<Answer<ImportResult>> {
+  const { inspectStore, unavailableError, outdatedError } = await import('../inspect-store.ts');
+  const { runImport, outcomeOnEmptyTracker } = await import('../../services/import/run.ts');
+  const found = await inspectStore(config);
+  if (found.problem !== null) throw unavailableError(found);
+  if (!found.exists) return { data: outcomeOnEmptyTracker(plan), source: found.source, warnings: [] };
+  if (found.schema === 'behind') throw outdatedError(found);
+  return await withApp(options, ({ context }) =>
+    runImport(context, commandLineCaller(), plan, { dryRun: true }),
+  );
+}
+
+/** What a program wants to know of an import; the planned records themselves only when nothing was written. */
+function detailed(plan: ImportPlan, result: ImportResult) {
+  const { items, links, ...about } = plan;
+  return { ...result, ...about, items_planned: items.length, ...(result.dry_run && { items, links }) };
+}
+
+/** What the report of a plan cannot know: what was found here. */
+function remarkLines({ links_removed, remarks, dry_run }: ImportResult): string[] {
+  const removed = `${count(links_removed, 'link')} of an earlier import ${dry_run ? 'would be' : 'were'} removed: the source has no such link any more`;
+  return [
+    ...(links_removed > 0 ? ['', removed] : []),
+    ...(remarks.length > 0 ? ['', `Kept as it is here: ${remarks.length}`] : []),
+    ...remarks.map(
+      ({ foreign_id, title, message }) => `  ${plainLine(foreign_id)} "${plainLine(title)}": ${message}`,
+    ),
+  ];
+}

@@ -1,0 +1,36 @@
+import type { Command } from 'commander';
+import { optionsOf } from '../global-options.ts';
+
+interface ServeOptions {
+  http?: true;
+  host?: string;
+  port?: string;
+  toolsets?: string;
+}
+
+/** `worktrail serve`: answers MCP clients until they go. */
+export function addServeCommand(program: Command): Command {
+  return program
+    .command('serve')
+    .description('serve MCP clients over stdin and stdout, or over HTTP')
+    .option('--http', 'listen on HTTP instead of stdin and stdout')
+    .option('--host <address>', 'address for --http; loopback only (default: 127.0.0.1)')
+    .option('--port <number>', 'port for --http; 0 takes a free one (default: 7420)')
+    .option(
+      '--toolsets <list>',
+      'groups of tools to offer: core, links, vendors, deployments, configuration, history or all (default: core)',
+    )
+    .addHelpText(
+      'after',
+      `
+Examples:
+  worktrail serve
+  worktrail serve --toolsets core,history --project ~/code/shop
+  worktrail serve --http --port 7420`,
+    )
+    .action(async (_options: unknown, command: Command) => {
+      const { http = false, json: _json, ...flags } = optionsOf<ServeOptions>(command);
+      const { runServe } = await import('../serve.ts');
+      await runServe({ http, ...flags });
+    });
+}

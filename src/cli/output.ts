@@ -1,0 +1,85 @@
+/** The only way to standard output, and the way to stderr. Everything that passes is harmless to a terminal. */
+import { styleText } from 'node:util';
+import type { Answer } from '../storage/store.ts';
+import { plainText } from './plain-text.ts';
+
+/**
+ * Colour travels inside the text as Unicode noncharacters, and becomes escape sequences only here, after
+ * everything else that could be one was replaced: a title cannot bring its own.
+ */
+const STYLES = { bold: '\ufdd0', dim: '\ufdd1', red: '\ufdd2', green: '\ufdd3', yellow: '\ufdd4' } as const;
+const END = '\ufddf';
+export type Style = keyof typeof STYLES;
+
+export function paint(style: Style, text: string): string {
+  return `${STYLES[style]}${text}${END}`;
+}
+
+/** Columns of the terminal; endless when the output goes elsewhere, so that nothing is cut from a file. */
+export function outputWidth(): number {
+  return process.stdout.isTTY ? process.stdout.columns : Infinity;
+}
+
+/** Prints text and ends the line. */
+export function print(text: string): void {
+  const colour = process.stdout.isTTY && !process.env['NO_COLOR'];
+  emit(process.stdout, `${coloured(plainText(text), colour)}\n`);
+}
+
+/** Prints a value as JSON; control characters are always escaped, which JSON itself asks of the first 32 only. */
+export function printJson(value: unknown): void {
+  const text = JSON.stringify(value, null, 2).replaceAll(
+    /[\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+  emit(process.stdout, `${text}\n`);
+}
+
+/** Tells a person something beside the result, on stderr. */
+export function say(message: string): void {
+  emit(process.stderr, `${coloured(plainText(message), false)}\n`);
+}
+
+/** Prints an answer as JSON in the form of the tools, or as `render` tells it, with its warnings. */
+export function printAnswer<T extends object>(
+  answer: Answer<T>,
+  asJson: true | undefined,
+  render: (data: T) => string,
+): void {
+  const { data, source, as_of, warnings } = answer;
+  if (asJson === true) {
+    printJson({
+      ...data,
+      data_source: source,
+      ...(as_of !== undefined && { as_of }),
+      ...(warnings.length > 0 && { warnings }),
+    });
+    return;
+  }
+  print(render(data));
+  for (const { message } of warnings) say(`warning: ${message}`);
+}
+
+function coloured(text: string, colour: boolean): string {
+  return text.replaceAll(
+    /([\ufdd0-\ufdd4])([^\ufdd0-\ufddf]*)\ufddf/g,
+    (_all, mark: string, inner: string) => {
+      const style = Object.entries(STYLES).find(([, candidate]) => candidate === mark)?.[0] as
+        Style | undefined;
+      return colour && style !== undefined ? styleText(style, inner) : inner;
+    },
+  );
+}
+
+const watched = new WeakSet<NodeJS.WriteStream>();
+
+/** A reader that has seen enough (`| head`) is no failure: what it does not take is dropped. */
+function emit(stream: NodeJS.WriteStream, text: string): void {
+  if (!watched.has(stream)) {
+    watched.add(stream);
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+    });
+  }
+  if (stream.writable) stream.write(text);
+}

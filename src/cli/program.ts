@@ -1,0 +1,79 @@
+/** All commands, and the way from an argument list to an exit code. */
+import { Command, CommanderError } from 'commander';
+import { addConfigCommand } from './commands/config.ts';
+import { addCreateCommand } from './commands/create.ts';
+import { addDoctorCommand } from './commands/doctor.ts';
+import { addHistoryCommand } from './commands/history.ts';
+import { addImportCommand } from './commands/import.ts';
+import { addListCommand } from './commands/list.ts';
+import { addMigrateCommand } from './commands/migrate.ts';
+import { addServeCommand } from './commands/serve.ts';
+import { addShowCommand } from './commands/show.ts';
+import { addStatusCommand } from './commands/status.ts';
+import { addUpdateCommand } from './commands/update.ts';
+import { ExitCode, reportFailure, usageError } from './failure.ts';
+import { addGlobalOptions } from './global-options.ts';
+import { print, say } from './output.ts';
+
+/**
+ * Runs one command to its end and sets the exit code: 0 ok, 1 a finding or a conflict, 2 wrong usage, 3 the
+ * store is unavailable.
+ * @param args without the program's own name
+ */
+export async function runCommandLine(args: readonly string[]): Promise<void> {
+  const asJson = wantsJson(args);
+  try {
+    await buildProgram(asJson).parseAsync([...args], { from: 'user' });
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return;
+    process.exitCode = reportFailure(error instanceof CommanderError ? usageError(error) : error, asJson);
+  }
+}
+
+/** Every command, ready to parse; commander's own errors are thrown and not printed. */
+export function buildProgram(asJson = false): Command {
+  const program = new Command('worktrail')
+    .description('The tracker that AI clients and the people beside them share.')
+    .usage('<command> [options]')
+    .enablePositionalOptions()
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => print(text.trimEnd()),
+      // An error's text comes with the thrown error; only help that was asked for by mistake is shown here.
+      writeErr: (text) => (asJson || text.startsWith('error:') ? undefined : say(text.trimEnd())),
+      outputError: () => undefined,
+    })
+    .addHelpText(
+      'after',
+      `
+Examples:
+  worktrail list --status active
+  worktrail create "Read the vendor's new format" --type research --label vendor
+  worktrail serve
+
+Exit codes: ${ExitCode.ok} ok, ${ExitCode.finding} a finding or a conflict, ${ExitCode.usage} wrong usage, ${ExitCode.unavailable} the store is unavailable.`,
+    );
+  addGlobalOptions(program);
+  for (const add of [
+    addServeCommand,
+    addStatusCommand,
+    addListCommand,
+    addShowCommand,
+    addCreateCommand,
+    addUpdateCommand,
+    addHistoryCommand,
+    addImportCommand,
+    addDoctorCommand,
+    addMigrateCommand,
+    addConfigCommand,
+  ]) {
+    addGlobalOptions(add(program));
+  }
+  return program;
+}
+
+/** Known before parsing, so that a mistake in the arguments is told in the form that was asked for. */
+function wantsJson(args: readonly string[]): boolean {
+  const end = args.indexOf('--');
+  return args.slice(0, end === -1 ? undefined : end).includes('--json');
+}

@@ -1,0 +1,45 @@
+/** Configuration, store and use cases around one command. */
+import os from 'node:os';
+import type { App } from '../app.ts';
+import type { Config } from '../config.ts';
+import type { Caller } from '../services/context.ts';
+import type { GlobalOptions } from './global-options.ts';
+import { say } from './output.ts';
+
+const CLIENT = 'cli';
+
+/** The settings that hold for a command. @throws ValidationError naming the file or variable and the key */
+export async function readSettings(options: GlobalOptions): Promise<Config> {
+  const { readConfig } = await import('../config.ts');
+  return readConfig(options, process.env, process.cwd());
+}
+
+/** Opens the project's store for `work` and closes it afterwards, whatever happens. */
+export async function withApp<T>(
+  options: GlobalOptions,
+  work: (app: App, config: Config) => Promise<T>,
+): Promise<T> {
+  const config = await readSettings(options);
+  const { openApp } = await import('../app.ts');
+  const app = await openApp(config, say);
+  try {
+    return await work(app, config);
+  } finally {
+    await app.close();
+  }
+}
+
+/** Who writes from the command line: the operating system's user. */
+export function commandLineCaller(): Caller {
+  return { actor: userName() ?? CLIENT, client: CLIENT };
+}
+
+/** Undefined where the system has no name for the user (a container without a passwd entry), or an odd one. */
+function userName(): string | undefined {
+  try {
+    const name = os.userInfo().username.trim();
+    return /^[^\p{Cc}]{1,100}$/u.test(name) ? name : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,91 @@
+/** Which links an import adds and which it takes away again. */
+import type { RecordedChange } from '../../domain/change.ts';
+import { blockingPair } from '../../domain/dependency.ts';
+import type { WorkItem } from '../../domain/work-item.ts';
+import type { Reader } from '../../storage/sql/reader.ts';
+import type { ImportPlan, PlannedLink } from './plan.ts';
+
+/** The `client` under which imports write: it tells their changes from everybody else's in the history. */
+export const IMPORT_CLIENT = 'import';
+
+/** Changes of one item's dependencies looked through, newest first, for the last one of a link. */
+const LINK_CHANGES_READ = 500;
+
+export interface LinkChanges {
+  added: PlannedLink[];
+  /** Made by an earlier import; the source has them no longer. */
+  removed: PlannedLink[];
+  /** In the source, but removed here by somebody: they stay removed. */
+  keptRemoved: PlannedLink[];
+}
+
+/**
+ * Compares the plan's links with those that are there. Links that say the same are the same link.
+ * @param present the plan's items that exist
+ * @param updated ids of those whose source changed; only their links can have gone
+ */
+export async function findLinkChanges(
+  reader: Reader,
+  plan: ImportPlan,
+  present: ReadonlyMap<string, WorkItem>,
+  updated: readonly string[],
+): Promise<LinkChanges> {
+  const known = new Map<string, PlannedLink[]>();
+  const linksOf = async (id: string): Promise<PlannedLink[]> => {
+    const links = known.get(id) ?? (await reader.findDependencies(id));
+    known.set(id, links);
+    return links;
+  };
+  const added: PlannedLink[] = [];
+  const keptRemoved: PlannedLink[] = [];
+  for (const link of plan.links) {
+    // A link of an item that is made just now cannot be there yet.
+    const isNew = !present.has(link.source_id) || !present.has(link.target_id);
+    if (!isNew && includes(await linksOf(link.source_id), link)) continue;
+    const last = isNew ? undefined : await lastChange(reader, link);
+    if (last?.kind === 'unlink' && last.client !== IMPORT_CLIENT) keptRemoved.push(link);
+    else added.push(link);
+  }
+  const removed: PlannedLink[] = [];
+  for (const id of updated) {
+    for (const link of await linksOf(id)) {
+      const isOfThisSource = present.has(link.source_id) && present.has(link.target_id);
+      if (!isOfThisSource || includes(plan.links, link) || includes(removed, link)) continue;
+      if ((await lastChange(reader, link))?.client === IMPORT_CLIENT) removed.push(link);
+    }
+  }
+  return { added, removed, keptRemoved };
+}
+
+function includes(links: readonly PlannedLink[], wanted: PlannedLink): boolean {
+  const meaning = meaningOf(wanted);
+  return links.some((link) => meaningOf(link) === meaning);
+}
+
+async function lastChange(reader: Reader, link: PlannedLink): Promise<RecordedChange | undefined> {
+  const { items } = await reader.listChanges({
+    entity: 'dependency',
+    record_id: link.source_id,
+    limit: LINK_CHANGES_READ,
+  });
+  return items.find((change) => includes(linksIn(change), link));
+}
+
+/** What the change of a dependency was about: its one field reads `<type> <target>`, before or after. */
+function linksIn({ entity_id, related_id, fields }: RecordedChange): PlannedLink[] {
+  if (related_id === null) return [];
+  return fields.map(({ from, to }) => ({
+    source_id: entity_id,
+    target_id: related_id,
+    dependency_type: String(to ?? from).split(' ')[0] as PlannedLink['dependency_type'],
+  }));
+}
+
+/** The same text for links that say the same: `A blocks B` and `B depends_on A`; `relates_to` has no direction. */
+function meaningOf(link: PlannedLink): string {
+  const pair = blockingPair(link);
+  if (pair !== undefined) return `blocks ${pair.blocker} ${pair.blocked}`;
+  const ends = [link.source_id, link.target_id];
+  if (link.dependency_type === 'relates_to') ends.sort();
+  return `${link.dependency_type} ${ends.join(' ')}`;
+}

@@ -1,0 +1,215 @@
+/**
+ * Carrying out an import plan (I3): all of it or nothing, and as often as one likes. What somebody changed
+ * here after it was imported stays as they left it.
+ */
+import { equalJson, isPlainObject, type JsonObject, type JsonValue } from '../../domain/json.ts';
+import { idsOnPath, type WorkItem } from '../../domain/work-item.ts';
+import { TrackerError } from '../../errors.ts';
+import type { Reader } from '../../storage/sql/reader.ts';
+import type { Answer } from '../../storage/store.ts';
+import { write, type Caller, type ChangeRequest, type Context } from '../context.ts';
+import { findLinkChanges, IMPORT_CLIENT } from './link-changes.ts';
+import type { ImportOutcome, ImportPlan, PlannedItem, PlannedLink } from './plan.ts';
+
+/** Something that the tracker's own state kept from being as the source has it. */
+export interface ImportRemark {
+  id: string;
+  foreign_id: string;
+  title: string;
+  message: string;
+}
+
+export interface ImportResult extends ImportOutcome {
+  /** Links of an earlier import that the source has no longer. */
+  links_removed: number;
+  remarks: ImportRemark[];
+}
+
+/** Items as they would be when the plan starts on an empty tracker, for a dry run without a store. */
+export function outcomeOnEmptyTracker(plan: ImportPlan): ImportResult {
+  const { items, links } = plan;
+  return {
+    created: items.length,
+    updated: 0,
+    unchanged: 0,
+    kept_local: 0,
+    links_added: links.length,
+    links_removed: 0,
+    dry_run: true,
+    remarks: [],
+  };
+}
+
+/**
+ * Applies a plan in one transaction. An item that is not there yet is created with the plan's id, dates and
+ * author; one whose source changed is updated if only imports have touched it so far, else left as it is. A
+ * link that is there in either spelling, or that was removed here, is not added; one that an import made and
+ * that the source has no longer is removed.
+ * @param options with `dryRun` nothing is written and the outcome says what would be
+ * @throws ValidationError when an item or link contradicts what others made here; nothing is changed then
+ */
+export async function runImport(
+  context: Context,
+  caller: Caller,
+  plan: ImportPlan,
+  options: { dryRun: boolean },
+): Promise<Answer<ImportResult>> {
+  const answer = await context.store.read((reader) => prepare(reader, plan), { snapshot: true });
+  const { requests, outcome } = answer.data;
+  const result: ImportResult = { ...outcome, dry_run: options.dryRun };
+  if (options.dryRun || requests.length === 0) return { ...answer, data: result };
+  try {
+    // Warnings about unknown metadata keys would only name `imported`, which every imported item has.
+    const written = await write(context, { ...caller, client: IMPORT_CLIENT }, requests);
+    return { ...written, data: result, warnings: [] };
+  } catch (error) {
+    throw error instanceof TrackerError ? refused(error) : error;
+  }
+}
+
+interface Prepared {
+  requests: ChangeRequest[];
+  outcome: Omit<ImportResult, 'dry_run'>;
+}
+
+async function prepare(reader: Reader, plan: ImportPlan): Promise<Prepared> {
+  const found = await reader.findWorkItems(plan.items.map(({ id }) => id));
+  const present = new Map(found.map((item) => [item.id, item]));
+  const outcome = { created: 0, unchanged: 0, kept_local: 0 };
+  const updated: string[] = [];
+  const remarks: ImportRemark[] = [];
+  const requests: ChangeRequest[] = [];
+  for (const planned of plan.items) {
+    const remark = (message: string) => remarks.push({ ...named(planned), message });
+    const current = present.get(planned.id);
+    if (current === undefined) {
+      outcome.created += 1;
+      requests.push(creation(planned, await livingParent(reader, planned, present, remark)));
+    } else if (importedHash(current.metadata) === importedHash(planned.metadata)) {
+      outcome.unchanged += 1;
+    } else if (await wasTouchedHere(reader, planned.id)) {
+      outcome.kept_local += 1;
+      remark('changed in the source and here; it was left as it is here');
+    } else {
+      updated.push(planned.id);
+      if (current.item_type !== planned.item_type) {
+        remark(
+          `is a ${planned.item_type} in the source now; a type never changes here, so it stays a ${current.item_type}`,
+        );
+      }
+      requests.push(update(current, planned, await livingParent(reader, planned, present, remark)));
+    }
+  }
+  const links = await findLinkChanges(reader, plan, present, updated);
+  remarks.push(...removedLinkRemarks(plan, links.keptRemoved));
+  return {
+    // What goes makes room first: an item may be moved below one that blocked it until now.
+    requests: [...links.removed.map(unlinking), ...requests, ...links.added.map(linking)],
+    outcome: {
+      ...outcome,
+      updated: updated.length,
+      links_added: links.added.length,
+      links_removed: links.removed.length,
+      remarks,
+    },
+  };
+}
+
+function removedLinkRemarks(plan: ImportPlan, links: PlannedLink[]): ImportRemark[] {
+  const items = new Map(plan.items.map((item) => [item.id, item]));
+  return links.flatMap(({ source_id, target_id, dependency_type }) => {
+    const source = items.get(source_id);
+    if (source === undefined) return [];
+    const said = `${dependency_type} ${items.get(target_id)?.foreign_id ?? target_id}`;
+    return [{ ...named(source), message: `"${said}" was removed here and was not added again` }];
+  });
+}
+
+function named({ id, foreign_id, title }: PlannedItem) {
+  return { id, foreign_id, title };
+}
+
+function creation(planned: PlannedItem, parentId: string | null): ChangeRequest {
+  const { id, foreign_id: _foreign, comments: _comments, ...fields } = planned;
+  return {
+    entity: 'work_item',
+    entity_id: id,
+    kind: 'create',
+    patch: { ...fields, parent_id: parentId, branch_name: null, commit_hash: null, pr_number: null },
+  };
+}
+
+function update(current: WorkItem, planned: PlannedItem, parentId: string | null): ChangeRequest {
+  const { title, description, status, priority, labels, assignee } = planned;
+  return {
+    entity: 'work_item',
+    entity_id: current.id,
+    kind: 'update',
+    base_version: current.version,
+    patch: {
+      title,
+      description,
+      status,
+      priority,
+      labels,
+      assignee,
+      metadata: metadataPatch(current, planned),
+      ...(parentId !== current.parent_id && { parent_id: parentId }),
+    },
+  };
+}
+
+/** Keys that the source no longer has are removed; what the tracker itself gives to a session stays. */
+function metadataPatch(current: WorkItem, planned: PlannedItem): JsonObject {
+  const own = current.item_type === 'session' ? ['token_budget', 'prompts_count'] : [];
+  const gone = Object.keys(current.metadata).filter(
+    (key) => !Object.hasOwn(planned.metadata, key) && !own.includes(key),
+  );
+  const changed = Object.entries(planned.metadata).filter(
+    ([key, value]) => !equalJson(current.metadata[key], value),
+  );
+  return Object.fromEntries<JsonValue>([...gone.map((key): [string, null] => [key, null]), ...changed]);
+}
+
+function linking({ source_id, target_id, dependency_type }: PlannedLink): ChangeRequest {
+  return { entity: 'dependency', entity_id: source_id, kind: 'link', patch: { target_id, dependency_type } };
+}
+
+function unlinking(link: PlannedLink): ChangeRequest {
+  return { ...linking(link), kind: 'unlink' };
+}
+
+/** The planned parent, or where that was deleted here its nearest ancestor that is alive; null for the root. */
+async function livingParent(
+  reader: Reader,
+  planned: PlannedItem,
+  present: Map<string, WorkItem>,
+  remark: (message: string) => void,
+): Promise<string | null> {
+  const parent = planned.parent_id === null ? undefined : present.get(planned.parent_id);
+  if (parent === undefined || parent.deleted_at === null) return planned.parent_id;
+  const ancestors = await reader.findWorkItems(idsOnPath(parent.path).slice(0, -1));
+  const alive = ancestors
+    .filter(({ deleted_at }) => deleted_at === null)
+    .sort((a, b) => b.depth - a.depth)[0];
+  const place = alive === undefined ? 'at the root' : `below "${alive.title}"`;
+  remark(`its parent "${parent.title}" was deleted here, so it stands ${place}`);
+  return alive?.id ?? null;
+}
+
+function importedHash(metadata: JsonObject): JsonValue | undefined {
+  const imported = metadata['imported'];
+  return isPlainObject(imported) ? (imported['hash'] as JsonValue | undefined) : undefined;
+}
+
+/** Imports never write over a local change, so the last change tells for all of them. */
+async function wasTouchedHere(reader: Reader, id: string): Promise<boolean> {
+  const { items } = await reader.listChanges({ entity: 'work_item', record_id: id, limit: 1 });
+  return items[0]?.client !== IMPORT_CLIENT;
+}
+
+function refused(error: TrackerError): TrackerError {
+  const message = `Nothing was imported, for it contradicts what is here: ${error.message}`;
+  if (error.code !== 'ValidationError') return error;
+  return new TrackerError(error.code, message, error.details, error.next, { cause: error });
+}

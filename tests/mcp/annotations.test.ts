@@ -1,0 +1,119 @@
+// What the tools say of themselves, held against what they do: annotations and output schemas.
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { AjvJsonSchemaValidator } from '@modelcontextprotocol/sdk/validation/ajv';
+import { beforeAll, expect, it } from 'vitest';
+import { TOOLS } from '../../src/mcp/registry.ts';
+import { packageRoot } from '../../src/package-root.ts';
+import { type Row, refusalOf } from './calls.ts';
+import { DEPLOYMENT } from './contract-tools.ts';
+import { type Surface, describeBothDatabases } from './surfaces.ts';
+
+describeBothDatabases((surface) => {
+  let examples: Map<string, Row[]>;
+  beforeAll(async () => {
+    examples = await richExamples(surface);
+  });
+
+  it('has an example of every tool', () => {
+    expect([...examples.keys()].sort()).toEqual(TOOLS.map(({ name }) => name).sort());
+  });
+
+  it.each(TOOLS.filter(({ annotations }) => annotations.readOnlyHint))('$name changes nothing', async ({ name }) => {
+    const before = await surface.feedPosition();
+    for (const example of examples.get(name) ?? []) await surface.call(name, example);
+    expect(await surface.feedPosition()).toBe(before);
+  });
+
+  it.each(TOOLS)('$name answers what its contract file promises', async ({ name, annotations }) => {
+    const file = path.join(packageRoot(), 'contracts', 'tools', `${name}.json`);
+    const { outputSchema } = JSON.parse(readFileSync(file, 'utf8')) as { outputSchema: Row };
+    const validate = new AjvJsonSchemaValidator().getValidator(outputSchema);
+    expect(validate({}).valid).toBe(false);
+    for (const example of examples.get(name) ?? []) {
+      const again = annotations.readOnlyHint ? example : await refreshed(surface, example);
+      const { valid, errorMessage } = validate(await surface.call(name, again));
+      expect(valid, errorMessage).toBe(true);
+    }
+  });
+
+  it.each(TOOLS.filter(({ annotations }) => !annotations.readOnlyHint && !annotations.destructiveHint))(
+    '$name only adds: what was there stays as it was',
+    async ({ name }) => {
+      const [example = {}] = examples.get(name) ?? [];
+      const records = async (): Promise<unknown> => ({
+        items: (await surface.call('list_work_items', { limit: 100, include_deleted: true, sort: 'created' }))['items'],
+        vendors: (await surface.call('list_vendors', { limit: 100 }))['items'],
+        deployments: (await surface.call('list_deployments', { limit: 100 }))['items'],
+      });
+      const before = await records();
+      const position = await surface.feedPosition();
+      const { id } = await surface.call(name, await refreshed(surface, example));
+      expect(await surface.feedPosition()).toBe(position + 1);
+      const after = JSON.parse(JSON.stringify(await records(), (_key, value: unknown) =>
+        Array.isArray(value) ? value.filter((entry: unknown) => (entry as Row | null)?.['id'] !== id) : value,
+      )) as unknown;
+      expect(after).toEqual(before);
+    },
+  );
+
+  it.each(TOOLS.filter(({ annotations }) => annotations.destructiveHint))(
+    '$name, called twice, does what idempotentHint says',
+    async ({ name, annotations }) => {
+      const [example = {}] = examples.get(name) ?? [];
+      const call = await refreshed(surface, example);
+      await surface.call(name, call);
+      const position = await surface.feedPosition();
+      const second = await surface.client().callTool(name, call);
+      if (annotations.idempotentHint) expect(second.isError).toBe(false);
+      else expect(refusalOf(second).error).toBe('VersionConflictError');
+      expect(await surface.feedPosition()).toBe(position);
+    },
+  );
+});
+
+/** Calls of every tool on a store in which every field is filled somewhere. */
+async function richExamples(surface: Surface): Promise<Map<string, Row[]>> {
+  const project = await surface.item({ item_type: 'project', metadata: { target_quarter: '2026-Q1', mine: null } });
+  const task = await surface.item({
+    ...{ parent_id: project['id'], description: 'Long', labels: ['a'], assignee: 'Ada', pr_number: 1 },
+    metadata: { acceptance_criteria: [{ text: 'Works', done: false }], unknown_key: [1, { a: null }] },
+  });
+  const session = await surface.item({ item_type: 'session', parent_id: task['id'] });
+  const vendor = await surface.vendor({ status: 'operational', extractor_version: '1.0' });
+  const link = { source_id: session['id'], target_id: project['id'], dependency_type: 'relates_to' };
+  await surface.call('link_work_items', link);
+  const links = { affected_vendors: [vendor['name']], related_work_item_ids: [task['id']] };
+  const deployment = await surface.call('record_deployment', { ...DEPLOYMENT, ...links });
+  return new Map<string, Row[]>([
+    ['create_work_item', [{ item_type: 'task', title: 'New' }, { item_type: 'session', title: 'New' }]],
+    ['update_work_item', [{ id: session['id'], status: 'completed', metadata: { unknown: 1 } }]],
+    ['query_work_item', [{ id: project['id'] }, { id: session['id'], include_children: false }, { id: task['id'], max_depth: 0 }]],
+    ['list_work_items', [{}, { limit: 1 }, { ready: true }, { label: 'nobody has this' }]],
+    ['link_work_items', [{ ...link, dependency_type: 'discovered_from' }]],
+    ['record_deployment', [DEPLOYMENT, { ...DEPLOYMENT, ...links }]],
+    ['list_deployments', [{}, { limit: 1 }, { vendor: vendor['name'], compliant: true }]],
+    ['query_deployment', [{ id: deployment['id'] }]],
+    ['query_vendor_status', [{ name: vendor['name'] }]],
+    ['update_vendor_status', [{ name: vendor['name'], status: 'broken' }]],
+    ['register_vendor', [{ name: 'vendor' }]],
+    ['list_vendors', [{}, { status: 'operational' }]],
+    ['get_project_configuration', [{}]],
+    ['update_project_configuration', [{ current_session_id: session['id'] }]],
+    ['query_history', [{}, { id: task['id'] }, { since: 0, limit: 5 }]],
+  ]);
+}
+
+/** The same call, based on the current version of its record, and with a name that is free. */
+async function refreshed(surface: Surface, call: Row): Promise<Row> {
+  if ('status' in call && 'id' in call) {
+    return { ...call, version: (await surface.call('query_work_item', { id: call['id'] }))['version'] };
+  }
+  if ('status' in call && 'name' in call) {
+    return { ...call, version: (await surface.call('query_vendor_status', { name: call['name'] }))['version'] };
+  }
+  if ('current_session_id' in call) {
+    return { ...call, version: (await surface.call('get_project_configuration'))['version'] };
+  }
+  return 'name' in call ? { ...call, name: surface.unique('fresh vendor') } : call;
+}

@@ -1,0 +1,92 @@
+// Calling tools and saying what is expected of the answer: a record, or an error of ours.
+import { expect } from 'vitest';
+import { type ErrorCode, ERROR_CODES } from '../../src/errors.ts';
+import type { TestClient, ToolResult } from '../support/mcp-clients.ts';
+
+export type Row = Record<string, unknown>;
+
+export interface Problem {
+  field: string;
+  constraint: string;
+  value: unknown;
+}
+
+export interface Refusal {
+  error: ErrorCode;
+  message: string;
+  details: Row & { problems?: Problem[] };
+  next: string;
+}
+
+export interface Caller {
+  /** Expects a good answer; gives its structured content. */
+  call(tool: string, arguments_?: Row): Promise<Row>;
+  /** Expects an error of that code, in the form of CONTRACT §3. */
+  refuse(code: ErrorCode, tool: string, arguments_?: Row): Promise<Refusal>;
+  /** Expects a ValidationError with a problem of that field; gives this problem's constraint. */
+  refuseField(field: string, tool: string, arguments_?: Row): Promise<string>;
+  /** Where the feed of changes stands: the same before and after means that nothing was written. */
+  feedPosition(): Promise<number>;
+}
+
+export function callerFor(client: () => TestClient): Caller {
+  const refuse = async (code: ErrorCode, tool: string, arguments_: Row = {}): Promise<Refusal> => {
+    const refusal = refusalOf(await client().callTool(tool, arguments_));
+    expect(refusal.error, refusal.message).toBe(code);
+    return refusal;
+  };
+  const call = async (tool: string, arguments_: Row = {}): Promise<Row> =>
+    answerOf(await client().callTool(tool, arguments_));
+  return {
+    call,
+    refuse,
+    refuseField: async (field, tool, arguments_) => {
+      const { details } = await refuse('ValidationError', tool, arguments_);
+      const problem = details.problems?.find((candidate) => candidate.field === field);
+      expect(problem, `${field} among ${JSON.stringify(details.problems)}`).toBeDefined();
+      return problem?.constraint ?? '';
+    },
+    feedPosition: async () => Number((await call('query_history', { limit: 1 }))['latest_seq']),
+  };
+}
+
+export function answerOf(result: ToolResult): Row {
+  expect(result.isError, result.text).toBe(false);
+  expect(result.text).not.toBe('');
+  expect(result.structured?.['data_source']).toMatch(/^(sqlite|postgres)$/);
+  return result.structured ?? {};
+}
+
+/** An error result in the form that every client takes: JSON text, no structured content. */
+export function refusalOf(result: ToolResult): Refusal {
+  expect(result.isError, result.text).toBe(true);
+  expect(result.raw).not.toHaveProperty('structuredContent');
+  expect(result.raw).toMatchObject({ content: [{ type: 'text' }] });
+  const body = JSON.parse(result.text) as Refusal;
+  expect(Object.keys(body)).toEqual(['error', 'message', 'details', 'next']);
+  expect(ERROR_CODES).toContain(body.error);
+  expect(body.message).not.toBe('');
+  expect(body.next).not.toBe('');
+  if (body.error === 'ValidationError') {
+    const [first] = body.details.problems ?? [];
+    expect(body.details).toMatchObject({ ...first });
+    for (const problem of body.details.problems ?? []) {
+      expect(Object.keys(problem)).toEqual(['field', 'constraint', 'value']);
+    }
+  }
+  return body;
+}
+
+export function rows(value: unknown): Row[] {
+  expect(Array.isArray(value)).toBe(true);
+  return value as Row[];
+}
+
+export function text(value: unknown): string {
+  expect(typeof value).toBe('string');
+  return value as string;
+}
+
+export function titles(answer: Row): unknown[] {
+  return rows(answer['items']).map(({ title }) => title);
+}

@@ -1,0 +1,169 @@
+// What holds for all of the eight contract tools alike: schemas, strictness, who wrote, retries, JSON text.
+import { describe, expect, it } from 'vitest';
+import { type Row, refusalOf, rows } from './calls.ts';
+import { CONTRACT_TOOLS, DEPLOYMENT } from './contract-tools.ts';
+import { schemaKeywords } from './json-schemas.ts';
+import { describeEverySurface } from './surfaces.ts';
+
+describeEverySurface((surface) => {
+  it('lists the tools with the arguments of the contract, flat and closed', async () => {
+    const listed = new Map((await surface.client().listTools()).map((tool) => [tool.name, tool]));
+    for (const { name, required, optional, added, readOnly } of CONTRACT_TOOLS) {
+      const tool = listed.get(name);
+      const schema = tool?.inputSchema as Row;
+      expect(schema['type'], name).toBe('object');
+      expect(schema['additionalProperties'], name).toBe(false);
+      expect(schema['required'] ?? [], name).toEqual(required);
+      expect(Object.keys((schema['properties'] ?? {}) as Row).sort(), name).toEqual(
+        [...required, ...optional, ...added].sort(),
+      );
+      const keywords = schemaKeywords(schema);
+      for (const union of ['oneOf', 'anyOf', 'allOf', 'not', 'if', '$ref']) {
+        expect(keywords, name).not.toContain(union);
+      }
+      expect(tool?.annotations?.readOnlyHint, name).toBe(readOnly);
+    }
+  });
+
+  it('says in the schemas what the defaults and limits are', async () => {
+    const schemas = new Map((await surface.client().listTools()).map((tool) => [tool.name, tool.inputSchema]));
+    expect(schemas.get('create_work_item')?.properties).toMatchObject({
+      item_type: { enum: ['project', 'session', 'task', 'research'] },
+      title: { type: 'string', maxLength: 200 },
+      status: { enum: ['planned', 'active', 'blocked', 'completed', 'cancelled'], default: 'active' },
+      priority: { type: 'integer', minimum: 1, maximum: 5, default: 3 },
+      labels: { type: 'array', maxItems: 32 },
+      parent_id: { type: ['string', 'null'] },
+      metadata: { type: 'object' },
+    });
+    expect(schemas.get('query_work_item')?.properties).toMatchObject({
+      include_children: { type: 'boolean', default: true },
+      include_dependencies: { type: 'boolean', default: true },
+      max_depth: { type: 'integer', default: 5 },
+    });
+    expect(schemas.get('list_work_items')?.properties).toMatchObject({
+      include_deleted: { default: false },
+      archived: { default: false },
+      limit: { type: 'integer', minimum: 1, maximum: 100, default: 50 },
+    });
+    expect(schemas.get('update_work_item')?.properties).toMatchObject({
+      on_conflict: { enum: ['reject', 'merge'], default: 'reject' },
+    });
+  });
+
+  it('has output schemas that the client checks good answers against', async () => {
+    for (const { name, outputSchema } of await surface.client().listTools()) {
+      expect(outputSchema, name).toMatchObject({ type: 'object', properties: { data_source: { type: 'string' } } });
+      expect(outputSchema?.['additionalProperties'], name).not.toBe(false);
+    }
+    for (const tool of CONTRACT_TOOLS) await surface.call(tool.name, await tool.valid(surface));
+  });
+
+  describe.each(CONTRACT_TOOLS)('$name', ({ name, required, optional, valid }) => {
+    it('refuses an argument it does not know, naming the nearest', async () => {
+      const given = await valid(surface);
+      const before = await surface.feedPosition();
+      const nearest = [...required, ...optional].at(-1) ?? '(none)';
+      const misspelt = nearest === '(none)' ? 'verbose' : `${nearest}x`;
+      const constraint = await surface.refuseField(misspelt, name, { ...given, [misspelt]: 1 });
+      expect(constraint).toBe(`is not an argument here; the nearest is "${nearest}"`);
+      expect(await surface.feedPosition()).toBe(before);
+    });
+
+    it('names every required argument that is missing', async () => {
+      const result = await surface.client().callTool(name, {});
+      if (required.length === 0) return expect(result.isError).toBe(false);
+      const { error, next, details } = refusalOf(result);
+      expect(error).toBe('ValidationError');
+      expect(next).toContain('nothing was changed');
+      expect(details.problems?.map(({ field }) => field)).toEqual(required);
+      for (const { constraint } of details.problems ?? []) expect(constraint).toMatch(/^(is required|must be one of)/);
+    });
+  });
+
+  it('takes the name of the client for the author unless one is given', async () => {
+    const vendor = await surface.vendor();
+    const item = await surface.item();
+    const { clientName } = surface;
+    expect(vendor).toMatchObject({ created_by: clientName, updated_by: clientName });
+    expect(item).toMatchObject({ created_by: clientName, updated_by: clientName });
+    expect(await surface.call('record_deployment', DEPLOYMENT)).toMatchObject({ created_by: clientName });
+    const edit = { id: item['id'], status: 'blocked' };
+    expect(await surface.call('update_work_item', { ...edit, version: 1 })).toMatchObject({ updated_by: clientName });
+    const named = { name: vendor['name'], status: 'operational' };
+    expect(await surface.call('update_vendor_status', { ...named, version: 1 })).toMatchObject({ updated_by: clientName });
+
+    expect(await surface.item({ created_by: 'Ada' })).toMatchObject({ created_by: 'Ada', updated_by: 'Ada' });
+    expect(await surface.call('record_deployment', { ...DEPLOYMENT, created_by: 'Ada' })).toMatchObject({ created_by: 'Ada' });
+    expect(await surface.call('update_work_item', { ...edit, version: 2, updated_by: 'Ada' })).toMatchObject({
+      created_by: clientName,
+      updated_by: 'Ada',
+    });
+    expect(await surface.call('update_vendor_status', { ...named, version: 2, updated_by: 'Ada' })).toMatchObject({
+      updated_by: 'Ada',
+    });
+    const history = await surface.call('query_history', { id: item['id'] });
+    expect(rows(history['items'])).toMatchObject([
+      { actor: 'Ada', client: `${clientName}/1.0.0` },
+      { actor: clientName, client: `${clientName}/1.0.0` },
+      { actor: clientName, client: `${clientName}/1.0.0`, kind: 'create' },
+    ]);
+  });
+
+  it.each(CONTRACT_TOOLS.filter(({ readOnly }) => !readOnly))(
+    'answers a retried $name with its first result and changes nothing',
+    async ({ name, valid, other }) => {
+      const given = { ...(await valid(surface)), idempotency_key: surface.unique('retry') };
+      const first = await surface.call(name, given);
+      const before = await surface.feedPosition();
+      expect(first).not.toHaveProperty('repeated');
+      expect(await surface.call(name, given)).toEqual({ ...first, repeated: true });
+      const constraint = await surface.refuseField('idempotency_key', name, { ...given, ...other });
+      expect(constraint).toBe('was used before for another operation');
+      expect(await surface.feedPosition()).toBe(before);
+    },
+  );
+
+  it('takes objects and arrays as JSON text, and other text as what it is', async () => {
+    const item = await surface.item({ metadata: '{"estimated_hours": 2}', labels: '["ui", "login"]', description: '{"not": "decoded"}' });
+    expect(item).toMatchObject({
+      metadata: { estimated_hours: 2 },
+      labels: ['ui', 'login'],
+      description: '{"not": "decoded"}',
+    });
+    const update = { id: item['id'], version: 1, metadata: '{"estimated_hours": null}', labels: 'null' };
+    expect(await surface.call('update_work_item', update)).toMatchObject({ metadata: {}, labels: [] });
+
+    const vendor = await surface.vendor({ metadata: '{"manifest_compliant": true}' });
+    const change = { name: vendor['name'], version: 1, metadata: '{"format_support": {"csv": true}}' };
+    expect(await surface.call('update_vendor_status', change)).toMatchObject({
+      metadata: { manifest_compliant: true, format_support: { csv: true, pdf: false } },
+    });
+    const deployment = await surface.call('record_deployment', {
+      ...DEPLOYMENT,
+      metadata: JSON.stringify(DEPLOYMENT.metadata),
+      affected_vendors: JSON.stringify([vendor['name']]),
+      affected_vendor_ids: JSON.stringify([vendor['id']]),
+      related_work_item_ids: JSON.stringify([item['id']]),
+    });
+    expect(deployment).toMatchObject({
+      metadata: DEPLOYMENT.metadata,
+      affected_vendors: [{ id: vendor['id'] }],
+      related_work_items: [{ id: item['id'] }],
+    });
+    const before = await surface.feedPosition();
+    const refuse = (metadata: string) => surface.refuseField('metadata', 'create_work_item', { item_type: 'task', title: 'x', metadata });
+    expect(await refuse('{"unclosed": ')).toBe('must be an object, not a string');
+    expect(await refuse('[1, 2]')).toBe('must be an object, not an array');
+    expect(await surface.feedPosition()).toBe(before);
+  });
+
+  it('answers an unknown tool with the nearest name', async () => {
+    const { details } = await surface.refuse('ValidationError', 'create_workitem', { title: 'x' });
+    expect(details).toMatchObject({
+      field: 'name',
+      constraint: expect.stringContaining('the nearest is "create_work_item"') as string,
+      value: 'create_workitem',
+    });
+  });
+});

@@ -1,0 +1,151 @@
+// The declarations of the tools: what clients read, what contracts/ publishes, what each toolset offers and costs.
+import { readFileSync, readdirSync } from 'node:fs';
+import path from 'node:path';
+import { encode } from 'gpt-tokenizer/encoding/o200k_base';
+import { describe, expect, it } from 'vitest';
+import { TOOLSETS } from '../../src/domain/toolsets.ts';
+import { parseInput } from '../../src/domain/validate.ts';
+import { contractFiles } from '../../src/mcp/contract.ts';
+import { TOOLS, toolsOf } from '../../src/mcp/registry.ts';
+import { listTool } from '../../src/mcp/tool-calls.ts';
+import { packageRoot } from '../../src/package-root.ts';
+import { type TestClient, connect } from '../support/mcp-clients.ts';
+import { runCli, temporaryProject } from '../support/program.ts';
+import { answerOf, rows } from './calls.ts';
+import { CONTRACT_TOOLS } from './contract-tools.ts';
+import { schemaKeywords } from './json-schemas.ts';
+import { serveArguments } from './surfaces.ts';
+
+const DESCRIPTION_MAX_CHARACTERS = 500;
+const CORE_MAX_TOKENS = 3_000;
+const ALL_MAX_TOKENS = 9_000;
+const LIST_TEXT_MAX_TOKENS = 1_000;
+
+const contractsFolder = path.join(packageRoot(), 'contracts');
+
+describe.each(TOOLS.map((tool) => ({ name: tool.name, tool })))('$name', ({ name, tool }) => {
+  it('has a snake_case name and a description of sane length', () => {
+    expect(name).toMatch(/^[a-z]+(_[a-z]+)+$/);
+    expect(tool.description.length).toBeGreaterThan(20);
+    expect(tool.description.length).toBeLessThanOrEqual(DESCRIPTION_MAX_CHARACTERS);
+    expect(tool.description).not.toMatch(/[\n\t]| {2}/);
+  });
+
+  it('ends its description with one example that its own input schema takes', () => {
+    const [, ...examples] = tool.description.split('Example: ');
+    expect(examples).toHaveLength(1);
+    expect(() => parseInput(tool.input, JSON.parse(examples[0] ?? ''))).not.toThrow();
+  });
+
+  it('has a flat, closed input schema whose properties all say their type', () => {
+    const { inputSchema } = listTool(tool);
+    expect(inputSchema['additionalProperties']).toBe(false);
+    const unions = ['oneOf', 'anyOf', 'allOf', 'not', 'if', '$ref', '$defs', '$schema', 'patternProperties'];
+    for (const union of unions) expect(schemaKeywords(inputSchema)).not.toContain(union);
+    for (const [property, schema] of Object.entries(inputSchema.properties ?? {})) {
+      expect(Object.keys(schema), property).toContain('type');
+    }
+  });
+
+  it('has annotations that do not contradict each other', () => {
+    const { readOnlyHint, destructiveHint, idempotentHint, openWorldHint } = tool.annotations;
+    expect(openWorldHint).toBe(false);
+    if (readOnlyHint) expect({ destructiveHint, idempotentHint }).toEqual({ destructiveHint: false, idempotentHint: true });
+    expect(readOnlyHint).toBe(/^(query|list|get)_/.test(name));
+  });
+});
+
+describe('contracts/', () => {
+  it('holds exactly what the declarations give: run `npm run contracts` after a change', () => {
+    const files = contractFiles();
+    const present = readdirSync(contractsFolder, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => path.relative(contractsFolder, path.join(entry.parentPath, entry.name)).replaceAll('\\', '/'));
+    expect(present.sort()).toEqual(Object.keys(files).sort());
+    for (const [name, content] of Object.entries(files)) {
+      expect(readFileSync(path.join(contractsFolder, name), 'utf8'), name).toBe(content);
+    }
+  });
+});
+
+describe('toolsets', () => {
+  const listed = async (...more: string[]): Promise<string[]> => {
+    const cwd = await temporaryProject();
+    const client = await connect({ generation: 'current', transport: 'stdio', cwd, args: ['serve', ...more] });
+    const names = (await client.listTools()).map(({ name }) => name);
+    await client.close();
+    return names;
+  };
+
+  it('offers the eight contract tools by default', async () => {
+    expect((await listed()).sort()).toEqual(CONTRACT_TOOLS.map(({ name }) => name).sort());
+  });
+
+  it('offers every tool with all, and with a list what is on it', async () => {
+    expect(await listed('--toolsets', 'all')).toEqual(TOOLS.map(({ name }) => name));
+    expect(await listed('--toolsets', ' history, links ')).toEqual(['link_work_items', 'query_history']);
+    const each = TOOLSETS.filter((toolset) => toolset !== 'all').map((toolset) => toolsOf([toolset]));
+    expect(each.every((tools) => tools.length > 0)).toBe(true);
+    expect(each.flat()).toHaveLength(TOOLS.length);
+  });
+
+  it('refuses a toolset that does not exist, naming those that do', async () => {
+    const project = await temporaryProject();
+    const { code, stdout, stderr } = await runCli(['serve', '--toolsets', 'core,everything'], { project });
+    expect(code).toBe(2);
+    expect(stdout).toBe('');
+    for (const toolset of TOOLSETS) expect(stderr).toContain(`"${toolset}"`);
+  });
+
+  it('costs a client few tokens', async () => {
+    const cost = async (toolsets: string): Promise<number> => {
+      const cwd = await temporaryProject();
+      const args = serveArguments(cwd, 'embedded', toolsets);
+      const client = await connect({ generation: 'current', transport: 'stdio', cwd, args });
+      const tools = await client.listTools();
+      await client.close();
+      return encode(JSON.stringify({ tools })).length;
+    };
+    expect(await cost('core')).toBeLessThanOrEqual(CORE_MAX_TOKENS);
+    expect(await cost('all')).toBeLessThanOrEqual(ALL_MAX_TOKENS);
+  });
+});
+
+describe('a default list over 1,000 items', () => {
+  const titlesOfKind: Record<string, (n: number) => string> = {
+    'short titles': (n) => `Item ${n}`,
+    'long titles': (n) => `Refactor the extraction of vendor ${n} so that scanned pages are recognised reliably and fast`,
+    'long German titles': (n) => `Überarbeitung der Lieferantenschnittstelle für Größenänderungen im Bestellprozess ${n}`,
+    'long Japanese titles': (n) => `業者抽出処理を作り直してスキャンされたページを確実に認識できるようにする。その${n}。`.repeat(2),
+    'titles of emoji': (n) => `${'🚀🧪👩‍💻'.repeat(20)} ${n}`,
+    'titles full of ids': (n) => `${n} 9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d 0123456789abcdef0123456789abcdef`,
+  };
+
+  it.each(Object.keys(titlesOfKind))('costs at most 1,000 tokens of text: %s', async (kind) => {
+    const cwd = await temporaryProject();
+    const client = await connect({ generation: 'current', transport: 'stdio', cwd });
+    await createItems(client, 1_000, titlesOfKind[kind] ?? String);
+    const result = await client.callTool('list_work_items');
+    const answer = answerOf(result);
+    expect(answer['total_count']).toBe(1_000);
+    expect(rows(answer['items'])).toHaveLength(50);
+    expect(encode(result.text).length).toBeLessThanOrEqual(LIST_TEXT_MAX_TOKENS);
+
+    const [head = '', ...lines] = result.text.split('\n');
+    expect(head).toContain(`1000 work items, ${lines.length} shown`);
+    expect(head).toContain('pass next_cursor as cursor');
+    expect(lines.length).toBeGreaterThan(0);
+    if (lines.length < 50) expect(head).toContain(`${50 - lines.length} more in structured content`);
+    const again = await client.callTool('list_work_items');
+    expect(again.text).toBe(result.text);
+    await client.close();
+  });
+});
+
+/** All requests at once, as the pipe takes them. */
+async function createItems(client: TestClient, count: number, title: (n: number) => string): Promise<void> {
+  const calls = Array.from({ length: count }, (_, n) =>
+    client.callTool('create_work_item', { item_type: 'task', title: title(n), priority: 1 + (n % 5) }),
+  );
+  for (const result of await Promise.all(calls)) answerOf(result);
+}

@@ -1,0 +1,126 @@
+// Every way in which a client can meet the server: generation of the client × transport × database. One
+// store per database serves all of them, as it does in life; scenarios keep apart by names of their own.
+import { afterAll, beforeAll, describe } from 'vitest';
+import { describeWithPostgres } from '../support/describe-with.ts';
+import {
+  type ClientGeneration,
+  type TestClient,
+  clientGenerations,
+  connect,
+} from '../support/mcp-clients.ts';
+import { type HttpProgram, startHttp, temporaryProject } from '../support/program.ts';
+import { type Caller, type Row, callerFor } from './calls.ts';
+
+export type Transport = 'stdio' | 'http' | 'sse';
+export type Database = 'sqlite' | 'postgres';
+
+export interface Surface extends Caller {
+  generation: ClientGeneration;
+  transport: Transport;
+  database: Database;
+  /** What the client tells the server as its name. */
+  clientName: string;
+  client(): TestClient;
+  /** The folder of the project, a git repository on branch main. */
+  project(): string;
+  /** A name that no other scenario uses: for labels, vendors and idempotency keys. */
+  unique(stem: string): string;
+  /** Creates a task, or what `fields` says. */
+  item(fields?: Row): Promise<Row>;
+  /** Registers a vendor under a name of its own. */
+  vendor(fields?: Row): Promise<Row>;
+}
+
+/** Protocol 2026-07-28 knows no HTTP+SSE. */
+const MEETINGS: readonly { generation: ClientGeneration; transport: Transport }[] = clientGenerations.flatMap(
+  (generation) =>
+    (['stdio', 'http', 'sse'] as const)
+      .filter((transport) => generation !== 'current-2026' || transport !== 'sse')
+      .map((transport) => ({ generation, transport })),
+);
+
+export const surfaceCount = MEETINGS.length * 2;
+
+/** Runs the scenarios of `body` on every surface, in a project that is a git repository. */
+export function describeEverySurface(body: (surface: Surface) => void): void {
+  describeDatabases(({ database, project, url }) => {
+    let http: HttpProgram;
+    beforeAll(async () => {
+      http = await startHttp({
+        project: project(),
+        args: ['--database', url(), '--toolsets', 'all'],
+      });
+    });
+    afterAll(() => http.stop());
+
+    describe.each(MEETINGS)('$generation over $transport', ({ generation, transport }) => {
+      const clientName = `${generation} ${transport}`;
+      let client: TestClient;
+      beforeAll(async () => {
+        client = await connect(
+          transport === 'stdio'
+            ? { generation, transport, clientName, cwd: project(), args: serveArguments(project(), url()) }
+            : { generation, transport, clientName, url: http.url },
+        );
+      });
+      afterAll(() => client.close());
+      body(surface({ generation, transport, database, clientName, project }, () => client));
+    });
+  });
+}
+
+/** The same over stdio only, once per database, with today's client. */
+export function describeBothDatabases(body: (surface: Surface) => void): void {
+  describeDatabases(({ database, project, url }) => {
+    const meeting = { generation: 'current', transport: 'stdio', database, clientName: 'tester', project } as const;
+    let client: TestClient;
+    beforeAll(async () => {
+      client = await connect({ ...meeting, cwd: project(), args: serveArguments(project(), url()) });
+    });
+    afterAll(() => client.close());
+    body(surface(meeting, () => client));
+  });
+}
+
+interface Setting {
+  database: Database;
+  project: () => string;
+  /** What `--database` is given. */
+  url: () => string;
+}
+
+function describeDatabases(body: (setting: Setting) => void): void {
+  const suite = (database: Database, createDatabase: () => Promise<string>): void => {
+    let project: string;
+    let url: string;
+    beforeAll(async () => {
+      project = await temporaryProject({ git: true });
+      url = await createDatabase();
+    });
+    body({ database, project: () => project, url: () => url });
+  };
+  describe('on sqlite', () => suite('sqlite', () => Promise.resolve('embedded')));
+  describeWithPostgres('on postgres', (server) => suite('postgres', () => server.createDatabase()));
+}
+
+export function serveArguments(project: string, database = 'embedded', toolsets = 'all'): string[] {
+  return ['serve', '--project', project, '--database', database, '--toolsets', toolsets];
+}
+
+let names = 0;
+
+function surface(
+  meeting: Pick<Surface, 'generation' | 'transport' | 'database' | 'clientName' | 'project'>,
+  client: () => TestClient,
+): Surface {
+  const caller = callerFor(client);
+  const unique = (stem: string): string => `${stem} ${(names += 1)}`;
+  return {
+    ...meeting,
+    ...caller,
+    client,
+    unique,
+    item: (fields = {}) => caller.call('create_work_item', { item_type: 'task', title: 'A task', ...fields }),
+    vendor: (fields = {}) => caller.call('register_vendor', { name: unique('vendor'), ...fields }),
+  };
+}

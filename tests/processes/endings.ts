@@ -1,0 +1,83 @@
+// The ways in which a stdio server is brought to its end, and how long it takes.
+import { expect } from 'vitest';
+import { fileURLToPath } from 'node:url';
+import { defaultProgram } from '../support/child-program.ts';
+import { cleanUpLater } from '../support/cleanup.ts';
+import type { Place } from './place.ts';
+import { Server } from './server.ts';
+
+/** Z4: the promise itself. */
+const END_MAX_MS = 2_000;
+const PARENT_PROGRAM = fileURLToPath(new URL('fixtures/parent.js', import.meta.url));
+
+export const CAUSES = [
+  'stdin closing',
+  'SIGTERM',
+  'SIGHUP',
+  'SIGINT',
+  'a broken pipe',
+  'the death of its parent',
+] as const;
+export type Cause = (typeof CAUSES)[number];
+
+/** A server for a cause: one that is to lose its parent is started through another process. */
+export async function startFor(cause: Cause, place: Place): Promise<Server> {
+  if (cause !== 'the death of its parent') return await Server.start(place);
+  const server = await Server.start(place, { program: [PARENT_PROGRAM, ...defaultProgram()] });
+  const pid = childPid(server);
+  cleanUpLater(() => {
+    if (isRunning(pid)) process.kill(pid, 'SIGKILL');
+  });
+  return server;
+}
+
+/** Ends a server and checks how: in time, with exit code 0, and without a word that is not protocol. */
+export async function expectEnd(server: Server, cause: Cause): Promise<void> {
+  const started = performance.now();
+  await bringAbout(cause, server);
+  const exit = await server.rpc.program.exited;
+  const took = Math.round(performance.now() - started);
+  console.info(`ended ${took} ms after ${cause}`);
+  expect(took, `milliseconds from ${cause} to the end\n${server.rpc.program.stderr()}`).toBeLessThan(
+    END_MAX_MS,
+  );
+  // An orphan's exit code goes to the system; here is that of the parent that was killed.
+  const killedParent = { code: null, signal: 'SIGKILL' };
+  expect(exit, server.rpc.program.stderr()).toEqual(
+    cause === 'the death of its parent' ? killedParent : { code: 0, signal: null },
+  );
+  if (cause === 'the death of its parent') expect(isRunning(childPid(server))).toBe(false);
+  expect(server.rpc.strayLines()).toEqual([]);
+}
+
+async function bringAbout(cause: Cause, server: Server): Promise<void> {
+  const { rpc } = server;
+  switch (cause) {
+    case 'stdin closing':
+      return rpc.closeStdin();
+    case 'a broken pipe':
+      rpc.program.child.stdout.destroy();
+      // Only writing shows a program that nobody reads any more.
+      return rpc.send({ jsonrpc: '2.0', id: 'unread', method: 'tools/list' });
+    case 'the death of its parent':
+      return rpc.program.kill('SIGKILL');
+    default:
+      return rpc.program.kill(cause);
+  }
+}
+
+function childPid(server: Server): number {
+  const pid = /^child (\d+)$/m.exec(server.rpc.program.stderr())?.[1];
+  if (pid === undefined)
+    throw new Error(`the parent did not name its child:\n${server.rpc.program.stderr()}`);
+  return Number(pid);
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,137 @@
+// The end of a stdio server, whatever brings it about and whatever it is doing then (Z4).
+import { once } from 'node:events';
+import { mkdir, readFile, readdir } from 'node:fs/promises';
+import net from 'node:net';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { SQLITE_FILE } from '../../src/storage/open-store.ts';
+import { cleanUpLater } from '../support/cleanup.ts';
+import { CAUSES, expectEnd, startFor, type Cause } from './endings.ts';
+import { olderStore, stopMigrations, untilMigrating } from './older-store.ts';
+import { describeEachDatabase, type Place } from './place.ts';
+import { Server, outcomeOf } from './server.ts';
+
+/** Those that reach a server while it waits for something: it writes nothing then, so no pipe breaks. */
+const CAUSES_WHILE_WAITING = [
+  'stdin closing',
+  'SIGTERM',
+  'the death of its parent',
+] as const satisfies Cause[];
+const REQUESTS_IN_FLIGHT = 30;
+/** A little more than pipe and reader take in before the server has to wait. */
+const ANSWERS_UNREAD = 220;
+
+describeEachDatabase('a stdio server', (newPlace, source) => {
+  describe.each(CAUSES)('ends on %s', (cause) => {
+    it('while idle, with everything acknowledged stored and told in the status file', async () => {
+      const place = await newPlace();
+      const server = await startFor(cause, place);
+      await server.create({ title: 'acknowledged' });
+      await expectEnd(server, cause);
+      await expectKept(place, ['acknowledged']);
+    });
+  });
+
+  describe.each(CAUSES_WHILE_WAITING)('ends on %s', (cause) => {
+    it('while a write waits for the lock of another process', async () => {
+      const place = await newPlace();
+      const server = await startFor(cause, place);
+      const id = await server.create({ title: 'acknowledged' });
+      await place.hold(`update work_items set priority = 5 where id = '${id}'`);
+      const waiting = server.call('update_work_item', { id, version: 1, title: 'never acknowledged' });
+      // Requests begin in the order in which they come: when this read is answered, the write waits.
+      await server.answer('get_project_configuration');
+      await Promise.all([expectEnd(server, cause), expect(waiting).rejects.toThrow(/ended/)]);
+      await expectKept(place, ['acknowledged']);
+    });
+
+    it('while its store cannot be opened', async () => {
+      const place = await withoutStore(await newPlace());
+      const server = await startFor(cause, place);
+      const pending = server.call('list_work_items').catch(() => undefined);
+      // An SQLite file that cannot be opened is known at once; a server that says nothing is waited for.
+      if (source === 'sqlite') expect((await pending)?.failure).toMatchObject({ error: 'DatabaseError' });
+      await expectEnd(server, cause);
+      await pending;
+    });
+
+    it('in the middle of its migrations', async () => {
+      const place = await newPlace();
+      await olderStore(place);
+      const release = await stopMigrations(place);
+      const server = await startFor(cause, place);
+      const pending = server.call('list_work_items').catch(() => undefined);
+      await untilMigrating(place);
+      await expectEnd(server, cause);
+      await pending;
+      await release();
+      expect(await (await Server.start(place)).answer('list_work_items')).toMatchObject({ total_count: 2 });
+    });
+  });
+
+  it('answers what it was asked before its stdin closed', async () => {
+    const place = await newPlace();
+    const server = await Server.start(place);
+    const titles = Array.from({ length: REQUESTS_IN_FLIGHT }, (_, index) => `item ${index}`);
+    const answers = titles.map((title) => server.create({ title }));
+    await Promise.all([expectEnd(server, 'stdin closing'), ...answers]);
+    await expectKept(place, titles);
+  });
+
+  it('loses no answer to a client that reads late', async () => {
+    const place = await newPlace();
+    const server = await Server.start(place);
+    const { child } = server.rpc.program;
+    child.stdout.pause();
+    for (let id = 1_000; id < 1_000 + ANSWERS_UNREAD; id += 1) {
+      server.rpc.send({
+        jsonrpc: '2.0',
+        id,
+        method: 'tools/call',
+        params: { name: 'get_project_configuration' },
+      });
+    }
+    const ended = expectEnd(server, 'stdin closing');
+    // Node begins to read for itself when the process has ended; until then the pipe stays full.
+    await Promise.race([
+      once(child, 'exit'),
+      expect.poll(() => child.stdout.readableLength).toBeGreaterThan(0),
+    ]);
+    child.stdout.resume();
+    await ended;
+    const answers = server.rpc.lines.map(
+      (line) => JSON.parse(line) as { id: number; result: Record<string, unknown> },
+    );
+    const late = answers.filter(({ id }) => id >= 1_000);
+    expect(late.map(({ id }) => id).sort((a, b) => a - b)).toEqual(
+      Array.from({ length: ANSWERS_UNREAD }, (_, index) => 1_000 + index),
+    );
+    for (const response of late) expect(outcomeOf(response).failure).toBeUndefined();
+  });
+});
+
+/** The items are stored, at their first version, and the status file names them; nothing half-written lies about. */
+async function expectKept(place: Place, titles: readonly string[]): Promise<void> {
+  const stored = await place.rows('select title, version from work_items order by created_at, title');
+  expect(stored.map(({ title }) => String(title)).sort()).toEqual([...titles].sort());
+  const status = await readFile(path.join(place.project, '.project_status.md'), 'utf8');
+  for (const title of titles) expect(status).toContain(title);
+  expect((await readdir(place.project)).filter((name) => name.endsWith('.tmp'))).toEqual([]);
+}
+
+/** A place whose database cannot be opened: a folder where the file should be, a server that never answers. */
+async function withoutStore(place: Place): Promise<Place> {
+  if (place.source === 'sqlite') {
+    await mkdir(path.join(place.store.dataDir, SQLITE_FILE), { recursive: true });
+    return place;
+  }
+  const sockets = new Set<net.Socket>();
+  const silent = net.createServer((socket) => sockets.add(socket.on('error', () => undefined)));
+  await once(silent.listen(0, '127.0.0.1'), 'listening');
+  cleanUpLater(() => {
+    for (const socket of sockets) socket.destroy();
+    silent.close();
+  });
+  const { port } = silent.address() as net.AddressInfo;
+  return { ...place, args: [...place.args, '--database', `postgres://worktrail@127.0.0.1:${port}/silent`] };
+}

@@ -1,0 +1,81 @@
+// What the storage suite runs against. A further tier joins by adding itself to `backends`.
+import path from 'node:path';
+import { describe, inject } from 'vitest';
+import { openStore, type OpenOptions } from '../../src/storage/open-store.ts';
+import type { DataSource } from '../../src/storage/store.ts';
+import { cleanUpLater } from '../support/cleanup.ts';
+import { describeUnless } from '../support/describe-with.ts';
+import '../support/global-setup.ts'; // the type of inject('postgresUrl')
+import { attachPostgres, postgresSkipReason } from '../support/postgres.ts';
+import { temporaryProject } from '../support/temporary-project.ts';
+import { Tracker } from './tracker.ts';
+
+export interface Backend {
+  name: string;
+  /** What its answers say they came from. */
+  source: DataSource;
+  /** Why it cannot be tested on this machine; undefined if it must be. */
+  skipReason(): string | undefined;
+  /** An empty place to keep a project in; given away at the end of the test (or file) that asked for it. */
+  place(options?: PlaceOptions): Promise<OpenOptions>;
+}
+
+export interface PlaceOptions {
+  /** Make the project's folder a git repository with one commit. */
+  git?: boolean;
+}
+
+const sqlite: Backend = {
+  name: 'sqlite',
+  source: 'sqlite',
+  skipReason: () => undefined,
+  place: async (options) => inFolder(await temporaryProject(options), undefined),
+};
+
+const postgres: Backend = {
+  name: 'postgres',
+  source: 'postgres',
+  skipReason: postgresSkipReason,
+  place: async (options) => inFolder(await temporaryProject(options), await freshDatabase()),
+};
+
+export const backends: readonly Backend[] = [sqlite, postgres];
+
+/** The suite once per backend; a backend that this machine lacks becomes a skipped test with the reason. */
+export function describeEachBackend(name: string, body: (backend: Backend) => void): void {
+  describe.each(backends)(`${name} on $name`, (backend) => {
+    const reason = backend.skipReason();
+    if (reason === undefined) body(backend);
+    else describeUnless(reason, backend.name, () => undefined);
+  });
+}
+
+/** An empty database of the run's server, dropped at the end of the test (or file) that asked for it. */
+export async function freshDatabase(): Promise<string> {
+  const server = attachPostgres(inject('postgresUrl'));
+  const url = await server.createDatabase();
+  cleanUpLater(() => server.stop());
+  return url;
+}
+
+/** How `openStore` is told about a project in `projectDir`, with the database of a test. */
+export function inFolder(projectDir: string, databaseUrl: string | undefined): OpenOptions {
+  return {
+    projectDir,
+    dataDir: path.join(projectDir, '.worktrail'),
+    slug: { value: 'test-project', explicit: false },
+    databaseUrl,
+  };
+}
+
+/** A tracker with nothing in it but the default configuration. */
+export async function openTracker(backend: Backend, options?: PlaceOptions): Promise<Tracker> {
+  return openTrackerAt(await backend.place(options));
+}
+
+/** The tracker in a place, as another process would open it; its store is closed before the place goes. */
+export async function openTrackerAt(place: OpenOptions): Promise<Tracker> {
+  const store = await openStore(place);
+  cleanUpLater(() => store.close());
+  return new Tracker(store, place);
+}

@@ -1,0 +1,165 @@
+// A store belongs to one project: who may join it, who is refused, and who shares it.
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { readConfig } from '../../src/config.ts';
+import { openStore, type OpenOptions } from '../../src/storage/open-store.ts';
+import { describeUnless } from '../support/describe-with.ts';
+import { postgresSkipReason } from '../support/postgres.ts';
+import { git, temporaryProject } from '../support/temporary-project.ts';
+import { describeEachBackend, freshDatabase, inFolder, openTracker, openTrackerAt } from './backends.ts';
+import { outcomeOf, refusalOf } from './refusal.ts';
+
+const OTHER_ID = '00000000-0000-4000-8000-000000000000';
+
+const memoryOf = (place: OpenOptions) => path.join(place.dataDir, 'project.json');
+
+async function expectRefused(place: OpenOptions, layer: string, why: string): Promise<void> {
+  const remembered = existsSync(memoryOf(place)) ? await readFile(memoryOf(place), 'utf8') : undefined;
+  const refusal = await refusalOf(openStore(place));
+  expect(refusal).toMatchObject({ error: 'DatabaseError', details: { layer } });
+  expect(refusal.details['reason']).toContain(why);
+  expect(refusal.next).toContain('project.slug');
+  expect(refusal.next).toContain(`"${place.slug.value}"`);
+  expect(existsSync(memoryOf(place)) ? await readFile(memoryOf(place), 'utf8') : undefined).toBe(remembered);
+}
+
+describeEachBackend('a project', (backend) => {
+  it('is remembered by its folder, in a place that git ignores', async () => {
+    const tracker = await openTracker(backend, { git: true });
+    const { project_id, project_slug } = await tracker.store.health();
+    expect(JSON.parse(await readFile(memoryOf(tracker.place), 'utf8'))).toEqual({ project_id, project_slug });
+    expect(await git(tracker.place.projectDir, 'status', '--porcelain')).toBe('');
+  });
+
+  it('is refused to a folder that remembers another one', async () => {
+    const tracker = await openTracker(backend);
+    await writeFile(memoryOf(tracker.place), JSON.stringify({ project_id: OTHER_ID, project_slug: 'other' }));
+    await expectRefused(tracker.place, backend.source, 'this folder remembers another project');
+    // Also when someone says that the name is meant.
+    await expectRefused({ ...tracker.place, slug: { value: 'test-project', explicit: true } }, backend.source, 'remembers another');
+  });
+
+  it.each([
+    ['lost', undefined],
+    ['damaged', '{"project_id": '],
+    ['of another form', '{"project_id": 7}'],
+  ])('is found again by its repository when the memory is %s', async (_, content) => {
+    const tracker = await openTracker(backend, { git: true });
+    await tracker.create({ title: 'Kept' });
+    const remembered = await readFile(memoryOf(tracker.place), 'utf8');
+    if (content === undefined) await rm(memoryOf(tracker.place));
+    else await writeFile(memoryOf(tracker.place), content);
+    expect(await (await openTrackerAt(tracker.place)).titles()).toEqual(['Kept']);
+    expect(await readFile(memoryOf(tracker.place), 'utf8')).toBe(remembered);
+  });
+
+  it('is founded under the id that the folder remembers', async () => {
+    const place = await backend.place();
+    await mkdir(place.dataDir);
+    await writeFile(memoryOf(place), JSON.stringify({ project_id: OTHER_ID, project_slug: 'test-project' }));
+    const tracker = await openTrackerAt(place);
+    expect(await tracker.store.health()).toMatchObject({ project_id: OTHER_ID });
+    expect((await tracker.configuration()).id).toBe(OTHER_ID);
+  });
+
+  it('is shared by all work trees of a repository, and by every folder in them', async () => {
+    const { projectDir, databaseUrl } = await backend.place({ git: true });
+    const linked = path.join(await temporaryProject(), 'linked tree');
+    await git(projectDir, 'worktree', 'add', '--quiet', linked, '-b', 'side');
+    const inside = path.join(linked, 'src', 'deep');
+    await mkdir(inside, { recursive: true });
+
+    const environment = databaseUrl === undefined ? {} : { DATABASE_URL: databaseUrl };
+    const [main, ...others] = [projectDir, linked, inside].map((folder) => readConfig({}, environment, folder));
+    for (const other of others) expect(other).toMatchObject({ projectDir, dataDir: main?.dataDir, slug: main?.slug });
+    const trackers = [];
+    for (const config of [main, ...others]) trackers.push(await openTrackerAt(config as OpenOptions));
+    await trackers[1]?.create({ title: 'From the linked tree' });
+    for (const tracker of trackers) expect(await tracker.titles()).toEqual(['From the linked tree']);
+    expect(existsSync(path.join(linked, '.worktrail'))).toBe(false);
+  });
+});
+
+describeUnless(postgresSkipReason(), 'a project on a PostgreSQL that many use', () => {
+  const clone = async (from: string, ...options: string[]): Promise<string> => {
+    const folder = path.join(await temporaryProject(), 'clone');
+    await git(from, 'clone', '--quiet', ...options, `file://${from}`, folder);
+    return folder;
+  };
+
+  describe('meets a folder for the first time', () => {
+    it('and is joined by a clone, which begins with the same commit', async () => {
+      const first = await openTrackerAt(inFolder(await temporaryProject({ git: true }), await freshDatabase()));
+      await first.create({ title: 'Shared' });
+      const cloned = await openTrackerAt(inFolder(await clone(first.place.projectDir), first.place.databaseUrl));
+      expect(await cloned.titles()).toEqual(['Shared']);
+      expect((await cloned.store.health()).project_id).toBe((await first.store.health()).project_id);
+    });
+
+    it('and is refused to a repository that began with another commit, even where the name is meant', async () => {
+      const first = await openTrackerAt(inFolder(await temporaryProject({ git: true }), await freshDatabase()));
+      const stranger = inFolder(await temporaryProject({ git: true }), first.place.databaseUrl);
+      await git(stranger.projectDir, 'commit', '--quiet', '--amend', '--message', 'Begin otherwise');
+      await expectRefused(stranger, 'postgres', 'another first commit');
+      await expectRefused({ ...stranger, slug: { value: 'test-project', explicit: true } }, 'postgres', 'another first commit');
+    });
+
+    it.each([
+      ['a folder without git', () => temporaryProject()],
+      ['a repository without commits', emptyRepository],
+    ])('and is refused to %s, unless the name is meant', async (_, folder) => {
+      const first = await openTrackerAt(inFolder(await temporaryProject({ git: true }), await freshDatabase()));
+      await first.create({ title: 'Shared' });
+      const stranger = inFolder(await folder(), first.place.databaseUrl);
+      await expectRefused(stranger, 'postgres', 'nothing proves');
+      const named = { ...stranger, slug: { value: 'test-project', explicit: true } };
+      expect(await (await openTrackerAt(named)).titles()).toEqual(['Shared']);
+      // From then on the folder remembers.
+      expect(await (await openTrackerAt(stranger)).titles()).toEqual(['Shared']);
+    });
+
+    it('and is refused to a shallow clone, whose first commit is not known', async () => {
+      const origin = await temporaryProject({ git: true });
+      await git(origin, 'commit', '--quiet', '--allow-empty', '--message', 'Go on');
+      const first = await openTrackerAt(inFolder(origin, await freshDatabase()));
+      const shallow = inFolder(await clone(origin, '--depth', '1'), first.place.databaseUrl);
+      await expectRefused(shallow, 'postgres', 'nothing proves');
+    });
+
+    it('and is refused to a second folder without git that has the same name', async () => {
+      const first = await openTrackerAt(inFolder(await temporaryProject(), await freshDatabase()));
+      await expectRefused(inFolder(await temporaryProject(), first.place.databaseUrl), 'postgres', 'nothing proves');
+    });
+  });
+
+  it('is founded by one of several folders of the same name that start at once', async () => {
+    const databaseUrl = await freshDatabase();
+    const places = await Promise.all([1, 2, 3, 4].map(async () => inFolder(await temporaryProject(), databaseUrl)));
+    const outcomes = await Promise.all(places.map((place) => outcomeOf(openTrackerAt(place))));
+    expect(outcomes.filter((outcome) => 'answer' in outcome)).toHaveLength(1);
+    expect(outcomes.filter((outcome) => 'refused' in outcome && outcome.refused === 'DatabaseError')).toHaveLength(3);
+    // The folders that were refused remember nothing, so that they may still choose.
+    expect(places.filter((place) => existsSync(memoryOf(place)))).toHaveLength(1);
+  });
+
+  it('does not see what other projects keep in the same database', async () => {
+    const databaseUrl = await freshDatabase();
+    const open = async (value: string) =>
+      openTrackerAt({ ...inFolder(await temporaryProject(), databaseUrl), slug: { value, explicit: false } });
+    const [one, two] = [await open('one'), await open('two')];
+    await one.create({ title: 'of one' });
+    await two.create({ title: 'of two' });
+    await one.register({ name: 'Acme' });
+    expect([await one.titles(), await two.titles()]).toEqual([['of one'], ['of two']]);
+    expect((await two.vendors()).items).toEqual([]);
+    expect([await one.seq(), await two.seq()]).toEqual([2, 1]);
+  });
+});
+
+async function emptyRepository(): Promise<string> {
+  const folder = await temporaryProject();
+  await git(folder, 'init', '--quiet');
+  return folder;
+}
