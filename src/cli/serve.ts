@@ -15,7 +15,7 @@ const PARENT_CHECK_MS = 400;
  * After this the process ends, whatever is still open. Two seconds are promised from the end of the input,
  * which may first wait for answers that are still being made (see DRAIN_MS of the transport).
  */
-const SHUTDOWN_LIMIT_MS = 800;
+const SHUTDOWN_LIMIT_MS = 700;
 
 const log = (message: string): void => console.error(`worktrail: ${message}`);
 

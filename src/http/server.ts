@@ -27,6 +27,8 @@ export interface HttpServer {
   close(): Promise<void>;
 }
 
+const METHODS = { '/health': 'GET, HEAD', '/mcp': 'GET, POST, DELETE', '/sse': 'GET', '/messages': 'POST' };
+
 /** @throws DatabaseError naming the port when it is in use or may not be opened */
 export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   const mcp = createMcpHttp(options.factory, options.log);
@@ -36,23 +38,30 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   app.use(
     bodyLimit({
       maxSize: MESSAGE_MAX_BYTES,
+      // The rest of the body is not read, so the connection cannot carry another request.
       onError: () =>
-        rpcError(413, -32600, `The body is larger than ${MESSAGE_MAX_BYTES} bytes; send less in one call.`),
+        rpcError(413, -32600, `The body is larger than ${MESSAGE_MAX_BYTES} bytes; send less in one call.`, {
+          connection: 'close',
+        }),
     }),
   );
   app.get('/health', async (c) => {
     const { source, reachable } = await (await options.store()).health();
     return c.json({ status: reachable ? 'ok' : 'unavailable', data_source: source }, reachable ? 200 : 503);
   });
-  app.all('/mcp', async (c) => {
-    if (c.req.method !== 'POST') return await mcp.streamable(c.req.raw, undefined);
-    return await withBody(c, (body) => mcp.streamable(bodiless(c.req.raw), body));
-  });
-  app.get('/sse', async (c) => {
+  app.post('/mcp', (c) => withBody(c, (body) => mcp.streamable(bodiless(c.req.raw), body)));
+  app.on(['GET', 'DELETE'], '/mcp', async (c, next) =>
+    isHead(c) ? await next() : await mcp.streamable(c.req.raw, undefined),
+  );
+  app.get('/sse', async (c, next) => {
+    if (isHead(c)) return await next();
     await mcp.openSse(c.env.outgoing as never);
     return RESPONSE_ALREADY_SENT;
   });
   app.post('/messages', (c) => withBody(c, (body) => mcp.postSse(c.req.query('sessionId'), body)));
+  for (const [path, allow] of Object.entries(METHODS)) {
+    app.all(path, () => rpcError(405, -32000, `Use ${allow} here.`, { allow }));
+  }
   app.onError((error) => {
     options.log(error.stack ?? error.message);
     return rpcError(500, -32603, "An unexpected failure; its details are in the server's log.");
@@ -68,6 +77,11 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
       await new Promise((resolve) => server.close(resolve));
     },
   };
+}
+
+/** Hono hands HEAD to the handlers of GET; those that open a stream are not meant. */
+function isHead(c: Context): boolean {
+  return c.req.raw.method === 'HEAD';
 }
 
 async function withBody(

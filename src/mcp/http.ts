@@ -104,8 +104,13 @@ export function refuseForeign(request: Request): Response | undefined {
   );
 }
 
-export function rpcError(status: number, code: number, message: string): Response {
-  return Response.json({ jsonrpc: '2.0', id: null, error: { code, message } }, { status });
+export function rpcError(
+  status: number,
+  code: number,
+  message: string,
+  headers: Record<string, string> = {},
+): Response {
+  return Response.json({ jsonrpc: '2.0', id: null, error: { code, message } }, { status, headers });
 }
 
 class Sessions<T extends { close(): Promise<void> }> {

@@ -22,7 +22,7 @@ const NEWLINE = 0x0a;
 /** How much of either end of a request that is too long is kept, to find its id there. */
 const END_BYTES = 4_096;
 /** How long the end of the input waits for answers that are still being made or read. */
-const DRAIN_MS = 800;
+const DRAIN_MS = 700;
 
 type RequestId = string | number;
 

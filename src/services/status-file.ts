@@ -97,7 +97,7 @@ function sha256(text: string): string {
 function viewOf(report: StatusReport): Record<string, unknown> {
   const mark = (record: { id: string; version: number }) => `<!-- ${record.id} v${record.version} -->`;
   return {
-    time: report.changed_at,
+    time: `${report.changed_at.slice(0, 19)}+00:00`,
     operational: report.operational,
     vendors_total: report.vendors.length,
     vendors: report.vendors.map((vendor) => {

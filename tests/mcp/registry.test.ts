@@ -43,7 +43,7 @@ describe.each(TOOLS.map((tool) => ({ name: tool.name, tool })))('$name', ({ name
     const unions = ['oneOf', 'anyOf', 'allOf', 'not', 'if', '$ref', '$defs', '$schema', 'patternProperties'];
     for (const union of unions) expect(schemaKeywords(inputSchema)).not.toContain(union);
     for (const [property, schema] of Object.entries(inputSchema.properties ?? {})) {
-      expect(Object.keys(schema), property).toContain('type');
+      expect(Object.keys(schema as object), property).toContain('type');
     }
   });
 

@@ -142,7 +142,6 @@ async function readAll(reader: Reader) {
     items: items.sort((a, b) => (a.id < b.id ? -1 : 1)),
     lists,
     surroundings,
-    counts: await reader.countByTypeAndStatus(),
     prefixes: await reader.findWorkItemsByIdRange({ from: 'aaaaaa00-0000-0000-0000-000000000000', to: 'aaaaaa0f-ffff-ffff-ffff-ffffffffffff' }, 6),
     vendors: await reader.listVendors({ limit: 100 }),
     vendorsByFormat: await reader.listVendors({ limit: 100, format: 'excel', text: 'Ü' }),

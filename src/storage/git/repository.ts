@@ -1,5 +1,8 @@
 /** What the tracker asks the project's git repository. Reads only; never touches index, work tree or branches. */
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
 
 const GIT_TIMEOUT_MS = 2_000;
 
@@ -31,12 +34,38 @@ export interface GitHead {
   commit: string | null;
 }
 
+/** Git is asked only where its files do not say it plainly: in linked work trees, for packed or newer kinds of refs. */
 export async function readHead(folder: string): Promise<GitHead> {
+  const plain = await readPlainHead(path.join(folder, '.git'));
+  if (plain !== undefined) return plain;
+  if (!isInRepository(folder)) return { branch: null, commit: null };
   const [branch, commit] = await Promise.all([
     runGit(folder, ['symbolic-ref', '--short', '-q', 'HEAD']),
     runGit(folder, ['rev-parse', '-q', '--verify', 'HEAD']),
   ]);
   return { branch: branch || null, commit: commit || null };
+}
+
+async function readPlainHead(gitDir: string): Promise<GitHead | undefined> {
+  const head = await readIfThere(path.join(gitDir, 'HEAD'));
+  if (head !== undefined && FULL_HASH.test(head)) return { branch: null, commit: head };
+  const branch = /^ref: refs\/heads\/(.+)$/.exec(head ?? '')?.[1];
+  if (branch === undefined) return undefined;
+  const commit = await readIfThere(path.join(gitDir, 'refs', 'heads', branch));
+  return commit !== undefined && FULL_HASH.test(commit) ? { branch, commit } : undefined;
+}
+
+const FULL_HASH = /^[0-9a-f]{40}$/;
+
+async function readIfThere(file: string): Promise<string | undefined> {
+  return (await readFile(file, 'utf8').catch(() => undefined))?.trim();
+}
+
+function isInRepository(folder: string): boolean {
+  for (let at = path.resolve(folder); ; at = path.dirname(at)) {
+    if (existsSync(path.join(at, '.git'))) return true;
+    if (path.dirname(at) === at) return false;
+  }
 }
 
 /**
