@@ -20,7 +20,7 @@ interface Rpc {
 /** A raw client: it writes a line and waits for a line, so that the client costs next to nothing. */
 export class StdioPeer {
   readonly #child: ChildProcess;
-  readonly #waiting = new Map<number, (answer: Rpc) => void>();
+  readonly #waiting = new Map<number, { resolve: (answer: Rpc) => void; reject: (error: Error) => void }>();
   #received = '';
   #id = 0;
 
@@ -30,12 +30,15 @@ export class StdioPeer {
       env: { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '', ...env },
       stdio: ['pipe', 'pipe', 'inherit'],
     });
+    this.#child.once('exit', (code) => {
+      for (const { reject } of this.#waiting.values()) reject(new Error(`${args.join(' ')} ended (${code})`));
+    });
     this.#child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
       this.#received += chunk;
       for (let end = this.#received.indexOf('\n'); end !== -1; end = this.#received.indexOf('\n')) {
         const answer = JSON.parse(this.#received.slice(0, end)) as Rpc & { id: number };
         this.#received = this.#received.slice(end + 1);
-        this.#waiting.get(answer.id)?.(answer);
+        this.#waiting.get(answer.id)?.resolve(answer);
         this.#waiting.delete(answer.id);
       }
     });
@@ -43,8 +46,8 @@ export class StdioPeer {
 
   request(method: string, params: object): Promise<Rpc> {
     const id = (this.#id += 1);
-    return new Promise((resolve) => {
-      this.#waiting.set(id, resolve);
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject });
       this.#child.stdin?.write(`${JSON.stringify({ jsonrpc: '2.0', id, method, params })}\n`);
     });
   }
@@ -99,6 +102,7 @@ export async function benchRoundTrip(
   });
   await ours.initialize();
   const { result } = await ours.call(tool.name, tool.arguments);
+  if (result?.structuredContent === undefined) throw new Error(`${tool.name} failed: ${JSON.stringify(result)}`);
   const textBytes = Buffer.byteLength(result?.content?.[0]?.text ?? '');
   const structuredBytes = Buffer.byteLength(JSON.stringify(result?.structuredContent ?? {}));
   const empty = new StdioPeer([emptyServer], server.projectDir, {

@@ -1,5 +1,5 @@
 /** A filled store on each database, with the floor of its driver measured on the same data. */
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import Database from 'better-sqlite3';
@@ -30,6 +30,8 @@ export async function openBenchStore(count: number, databaseUrl: string | undefi
   const projectDir = mkdtempSync(path.join(tmpdir(), 'worktrail-bench-'));
   const dataDir = path.join(projectDir, '.worktrail');
   const slug = { value: 'bench', explicit: true };
+  // The servers that are spawned here must find the same project.
+  writeFileSync(path.join(projectDir, 'worktrail.config.json'), JSON.stringify({ project: { slug: slug.value } }));
   const statements: Statement[] = [];
   const store = await openStore({
     projectDir,

@@ -6,8 +6,9 @@ export interface Warning {
   message: string;
 }
 
-/** The known name most like `name`, for "did you mean". */
+/** The known name most like `name` without regard to case, for "did you mean". */
 export function nearestName(name: string, known: readonly string[]): string | undefined {
   if (known.length === 0) return undefined;
-  return closest(name.toLowerCase(), known as string[]);
+  const compared = known.map((candidate) => candidate.toLowerCase());
+  return known[compared.indexOf(closest(name.toLowerCase(), compared))];
 }

@@ -4,7 +4,6 @@ import type { Server as NodeServer } from 'node:http';
 import { serve, type HttpBindings } from '@hono/node-server';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { Hono, type Context } from 'hono';
-import { bodyLimit } from 'hono/body-limit';
 import { MESSAGE_MAX_BYTES } from '../domain/limits.ts';
 import { databaseError, type TrackerError } from '../errors.ts';
 import { createMcpHttp, refuseForeign, rpcError } from '../mcp/http.ts';
@@ -27,6 +26,9 @@ export interface HttpServer {
   close(): Promise<void>;
 }
 
+/** A larger body is not read to its end: the connection is cut. */
+const DISCARD_MAX_BYTES = 32 * MESSAGE_MAX_BYTES;
+
 const METHODS = { '/health': 'GET, HEAD', '/mcp': 'GET, POST, DELETE', '/sse': 'GET', '/messages': 'POST' };
 
 /** @throws DatabaseError naming the port when it is in use or may not be opened */
@@ -35,16 +37,6 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   const app = new Hono<{ Bindings: HttpBindings }>();
 
   app.use(async (c, next) => refuseForeign(c.req.raw) ?? (await next()));
-  app.use(
-    bodyLimit({
-      maxSize: MESSAGE_MAX_BYTES,
-      // The rest of the body is not read, so the connection cannot carry another request.
-      onError: () =>
-        rpcError(413, -32600, `The body is larger than ${MESSAGE_MAX_BYTES} bytes; send less in one call.`, {
-          connection: 'close',
-        }),
-    }),
-  );
   app.get('/health', async (c) => {
     const { source, reachable } = await (await options.store()).health();
     return c.json({ status: reachable ? 'ok' : 'unavailable', data_source: source }, reachable ? 200 : 503);
@@ -91,7 +83,14 @@ async function withBody(
   if (!/^application\/json\b/i.test(c.req.header('content-type') ?? '')) {
     return rpcError(415, -32000, 'Send the body as Content-Type: application/json.');
   }
-  const bytes = Buffer.from(await c.req.arrayBuffer());
+  const bytes = await readBody(c.req.raw);
+  if (bytes === undefined) {
+    return rpcError(
+      413,
+      -32600,
+      `The body is larger than ${MESSAGE_MAX_BYTES} bytes; send less in one call.`,
+    );
+  }
   if (!isUtf8(bytes)) return rpcError(400, -32700, 'The body is not UTF-8.');
   let body: unknown;
   try {
@@ -100,6 +99,21 @@ async function withBody(
     return rpcError(400, -32700, 'The body is not JSON.');
   }
   return await handle(body);
+}
+
+/**
+ * The body; undefined when it is too large. Then the rest was read and thrown away, because a client that is
+ * still sending when the connection closes never hears why.
+ */
+async function readBody(request: Request): Promise<Buffer | undefined> {
+  const parts: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const part of request.body ?? []) {
+    bytes += part.byteLength;
+    if (bytes <= MESSAGE_MAX_BYTES) parts.push(part);
+    else if (bytes > DISCARD_MAX_BYTES) break;
+  }
+  return bytes <= MESSAGE_MAX_BYTES ? Buffer.concat(parts) : undefined;
 }
 
 /** The same request for handlers that get the parsed body beside it; its stream has been read. */

@@ -36,6 +36,8 @@ export class StdioTransport implements Transport {
   #bytes = 0;
   /** Set while a line over the limit is being thrown away: its two ends so far. */
   #overlong: { head: Buffer; tail: Buffer } | undefined;
+  /** While the pipe is full: resolves when it has room again or is gone. One for all who wait. */
+  #room: Promise<void> | undefined;
   readonly #unanswered = new Set<RequestId>();
   #ended = false;
   #closed = false;
@@ -57,20 +59,23 @@ export class StdioTransport implements Transport {
 
   async send(message: JSONRPCMessage): Promise<void> {
     if (this.#closed) throw new Error('the connection is closed');
-    if (!this.output.write(`${JSON.stringify(message)}\n`)) {
-      await new Promise<void>((resolve) => {
-        const go = () => {
-          this.output.off('drain', go);
-          this.output.off('close', go);
-          resolve();
-        };
-        this.output.once('drain', go);
-        this.output.once('close', go);
-      });
-    }
+    if (!this.output.write(`${JSON.stringify(message)}\n`)) await (this.#room ??= this.#waitForRoom());
     if ((isJSONRPCResultResponse(message) || isJSONRPCErrorResponse(message)) && message.id !== undefined) {
       this.#settle(message.id);
     }
+  }
+
+  #waitForRoom(): Promise<void> {
+    return new Promise((resolve) => {
+      const go = () => {
+        this.output.off('drain', go);
+        this.output.off('close', go);
+        this.#room = undefined;
+        resolve();
+      };
+      this.output.once('drain', go);
+      this.output.once('close', go);
+    });
   }
 
   close(): Promise<void> {

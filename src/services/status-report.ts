@@ -6,7 +6,7 @@ import type { Answer } from '../storage/store.ts';
 import type { Context } from './context.ts';
 
 /** Items listed; more are counted. Keeps the file readable and quick to write in the largest tracker. */
-export const STATUS_ITEMS_MAX = 2_000;
+export const STATUS_ITEMS_MAX = 1_500;
 export const STATUS_DEPLOYMENTS = 10;
 
 export interface StatusItem {

@@ -54,7 +54,8 @@ export async function openStore(options: OpenOptions): Promise<Store> {
   try {
     const project = await identify(session, options);
     if (readMemory(options.dataDir)?.project_id !== project.project_id) writeMemory(options.dataDir, project);
-    const location = options.databaseUrl === undefined ? file : publicUrl(options);
+    const location =
+      options.databaseUrl === undefined ? file : publicUrl(options.databaseUrl, options.slug.value);
     return new SqlStore(session, state, location);
   } catch (error) {
     await session.close();
@@ -66,9 +67,10 @@ export function schemaName(slug: string): string {
   return `worktrail_${slug.replaceAll('-', '_')}`;
 }
 
-function publicUrl({ databaseUrl, slug }: OpenOptions): string {
-  const url = new URL(databaseUrl ?? '');
-  return `${url.host}${url.pathname} (schema ${schemaName(slug.value)})`;
+/** Where a PostgreSQL store is, without the secrets of its URL. */
+export function publicUrl(databaseUrl: string, slug: string): string {
+  const url = new URL(databaseUrl);
+  return `${url.host}${url.pathname} (schema ${schemaName(slug)})`;
 }
 
 function prepareDataDir(dataDir: string): void {
@@ -78,13 +80,17 @@ function prepareDataDir(dataDir: string): void {
     if (!existsSync(ignoreFile))
       writeFileSync(ignoreFile, '# Local files of Worktrail; nothing here is for git.\n*\n');
   } catch (error) {
-    throw databaseError(
-      'sqlite',
-      `the folder ${dataDir} cannot be made or written`,
-      'Check who owns the project folder and the free disk space, then start again.',
-      error,
-    );
+    throw unwritableFolder(dataDir, error);
   }
+}
+
+function unwritableFolder(dataDir: string, cause: unknown) {
+  return databaseError(
+    'sqlite',
+    `the folder ${dataDir} cannot be made or written`,
+    'Check who owns the project folder and the free disk space, then start again.',
+    cause,
+  );
 }
 
 function readMemory(dataDir: string): Memory | undefined {
@@ -123,7 +129,11 @@ function claimMemory(dataDir: string, claimed: Memory): Memory {
 
 function writeTemporary(dataDir: string, { project_id, project_slug }: Memory): string {
   const temporary = path.join(dataDir, `${MEMORY_FILE}.${randomUUID()}.tmp`);
-  writeFileSync(temporary, `${JSON.stringify({ project_id, project_slug }, null, 2)}\n`);
+  try {
+    writeFileSync(temporary, `${JSON.stringify({ project_id, project_slug }, null, 2)}\n`);
+  } catch (error) {
+    throw unwritableFolder(dataDir, error);
+  }
   return temporary;
 }
 

@@ -19,11 +19,14 @@ describeBothDatabases((surface) => {
     expect([...examples.keys()].sort()).toEqual(TOOLS.map(({ name }) => name).sort());
   });
 
-  it.each(TOOLS.filter(({ annotations }) => annotations.readOnlyHint))('$name changes nothing', async ({ name }) => {
-    const before = await surface.feedPosition();
-    for (const example of examples.get(name) ?? []) await surface.call(name, example);
-    expect(await surface.feedPosition()).toBe(before);
-  });
+  it.each(TOOLS.filter(({ annotations }) => annotations.readOnlyHint))(
+    '$name changes nothing',
+    async ({ name }) => {
+      const before = await surface.feedPosition();
+      for (const example of examples.get(name) ?? []) await surface.call(name, example);
+      expect(await surface.feedPosition()).toBe(before);
+    },
+  );
 
   it.each(TOOLS)('$name answers what its contract file promises', async ({ name, annotations }) => {
     const file = path.join(packageRoot(), 'contracts', 'tools', `${name}.json`);
@@ -42,7 +45,9 @@ describeBothDatabases((surface) => {
     async ({ name }) => {
       const [example = {}] = examples.get(name) ?? [];
       const records = async (): Promise<unknown> => ({
-        items: (await surface.call('list_work_items', { limit: 100, include_deleted: true, sort: 'created' }))['items'],
+        items: (
+          await surface.call('list_work_items', { limit: 100, include_deleted: true, sort: 'created' })
+        )['items'],
         vendors: (await surface.call('list_vendors', { limit: 100 }))['items'],
         deployments: (await surface.call('list_deployments', { limit: 100 }))['items'],
       });
@@ -50,9 +55,13 @@ describeBothDatabases((surface) => {
       const position = await surface.feedPosition();
       const { id } = await surface.call(name, await refreshed(surface, example));
       expect(await surface.feedPosition()).toBe(position + 1);
-      const after = JSON.parse(JSON.stringify(await records(), (_key, value: unknown) =>
-        Array.isArray(value) ? value.filter((entry: unknown) => (entry as Row | null)?.['id'] !== id) : value,
-      )) as unknown;
+      const after = JSON.parse(
+        JSON.stringify(await records(), (_key, value: unknown) =>
+          Array.isArray(value)
+            ? value.filter((entry: unknown) => (entry as Row | null)?.['id'] !== id)
+            : value,
+        ),
+      ) as unknown;
       expect(after).toEqual(before);
     },
   );
@@ -74,7 +83,10 @@ describeBothDatabases((surface) => {
 
 /** Calls of every tool on a store in which every field is filled somewhere. */
 async function richExamples(surface: Surface): Promise<Map<string, Row[]>> {
-  const project = await surface.item({ item_type: 'project', metadata: { target_quarter: '2026-Q1', mine: null } });
+  const project = await surface.item({
+    item_type: 'project',
+    metadata: { target_quarter: '2026-Q1', mine: null },
+  });
   const task = await surface.item({
     ...{ parent_id: project['id'], description: 'Long', labels: ['a'], assignee: 'Ada', pr_number: 1 },
     metadata: { acceptance_criteria: [{ text: 'Works', done: false }], unknown_key: [1, { a: null }] },
@@ -86,9 +98,22 @@ async function richExamples(surface: Surface): Promise<Map<string, Row[]>> {
   const links = { affected_vendors: [vendor['name']], related_work_item_ids: [task['id']] };
   const deployment = await surface.call('record_deployment', { ...DEPLOYMENT, ...links });
   return new Map<string, Row[]>([
-    ['create_work_item', [{ item_type: 'task', title: 'New' }, { item_type: 'session', title: 'New' }]],
+    [
+      'create_work_item',
+      [
+        { item_type: 'task', title: 'New' },
+        { item_type: 'session', title: 'New' },
+      ],
+    ],
     ['update_work_item', [{ id: session['id'], status: 'completed', metadata: { unknown: 1 } }]],
-    ['query_work_item', [{ id: project['id'] }, { id: session['id'], include_children: false }, { id: task['id'], max_depth: 0 }]],
+    [
+      'query_work_item',
+      [
+        { id: project['id'] },
+        { id: session['id'], include_children: false },
+        { id: task['id'], max_depth: 0 },
+      ],
+    ],
     ['list_work_items', [{}, { limit: 1 }, { ready: true }, { label: 'nobody has this' }]],
     ['link_work_items', [{ ...link, dependency_type: 'discovered_from' }]],
     ['record_deployment', [DEPLOYMENT, { ...DEPLOYMENT, ...links }]],
@@ -110,7 +135,10 @@ async function refreshed(surface: Surface, call: Row): Promise<Row> {
     return { ...call, version: (await surface.call('query_work_item', { id: call['id'] }))['version'] };
   }
   if ('status' in call && 'name' in call) {
-    return { ...call, version: (await surface.call('query_vendor_status', { name: call['name'] }))['version'] };
+    return {
+      ...call,
+      version: (await surface.call('query_vendor_status', { name: call['name'] }))['version'],
+    };
   }
   if ('current_session_id' in call) {
     return { ...call, version: (await surface.call('get_project_configuration'))['version'] };

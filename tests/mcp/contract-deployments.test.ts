@@ -40,16 +40,21 @@ describeEverySurface((surface) => {
       expect(deployment['warnings']).toMatchObject([{ code: 'unknown_metadata_key' }]);
       const other = { ...metadata, commit_hash: 'f'.repeat(40) };
       expect(
-        await surface.refuseField('metadata.commit_hash', 'record_deployment', { ...DEPLOYMENT, metadata: other }),
+        await surface.refuseField('metadata.commit_hash', 'record_deployment', {
+          ...DEPLOYMENT,
+          metadata: other,
+        }),
       ).toBe(`must agree with commit_hash, which is ${COMMIT}`);
     });
 
-    it('completes a short commit hash from the project\'s repository, or says why not', async () => {
+    it("completes a short commit hash from the project's repository, or says why not", async () => {
       const head = (await git(surface.project(), 'rev-parse', 'HEAD')).trim();
       const short = { ...DEPLOYMENT, commit_hash: head.slice(0, 10) };
       expect(await surface.call('record_deployment', short)).toMatchObject({ commit_hash: head });
       const unknown = { ...DEPLOYMENT, commit_hash: head.startsWith('0000000') ? '1111111' : '0000000' };
-      expect(await surface.refuseField('commit_hash', 'record_deployment', unknown)).toContain('could not be completed');
+      expect(await surface.refuseField('commit_hash', 'record_deployment', unknown)).toContain(
+        'could not be completed',
+      );
     });
 
     it('refuses vendors and items that do not exist, and changes nothing', async () => {
@@ -57,13 +62,19 @@ describeEverySurface((surface) => {
       const before = await surface.feedPosition();
       const missing = '00000000-0000-4000-8000-000000000000';
       const cases: [Row, Row][] = [
-        [{ affected_vendors: [name, `${name}x`] }, { entity: 'vendor', name: `${name}x`, did_you_mean: [name] }],
+        [
+          { affected_vendors: [name, `${name}x`] },
+          { entity: 'vendor', name: `${name}x`, did_you_mean: [name] },
+        ],
         [{ affected_vendor_ids: [missing] }, { entity: 'vendor', id: missing }],
         [{ related_work_item_ids: [missing] }, { entity: 'work item', id: missing }],
         [{ related_work_item_ids: ['00000000'] }, { entity: 'work item', id: '00000000' }],
       ];
       for (const [links, details] of cases) {
-        const refusal = await surface.refuse('NotFoundError', 'record_deployment', { ...DEPLOYMENT, ...links });
+        const refusal = await surface.refuse('NotFoundError', 'record_deployment', {
+          ...DEPLOYMENT,
+          ...links,
+        });
         expect(refusal.details).toMatchObject(details);
       }
       expect(await surface.feedPosition()).toBe(before);
@@ -83,7 +94,10 @@ describeEverySurface((surface) => {
         [{ metadata: { ...metadata, pr_number: 0 } }, 'metadata.pr_number'],
         [{ metadata: { ...metadata, pr_title: '' } }, 'metadata.pr_title'],
         [{ metadata: { ...metadata, test_summary: { unit: -1 } } }, 'metadata.test_summary.unit'],
-        [{ metadata: { ...metadata, constitutional_compliance: 'yes' } }, 'metadata.constitutional_compliance'],
+        [
+          { metadata: { ...metadata, constitutional_compliance: 'yes' } },
+          'metadata.constitutional_compliance',
+        ],
         [{ metadata: {} }, 'metadata.pr_number'],
         [{ affected_vendors: 'vendor_abc' }, 'affected_vendors'],
         [{ affected_vendors: [''] }, 'affected_vendors[0]'],

@@ -30,7 +30,15 @@ export const DEPLOYMENT = {
   },
 };
 
-const W2_AT_CREATION = ['status', 'priority', 'description', 'labels', 'assignee', 'commit_hash', 'pr_number'];
+const W2_AT_CREATION = [
+  'status',
+  'priority',
+  'description',
+  'labels',
+  'assignee',
+  'commit_hash',
+  'pr_number',
+];
 
 export const CONTRACT_TOOLS: readonly ContractTool[] = [
   {
@@ -47,7 +55,15 @@ export const CONTRACT_TOOLS: readonly ContractTool[] = [
     required: ['id', 'version'],
     optional: [
       ...['title', 'status', 'metadata', 'parent_id', 'description', 'priority', 'labels', 'assignee'],
-      ...['branch_name', 'commit_hash', 'pr_number', 'deleted_at', 'updated_by', 'on_conflict', 'claim_token'],
+      ...[
+        'branch_name',
+        'commit_hash',
+        'pr_number',
+        'deleted_at',
+        'updated_by',
+        'on_conflict',
+        'claim_token',
+      ],
       'idempotency_key',
     ],
     added: ['cascade'],

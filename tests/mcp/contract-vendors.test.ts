@@ -30,8 +30,14 @@ describeEverySurface((surface) => {
   it('suggests the nearest name for one that does not exist', async () => {
     const name = text((await surface.vendor({ name: surface.unique('vendor_abc') }))['name']);
     const wanted = `${name}x`;
-    for (const [tool, more] of [['query_vendor_status', {}], ['update_vendor_status', { version: 1, status: 'broken' }]] as const) {
-      const { details, message, next } = await surface.refuse('NotFoundError', tool, { name: wanted, ...more });
+    for (const [tool, more] of [
+      ['query_vendor_status', {}],
+      ['update_vendor_status', { version: 1, status: 'broken' }],
+    ] as const) {
+      const { details, message, next } = await surface.refuse('NotFoundError', tool, {
+        name: wanted,
+        ...more,
+      });
       expect(details).toEqual({ entity: 'vendor', name: wanted, did_you_mean: [name] });
       expect(message).toContain(`Did you mean ${name}?`);
       expect(next).toContain('did_you_mean');
@@ -42,7 +48,11 @@ describeEverySurface((surface) => {
     const vendor = await surface.vendor({ metadata: { contact: { mail: 'a@example.com' }, region: 'EU' } });
     const tested = await update(vendor, {
       ...{ status: 'operational', extractor_version: '1.2.3' },
-      metadata: { format_support: { csv: true }, test_results: { passing: 45, total: 50, skipped: 3 }, region: null },
+      metadata: {
+        format_support: { csv: true },
+        test_results: { passing: 45, total: 50, skipped: 3 },
+        region: null,
+      },
     });
     expect(tested).toEqual({
       ...vendor,
@@ -66,7 +76,10 @@ describeEverySurface((surface) => {
     const vendor = await surface.vendor();
     const two = { extractor_version: '2.0', metadata: { extractor_version: '2.1' } };
     const named = { name: vendor['name'], version: 1 };
-    const refused = await surface.refuseField('metadata.extractor_version', 'update_vendor_status', { ...named, ...two });
+    const refused = await surface.refuseField('metadata.extractor_version', 'update_vendor_status', {
+      ...named,
+      ...two,
+    });
     expect(refused).toBe('must agree with extractor_version, which is "2.0"');
     const inside = await update(vendor, { metadata: { extractor_version: '2.1' } });
     expect(inside).toMatchObject({ version: 2, extractor_version: '2.1', metadata: UNTESTED });
@@ -91,7 +104,11 @@ describeEverySurface((surface) => {
       [{ name: 'x'.repeat(101), status: 'broken' }, 'name'],
     ];
     for (const [fields, field] of wrong) {
-      await surface.refuseField(field, 'update_vendor_status', { name: vendor['name'], version: 1, ...fields });
+      await surface.refuseField(field, 'update_vendor_status', {
+        name: vendor['name'],
+        version: 1,
+        ...fields,
+      });
     }
     expect(await surface.feedPosition()).toBe(before);
   });

@@ -25,15 +25,22 @@ describeEverySurface((surface) => {
     it('answers the record with ancestors, the tree below, and dependencies', async () => {
       const view = await surface.call('query_work_item', { id: middle['id'] });
       const { id, version, item_type, title, status, depth } = top;
-      const { data_source: _source, ...below } = leaf;
       expect(view).toEqual({
         ...middle,
         ancestors: [{ id, version, item_type, title, status, depth }],
-        children: [{ ...below, children: [] }],
+        children: view['children'],
         dependencies: [
           { ...dependency, other: { id: other['id'], title: 'Other', status: 'planned', item_type: 'task' } },
         ],
       });
+      const [child = {}, ...more] = rows(view['children']);
+      expect(more).toEqual([]);
+      const { children, ...below } = child;
+      expect(children).toEqual([]);
+      expect(leaf).toMatchObject(below);
+      for (const field of ['id', 'version', 'item_type', 'title', 'status', 'parent_id', 'depth']) {
+        expect(below).toHaveProperty(field, leaf[field]);
+      }
       expect(Object.keys(dependency).sort()).toEqual(
         ['source_id', 'target_id', 'dependency_type', 'created_at', 'created_by'].sort(),
       );
@@ -43,7 +50,9 @@ describeEverySurface((surface) => {
       for (const id of [text(middle['id']).slice(0, 13), text(middle['id']).toUpperCase()]) {
         expect(await surface.call('query_work_item', { id })).toMatchObject({ id: middle['id'] });
       }
-      const short = await surface.refuseField('id', 'query_work_item', { id: text(middle['id']).slice(0, 5) });
+      const short = await surface.refuseField('id', 'query_work_item', {
+        id: text(middle['id']).slice(0, 5),
+      });
       expect(short).toContain('at least 6 hex characters');
     });
 
@@ -82,14 +91,23 @@ describeEverySurface((surface) => {
       label = surface.unique('list');
       assignee = surface.unique('someone');
       list = (filter = {}) => surface.call('list_work_items', { label, ...filter });
-      const add = (title: string, fields: Row): Promise<Row> => surface.item({ title, labels: [label], ...fields });
+      const add = (title: string, fields: Row): Promise<Row> =>
+        surface.item({ title, labels: [label], ...fields });
       root = await add('Root', { item_type: 'project', priority: 4 });
       planned = await add('Planned', { parent_id: root['id'], status: 'planned', assignee, priority: 1 });
-      const waiting = await add('Waiting', { parent_id: root['id'], priority: 2, description: 'needs 50% of it' });
+      const waiting = await add('Waiting', {
+        parent_id: root['id'],
+        priority: 2,
+        description: 'needs 50% of it',
+      });
       await link(planned, 'blocks', waiting);
       await add('Finished', { item_type: 'research', status: 'completed', priority: 5 });
       const deleted = await add('Deleted', {});
-      await surface.call('update_work_item', { id: deleted['id'], version: 1, deleted_at: '2026-01-01T00:00:00Z' });
+      await surface.call('update_work_item', {
+        id: deleted['id'],
+        version: 1,
+        deleted_at: '2026-01-01T00:00:00Z',
+      });
     });
 
     it('answers whole records in a page, the last updated first', async () => {
@@ -98,7 +116,11 @@ describeEverySurface((surface) => {
       expect(titles(page)).toEqual(['Finished', 'Waiting', 'Planned', 'Root']);
       const { data_source: _source, ...record } = planned;
       expect(rows(page['items'])[2]).toEqual(record);
-      const { version } = await surface.call('update_work_item', { id: planned['id'], version: 1, pr_number: 1 });
+      const { version } = await surface.call('update_work_item', {
+        id: planned['id'],
+        version: 1,
+        pr_number: 1,
+      });
       expect(titles(await list())[0]).toBe('Planned');
       await surface.call('update_work_item', { id: planned['id'], version, pr_number: null });
     });
@@ -122,7 +144,10 @@ describeEverySurface((surface) => {
     });
 
     it('filters by parent and by assignee', async () => {
-      expect(titles(await list({ parent_id: text(root['id']).slice(0, 8) })).sort()).toEqual(['Planned', 'Waiting']);
+      expect(titles(await list({ parent_id: text(root['id']).slice(0, 8) })).sort()).toEqual([
+        'Planned',
+        'Waiting',
+      ]);
       expect(titles(await surface.call('list_work_items', { assignee }))).toEqual(['Planned']);
     });
 
@@ -133,30 +158,40 @@ describeEverySurface((surface) => {
       expect(titles(await list({ ready: true }))).toEqual(['Planned', 'Root']);
     });
 
-    it.each(['updated', 'created', 'priority', 'title'])('pages with cursors by %s, each item once', async (sort) => {
-      const seen: unknown[] = [];
-      let cursor: unknown;
-      do {
-        const page = await list({ sort, limit: 3, ...(cursor !== undefined && { cursor }) });
-        expect(page).toMatchObject({ total_count: 4, limit: 3 });
-        seen.push(...titles(page));
-        cursor = page['next_cursor'] ?? undefined;
-      } while (cursor !== undefined);
-      expect(seen).toEqual(titles(await list({ sort })));
-      const second = await list({ sort, limit: 2, offset: 2 });
-      expect(second).toMatchObject({ total_count: 4, limit: 2, offset: 2, next_cursor: null });
-      expect(titles(second)).toEqual(seen.slice(2));
-    });
+    it.each(['updated', 'created', 'priority', 'title'])(
+      'pages with cursors by %s, each item once',
+      async (sort) => {
+        const seen: unknown[] = [];
+        let cursor: unknown;
+        do {
+          const page = await list({ sort, limit: 3, ...(cursor !== undefined && { cursor }) });
+          expect(page).toMatchObject({ total_count: 4, limit: 3 });
+          seen.push(...titles(page));
+          cursor = page['next_cursor'] ?? undefined;
+        } while (cursor !== undefined);
+        expect(seen).toEqual(titles(await list({ sort })));
+        const second = await list({ sort, limit: 2, offset: 2 });
+        expect(second).toMatchObject({ total_count: 4, limit: 2, offset: 2, next_cursor: null });
+        expect(titles(second)).toEqual(seen.slice(2));
+      },
+    );
 
     it('refuses wrong arguments, cursors of another order and unknown parents', async () => {
       const { next_cursor } = await list({ limit: 1 });
       const wrong: [field: string, value: unknown][] = [
         ...[0, 101, 2.5, '10', null].map((limit): [string, unknown] => ['limit', limit]),
-        ...[['offset', -1], ['item_type', 'epic'], ['status', 'open'], ['ready', 'yes'], ['sort', 'newest']] as [string, unknown][],
+        ...([
+          ['offset', -1],
+          ['item_type', 'epic'],
+          ['status', 'open'],
+          ['ready', 'yes'],
+          ['sort', 'newest'],
+        ] as [string, unknown][]),
         ...['nonsense', '', 'x'.repeat(1501)].map((cursor): [string, unknown] => ['cursor', cursor]),
         ...['Root', 'abc', ''].map((parent_id): [string, unknown] => ['parent_id', parent_id]),
       ];
-      for (const [field, value] of wrong) await surface.refuseField(field, 'list_work_items', { [field]: value });
+      for (const [field, value] of wrong)
+        await surface.refuseField(field, 'list_work_items', { [field]: value });
       await surface.refuseField('cursor', 'list_work_items', { sort: 'title', cursor: next_cursor });
       const parent_id = '00000000-0000-4000-8000-000000000000';
       await surface.refuse('NotFoundError', 'list_work_items', { parent_id: parent_id.slice(0, 9) });

@@ -41,7 +41,13 @@ describeEverySurface((surface) => {
       ...{ parent_id: parent['id'], description: 'x', assignee: 'x', labels: ['x'] },
       ...{ branch_name: 'x', commit_hash: COMMIT, pr_number: 1 },
     });
-    const nothing = { description: null, assignee: null, branch_name: null, commit_hash: null, pr_number: null };
+    const nothing = {
+      description: null,
+      assignee: null,
+      branch_name: null,
+      commit_hash: null,
+      pr_number: null,
+    };
     const cleared = await update(item, { ...nothing, labels: null, parent_id: null });
     expect(cleared).toMatchObject({ ...nothing, labels: [], parent_id: null, depth: 0, version: 2 });
     for (const field of ['title', 'status', 'priority', 'metadata', 'on_conflict', 'updated_by']) {
@@ -51,7 +57,9 @@ describeEverySurface((surface) => {
   });
 
   it('merges metadata key by key and removes a key with null', async () => {
-    const item = await surface.item({ metadata: { estimated_hours: 1, blocked_reason: 'x', mine: { a: 1, b: 2 } } });
+    const item = await surface.item({
+      metadata: { estimated_hours: 1, blocked_reason: 'x', mine: { a: 1, b: 2 } },
+    });
     const changed = await update(item, {
       metadata: { actual_hours: 2, blocked_reason: null, mine: { c: 3 }, never: null },
     });
@@ -79,7 +87,12 @@ describeEverySurface((surface) => {
     });
     const { data_source: _source, ...current } = three;
     expect(details).toEqual({
-      ...{ expected_version: 1, current_version: 3, last_updated_by: 'Ada', last_updated_at: three['updated_at'] },
+      ...{
+        expected_version: 1,
+        current_version: 3,
+        last_updated_by: 'Ada',
+        last_updated_at: three['updated_at'],
+      },
       current,
       theirs: [
         { field: 'title', from: 'One', to: 'Two', by: 'Grace', at: two['updated_at'], version: 2 },
@@ -99,8 +112,17 @@ describeEverySurface((surface) => {
 
     const overlapping = { ...stale, title: 'Mine', on_conflict: 'merge' };
     await surface.refuse('VersionConflictError', 'update_work_item', overlapping);
-    const future = await surface.refuse('VersionConflictError', 'update_work_item', { ...stale, version: 9, title: 'x' });
-    expect(future.details).toMatchObject({ expected_version: 9, current_version: 3, mergeable: false, theirs: [] });
+    const future = await surface.refuse('VersionConflictError', 'update_work_item', {
+      ...stale,
+      version: 9,
+      title: 'x',
+    });
+    expect(future.details).toMatchObject({
+      expected_version: 9,
+      current_version: 3,
+      mergeable: false,
+      theirs: [],
+    });
     expect(await surface.feedPosition()).toBe(before);
   });
 
@@ -118,7 +140,11 @@ describeEverySurface((surface) => {
 
   it('tells a missing item from a conflict', async () => {
     const id = '00000000-0000-4000-8000-000000000000';
-    const { details } = await surface.refuse('NotFoundError', 'update_work_item', { id, version: 1, title: 'x' });
+    const { details } = await surface.refuse('NotFoundError', 'update_work_item', {
+      id,
+      version: 1,
+      title: 'x',
+    });
     expect(details).toMatchObject({ entity: 'work item', id, did_you_mean: [] });
   });
 
@@ -127,10 +153,26 @@ describeEverySurface((surface) => {
     const based = { id: item['id'], version: 1 };
     const before = await surface.feedPosition();
     await surface.refuseField('arguments', 'update_work_item', based);
-    const { details } = await surface.refuse('ClaimError', 'update_work_item', { ...based, title: 'x', claim_token: 1 });
+    const { details } = await surface.refuse('ClaimError', 'update_work_item', {
+      ...based,
+      title: 'x',
+      claim_token: 1,
+    });
     expect(details).toEqual({ claimed_by: null, claim_expires_at: null });
-    for (const [field, value] of [['version', 0], ['version', '1'], ['deleted_at', 'yesterday'], ['deleted_at', '2026-01-01T00:00:00'], ['on_conflict', 'overwrite'], ['claim_token', 0], ['cascade', 'yes']]) {
-      await surface.refuseField(String(field), 'update_work_item', { ...based, title: 'x', [String(field)]: value });
+    for (const [field, value] of [
+      ['version', 0],
+      ['version', '1'],
+      ['deleted_at', 'yesterday'],
+      ['deleted_at', '2026-01-01T00:00:00'],
+      ['on_conflict', 'overwrite'],
+      ['claim_token', 0],
+      ['cascade', 'yes'],
+    ]) {
+      await surface.refuseField(String(field), 'update_work_item', {
+        ...based,
+        title: 'x',
+        [String(field)]: value,
+      });
     }
     expect(await surface.feedPosition()).toBe(before);
   });
@@ -156,9 +198,18 @@ describeEverySurface((surface) => {
     expect(deleted).toMatchObject({ version: 2, deleted_at: DELETED });
     const editing = { id: top['id'], version: 2, title: 'x' };
     expect(await surface.refuseField('id', 'update_work_item', editing)).toContain(DELETED);
-    expect(await surface.call('query_work_item', { id: child['id'] })).toMatchObject({ version: 2, deleted_at: DELETED });
+    expect(await surface.call('query_work_item', { id: child['id'] })).toMatchObject({
+      version: 2,
+      deleted_at: DELETED,
+    });
 
-    expect(await update(deleted, { deleted_at: null, cascade: true })).toMatchObject({ version: 3, deleted_at: null });
-    expect(await surface.call('query_work_item', { id: child['id'] })).toMatchObject({ version: 3, deleted_at: null });
+    expect(await update(deleted, { deleted_at: null, cascade: true })).toMatchObject({
+      version: 3,
+      deleted_at: null,
+    });
+    expect(await surface.call('query_work_item', { id: child['id'] })).toMatchObject({
+      version: 3,
+      deleted_at: null,
+    });
   });
 });

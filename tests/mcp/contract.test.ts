@@ -26,7 +26,9 @@ describeEverySurface((surface) => {
   });
 
   it('says in the schemas what the defaults and limits are', async () => {
-    const schemas = new Map((await surface.client().listTools()).map((tool) => [tool.name, tool.inputSchema]));
+    const schemas = new Map(
+      (await surface.client().listTools()).map((tool) => [tool.name, tool.inputSchema]),
+    );
     expect(schemas.get('create_work_item')?.properties).toMatchObject({
       item_type: { enum: ['project', 'session', 'task', 'research'] },
       title: { type: 'string', maxLength: 200 },
@@ -53,7 +55,10 @@ describeEverySurface((surface) => {
 
   it('has output schemas that the client checks good answers against', async () => {
     for (const { name, outputSchema } of await surface.client().listTools()) {
-      expect(outputSchema, name).toMatchObject({ type: 'object', properties: { data_source: { type: 'string' } } });
+      expect(outputSchema, name).toMatchObject({
+        type: 'object',
+        properties: { data_source: { type: 'string' } },
+      });
       expect(outputSchema?.['additionalProperties'], name).not.toBe(false);
     }
     for (const tool of CONTRACT_TOOLS) await surface.call(tool.name, await tool.valid(surface));
@@ -77,7 +82,8 @@ describeEverySurface((surface) => {
       expect(error).toBe('ValidationError');
       expect(next).toContain('nothing was changed');
       expect(details.problems?.map(({ field }) => field)).toEqual(required);
-      for (const { constraint } of details.problems ?? []) expect(constraint).toMatch(/^(is required|must be one of)/);
+      for (const { constraint } of details.problems ?? [])
+        expect(constraint).toMatch(/^(is required|must be one of)/);
     });
   });
 
@@ -89,17 +95,25 @@ describeEverySurface((surface) => {
     expect(item).toMatchObject({ created_by: clientName, updated_by: clientName });
     expect(await surface.call('record_deployment', DEPLOYMENT)).toMatchObject({ created_by: clientName });
     const edit = { id: item['id'], status: 'blocked' };
-    expect(await surface.call('update_work_item', { ...edit, version: 1 })).toMatchObject({ updated_by: clientName });
+    expect(await surface.call('update_work_item', { ...edit, version: 1 })).toMatchObject({
+      updated_by: clientName,
+    });
     const named = { name: vendor['name'], status: 'operational' };
-    expect(await surface.call('update_vendor_status', { ...named, version: 1 })).toMatchObject({ updated_by: clientName });
+    expect(await surface.call('update_vendor_status', { ...named, version: 1 })).toMatchObject({
+      updated_by: clientName,
+    });
 
     expect(await surface.item({ created_by: 'Ada' })).toMatchObject({ created_by: 'Ada', updated_by: 'Ada' });
-    expect(await surface.call('record_deployment', { ...DEPLOYMENT, created_by: 'Ada' })).toMatchObject({ created_by: 'Ada' });
+    expect(await surface.call('record_deployment', { ...DEPLOYMENT, created_by: 'Ada' })).toMatchObject({
+      created_by: 'Ada',
+    });
     expect(await surface.call('update_work_item', { ...edit, version: 2, updated_by: 'Ada' })).toMatchObject({
       created_by: clientName,
       updated_by: 'Ada',
     });
-    expect(await surface.call('update_vendor_status', { ...named, version: 2, updated_by: 'Ada' })).toMatchObject({
+    expect(
+      await surface.call('update_vendor_status', { ...named, version: 2, updated_by: 'Ada' }),
+    ).toMatchObject({
       updated_by: 'Ada',
     });
     const history = await surface.call('query_history', { id: item['id'] });
@@ -125,7 +139,11 @@ describeEverySurface((surface) => {
   );
 
   it('takes objects and arrays as JSON text, and other text as what it is', async () => {
-    const item = await surface.item({ metadata: '{"estimated_hours": 2}', labels: '["ui", "login"]', description: '{"not": "decoded"}' });
+    const item = await surface.item({
+      metadata: '{"estimated_hours": 2}',
+      labels: '["ui", "login"]',
+      description: '{"not": "decoded"}',
+    });
     expect(item).toMatchObject({
       metadata: { estimated_hours: 2 },
       labels: ['ui', 'login'],
@@ -152,7 +170,8 @@ describeEverySurface((surface) => {
       related_work_items: [{ id: item['id'] }],
     });
     const before = await surface.feedPosition();
-    const refuse = (metadata: string) => surface.refuseField('metadata', 'create_work_item', { item_type: 'task', title: 'x', metadata });
+    const refuse = (metadata: string) =>
+      surface.refuseField('metadata', 'create_work_item', { item_type: 'task', title: 'x', metadata });
     expect(await refuse('{"unclosed": ')).toBe('must be an object, not a string');
     expect(await refuse('[1, 2]')).toBe('must be an object, not an array');
     expect(await surface.feedPosition()).toBe(before);

@@ -47,14 +47,26 @@ const AT_THE_LIMIT: [what: string, fields: Row][] = [
   ['a description of 65,536 bytes', { description: 'x'.repeat(64 * KILOBYTE) }],
   ['a description of 65,536 bytes of Japanese', { description: `${'あ'.repeat(21_845)}x` }],
   ['a description of 65,536 bytes of emoji', { description: EMOJI.repeat(16_384) }],
-  ['a description of line breaks and control characters', { description: '\n\r\n\t\u0001\u001b[0m\u007f\u0085\u2028 \n' }],
+  [
+    'a description of line breaks and control characters',
+    { description: '\n\r\n\t\u0001\u001b[0m\u007f\u0085\u2028 \n' },
+  ],
   ['an empty description', { description: '' }],
   ['metadata of 102,399 bytes', { metadata: { notes: 'x'.repeat(100 * KILOBYTE - 13) } }],
   ['metadata of 102,400 bytes', { metadata: { notes: 'x'.repeat(100 * KILOBYTE - 12) } }],
-  ['metadata of 102,400 bytes of two-byte letters', { metadata: { notes: 'é'.repeat((100 * KILOBYTE - 12) / 2) } }],
+  [
+    'metadata of 102,400 bytes of two-byte letters',
+    { metadata: { notes: 'é'.repeat((100 * KILOBYTE - 12) / 2) } },
+  ],
   ['metadata 32 levels deep', { metadata: JSON.parse(`${'{"a":'.repeat(31)}{}${'}'.repeat(31)}`) as Row }],
-  ['metadata 32 levels deep with arrays', { metadata: { a: JSON.parse(`${'['.repeat(31)}${']'.repeat(31)}`) as unknown } }],
-  ['32 labels of 50 characters', { labels: Array.from({ length: 32 }, (_, n) => String(n).padStart(50, 'é')) }],
+  [
+    'metadata 32 levels deep with arrays',
+    { metadata: { a: JSON.parse(`${'['.repeat(31)}${']'.repeat(31)}`) as unknown } },
+  ],
+  [
+    '32 labels of 50 characters',
+    { labels: Array.from({ length: 32 }, (_, n) => String(n).padStart(50, 'é')) },
+  ],
   ['a blocked_reason of 500 characters', { metadata: { blocked_reason: 'x'.repeat(500) } }],
   ['a blocked_reason of 500 emoji', { metadata: { blocked_reason: EMOJI.repeat(500) } }],
   ['hours at both ends', { metadata: { estimated_hours: 0, actual_hours: 1000 } }],
@@ -62,11 +74,32 @@ const AT_THE_LIMIT: [what: string, fields: Row][] = [
   ['the largest pr_number', { pr_number: 2 ** 31 - 1 }],
   [
     'metadata keys that mean something elsewhere',
-    { metadata: { constructor: 1, toString: null, hasOwnProperty: [], '': '', 'a.b': 1, '$ne': 1, "'": 1, length: 0, then: true } },
+    {
+      metadata: {
+        constructor: 1,
+        toString: null,
+        hasOwnProperty: [],
+        '': '',
+        'a.b': 1,
+        $ne: 1,
+        "'": 1,
+        length: 0,
+        then: true,
+      },
+    },
   ],
   [
     'numbers of every kind',
-    { metadata: { big: 1e308, tiny: 5e-324, safe: 2 ** 53 - 1, unsafe: 2 ** 60, fraction: 0.1, negative: -1.5e-7 } },
+    {
+      metadata: {
+        big: 1e308,
+        tiny: 5e-324,
+        safe: 2 ** 53 - 1,
+        unsafe: 2 ** 60,
+        fraction: 0.1,
+        negative: -1.5e-7,
+      },
+    },
   ],
 ];
 
@@ -82,7 +115,12 @@ describeBothDatabases((surface) => {
 
     it.each(LITERAL_TITLES)('the title %j', async (title) => {
       const label = surface.unique('literal');
-      const item = await surface.item({ title, labels: [label], assignee: title, metadata: { [`x ${title}`]: title } });
+      const item = await surface.item({
+        title,
+        labels: [label],
+        assignee: title,
+        metadata: { [`x ${title}`]: title },
+      });
       expect(item).toMatchObject({ title, assignee: title, metadata: { [`x ${title}`]: title } });
       await surface.item({ title: 'Another', labels: [label] });
       expect(titles(await surface.call('list_work_items', { label, text: title }))).toContain(title);
@@ -93,7 +131,22 @@ describeBothDatabases((surface) => {
   it('searches for text, not for patterns', async () => {
     const label = surface.unique('patterns');
     await surface.item({ title: 'Plain', labels: [label] });
-    const patterns = ['%', '_lain', 'P%n', '.*', '^Plain$', '(a+)+$', '[', '\\', '"', "'", 'Plain\\', 'a'.repeat(200), 'NOT x', '*:*'];
+    const patterns = [
+      '%',
+      '_lain',
+      'P%n',
+      '.*',
+      '^Plain$',
+      '(a+)+$',
+      '[',
+      '\\',
+      '"',
+      "'",
+      'Plain\\',
+      'a'.repeat(200),
+      'NOT x',
+      '*:*',
+    ];
     for (const pattern of patterns) {
       expect(titles(await surface.call('list_work_items', { label, text: pattern })), pattern).toEqual([]);
     }
@@ -104,14 +157,24 @@ describeBothDatabases((surface) => {
   });
 
   it('keeps vendor names that look like code or options', async () => {
-    for (const name of ["Robert'); DROP TABLE vendors;--", '--version', '%', '\\', 'constructor', '__proto__', EMOJI.repeat(100)]) {
+    for (const name of [
+      "Robert'); DROP TABLE vendors;--",
+      '--version',
+      '%',
+      '\\',
+      'constructor',
+      '__proto__',
+      EMOJI.repeat(100),
+    ]) {
       const vendor = await surface.vendor({ name });
       expect(vendor).toMatchObject({ name });
       expect(await surface.call('query_vendor_status', { name })).toMatchObject({ id: vendor['id'] });
       const constraint = await surface.refuseField('name', 'register_vendor', { name: name.toUpperCase() });
       expect(constraint).toContain('is taken');
     }
-    expect(rows((await surface.call('list_vendors', { text: '%' }))['items']).map(({ name }) => name)).toEqual(['%']);
+    expect(
+      rows((await surface.call('list_vendors', { text: '%' }))['items']).map(({ name }) => name),
+    ).toEqual(['%']);
   });
 
   it('answers a hundred overlapping calls each with its own result', async () => {

@@ -39,8 +39,6 @@ const MEETINGS: readonly { generation: ClientGeneration; transport: Transport }[
       .map((transport) => ({ generation, transport })),
 );
 
-export const surfaceCount = MEETINGS.length * 2;
-
 /** Runs the scenarios of `body` on every surface, in a project that is a git repository. */
 export function describeEverySurface(body: (surface: Surface) => void): void {
   describeDatabases(({ database, project, url }) => {
@@ -72,7 +70,13 @@ export function describeEverySurface(body: (surface: Surface) => void): void {
 /** The same over stdio only, once per database, with today's client. */
 export function describeBothDatabases(body: (surface: Surface) => void): void {
   describeDatabases(({ database, project, url }) => {
-    const meeting = { generation: 'current', transport: 'stdio', database, clientName: 'tester', project } as const;
+    const meeting = {
+      generation: 'current',
+      transport: 'stdio',
+      database,
+      clientName: 'tester',
+      project,
+    } as const;
     let client: TestClient;
     beforeAll(async () => {
       client = await connect({ ...meeting, cwd: project(), args: serveArguments(project(), url()) });

@@ -7,7 +7,7 @@ import { describeEachDatabase, type Place } from './place.ts';
 import { Server, type Answer, type Outcome } from './server.ts';
 import { expectCompleteFeed, rate } from './soundness.ts';
 
-const LONG_MS = 120_000;
+const LONG_MS = 240_000;
 const WRITERS = 16;
 const WRITES_EACH = 100;
 /** Of the clients of the counter, those with a server process of their own; the others share one over HTTP. */

@@ -4,7 +4,7 @@ import { describeEachDatabase, type Place } from './place.ts';
 import { Server, outcomeOf } from './server.ts';
 import { expectCompleteFeed, expectSoundPaths } from './soundness.ts';
 
-const LONG_MS = 120_000;
+const LONG_MS = 240_000;
 const ROUNDS = 20;
 /** Requests under way at any time, so that the kill always meets some. */
 const UNDER_WAY = 8;

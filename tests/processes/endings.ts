@@ -38,7 +38,6 @@ export async function expectEnd(server: Server, cause: Cause): Promise<void> {
   await bringAbout(cause, server);
   const exit = await server.rpc.program.exited;
   const took = Math.round(performance.now() - started);
-  console.info(`ended ${took} ms after ${cause}`);
   expect(took, `milliseconds from ${cause} to the end\n${server.rpc.program.stderr()}`).toBeLessThan(
     END_MAX_MS,
   );

@@ -46,10 +46,11 @@ describeEachDatabase('an HTTP server', (newPlace) => {
     const id = await create(client, 'acknowledged');
     await place.hold(`update work_items set priority = 5 where id = '${id}'`);
     const waiting = client.callTool('update_work_item', { id, version: 1, title: 'never acknowledged' });
-    const refused = expect(waiting).rejects.toThrow();
+    const ended = expect(waiting).rejects.toThrow();
     await client.callTool('get_project_configuration');
     await expectEnd(server, 'SIGTERM');
-    await refused;
+    await client.close();
+    await ended;
     expect(await readFile(path.join(place.project, '.project_status.md'), 'utf8')).toContain('acknowledged');
   });
 
@@ -69,7 +70,6 @@ async function expectEnd(server: RunningProgram, signal: NodeJS.Signals): Promis
   server.kill(signal);
   const exit = await server.exited;
   const took = Math.round(performance.now() - started);
-  console.info(`ended ${took} ms after ${signal}`);
   expect(took, `milliseconds from ${signal} to the end\n${server.stderr()}`).toBeLessThan(END_MAX_MS);
   expect(exit, server.stderr()).toEqual({ code: 0, signal: null });
 }

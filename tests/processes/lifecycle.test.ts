@@ -3,7 +3,6 @@ import { once } from 'node:events';
 import { mkdir, readFile, readdir } from 'node:fs/promises';
 import net from 'node:net';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { SQLITE_FILE } from '../../src/storage/open-store.ts';
 import { cleanUpLater } from '../support/cleanup.ts';
@@ -21,7 +20,6 @@ const CAUSES_WHILE_WAITING = [
 const REQUESTS_IN_FLIGHT = 20;
 /** A little more than pipe and reader take in before the server has to wait. */
 const ANSWERS_UNREAD = 220;
-const READER_LATE_MS = 300;
 
 describeEachDatabase('a stdio server', (newPlace, source) => {
   describe.each(CAUSES)('ends on %s', (cause) => {

@@ -6,7 +6,7 @@ import { olderStore } from './older-store.ts';
 import { Server } from './server.ts';
 import { slowMigration, untilSlowMigration } from './slow-migration.ts';
 
-const LONG_MS = 120_000;
+const LONG_MS = 240_000;
 const STARTERS = 12;
 const EMPTY_ROUNDS = 3;
 

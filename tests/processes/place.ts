@@ -4,7 +4,7 @@ import path from 'node:path';
 import Database from 'better-sqlite3';
 import postgres from 'postgres';
 import { SQLITE_FILE, schemaName, type OpenOptions } from '../../src/storage/open-store.ts';
-import { describeEachBackend, type Backend, type PlaceOptions } from '../storage/backends.ts';
+import { backends, describeEachBackend, type Backend, type PlaceOptions } from '../storage/backends.ts';
 import { cleanUpLater } from '../support/cleanup.ts';
 
 const SLUG = 'test-project';
@@ -33,6 +33,13 @@ export function describeEachDatabase(
   describeEachBackend(name, (backend) => {
     body((options) => placeOn(backend, options), backend.source === 'postgres' ? 'postgres' : 'sqlite');
   });
+}
+
+/** An empty project on the embedded SQLite, for what only a file can suffer. */
+export async function newSqlitePlace(): Promise<Place> {
+  const sqlite = backends.find(({ source }) => source === 'sqlite');
+  if (sqlite === undefined) throw new Error('no backend is SQLite');
+  return await placeOn(sqlite);
 }
 
 async function placeOn(backend: Backend, options?: PlaceOptions): Promise<Place> {

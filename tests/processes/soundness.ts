@@ -6,7 +6,10 @@ import type { Answer, Server } from './server.ts';
 const HISTORY_PAGE = 100;
 const SECOND_MS = 1_000;
 
-/** The feed stands at `count`, and the changes 1 … count are all there, in the store and in the history told. */
+/**
+ * The feed stands at `count`, and the changes 1 … count are all there, in the store and in the history told; the
+ * total that lists tell (none of the items is deleted) is the number of items.
+ */
 export async function expectCompleteFeed(place: Place, server: Server, count: number): Promise<void> {
   const whole = Array.from({ length: count }, (_, index) => index + 1);
   const stored = await place.rows('select seq, change_id from changes order by seq');
@@ -16,6 +19,8 @@ export async function expectCompleteFeed(place: Place, server: Server, count: nu
   expect(new Set(applied.map(({ change_id }) => change_id))).toEqual(
     new Set(stored.map(({ change_id }) => change_id)),
   );
+  const items = await place.rows('select id from work_items');
+  expect(await server.answer('list_work_items', { limit: 1 })).toMatchObject({ total_count: items.length });
 
   const told: Answer[] = [];
   for (let since = 0; since < count; since += HISTORY_PAGE) {

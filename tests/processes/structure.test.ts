@@ -4,7 +4,7 @@ import { describeEachDatabase } from './place.ts';
 import { Server } from './server.ts';
 import { expectCompleteFeed, expectNoBlockingCycle, expectSoundPaths } from './soundness.ts';
 
-const LONG_MS = 120_000;
+const LONG_MS = 240_000;
 const ROUNDS = 10;
 const RING = 4;
 const MOVERS = 6;

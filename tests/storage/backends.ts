@@ -1,6 +1,6 @@
 // What the storage suite runs against. A further tier joins by adding itself to `backends`.
 import path from 'node:path';
-import { describe, inject } from 'vitest';
+import { beforeAll, describe, inject } from 'vitest';
 import { openStore, type OpenOptions } from '../../src/storage/open-store.ts';
 import type { DataSource } from '../../src/storage/store.ts';
 import { cleanUpLater } from '../support/cleanup.ts';
@@ -14,6 +14,8 @@ export interface Backend {
   name: string;
   /** What its answers say they came from. */
   source: DataSource;
+  /** Starts what all tests of a file share. */
+  prepare?(): Promise<unknown>;
   /** Why it cannot be tested on this machine; undefined if it must be. */
   skipReason(): string | undefined;
   /** An empty place to keep a project in; given away at the end of the test (or file) that asked for it. */
@@ -32,11 +34,20 @@ const sqlite: Backend = {
   place: async (options) => inFolder(await temporaryProject(options), undefined),
 };
 
+/** One database for each test file; every place in it is a project, and so a schema, of its own. */
+let databaseOfFile: Promise<string> | undefined;
+let projects = 0;
+
 const postgres: Backend = {
   name: 'postgres',
   source: 'postgres',
   skipReason: postgresSkipReason,
-  place: async (options) => inFolder(await temporaryProject(options), await freshDatabase()),
+  prepare: () => (databaseOfFile ??= freshDatabase()),
+  place: async (options) => {
+    projects += 1;
+    const place = inFolder(await temporaryProject(options), await databaseOfFile);
+    return { ...place, slug: { value: `test-project-${projects}`, explicit: false } };
+  },
 };
 
 export const backends: readonly Backend[] = [sqlite, postgres];
@@ -45,8 +56,9 @@ export const backends: readonly Backend[] = [sqlite, postgres];
 export function describeEachBackend(name: string, body: (backend: Backend) => void): void {
   describe.each(backends)(`${name} on $name`, (backend) => {
     const reason = backend.skipReason();
-    if (reason === undefined) body(backend);
-    else describeUnless(reason, backend.name, () => undefined);
+    if (reason !== undefined) return describeUnless(reason, backend.name, () => undefined);
+    beforeAll(async () => void (await backend.prepare?.()));
+    body(backend);
   });
 }
 

@@ -48,13 +48,29 @@ export function edit(fields: Given & { base_version: number; patch: JsonObject }
   return change({ entity: 'work_item', kind: 'update', ...fields });
 }
 
-export function linking(source: string, dependency_type: string, target_id: string, fields: Partial<Change> = {}): Change {
-  return change({ entity: 'dependency', kind: 'link', entity_id: source, patch: { target_id, dependency_type }, ...fields });
+export function linking(
+  source: string,
+  dependency_type: string,
+  target_id: string,
+  fields: Partial<Change> = {},
+): Change {
+  return change({
+    entity: 'dependency',
+    kind: 'link',
+    entity_id: source,
+    patch: { target_id, dependency_type },
+    ...fields,
+  });
 }
 
 export function registration(fields: Given & { patch: JsonObject }): Change {
   const { patch, ...rest } = fields;
-  return change({ entity: 'vendor', kind: 'create', patch: { status: 'broken', metadata: {}, ...patch }, ...rest });
+  return change({
+    entity: 'vendor',
+    kind: 'create',
+    patch: { status: 'broken', metadata: {}, ...patch },
+    ...rest,
+  });
 }
 
 export function vendorEdit(fields: Given & { base_version: number; patch: JsonObject }): Change {

@@ -32,7 +32,9 @@ describeEachBackend('a short commit hash', (backend) => {
   it('is refused when it names a file, not a commit', async () => {
     await writeFile(path.join(tracker.context.projectDir, 'blob.txt'), 'only a blob\n');
     const blob = (await git(tracker.context.projectDir, 'hash-object', '-w', 'blob.txt')).trim();
-    expect((await problemsOf(tracker.deploy({ commit_hash: blob.slice(0, 10) })))[0]?.field).toBe('commit_hash');
+    expect((await problemsOf(tracker.deploy({ commit_hash: blob.slice(0, 10) })))[0]?.field).toBe(
+      'commit_hash',
+    );
   });
 
   it('is not taken for a branch of that name', async () => {

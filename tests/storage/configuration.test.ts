@@ -49,9 +49,20 @@ describeEachBackend('the configuration', (backend) => {
       archive_after_days: 30,
     };
     const updated = await tracker.configure(1, { ...settings, updated_by: 'bob' });
-    expect(updated).toMatchObject({ ...settings, version: 2, updated_at: tracker.clock.iso, updated_by: 'bob' });
-    expect(await (await openTrackerAt(tracker.place)).configuration()).toMatchObject({ ...settings, version: 2 });
-    expect(await tracker.configure(2, { current_session_id: null })).toMatchObject({ current_session_id: null, version: 3 });
+    expect(updated).toMatchObject({
+      ...settings,
+      version: 2,
+      updated_at: tracker.clock.iso,
+      updated_by: 'bob',
+    });
+    expect(await (await openTrackerAt(tracker.place)).configuration()).toMatchObject({
+      ...settings,
+      version: 2,
+    });
+    expect(await tracker.configure(2, { current_session_id: null })).toMatchObject({
+      current_session_id: null,
+      version: 3,
+    });
   });
 
   it.each([
@@ -68,7 +79,9 @@ describeEachBackend('the configuration', (backend) => {
   });
 
   it('takes budgets from 1,000 to 1,000,000', async () => {
-    expect(await tracker.configure(1, { default_token_budget: 1_000_000 })).toMatchObject({ default_token_budget: 1_000_000 });
+    expect(await tracker.configure(1, { default_token_budget: 1_000_000 })).toMatchObject({
+      default_token_budget: 1_000_000,
+    });
   });
 
   it('needs at least one setting to update', async () => {

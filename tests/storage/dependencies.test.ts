@@ -12,7 +12,8 @@ describeEachBackend('dependencies', (backend) => {
     tracker = await openTracker(backend);
   });
 
-  const pair = async () => [await tracker.create({ title: 'A' }), await tracker.create({ title: 'B' })] as const;
+  const pair = async () =>
+    [await tracker.create({ title: 'A' }), await tracker.create({ title: 'B' })] as const;
   const kindsOf = async (id: string) =>
     (await tracker.query(id)).dependencies?.map(({ dependency_type }) => dependency_type);
 
@@ -34,7 +35,9 @@ describeEachBackend('dependencies', (backend) => {
   it('changes the version of neither item', async () => {
     const [a, b] = await pair();
     await tracker.link(a, 'blocks', b);
-    expect([await tracker.query(a.id), await tracker.query(b.id)].map(({ version }) => version)).toEqual([1, 1]);
+    expect([await tracker.query(a.id), await tracker.query(b.id)].map(({ version }) => version)).toEqual([
+      1, 1,
+    ]);
   });
 
   it('joins one pair by several kinds at once', async () => {
@@ -52,9 +55,18 @@ describeEachBackend('dependencies', (backend) => {
     const a = await tracker.create({ title: 'Design', status: 'planned', item_type: 'research' });
     const b = await tracker.create({ title: 'Build' });
     await tracker.link(a, 'blocks', b);
-    const other = (item: typeof a) => ({ id: item.id, title: item.title, status: item.status, item_type: item.item_type });
-    expect((await tracker.query(a.id)).dependencies).toMatchObject([{ source_id: a.id, target_id: b.id, other: other(b) }]);
-    expect((await tracker.query(b.id)).dependencies).toMatchObject([{ source_id: a.id, target_id: b.id, other: other(a) }]);
+    const other = (item: typeof a) => ({
+      id: item.id,
+      title: item.title,
+      status: item.status,
+      item_type: item.item_type,
+    });
+    expect((await tracker.query(a.id)).dependencies).toMatchObject([
+      { source_id: a.id, target_id: b.id, other: other(b) },
+    ]);
+    expect((await tracker.query(b.id)).dependencies).toMatchObject([
+      { source_id: a.id, target_id: b.id, other: other(a) },
+    ]);
   });
 
   describe('links that say the same are one', () => {

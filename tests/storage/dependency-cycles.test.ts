@@ -13,7 +13,8 @@ describeEachBackend('cycles of dependencies', (backend) => {
 
   const ring = async (length: number): Promise<WorkItem[]> => {
     const items: WorkItem[] = [];
-    for (let index = 0; index < length; index += 1) items.push(await tracker.create({ title: `ring ${index}` }));
+    for (let index = 0; index < length; index += 1)
+      items.push(await tracker.create({ title: `ring ${index}` }));
     return items;
   };
   /** Says in one of its two forms that `blocker` holds up `blocked`. */
@@ -54,7 +55,12 @@ describeEachBackend('cycles of dependencies', (backend) => {
     await block(c, d, 0);
     await block(a, d, 1);
     const { details } = await refusalOf(block(d, a, 0));
-    expect((details['cycle'] as { id: string }[]).map(({ id }) => id).slice(0, 2).sort()).toEqual([a.id, d.id].sort());
+    expect(
+      (details['cycle'] as { id: string }[])
+        .map(({ id }) => id)
+        .slice(0, 2)
+        .sort(),
+    ).toEqual([a.id, d.id].sort());
     expect(details['cycle']).toHaveLength(3);
   });
 
@@ -120,7 +126,11 @@ describeEachBackend('cycles of dependencies', (backend) => {
     await Promise.all(Array.from({ length: 12 }, (_, index) => block(a, b, index)));
     expect((await tracker.query(a.id)).dependencies).toHaveLength(1);
     const [c, d] = (await ring(2)) as [WorkItem, WorkItem];
-    await Promise.all(Array.from({ length: 12 }, (_, index) => (index % 2 ? tracker.link(c, 'relates_to', d) : tracker.link(d, 'relates_to', c))));
+    await Promise.all(
+      Array.from({ length: 12 }, (_, index) =>
+        index % 2 ? tracker.link(c, 'relates_to', d) : tracker.link(d, 'relates_to', c),
+      ),
+    );
     expect((await tracker.query(c.id)).dependencies).toHaveLength(1);
   });
 });

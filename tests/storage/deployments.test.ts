@@ -1,5 +1,5 @@
-// Deployments: what is recorded, what is refused, and the timeline (D1, D2).
-import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+// Deployments: what is recorded, what is refused, and what one of them touched (D1, D2).
+import { beforeEach, describe, expect, it } from 'vitest';
 import { describeEachBackend, openTracker } from './backends.ts';
 import { problemsOf, refusalOf, refusedFields } from './refusal.ts';
 import type { Tracker } from './tracker.ts';
@@ -18,19 +18,23 @@ describeEachBackend('deployments', (backend) => {
   });
 
   it('keep everything that was said, with vendors and items expanded', async () => {
-    const [beta, alpha] = [await tracker.register({ name: 'beta' }), await tracker.register({ name: 'Alpha', status: 'operational' })];
-    const [second, first] = [await tracker.create({ title: 'second' }), await tracker.create({ title: 'first', item_type: 'project' })];
-    const answer = await tracker.deployAnswer(
-      {
-        deployed_at: '2026-01-04T18:30:00.250+09:00',
-        commit_hash: '0123456789abcdef0123456789abcdef01234567',
-        metadata: { ...METADATA, region: 'eu', commit_hash: '0123456789abcdef0123456789abcdef01234567' },
-        affected_vendor_ids: [beta.id, alpha.id],
-        affected_vendors: ['ALPHA'],
-        related_work_item_ids: [second.id, first.id, second.id],
-        created_by: 'ci',
-      },
-    );
+    const [beta, alpha] = [
+      await tracker.register({ name: 'beta' }),
+      await tracker.register({ name: 'Alpha', status: 'operational' }),
+    ];
+    const [second, first] = [
+      await tracker.create({ title: 'second' }),
+      await tracker.create({ title: 'first', item_type: 'project' }),
+    ];
+    const answer = await tracker.deployAnswer({
+      deployed_at: '2026-01-04T18:30:00.250+09:00',
+      commit_hash: '0123456789abcdef0123456789abcdef01234567',
+      metadata: { ...METADATA, region: 'eu', commit_hash: '0123456789abcdef0123456789abcdef01234567' },
+      affected_vendor_ids: [beta.id, alpha.id],
+      affected_vendors: ['ALPHA'],
+      related_work_item_ids: [second.id, first.id, second.id],
+      created_by: 'ci',
+    });
     expect(answer.data).toEqual({
       id: answer.data.id,
       version: 1,
@@ -54,7 +58,11 @@ describeEachBackend('deployments', (backend) => {
   });
 
   it('need neither vendors nor items', async () => {
-    expect(await tracker.deploy()).toMatchObject({ affected_vendors: [], related_work_items: [], created_by: 'ada' });
+    expect(await tracker.deploy()).toMatchObject({
+      affected_vendors: [],
+      related_work_items: [],
+      created_by: 'ada',
+    });
   });
 
   describe('have metadata that is checked field by field', () => {
@@ -101,19 +109,37 @@ describeEachBackend('deployments', (backend) => {
     expect(await refusedFields(() => tracker.deploy({ [field]: value }))).toEqual([field]);
   });
 
-  it.each(['0001-01-01T00:00:00Z', '9999-12-31T23:59:59.999Z', '1969-07-20T20:17:40.5Z'])('keep the time %s', async (deployed_at) => {
-    const { id } = await tracker.deploy({ deployed_at });
-    expect((await tracker.deployment(id)).deployed_at).toBe(new Date(deployed_at).toISOString());
-  });
+  it.each(['0001-01-01T00:00:00Z', '9999-12-31T23:59:59.999Z', '1969-07-20T20:17:40.5Z'])(
+    'keep the time %s',
+    async (deployed_at) => {
+      const { id } = await tracker.deploy({ deployed_at });
+      expect((await tracker.deployment(id)).deployed_at).toBe(new Date(deployed_at).toISOString());
+    },
+  );
 
-  it.each(['1'.repeat(40), '1'.repeat(7)])('agree with a commit hash in the metadata, as %s', async (commit_hash) => {
-    expect((await tracker.deploy({ commit_hash: '1'.repeat(40), metadata: { commit_hash } })).metadata).toEqual(METADATA);
-  });
+  it.each(['1'.repeat(40), '1'.repeat(7)])(
+    'agree with a commit hash in the metadata, as %s',
+    async (commit_hash) => {
+      expect(
+        (await tracker.deploy({ commit_hash: '1'.repeat(40), metadata: { commit_hash } })).metadata,
+      ).toEqual(METADATA);
+    },
+  );
 
-  it.each(['2'.repeat(40), '2'.repeat(7), '1'.repeat(6), '', 'HEAD', 7])('refuse the other commit hash %j in the metadata', async (commit_hash) => {
-    const problems = await problemsOf(tracker.deploy({ commit_hash: '1'.repeat(40), metadata: { commit_hash } }));
-    expect(problems).toMatchObject([{ field: 'metadata.commit_hash', constraint: `must agree with commit_hash, which is ${'1'.repeat(40)}` }]);
-  });
+  it.each(['2'.repeat(40), '2'.repeat(7), '1'.repeat(6), '', 'HEAD', 7])(
+    'refuse the other commit hash %j in the metadata',
+    async (commit_hash) => {
+      const problems = await problemsOf(
+        tracker.deploy({ commit_hash: '1'.repeat(40), metadata: { commit_hash } }),
+      );
+      expect(problems).toMatchObject([
+        {
+          field: 'metadata.commit_hash',
+          constraint: `must agree with commit_hash, which is ${'1'.repeat(40)}`,
+        },
+      ]);
+    },
+  );
 
   describe('name what they are linked to', () => {
     const unknown = '00000000-0000-4000-8000-000000000000';
@@ -122,10 +148,16 @@ describeEachBackend('deployments', (backend) => {
       await tracker.register({ name: 'vendor_abc' });
       for (const [args, details] of [
         [{ affected_vendor_ids: [unknown] }, { entity: 'vendor', id: unknown, did_you_mean: [] }],
-        [{ affected_vendors: ['vendor_abc', 'vendor_abd'] }, { entity: 'vendor', name: 'vendor_abd', did_you_mean: ['vendor_abc'] }],
+        [
+          { affected_vendors: ['vendor_abc', 'vendor_abd'] },
+          { entity: 'vendor', name: 'vendor_abd', did_you_mean: ['vendor_abc'] },
+        ],
         [{ related_work_item_ids: [unknown] }, { entity: 'work item', id: unknown, did_you_mean: [] }],
       ] as const) {
-        expect(await refusalOf(tracker.deploy({ ...args }))).toMatchObject({ error: 'NotFoundError', details });
+        expect(await refusalOf(tracker.deploy({ ...args }))).toMatchObject({
+          error: 'NotFoundError',
+          details,
+        });
       }
       expect(await tracker.deployments()).toMatchObject({ total_count: 0 });
       expect(await tracker.seq()).toBe(1);
@@ -135,26 +167,49 @@ describeEachBackend('deployments', (backend) => {
       const item = await tracker.create({ title: 'Gone' });
       await tracker.update(item, { deleted_at: tracker.clock.iso });
       const [problem] = await problemsOf(tracker.deploy({ related_work_item_ids: [item.id] }));
-      expect(problem).toMatchObject({ field: 'related_work_item_ids', constraint: '"Gone" is deleted', value: item.id });
+      expect(problem).toMatchObject({
+        field: 'related_work_item_ids',
+        constraint: '"Gone" is deleted',
+        value: item.id,
+      });
     });
 
     it('up to 500 of them', async () => {
       const names = Array.from({ length: 500 }, (_, index) => `vendor_${String(index).padStart(3, '0')}`);
       await Promise.all(names.map((name) => tracker.register({ name })));
-      expect((await tracker.deploy({ affected_vendors: names })).affected_vendors.map(({ name }) => name)).toEqual(names);
+      expect(
+        (await tracker.deploy({ affected_vendors: names })).affected_vendors.map(({ name }) => name),
+      ).toEqual(names);
     });
   });
 
   it('tell their impact: broken vendors, open items, and the work that waits for those', async () => {
-    const vendors = [await tracker.register({ name: 'fine', status: 'operational' }), await tracker.register({ name: 'broken' })];
-    const [open, done] = [await tracker.create({ title: 'open' }), await tracker.create({ title: 'done', status: 'completed' })];
-    const [waiting, also, gone] = [await tracker.create({ title: 'waiting' }), await tracker.create({ title: 'also' }), await tracker.create()];
+    const vendors = [
+      await tracker.register({ name: 'fine', status: 'operational' }),
+      await tracker.register({ name: 'broken' }),
+    ];
+    const [open, done] = [
+      await tracker.create({ title: 'open' }),
+      await tracker.create({ title: 'done', status: 'completed' }),
+    ];
+    const [waiting, also, gone] = [
+      await tracker.create({ title: 'waiting' }),
+      await tracker.create({ title: 'also' }),
+      await tracker.create(),
+    ];
     await tracker.link(open, 'blocks', waiting);
     await tracker.link(also, 'depends_on', done);
-    await tracker.link(open, 'relates_to', vendors[0] ? await tracker.create({ title: 'unconcerned' }) : open);
+    await tracker.link(
+      open,
+      'relates_to',
+      vendors[0] ? await tracker.create({ title: 'unconcerned' }) : open,
+    );
     await tracker.link(open, 'blocks', gone);
     await tracker.update(gone, { deleted_at: tracker.clock.iso });
-    const { id } = await tracker.deploy({ affected_vendors: ['fine', 'broken'], related_work_item_ids: [open.id, done.id] });
+    const { id } = await tracker.deploy({
+      affected_vendors: ['fine', 'broken'],
+      related_work_item_ids: [open.id, done.id],
+    });
     expect((await tracker.deployment(id)).impact).toEqual({
       vendors_affected: 2,
       vendors_broken: ['broken'],
@@ -173,69 +228,5 @@ describeEachBackend('deployments', (backend) => {
       error: 'NotFoundError',
       details: { entity: 'deployment', id },
     });
-  });
-});
-
-describeEachBackend('the timeline of deployments', (backend) => {
-  let tracker: Tracker;
-  const ids: Record<string, string> = {};
-  beforeAll(async () => {
-    tracker = await openTracker(backend);
-    for (const name of ['alpha', 'beta']) await tracker.register({ name });
-    ids['item'] = (await tracker.create()).id;
-    const deploy = async (day: number, args: Record<string, unknown>) => {
-      const { pr_title = `day ${day}`, compliant = true, ...rest } = args;
-      const metadata = { pr_title, constitutional_compliance: compliant };
-      await tracker.deploy({ deployed_at: `2026-01-0${day}T12:00:00Z`, metadata, ...rest });
-    };
-    await deploy(3, { affected_vendors: ['alpha'], related_work_item_ids: [ids['item']] });
-    await deploy(1, { affected_vendors: ['alpha', 'beta'], compliant: false });
-    await deploy(2, { affected_vendors: ['beta'], related_work_item_ids: [ids['item']] });
-    await deploy(4, { compliant: false });
-  });
-
-  const days = async (filter: Record<string, unknown>) => {
-    const page = await tracker.deployments(filter);
-    expect(page.total_count).toBe(page.items.length);
-    return page.items.map(({ deployed_at }) => Number(deployed_at.slice(8, 10)));
-  };
-
-  it('is told newest first, with links', async () => {
-    expect(await days({})).toEqual([4, 3, 2, 1]);
-    const { items } = await tracker.deployments();
-    expect(items[3]?.affected_vendors.map(({ name }) => name)).toEqual(['alpha', 'beta']);
-    expect(items[2]?.related_work_items.map(({ id }) => id)).toEqual([ids['item']]);
-  });
-
-  it.each([
-    [{ vendor: 'ALPHA' }, [3, 1]],
-    [{ compliant: true }, [3, 2]],
-    [{ compliant: false }, [4, 1]],
-    [{ from: '2026-01-02T12:00:00Z' }, [4, 3, 2]],
-    [{ to: '2026-01-02T12:00:00Z' }, [2, 1]],
-    [{ from: '2026-01-02T14:00:00+02:00', to: '2026-01-03T11:59:59.999Z' }, [2]],
-    [{ from: '2026-01-04T00:00:00Z', to: '2026-01-01T00:00:00Z' }, []],
-    [{ vendor: 'beta', compliant: true }, [2]],
-  ])('%j', async (filter, expected) => {
-    expect(await days(filter)).toEqual(expected);
-  });
-
-  it('of an item, together with every other filter', async () => {
-    const filter = { work_item_id: ids['item'] };
-    expect(await days(filter)).toEqual([3, 2]);
-    expect(await days({ ...filter, vendor: 'alpha', compliant: true, from: '2026-01-01T00:00:00Z', to: '2026-01-09T00:00:00Z' })).toEqual([3]);
-  });
-
-  it('goes on after a cursor', async () => {
-    const first = await tracker.deployments({ limit: 3 });
-    expect(first).toMatchObject({ total_count: 4 });
-    const second = await tracker.deployments({ limit: 3, cursor: first.next_cursor });
-    expect(second).toMatchObject({ total_count: 4, next_cursor: null, items: [{ deployed_at: '2026-01-01T12:00:00.000Z' }] });
-    expect((await tracker.deployments({ limit: 1, offset: 2 })).items).toMatchObject([{ deployed_at: '2026-01-02T12:00:00.000Z' }]);
-    expect(await refusedFields(() => tracker.deployments({ cursor: 'x' }))).toEqual(['cursor']);
-  });
-
-  it('of an unknown vendor is not empty but an error', async () => {
-    expect(await refusalOf(tracker.deployments({ vendor: 'alpho' }))).toMatchObject({ error: 'NotFoundError', details: { did_you_mean: ['alpha'] } });
   });
 });

@@ -5,7 +5,7 @@ import { describeEachBackend, openTracker, openTrackerAt } from './backends.ts';
 import { configuring, creation, deploying, edit, linking, registration, vendorEdit } from './changes.ts';
 import { outcomeOf, refusalOf } from './refusal.ts';
 import type { Tracker } from './tracker.ts';
-import { chainOf } from './trees.ts';
+import { chainOf, expectSoundStore } from './trees.ts';
 
 const id = (number: number) => `aaaaaaaa-0000-4000-8000-${String(number).padStart(12, '0')}`;
 const METADATA = { pr_number: 1, pr_title: 'x', test_summary: {}, constitutional_compliance: true };
@@ -19,7 +19,7 @@ describeEachBackend('the feed', (backend) => {
   /** Every record of the feed, oldest first. */
   const feed = async () => {
     const changes = [];
-    for (let since = 0; ; ) {
+    for (let since = 0; ;) {
       const { items } = await tracker.history({ since, limit: 100 });
       changes.push(...items);
       const last = items.at(-1);
@@ -58,27 +58,43 @@ describeEachBackend('the feed', (backend) => {
         const results = [];
         for (let round = 0; round < 6; round += 1) {
           results.push(await outcomeOf(through.create({ title: `${writer}/${round}` })));
-          results.push(await outcomeOf(through.update(shared, { metadata: { [`w${writer}`]: round }, on_conflict: 'merge' })));
+          results.push(
+            await outcomeOf(
+              through.update(shared, { metadata: { [`w${writer}_${round}`]: round }, on_conflict: 'merge' }),
+            ),
+          );
           // Refused: leaves no trace.
           results.push(await outcomeOf(through.create({ parent_id: id(1) })));
         }
         return results;
       }),
     );
-    const accepted = outcomes.flat().filter((outcome) => 'answer' in outcome).length;
+    const refusals = outcomes.flat().flatMap((outcome) => ('refused' in outcome ? [outcome.refused] : []));
+    expect(refusals, 'nobody is refused because others write too').toEqual(
+      Array.from({ length: 16 * 6 }, () => 'NotFoundError'),
+    );
+    const accepted = 2 * 16 * 6;
     const changes = await feed();
-    expect(changes.map(({ seq }) => seq)).toEqual(Array.from({ length: accepted + 1 }, (_, index) => index + 1));
+    expect(changes.map(({ seq }) => seq)).toEqual(
+      Array.from({ length: accepted + 1 }, (_, index) => index + 1),
+    );
     expect(await tracker.seq()).toBe(accepted + 1);
     // The versions of each item appear in the feed in their order.
     const versions = changes.filter(({ entity_id }) => entity_id === shared.id).map(({ version }) => version);
     expect(versions).toEqual(versions.map((_, index) => index + 1));
     expect((await tracker.query(shared.id)).version).toBe(versions.length);
+    await expectSoundStore(tracker);
   });
 
   it('keeps no trace of a refused write', async () => {
     const item = await tracker.create();
     await tracker.register({ name: 'Acme' });
-    const before = [await tracker.seq(), await tracker.list({ include_deleted: true }), await tracker.vendors(), await feed()];
+    const before = [
+      await tracker.seq(),
+      await tracker.list({ include_deleted: true }),
+      await tracker.vendors(),
+      await feed(),
+    ];
     for (const attempt of [
       () => tracker.create({ parent_id: id(1) }),
       () => tracker.create({ metadata: { estimated_hours: -1 } }),
@@ -92,7 +108,12 @@ describeEachBackend('the feed', (backend) => {
     ]) {
       await refusalOf(attempt);
     }
-    expect([await tracker.seq(), await tracker.list({ include_deleted: true }), await tracker.vendors(), await feed()]).toEqual(before);
+    expect([
+      await tracker.seq(),
+      await tracker.list({ include_deleted: true }),
+      await tracker.vendors(),
+      await feed(),
+    ]).toEqual(before);
     await tracker.create();
     expect(await tracker.seq()).toBe(3);
   });
@@ -121,19 +142,41 @@ describeEachBackend('the feed', (backend) => {
       const { data } = await tracker.store.write(good());
       expect(data.map(({ repeated }) => repeated)).toEqual(data.map(() => false));
       expect(await tracker.seq()).toBe(7);
-      expect(await tracker.query(id(2))).toMatchObject({ title: 'edited', version: 2, path: `/${id(1)}/${id(2)}` });
-      expect((await feed()).map(({ seq, change_id }) => [seq, change_id])).toEqual(data.map(({ change_id }, index) => [index + 1, change_id]));
+      expect(await tracker.query(id(2))).toMatchObject({
+        title: 'edited',
+        version: 2,
+        path: `/${id(1)}/${id(2)}`,
+      });
+      expect((await feed()).map(({ seq, change_id }) => [seq, change_id])).toEqual(
+        data.map(({ change_id }, index) => [index + 1, change_id]),
+      );
     });
 
     it.each([
       ['a broken rule', () => creation({ entity_id: id(9), patch: { parent_id: id(8) } }), 'NotFoundError'],
-      ['a stale version', () => edit({ entity_id: id(2), base_version: 1, patch: { title: 'stale' } }), 'VersionConflictError'],
-      ['a cycle', () => edit({ entity_id: id(1), base_version: 1, patch: { parent_id: id(2) } }), 'ValidationError'],
+      [
+        'a stale version',
+        () => edit({ entity_id: id(2), base_version: 1, patch: { title: 'stale' } }),
+        'VersionConflictError',
+      ],
+      [
+        'a cycle',
+        () => edit({ entity_id: id(1), base_version: 1, patch: { parent_id: id(2) } }),
+        'ValidationError',
+      ],
       ['a taken name', () => registration({ entity_id: id(9), patch: { name: 'ACME' } }), 'ValidationError'],
-      ['a kind that this version does not know', () => ({ ...creation({ entity_id: id(9) }), kind: 'unlink' as const }), 'DatabaseError'],
+      [
+        'a kind that this version does not know',
+        () => ({ ...creation({ entity_id: id(9) }), kind: 'unlink' as const }),
+        'DatabaseError',
+      ],
     ])('leaves nothing when the last change fails by %s', async (_, last, error) => {
       const configuration = await tracker.configuration();
-      const change = configuring({ entity_id: configuration.id, base_version: 1, patch: { archive_after_days: 7 } });
+      const change = configuring({
+        entity_id: configuration.id,
+        base_version: 1,
+        patch: { archive_after_days: 7 },
+      });
       expect((await refusalOf(tracker.store.write([...good(), change, last()]))).error).toBe(error);
       expect(await tracker.list({ include_deleted: true })).toMatchObject({ total_count: 0 });
       expect(await tracker.list({ label: 'b', include_deleted: true })).toMatchObject({ total_count: 0 });
@@ -141,6 +184,7 @@ describeEachBackend('the feed', (backend) => {
       expect(await tracker.deployments()).toMatchObject({ total_count: 0 });
       expect(await tracker.configuration()).toEqual(configuration);
       expect(await tracker.history()).toMatchObject({ total_count: 0, latest_seq: 0 });
+      await expectSoundStore(tracker);
       // Nothing stands in the way of the same changes without the last one.
       await tracker.store.write(good());
       expect(await tracker.seq()).toBe(7);
@@ -152,9 +196,13 @@ describeEachBackend('the feed', (backend) => {
     });
 
     it('may be larger than one statement takes', async () => {
-      const changes = Array.from({ length: 450 }, (_, index) => creation({ entity_id: id(index), patch: { title: `${index}` } }));
+      const changes = Array.from({ length: 450 }, (_, index) =>
+        creation({ entity_id: id(index), patch: { title: `${index}` } }),
+      );
       await tracker.store.write(changes);
-      expect((await feed()).map(({ entity_id }) => entity_id)).toEqual(changes.map(({ entity_id }) => entity_id));
+      expect((await feed()).map(({ entity_id }) => entity_id)).toEqual(
+        changes.map(({ entity_id }) => entity_id),
+      );
     });
   });
 });

@@ -15,7 +15,12 @@ describeEachBackend('hierarchy', (backend) => {
     const chain = await chainOf(tracker, 6);
     chain.forEach((item, depth) => {
       expect(item.depth).toBe(depth);
-      expect(item.path).toBe(`/${chain.slice(0, depth + 1).map(({ id }) => id).join('/')}`);
+      expect(item.path).toBe(
+        `/${chain
+          .slice(0, depth + 1)
+          .map(({ id }) => id)
+          .join('/')}`,
+      );
       expect(item.parent_id).toBe(chain[depth - 1]?.id ?? null);
     });
   });
@@ -23,7 +28,10 @@ describeEachBackend('hierarchy', (backend) => {
   it('refuses a seventh level, with the whole chain', async () => {
     const chain = await chainOf(tracker, 6);
     const refusal = await refusalOf(tracker.create({ parent_id: chain[5].id }));
-    expect(refusal).toMatchObject({ error: 'ValidationError', details: { field: 'parent_id', value: chain[5].id } });
+    expect(refusal).toMatchObject({
+      error: 'ValidationError',
+      details: { field: 'parent_id', value: chain[5].id },
+    });
     const named = refusal.details['chain'] as string[];
     expect(named).toHaveLength(7);
     expect(named.slice(0, 6)).toEqual(chain.map(({ id }) => id));
@@ -36,7 +44,12 @@ describeEachBackend('hierarchy', (backend) => {
     const d = await tracker.create({ parent_id: b.id, title: 'second child' });
     const target = await tracker.create({ title: 'target' });
     const moved = await tracker.update(b, { parent_id: target.id });
-    expect(moved).toMatchObject({ version: 2, parent_id: target.id, path: `/${target.id}/${b.id}`, depth: 1 });
+    expect(moved).toMatchObject({
+      version: 2,
+      parent_id: target.id,
+      path: `/${target.id}/${b.id}`,
+      depth: 1,
+    });
     expect(await placesBelow(tracker, target.id)).toEqual([
       { id: b.id, path: `/${target.id}/${b.id}`, depth: 1, version: 2 },
       { id: c.id, path: `/${target.id}/${b.id}/${c.id}`, depth: 2, version: 1 },
@@ -66,13 +79,19 @@ describeEachBackend('hierarchy', (backend) => {
 
   it('leaves everything where it is when the parent named is the present one', async () => {
     const [a, b] = await chainOf(tracker, 2);
-    expect(await tracker.update(b, { parent_id: a.id })).toMatchObject({ path: b.path, depth: 1, version: 2 });
+    expect(await tracker.update(b, { parent_id: a.id })).toMatchObject({
+      path: b.path,
+      depth: 1,
+      version: 2,
+    });
   });
 
   it('takes short ids for parents', async () => {
     const [a, b] = await chainOf(tracker, 2);
     const target = await tracker.create();
-    expect((await tracker.update(b, { parent_id: target.id.slice(0, 13).toUpperCase() })).parent_id).toBe(target.id);
+    expect((await tracker.update(b, { parent_id: target.id.slice(0, 13).toUpperCase() })).parent_id).toBe(
+      target.id,
+    );
     expect((await tracker.create({ parent_id: a.id.replaceAll('-', '') })).parent_id).toBe(a.id);
   });
 
@@ -84,7 +103,9 @@ describeEachBackend('hierarchy', (backend) => {
     ])('below %s', async (_, below) => {
       const chain = await chainOf(tracker, 3);
       const [top] = chain;
-      const refusal = await refusalOf(tracker.update(top, { parent_id: chain[below]?.id, title: 'not saved' }));
+      const refusal = await refusalOf(
+        tracker.update(top, { parent_id: chain[below]?.id, title: 'not saved' }),
+      );
       expect(refusal).toMatchObject({ error: 'ValidationError', details: { field: 'parent_id' } });
       expect(refusal.details['chain']).toEqual([...chain.slice(0, below + 1).map(({ id }) => id), top.id]);
       expect(refusal.message).toContain('below itself');
@@ -126,7 +147,10 @@ describeEachBackend('hierarchy', (backend) => {
         await tracker.create({ title: 'Child' }),
       ];
       await tracker.link(blocker, 'blocks', blocked);
-      for (const [item, parent] of [[blocked, blocker], [blocker, blocked]] as const) {
+      for (const [item, parent] of [
+        [blocked, blocker],
+        [blocker, blocked],
+      ] as const) {
         const refusal = await refusalOf(tracker.update(item, { parent_id: parent.id }));
         expect(refusal).toMatchObject({ error: 'ValidationError', details: { field: 'parent_id' } });
         expect(refusal.message).toContain(`"${blocker.title}"`);
@@ -136,7 +160,9 @@ describeEachBackend('hierarchy', (backend) => {
       const holder = await tracker.create({ title: 'Holder' });
       await tracker.update(blocked, { parent_id: holder.id });
       await tracker.update(child, { parent_id: blocker.id });
-      expect((await refusalOf(tracker.update(holder, { parent_id: child.id }))).details).toMatchObject({ field: 'parent_id' });
+      expect((await refusalOf(tracker.update(holder, { parent_id: child.id }))).details).toMatchObject({
+        field: 'parent_id',
+      });
       // Siblings may block each other, and other kinds of link say nothing about places.
       const related = await tracker.create();
       await tracker.link(related, 'relates_to', holder);

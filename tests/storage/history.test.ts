@@ -22,7 +22,11 @@ describeEachBackend('history', (backend) => {
   const seqs = (changes: { seq: number }[]) => changes.map(({ seq }) => seq);
 
   it('records a creation with every field that got a value', async () => {
-    const item = await tracker.create({ title: 'New', labels: ['a'], metadata: { estimated_hours: 2, custom: [1] } });
+    const item = await tracker.create({
+      title: 'New',
+      labels: ['a'],
+      metadata: { estimated_hours: 2, custom: [1] },
+    });
     const change = only((await tracker.history()).items);
     expect(change).toMatchObject({
       seq: 1,
@@ -57,7 +61,11 @@ describeEachBackend('history', (backend) => {
   });
 
   it('records before and after of each field that an update changed, and of no other', async () => {
-    const item = await tracker.create({ title: 'Old', labels: ['a'], metadata: { custom: { x: 1 }, blocked_reason: 'why' } });
+    const item = await tracker.create({
+      title: 'Old',
+      labels: ['a'],
+      metadata: { custom: { x: 1 }, blocked_reason: 'why' },
+    });
     tracker.clock.advance(60);
     await tracker.update(
       item,
@@ -72,7 +80,14 @@ describeEachBackend('history', (backend) => {
       BOB,
     );
     const change = only((await tracker.history({ since: 1 })).items);
-    expect(change).toMatchObject({ actor: 'bob', client: 'cursor/2.0', at: tracker.clock.iso, base_version: 1, version: 2, kind: 'update' });
+    expect(change).toMatchObject({
+      actor: 'bob',
+      client: 'cursor/2.0',
+      at: tracker.clock.iso,
+      base_version: 1,
+      version: 2,
+      kind: 'update',
+    });
     const byField = [...change.fields].sort((a, b) => (a.field < b.field ? -1 : 1));
     expect(byField).toEqual([
       { field: 'completed_at', from: null, to: tracker.clock.iso },
@@ -98,7 +113,10 @@ describeEachBackend('history', (backend) => {
 
   it('records the author where one was given, and the client it came through', async () => {
     await tracker.create({ created_by: 'claude-code' }, BOB);
-    expect(only((await tracker.history()).items)).toMatchObject({ actor: 'claude-code', client: 'cursor/2.0' });
+    expect(only((await tracker.history()).items)).toMatchObject({
+      actor: 'claude-code',
+      client: 'cursor/2.0',
+    });
   });
 
   it('shows a dependency from both of its items', async () => {
@@ -109,7 +127,13 @@ describeEachBackend('history', (backend) => {
     const expected = [
       { kind: 'unlink', fields: [{ field: 'dependencies', from: value, to: null }] },
       { kind: 'link', fields: [{ field: 'dependencies', from: null, to: value }] },
-    ].map((change) => ({ ...change, entity: 'dependency', entity_id: a.id, related_id: b.id, version: null }));
+    ].map((change) => ({
+      ...change,
+      entity: 'dependency',
+      entity_id: a.id,
+      related_id: b.id,
+      version: null,
+    }));
     expect((await tracker.history({ id: a.id, entity: 'dependency' })).items).toMatchObject(expected);
     expect((await tracker.history({ id: b.id, entity: 'dependency' })).items).toMatchObject(expected);
     expect((await tracker.history({ id: c.id, entity: 'dependency' })).items).toEqual([]);
@@ -123,13 +147,20 @@ describeEachBackend('history', (backend) => {
     expect(items.map(({ entity_id }) => entity_id)).toEqual([top.id, child.id, grandchild.id]);
     expect(new Set(items.map(({ change_id }) => change_id)).size).toBe(1);
     for (const change of items) {
-      expect(change).toMatchObject({ actor: 'bob', version: 2, fields: [{ field: 'deleted_at', from: null, to: tracker.clock.iso }] });
+      expect(change).toMatchObject({
+        actor: 'bob',
+        version: 2,
+        fields: [{ field: 'deleted_at', from: null, to: tracker.clock.iso }],
+      });
     }
   });
 
   it('records vendors, deployments and the configuration too', async () => {
     const vendor = await tracker.register({ name: 'Acme' });
-    await tracker.updateVendor(vendor, { status: 'operational', metadata: { format_support: { excel: true } } });
+    await tracker.updateVendor(vendor, {
+      status: 'operational',
+      metadata: { format_support: { excel: true } },
+    });
     const deployment = await tracker.deploy({ affected_vendors: ['acme'] });
     await tracker.configure(1, { archive_after_days: 30 });
     const { items } = await tracker.history({ since: 0 });
@@ -175,15 +206,23 @@ describeEachBackend('history', (backend) => {
       const first = await tracker.history({ since: 0, limit: 3 });
       expect(seqs(first.items)).toEqual([1, 2, 3]);
       await tracker.create();
-      expect(seqs((await tracker.history({ since: 0, limit: 3, cursor: first.next_cursor })).items)).toEqual([4, 5, 6]);
+      expect(seqs((await tracker.history({ since: 0, limit: 3, cursor: first.next_cursor })).items)).toEqual([
+        4, 5, 6,
+      ]);
       expect((await tracker.history({ since: Number.MAX_SAFE_INTEGER })).items).toEqual([]);
     });
 
     it('by actor, by kind of record and by time', async () => {
       expect(seqs((await tracker.history({ actor: 'bob' })).items)).toEqual([4, 2]);
       expect((await tracker.history({ entity: 'vendor' })).items).toEqual([]);
-      expect(seqs((await tracker.history({ from: '2026-01-05T09:02:00Z', to: '2026-01-05T10:04:00+01:00' })).items)).toEqual([4, 3, 2]);
-      expect(seqs((await tracker.history({ actor: 'ada', from: '2026-01-05T09:02:00Z', since: 1 })).items)).toEqual([3, 5]);
+      expect(
+        seqs(
+          (await tracker.history({ from: '2026-01-05T09:02:00Z', to: '2026-01-05T10:04:00+01:00' })).items,
+        ),
+      ).toEqual([4, 3, 2]);
+      expect(
+        seqs((await tracker.history({ actor: 'ada', from: '2026-01-05T09:02:00Z', since: 1 })).items),
+      ).toEqual([3, 5]);
     });
 
     it('by cursors of its own only', async () => {
@@ -196,8 +235,14 @@ describeEachBackend('history', (backend) => {
     });
 
     it('of known records only', async () => {
-      expect(await refusalOf(tracker.history({ id: 'ffffff' }))).toMatchObject({ error: 'NotFoundError', details: { entity: 'record', id: 'ffffff' } });
-      expect(await refusalOf(tracker.history({ vendor: 'nobody' }))).toMatchObject({ error: 'NotFoundError', details: { entity: 'vendor', name: 'nobody' } });
+      expect(await refusalOf(tracker.history({ id: 'ffffff' }))).toMatchObject({
+        error: 'NotFoundError',
+        details: { entity: 'record', id: 'ffffff' },
+      });
+      expect(await refusalOf(tracker.history({ vendor: 'nobody' }))).toMatchObject({
+        error: 'NotFoundError',
+        details: { entity: 'vendor', name: 'nobody' },
+      });
     });
   });
 });

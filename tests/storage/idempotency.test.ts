@@ -14,7 +14,8 @@ describeEachBackend('an idempotency key', (backend) => {
     tracker = await openTracker(backend);
   });
 
-  const many = <T>(attempt: (index: number) => Promise<T>) => Promise.all(Array.from({ length: TRIES }, (_, index) => attempt(index)));
+  const many = <T>(attempt: (index: number) => Promise<T>) =>
+    Promise.all(Array.from({ length: TRIES }, (_, index) => attempt(index)));
 
   describe('gives the first result again and changes nothing', () => {
     it('for a creation', async () => {
@@ -24,7 +25,10 @@ describeEachBackend('an idempotency key', (backend) => {
       await tracker.update(first.data, { title: 'Renamed since' });
       tracker.clock.advance(3600);
       const seq = await tracker.seq();
-      const again = await tracker.createAnswer({ ...args, metadata: { custom: { a: 2, b: 1 } } }, { actor: 'other', client: 'other' });
+      const again = await tracker.createAnswer(
+        { ...args, metadata: { custom: { a: 2, b: 1 } } },
+        { actor: 'other', client: 'other' },
+      );
       expect(again.data).toEqual({ ...first.data, repeated: true });
       expect(await tracker.seq()).toBe(seq);
       expect(await tracker.list()).toMatchObject({ total_count: 1 });
@@ -52,7 +56,10 @@ describeEachBackend('an idempotency key', (backend) => {
       const first = await tracker.link(a, 'blocks', b, key);
       expect(await tracker.link(a, 'blocks', b, key)).toEqual({ ...first, repeated: true });
       const removed = await tracker.unlink(a, 'blocks', b, { idempotency_key: 'remove' });
-      expect(await tracker.unlink(a, 'blocks', b, { idempotency_key: 'remove' })).toEqual({ ...removed, repeated: true });
+      expect(await tracker.unlink(a, 'blocks', b, { idempotency_key: 'remove' })).toEqual({
+        ...removed,
+        repeated: true,
+      });
       expect((await tracker.query(a.id)).dependencies).toEqual([]);
       expect(await tracker.link(a, 'blocks', b, key)).toMatchObject({ repeated: true });
       expect((await tracker.query(a.id)).dependencies).toEqual([]);
@@ -62,7 +69,9 @@ describeEachBackend('an idempotency key', (backend) => {
       const first = await tracker.register({ name: 'Acme', ...key });
       expect(await tracker.register({ name: 'Acme', ...key })).toEqual({ ...first, repeated: true });
       const updated = await tracker.updateVendor(first, { status: 'operational', idempotency_key: 'update' });
-      expect(await tracker.updateVendor(first, { status: 'operational', idempotency_key: 'update' })).toEqual({ ...updated, repeated: true });
+      expect(await tracker.updateVendor(first, { status: 'operational', idempotency_key: 'update' })).toEqual(
+        { ...updated, repeated: true },
+      );
       expect(await tracker.vendor('acme')).toEqual(updated);
     });
 
@@ -77,13 +86,18 @@ describeEachBackend('an idempotency key', (backend) => {
 
     it('for the configuration', async () => {
       const first = await tracker.configure(1, { archive_after_days: 30, ...key });
-      expect(await tracker.configure(1, { archive_after_days: 30, ...key })).toEqual({ ...first, repeated: true });
+      expect(await tracker.configure(1, { archive_after_days: 30, ...key })).toEqual({
+        ...first,
+        repeated: true,
+      });
     });
 
     it('with the warnings of the first time', async () => {
       const first = await tracker.createAnswer({ metadata: { estimate_hours: 1 }, ...key });
       expect(first.warnings).toHaveLength(1);
-      expect((await tracker.createAnswer({ metadata: { estimate_hours: 1 }, ...key })).warnings).toEqual(first.warnings);
+      expect((await tracker.createAnswer({ metadata: { estimate_hours: 1 }, ...key })).warnings).toEqual(
+        first.warnings,
+      );
     });
 
     it('after a restart', async () => {
@@ -96,7 +110,9 @@ describeEachBackend('an idempotency key', (backend) => {
   describe(`used by ${TRIES} callers at once`, () => {
     it('makes one item, and all get it', async () => {
       const other = await openTrackerAt(tracker.place);
-      const answers = await many((index) => (index % 2 === 0 ? tracker : other).create({ title: 'Once', ...key }));
+      const answers = await many((index) =>
+        (index % 2 === 0 ? tracker : other).create({ title: 'Once', ...key }),
+      );
       expect(new Set(answers.map(({ id }) => id)).size).toBe(1);
       expect(answers.filter(({ repeated }) => repeated === true)).toHaveLength(TRIES - 1);
       expect(await tracker.list()).toMatchObject({ total_count: 1 });
@@ -153,11 +169,16 @@ describeEachBackend('an idempotency key', (backend) => {
     it('also the same update of another version', async () => {
       const item = await tracker.create();
       const updated = await tracker.update(item, { title: 'x', ...key });
-      expect((await refusalOf(tracker.update(updated, { title: 'x', ...key }))).details).toMatchObject({ field: 'idempotency_key' });
+      expect((await refusalOf(tracker.update(updated, { title: 'x', ...key }))).details).toMatchObject({
+        field: 'idempotency_key',
+      });
     });
 
     it('when two different operations come at once: one wins', async () => {
-      const results = await Promise.allSettled([tracker.create({ title: 'A', ...key }), tracker.create({ title: 'B', ...key })]);
+      const results = await Promise.allSettled([
+        tracker.create({ title: 'A', ...key }),
+        tracker.create({ title: 'B', ...key }),
+      ]);
       expect(results.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
       expect(await tracker.list()).toMatchObject({ total_count: 1 });
     });
@@ -166,7 +187,10 @@ describeEachBackend('an idempotency key', (backend) => {
   it('of a refused call stays free for the corrected one', async () => {
     const item = await tracker.create();
     await refusalOf(tracker.update({ id: item.id, version: 9 }, { title: 'Corrected', ...key }));
-    expect(await tracker.update(item, { title: 'Corrected', ...key })).toMatchObject({ title: 'Corrected', version: 2 });
+    expect(await tracker.update(item, { title: 'Corrected', ...key })).toMatchObject({
+      title: 'Corrected',
+      version: 2,
+    });
   });
 });
 
@@ -191,7 +215,11 @@ describeEachBackend('a change that is applied twice under its id', (backend) => 
     const seq = await tracker.seq();
     for (const change of changes) {
       const [again] = (await tracker.store.write([change])).data;
-      expect(again, `${change.kind} ${change.entity}`).toMatchObject({ change_id: change.id, entity_id: change.entity_id, repeated: true });
+      expect(again, `${change.kind} ${change.entity}`).toMatchObject({
+        change_id: change.id,
+        entity_id: change.entity_id,
+        repeated: true,
+      });
     }
     expect(await tracker.seq()).toBe(seq);
     expect((await tracker.query(a)).version).toBe(3);

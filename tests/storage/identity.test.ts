@@ -38,7 +38,11 @@ describeEachBackend('a project', (backend) => {
     await writeFile(memoryOf(tracker.place), JSON.stringify({ project_id: OTHER_ID, project_slug: 'other' }));
     await expectRefused(tracker.place, backend.source, 'this folder remembers another project');
     // Also when someone says that the name is meant.
-    await expectRefused({ ...tracker.place, slug: { value: 'test-project', explicit: true } }, backend.source, 'remembers another');
+    await expectRefused(
+      { ...tracker.place, slug: { ...tracker.place.slug, explicit: true } },
+      backend.source,
+      'remembers another',
+    );
   });
 
   it.each([
@@ -72,8 +76,11 @@ describeEachBackend('a project', (backend) => {
     await mkdir(inside, { recursive: true });
 
     const environment = databaseUrl === undefined ? {} : { DATABASE_URL: databaseUrl };
-    const [main, ...others] = [projectDir, linked, inside].map((folder) => readConfig({}, environment, folder));
-    for (const other of others) expect(other).toMatchObject({ projectDir, dataDir: main?.dataDir, slug: main?.slug });
+    const [main, ...others] = [projectDir, linked, inside].map((folder) =>
+      readConfig({}, environment, folder),
+    );
+    for (const other of others)
+      expect(other).toMatchObject({ projectDir, dataDir: main?.dataDir, slug: main?.slug });
     const trackers = [];
     for (const config of [main, ...others]) trackers.push(await openTrackerAt(config as OpenOptions));
     await trackers[1]?.create({ title: 'From the linked tree' });
@@ -91,26 +98,38 @@ describeUnless(postgresSkipReason(), 'a project on a PostgreSQL that many use', 
 
   describe('meets a folder for the first time', () => {
     it('and is joined by a clone, which begins with the same commit', async () => {
-      const first = await openTrackerAt(inFolder(await temporaryProject({ git: true }), await freshDatabase()));
+      const first = await openTrackerAt(
+        inFolder(await temporaryProject({ git: true }), await freshDatabase()),
+      );
       await first.create({ title: 'Shared' });
-      const cloned = await openTrackerAt(inFolder(await clone(first.place.projectDir), first.place.databaseUrl));
+      const cloned = await openTrackerAt(
+        inFolder(await clone(first.place.projectDir), first.place.databaseUrl),
+      );
       expect(await cloned.titles()).toEqual(['Shared']);
       expect((await cloned.store.health()).project_id).toBe((await first.store.health()).project_id);
     });
 
     it('and is refused to a repository that began with another commit, even where the name is meant', async () => {
-      const first = await openTrackerAt(inFolder(await temporaryProject({ git: true }), await freshDatabase()));
+      const first = await openTrackerAt(
+        inFolder(await temporaryProject({ git: true }), await freshDatabase()),
+      );
       const stranger = inFolder(await temporaryProject({ git: true }), first.place.databaseUrl);
       await git(stranger.projectDir, 'commit', '--quiet', '--amend', '--message', 'Begin otherwise');
       await expectRefused(stranger, 'postgres', 'another first commit');
-      await expectRefused({ ...stranger, slug: { value: 'test-project', explicit: true } }, 'postgres', 'another first commit');
+      await expectRefused(
+        { ...stranger, slug: { value: 'test-project', explicit: true } },
+        'postgres',
+        'another first commit',
+      );
     });
 
     it.each([
       ['a folder without git', () => temporaryProject()],
       ['a repository without commits', emptyRepository],
     ])('and is refused to %s, unless the name is meant', async (_, folder) => {
-      const first = await openTrackerAt(inFolder(await temporaryProject({ git: true }), await freshDatabase()));
+      const first = await openTrackerAt(
+        inFolder(await temporaryProject({ git: true }), await freshDatabase()),
+      );
       await first.create({ title: 'Shared' });
       const stranger = inFolder(await folder(), first.place.databaseUrl);
       await expectRefused(stranger, 'postgres', 'nothing proves');
@@ -130,16 +149,24 @@ describeUnless(postgresSkipReason(), 'a project on a PostgreSQL that many use', 
 
     it('and is refused to a second folder without git that has the same name', async () => {
       const first = await openTrackerAt(inFolder(await temporaryProject(), await freshDatabase()));
-      await expectRefused(inFolder(await temporaryProject(), first.place.databaseUrl), 'postgres', 'nothing proves');
+      await expectRefused(
+        inFolder(await temporaryProject(), first.place.databaseUrl),
+        'postgres',
+        'nothing proves',
+      );
     });
   });
 
   it('is founded by one of several folders of the same name that start at once', async () => {
     const databaseUrl = await freshDatabase();
-    const places = await Promise.all([1, 2, 3, 4].map(async () => inFolder(await temporaryProject(), databaseUrl)));
+    const places = await Promise.all(
+      [1, 2, 3, 4].map(async () => inFolder(await temporaryProject(), databaseUrl)),
+    );
     const outcomes = await Promise.all(places.map((place) => outcomeOf(openTrackerAt(place))));
     expect(outcomes.filter((outcome) => 'answer' in outcome)).toHaveLength(1);
-    expect(outcomes.filter((outcome) => 'refused' in outcome && outcome.refused === 'DatabaseError')).toHaveLength(3);
+    expect(
+      outcomes.filter((outcome) => 'refused' in outcome && outcome.refused === 'DatabaseError'),
+    ).toHaveLength(3);
     // The folders that were refused remember nothing, so that they may still choose.
     expect(places.filter((place) => existsSync(memoryOf(place)))).toHaveLength(1);
   });

@@ -20,7 +20,12 @@ describeEachBackend('filters of lists', (backend) => {
     const project = await create('project', { item_type: 'project', labels: ['big'], priority: 2 });
     const child = await create('child', { parent_id: project.id, assignee: 'ada', labels: ['ui', 'big'] });
     await create('grandchild', { parent_id: child.id, status: 'blocked', assignee: 'bob', labels: ['ui'] });
-    await create('plan', { status: 'planned', assignee: 'ada', priority: 1, description: 'Plan the UI rework' });
+    await create('plan', {
+      status: 'planned',
+      assignee: 'ada',
+      priority: 1,
+      description: 'Plan the UI rework',
+    });
     await create('study', { item_type: 'research', status: 'completed', labels: ['ui'] });
     await create('ours', { parent_id: project.id, assignee: 'ada', labels: ['ui'], priority: 5 });
     const gone = await create('gone', { assignee: 'ada', labels: ['ui'] });
@@ -37,7 +42,14 @@ describeEachBackend('filters of lists', (backend) => {
   it('gives all live items, the last updated first, when nothing is asked', async () => {
     const page = await tracker.list();
     expect(page).toMatchObject({ total_count: 6, limit: 50, offset: 0, next_cursor: null });
-    expect(page.items.map(({ title }) => title)).toEqual(['ours', 'study', 'plan', 'grandchild', 'child', 'project']);
+    expect(page.items.map(({ title }) => title)).toEqual([
+      'ours',
+      'study',
+      'plan',
+      'grandchild',
+      'child',
+      'project',
+    ]);
     expect(page.items[4]).toEqual(items['child']);
   });
 
@@ -141,7 +153,27 @@ describeEachBackend('text in lists', (backend) => {
     tracker = await openTracker(backend);
   });
 
-  const hostile = ['100%', '100 ', 'snake_case', 'snakeXcase', 'back\\slash', "it's", '"quoted"', "'; drop table x; --", '*?[a]', 'a-b', 'C++', 'foo AND', '日本語', '🚀', 'É', 'é', 'ß', 'ǅ', 'İstanbul'];
+  const hostile = [
+    '100%',
+    '100 ',
+    'snake_case',
+    'snakeXcase',
+    'back\\slash',
+    "it's",
+    '"quoted"',
+    "'; drop table x; --",
+    '*?[a]',
+    'a-b',
+    'C++',
+    'foo AND',
+    '日本語',
+    '🚀',
+    'É',
+    'é',
+    'ß',
+    'ǅ',
+    'İstanbul',
+  ];
 
   describe('is taken literally', () => {
     beforeAll(async () => {

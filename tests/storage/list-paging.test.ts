@@ -14,7 +14,11 @@ describeEachBackend('pages of lists', (backend) => {
     for (let index = 0; index < COUNT; index += 1) {
       // Few distinct times, priorities and titles: the id has to decide within each.
       if (index % 4 === 0) tracker.clock.advance(1);
-      await tracker.create({ title: `title ${index % 5}`, priority: 1 + (index % 3), labels: index % 2 ? ['odd'] : [] });
+      await tracker.create({
+        title: `title ${index % 5}`,
+        priority: 1 + (index % 3),
+        labels: index % 2 ? ['odd'] : [],
+      });
     }
   });
 
@@ -34,7 +38,11 @@ describeEachBackend('pages of lists', (backend) => {
     it.each([1, 7, 22, 23, 24])('give the whole list once, %i at a time', async (limit) => {
       const whole = (await tracker.list({ sort, limit: 100 })).items.map(({ id }) => id);
       expect(new Set(whole).size).toBe(COUNT);
-      expect(await byCursor({ sort }, limit)).toEqual({ ids: whole, pages: Math.ceil(COUNT / limit), total: COUNT });
+      expect(await byCursor({ sort }, limit)).toEqual({
+        ids: whole,
+        pages: Math.ceil(COUNT / limit),
+        total: COUNT,
+      });
     });
 
     it('give the same by offset', async () => {
@@ -104,7 +112,9 @@ describeEachBackend('pages of lists', (backend) => {
     });
 
     it('more characters than any cursor has', async () => {
-      expect((await problemsOf(() => tracker.list({ cursor: 'A'.repeat(100_000) })))[0]?.field).toBe('cursor');
+      expect((await problemsOf(() => tracker.list({ cursor: 'A'.repeat(100_000) })))[0]?.field).toBe(
+        'cursor',
+      );
     });
   });
 });

@@ -51,23 +51,39 @@ describeEachBackend('merging', (backend) => {
     const read = await tracker.create();
     await tracker.update(read, { title: 'By Bob' }, BOB);
     const refusal = await refusalOf(merge(read, { title: 'Mine', priority: 1 }));
-    expect(refusal).toMatchObject({ error: 'VersionConflictError', details: { overlap: ['title'], mergeable: false } });
+    expect(refusal).toMatchObject({
+      error: 'VersionConflictError',
+      details: { overlap: ['title'], mergeable: false },
+    });
     expect(await tracker.query(read.id)).toMatchObject({ version: 2, title: 'By Bob', priority: 3 });
   });
 
   it('does not take the same value for a disagreement', async () => {
     const [parent, read] = [await tracker.create(), await tracker.create({ metadata: { custom: 1 } })];
-    const theirs = { title: 'Agreed', status: 'completed', parent_id: parent.id, metadata: { custom: { a: 1, b: [2] } } };
+    const theirs = {
+      title: 'Agreed',
+      status: 'completed',
+      parent_id: parent.id,
+      metadata: { custom: { a: 1, b: [2] } },
+    };
     const second = await tracker.update(read, theirs, BOB);
     tracker.clock.advance(60);
     const merged = await merge(read, { ...theirs, metadata: { custom: { b: [2], a: 1 } }, priority: 2 });
-    expect(merged).toMatchObject({ title: 'Agreed', priority: 2, completed_at: second.completed_at, merged_with: [2] });
+    expect(merged).toMatchObject({
+      title: 'Agreed',
+      priority: 2,
+      completed_at: second.completed_at,
+      merged_with: [2],
+    });
   });
 
   it('does not take removing a key that others removed for a disagreement', async () => {
     const read = await tracker.create({ metadata: { custom: 1 } });
     await tracker.update(read, { metadata: { custom: null } }, BOB);
-    expect(await merge(read, { metadata: { custom: null } })).toMatchObject({ metadata: {}, merged_with: [2] });
+    expect(await merge(read, { metadata: { custom: null } })).toMatchObject({
+      metadata: {},
+      merged_with: [2],
+    });
   });
 
   it('sees a disagreement in one key of the metadata', async () => {
@@ -90,8 +106,13 @@ describeEachBackend('merging', (backend) => {
   it('refuses two different places', async () => {
     const [here, there, read] = [await tracker.create(), await tracker.create(), await tracker.create()];
     await tracker.update(read, { parent_id: here.id }, BOB);
-    expect((await refusalOf(merge(read, { parent_id: there.id }))).details).toMatchObject({ overlap: ['parent_id'] });
-    expect(await merge(read, { title: 'Elsewhere too' })).toMatchObject({ parent_id: here.id, merged_with: [2] });
+    expect((await refusalOf(merge(read, { parent_id: there.id }))).details).toMatchObject({
+      overlap: ['parent_id'],
+    });
+    expect(await merge(read, { title: 'Elsewhere too' })).toMatchObject({
+      parent_id: here.id,
+      merged_with: [2],
+    });
   });
 
   it('does not edit what others deleted meanwhile', async () => {
@@ -106,7 +127,11 @@ describeEachBackend('merging', (backend) => {
     const read = await tracker.create();
     await tracker.update(read, { title: 'By Bob' }, BOB);
     const deleted_at = tracker.clock.iso;
-    expect(await merge(read, { deleted_at })).toMatchObject({ deleted_at, title: 'By Bob', merged_with: [2] });
+    expect(await merge(read, { deleted_at })).toMatchObject({
+      deleted_at,
+      title: 'By Bob',
+      merged_with: [2],
+    });
   });
 
   describe('labels as a set', () => {
@@ -125,7 +150,9 @@ describeEachBackend('merging', (backend) => {
       expect(merged.labels).toEqual(expected);
       expect(merged.merged_with).toEqual([2]);
       for (const label of expected) {
-        expect((await tracker.list({ label, include_deleted: true, limit: 100 })).items.map(({ id }) => id)).toContain(read.id);
+        expect(
+          (await tracker.list({ label, include_deleted: true, limit: 100 })).items.map(({ id }) => id),
+        ).toContain(read.id);
       }
     });
 
@@ -153,33 +180,56 @@ describeEachBackend('merging', (backend) => {
     const read = await tracker.register({ name: 'Merged vendor' });
     await tracker.updateVendor(read, { status: 'operational' }, BOB);
     const merged = await tracker.updateVendor(read, { extractor_version: '3.0.0', on_conflict: 'merge' });
-    expect(merged).toMatchObject({ status: 'operational', extractor_version: '3.0.0', version: 3, merged_with: [2] });
-    const refusal = await refusalOf(tracker.updateVendor(read, { extractor_version: '4.0.0', on_conflict: 'merge' }));
+    expect(merged).toMatchObject({
+      status: 'operational',
+      extractor_version: '3.0.0',
+      version: 3,
+      merged_with: [2],
+    });
+    const refusal = await refusalOf(
+      tracker.updateVendor(read, { extractor_version: '4.0.0', on_conflict: 'merge' }),
+    );
     expect(refusal.details).toMatchObject({ overlap: ['extractor_version'] });
   });
 
-  it('takes a vendor\'s version in its metadata for the version field', async () => {
+  it("takes a vendor's version in its metadata for the version field", async () => {
     const read = await tracker.register({ name: 'Two places' });
     await tracker.updateVendor(read, { extractor_version: '2.0.0' }, BOB);
     const mine = (version: string) => ({ metadata: { extractor_version: version }, on_conflict: 'merge' });
     expect((await refusalOf(tracker.updateVendor(read, mine('3.0.0')))).error).toBe('VersionConflictError');
-    expect(await tracker.updateVendor(read, mine('2.0.0'))).toMatchObject({ extractor_version: '2.0.0', merged_with: [2] });
+    expect(await tracker.updateVendor(read, mine('2.0.0'))).toMatchObject({
+      extractor_version: '2.0.0',
+      merged_with: [2],
+    });
   });
 
   it('works for the configuration', async () => {
     const { version } = await tracker.configuration();
     await tracker.configure(version, { archive_after_days: 90 }, BOB);
-    const merged = await tracker.configure(version, { active_context_type: 'maintenance', on_conflict: 'merge' });
-    expect(merged).toMatchObject({ archive_after_days: 90, active_context_type: 'maintenance', merged_with: [version + 1] });
-    const refusal = await refusalOf(tracker.configure(version, { archive_after_days: 10, on_conflict: 'merge' }));
+    const merged = await tracker.configure(version, {
+      active_context_type: 'maintenance',
+      on_conflict: 'merge',
+    });
+    expect(merged).toMatchObject({
+      archive_after_days: 90,
+      active_context_type: 'maintenance',
+      merged_with: [version + 1],
+    });
+    const refusal = await refusalOf(
+      tracker.configure(version, { archive_after_days: 10, on_conflict: 'merge' }),
+    );
     expect(refusal.details).toMatchObject({ overlap: ['archive_after_days'] });
   });
 
   it('loses none of many merges that run at the same time', async () => {
     const read = await tracker.create();
     const keys = Array.from({ length: 16 }, (_, index) => `key_${index}`);
-    const answers = await Promise.all(keys.map((key) => merge(read, { metadata: { [key]: key }, labels: [key] })));
-    expect(answers.map(({ version }) => version).sort((a, b) => a - b)).toEqual(keys.map((_, index) => index + 2));
+    const answers = await Promise.all(
+      keys.map((key) => merge(read, { metadata: { [key]: key }, labels: [key] })),
+    );
+    expect(answers.map(({ version }) => version).sort((a, b) => a - b)).toEqual(
+      keys.map((_, index) => index + 2),
+    );
     const after = await tracker.query(read.id);
     expect(after.metadata).toEqual(Object.fromEntries(keys.map((key) => [key, key])));
     expect([...after.labels].sort()).toEqual([...keys].sort());

@@ -18,19 +18,28 @@ export const CHOSEN_ITEMS = Array.from({ length: ITEMS }, (_, index) => itemId(i
 
 const item = fc.nat({ max: ITEMS }).map(itemId);
 const text = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 });
-const hostileText = fc.oneof(text, fc.constantFrom('100%', 'a_b', '\\', "'", '"', 'É', 'ẞ', 'ı', '🚀', 'Zoë', 'zoe'));
+const hostileText = fc.oneof(
+  text,
+  fc.constantFrom('100%', 'a_b', '\\', "'", '"', 'É', 'ẞ', 'ı', '🚀', 'Zoë', 'zoe'),
+);
 const anything = fc.oneof(
   fc.jsonValue({ maxDepth: 3 }),
   fc.string({ unit: 'binary', maxLength: 5 }),
   fc.double({ noNaN: true, noDefaultInfinity: true }),
 ) as fc.Arbitrary<JsonObject[string]>;
 const metadata = fc.dictionary(
-  fc.oneof(fc.constantFrom('estimated_hours', 'blocked_reason', 'custom', 'constructor', 'toString'), fc.string({ maxLength: 4 })),
+  fc.oneof(
+    fc.constantFrom('estimated_hours', 'blocked_reason', 'custom', 'constructor', 'toString'),
+    fc.string({ maxLength: 4 }),
+  ),
   fc.oneof({ weight: 3, arbitrary: anything }, { weight: 1, arbitrary: fc.constant(null) }),
   { maxKeys: 3 },
 );
 const labels = fc.uniqueArray(fc.constantFrom('a', 'b', 'c', 'ü', '🚀'), { maxLength: 4 });
-const version = fc.oneof({ weight: 4, arbitrary: fc.constant('current' as const) }, { weight: 2, arbitrary: fc.integer({ min: 1, max: 4 }) });
+const version = fc.oneof(
+  { weight: 4, arbitrary: fc.constant('current' as const) },
+  { weight: 2, arbitrary: fc.integer({ min: 1, max: 4 }) },
+);
 const on_conflict = fc.constantFrom('reject' as const, 'merge' as const);
 const idempotency_key = fc.option(fc.constantFrom('key-1', 'key-2', 'key-3'), { freq: 5 });
 const maybeParent = fc.option(item, { freq: 2 });
@@ -49,11 +58,23 @@ const fields = fc.record(
   { requiredKeys: [] },
 );
 
-const create = fc.record({ item, parent: maybeParent, type: fc.constantFrom(...ITEM_TYPES), fields, idempotency_key });
+const create = fc.record({
+  item,
+  parent: maybeParent,
+  type: fc.constantFrom(...ITEM_TYPES),
+  fields,
+  idempotency_key,
+});
 const update = fc.record({ item, version, fields, on_conflict, idempotency_key });
 const move = fc.record({ item, version, parent: maybeParent, on_conflict });
 const remove = fc.record({ item, restore: fc.boolean(), cascade: fc.boolean() });
-const link = fc.record({ source: item, kind: fc.constantFrom(...DEPENDENCY_TYPES), target: item, unlink: fc.boolean(), idempotency_key });
+const link = fc.record({
+  source: item,
+  kind: fc.constantFrom(...DEPENDENCY_TYPES),
+  target: item,
+  unlink: fc.boolean(),
+  idempotency_key,
+});
 const vendorFields = fc.record(
   {
     status: fc.constantFrom(...VENDOR_STATUSES),
@@ -86,7 +107,11 @@ const deploy = fc.record({
 const configure = fc.record({
   version,
   fields: fc.record(
-    { active_context_type: fc.constantFrom(...CONTEXT_TYPES), archive_after_days: fc.integer({ min: 1, max: 9 }), current_session_id: fc.option(item) },
+    {
+      active_context_type: fc.constantFrom(...CONTEXT_TYPES),
+      archive_after_days: fc.integer({ min: 1, max: 9 }),
+      current_session_id: fc.option(item),
+    },
     { requiredKeys: [] },
   ),
   on_conflict,
@@ -108,7 +133,10 @@ export type Operation = typeof operation extends fc.Arbitrary<infer T> ? T : nev
 
 /** Each entry is one write: usually one operation, sometimes several that succeed or fail together. */
 export const writes = fc.array(
-  fc.oneof({ weight: 5, arbitrary: operation.map((one) => [one]) }, { weight: 1, arbitrary: fc.array(operation, { minLength: 2, maxLength: 4 }) }),
+  fc.oneof(
+    { weight: 5, arbitrary: operation.map((one) => [one]) },
+    { weight: 1, arbitrary: fc.array(operation, { minLength: 2, maxLength: 4 }) },
+  ),
   { minLength: 10, maxLength: 40 },
 );
 
@@ -124,10 +152,16 @@ export function changeFor(operation: Operation, step: number, state: State): Cha
   const at = new Date(Date.UTC(2026, 0, 1, 0, 0, step)).toISOString();
   const actor = step % 3 === 0 ? 'bob' : 'ada';
   const common = { at, actor };
-  const based = (id: string, given: number | 'current') => (given === 'current' ? state.versionOf(id) : given);
+  const based = (id: string, given: number | 'current') =>
+    given === 'current' ? state.versionOf(id) : given;
   if ('create' in operation) {
     const { item: entity_id, parent, type, fields: given, idempotency_key: key } = operation.create;
-    return creation({ ...common, entity_id, idempotency_key: key, patch: { ...given, item_type: type, parent_id: parent } });
+    return creation({
+      ...common,
+      entity_id,
+      idempotency_key: key,
+      patch: { ...given, item_type: type, parent_id: parent },
+    });
   }
   if ('update' in operation) {
     const { item: entity_id, version: given, fields: patch, ...rest } = operation.update;
@@ -135,15 +169,31 @@ export function changeFor(operation: Operation, step: number, state: State): Cha
   }
   if ('move' in operation) {
     const { item: entity_id, version: given, parent, ...rest } = operation.move;
-    return edit({ ...common, ...rest, entity_id, base_version: based(entity_id, given), patch: { parent_id: parent } });
+    return edit({
+      ...common,
+      ...rest,
+      entity_id,
+      base_version: based(entity_id, given),
+      patch: { parent_id: parent },
+    });
   }
   if ('remove' in operation) {
     const { item: entity_id, restore, cascade } = operation.remove;
-    return edit({ ...common, entity_id, cascade, base_version: based(entity_id, 'current'), patch: { deleted_at: restore ? null : at } });
+    return edit({
+      ...common,
+      entity_id,
+      cascade,
+      base_version: based(entity_id, 'current'),
+      patch: { deleted_at: restore ? null : at },
+    });
   }
   if ('link' in operation) {
     const { source, kind, target, unlink, idempotency_key: key } = operation.link;
-    return linking(source, kind, target, { ...common, idempotency_key: key, kind: unlink ? 'unlink' : 'link' });
+    return linking(source, kind, target, {
+      ...common,
+      idempotency_key: key,
+      kind: unlink ? 'unlink' : 'link',
+    });
   }
   if ('register' in operation) {
     const { vendor: entity_id, name, fields: given, idempotency_key: key } = operation.register;
@@ -155,7 +205,12 @@ export function changeFor(operation: Operation, step: number, state: State): Cha
   }
   if ('deploy' in operation) {
     const { day, vendors, names, items, compliant, extra, idempotency_key: key } = operation.deploy;
-    const summary = { pr_number: day, pr_title: `day ${day}`, test_summary: {}, constitutional_compliance: compliant };
+    const summary = {
+      pr_number: day,
+      pr_title: `day ${day}`,
+      test_summary: {},
+      constitutional_compliance: compliant,
+    };
     const patch = {
       deployed_at: `2026-02-0${day}T00:00:00.000Z`,
       commit_hash: String(day).repeat(40),
@@ -164,12 +219,26 @@ export function changeFor(operation: Operation, step: number, state: State): Cha
       affected_vendors: names,
       related_work_item_ids: items,
     };
-    return deploying({ ...common, entity_id: `dddddddd-0000-4000-8000-${String(step).padStart(12, '0')}`, idempotency_key: key, patch });
+    return deploying({
+      ...common,
+      entity_id: `dddddddd-0000-4000-8000-${String(step).padStart(12, '0')}`,
+      idempotency_key: key,
+      patch,
+    });
   }
   if ('configure' in operation) {
     const { version: given, fields: patch, ...rest } = operation.configure;
-    return configuring({ ...common, ...rest, entity_id: PROJECT_ID, base_version: based(PROJECT_ID, given), patch });
+    return configuring({
+      ...common,
+      ...rest,
+      entity_id: PROJECT_ID,
+      base_version: based(PROJECT_ID, given),
+      patch,
+    });
   }
   // A call that is made again just as it was, or something new where nothing was sent yet.
-  return state.sent[operation.repeat % Math.max(1, state.sent.length)] ?? creation({ ...common, entity_id: itemId(0) });
+  return (
+    state.sent[operation.repeat % Math.max(1, state.sent.length)] ??
+    creation({ ...common, entity_id: itemId(0) })
+  );
 }

@@ -40,24 +40,20 @@ describeUnless(postgresSkipReason(), 'SQLite and PostgreSQL', () => {
     return [await open('sqlite', undefined), await open('postgres', databaseUrl)];
   };
 
-  it(
-    'answer any sequence of writes alike',
-    async () => {
-      await fc.assert(
-        fc.asyncProperty(writes, async (sequence) => {
-          const [sqlite, postgres] = await openBoth();
-          try {
-            await applyToBoth(sqlite, postgres, sequence);
-            expect(await everything(postgres)).toEqual(await everything(sqlite));
-          } finally {
-            await Promise.all([sqlite.close(), postgres.close()]);
-          }
-        }),
-        { numRuns: RUNS, interruptAfterTimeLimit: 150_000, markInterruptAsFailure: false },
-      );
-    },
-    200_000,
-  );
+  it('answer any sequence of writes alike', async () => {
+    await fc.assert(
+      fc.asyncProperty(writes, async (sequence) => {
+        const [sqlite, postgres] = await openBoth();
+        try {
+          await applyToBoth(sqlite, postgres, sequence);
+          expect(await everything(postgres)).toEqual(await everything(sqlite));
+        } finally {
+          await Promise.all([sqlite.close(), postgres.close()]);
+        }
+      }),
+      { numRuns: RUNS, interruptAfterTimeLimit: 150_000, markInterruptAsFailure: false },
+    );
+  }, 200_000);
 });
 
 async function applyToBoth(sqlite: Store, postgres: Store, sequence: Operation[][]): Promise<void> {
@@ -69,7 +65,9 @@ async function applyToBoth(sqlite: Store, postgres: Store, sequence: Operation[]
     const changes = operations.map((operation) => changeFor(operation, (step += 1), state));
     sent.push(...changes);
     const expected = await outcomeOf(sqlite, changes);
-    expect(await outcomeOf(postgres, changes), `the outcome of ${JSON.stringify(operations)}`).toEqual(expected);
+    expect(await outcomeOf(postgres, changes), `the outcome of ${JSON.stringify(operations)}`).toEqual(
+      expected,
+    );
   }
 }
 
@@ -102,7 +100,9 @@ function withoutFounding(value: unknown): unknown {
       if (typeof entry !== 'object' || entry === null || !('archive_after_days' in entry)) return entry;
       const { created_at: _created, updated_at: _updated, ...rest } = entry as JsonObject;
       return rest;
-    }).replaceAll(/"last_updated_at":"20[^"]*"/g, '"last_updated_at":"…"').replaceAll(/last changed by worktrail at [^ ]+/g, ''),
+    })
+      .replaceAll(/"last_updated_at":"20[^"]*"/g, '"last_updated_at":"…"')
+      .replaceAll(/last changed by worktrail at [^ ]+/g, ''),
   );
 }
 
@@ -113,10 +113,11 @@ async function everything(store: Store): Promise<unknown> {
 }
 
 async function readAll(reader: Reader) {
-  const items = await reader.findWorkItems(CHOSEN_ITEMS);
+  const items = (await reader.findWorkItems(CHOSEN_ITEMS)).sort((a, b) => (a.id < b.id ? -1 : 1));
   const base = { include_deleted: false, archived: false, limit: 100, now: '2026-01-02T00:00:00.000Z' };
   const lists = [];
-  for (const sort of LIST_SORTS) lists.push(await reader.listWorkItems({ ...base, sort, include_deleted: true }));
+  for (const sort of LIST_SORTS)
+    lists.push(await reader.listWorkItems({ ...base, sort, include_deleted: true }));
   for (const filter of [
     { ready: true },
     { ready: false },
@@ -131,24 +132,38 @@ async function readAll(reader: Reader) {
     const page = await reader.listWorkItems({ ...base, sort: 'updated', ...filter });
     lists.push(page);
     if (page.next_cursor !== null) {
-      lists.push(await reader.listWorkItems({ ...base, sort: 'updated', ...filter, cursor: page.next_cursor }));
+      lists.push(
+        await reader.listWorkItems({ ...base, sort: 'updated', ...filter, cursor: page.next_cursor }),
+      );
     }
   }
   const surroundings = [];
   for (const { id } of items) {
-    surroundings.push(await reader.findChildren([id], 100), await reader.findDependencies(id), await reader.findBlockedBy([id]));
+    surroundings.push(
+      await reader.findChildren([id], 100),
+      await reader.findDependencies(id),
+      await reader.findBlockedBy([id]),
+    );
   }
   return {
-    items: items.sort((a, b) => (a.id < b.id ? -1 : 1)),
+    items,
     lists,
     surroundings,
-    prefixes: await reader.findWorkItemsByIdRange({ from: 'aaaaaa00-0000-0000-0000-000000000000', to: 'aaaaaa0f-ffff-ffff-ffff-ffffffffffff' }, 6),
+    prefixes: await reader.findWorkItemsByIdRange(
+      { from: 'aaaaaa00-0000-0000-0000-000000000000', to: 'aaaaaa0f-ffff-ffff-ffff-ffffffffffff' },
+      6,
+    ),
     vendors: await reader.listVendors({ limit: 100 }),
     vendorsByFormat: await reader.listVendors({ limit: 100, format: 'excel', text: 'Ü' }),
     deployments: await reader.listDeployments({ limit: 3 }),
-    compliant: await reader.listDeployments({ limit: 100, compliant: true, from: '2026-02-03T00:00:00.000Z' }),
+    compliant: await reader.listDeployments({
+      limit: 100,
+      compliant: true,
+      from: '2026-02-03T00:00:00.000Z',
+    }),
     configuration: withoutFounding(await reader.findConfiguration()),
     feed: { ...(await reader.findFeedPosition()), changed_at: null },
+    counts: (await reader.countItems()).map((kind) => JSON.stringify(kind, Object.keys(kind).sort())).sort(),
     changes: await reader.listChanges({ limit: 100, since: 0 }),
     newest: await reader.listChanges({ limit: 5, actor: 'bob' }),
   };

@@ -16,7 +16,8 @@ describeEachBackend('ready work', (backend) => {
   const ready = () => tracker.titles({ ready: true });
 
   it('is planned or active', async () => {
-    for (const status of ['planned', 'active', 'blocked', 'completed', 'cancelled']) await create(status, { status });
+    for (const status of ['planned', 'active', 'blocked', 'completed', 'cancelled'])
+      await create(status, { status });
     expect((await ready()).sort()).toEqual(['active', 'planned']);
     expect((await tracker.titles({ ready: false })).sort()).toEqual(['blocked', 'cancelled', 'completed']);
   });
@@ -27,7 +28,12 @@ describeEachBackend('ready work', (backend) => {
     await create('later still', { priority: 3 });
     await create('minor', { priority: 5 });
     expect(await ready()).toEqual(['urgent', 'later', 'later still', 'minor']);
-    expect(await tracker.titles({ ready: true, sort: 'created' })).toEqual(['minor', 'later still', 'urgent', 'later']);
+    expect(await tracker.titles({ ready: true, sort: 'created' })).toEqual([
+      'minor',
+      'later still',
+      'urgent',
+      'later',
+    ]);
   });
 
   it.each([
@@ -54,7 +60,9 @@ describeEachBackend('ready work', (backend) => {
     for (const blocker of blockers) await tracker.link(blocker, 'blocks', waiting);
     await tracker.update(blockers[0] as { id: string; version: number }, { status: 'completed' });
     expect(await ready()).toEqual(['two']);
-    const gone = await tracker.update(blockers[1] as { id: string; version: number }, { deleted_at: tracker.clock.iso });
+    const gone = await tracker.update(blockers[1] as { id: string; version: number }, {
+      deleted_at: tracker.clock.iso,
+    });
     expect(await ready()).toEqual(['waiting']);
     await tracker.update(gone, { deleted_at: null });
     expect(await ready()).toEqual(['two']);

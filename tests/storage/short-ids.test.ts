@@ -15,7 +15,9 @@ describeEachBackend('short ids', (backend) => {
   beforeAll(async () => {
     tracker = await openTracker(backend);
     await tracker.store.write(
-      [...CROWD, ALONE, ...TWINS].map((id) => creation({ entity_id: id, patch: { title: `item ${id.slice(0, 8)}` } })),
+      [...CROWD, ALONE, ...TWINS].map((id) =>
+        creation({ entity_id: id, patch: { title: `item ${id.slice(0, 8)}` } }),
+      ),
     );
   });
 
@@ -35,9 +37,12 @@ describeEachBackend('short ids', (backend) => {
     expect((await tracker.query(id)).id).toBe(ALONE);
   });
 
-  it.each(['12345', '', 'xyzxyz', '123456g', '12345_6', `${ALONE}0`, '%%%%%%', '------'])('refuses %j', async (id) => {
-    expect(await refusedFields(() => tracker.query(id))).toEqual(['id']);
-  });
+  it.each(['12345', '', 'xyzxyz', '123456g', '12345_6', `${ALONE}0`, '%%%%%%', '------'])(
+    'refuses %j',
+    async (id) => {
+      expect(await refusedFields(() => tracker.query(id))).toEqual(['id']);
+    },
+  );
 
   it('says that nothing begins so', async () => {
     expect(await refusalOf(tracker.query('FFFFFF'))).toMatchObject({
@@ -56,7 +61,9 @@ describeEachBackend('short ids', (backend) => {
 
   it('lists five of many candidates, and says that there are more', async () => {
     const refusal = await refusalOf(tracker.query('abcdef'));
-    expect((refusal.details['candidates'] as { id: string }[]).map(({ id }) => id)).toEqual(CROWD.slice(0, 5));
+    expect((refusal.details['candidates'] as { id: string }[]).map(({ id }) => id)).toEqual(
+      CROWD.slice(0, 5),
+    );
     expect(refusal.message).toContain('many');
     expect((await tracker.query('abcdef07')).id).toBe(CROWD[7]);
   });
@@ -65,11 +72,15 @@ describeEachBackend('short ids', (backend) => {
     const item = await tracker.create();
     const short = ALONE.slice(0, 8);
     expect((await tracker.create({ parent_id: short })).parent_id).toBe(ALONE);
-    expect((await tracker.update({ id: item.id.slice(0, 20), version: 1 }, { parent_id: short })).parent_id).toBe(ALONE);
+    expect(
+      (await tracker.update({ id: item.id.slice(0, 20), version: 1 }, { parent_id: short })).parent_id,
+    ).toBe(ALONE);
     expect((await tracker.list({ parent_id: short })).total_count).toBe(2);
     expect((await tracker.history({ id: short })).total_count).toBe(1);
     expect((await tracker.configure(1, { current_session_id: short })).current_session_id).toBe(ALONE);
-    expect((await tracker.deploy({ related_work_item_ids: [short] })).related_work_items).toMatchObject([{ id: ALONE }]);
+    expect((await tracker.deploy({ related_work_item_ids: [short] })).related_work_items).toMatchObject([
+      { id: ALONE },
+    ]);
     expect((await tracker.deployments({ work_item_id: short })).total_count).toBe(1);
 
     const ambiguous = '777777';
@@ -77,8 +88,12 @@ describeEachBackend('short ids', (backend) => {
     expect(await refusedFields(tracker.list({ parent_id: ambiguous }))).toEqual(['parent_id']);
     expect(await refusedFields(tracker.link({ id: ambiguous }, 'blocks', item))).toEqual(['source_id']);
     expect(await refusedFields(tracker.link(item, 'blocks', { id: ambiguous }))).toEqual(['target_id']);
-    expect(await refusedFields(tracker.configure(2, { current_session_id: ambiguous }))).toEqual(['current_session_id']);
-    expect(await refusedFields(tracker.deploy({ related_work_item_ids: [ambiguous] }))).toEqual(['related_work_item_ids']);
+    expect(await refusedFields(tracker.configure(2, { current_session_id: ambiguous }))).toEqual([
+      'current_session_id',
+    ]);
+    expect(await refusedFields(tracker.deploy({ related_work_item_ids: [ambiguous] }))).toEqual([
+      'related_work_item_ids',
+    ]);
   });
 
   it('find deleted items too, so that they can be restored', async () => {

@@ -38,7 +38,8 @@ describe('an SQLite file that cannot be the store', () => {
   const usedPlace = async () => {
     const place = await emptyPlace();
     const tracker = new Tracker(await openStore(place), place);
-    for (let index = 0; index < 50; index += 1) await tracker.create({ title: `item ${index}`, description: 'x'.repeat(500) });
+    for (let index = 0; index < 50; index += 1)
+      await tracker.create({ title: `item ${index}`, description: 'x'.repeat(500) });
     await tracker.store.close();
     return place;
   };
@@ -66,7 +67,11 @@ describe('an SQLite file that cannot be the store', () => {
     async (content) => {
       const { file, ...place } = await emptyPlace();
       await writeFile(file, content);
-      expectDatabaseError(await refusalOf(openStore(place)), 'sqlite', 'the file is damaged or not a database');
+      expectDatabaseError(
+        await refusalOf(openStore(place)),
+        'sqlite',
+        'the file is damaged or not a database',
+      );
       expect(await readFile(file, 'utf8')).toBe(content);
     },
   );
@@ -91,7 +96,10 @@ describe('an SQLite file that cannot be the store', () => {
   it('tells so when damage is met only later, on reading and on writing', async () => {
     const { file, ...place } = await usedPlace();
     const inspected = new Database(file);
-    const root = inspected.prepare("select rootpage from sqlite_master where name = 'work_items'").pluck().get() as number;
+    const root = inspected
+      .prepare("select rootpage from sqlite_master where name = 'work_items'")
+      .pluck()
+      .get() as number;
     const size = Number(inspected.pragma('page_size', { simple: true }));
     inspected.close();
     const bytes = await readFile(file);
@@ -119,7 +127,10 @@ describe('an SQLite file that cannot be the store', () => {
 });
 
 describeEachBackend('a store', (backend) => {
-  const withDatabase = async (place: OpenOptions, statement: (table: (name: string) => string) => string): Promise<void> => {
+  const withDatabase = async (
+    place: OpenOptions,
+    statement: (table: (name: string) => string) => string,
+  ): Promise<void> => {
     if (place.databaseUrl === undefined) {
       const database = new Database(path.join(place.dataDir, SQLITE_FILE));
       database.exec(statement((name) => name));
@@ -136,7 +147,8 @@ describeEachBackend('a store', (backend) => {
     const item = await tracker.create({ title: 'Still readable' });
     await withDatabase(
       tracker.place,
-      (table) => `insert into ${table('__drizzle_migrations')} (hash, created_at) values ('from the future', 99999999999999)`,
+      (table) =>
+        `insert into ${table('__drizzle_migrations')} (hash, created_at) values ('from the future', 99999999999999)`,
     );
     const older = await openTrackerAt(tracker.place);
     expect(await older.store.health()).toMatchObject({ reachable: true, schema: 'newer' });
@@ -158,7 +170,11 @@ describeEachBackend('a store', (backend) => {
     const place = await backend.place();
     const migrationsFolder = await mkdtemp(path.join(os.tmpdir(), 'worktrail-no-migrations-'));
     cleanUpLater(() => rm(migrationsFolder, { recursive: true, force: true }));
-    expectDatabaseError(await refusalOf(openStore({ ...place, migrationsFolder })), backend.source, 'migrations are missing');
+    expectDatabaseError(
+      await refusalOf(openStore({ ...place, migrationsFolder })),
+      backend.source,
+      'migrations are missing',
+    );
   });
 });
 
@@ -179,7 +195,11 @@ describeUnless(postgresSkipReason(), 'a PostgreSQL that', () => {
   it('has no such database is refused', async () => {
     const url = new URL(await freshDatabase());
     url.pathname = '/no_such_database';
-    expectDatabaseError(await refusalOf(openStore(inFolder(await temporaryProject(), url.href))), 'postgres', 'does not exist');
+    expectDatabaseError(
+      await refusalOf(openStore(inFolder(await temporaryProject(), url.href))),
+      'postgres',
+      'does not exist',
+    );
   });
 
   it('goes away while in use is told of on every call, and used again when it is back', async () => {
@@ -189,7 +209,12 @@ describeUnless(postgresSkipReason(), 'a PostgreSQL that', () => {
     const item = await tracker.create({ title: 'Before' });
 
     await server.halt('immediate');
-    for (const attempt of [() => tracker.query(item.id), () => tracker.list(), () => tracker.create(), () => tracker.update(item, { title: 'x' })]) {
+    for (const attempt of [
+      () => tracker.query(item.id),
+      () => tracker.list(),
+      () => tracker.create(),
+      () => tracker.update(item, { title: 'x' }),
+    ]) {
       const { error, details } = await refusalOf(attempt);
       expect(error).toBe('DatabaseError');
       expect(details).toMatchObject({ layer: 'postgres' });

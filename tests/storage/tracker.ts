@@ -1,10 +1,19 @@
 // The tracker as a caller meets it: arguments as a client sends them, through the real schemas and services.
 import { linkWorkItemsInput } from '../../src/domain/dependency.ts';
-import { listDeploymentsInput, queryDeploymentInput, recordDeploymentInput } from '../../src/domain/deployment.ts';
+import {
+  listDeploymentsInput,
+  queryDeploymentInput,
+  recordDeploymentInput,
+} from '../../src/domain/deployment.ts';
 import { queryHistoryInput } from '../../src/domain/change.ts';
 import { updateConfigurationInput } from '../../src/domain/configuration.ts';
 import { parseInput } from '../../src/domain/validate.ts';
-import { listVendorsInput, queryVendorInput, registerVendorInput, updateVendorInput } from '../../src/domain/vendor.ts';
+import {
+  listVendorsInput,
+  queryVendorInput,
+  registerVendorInput,
+  updateVendorInput,
+} from '../../src/domain/vendor.ts';
 import {
   createWorkItemInput,
   listWorkItemsInput,
@@ -131,7 +140,11 @@ export class Tracker {
 
   async updateVendorAnswer(vendor: { name: string; version: number }, args: Arguments, caller = this.caller) {
     const based = { name: vendor.name, version: vendor.version };
-    return await vendors.updateVendor(this.context, caller, parseInput(updateVendorInput, { ...based, ...args }));
+    return await vendors.updateVendor(
+      this.context,
+      caller,
+      parseInput(updateVendorInput, { ...based, ...args }),
+    );
   }
 
   async vendors(args: Arguments = {}) {

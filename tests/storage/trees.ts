@@ -1,6 +1,6 @@
 // Trees for the tests: made through the tracker, and looked at as a whole.
 import { expect } from 'vitest';
-import { listWorkItemsInput, type WorkItem } from '../../src/domain/work-item.ts';
+import { listWorkItemsInput, shelfOf, type WorkItem } from '../../src/domain/work-item.ts';
 import type { Tracker } from './tracker.ts';
 
 type Chain<Length extends number, Items extends WorkItem[] = []> = Items['length'] extends Length
@@ -22,21 +22,24 @@ export async function chainOf<Length extends 1 | 2 | 3 | 4 | 5 | 6>(
 /** The live items below one: parents before children, older before younger. */
 export async function placesBelow(tracker: Tracker, id: string) {
   const { children = [] } = await tracker.query(id, { include_dependencies: false });
-  const places: { id: string; path: string; depth: number; version: number }[] = [];
+  const ids: string[] = [];
   const visit = (nodes: typeof children): void => {
-    for (const { id: nodeId, path, depth, version, children: below } of nodes) {
-      places.push({ id: nodeId, path, depth, version });
+    for (const { id: nodeId, children: below } of nodes) {
+      ids.push(nodeId);
       visit(below);
     }
   };
   visit(children);
-  return places;
+  const { data: items } = await tracker.store.read((reader) => reader.findWorkItems(ids));
+  return items
+    .map(({ id: itemId, path, depth, version }) => ({ id: itemId, path, depth, version }))
+    .sort((a, b) => ids.indexOf(a.id) - ids.indexOf(b.id));
 }
 
 /** Every item there is, deleted ones too. */
-export async function everyItem(tracker: Tracker): Promise<WorkItem[]> {
+async function everyItem(tracker: Tracker): Promise<WorkItem[]> {
   const items: WorkItem[] = [];
-  for (let cursor: string | undefined; ; ) {
+  for (let cursor: string | undefined; ;) {
     const input = listWorkItemsInput.parse({ include_deleted: true, sort: 'created', limit: 100, cursor });
     const page = await tracker.store.read((reader) =>
       reader.listWorkItems({ ...input, parent_id: undefined, sort: 'created', now: tracker.clock.iso }),
@@ -47,8 +50,27 @@ export async function everyItem(tracker: Tracker): Promise<WorkItem[]> {
   }
 }
 
+/** Looks at the store as a whole: the tree is sound, and the numbers kept beside the items are theirs. */
+export async function expectSoundStore(tracker: Tracker): Promise<WorkItem[]> {
+  const items = await everyItem(tracker);
+  expectSoundTree(items);
+  const counted = new Map<string, number>();
+  for (const item of items) {
+    const kind = `${shelfOf(item)} ${item.item_type} ${item.status}`;
+    counted.set(kind, (counted.get(kind) ?? 0) + 1);
+  }
+  const { data: kept } = await tracker.store.read((reader) => reader.countItems());
+  const known = kept.filter(({ items: number }) => number !== 0);
+  expect(
+    new Map(
+      known.map(({ shelf, item_type, status, items: number }) => [`${shelf} ${item_type} ${status}`, number]),
+    ),
+  ).toEqual(counted);
+  return items;
+}
+
 /** Paths and depths agree with the parents, nothing is deeper than 5, no live item is below a deleted one. */
-export function expectSoundTree(items: WorkItem[]): void {
+function expectSoundTree(items: WorkItem[]): void {
   const byId = new Map(items.map((item) => [item.id, item]));
   for (const item of items) {
     const parent = item.parent_id === null ? undefined : byId.get(item.parent_id);

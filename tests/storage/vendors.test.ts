@@ -40,20 +40,33 @@ describeEachBackend('vendors', (backend) => {
       manifest_compliant: true,
       contact: { mail: 'ops@example.com' },
     };
-    const answer = await tracker.registerAnswer({ name: 'Ünïcode 🚀 & Co. %_\\', status: 'operational', extractor_version: '1.2.3', metadata });
-    expect(answer.data).toMatchObject({ name: 'Ünïcode 🚀 & Co. %_\\', status: 'operational', extractor_version: '1.2.3', metadata });
+    const answer = await tracker.registerAnswer({
+      name: 'Ünïcode 🚀 & Co. %_\\',
+      status: 'operational',
+      extractor_version: '1.2.3',
+      metadata,
+    });
+    expect(answer.data).toMatchObject({
+      name: 'Ünïcode 🚀 & Co. %_\\',
+      status: 'operational',
+      extractor_version: '1.2.3',
+      metadata,
+    });
     expect(answer.warnings).toMatchObject([{ code: 'unknown_metadata_key' }]);
     expect(await tracker.vendor('ünïcode 🚀 & co. %_\\')).toEqual(answer.data);
   });
 
   describe('have names', () => {
-    it.each(['VENDOR_ABC', 'vendor_abc', ' Vendor_Abc '])('unique without regard to case: %j is taken', async (name) => {
-      const { id } = await tracker.register({ name: 'Vendor_ABC' });
-      expect((await tracker.vendor(name.trim())).id).toBe(id);
-      const [problem] = await problemsOf(tracker.register({ name }));
-      expect(problem).toMatchObject({ field: 'name' });
-      expect(problem?.constraint).toContain('"Vendor_ABC"');
-    });
+    it.each(['VENDOR_ABC', 'vendor_abc', ' Vendor_Abc '])(
+      'unique without regard to case: %j is taken',
+      async (name) => {
+        const { id } = await tracker.register({ name: 'Vendor_ABC' });
+        expect((await tracker.vendor(name.trim())).id).toBe(id);
+        const [problem] = await problemsOf(tracker.register({ name }));
+        expect(problem).toMatchObject({ field: 'name' });
+        expect(problem?.constraint).toContain('"Vendor_ABC"');
+      },
+    );
 
     it('compared in composed form: both ways to write é are one', async () => {
       const { id } = await tracker.register({ name: 'Cafe\u0301' });
@@ -73,25 +86,40 @@ describeEachBackend('vendors', (backend) => {
     it('registered at the same time only once', async () => {
       const other = await openTrackerAt(tracker.place);
       const outcomes = await Promise.all(
-        Array.from({ length: 16 }, (_, index) => outcomeOf((index % 2 ? tracker : other).register({ name: index % 3 ? 'ACME' : 'acme' }))),
+        Array.from({ length: 16 }, (_, index) =>
+          outcomeOf((index % 2 ? tracker : other).register({ name: index % 3 ? 'ACME' : 'acme' })),
+        ),
       );
       expect(outcomes.filter((outcome) => 'answer' in outcome)).toHaveLength(1);
-      expect(outcomes.filter((outcome) => 'refused' in outcome && outcome.refused === 'ValidationError')).toHaveLength(15);
+      expect(
+        outcomes.filter((outcome) => 'refused' in outcome && outcome.refused === 'ValidationError'),
+      ).toHaveLength(15);
       expect(await tracker.seq()).toBe(1);
     });
 
     it('that are suggested when one is not known', async () => {
       for (const name of ['vendor_abc', 'vendor_xyz']) await tracker.register({ name });
-      for (const attempt of [() => tracker.vendor('vendor_abd'), () => tracker.updateVendor({ name: 'vendor_abd', version: 1 }, { status: 'broken' })]) {
+      for (const attempt of [
+        () => tracker.vendor('vendor_abd'),
+        () => tracker.updateVendor({ name: 'vendor_abd', version: 1 }, { status: 'broken' }),
+      ]) {
         const refusal = await refusalOf(attempt);
         expect(refusal.error).toBe('NotFoundError');
-        expect(refusal.details).toEqual({ entity: 'vendor', name: 'vendor_abd', did_you_mean: ['vendor_abc'] });
+        expect(refusal.details).toEqual({
+          entity: 'vendor',
+          name: 'vendor_abd',
+          did_you_mean: ['vendor_abc'],
+        });
         expect(refusal.next).toContain('did_you_mean');
       }
     });
 
     it('of which none can be suggested when there are none', async () => {
-      expect((await refusalOf(tracker.vendor('x'))).details).toEqual({ entity: 'vendor', name: 'x', did_you_mean: [] });
+      expect((await refusalOf(tracker.vendor('x'))).details).toEqual({
+        entity: 'vendor',
+        name: 'x',
+        did_you_mean: [],
+      });
     });
   });
 
@@ -101,7 +129,12 @@ describeEachBackend('vendors', (backend) => {
       tracker.clock.advance(60);
       const updated = await tracker.updateVendor(vendor, {
         status: 'operational',
-        metadata: { format_support: { pdf: true }, test_results: { total: 10, passing: 7 }, contact: null, team: 'x' },
+        metadata: {
+          format_support: { pdf: true },
+          test_results: { total: 10, passing: 7 },
+          contact: null,
+          team: 'x',
+        },
         updated_by: 'bob',
       });
       expect(updated).toEqual({
@@ -144,12 +177,16 @@ describeEachBackend('vendors', (backend) => {
     it('up to all tests passing or skipped', async () => {
       const vendor = await tracker.register({ name: 'Acme' });
       const results = { passing: 7, skipped: 3, total: 10 };
-      expect((await tracker.updateVendor(vendor, { metadata: { test_results: results } })).metadata).toMatchObject({ test_results: results });
+      expect(
+        (await tracker.updateVendor(vendor, { metadata: { test_results: results } })).metadata,
+      ).toMatchObject({ test_results: results });
     });
 
     it('by any spelling of the name', async () => {
       const { version } = await tracker.register({ name: 'Acme' });
-      expect(await tracker.updateVendor({ name: ' ACME ', version }, { status: 'operational' })).toMatchObject({ name: 'Acme', version: 2 });
+      expect(
+        await tracker.updateVendor({ name: ' ACME ', version }, { status: 'operational' }),
+      ).toMatchObject({ name: 'Acme', version: 2 });
     });
   });
 
@@ -158,9 +195,14 @@ describeEachBackend('vendors', (backend) => {
       const vendor = await tracker.register({ name: 'Acme', metadata: { extractor_version: '1.0.0' } });
       expect(vendor).toMatchObject({ extractor_version: '1.0.0', metadata: EMPTY });
       expect(vendor.metadata).not.toHaveProperty('extractor_version');
-      const both = await tracker.updateVendor(vendor, { extractor_version: '2.0.0', metadata: { extractor_version: '2.0.0' } });
+      const both = await tracker.updateVendor(vendor, {
+        extractor_version: '2.0.0',
+        metadata: { extractor_version: '2.0.0' },
+      });
       expect(both).toMatchObject({ extractor_version: '2.0.0', metadata: EMPTY });
-      expect(await tracker.updateVendor(both, { metadata: { extractor_version: '3.0.0' } })).toMatchObject({ extractor_version: '3.0.0' });
+      expect(await tracker.updateVendor(both, { metadata: { extractor_version: '3.0.0' } })).toMatchObject({
+        extractor_version: '3.0.0',
+      });
     });
 
     it('so that two that disagree are refused', async () => {
@@ -172,12 +214,18 @@ describeEachBackend('vendors', (backend) => {
         value: '1.0.1',
       });
       const vendor = await tracker.register({ name: 'Acme' });
-      expect(await refusedFields(tracker.updateVendor(vendor, disagreeing))).toEqual(['metadata.extractor_version']);
+      expect(await refusedFields(tracker.updateVendor(vendor, disagreeing))).toEqual([
+        'metadata.extractor_version',
+      ]);
     });
 
     it('of 1 to 50 characters', async () => {
-      expect(await tracker.register({ name: 'Acme', extractor_version: 'v'.repeat(50) })).toMatchObject({ extractor_version: 'v'.repeat(50) });
-      expect(await refusedFields(tracker.register({ name: 'B', metadata: { extractor_version: 'v'.repeat(51) } }))).toEqual(['metadata.extractor_version']);
+      expect(await tracker.register({ name: 'Acme', extractor_version: 'v'.repeat(50) })).toMatchObject({
+        extractor_version: 'v'.repeat(50),
+      });
+      expect(
+        await refusedFields(tracker.register({ name: 'B', metadata: { extractor_version: 'v'.repeat(51) } })),
+      ).toEqual(['metadata.extractor_version']);
     });
   });
 });
@@ -186,12 +234,17 @@ describeEachBackend('lists of vendors', (backend) => {
   let tracker: Tracker;
   beforeAll(async () => {
     tracker = await openTracker(backend);
-    const formats = (...names: string[]) => ({ format_support: Object.fromEntries(names.map((name) => [name, true])) });
+    const formats = (...names: string[]) => ({
+      format_support: Object.fromEntries(names.map((name) => [name, true])),
+    });
     await tracker.register({ name: 'beta', status: 'operational', metadata: formats('excel', 'csv') });
     await tracker.register({ name: 'Alpha', metadata: formats('excel') });
     await tracker.register({ name: 'gamma 100%', status: 'operational', metadata: formats('ocr') });
     // Says "excel": true elsewhere than where it counts.
-    await tracker.register({ name: 'Delta_x', metadata: { former_formats: { excel: true }, note: '"pdf":true' } });
+    await tracker.register({
+      name: 'Delta_x',
+      metadata: { former_formats: { excel: true }, note: '"pdf":true' },
+    });
   });
 
   it('come by name without regard to case, with a summary of all', async () => {
@@ -223,7 +276,10 @@ describeEachBackend('lists of vendors', (backend) => {
     expect(first.total_count).toBe(4);
     const second = await tracker.vendors({ limit: 3, cursor: first.next_cursor });
     expect(second.items.map(({ name }) => name)).toEqual(['gamma 100%']);
-    expect((await tracker.vendors({ limit: 2, offset: 1 })).items.map(({ name }) => name)).toEqual(['beta', 'Delta_x']);
+    expect((await tracker.vendors({ limit: 2, offset: 1 })).items.map(({ name }) => name)).toEqual([
+      'beta',
+      'Delta_x',
+    ]);
     expect(await refusedFields(() => tracker.vendors({ cursor: 'nonsense' }))).toEqual(['cursor']);
   });
 });

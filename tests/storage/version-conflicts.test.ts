@@ -14,7 +14,11 @@ describeEachBackend('a stale version', (backend) => {
   });
 
   it('of a work item is refused with every detail, and nothing is saved', async () => {
-    const read = await tracker.create({ title: 'First', priority: 3, metadata: { blocked_reason: 'old', custom: 1 } });
+    const read = await tracker.create({
+      title: 'First',
+      priority: 3,
+      metadata: { blocked_reason: 'old', custom: 1 },
+    });
     tracker.clock.advance(60);
     const atBob = tracker.clock.iso;
     const second = await tracker.update(read, { title: 'By Bob', metadata: { blocked_reason: null } }, BOB);
@@ -57,14 +61,20 @@ describeEachBackend('a stale version', (backend) => {
     const read = await tracker.create();
     await tracker.update(read, { title: 'By Bob' }, BOB);
     const { details, next } = await refusalOf(tracker.update(read, { priority: 1 }));
-    expect(details).toMatchObject({ overlap: [], mergeable: true, yours: [{ field: 'priority', from: 3, to: 1 }] });
+    expect(details).toMatchObject({
+      overlap: [],
+      mergeable: true,
+      yours: [{ field: 'priority', from: 3, to: 1 }],
+    });
     expect(next).toContain('"merge"');
   });
 
   it('that does not exist yet is refused too, and cannot be merged', async () => {
     const read = await tracker.create();
     for (const on_conflict of ['reject', 'merge']) {
-      const refusal = await refusalOf(tracker.update({ id: read.id, version: 5 }, { priority: 1, on_conflict }));
+      const refusal = await refusalOf(
+        tracker.update({ id: read.id, version: 5 }, { priority: 1, on_conflict }),
+      );
       expect(refusal).toMatchObject({
         error: 'VersionConflictError',
         details: { expected_version: 5, current_version: 1, theirs: [], overlap: [], mergeable: false },
@@ -83,7 +93,9 @@ describeEachBackend('a stale version', (backend) => {
       { status: 'operational', extractor_version: '2.0.0', metadata: { test_results: results } },
       BOB,
     );
-    const refusal = await refusalOf(tracker.updateVendor(read, { extractor_version: '1.5.0', metadata: { contact: 'new' } }));
+    const refusal = await refusalOf(
+      tracker.updateVendor(read, { extractor_version: '1.5.0', metadata: { contact: 'new' } }),
+    );
     expect(refusal.error).toBe('VersionConflictError');
     expect(refusal.details).toEqual({
       expected_version: 1,
@@ -129,7 +141,14 @@ describeEachBackend('a stale version', (backend) => {
       last_updated_at: at,
       current,
       theirs: [
-        { field: 'active_context_type', from: 'feature', to: 'research', by: 'bob', at, version: version + 1 },
+        {
+          field: 'active_context_type',
+          from: 'feature',
+          to: 'research',
+          by: 'bob',
+          at,
+          version: version + 1,
+        },
       ],
       yours: [
         { field: 'active_context_type', from: 'feature', to: 'maintenance' },
@@ -154,7 +173,11 @@ describeEachBackend('a stale version', (backend) => {
       await tracker.update(read, { parent_id: here.id }, BOB);
       const { details } = await refusalOf(tracker.update(read, { parent_id: there.id }));
       expect(details).toMatchObject({ overlap: ['parent_id'], mergeable: false });
-      expect((details['theirs'] as { field: string }[]).map(({ field }) => field)).toEqual(['parent_id', 'path', 'depth']);
+      expect((details['theirs'] as { field: string }[]).map(({ field }) => field)).toEqual([
+        'parent_id',
+        'path',
+        'depth',
+      ]);
     });
   });
 
@@ -173,6 +196,8 @@ describeEachBackend('a stale version', (backend) => {
   it('is told before any other rule that the change breaks', async () => {
     const read = await tracker.create();
     await tracker.update(read, { title: 'By Bob' }, BOB);
-    expect((await refusalOf(tracker.update(read, { metadata: { estimated_hours: -1 } }))).error).toBe('VersionConflictError');
+    expect((await refusalOf(tracker.update(read, { metadata: { estimated_hours: -1 } }))).error).toBe(
+      'VersionConflictError',
+    );
   });
 });

@@ -27,7 +27,10 @@ describeEachBackend('limits of work items', (backend) => {
       }
       const tooLong = character.repeat(limit + 1);
       const [problem] = await problemsOf(() => tracker.create({ [field]: tooLong }));
-      expect(problem).toMatchObject({ field, constraint: `must have 1 to ${limit} characters (it has ${limit + 1})` });
+      expect(problem).toMatchObject({
+        field,
+        constraint: `must have 1 to ${limit} characters (it has ${limit + 1})`,
+      });
       expect(Array.from(String(problem?.value)).length, 'the value is shortened').toBeLessThan(100);
     });
 
@@ -47,7 +50,9 @@ describeEachBackend('limits of work items', (backend) => {
         const item = await tracker.create({ description });
         expect((await tracker.query(item.id)).description === description).toBe(true);
       }
-      expect(await refusedFields(() => tracker.create({ description: character.repeat(limit) + 'x' }))).toEqual(['description']);
+      expect(
+        await refusedFields(() => tracker.create({ description: character.repeat(limit) + 'x' })),
+      ).toEqual(['description']);
     });
 
     it('may be empty text', async () => {
@@ -57,14 +62,17 @@ describeEachBackend('limits of work items', (backend) => {
 
   it('takes 31 and 32 labels, and not 33', async () => {
     const labels = (count: number) => Array.from({ length: count }, (_, index) => `label-${index}`);
-    for (const count of [31, 32]) expect((await tracker.create({ labels: labels(count) })).labels).toEqual(labels(count));
+    for (const count of [31, 32])
+      expect((await tracker.create({ labels: labels(count) })).labels).toEqual(labels(count));
     expect(await refusedFields(() => tracker.create({ labels: labels(33) }))).toEqual(['labels']);
   });
 
   it('takes labels of 49 and 50 characters, and neither 51 nor none', async () => {
     const labels = [ROCKET.repeat(49), ROCKET.repeat(50)];
     expect((await tracker.create({ labels })).labels).toEqual(labels);
-    expect(await refusedFields(() => tracker.create({ labels: ['fine', ROCKET.repeat(51)] }))).toEqual(['labels[1]']);
+    expect(await refusedFields(() => tracker.create({ labels: ['fine', ROCKET.repeat(51)] }))).toEqual([
+      'labels[1]',
+    ]);
     expect(await refusedFields(() => tracker.create({ labels: [''] }))).toEqual(['labels[0]']);
   });
 
@@ -85,9 +93,12 @@ describeEachBackend('limits of work items', (backend) => {
     }
   });
 
-  it.each(['a'.repeat(39), 'a'.repeat(41), 'A'.repeat(40), 'g'.repeat(40)])('refuses the commit hash %s', async (hash) => {
-    expect(await refusedFields(() => tracker.create({ commit_hash: hash }))).toEqual(['commit_hash']);
-  });
+  it.each(['a'.repeat(39), 'a'.repeat(41), 'A'.repeat(40), 'g'.repeat(40)])(
+    'refuses the commit hash %s',
+    async (hash) => {
+      expect(await refusedFields(() => tracker.create({ commit_hash: hash }))).toEqual(['commit_hash']);
+    },
+  );
 
   describe('metadata of at most 100 KiB', () => {
     const ofBytes = (bytes: number) => ({ notes: 'x'.repeat(bytes - '{"notes":""}'.length) });
@@ -106,7 +117,9 @@ describeEachBackend('limits of work items', (backend) => {
       const room = 100 * KIB - '{"notes":""}'.length;
       const notes = ROCKET.repeat(Math.floor(room / 4));
       await tracker.create({ metadata: { notes } });
-      expect(await refusedFields(tracker.create({ metadata: { notes: `${notes}${ROCKET}` } }))).toEqual(['metadata']);
+      expect(await refusedFields(tracker.create({ metadata: { notes: `${notes}${ROCKET}` } }))).toEqual([
+        'metadata',
+      ]);
     });
 
     it('holds for the whole after a partial update', async () => {
@@ -138,11 +151,15 @@ describeEachBackend('limits of work items', (backend) => {
 
     it('refuses depth that comes as JSON text', async () => {
       const text = `{"a":${'['.repeat(3_000)}${']'.repeat(3_000)}}`;
-      expect((await problemsOf(() => tracker.create({ metadata: text })))[0]?.constraint).toContain('deeper than');
+      expect((await problemsOf(() => tracker.create({ metadata: text })))[0]?.constraint).toContain(
+        'deeper than',
+      );
     });
   });
 
   it.each([0, 201])('refuses an idempotency key of %i characters', async (length) => {
-    expect(await refusedFields(() => tracker.create({ idempotency_key: 'k'.repeat(length) }))).toEqual(['idempotency_key']);
+    expect(await refusedFields(() => tracker.create({ idempotency_key: 'k'.repeat(length) }))).toEqual([
+      'idempotency_key',
+    ]);
   });
 });

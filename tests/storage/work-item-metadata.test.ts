@@ -37,26 +37,37 @@ describeEachBackend('work item metadata', (backend) => {
     },
   };
 
-  it.each(Object.entries(full))('keeps all known keys of a %s without a warning', async (item_type, metadata) => {
-    const answer = await tracker.createAnswer({ item_type, metadata });
-    expect(answer.warnings).toEqual([]);
-    expect(answer.data.metadata).toEqual(metadata);
-    expect((await tracker.query(answer.data.id)).metadata).toEqual(metadata);
-  });
+  it.each(Object.entries(full))(
+    'keeps all known keys of a %s without a warning',
+    async (item_type, metadata) => {
+      const answer = await tracker.createAnswer({ item_type, metadata });
+      expect(answer.warnings).toEqual([]);
+      expect(answer.data.metadata).toEqual(metadata);
+      expect((await tracker.query(answer.data.id)).metadata).toEqual(metadata);
+    },
+  );
 
   it('gives a session the configured budget and no prompts, unless told', async () => {
-    expect((await tracker.create({ item_type: 'session' })).metadata).toEqual({ token_budget: 200_000, prompts_count: 0 });
+    expect((await tracker.create({ item_type: 'session' })).metadata).toEqual({
+      token_budget: 200_000,
+      prompts_count: 0,
+    });
     await tracker.configure(1, { default_token_budget: 123_456 });
-    expect((await tracker.create({ item_type: 'session' })).metadata).toMatchObject({ token_budget: 123_456 });
+    expect((await tracker.create({ item_type: 'session' })).metadata).toMatchObject({
+      token_budget: 123_456,
+    });
     const told = await tracker.create({ item_type: 'session', metadata: { token_budget: 1_000 } });
     expect(told.metadata).toEqual({ token_budget: 1_000, prompts_count: 0 });
   });
 
-  it.each(['Q3 2027', 'q3 2027', 'Q3-2027', ' 2027-Q3 ', '2027-Q3'])('writes the quarter %j as 2027-Q3', async (text) => {
-    const item = await tracker.create({ item_type: 'project', metadata: { target_quarter: text } });
-    expect(item.metadata).toEqual({ target_quarter: '2027-Q3' });
-    expect((await tracker.query(item.id)).metadata).toEqual({ target_quarter: '2027-Q3' });
-  });
+  it.each(['Q3 2027', 'q3 2027', 'Q3-2027', ' 2027-Q3 ', '2027-Q3'])(
+    'writes the quarter %j as 2027-Q3',
+    async (text) => {
+      const item = await tracker.create({ item_type: 'project', metadata: { target_quarter: text } });
+      expect(item.metadata).toEqual({ target_quarter: '2027-Q3' });
+      expect((await tracker.query(item.id)).metadata).toEqual({ target_quarter: '2027-Q3' });
+    },
+  );
 
   describe('wrong values of known keys', () => {
     it.each([
@@ -68,7 +79,12 @@ describeEachBackend('work item metadata', (backend) => {
       ['session', 'token_budget', 1_000_001],
       ['session', 'token_budget', 1000.5],
       ['session', 'prompts_count', -1],
-      ['session', 'yaml_frontmatter', { title: 'without a version' }, 'metadata.yaml_frontmatter.schema_version'],
+      [
+        'session',
+        'yaml_frontmatter',
+        { title: 'without a version' },
+        'metadata.yaml_frontmatter.schema_version',
+      ],
       ['session', 'yaml_frontmatter', { schema_version: 1 }, 'metadata.yaml_frontmatter.schema_version'],
       ['task', 'estimated_hours', -0.1],
       ['task', 'actual_hours', 1000.1],
@@ -90,7 +106,11 @@ describeEachBackend('work item metadata', (backend) => {
         'metadata.estimated_hours',
         'metadata.blocked_reason',
       ]);
-      expect(await tracker.query(item.id)).toMatchObject({ version: 1, title: 'Task', metadata: { estimated_hours: 3 } });
+      expect(await tracker.query(item.id)).toMatchObject({
+        version: 1,
+        title: 'Task',
+        metadata: { estimated_hours: 3 },
+      });
     });
   });
 
@@ -105,11 +125,17 @@ describeEachBackend('work item metadata', (backend) => {
   });
 
   it('merges an update key by key, and null removes a key', async () => {
-    const item = await tracker.create({ metadata: { estimated_hours: 1, blocked_reason: 'why', custom: { a: 1, b: 2 } } });
-    const updated = await tracker.update(item, { metadata: { estimated_hours: 2, blocked_reason: null, custom: { c: 3 } } });
+    const item = await tracker.create({
+      metadata: { estimated_hours: 1, blocked_reason: 'why', custom: { a: 1, b: 2 } },
+    });
+    const updated = await tracker.update(item, {
+      metadata: { estimated_hours: 2, blocked_reason: null, custom: { c: 3 } },
+    });
     expect(updated.metadata).toEqual({ estimated_hours: 2, custom: { c: 3 } });
     expect((await tracker.query(item.id)).metadata).toEqual({ estimated_hours: 2, custom: { c: 3 } });
-    expect((await tracker.update(updated, { metadata: { never_there: null } })).metadata).toEqual(updated.metadata);
+    expect((await tracker.update(updated, { metadata: { never_there: null } })).metadata).toEqual(
+      updated.metadata,
+    );
   });
 
   it('warns about unknown keys only when an update brings metadata', async () => {
@@ -127,11 +153,15 @@ describeEachBackend('work item metadata', (backend) => {
   it('keeps keys that are also names of JavaScript, and their history', async () => {
     const names = ['constructor', 'toString', 'hasOwnProperty', 'valueOf'];
     const item = await tracker.create({ metadata: Object.fromEntries(names.map((name) => [name, 1])) });
-    const updated = await tracker.update(item, { metadata: Object.fromEntries(names.map((name) => [name, null])) });
+    const updated = await tracker.update(item, {
+      metadata: Object.fromEntries(names.map((name) => [name, null])),
+    });
     expect(Object.keys(updated.metadata)).toEqual([]);
     const { items } = await tracker.history({ id: item.id });
     const expected = names.map((name) => ({ field: `metadata.${name}`, from: 1, to: null }));
-    expect(items[0]?.fields.sort((a, b) => names.indexOf(a.field.slice(9)) - names.indexOf(b.field.slice(9)))).toEqual(expected);
+    expect(
+      items[0]?.fields.sort((a, b) => names.indexOf(a.field.slice(9)) - names.indexOf(b.field.slice(9))),
+    ).toEqual(expected);
     for (const name of names) {
       expect(items[1]?.fields).toContainEqual({ field: `metadata.${name}`, from: null, to: 1 });
     }

@@ -54,7 +54,12 @@ describeEachBackend('work items', (backend) => {
     expect(created.id).toMatch(UUID_V4);
 
     const reopened = await openTrackerAt(tracker.place);
-    const { ancestors: _ancestors, children: _children, dependencies: _links, ...read } = await reopened.query(created.id);
+    const {
+      ancestors: _ancestors,
+      children: _children,
+      dependencies: _links,
+      ...read
+    } = await reopened.query(created.id);
     expect(read).toEqual(expected);
   });
 
@@ -70,7 +75,14 @@ describeEachBackend('work items', (backend) => {
       path: `/${created.id}`,
     });
     const empty = ['description', 'assignee', 'parent_id', 'branch_name', 'commit_hash', 'pr_number'];
-    for (const field of [...empty, 'completed_at', 'deleted_at', 'claimed_by', 'claim_expires_at', 'archived_at']) {
+    for (const field of [
+      ...empty,
+      'completed_at',
+      'deleted_at',
+      'claimed_by',
+      'claim_expires_at',
+      'archived_at',
+    ]) {
       expect(created, field).toHaveProperty(field, null);
     }
   });
@@ -139,8 +151,17 @@ describeEachBackend('work items', (backend) => {
       commit_hash: 'a'.repeat(40),
       pr_number: 1,
     });
-    const cleared = { description: null, assignee: null, branch_name: null, commit_hash: null, pr_number: null };
-    expect(await tracker.update(before, { ...cleared, labels: null })).toMatchObject({ ...cleared, labels: [] });
+    const cleared = {
+      description: null,
+      assignee: null,
+      branch_name: null,
+      commit_hash: null,
+      pr_number: null,
+    };
+    expect(await tracker.update(before, { ...cleared, labels: null })).toMatchObject({
+      ...cleared,
+      labels: [],
+    });
   });
 
   it.each(['title', 'status', 'priority'])('does not clear %s, which is never empty', async (field) => {
@@ -172,7 +193,10 @@ describeEachBackend('work items', (backend) => {
       error: 'NotFoundError',
       details: unknown,
     });
-    expect(await refusalOf(tracker.create({ parent_id: id }))).toMatchObject({ error: 'NotFoundError', details: unknown });
+    expect(await refusalOf(tracker.create({ parent_id: id }))).toMatchObject({
+      error: 'NotFoundError',
+      details: unknown,
+    });
   });
 
   it('refuses a claim token where nobody holds a claim', async () => {
@@ -188,7 +212,13 @@ describeEachBackend('work items', (backend) => {
     const problems = await problemsOf(() =>
       tracker.create({ item_type: 'epic', title: '', priority: 9, labels: 'x', pr_nummber: 1 }),
     );
-    expect(problems.map(({ field }) => field).sort()).toEqual(['item_type', 'labels', 'pr_nummber', 'priority', 'title']);
+    expect(problems.map(({ field }) => field).sort()).toEqual([
+      'item_type',
+      'labels',
+      'pr_nummber',
+      'priority',
+      'title',
+    ]);
     expect(problems.find(({ field }) => field === 'pr_nummber')?.constraint).toContain('"pr_number"');
     expect(problems.find(({ field }) => field === 'priority')).toEqual({
       field: 'priority',
@@ -204,7 +234,7 @@ describeEachBackend('work items', (backend) => {
       source: backend.source,
       reachable: true,
       problem: null,
-      project_slug: 'test-project',
+      project_slug: tracker.place.slug.value,
       schema: 'current',
     });
   });

@@ -7,7 +7,7 @@ import type { Config } from '../../config.ts';
 import { TrackerError } from '../../errors.ts';
 import { ExitCode } from '../failure.ts';
 import { optionsOf, type GlobalOptions } from '../global-options.ts';
-import type { StoreSighting } from '../inspect-store.ts';
+import type { StoreSighting } from '../../storage/inspect-store.ts';
 import { paint, print, printJson } from '../output.ts';
 import { readSettings, withApp } from '../with-app.ts';
 
@@ -36,7 +36,7 @@ Examples:
     .action(async (_options: unknown, command: Command) => {
       const options = optionsOf(command);
       const config = await readSettings(options);
-      const { inspectStore } = await import('../inspect-store.ts');
+      const { inspectStore } = await import('../../storage/inspect-store.ts');
       const found = await inspectStore(config);
       const { checks, available } = await checkStore(options, config, found);
       checks.push(await checkDataFolder(config), await checkGit(config));

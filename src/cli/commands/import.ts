@@ -81,7 +81,7 @@ async function rehearse(
   config: Config,
   plan: ImportPlan,
 ): Promise<Answer<ImportResult>> {
-  const { inspectStore, unavailableError, outdatedError } = await import('../inspect-store.ts');
+  const { inspectStore, unavailableError, outdatedError } = await import('../../storage/inspect-store.ts');
   const { runImport, outcomeOnEmptyTracker } = await import('../../services/import/run.ts');
   const found = await inspectStore(config);
   if (found.problem !== null) throw unavailableError(found);

@@ -23,7 +23,7 @@ Examples:
     )
     .action(async (_options: unknown, command: Command) => {
       const options = optionsOf(command);
-      const { inspectStore } = await import('../inspect-store.ts');
+      const { inspectStore } = await import('../../storage/inspect-store.ts');
       const { schema } = await inspectStore(await readSettings(options));
       await withApp(options, async ({ context }) => {
         const health = await context.store.health();

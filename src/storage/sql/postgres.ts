@@ -51,10 +51,9 @@ export async function openPostgres(
   const pool = new Pool(options);
   try {
     const { engine, state } = await pool.use(async ({ client }) => {
-      const rows = await client.unsafe<{ server_version: string }[]>('show server_version');
       const found = schemaState(await lastApplied(client, options.schema), migrations);
       return {
-        engine: `PostgreSQL ${(rows[0]?.server_version ?? '').split(' ')[0]}`,
+        engine: await engineVersion(client),
         state: found === 'behind' ? await bringUpToDate(client, options.schema, migrations) : found,
       };
     });
@@ -71,7 +70,13 @@ export async function openPostgres(
   }
 }
 
-async function lastApplied(client: Sql, schema: string): Promise<number | undefined> {
+export async function engineVersion(client: Sql): Promise<string> {
+  const rows = await client.unsafe<{ server_version: string }[]>('show server_version');
+  return `PostgreSQL ${(rows[0]?.server_version ?? '').split(' ')[0]}`;
+}
+
+/** When the newest applied migration was made, in Unix milliseconds; undefined without any. */
+export async function lastApplied(client: Sql, schema: string): Promise<number | undefined> {
   const table = `${quote(schema)}.${quote(MIGRATIONS_TABLE)}`;
   const exists = await client.unsafe<{ found: string | null }[]>('select to_regclass($1)::text as found', [
     table,

@@ -36,7 +36,8 @@ export interface SqliteOptions {
 export async function openSqlite(options: SqliteOptions): Promise<{ session: Session; state: SchemaState }> {
   try {
     mkdirSync(path.dirname(options.file), { recursive: true });
-    const writer = openFile(options.file);
+    // Reading the file has to wait while another process cleans up after a crash, or is the last to leave.
+    const writer = await retryContention(() => openFile(options.file));
     try {
       const state = await bringUpToDate(writer, options);
       return { session: new SqliteSession(writer, options), state };
@@ -78,7 +79,7 @@ function openFile(file: string): Database.Database {
 }
 
 function checkVersion(database: Database.Database): void {
-  const version = engineVersion(database);
+  const version = sqliteVersion(database);
   const parts = version.split('.').map(Number);
   const difference = SQLITE_MIN_VERSION.map((wanted, index) => (parts[index] ?? 0) - wanted).find(
     (d) => d !== 0,
@@ -93,24 +94,29 @@ function checkVersion(database: Database.Database): void {
 }
 
 /** A file that another process is just making has neither mark nor tables yet; that is ours too. */
-function isOurs(database: Database.Database): boolean {
-  const id = database.pragma('application_id', { simple: true });
-  if (id === APPLICATION_ID) return true;
+export function isOurs(database: Database.Database): boolean {
+  // In this order: another process sets the mark before it makes the first table.
   const tables = database.prepare('select count(*) from sqlite_master').pluck().get();
-  return id === 0 && tables === 0;
+  const id = database.pragma('application_id', { simple: true });
+  return id === APPLICATION_ID || (id === 0 && tables === 0);
 }
 
-function engineVersion(database: Database.Database): string {
+export function engineVersion(database: Database.Database): string {
+  return `SQLite ${sqliteVersion(database)}`;
+}
+
+function sqliteVersion(database: Database.Database): string {
   return String(database.prepare('select sqlite_version()').pluck().get());
 }
 
 async function bringUpToDate(database: Database.Database, options: SqliteOptions): Promise<SchemaState> {
   const migrations = readMigrations('sqlite', options.migrationsFolder);
-  const state = schemaState(lastApplied(database), migrations);
+  const compare = () => retryContention(() => schemaState(lastApplied(database), migrations));
+  const state = await compare();
   if (state !== 'behind') return state;
   return await underMigrationLock(`${options.file}.migrate.lock`, async () => {
     // Another process may have done the work while this one waited.
-    if (schemaState(lastApplied(database), migrations) === 'behind') {
+    if ((await compare()) === 'behind') {
       // Repeated as a whole while processes of an older version still write; what failed was rolled back.
       await retryContention(() => {
         database.pragma('journal_mode = WAL');
@@ -121,7 +127,7 @@ async function bringUpToDate(database: Database.Database, options: SqliteOptions
         });
       });
     }
-    return schemaState(lastApplied(database), migrations);
+    return await compare();
   });
 }
 
@@ -137,7 +143,8 @@ async function underMigrationLock<T>(lockFile: string, work: () => Promise<T>): 
   }
 }
 
-function lastApplied(database: Database.Database): number | undefined {
+/** When the newest applied migration was made, in Unix milliseconds; undefined without any. */
+export function lastApplied(database: Database.Database): number | undefined {
   const exists = database
     .prepare("select 1 from sqlite_master where type = 'table' and name = ?")
     .pluck()
@@ -159,7 +166,7 @@ class SqliteSession implements Session {
     writer: Database.Database,
     private readonly options: SqliteOptions,
   ) {
-    this.engine = `SQLite ${engineVersion(writer)}`;
+    this.engine = engineVersion(writer);
     this.#writer = { database: writer, connection: connect(writer, options.logQuery) };
   }
 
@@ -167,12 +174,15 @@ class SqliteSession implements Session {
     return this.#reading.run(async () => {
       const { database, connection } = (this.#reader ??= openReader(this.options));
       if (options.snapshot !== true) return await retryContention(() => work(connection));
-      await retryContention(() => database.exec('begin'));
-      try {
-        return await work(connection);
-      } finally {
-        database.exec('commit');
-      }
+      // `begin` locks nothing yet: it is the first query that may find others in the way.
+      return await retryContention(async () => {
+        database.exec('begin');
+        try {
+          return await work(connection);
+        } finally {
+          database.exec('commit');
+        }
+      });
     });
   }
 

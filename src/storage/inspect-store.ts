@@ -1,11 +1,12 @@
 /** Looks at the store that the settings name without making, migrating or changing anything. */
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import type { Config } from '../config.ts';
 import { databaseError, type TrackerError } from '../errors.ts';
-import { schemaName, SQLITE_FILE } from '../storage/open-store.ts';
-import { describeDriverError } from '../storage/sql/driver-errors.ts';
-import { MIGRATIONS_TABLE, readMigrations, schemaState, type SchemaState } from '../storage/sql/migrate.ts';
+import { SQLITE_FILE, publicUrl, schemaName, type OpenOptions } from './open-store.ts';
+import { describeDriverError } from './sql/driver-errors.ts';
+import { readMigrations, schemaState, type SchemaState } from './sql/migrate.ts';
+import * as postgresStore from './sql/postgres.ts';
+import * as sqliteStore from './sql/sqlite.ts';
 
 export interface StoreSighting {
   source: 'sqlite' | 'postgres';
@@ -23,11 +24,13 @@ export interface StoreSighting {
 
 const CONNECT_TIMEOUT_S = 5;
 
-export async function inspectStore(config: Config): Promise<StoreSighting> {
-  const { databaseUrl } = config;
+export async function inspectStore(
+  options: Pick<OpenOptions, 'dataDir' | 'databaseUrl' | 'slug'>,
+): Promise<StoreSighting> {
+  const { databaseUrl, dataDir, slug } = options;
   return databaseUrl === undefined
-    ? await inspectSqlite(path.join(config.dataDir, SQLITE_FILE))
-    : await inspectPostgres(databaseUrl, schemaName(config.slug.value));
+    ? await inspectSqlite(path.join(dataDir, SQLITE_FILE))
+    : await inspectPostgres(databaseUrl, slug.value);
 }
 
 export function unavailableError({ source, problem }: StoreSighting): TrackerError {
@@ -61,14 +64,15 @@ async function inspectSqlite(file: string): Promise<StoreSighting> {
       ? new Database(file, { readonly: true, fileMustExist: true })
       : new Database(':memory:');
     try {
-      sighting.engine = `SQLite ${String(database.prepare('select sqlite_version()').pluck().get())}`;
-      const tables = database.prepare("select name from sqlite_master where type = 'table'").pluck().all();
+      sighting.engine = sqliteStore.engineVersion(database);
+      const tables = Number(database.prepare('select count(*) from sqlite_master').pluck().get());
       // A file without any table is one that is just being made.
-      if (tables.length > 0) sighting.exists = true;
-      if (tables.includes(MIGRATIONS_TABLE)) {
-        const applied = database.prepare(`select max(created_at) from ${MIGRATIONS_TABLE}`).pluck().get();
-        sighting.schema = stateOf('sqlite', applied);
-      } else if (sighting.exists) sighting.problem = `${file} is a database of another program`;
+      sighting.exists = tables > 0;
+      if (sighting.exists && !sqliteStore.isOurs(database)) {
+        sighting.problem = `${file} is a database of another program`;
+      } else if (sighting.exists) {
+        sighting.schema = schemaState(sqliteStore.lastApplied(database), readMigrations('sqlite'));
+      }
     } finally {
       database.close();
     }
@@ -79,13 +83,11 @@ async function inspectSqlite(file: string): Promise<StoreSighting> {
   return sighting;
 }
 
-async function inspectPostgres(url: string, schema: string): Promise<StoreSighting> {
+async function inspectPostgres(url: string, slug: string): Promise<StoreSighting> {
   const { default: postgres } = await import('postgres');
-  const { host, pathname } = new URL(url);
-  const location = `${host}${pathname} (schema ${schema})`;
   const sighting: StoreSighting = {
     source: 'postgres',
-    location,
+    location: publicUrl(url, slug),
     exists: false,
     schema: null,
     problem: null,
@@ -97,20 +99,11 @@ async function inspectPostgres(url: string, schema: string): Promise<StoreSighti
     onnotice: () => undefined,
   });
   try {
-    const [server] = await client.unsafe<{ version: string }[]>(
-      "select current_setting('server_version') as version",
-    );
-    sighting.engine = `PostgreSQL ${(server?.version ?? '').split(' ')[0]}`;
-    const table = `"${schema}"."${MIGRATIONS_TABLE}"`;
-    const [found] = await client.unsafe<{ name: string | null }[]>('select to_regclass($1)::text as name', [
-      table,
-    ]);
-    if (found?.name != null) {
+    sighting.engine = await postgresStore.engineVersion(client);
+    const applied = await postgresStore.lastApplied(client, schemaName(slug));
+    if (applied !== undefined) {
       sighting.exists = true;
-      const [last] = await client.unsafe<{ time: string | null }[]>(
-        `select max(created_at) as time from ${table}`,
-      );
-      sighting.schema = stateOf('postgres', last?.time);
+      sighting.schema = schemaState(applied, readMigrations('postgres'));
     }
   } catch (error) {
     sighting.problem = describeDriverError(error);
@@ -118,8 +111,4 @@ async function inspectPostgres(url: string, schema: string): Promise<StoreSighti
     await client.end({ timeout: 1 });
   }
   return sighting;
-}
-
-function stateOf(dialect: 'sqlite' | 'postgres', applied: unknown): SchemaState {
-  return schemaState(applied == null ? undefined : Number(applied), readMigrations(dialect));
 }

@@ -1,0 +1,130 @@
+// From what a client sends to typed values, with every problem named (CONTRACT §3, T3).
+import * as z from 'zod';
+import { describe, expect, it } from 'vitest';
+import { integer, jsonObject, line } from '../../src/domain/fields.ts';
+import { parseInput } from '../../src/domain/validate.ts';
+import { nearestName } from '../../src/domain/warnings.ts';
+import { problemsOf } from '../storage/refusal.ts';
+
+const schema = z.object({
+  title: line(10),
+  priority: integer(1, 5).default(3),
+  kind: z.enum(['one', 'two']).optional(),
+  labels: z.array(line(5)).max(2).nullish(),
+  tags: z
+    .array(z.string())
+    .transform((values) => values.length)
+    .optional(),
+  metadata: jsonObject.default({}),
+});
+
+const constraintOf = async (input: unknown) =>
+  (await problemsOf(() => parseInput(schema, input)))[0]?.constraint;
+
+describe('parsing arguments', () => {
+  it('fills in defaults and keeps what was said', () => {
+    expect(parseInput(schema, { title: 'x', labels: ['a'] })).toEqual({
+      title: 'x',
+      priority: 3,
+      labels: ['a'],
+      metadata: {},
+    });
+  });
+
+  it.each([
+    [undefined, 'title', 'is required'],
+    [{}, 'title', 'is required'],
+    [{ title: 5 }, 'title', 'must be a string, not a number'],
+    [{ title: null }, 'title', 'must be a string, not null'],
+    [{ title: ['x'] }, 'title', 'must be a string, not an array'],
+    [{ title: 'x', priority: 0 }, 'priority', 'must be at least 1'],
+    [{ title: 'x', priority: 6 }, 'priority', 'must be at most 5'],
+    [{ title: 'x', priority: 1.5 }, 'priority', 'must be an integer, not a number'],
+    [{ title: 'x', kind: 'three' }, 'kind', 'must be one of "one", "two"'],
+    [{ title: 'x', labels: ['a', 'b', 'c'] }, 'labels', 'must have at most 2 entries'],
+    [{ title: 'x', labels: ['a', 'toolong'] }, 'labels[1]', 'must have 1 to 5 characters (it has 7)'],
+    [{ title: 'x', metadata: 'no JSON' }, 'metadata', 'must be an object, not a string'],
+    [{ title: 'x', metadata: [] }, 'metadata', 'must be an object, not an array'],
+    ['text', 'arguments', 'must be an object'],
+    [[1], 'arguments', 'must be an object'],
+  ])('of %j names %s', async (input, field, constraint) => {
+    const [problem] = await problemsOf(() => parseInput(schema, input));
+    expect(problem).toMatchObject({ field, constraint });
+  });
+
+  it('names every problem, unknown arguments with the nearest known one', async () => {
+    const problems = await problemsOf(() => parseInput(schema, { titel: 'x', priority: 9, metdata: {} }));
+    expect(problems).toEqual([
+      { field: 'titel', constraint: 'is not an argument here; the nearest is "title"', value: 'x' },
+      { field: 'metdata', constraint: 'is not an argument here; the nearest is "metadata"', value: {} },
+      { field: 'title', constraint: 'is required', value: null },
+      { field: 'priority', constraint: 'must be at most 5', value: 9 },
+    ]);
+  });
+
+  it.each(['constructor', 'toString', 'hasOwnProperty'])('does not know %s', async (name) => {
+    const problems = await problemsOf(() => parseInput(schema, { title: 'x', [name]: 1 }));
+    expect(problems.map(({ field }) => field)).toEqual([name]);
+  });
+
+  it('shortens the values that it repeats', async () => {
+    const [long] = await problemsOf(() => parseInput(schema, { title: '🚀'.repeat(500) }));
+    expect(long?.value).toBe(`${'🚀'.repeat(80)}…`);
+    const [large] = await problemsOf(() => parseInput(schema, { title: { deep: 'x'.repeat(500) } }));
+    expect(String(large?.value)).toMatch(/^\{"deep":"x+…$/);
+  });
+
+  it('refuses text that no store can keep, wherever it is', async () => {
+    expect(await constraintOf({ title: 'a\0b' })).toContain('NUL');
+    expect(await constraintOf({ title: 'x', metadata: { a: ['\ud83d'] } })).toContain('surrogate');
+    expect(await constraintOf({ title: 'x', metadata: '{"a": "\\u0000"}' })).toContain('NUL');
+    expect(await constraintOf({ title: 'x', labels: '["\\ud83d"]' })).toContain('surrogate');
+    expect(await constraintOf(JSON.parse('{"title": "x", "__proto__": {}}'))).toContain('__proto__');
+  });
+});
+
+describe('objects and arrays as JSON text', () => {
+  it('are taken for what they say, whatever wraps the field', () => {
+    const parsed = parseInput(schema, {
+      title: 'x',
+      labels: '["a", "b"]',
+      metadata: ' {"a": [1]} ',
+      tags: '["x", "y"]',
+    });
+    expect(parsed).toEqual({ title: 'x', priority: 3, labels: ['a', 'b'], metadata: { a: [1] }, tags: 2 });
+    expect(parseInput(schema, { title: 'x', labels: 'null' }).labels).toBeNull();
+  });
+
+  it('are left as text in fields that hold text', () => {
+    expect(parseInput(schema, { title: '["a"]' }).title).toBe('["a"]');
+    expect(parseInput(schema, { title: '{}' }).title).toBe('{}');
+  });
+
+  it.each(['[1', '5', '"a"', 'true', ''])('are not %j', async (labels) => {
+    expect(await constraintOf({ title: 'x', labels })).toBe('must be an array, not a string');
+  });
+
+  it('do not change what the caller holds', () => {
+    const input = { title: 'x', metadata: '{"a": 1}' };
+    parseInput(schema, input);
+    expect(input.metadata).toBe('{"a": 1}');
+  });
+});
+
+describe('the nearest name', () => {
+  it.each([
+    ['titel', 'title'],
+    ['TITLE', 'title'],
+    ['prioritty', 'priority'],
+  ])('of %s is %s', (name, nearest) => {
+    expect(nearestName(name, ['title', 'priority', 'labels'])).toBe(nearest);
+  });
+
+  it('is found in any case of the known ones', () => {
+    expect(nearestName('vendor_abd', ['Other', 'VENDOR_ABC'])).toBe('VENDOR_ABC');
+  });
+
+  it('is none where nothing is known', () => {
+    expect(nearestName('x', [])).toBeUndefined();
+  });
+});

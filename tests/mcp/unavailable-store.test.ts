@@ -1,0 +1,100 @@
+// A store that does not answer: every client gets a DatabaseError in our words, and work goes on once it is back.
+import { describe, expect, it } from 'vitest';
+import { describeUnless } from '../support/describe-with.ts';
+import { clientGenerations, connect } from '../support/mcp-clients.ts';
+import { postgresSkipReason, startPostgres } from '../support/postgres.ts';
+import { runCli, startHttp, temporaryProject } from '../support/program.ts';
+import { callerFor } from './calls.ts';
+import { CONTRACT_TOOLS, COMMIT, DEPLOYMENT } from './contract-tools.ts';
+import { serveArguments } from './surfaces.ts';
+
+const DEAD_URL = 'postgres://someone:secret@127.0.0.1:1/nothing';
+const ID = '00000000-0000-4000-8000-000000000000';
+
+const ANY_CALL: Record<string, Record<string, unknown>> = {
+  create_work_item: { item_type: 'task', title: 'x' },
+  update_work_item: { id: ID, version: 1, title: 'x' },
+  query_work_item: { id: ID },
+  list_work_items: {},
+  record_deployment: { ...DEPLOYMENT, commit_hash: COMMIT },
+  query_vendor_status: { name: 'x' },
+  update_vendor_status: { name: 'x', version: 1, status: 'broken' },
+  get_project_configuration: {},
+};
+
+describe.each(clientGenerations)('a database that is not there, for the %s client', (generation) => {
+  it('is told by every tool, while tools are still listed and arguments still checked', async () => {
+    const cwd = await temporaryProject();
+    const client = await connect({
+      generation,
+      transport: 'stdio',
+      cwd,
+      args: serveArguments(cwd, DEAD_URL),
+    });
+    const caller = callerFor(() => client);
+    for (const { name } of CONTRACT_TOOLS) {
+      const { details, message, next } = await caller.refuse('DatabaseError', name, ANY_CALL[name]);
+      expect(details).toEqual({ layer: 'postgres', reason: 'nothing accepts connections at its address' });
+      expect(message + next).not.toMatch(/secret|ECONNREFUSED|drop|delete|remove/i);
+    }
+    await caller.refuseField('limit', 'list_work_items', { limit: 0 });
+    expect(client.stderr()).not.toContain('secret');
+  });
+});
+
+it('ends serve --http with 3', async () => {
+  const project = await temporaryProject();
+  const { code, stdout, stderr } = await runCli(['serve', '--http', '--port', '0', '--database', DEAD_URL], {
+    project,
+  });
+  expect({ code, stdout }).toEqual({ code: 3, stdout: '' });
+  expect(stderr).toContain('nothing accepts connections');
+  expect(stderr).not.toContain('secret');
+});
+
+describeUnless(postgresSkipReason(), 'a database that goes away', () => {
+  it('is told by every client, and by /health, until it is back', async () => {
+    const postgres = await startPostgres({ own: true });
+    try {
+      const url = await postgres.createDatabase();
+      const project = await temporaryProject();
+      const server = await startHttp({ project, args: ['--database', url] });
+      const health = async (): Promise<unknown> => {
+        const response = await fetch(`${server.url}/health`);
+        return { code: response.status, ...((await response.json()) as object) };
+      };
+      const clients = await Promise.all(
+        clientGenerations.flatMap((generation) => [
+          connect({ generation, transport: 'http', url: server.url }),
+          connect({
+            generation,
+            transport: 'stdio',
+            cwd: project,
+            args: serveArguments(project, url, 'core'),
+          }),
+        ]),
+      );
+      const callers = clients.map((client) => callerFor(() => client));
+      for (const { call } of callers) await call('create_work_item', { item_type: 'task', title: 'Before' });
+      expect(await health()).toEqual({ code: 200, status: 'ok', data_source: 'postgres' });
+
+      await postgres.halt('immediate');
+      for (const [index, { refuse }] of callers.entries()) {
+        const tool = index % 2 === 0 ? 'list_work_items' : 'create_work_item';
+        const { details } = await refuse('DatabaseError', tool, ANY_CALL[tool]);
+        expect(details).toMatchObject({ layer: 'postgres' });
+      }
+      expect(await health()).toEqual({ code: 503, status: 'unavailable', data_source: 'postgres' });
+
+      await postgres.resume();
+      for (const { call } of callers) await call('create_work_item', { item_type: 'task', title: 'After' });
+      const list = await callers[0]?.call('list_work_items');
+      expect(list).toMatchObject({ total_count: 2 * callers.length });
+      expect(await health()).toMatchObject({ code: 200 });
+      await Promise.all(clients.map((client) => client.close()));
+      await server.stop();
+    } finally {
+      await postgres.stop();
+    }
+  });
+});
