@@ -1,6 +1,6 @@
 /** Writing `.project_status.md`: after changes and on request, atomically, never over someone's own work. */
 import { createHash } from 'node:crypto';
-import { copyFile, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { validationError } from '../errors.ts';
 import type { Context } from './context.ts';
@@ -167,8 +167,23 @@ export class StatusFileWriter {
   /** A change was made. The first of a burst starts the clock; later ones do not put it off for ever. */
   changed(): void {
     this.#due = true;
-    this.#timer ??= setTimeout(() => void this.flush(), this.debounceMs);
+    this.#timer ??= setTimeout(() => void this.#takeTurn(), this.debounceMs);
     this.#timer.unref();
+  }
+
+  /** Where many processes write to one tracker they share the work: whoever finds the file fresh waits once more. */
+  async #takeTurn(): Promise<void> {
+    const file = path.join(this.context.projectDir, STATUS_FILE);
+    const age = await stat(file).then(
+      ({ mtimeMs }) => Date.now() - mtimeMs,
+      () => Number.POSITIVE_INFINITY,
+    );
+    if (age < 0 || age >= this.debounceMs) {
+      await this.flush();
+      return;
+    }
+    this.#timer = undefined;
+    if (this.#due) this.changed();
   }
 
   /** Writes now what is due; resolves when the file is written. Never throws: the file is a by-product. */

@@ -3,7 +3,16 @@
  * file in the folder remember each other, and the repository's first commit vouches for both.
  */
 import { randomUUID } from 'node:crypto';
-import { existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { databaseError } from '../errors.ts';
 import { CONFIGURATION_DEFAULTS } from '../domain/configuration.ts';
@@ -45,6 +54,7 @@ interface Memory {
 export async function openStore(options: OpenOptions): Promise<Store> {
   prepareDataDir(options.dataDir);
   const file = path.join(options.dataDir, SQLITE_FILE);
+  if (options.databaseUrl === undefined) refuseEmptied(file, options.dataDir);
   const { migrationsFolder, logQuery } = options;
   const common = { logQuery, ...(migrationsFolder !== undefined && { migrationsFolder }) };
   const { session, state } =
@@ -61,6 +71,16 @@ export async function openStore(options: OpenOptions): Promise<Store> {
     await session.close();
     throw error;
   }
+}
+
+/** A file cut to nothing opens like a new one: where a tracker was, that is a loss, not a beginning. */
+function refuseEmptied(file: string, dataDir: string): void {
+  if (readMemory(dataDir) === undefined || statSync(file, { throwIfNoEntry: false })?.size !== 0) return;
+  throw databaseError(
+    'sqlite',
+    `${file} is empty, although this folder had a tracker`,
+    'Put a backup of the file in its place. If there never was anything in it, move the empty file elsewhere and start again. Nothing was changed.',
+  );
 }
 
 export function schemaName(slug: string): string {

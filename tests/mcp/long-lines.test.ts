@@ -80,9 +80,9 @@ describe('pipelining', () => {
     const { child, stderr } = server().program;
     const before = server().lines.length;
     child.stdout.pause();
-    const ids = Array.from({ length: 200 }, (_, n) => ID + n);
+    const ids = Array.from({ length: 500 }, (_, n) => ID + n);
     for (const id of ids) server().send({ jsonrpc: '2.0', id, method: 'tools/list' });
-    // Meanwhile the pipe runs full: 3 MB do not fit. Starting another server takes longer than writing them.
+    // Meanwhile the pipe runs full: 8 MB do not fit. Starting another server takes longer than writing them.
     const other = await connect({ generation: 'current', transport: 'stdio', cwd: project() });
     await other.close();
     child.stdout.resume();

@@ -35,11 +35,12 @@ export async function stopMigrations(place: Place): Promise<() => Promise<void>>
 /** Resolves when a process is in the middle of its migrations. */
 export async function untilMigrating(place: Place): Promise<void> {
   const lockFile = path.join(place.store.dataDir, `${SQLITE_FILE}.migrate.lock`);
+  const waiting = `select 1 from pg_locks join pg_database d on d.oid = database
+    where datname = current_database() and relation is not null and not granted`;
   const isMigrating =
     place.source === 'sqlite'
       ? () => Promise.resolve(isWriteLocked(lockFile))
-      : async () =>
-          (await place.rows('select 1 from pg_locks where not granted and relation is not null')).length > 0;
+      : async () => (await place.rows(waiting)).length > 0;
   await expect.poll(isMigrating, { timeout: START_PATIENCE_MS, interval: 10 }).toBe(true);
 }
 

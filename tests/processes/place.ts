@@ -4,10 +4,15 @@ import path from 'node:path';
 import Database from 'better-sqlite3';
 import postgres from 'postgres';
 import { SQLITE_FILE, schemaName, type OpenOptions } from '../../src/storage/open-store.ts';
-import { backends, describeEachBackend, type Backend, type PlaceOptions } from '../storage/backends.ts';
+import {
+  backends,
+  describeEachBackend,
+  freshDatabase,
+  type Backend,
+  type PlaceOptions,
+} from '../storage/backends.ts';
 import { cleanUpLater } from '../support/cleanup.ts';
 
-const SLUG = 'test-project';
 const LOCK_PATIENCE_MS = 30_000;
 
 export type Row = Record<string, unknown>;
@@ -44,17 +49,22 @@ export async function newSqlitePlace(): Promise<Place> {
 
 async function placeOn(backend: Backend, options?: PlaceOptions): Promise<Place> {
   const given = await backend.place(options);
-  const { projectDir, databaseUrl } = given;
-  // Folders of tests have names of chance; the slug is fixed so that the store can also be opened past the program.
+  const { projectDir, slug } = given;
+  // Its own database: a server that was killed leaves sessions behind that still hold or await locks.
+  const databaseUrl = given.databaseUrl === undefined ? undefined : await freshDatabase();
+  // Folders of tests have names of chance; with the slug fixed, the store can also be opened past the program.
   await writeFile(
     path.join(projectDir, 'worktrail.config.json'),
-    JSON.stringify({ project: { slug: SLUG } }),
+    JSON.stringify({ project: { slug: slug.value } }),
   );
-  const access = databaseUrl === undefined ? sqliteAccess(given.dataDir) : postgresAccess(databaseUrl);
+  const access =
+    databaseUrl === undefined
+      ? sqliteAccess(given.dataDir)
+      : postgresAccess(databaseUrl, schemaName(slug.value));
   return {
     source: databaseUrl === undefined ? 'sqlite' : 'postgres',
     project: projectDir,
-    store: { ...given, slug: { value: SLUG, explicit: true } },
+    store: { ...given, databaseUrl, slug: { ...slug, explicit: true } },
     args: ['--toolsets', 'all', '--database', databaseUrl ?? 'embedded'],
     ...access,
   };
@@ -90,9 +100,9 @@ function sqliteAccess(dataDir: string): Access {
   };
 }
 
-function postgresAccess(url: string): Access {
+function postgresAccess(url: string, schema: string): Access {
   const connect = () =>
-    postgres(url, { max: 1, onnotice: () => undefined, connection: { search_path: schemaName(SLUG) } });
+    postgres(url, { max: 1, onnotice: () => undefined, connection: { search_path: schema } });
   return {
     rows: async (statement) => {
       const connection = connect();

@@ -23,7 +23,7 @@ export function slowMigration(source: Place['source']): string[] {
 /** Resolves when a process has begun with that migration and not finished it. */
 export async function untilSlowMigration(place: Place): Promise<void> {
   const running = `select 1 from pg_stat_activity
-    where state = 'active' and query like '%into half_done%' and pid <> pg_backend_pid()`;
+    where datname = current_database() and state = 'active' and query like '%into half_done%' and pid <> pg_backend_pid()`;
   const isRunning =
     place.source === 'postgres'
       ? async () => (await place.rows(running)).length > 0

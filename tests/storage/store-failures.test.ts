@@ -76,6 +76,17 @@ describe('an SQLite file that cannot be the store', () => {
     },
   );
 
+  it('is refused when it was cut to nothing where a tracker was: that is a loss, not a new beginning', async () => {
+    const { file, ...place } = await usedPlace();
+    await writeFile(file, '');
+    expectDatabaseError(
+      await refusalOf(openStore(place)),
+      'sqlite',
+      'is empty, although this folder had a tracker',
+    );
+    expect(await readFile(file)).toHaveLength(0);
+  });
+
   it('is refused when its beginning is damaged, and left alone', async () => {
     const { file, ...place } = await usedPlace();
     const bytes = await readFile(file);
