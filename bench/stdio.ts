@@ -102,7 +102,8 @@ export async function benchRoundTrip(
   });
   await ours.initialize();
   const { result } = await ours.call(tool.name, tool.arguments);
-  if (result?.structuredContent === undefined) throw new Error(`${tool.name} failed: ${JSON.stringify(result)}`);
+  if (result?.structuredContent === undefined)
+    throw new Error(`${tool.name} failed: ${JSON.stringify(result)}`);
   const textBytes = Buffer.byteLength(result?.content?.[0]?.text ?? '');
   const structuredBytes = Buffer.byteLength(JSON.stringify(result?.structuredContent ?? {}));
   const empty = new StdioPeer([emptyServer], server.projectDir, {

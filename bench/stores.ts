@@ -31,7 +31,10 @@ export async function openBenchStore(count: number, databaseUrl: string | undefi
   const dataDir = path.join(projectDir, '.worktrail');
   const slug = { value: 'bench', explicit: true };
   // The servers that are spawned here must find the same project.
-  writeFileSync(path.join(projectDir, 'worktrail.config.json'), JSON.stringify({ project: { slug: slug.value } }));
+  writeFileSync(
+    path.join(projectDir, 'worktrail.config.json'),
+    JSON.stringify({ project: { slug: slug.value } }),
+  );
   const statements: Statement[] = [];
   const store = await openStore({
     projectDir,

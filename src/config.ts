@@ -5,59 +5,17 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import * as z from 'zod';
+import { EMBEDDED, settingSchemas, type ConfigFile } from './config-schema.ts';
 import { validationError } from './errors.ts';
 import { problemsOf } from './domain/validate.ts';
 import { nearestName } from './domain/warnings.ts';
-import { TOOLSETS } from './domain/toolsets.ts';
+import type { Toolset } from './domain/toolsets.ts';
 import { mainWorkTree } from './storage/git/main-work-tree.ts';
 
 export const CONFIG_FILE = 'worktrail.config.json';
 export const HOST_DEFAULT = '127.0.0.1';
 export const PORT_DEFAULT = 7420;
 export const STATUS_FILE_DEBOUNCE_MS_DEFAULT = 500;
-
-/** `embedded` says no to a DATABASE_URL that is meant for another program. */
-const EMBEDDED = 'embedded';
-
-const databaseUrl = z
-  .string()
-  .refine((value) => value === EMBEDDED || isPostgresUrl(value), {
-    message: `must be a URL such as postgres://user:password@host:5432/database, or "${EMBEDDED}" for the embedded SQLite`,
-  })
-  .describe('PostgreSQL to use, or "embedded" for the embedded SQLite (the default).');
-const toolsets = z
-  .array(z.enum(TOOLSETS))
-  .min(1)
-  .describe('The groups of tools that are offered: core (default), all, or a list of groups.');
-const host = z
-  .enum(['127.0.0.1', 'localhost', '::1'])
-  .describe('Address for serve --http. Only loopback addresses are allowed.');
-const port = z.number().int().min(0).max(65_535).describe('Port for serve --http; 0 takes a free one.');
-const slug = z
-  .string()
-  .regex(/^[a-z0-9][a-z0-9_-]{0,47}$/, 'must have 1 to 48 of a–z, 0–9, _ and -, the first a letter or digit')
-  .describe('Name of the project in a shared PostgreSQL: its schema is worktrail_<slug>.');
-
-export const configFileSchema = z.strictObject({
-  $schema: z.string().optional(),
-  project: z.strictObject({ slug: slug.optional() }).optional(),
-  database: z.strictObject({ url: databaseUrl.optional() }).optional(),
-  toolsets: toolsets.optional(),
-  http: z.strictObject({ host: host.optional(), port: port.optional() }).optional(),
-  status_file: z
-    .strictObject({
-      enabled: z.boolean().optional().describe('Whether .project_status.md is written after changes (true).'),
-      debounce_ms: z
-        .number()
-        .int()
-        .min(0)
-        .max(60_000)
-        .optional()
-        .describe('Milliseconds without a change before it is written (500).'),
-    })
-    .optional(),
-});
-export type ConfigFile = z.output<typeof configFileSchema>;
 
 export interface Flags {
   project?: string | undefined;
@@ -75,7 +33,7 @@ export interface Config {
   slug: { value: string; explicit: boolean };
   /** Undefined for the embedded SQLite. */
   databaseUrl: string | undefined;
-  toolsets: readonly (typeof TOOLSETS)[number][];
+  toolsets: readonly Toolset[];
   host: string;
   port: number;
   statusFile: { enabled: boolean; debounceMs: number };
@@ -100,17 +58,21 @@ export function readConfig(flags: Flags, environment: NodeJS.ProcessEnv, folder:
   const fromText = <T>(
     origin: string,
     text: string | undefined,
-    schema: z.ZodType<T>,
+    schema: (schemas: ReturnType<typeof settingSchemas>) => z.ZodType<T>,
     convert: (text: string) => unknown = (value) => value,
   ): [string, T | undefined] => {
     const set = ifSet(text);
-    return [origin, set === undefined ? undefined : parse(origin, schema, convert(set))];
+    return [origin, set === undefined ? undefined : parse(origin, schema(settingSchemas()), convert(set))];
   };
 
   const url = pick('database.url', [
-    fromText('--database', flags.database, databaseUrl),
-    fromText('WORKTRAIL_DATABASE_URL', environment['WORKTRAIL_DATABASE_URL'], databaseUrl),
-    fromText('DATABASE_URL', environment['DATABASE_URL'], databaseUrl),
+    fromText('--database', flags.database, (schemas) => schemas.databaseUrl),
+    fromText(
+      'WORKTRAIL_DATABASE_URL',
+      environment['WORKTRAIL_DATABASE_URL'],
+      (schemas) => schemas.databaseUrl,
+    ),
+    fromText('DATABASE_URL', environment['DATABASE_URL'], (schemas) => schemas.databaseUrl),
     [CONFIG_FILE, file.database?.url],
   ]);
   const explicitSlug = pick('project.slug', [[CONFIG_FILE, file.project?.slug]]);
@@ -120,20 +82,25 @@ export function readConfig(flags: Flags, environment: NodeJS.ProcessEnv, folder:
     slug: { value: explicitSlug ?? slugOf(projectDir), explicit: explicitSlug !== undefined },
     databaseUrl: url === EMBEDDED ? undefined : url,
     toolsets: pick('toolsets', [
-      fromText('--toolsets', flags.toolsets, toolsets, splitList),
-      fromText('WORKTRAIL_TOOLSETS', environment['WORKTRAIL_TOOLSETS'], toolsets, splitList),
+      fromText('--toolsets', flags.toolsets, (schemas) => schemas.toolsets, splitList),
+      fromText(
+        'WORKTRAIL_TOOLSETS',
+        environment['WORKTRAIL_TOOLSETS'],
+        (schemas) => schemas.toolsets,
+        splitList,
+      ),
       [CONFIG_FILE, file.toolsets],
     ]) ?? ['core'],
     host:
       pick('http.host', [
-        fromText('--host', flags.host, host),
-        fromText('WORKTRAIL_HOST', environment['WORKTRAIL_HOST'], host),
+        fromText('--host', flags.host, (schemas) => schemas.host),
+        fromText('WORKTRAIL_HOST', environment['WORKTRAIL_HOST'], (schemas) => schemas.host),
         [CONFIG_FILE, file.http?.host],
       ]) ?? HOST_DEFAULT,
     port:
       pick('http.port', [
-        fromText('--port', flags.port, port, Number),
-        fromText('WORKTRAIL_PORT', environment['WORKTRAIL_PORT'], port, Number),
+        fromText('--port', flags.port, (schemas) => schemas.port, Number),
+        fromText('WORKTRAIL_PORT', environment['WORKTRAIL_PORT'], (schemas) => schemas.port, Number),
         [CONFIG_FILE, file.http?.port],
       ]) ?? PORT_DEFAULT,
     statusFile: {
@@ -179,7 +146,7 @@ function readConfigFile(projectDir: string): ConfigFile {
     throw settingError(file, `must be JSON (${error instanceof Error ? error.message : 'unreadable'})`, null);
   }
   const unset = dropUnset(content);
-  const parsed = configFileSchema.safeParse(unset);
+  const parsed = settingSchemas().configFile.safeParse(unset);
   if (parsed.success) return parsed.data;
   const unknown = parsed.error.issues.flatMap((issue) =>
     issue.code === 'unrecognized_keys'
@@ -201,7 +168,7 @@ function readConfigFile(projectDir: string): ConfigFile {
 }
 
 function settingNames(at: PropertyKey[]): string[] {
-  let schema: z.ZodType = configFileSchema;
+  let schema: z.ZodType = settingSchemas().configFile;
   for (const key of at) {
     if (schema instanceof z.ZodOptional) schema = schema.unwrap() as z.ZodType;
     if (schema instanceof z.ZodObject) schema = schema.shape[String(key)] as z.ZodType;
@@ -244,14 +211,6 @@ export function hidePassword(value: unknown): unknown {
   return typeof value === 'string'
     ? value.replace(/(\/\/[^:/@\s]*):[^/\s]*@/, '$1:…@').replaceAll(/([?&]password=)[^&\s]*/g, '$1…')
     : value;
-}
-
-function isPostgresUrl(value: string): boolean {
-  try {
-    return ['postgres:', 'postgresql:'].includes(new URL(value).protocol);
-  } catch {
-    return false;
-  }
 }
 
 const splitList = (text: string) =>

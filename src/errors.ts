@@ -58,12 +58,20 @@ export function validationError(
   problems: Problem | Problem[],
   next = 'Correct the fields named here and call again; nothing was changed.',
 ): TrackerError {
-  const all = (Array.isArray(problems) ? problems : [problems]).map((problem) => ({
-    ...problem,
-    value: shorten(problem.value),
+  const found = Array.isArray(problems) ? problems : [problems];
+  const all = found.slice(0, PROBLEMS_MAX).map(({ field, constraint, value }) => ({
+    field: shortenText(field),
+    constraint,
+    value: shorten(value),
   }));
+  const left = found.length - all.length;
   const message = all.map(({ field, constraint }) => `${field}: ${constraint}`).join('; ');
-  return new TrackerError('ValidationError', message, { ...all[0], problems: all }, next);
+  return new TrackerError(
+    'ValidationError',
+    left > 0 ? `${message}; and ${left} more` : message,
+    { ...all[0], problems: all, ...(left > 0 && { problems_left_out: left }) },
+    next,
+  );
 }
 
 /** The record does not exist. `by` is the id or name that was looked for. */
@@ -90,6 +98,8 @@ export function databaseError(layer: string, reason: string, next: string, cause
 }
 
 const SHORT_VALUE_CHARACTERS = 80;
+/** Problems that one error names; a hopeless call must not be answered at greater length than it was made. */
+const PROBLEMS_MAX = 20;
 
 /** A value as an error may echo it: long strings and large structures are cut. */
 export function shorten(value: unknown): unknown {
@@ -101,8 +111,13 @@ export function shorten(value: unknown): unknown {
   } catch {
     return `[${Array.isArray(value) ? 'array' : typeof value} that cannot be shown]`;
   }
-  const safe = text.toWellFormed();
-  const characters = Array.from(safe.slice(0, SHORT_VALUE_CHARACTERS * 2 + 2));
-  if (characters.length <= SHORT_VALUE_CHARACTERS) return typeof value === 'string' ? safe : value;
-  return `${characters.slice(0, SHORT_VALUE_CHARACTERS).join('')}…`;
+  const short = shortenText(text);
+  return short.length < text.length || typeof value === 'string' ? short : value;
+}
+
+/** At most 80 characters, well-formed. */
+export function shortenText(text: string): string {
+  const characters = Array.from(text.slice(0, SHORT_VALUE_CHARACTERS * 2 + 2));
+  if (characters.length <= SHORT_VALUE_CHARACTERS) return text.toWellFormed();
+  return `${characters.slice(0, SHORT_VALUE_CHARACTERS).join('').toWellFormed()}…`;
 }

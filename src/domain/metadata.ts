@@ -1,6 +1,6 @@
 /** Metadata: known keys are validated per kind of record; unknown keys are kept and warned about (W3, V1). */
 import * as z from 'zod';
-import { validationError } from '../errors.ts';
+import { shortenText, validationError } from '../errors.ts';
 import { findUnstorable, isPlainObject, jsonBytes, type JsonObject } from './json.ts';
 import { METADATA_MAX_BYTES, METADATA_MAX_DEPTH } from './limits.ts';
 import { problemsOf } from './validate.ts';
@@ -36,19 +36,29 @@ export function checkMetadata(
   if (!parsed.success) throw validationError(problemsOf(parsed.error, metadata, 'metadata'));
 
   const knownKeys = Object.keys(known.shape);
-  const warnings = Object.keys(metadata)
+  const unknown = Object.keys(metadata)
     .filter((key) => !knownKeys.includes(key))
-    .sort()
-    .map((key) => unknownKeyWarning(key, knownKeys, kind));
+    .sort();
+  const warnings = unknown.slice(0, WARNINGS_MAX).map((key) => unknownKeyWarning(key, knownKeys, kind));
+  const left = unknown.length - warnings.length;
+  if (left > 0) {
+    warnings.push({
+      code: 'unknown_metadata_key',
+      message: `${left} more unknown keys were kept as they are.`,
+    });
+  }
   return { metadata: parsed.data as JsonObject, warnings };
 }
+
+/** Unknown keys named one by one; more are counted. */
+const WARNINGS_MAX = 10;
 
 function unknownKeyWarning(key: string, knownKeys: string[], kind: string): Warning {
   const nearest = nearestName(key, knownKeys);
   const hint = nearest === undefined ? '' : ` The nearest known key is "${nearest}".`;
   return {
     code: 'unknown_metadata_key',
-    message: `"${key}" is not a known metadata key of a ${kind}; it was kept as it is.${hint}`,
+    message: `"${shortenText(key)}" is not a known metadata key of a ${kind}; it was kept as it is.${hint}`,
   };
 }
 

@@ -84,10 +84,11 @@ export function problemsOf(error: z.ZodError, input: unknown, prefix = ''): Prob
 }
 
 function describe(issue: z.core.$ZodIssue, value: unknown): string {
-  if (issue.code === 'invalid_type' && value === undefined) return 'is required';
+  if (value === undefined && issue.code === 'invalid_type') return 'is required';
   if (issue.code === 'invalid_type') return `must be ${article(issue.expected)}, not ${kindOf(value)}`;
   if (issue.code === 'invalid_value') {
-    return `must be one of ${issue.values.map((allowed) => JSON.stringify(allowed)).join(', ')}`;
+    const required = value === undefined ? 'is required; it ' : '';
+    return `${required}must be one of ${issue.values.map((allowed) => JSON.stringify(allowed)).join(', ')}`;
   }
   if (issue.code === 'too_small' || issue.code === 'too_big') {
     const bound = issue.code === 'too_small' ? `at least ${issue.minimum}` : `at most ${issue.maximum}`;

@@ -60,7 +60,8 @@ export type ListVendorsInput = z.output<typeof listVendorsInput>;
 
 /** Names are unique without regard to case: this is what is compared. */
 export function vendorNameKey(name: string): string {
-  return name.normalize('NFC').toLowerCase();
+  // By way of capitals, so that letters with two small forms (ß and ss, σ and ς) meet.
+  return name.normalize('NFC').toUpperCase().toLowerCase().normalize('NFC');
 }
 
 /** The version a vendor has before anyone said one. */

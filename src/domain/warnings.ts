@@ -6,9 +6,12 @@ export interface Warning {
   message: string;
 }
 
+/** The cost of comparing grows with the length; no name is longer. */
+const COMPARED_CHARACTERS = 100;
+
 /** The known name most like `name` without regard to case, for "did you mean". */
 export function nearestName(name: string, known: readonly string[]): string | undefined {
   if (known.length === 0) return undefined;
   const compared = known.map((candidate) => candidate.toLowerCase());
-  return known[compared.indexOf(closest(name.toLowerCase(), compared))];
+  return known[compared.indexOf(closest(name.slice(0, COMPARED_CHARACTERS).toLowerCase(), compared))];
 }

@@ -1,6 +1,6 @@
 /** The published contract: every tool's schemas, the errors and the settings, as the files in `contracts/`. */
 import * as z from 'zod';
-import { configFileSchema } from '../config.ts';
+import { settingSchemas } from '../config-schema.ts';
 import { ERROR_CODES } from '../errors.ts';
 import { outputSchema } from './json-schema.ts';
 import { TOOLS } from './registry.ts';
@@ -41,7 +41,7 @@ export function contractFiles(): Record<string, string> {
     `tools/${tool.name}.json`,
     { toolset: tool.toolset, ...listTool(tool), outputSchema: outputSchema(tool) },
   ]);
-  const config = z.toJSONSchema(configFileSchema, { io: 'input' });
+  const config = z.toJSONSchema(settingSchemas().configFile, { io: 'input' });
   const files = Object.fromEntries([
     ...tools,
     ['errors.json', { codes: ERROR_CODES, details: ERROR_DETAILS }],

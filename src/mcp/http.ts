@@ -13,10 +13,9 @@ import {
   localhostAllowedHostnames,
   localhostAllowedOrigins,
   originValidationResponse,
-  type Transport,
 } from '@modelcontextprotocol/server';
-import { SSEServerTransport } from '@modelcontextprotocol/server-legacy/sse';
 import type { ServerFactory } from './server.ts';
+import { SseTransport } from './sse-transport.ts';
 
 /** Sessions kept at once; the one unused for longest makes room for a new one. */
 const SESSIONS_MAX = 200;
@@ -39,7 +38,7 @@ export interface McpHttp {
 export function createMcpHttp(factory: ServerFactory, log: (message: string) => void): McpHttp {
   const modern = createMcpHandler(factory, { legacy: 'reject', onerror: (error) => log(error.message) });
   const legacy = new Sessions<WebStandardStreamableHTTPServerTransport>();
-  const sse = new Sessions<SSEServerTransport>();
+  const sse = new Sessions<SseTransport>();
 
   async function serveLegacy(request: Request, body: unknown): Promise<Response> {
     const id = request.headers.get('mcp-session-id');
@@ -69,18 +68,17 @@ export function createMcpHttp(factory: ServerFactory, log: (message: string) => 
         : await modern.fetch(request, { parsedBody: body }),
 
     openSse: async (response) => {
-      const transport = new SSEServerTransport('/messages', response);
+      const transport = new SseTransport(response, '/messages');
       sse.add(transport.sessionId, transport);
       transport.onclose = () => sse.remove(transport.sessionId);
-      // The frozen transport has types of its own with the same shape.
-      await factory().connect(transport as unknown as Transport);
+      await factory().connect(transport);
     },
 
     postSse: async (sessionId, body) => {
       const transport = sessionId === undefined ? undefined : sse.use(sessionId);
       if (transport === undefined) return rpcError(404, -32001, 'Session not found: open /sse first.');
       try {
-        await transport.handleMessage(body);
+        transport.receive(body);
       } catch {
         return rpcError(400, -32600, 'The body is not a JSON-RPC 2.0 message.');
       }

@@ -2,7 +2,6 @@
 import { notFound, validationError } from '../errors.ts';
 import type { DependencyView, Dependency, LinkWorkItemsInput } from '../domain/dependency.ts';
 import { newRecordId } from '../domain/ids.ts';
-import { CHILDREN_MAX } from '../domain/limits.ts';
 import {
   idsOnPath,
   type CreateWorkItemInput,
@@ -12,11 +11,11 @@ import {
   type WorkItem,
 } from '../domain/work-item.ts';
 import type { Page } from '../storage/sql/queries/paging.ts';
-import type { ChildItem } from '../storage/sql/queries/work-items.ts';
 import type { Reader } from '../storage/sql/reader.ts';
 import type { Answer } from '../storage/store.ts';
 import { patchOf, writeOne, type Caller, type Context, type WriteOutcome } from './context.ts';
 import { findItemId } from './find-id.ts';
+import { readTree, type Tree } from './work-item-tree.ts';
 
 export async function createWorkItem(
   context: Context,
@@ -74,19 +73,9 @@ export async function updateWorkItem(
   });
 }
 
-/** An item in the tree below another. */
-export interface TreeNode extends ChildItem {
-  children: TreeNode[];
-  /** How many live children it has, where not all of them are shown. */
-  children_total?: number;
-}
-
-export interface WorkItemView extends WorkItem {
+export interface WorkItemView extends WorkItem, Partial<Tree> {
   /** Root first. */
   ancestors: Pick<WorkItem, 'id' | 'version' | 'item_type' | 'title' | 'status' | 'depth'>[];
-  children?: TreeNode[];
-  /** Present when the tree was cut: why, and how to read on. */
-  children_cut?: { reason: string; children_total: number | null; next: string };
   dependencies?: DependencyView[];
 }
 
@@ -118,52 +107,6 @@ async function readAncestors(reader: Reader, item: WorkItem): Promise<WorkItemVi
     const { version, item_type, title, status, depth } = ancestor;
     return [{ id, version, item_type, title, status, depth }];
   });
-}
-
-/** The tree below an item, level by level, until depth or number is reached. */
-async function readTree(
-  reader: Reader,
-  root: WorkItem,
-  maxDepth: number,
-): Promise<Pick<WorkItemView, 'children' | 'children_cut'>> {
-  const children: TreeNode[] = [];
-  const nodes = new Map<string, { children: TreeNode[]; children_total?: number }>([[root.id, { children }]]);
-  let level = [root.id];
-  let room = CHILDREN_MAX;
-  let tooMany = false;
-  let depth = 0;
-  for (; depth < maxDepth && level.length > 0 && !tooMany; depth += 1) {
-    const found = await reader.findChildren(level, room + 1);
-    tooMany = found.length > room;
-    const shown = found.slice(0, room);
-    for (const item of shown) {
-      const node: TreeNode = { ...item, children: [] };
-      nodes.get(item.parent_id ?? '')?.children.push(node);
-      nodes.set(item.id, node);
-    }
-    room -= shown.length;
-    level = shown.map(({ id }) => id);
-  }
-  if (level.length === 0 && !tooMany) return { children };
-
-  // Only a tree that may have been cut pays for counting.
-  const totals = await reader.countChildren([...nodes.keys()]);
-  let cut = false;
-  for (const [id, node] of nodes) {
-    const total = totals.get(id) ?? 0;
-    if (total <= node.children.length) continue;
-    cut = true;
-    if (id !== root.id) node.children_total = total;
-  }
-  if (!cut) return { children };
-  return {
-    children,
-    children_cut: {
-      reason: tooMany ? `only ${CHILDREN_MAX} items are shown` : `max_depth ${maxDepth} was reached`,
-      children_total: totals.get(root.id) ?? 0,
-      next: 'Query a child by its id, or list_work_items with parent_id and next_cursor.',
-    },
-  };
 }
 
 export async function listWorkItems(

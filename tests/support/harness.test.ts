@@ -13,7 +13,7 @@ import { cleanEnvironment } from './environment.ts';
 import { clientGenerations, connect } from './mcp-clients.ts';
 import { PostgresProcess } from './postgres-process.ts';
 import { postgresSkipReason, startPostgres } from './postgres.ts';
-import { git, runCli, spawnServe, startHttp, temporaryProject } from './program.ts';
+import { git, runCli, spawnServe, temporaryProject } from './program.ts';
 import { describeWithSharedData } from './shared-data.ts';
 
 const echoServer = withTsx('fixtures/echo-server.ts');
@@ -119,18 +119,6 @@ describe('test clients', () => {
       await client.close();
       await client.close(); // harmless
       expect(isRunning(pid)).toBe(false);
-    });
-
-    it('calls tools over HTTP', async () => {
-      const { url } = await startHttp({ project: await temporaryProject(), program: echoServer });
-      await expectEcho(await connect({ generation, transport: 'http', url }));
-    });
-
-    // The 2026 protocol has no HTTP+SSE.
-    if (generation === 'current-2026') return;
-    it('calls tools over HTTP+SSE', async () => {
-      const { url } = await startHttp({ project: await temporaryProject(), program: echoServer });
-      await expectEcho(await connect({ generation, transport: 'sse', url }));
     });
   });
 

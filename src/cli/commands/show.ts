@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { DependencyView } from '../../domain/dependency.ts';
-import type { TreeNode, WorkItemView } from '../../services/work-items.ts';
+import type { TreeNode } from '../../services/work-item-tree.ts';
+import type { WorkItemView } from '../../services/work-items.ts';
 import { numberFrom } from '../arguments.ts';
 import { optionsOf } from '../global-options.ts';
 import { outputWidth, paint, printAnswer } from '../output.ts';

@@ -11,9 +11,9 @@ import {
   listWorkItems,
   queryWorkItem,
   updateWorkItem,
-  type TreeNode,
   type WorkItemView,
 } from '../../services/work-items.ts';
+import type { TreeNode } from '../../services/work-item-tree.ts';
 import { dependencyShape, listShape, workItemShape, workItemViewShape, writeShape } from '../answers.ts';
 import { ADDS, CHANGES, LINKS, READS, answerSchema, defineTool } from '../define-tool.ts';
 import { cut, itemLine, listText, shortId } from '../text.ts';

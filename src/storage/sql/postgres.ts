@@ -26,6 +26,7 @@ import { defineTables } from './schema.ts';
 /** Connections per process: a client works serially, and sixteen processes must fit a default server's 100. */
 const POOL_SIZE = 5;
 const CONNECT_TIMEOUT_S = 5;
+const RECONNECT_PAUSE_S = 0.05;
 const STATEMENT_TIMEOUT_MS = 30_000;
 const LOCK_TIMEOUT_MS = 20_000;
 
@@ -151,6 +152,8 @@ class PooledConnection {
       connect_timeout: CONNECT_TIMEOUT_S,
       idle_timeout: 0,
       max_lifetime: null,
+      // The default waits up to 20 s between attempts, and every call would wait with it.
+      backoff: () => RECONNECT_PAUSE_S,
       fetch_types: false,
       // The default prints notices to stdout, which belongs to the protocol.
       onnotice: () => undefined,

@@ -13,6 +13,7 @@ const QUERIES = {
   findWorkItem: workItems.findWorkItem,
   findWorkItems: workItems.findWorkItems,
   findWorkItemsByIdRange: workItems.findWorkItemsByIdRange,
+  findTree: workItems.findTree,
   findChildren: workItems.findChildren,
   countChildren: workItems.countChildren,
   countItems: workItems.countItems,

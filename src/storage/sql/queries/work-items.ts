@@ -1,6 +1,7 @@
 /** Reading work items: one record, ancestors, the tree below, and prefix look-up. */
 import { and, asc, count, eq, gte, inArray, isNull, lte, sql } from 'drizzle-orm';
 import type { ItemStatus, ItemType, Shelf, WorkItem } from '../../../domain/work-item.ts';
+import { whereNull } from '../columns.ts';
 import type { Connection } from '../connection.ts';
 import type { Tables } from '../schema.ts';
 
@@ -132,6 +133,34 @@ export async function findChildren(c: Connection, parentIds: string[], limit: nu
     )
     .orderBy(asc(workItems.parent_id), asc(workItems.created_at), asc(workItems.id))
     .limit(limit);
+}
+
+/**
+ * The live items up to `maxDepth` levels below one, parents before children and siblings oldest first; but no
+ * more than `limit`, and then any of them: the recursion stops there, so that the work stays bounded.
+ */
+export async function findTree(
+  c: Connection,
+  id: string,
+  maxDepth: number,
+  limit: number,
+): Promise<ChildItem[]> {
+  return await c
+    .statement('tree', (db, t) => {
+      const w = t.workItems;
+      const ids = sql`(with recursive tree(id, level) as (
+        select id, 1 from ${w} where parent_id = ${sql.placeholder('id')} and ${whereNull('deleted_at', 'archived_at')}
+        union all
+        select c.id, tree.level + 1 from tree join ${w} c on c.parent_id = tree.id
+        where ${whereNull('c.deleted_at', 'c.archived_at')} and tree.level < ${sql.placeholder('maxDepth')}
+      ) select id from tree limit ${sql.placeholder('limit')})`;
+      return db
+        .select(childColumns(t))
+        .from(w)
+        .where(inArray(w.id, ids))
+        .orderBy(asc(w.depth), asc(w.created_at), asc(w.id));
+    })
+    .execute({ id, maxDepth, limit });
 }
 
 /** How many live children each of these items has; items without children are absent. */

@@ -1,0 +1,66 @@
+/** What each setting may be; the contract's `config.schema.json` comes from here. */
+import * as z from 'zod';
+import { TOOLSETS } from './domain/toolsets.ts';
+
+/** `embedded` says no to a DATABASE_URL that is meant for another program. */
+export const EMBEDDED = 'embedded';
+
+let made: ReturnType<typeof makeSchemas> | undefined;
+
+/** Made when the first setting is read: most starts read none, and every start is waited for. */
+export function settingSchemas() {
+  return (made ??= makeSchemas());
+}
+
+export type ConfigFile = z.output<ReturnType<typeof makeSchemas>['configFile']>;
+
+function makeSchemas() {
+  const databaseUrl = z
+    .string()
+    .refine((value) => value === EMBEDDED || isPostgresUrl(value), {
+      message: `must be a URL such as postgres://user:password@host:5432/database, or "${EMBEDDED}" for the embedded SQLite`,
+    })
+    .describe('PostgreSQL to use, or "embedded" for the embedded SQLite (the default).');
+  const toolsets = z
+    .array(z.enum(TOOLSETS))
+    .min(1)
+    .describe('The groups of tools that are offered: core (default), all, or a list of groups.');
+  const host = z
+    .enum(['127.0.0.1', 'localhost', '::1'])
+    .describe('Address for serve --http. Only loopback addresses are allowed.');
+  const port = z.number().int().min(0).max(65_535).describe('Port for serve --http; 0 takes a free one.');
+  const slug = z
+    .string()
+    .regex(
+      /^[a-z0-9][a-z0-9_-]{0,47}$/,
+      'must have 1 to 48 of a–z, 0–9, _ and -, the first a letter or digit',
+    )
+    .describe('Name of the project in a shared PostgreSQL: its schema is worktrail_<slug>.');
+  const statusFile = z.strictObject({
+    enabled: z.boolean().optional().describe('Whether .project_status.md is written after changes (true).'),
+    debounce_ms: z
+      .number()
+      .int()
+      .min(0)
+      .max(60_000)
+      .optional()
+      .describe('Milliseconds without a change before it is written (500).'),
+  });
+  const configFile = z.strictObject({
+    $schema: z.string().optional(),
+    project: z.strictObject({ slug: slug.optional() }).optional(),
+    database: z.strictObject({ url: databaseUrl.optional() }).optional(),
+    toolsets: toolsets.optional(),
+    http: z.strictObject({ host: host.optional(), port: port.optional() }).optional(),
+    status_file: statusFile.optional(),
+  });
+  return { databaseUrl, toolsets, host, port, configFile };
+}
+
+function isPostgresUrl(value: string): boolean {
+  try {
+    return ['postgres:', 'postgresql:'].includes(new URL(value).protocol);
+  } catch {
+    return false;
+  }
+}
