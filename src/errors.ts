@@ -60,7 +60,7 @@ export function validationError(
 ): TrackerError {
   const found = Array.isArray(problems) ? problems : [problems];
   const all = found.slice(0, PROBLEMS_MAX).map(({ field, constraint, value }) => ({
-    field: shortenText(field),
+    field: shortenText(field, FIELD_CHARACTERS),
     constraint,
     value: shorten(value),
   }));
@@ -98,6 +98,8 @@ export function databaseError(layer: string, reason: string, next: string, cause
 }
 
 const SHORT_VALUE_CHARACTERS = 80;
+/** A field's name may be a path through nested values. */
+const FIELD_CHARACTERS = 250;
 /** Problems that one error names; a hopeless call must not be answered at greater length than it was made. */
 const PROBLEMS_MAX = 20;
 
@@ -115,9 +117,9 @@ export function shorten(value: unknown): unknown {
   return short.length < text.length || typeof value === 'string' ? short : value;
 }
 
-/** At most 80 characters, well-formed. */
-export function shortenText(text: string): string {
-  const characters = Array.from(text.slice(0, SHORT_VALUE_CHARACTERS * 2 + 2));
-  if (characters.length <= SHORT_VALUE_CHARACTERS) return text.toWellFormed();
-  return `${characters.slice(0, SHORT_VALUE_CHARACTERS).join('').toWellFormed()}…`;
+/** The text, or its first `max` characters and an ellipsis; well-formed. */
+export function shortenText(text: string, max = SHORT_VALUE_CHARACTERS): string {
+  const characters = Array.from(text.slice(0, max * 2 + 2));
+  if (characters.length <= max) return text.toWellFormed();
+  return `${characters.slice(0, max).join('').toWellFormed()}…`;
 }

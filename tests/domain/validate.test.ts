@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { describe, expect, it } from 'vitest';
 import { integer, jsonObject, line } from '../../src/domain/fields.ts';
 import { parseInput } from '../../src/domain/validate.ts';
+import { TrackerError } from '../../src/errors.ts';
 import { nearestName } from '../../src/domain/warnings.ts';
 import { problemsOf } from '../storage/refusal.ts';
 
@@ -128,3 +129,38 @@ describe('the nearest name', () => {
     expect(nearestName('x', [])).toBeUndefined();
   });
 });
+
+describe('a hopeless call', () => {
+  it('is answered with the first problems and the number of the rest, not at greater length than it was made', () => {
+    const input = Object.fromEntries(
+      Array.from({ length: 50_000 }, (_, number) => [`unknown_${number}`, 'x']),
+    );
+    const error = refusedBy(() => parseInput(z.object({ id: z.string() }), input));
+    expect(error.details['problems']).toHaveLength(20);
+    expect(error.details['problems_left_out']).toBe(50_001 - 20);
+    expect(error.message).toMatch(/and 49981 more$/);
+    expect(JSON.stringify(error.toBody()).length).toBeLessThan(10_000);
+  });
+
+  it('with a name of half a megabyte is answered in a few words', () => {
+    const error = refusedBy(() =>
+      parseInput(z.object({ id: z.string() }), { ['n'.repeat(500_000)]: 1, id: 'x' }),
+    );
+    expect(JSON.stringify(error.toBody()).length).toBeLessThan(2_000);
+  });
+
+  it('names what is required and what it may be', () => {
+    const error = refusedBy(() => parseInput(z.object({ kind: z.enum(['a', 'b']) }), {}));
+    expect(error.message).toBe('kind: is required; it must be one of "a", "b"');
+  });
+});
+
+function refusedBy(work: () => unknown): TrackerError {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof TrackerError) return error;
+    throw error;
+  }
+  throw new Error('nothing was refused');
+}
