@@ -5,7 +5,6 @@ import { encode } from 'gpt-tokenizer/encoding/o200k_base';
 import { toolsOf } from '../src/mcp/registry.ts';
 import { listTool } from '../src/mcp/tool-calls.ts';
 import { startPostgres } from '../tests/support/postgres.ts';
-import { cleanUp } from '../tests/support/cleanup.ts';
 import { vendorName } from './fill.ts';
 import { Report } from './figures.ts';
 import { checkPlans } from './plans.ts';
@@ -102,5 +101,5 @@ for (const { store } of stores) {
   await store.close();
   rmSync(store.projectDir, { recursive: true, force: true });
 }
-await cleanUp();
-process.exitCode = report.finish();
+await server.stop();
+process.exit(report.finish());

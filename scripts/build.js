@@ -1,4 +1,4 @@
-// Bundles the program into one file, dist/cli.js. Only better-sqlite3 (a native addon) stays outside.
+// Bundles the program into one file, dist/cli.js. Only better-sqlite3 (a native addon) and yaml stay outside.
 //
 // The bundle is CommonJS although the sources are ES modules: there, modules that are imported dynamically
 // load what they need (Node's own modules, the native addon) when they are first used. In an ES module bundle
@@ -24,7 +24,8 @@ await build({
   format: 'cjs',
   minify: true,
   legalComments: 'none',
-  external: ['better-sqlite3'],
+  // yaml is read by imports only; outside of the bundle no start pays for it.
+  external: ['better-sqlite3', 'yaml'],
   alias: { '@modelcontextprotocol/server/_shims': './src/mcp/sdk-shims.ts' },
   define: { WORKTRAIL_VERSION: JSON.stringify(version), 'import.meta.url': '__bundleUrl' },
   banner: {

@@ -1,6 +1,22 @@
 /** The program `worktrail`. Commands load what they need when they run, so that every start is quick. */
 import './console-to-stderr.ts';
-import { runCommandLine } from './program.ts';
+import { plainServeFlags } from './serve-arguments.ts';
 
 // Not awaited: the bundle is CommonJS, which knows no top-level await.
-void runCommandLine(process.argv.slice(2));
+void run(process.argv.slice(2));
+
+async function run(args: string[]): Promise<void> {
+  const flags = plainServeFlags(args);
+  if (flags === undefined) {
+    const { runCommandLine } = await import('./program.ts');
+    await runCommandLine(args);
+    return;
+  }
+  const { runServe } = await import('./serve.ts');
+  try {
+    await runServe(flags);
+  } catch (error) {
+    const { reportFailure } = await import('./failure.ts');
+    process.exitCode = reportFailure(error, false);
+  }
+}
