@@ -51,7 +51,13 @@ export async function openBenchStore(count: number, databaseUrl: string | undefi
   const filled = await fill(session, count);
   await session.close();
   const driver = databaseUrl === undefined ? sqliteDriver(file) : await postgresDriver(databaseUrl);
-  const context: Context = { store, projectDir, now: () => new Date(), onChange: () => undefined };
+  const context: Context = {
+    store,
+    projectDir,
+    workTree: projectDir,
+    now: () => new Date(),
+    onChange: () => undefined,
+  };
   return {
     context,
     filled,

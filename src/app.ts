@@ -17,11 +17,17 @@ export interface App {
  */
 export async function openApp(config: Config, log: (message: string) => void): Promise<App> {
   const store = await openStore(config);
-  const { projectDir, dataDir, statusFile } = config;
+  const { projectDir, workTree, dataDir, statusFile } = config;
   const writer = statusFile.enabled
     ? new StatusFileWriter({ store, projectDir }, dataDir, statusFile.debounceMs, log)
     : undefined;
-  const context: Context = { store, projectDir, now: () => new Date(), onChange: () => writer?.changed() };
+  const context: Context = {
+    store,
+    projectDir,
+    workTree,
+    now: () => new Date(),
+    onChange: () => writer?.changed(),
+  };
   let closing: Promise<void> | undefined;
   return {
     context,

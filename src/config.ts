@@ -10,7 +10,7 @@ import { validationError } from './errors.ts';
 import { problemsOf } from './domain/validate.ts';
 import { nearestName } from './domain/warnings.ts';
 import type { Toolset } from './domain/toolsets.ts';
-import { mainWorkTree } from './storage/git/main-work-tree.ts';
+import { innermostWorkTree, mainWorkTree } from './storage/git/main-work-tree.ts';
 
 export const CONFIG_FILE = 'worktrail.config.json';
 export const HOST_DEFAULT = '127.0.0.1';
@@ -30,6 +30,8 @@ export interface Config {
   projectDir: string;
   /** Where the tracker keeps its local files: `<projectDir>/.worktrail`. */
   dataDir: string;
+  /** The work tree that the program was started in, where it is one of the project's; else the project's folder. */
+  workTree: string;
   slug: { value: string; explicit: boolean };
   /** Undefined for the embedded SQLite. */
   databaseUrl: string | undefined;
@@ -50,20 +52,18 @@ export function readConfig(flags: Flags, environment: NodeJS.ProcessEnv, folder:
   const origins: Record<string, string> = {};
   const projectDir = findProjectDir(flags, environment, folder, origins);
   const file = readConfigFile(projectDir);
-  const pick = <T>(name: string, candidates: [origin: string, value: T | undefined][]): T | undefined => {
-    const chosen = candidates.find(([, value]) => value !== undefined);
-    if (chosen !== undefined) origins[name] = chosen[0];
-    return chosen?.[1];
+  /** The first candidate that is set; only that one is judged, so that a flag also overrides a wrong variable. */
+  const pick = <T>(name: string, candidates: Candidate<T>[]): T | undefined => {
+    const chosen = candidates.find(({ isSet }) => isSet);
+    if (chosen === undefined) return undefined;
+    origins[name] = chosen.origin;
+    return chosen.read();
   };
-  const fromText = <T>(
-    origin: string,
-    text: string | undefined,
-    schema: (schemas: ReturnType<typeof settingSchemas>) => z.ZodType<T>,
-    convert: (text: string) => unknown = (value) => value,
-  ): [string, T | undefined] => {
-    const set = ifSet(text);
-    return [origin, set === undefined ? undefined : parse(origin, schema(settingSchemas()), convert(set))];
-  };
+  const inFile = <T>(value: T | undefined): Candidate<T> => ({
+    origin: CONFIG_FILE,
+    isSet: value !== undefined,
+    read: () => value as T,
+  });
 
   const url = pick('database.url', [
     fromText('--database', flags.database, (schemas) => schemas.databaseUrl),
@@ -73,12 +73,13 @@ export function readConfig(flags: Flags, environment: NodeJS.ProcessEnv, folder:
       (schemas) => schemas.databaseUrl,
     ),
     fromText('DATABASE_URL', environment['DATABASE_URL'], (schemas) => schemas.databaseUrl),
-    [CONFIG_FILE, file.database?.url],
+    inFile(file.database?.url),
   ]);
-  const explicitSlug = pick('project.slug', [[CONFIG_FILE, file.project?.slug]]);
+  const explicitSlug = pick('project.slug', [inFile(file.project?.slug)]);
   const config: Config = {
     projectDir,
     dataDir: path.join(projectDir, '.worktrail'),
+    workTree: mainWorkTree(folder) === projectDir ? innermostWorkTree(folder) : projectDir,
     slug: { value: explicitSlug ?? slugOf(projectDir), explicit: explicitSlug !== undefined },
     databaseUrl: url === EMBEDDED ? undefined : url,
     toolsets: pick('toolsets', [
@@ -89,29 +90,50 @@ export function readConfig(flags: Flags, environment: NodeJS.ProcessEnv, folder:
         (schemas) => schemas.toolsets,
         splitList,
       ),
-      [CONFIG_FILE, file.toolsets],
+      inFile(file.toolsets),
     ]) ?? ['core'],
     host:
       pick('http.host', [
         fromText('--host', flags.host, (schemas) => schemas.host),
         fromText('WORKTRAIL_HOST', environment['WORKTRAIL_HOST'], (schemas) => schemas.host),
-        [CONFIG_FILE, file.http?.host],
+        inFile(file.http?.host),
       ]) ?? HOST_DEFAULT,
     port:
       pick('http.port', [
         fromText('--port', flags.port, (schemas) => schemas.port, Number),
         fromText('WORKTRAIL_PORT', environment['WORKTRAIL_PORT'], (schemas) => schemas.port, Number),
-        [CONFIG_FILE, file.http?.port],
+        inFile(file.http?.port),
       ]) ?? PORT_DEFAULT,
     statusFile: {
-      enabled: pick('status_file.enabled', [[CONFIG_FILE, file.status_file?.enabled]]) ?? true,
+      enabled: pick('status_file.enabled', [inFile(file.status_file?.enabled)]) ?? true,
       debounceMs:
-        pick('status_file.debounce_ms', [[CONFIG_FILE, file.status_file?.debounce_ms]]) ??
+        pick('status_file.debounce_ms', [inFile(file.status_file?.debounce_ms)]) ??
         STATUS_FILE_DEBOUNCE_MS_DEFAULT,
     },
     origins,
   };
   return Object.freeze(config);
+}
+
+interface Candidate<T> {
+  origin: string;
+  isSet: boolean;
+  /** @throws ValidationError when the value is not allowed */
+  read: () => T;
+}
+
+function fromText<T>(
+  origin: string,
+  text: string | undefined,
+  schema: (schemas: ReturnType<typeof settingSchemas>) => z.ZodType<T>,
+  convert: (text: string) => unknown = (value) => value,
+): Candidate<T> {
+  const set = ifSet(text);
+  return {
+    origin,
+    isSet: set !== undefined,
+    read: () => parse(origin, schema(settingSchemas()), convert(set ?? '')),
+  };
 }
 
 function findProjectDir(
@@ -209,7 +231,7 @@ function settingError(field: string, constraint: string, value: unknown) {
 /** A URL without its password, for messages. */
 export function hidePassword(value: unknown): unknown {
   return typeof value === 'string'
-    ? value.replace(/(\/\/[^:/@\s]*):[^/\s]*@/, '$1:…@').replaceAll(/([?&]password=)[^&\s]*/g, '$1…')
+    ? value.replace(/(:\/\/)\S*@/, '$1…@').replaceAll(/([?&]password=)[^&\s]*/g, '$1…')
     : value;
 }
 

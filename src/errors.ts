@@ -88,7 +88,7 @@ export function notFound(
     { entity, ...by, did_you_mean: didYouMean },
     didYouMean.length > 0
       ? `Call again with one of did_you_mean, or list the ${entity}s to find the right one.`
-      : `List the ${entity}s to find the right one, then call again.`,
+      : `List the ${entity}s to find the right one, then call again${entity === 'vendor' ? ' (list_vendors and register_vendor are offered with --toolsets all)' : ''}.`,
   );
 }
 

@@ -1,11 +1,9 @@
 /** How a failed command ends: the exit code, and the error for a person (stderr) or a program (stdout). */
 import type { CommanderError } from 'commander';
 import { TrackerError, validationError, type ErrorCode } from '../errors.ts';
+import { ExitCode } from './exit-codes.ts';
 import { plainText } from './plain-text.ts';
 import { printJson, say } from './output.ts';
-
-export const ExitCode = { ok: 0, finding: 1, usage: 2, unavailable: 3 } as const;
-export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 
 const EXIT_CODES: Readonly<Record<ErrorCode, ExitCode>> = {
   ValidationError: ExitCode.usage,

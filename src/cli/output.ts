@@ -1,5 +1,6 @@
 /** The only way to standard output, and the way to stderr. Everything that passes is harmless to a terminal. */
 import { styleText } from 'node:util';
+import { ExitCode } from './exit-codes.ts';
 import type { Answer } from '../storage/store.ts';
 import { plainText } from './plain-text.ts';
 
@@ -78,7 +79,9 @@ function emit(stream: NodeJS.WriteStream, text: string): void {
   if (!watched.has(stream)) {
     watched.add(stream);
     stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error;
+      if (error.code === 'EPIPE' || stream === process.stderr) return;
+      process.exitCode = ExitCode.unavailable;
+      say(`worktrail: the output could not be written (${error.code ?? 'unknown reason'})`);
     });
   }
   if (stream.writable) stream.write(text);

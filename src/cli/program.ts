@@ -11,7 +11,8 @@ import { addServeCommand } from './commands/serve.ts';
 import { addShowCommand } from './commands/show.ts';
 import { addStatusCommand } from './commands/status.ts';
 import { addUpdateCommand } from './commands/update.ts';
-import { ExitCode, reportFailure, usageError } from './failure.ts';
+import { ExitCode } from './exit-codes.ts';
+import { reportFailure, usageError } from './failure.ts';
 import { addGlobalOptions } from './global-options.ts';
 import { print, say } from './output.ts';
 

@@ -1,5 +1,6 @@
 /** `worktrail serve`: MCP over stdio (default) or HTTP, and an end in good time whatever ends it. */
 import type { App } from '../app.ts';
+import { validationError } from '../errors.ts';
 import { readConfig, type Config, type Flags } from '../config.ts';
 import { createServerFactory } from '../mcp/server.ts';
 import { serveOverStdio } from '../mcp/stdio.ts';
@@ -24,6 +25,13 @@ const log = (message: string): void => console.error(`worktrail: ${message}`);
  * @throws TrackerError for wrong settings, before anything is opened
  */
 export async function runServe(flags: ServeFlags): Promise<void> {
+  const needless = (['host', 'port'] as const).find((name) => flags[name] !== undefined);
+  if (!flags.http && needless !== undefined) {
+    throw validationError(
+      { field: `--${needless}`, constraint: 'means something with --http only', value: flags[needless] },
+      'Add --http, or leave it out.',
+    );
+  }
   const config = readConfig(flags, process.env, process.cwd());
   const app = new LazyApp(config);
   const factory = createServerFactory({

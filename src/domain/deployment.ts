@@ -67,7 +67,7 @@ export const queryDeploymentInput = z.object({ id: idOrPrefix });
 const deploymentMetadata = z.object({
   pr_number: integer(1),
   pr_title: line(TITLE_MAX_CHARACTERS),
-  test_summary: z.record(z.string(), integer(0)),
+  test_summary: z.record(line(100), integer(0)),
   constitutional_compliance: z.boolean(),
 });
 

@@ -15,7 +15,7 @@ export function countCharacters(text: string): number {
   return count;
 }
 
-/** One line of 1 to `max` characters: not blank, no control characters. */
+/** One line of 1 to `max` characters: not blank, no control characters, no line breaks of any kind. */
 export function line(max: number) {
   return z
     .string()
@@ -25,7 +25,7 @@ export function line(max: number) {
       if (value.trim() === '') refuse('must not be empty or blank');
       else if (length > max) refuse(`must have 1 to ${max} characters (it has ${length})`);
       // eslint-disable-next-line no-control-regex -- refusing control characters is the point
-      else if (/[\u0000-\u001f\u007f-\u009f]/.test(value)) {
+      else if (/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/.test(value)) {
         refuse('must be one line without control characters');
       }
     })

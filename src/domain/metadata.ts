@@ -8,6 +8,7 @@ import { nearestName, type Warning } from './warnings.ts';
 
 /**
  * Checks a whole metadata object against the schema of its known keys.
+ * @param given the keys that the caller sent now: only those are warned about
  * @returns the object with known values normalised, and a warning per unknown key
  * @throws ValidationError naming each key as `metadata.<key>`
  */
@@ -15,6 +16,7 @@ export function checkMetadata(
   metadata: Record<string, unknown>,
   known: z.ZodObject,
   kind: string,
+  given: readonly string[] = Object.keys(metadata),
 ): { metadata: JsonObject; warnings: Warning[] } {
   const unstorable = findUnstorable(metadata, METADATA_MAX_DEPTH, 'metadata');
   if (unstorable !== undefined) {
@@ -37,7 +39,7 @@ export function checkMetadata(
 
   const knownKeys = Object.keys(known.shape);
   const unknown = Object.keys(metadata)
-    .filter((key) => !knownKeys.includes(key))
+    .filter((key) => given.includes(key) && !knownKeys.includes(key))
     .sort();
   const warnings = unknown.slice(0, WARNINGS_MAX).map((key) => unknownKeyWarning(key, knownKeys, kind));
   const left = unknown.length - warnings.length;

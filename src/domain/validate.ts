@@ -85,6 +85,7 @@ export function problemsOf(error: z.ZodError, input: unknown, prefix = ''): Prob
 
 function describe(issue: z.core.$ZodIssue, value: unknown): string {
   if (value === undefined && issue.code === 'invalid_type') return 'is required';
+  if (issue.code === 'invalid_type' && Number.isNaN(value)) return `must be ${article(issue.expected)}`;
   if (issue.code === 'invalid_type') return `must be ${article(issue.expected)}, not ${kindOf(value)}`;
   if (issue.code === 'invalid_value') {
     const required = value === undefined ? 'is required; it ' : '';
@@ -96,6 +97,7 @@ function describe(issue: z.core.$ZodIssue, value: unknown): string {
     if (issue.origin === 'string') return `must have ${bound} characters`;
     return `must be ${bound}`;
   }
+  if (issue.code === 'invalid_key') return `its name ${issue.issues[0]?.message ?? 'is not allowed'}`;
   return issue.message;
 }
 

@@ -196,12 +196,24 @@ const metadataByType = {
   }),
 } satisfies Record<ItemType, z.ZodObject>;
 
+/** A null for a known key says at creation what it says in an update: the key is not there. */
+export function withoutEmptyKnown(
+  type: ItemType,
+  metadata: Record<string, unknown>,
+): Record<string, unknown> {
+  const known = metadataByType[type].shape;
+  return Object.fromEntries(
+    Object.entries(metadata).filter(([key, value]) => value !== null || !Object.hasOwn(known, key)),
+  );
+}
+
 /** Metadata of one type checked as a whole (W3). */
 export function checkItemMetadata(
   type: ItemType,
   metadata: Record<string, unknown>,
+  given?: readonly string[],
 ): { metadata: JsonObject; warnings: Warning[] } {
-  return checkMetadata(metadata, metadataByType[type], type);
+  return checkMetadata(metadata, metadataByType[type], type, given);
 }
 
 /** `completed_at` follows the status: set on completing, kept while completed, cleared on reopening. */

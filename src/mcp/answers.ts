@@ -71,6 +71,7 @@ export const workItemViewShape = {
   children: z.array(object).optional(),
   children_cut: z.object({ reason: text, children_total: whole.nullable(), next: text }).optional(),
   dependencies: z.array(dependencyView).optional(),
+  dependencies_cut: z.object({ reason: text, next: text }).optional(),
 };
 
 /** Every list answers these. */

@@ -19,7 +19,7 @@ export interface ConfigurationView extends Configuration {
 export async function getConfiguration(context: Context): Promise<Answer<ConfigurationView>> {
   const [answer, head] = await Promise.all([
     context.store.read((reader) => reader.findConfiguration()),
-    readHead(context.projectDir),
+    readHead(context.workTree),
   ]);
   return {
     ...answer,

@@ -7,6 +7,8 @@ import type { Answer, Store } from '../storage/store.ts';
 export interface Context {
   store: Store;
   projectDir: string;
+  /** Where the current git branch is read: the work tree the program was started in. */
+  workTree: string;
   /** The time, as a function so that tests can hold it still. */
   now: () => Date;
   /** Called after every write that changed something. */

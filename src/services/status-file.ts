@@ -1,5 +1,5 @@
 /** Writing `.project_status.md`: after changes and on request, atomically, never over someone's own work. */
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { copyFile, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { validationError } from '../errors.ts';
@@ -71,7 +71,8 @@ async function replace(file: string, text: string, dataDir: string): Promise<Sta
       saved_edit = await saveEdit(file, present, dataDir);
     }
   }
-  const temporary = `${file}.${process.pid}.tmp`;
+  // Beside nobody's sources, and on the same file system, so that the rename is one step.
+  const temporary = path.join(dataDir, `status.${randomUUID()}.tmp`);
   try {
     await writeFile(temporary, text);
     await rename(temporary, file);

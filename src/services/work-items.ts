@@ -10,6 +10,7 @@ import {
   type UpdateWorkItemInput,
   type WorkItem,
 } from '../domain/work-item.ts';
+import { DEPENDENCIES_MAX } from '../storage/sql/queries/dependencies.ts';
 import type { Page } from '../storage/sql/queries/paging.ts';
 import type { Reader } from '../storage/sql/reader.ts';
 import type { Answer } from '../storage/store.ts';
@@ -77,6 +78,8 @@ export interface WorkItemView extends WorkItem, Partial<Tree> {
   /** Root first. */
   ancestors: Pick<WorkItem, 'id' | 'version' | 'item_type' | 'title' | 'status' | 'depth'>[];
   dependencies?: DependencyView[];
+  /** Present when there are more than are shown. */
+  dependencies_cut?: { reason: string; next: string };
 }
 
 export async function queryWorkItem(
@@ -90,11 +93,22 @@ export async function queryWorkItem(
       if (item === undefined) throw notFound('work item', { id });
       const view: WorkItemView = { ...item, ancestors: await readAncestors(reader, item) };
       if (input.include_children) Object.assign(view, await readTree(reader, item, input.max_depth));
-      if (input.include_dependencies) view.dependencies = await reader.findDependencies(id);
+      if (input.include_dependencies) Object.assign(view, cutDependencies(await reader.findDependencies(id)));
       return view;
     },
     { snapshot: true },
   );
+}
+
+function cutDependencies(found: DependencyView[]): Pick<WorkItemView, 'dependencies' | 'dependencies_cut'> {
+  if (found.length <= DEPENDENCIES_MAX) return { dependencies: found };
+  return {
+    dependencies: found.slice(0, DEPENDENCIES_MAX),
+    dependencies_cut: {
+      reason: `only the ${DEPENDENCIES_MAX} oldest dependencies are shown`,
+      next: 'Query the other items: each shows its dependencies too.',
+    },
+  };
 }
 
 async function readAncestors(reader: Reader, item: WorkItem): Promise<WorkItemView['ancestors']> {

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { databaseError, type TrackerError } from '../errors.ts';
-import { SQLITE_FILE, publicUrl, schemaName, type OpenOptions } from './open-store.ts';
+import { SQLITE_FILE, publicUrl, schemaName, slugOfFolder, type OpenOptions } from './open-store.ts';
 import { describeDriverError } from './sql/driver-errors.ts';
 import { readMigrations, schemaState, type SchemaState } from './sql/migrate.ts';
 import * as postgresStore from './sql/postgres.ts';
@@ -27,7 +27,8 @@ const CONNECT_TIMEOUT_S = 5;
 export async function inspectStore(
   options: Pick<OpenOptions, 'dataDir' | 'databaseUrl' | 'slug'>,
 ): Promise<StoreSighting> {
-  const { databaseUrl, dataDir, slug } = options;
+  const { databaseUrl, dataDir } = options;
+  const slug = slugOfFolder(options);
   return databaseUrl === undefined
     ? await inspectSqlite(path.join(dataDir, SQLITE_FILE))
     : await inspectPostgres(databaseUrl, slug.value);
@@ -99,7 +100,7 @@ async function inspectPostgres(url: string, slug: string): Promise<StoreSighting
     onnotice: () => undefined,
   });
   try {
-    sighting.engine = await postgresStore.engineVersion(client);
+    sighting.engine = await postgresStore.withinConnectTimeout(postgresStore.engineVersion(client));
     const applied = await postgresStore.lastApplied(client, schemaName(slug));
     if (applied !== undefined) {
       sighting.exists = true;
@@ -108,7 +109,7 @@ async function inspectPostgres(url: string, slug: string): Promise<StoreSighting
   } catch (error) {
     sighting.problem = describeDriverError(error);
   } finally {
-    await client.end({ timeout: 1 });
+    await client.end({ timeout: 0 });
   }
   return sighting;
 }

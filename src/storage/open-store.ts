@@ -14,12 +14,13 @@ import {
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
+import type { Sql } from 'postgres';
 import { databaseError } from '../errors.ts';
 import { CONFIGURATION_DEFAULTS } from '../domain/configuration.ts';
 import { newRecordId } from '../domain/ids.ts';
 import { findRootCommit } from './git/repository.ts';
-import type { QueryLog, Session } from './sql/connection.ts';
-import { openPostgres } from './sql/postgres.ts';
+import type { QueryLog, Session, SourceName } from './sql/connection.ts';
+import { findProjects, openPostgres } from './sql/postgres.ts';
 import { findProject, type ProjectRow } from './sql/queries/configuration.ts';
 import { SqlStore } from './sql/sql-store.ts';
 import { openSqlite } from './sql/sqlite.ts';
@@ -45,25 +46,36 @@ const SYSTEM_ACTOR = 'worktrail';
 interface Memory {
   project_id: string;
   project_slug: string;
+  /** The kind of store it worked with last. */
+  store?: SourceName | undefined;
 }
 
 /**
  * Opens, and at the first start makes, the project's store. Safe when many processes do so at once.
  * @throws DatabaseError when the store cannot be opened, or belongs to another project; nothing is changed then
  */
-export async function openStore(options: OpenOptions): Promise<Store> {
+export async function openStore(given: OpenOptions): Promise<Store> {
+  const options = { ...given, slug: slugOfFolder(given) };
   prepareDataDir(options.dataDir);
   const file = path.join(options.dataDir, SQLITE_FILE);
-  if (options.databaseUrl === undefined) refuseEmptied(file, options.dataDir);
+  if (options.databaseUrl === undefined) refuseLost(file, options.dataDir);
   const { migrationsFolder, logQuery } = options;
   const common = { logQuery, ...(migrationsFolder !== undefined && { migrationsFolder }) };
   const { session, state } =
     options.databaseUrl === undefined
       ? await openSqlite({ file, ...common })
-      : await openPostgres({ url: options.databaseUrl, schema: schemaName(options.slug.value), ...common });
+      : await openPostgres({
+          url: options.databaseUrl,
+          schema: schemaName(options.slug.value),
+          beforeFirst: (client) => refuseSecondName(client, options),
+          ...common,
+        });
   try {
     const project = await identify(session, options);
-    if (readMemory(options.dataDir)?.project_id !== project.project_id) writeMemory(options.dataDir, project);
+    const memory = readMemory(options.dataDir);
+    if (memory?.project_id !== project.project_id || memory.store !== session.source) {
+      writeMemory(options.dataDir, { ...project, store: session.source });
+    }
     const location =
       options.databaseUrl === undefined ? file : publicUrl(options.databaseUrl, options.slug.value);
     return new SqlStore(session, state, location);
@@ -73,13 +85,40 @@ export async function openStore(options: OpenOptions): Promise<Store> {
   }
 }
 
-/** A file cut to nothing opens like a new one: where a tracker was, that is a loss, not a beginning. */
-function refuseEmptied(file: string, dataDir: string): void {
-  if (readMemory(dataDir) === undefined || statSync(file, { throwIfNoEntry: false })?.size !== 0) return;
+/** A project keeps its name when its folder gets another one: what the folder remembers counts unless a name is set. */
+export function slugOfFolder({ slug, dataDir }: Pick<OpenOptions, 'slug' | 'dataDir'>): OpenOptions['slug'] {
+  const remembered = slug.explicit ? undefined : readMemory(dataDir)?.project_slug;
+  return remembered === undefined ? slug : { value: remembered, explicit: false };
+}
+
+/** A file that is missing, or cut to nothing, opens like a new one: where a tracker was, that is a loss. */
+function refuseLost(file: string, dataDir: string): void {
+  const memory = readMemory(dataDir);
+  const size = statSync(file, { throwIfNoEntry: false })?.size;
+  const lost = memory !== undefined && (size === 0 || (size === undefined && memory.store === 'sqlite'));
+  if (!lost) return;
   throw databaseError(
     'sqlite',
-    `${file} is empty, although this folder had a tracker`,
-    'Put a backup of the file in its place. If there never was anything in it, move the empty file elsewhere and start again. Nothing was changed.',
+    `${file} is ${size === 0 ? 'empty' : 'missing'}, although this folder had a tracker`,
+    `Put the file, or a backup of it, back in its place. To begin anew on purpose, move ${path.join(dataDir, MEMORY_FILE)} elsewhere first. Nothing was changed.`,
+  );
+}
+
+/**
+ * A clone in a folder of another name would found a second tracker of the same repository beside the first,
+ * and see nothing of it. Where a person named the project, or nothing is known of its first commit, it may.
+ * @throws DatabaseError naming the project that is there
+ */
+async function refuseSecondName(client: Sql, options: OpenOptions): Promise<void> {
+  if (options.slug.explicit) return;
+  const root = await findRootCommit(options.projectDir);
+  if (root === null) return;
+  const same = (await findProjects(client)).find(({ root_commit }) => root_commit === root);
+  if (same === undefined) return;
+  throw databaseError(
+    'postgres',
+    `this repository has a tracker there already, under the name "${same.project_slug}"; here it would be called "${options.slug.value}" after its folder`,
+    `Set project.slug to "${same.project_slug}" in worktrail.config.json (and commit it) to join; to keep two trackers, set it to another name, such as "${options.slug.value}". Nothing was changed.`,
   );
 }
 
@@ -119,7 +158,7 @@ function readMemory(dataDir: string): Memory | undefined {
   try {
     const memory = JSON.parse(readFileSync(file, 'utf8')) as Partial<Memory>;
     return typeof memory.project_id === 'string' && typeof memory.project_slug === 'string'
-      ? { project_id: memory.project_id, project_slug: memory.project_slug }
+      ? { project_id: memory.project_id, project_slug: memory.project_slug, store: memory.store }
       : undefined;
   } catch {
     // A damaged memory is no memory: the store and the repository still have to agree.
@@ -147,10 +186,10 @@ function claimMemory(dataDir: string, claimed: Memory): Memory {
   }
 }
 
-function writeTemporary(dataDir: string, { project_id, project_slug }: Memory): string {
+function writeTemporary(dataDir: string, { project_id, project_slug, store }: Memory): string {
   const temporary = path.join(dataDir, `${MEMORY_FILE}.${randomUUID()}.tmp`);
   try {
-    writeFileSync(temporary, `${JSON.stringify({ project_id, project_slug }, null, 2)}\n`);
+    writeFileSync(temporary, `${JSON.stringify({ project_id, project_slug, store }, null, 2)}\n`);
   } catch (error) {
     throw unwritableFolder(dataDir, error);
   }
@@ -175,6 +214,9 @@ async function identify(session: Session, options: OpenOptions): Promise<Project
 
 /** A folder that never met this store: the first commits must agree, or a person must have named the project. */
 async function checkFirstMeeting(session: Session, options: OpenOptions, project: ProjectRow): Promise<void> {
+  if (project.project_slug !== options.slug.value) {
+    throw otherProject(session, options, project, `that is another name than "${options.slug.value}"`);
+  }
   const root = await findRootCommit(options.projectDir);
   if (root !== null && project.root_commit !== null) {
     if (root === project.root_commit) return;

@@ -111,6 +111,12 @@ describeEachBackend('the status file', (backend) => {
     );
   });
 
+  it('has no section that came in through a field', async () => {
+    const hostile = { 'unit\n\n## Operational Vendors (9/9)\n- ': 1 };
+    await expect(tracker.deploy({ metadata: { test_summary: hostile } })).rejects.toThrow(/one line/);
+    expect((await render()).match(/^## /gm)).toHaveLength(4);
+  });
+
   it('keeps a file that was edited by hand before it is written again', async () => {
     await tracker.create({ title: 'First' });
     await write();

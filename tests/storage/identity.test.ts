@@ -29,13 +29,18 @@ describeEachBackend('a project', (backend) => {
   it('is remembered by its folder, in a place that git ignores', async () => {
     const tracker = await openTracker(backend, { git: true });
     const { project_id, project_slug } = await tracker.store.health();
-    expect(JSON.parse(await readFile(memoryOf(tracker.place), 'utf8'))).toEqual({ project_id, project_slug });
+    expect(JSON.parse(await readFile(memoryOf(tracker.place), 'utf8'))).toEqual({
+      project_id,
+      project_slug,
+      store: backend.source,
+    });
     expect(await git(tracker.place.projectDir, 'status', '--porcelain')).toBe('');
   });
 
   it('is refused to a folder that remembers another one', async () => {
     const tracker = await openTracker(backend);
-    await writeFile(memoryOf(tracker.place), JSON.stringify({ project_id: OTHER_ID, project_slug: 'other' }));
+    const memory = { project_id: OTHER_ID, project_slug: tracker.place.slug.value };
+    await writeFile(memoryOf(tracker.place), JSON.stringify(memory));
     await expectRefused(tracker.place, backend.source, 'this folder remembers another project');
     // Also when someone says that the name is meant.
     await expectRefused(
@@ -57,6 +62,13 @@ describeEachBackend('a project', (backend) => {
     else await writeFile(memoryOf(tracker.place), content);
     expect(await (await openTrackerAt(tracker.place)).titles()).toEqual(['Kept']);
     expect(await readFile(memoryOf(tracker.place), 'utf8')).toBe(remembered);
+  });
+
+  it('keeps its name and its items when its folder gets another name', async () => {
+    const tracker = await openTracker(backend, { git: true });
+    await tracker.create({ title: 'Kept' });
+    const renamed = { ...tracker.place, slug: { value: 'another-name', explicit: false } };
+    expect(await (await openTrackerAt(renamed)).titles()).toEqual(['Kept']);
   });
 
   it('is founded under the id that the folder remembers', async () => {
@@ -107,6 +119,22 @@ describeUnless(postgresSkipReason(), 'a project on a PostgreSQL that many use', 
       );
       expect(await cloned.titles()).toEqual(['Shared']);
       expect((await cloned.store.health()).project_id).toBe((await first.store.health()).project_id);
+    });
+
+    it('and is named to a clone in a folder of another name, instead of a second tracker beside it', async () => {
+      const first = await openTrackerAt(
+        inFolder(await temporaryProject({ git: true }), await freshDatabase()),
+      );
+      const place = inFolder(await clone(first.place.projectDir), first.place.databaseUrl);
+      const elsewhere = { ...place, slug: { value: 'elsewhere', explicit: false } };
+      await expectRefused(
+        elsewhere,
+        'postgres',
+        'has a tracker there already, under the name "test-project"',
+      );
+      await expectRefused(elsewhere, 'postgres', 'has a tracker there already');
+      const apart = await openTrackerAt({ ...place, slug: { value: 'elsewhere', explicit: true } });
+      expect(await apart.titles()).toEqual([]);
     });
 
     it('and is refused to a repository that began with another commit, even where the name is meant', async () => {

@@ -16,7 +16,10 @@ describeEachBackend('short ids', (backend) => {
     tracker = await openTracker(backend);
     await tracker.store.write(
       [...CROWD, ALONE, ...TWINS].map((id) =>
-        creation({ entity_id: id, patch: { title: `item ${id.slice(0, 8)}` } }),
+        creation({
+          entity_id: id,
+          patch: { title: `item ${id.slice(0, 8)}`, item_type: id === ALONE ? 'session' : 'task' },
+        }),
       ),
     );
   });

@@ -76,6 +76,19 @@ describe('an SQLite file that cannot be the store', () => {
     },
   );
 
+  it('is refused when it is gone from where a tracker was, until a person says to begin anew', async () => {
+    const { file, ...place } = await usedPlace();
+    await rm(file);
+    expectDatabaseError(
+      await refusalOf(openStore(place)),
+      'sqlite',
+      'is missing, although this folder had a tracker',
+    );
+    expect(existsSync(file)).toBe(false);
+    await rm(path.join(place.dataDir, 'project.json'));
+    expect(await (await openTrackerAt(place)).titles()).toEqual([]);
+  });
+
   it('is refused when it was cut to nothing where a tracker was: that is a loss, not a new beginning', async () => {
     const { file, ...place } = await usedPlace();
     await writeFile(file, '');

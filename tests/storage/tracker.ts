@@ -68,6 +68,7 @@ export class Tracker {
     this.context = {
       store,
       projectDir: place.projectDir,
+      workTree: place.projectDir,
       now: this.clock.now,
       onChange: () => {
         this.announced += 1;

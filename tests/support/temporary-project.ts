@@ -1,4 +1,5 @@
 // Fresh project folders for the program to work in.
+import { randomUUID } from 'node:crypto';
 import { execFile } from 'node:child_process';
 import { mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
@@ -21,7 +22,7 @@ export async function temporaryProject(options: { git?: boolean } = {}): Promise
     await git(folder, 'config', 'commit.gpgsign', 'false');
     await writeFile(path.join(folder, 'README.md'), '# A project\n');
     await git(folder, 'add', '.');
-    await git(folder, 'commit', '--quiet', '--message', 'Start the project');
+    await git(folder, 'commit', '--quiet', '--message', `Start the project ${randomUUID()}`);
   }
   return folder;
 }

@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import type { App } from '../../app.ts';
 import type { Config } from '../../config.ts';
 import { TrackerError } from '../../errors.ts';
-import { ExitCode } from '../failure.ts';
+import { ExitCode } from '../exit-codes.ts';
 import { optionsOf, type GlobalOptions } from '../global-options.ts';
 import type { StoreSighting } from '../../storage/inspect-store.ts';
 import { paint, print, printJson } from '../output.ts';
@@ -106,7 +106,7 @@ function missing(store: string, { dataDir }: Config): Check {
     name: 'store',
     ok: false,
     message: `${store}: not there or empty, although this folder has worked with a store before`,
-    next: 'Put the file back, or check database.url, before anything else: the next use makes an empty store.',
+    next: 'Put the file back, or check database.url, before anything else.',
   };
 }
 

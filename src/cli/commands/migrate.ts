@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { StoreHealth } from '../../storage/store.ts';
-import { ExitCode } from '../failure.ts';
+import { ExitCode } from '../exit-codes.ts';
 import { optionsOf } from '../global-options.ts';
 import { printAnswer } from '../output.ts';
 import { readSettings, withApp } from '../with-app.ts';

@@ -140,7 +140,7 @@ function creation(planned: PlannedItem, parentId: string | null): ChangeRequest 
 }
 
 function update(current: WorkItem, planned: PlannedItem, parentId: string | null): ChangeRequest {
-  const { title, description, status, priority, labels, assignee } = planned;
+  const { title, description, status, priority, labels, assignee, completed_at } = planned;
   return {
     entity: 'work_item',
     entity_id: current.id,
@@ -153,6 +153,7 @@ function update(current: WorkItem, planned: PlannedItem, parentId: string | null
       priority,
       labels,
       assignee,
+      ...(completed_at !== null && { completed_at }),
       metadata: metadataPatch(current, planned),
       ...(parentId !== current.parent_id && { parent_id: parentId }),
     },

@@ -6,9 +6,15 @@ import path from 'node:path';
  * linked work tree), else `start` itself. Reads git's files directly, because every start waits for it.
  */
 export function mainWorkTree(start: string): string {
+  const folder = innermostWorkTree(start);
+  const dotGit = path.join(folder, '.git');
+  return existsSync(dotGit) && !statSync(dotGit).isDirectory() ? behindLink(folder, dotGit) : folder;
+}
+
+/** The work tree, main or linked, around `start`; outside of any, `start` itself. */
+export function innermostWorkTree(start: string): string {
   for (let folder = path.resolve(start); ; folder = path.dirname(folder)) {
-    const dotGit = path.join(folder, '.git');
-    if (existsSync(dotGit)) return statSync(dotGit).isDirectory() ? folder : behindLink(folder, dotGit);
+    if (existsSync(path.join(folder, '.git'))) return folder;
     if (path.dirname(folder) === folder) return path.resolve(start);
   }
 }

@@ -5,9 +5,9 @@
 import Handlebars from 'handlebars/runtime';
 import { statusTemplate } from './status-template.generated.ts';
 
-/** Markdown that a reader would take for formatting is escaped; a lone `_` inside a word is not formatting. */
+/** Text stays on its line, and what a reader would take for formatting is escaped; a lone `_` inside a word is not formatting. */
 function escapeMarkdown(text: string): string {
-  return text.replaceAll(/[\\`*[\]<>]/g, '\\$&');
+  return text.replaceAll(/\s+/g, ' ').replaceAll(/[\\`*[\]<>]/g, '\\$&');
 }
 
 /** An instance of our own: no helpers but ours, and none that prints. */

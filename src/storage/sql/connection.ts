@@ -45,6 +45,9 @@ export interface ReadOptions {
   snapshot?: boolean;
 }
 
+/** The connection was lost after `commit` was sent: the work may be stored or not. `cause` is the driver's error. */
+export class OutcomeUnknown extends Error {}
+
 /** An open database. Safe for any number of concurrent callers; each call of `work` has a connection to itself. */
 export interface Session {
   readonly source: SourceName;

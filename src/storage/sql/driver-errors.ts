@@ -44,6 +44,7 @@ export function driverCode(error: unknown): string | undefined {
 
 const REASONS: readonly [pattern: RegExp, reason: string][] = [
   [/^ECONNREFUSED$/, 'nothing accepts connections at its address'],
+  [/^(ECONNRESET|EPIPE|CONNECTION_CLOSED|CONNECTION_ENDED)$/, 'the connection was cut'],
   [/^(ENOTFOUND|EAI_AGAIN)$/, 'its host name cannot be resolved'],
   [/^(CONNECT_TIMEOUT|ETIMEDOUT)$/, 'it did not answer in time'],
   [/^28/, 'it refused the user name or password'],
@@ -64,5 +65,5 @@ const REASONS: readonly [pattern: RegExp, reason: string][] = [
 export function describeDriverError(error: unknown): string {
   const code = driverCode(error);
   if (code === undefined) return 'it failed in an unexpected way';
-  return REASONS.find(([pattern]) => pattern.test(code))?.[1] ?? `it failed (${code})`;
+  return REASONS.find(([pattern]) => pattern.test(code))?.[1] ?? 'it failed in an unexpected way';
 }

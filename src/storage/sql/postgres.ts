@@ -6,13 +6,14 @@ import { databaseError } from '../../errors.ts';
 import { postgresKit } from './columns.ts';
 import {
   Connection,
+  OutcomeUnknown,
   type Db,
   type QueryLog,
   type ReadOptions,
   type Session,
   type StructureLock,
 } from './connection.ts';
-import { describeDriverError } from './driver-errors.ts';
+import { classifyDriverError, describeDriverError } from './driver-errors.ts';
 import {
   MIGRATIONS_TABLE,
   readMigrations,
@@ -26,7 +27,7 @@ import { defineTables } from './schema.ts';
 /** Connections per process: a client works serially, and sixteen processes must fit a default server's 100. */
 const POOL_SIZE = 5;
 const CONNECT_TIMEOUT_S = 5;
-const RECONNECT_PAUSE_S = 0.05;
+const RECONNECT_PAUSE_S = 0.25;
 const STATEMENT_TIMEOUT_MS = 30_000;
 const LOCK_TIMEOUT_MS = 20_000;
 
@@ -39,6 +40,8 @@ export interface PostgresOptions {
   /** Where the migrations are; by default those shipped with the program. */
   migrationsFolder?: string;
   logQuery?: QueryLog | undefined;
+  /** Called when the schema is not there yet, before it is made; may throw to prevent that. */
+  beforeFirst?: (client: Sql) => Promise<void>;
 }
 
 /**
@@ -52,7 +55,9 @@ export async function openPostgres(
   const pool = new Pool(options);
   try {
     const { engine, state } = await pool.use(async ({ client }) => {
-      const found = schemaState(await lastApplied(client, options.schema), migrations);
+      const applied = await lastApplied(client, options.schema);
+      if (applied === undefined) await options.beforeFirst?.(client);
+      const found = schemaState(applied, migrations);
       return {
         engine: await engineVersion(client),
         state: found === 'behind' ? await bringUpToDate(client, options.schema, migrations) : found,
@@ -76,6 +81,20 @@ export async function engineVersion(client: Sql): Promise<string> {
   return `PostgreSQL ${(rows[0]?.server_version ?? '').split(' ')[0]}`;
 }
 
+/** @throws an error with the code CONNECT_TIMEOUT when `first`, the first query of a connection, takes too long */
+export async function withinConnectTimeout<T>(first: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const deadline = new Promise<never>((_, reject) => {
+    const late = Object.assign(new Error('no connection in time'), { code: 'CONNECT_TIMEOUT' });
+    timer = setTimeout(() => reject(late), CONNECT_TIMEOUT_S * 1000);
+  });
+  try {
+    return await Promise.race([first, deadline]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** When the newest applied migration was made, in Unix milliseconds; undefined without any. */
 export async function lastApplied(client: Sql, schema: string): Promise<number | undefined> {
   const table = `${quote(schema)}.${quote(MIGRATIONS_TABLE)}`;
@@ -86,6 +105,24 @@ export async function lastApplied(client: Sql, schema: string): Promise<number |
   const rows = await client.unsafe<{ time: string | null }[]>(`select max(created_at) as time from ${table}`);
   const time = rows[0]?.time ?? null;
   return time === null ? undefined : Number(time);
+}
+
+/** The projects that have a schema of their own in this database. */
+export async function findProjects(
+  client: Sql,
+): Promise<{ project_slug: string; root_commit: string | null }[]> {
+  const schemas = await client.unsafe<{ name: string }[]>(
+    "select table_schema as name from information_schema.tables where table_name = 'meta' and table_schema like 'worktrail\\_%' order by 1",
+  );
+  const projects: { project_slug: string; root_commit: string | null }[] = [];
+  for (const { name } of schemas) {
+    projects.push(
+      ...(await client.unsafe<{ project_slug: string; root_commit: string | null }[]>(
+        `select project_slug, root_commit from ${quote(name)}.meta`,
+      )),
+    );
+  }
+  return projects;
 }
 
 async function bringUpToDate(client: Sql, schema: string, migrations: Migrations): Promise<SchemaState> {
@@ -142,6 +179,9 @@ class PostgresSession implements Session {
 class PooledConnection {
   readonly client: Sql;
   readonly connection: Connection;
+  #connected = false;
+  /** Set when connecting took too long; such a connection is not used again. */
+  isDead = false;
   /** Grows when the server or the network ended the connection. */
   #losses = 0;
   #lossesAtBegin: number | undefined;
@@ -158,6 +198,7 @@ class PooledConnection {
       // The default prints notices to stdout, which belongs to the protocol.
       onnotice: () => undefined,
       onclose: () => {
+        this.#connected = false;
         this.#losses += 1;
       },
       connection: {
@@ -180,12 +221,28 @@ class PooledConnection {
     );
   }
 
+  /**
+   * Connects where that has not happened yet, within the limit: the driver by itself tries for ever when
+   * something accepts connections and then hangs up.
+   */
+  async open(): Promise<void> {
+    if (this.#connected) return;
+    try {
+      await withinConnectTimeout(this.client.unsafe('select 1'));
+      this.#connected = true;
+    } catch (error) {
+      this.isDead = true;
+      void this.client.end({ timeout: 0 });
+      throw error;
+    }
+  }
+
   async transaction<T>(begin: string, work: (connection: Connection) => Promise<T>): Promise<T> {
     await this.client.unsafe(begin);
     this.#lossesAtBegin = this.#losses;
     try {
       const result = await work(this.connection);
-      await this.#run('commit');
+      await this.#commit();
       return result;
     } catch (error) {
       // After a loss there is nothing left to roll back: the server has done it.
@@ -193,6 +250,16 @@ class PooledConnection {
       throw error;
     } finally {
       this.#lossesAtBegin = undefined;
+    }
+  }
+
+  async #commit(): Promise<void> {
+    this.#checkTransaction();
+    try {
+      await this.client.unsafe('commit');
+    } catch (error) {
+      if (classifyDriverError(error) !== 'unavailable') throw error;
+      throw new OutcomeUnknown('the connection was lost while committing', { cause: error });
     }
   }
 
@@ -240,12 +307,24 @@ class Pool {
   async use<T>(work: (connection: PooledConnection) => Promise<T>): Promise<T> {
     const connection = await this.#acquire();
     try {
+      await connection.open();
       return await work(connection);
     } finally {
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#idle.push(connection);
-      else next(connection);
+      this.#release(connection);
     }
+  }
+
+  #release(connection: PooledConnection): void {
+    const usable = connection.isDead ? this.#replace(connection) : connection;
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#idle.push(usable);
+    else next(usable);
+  }
+
+  #replace(dead: PooledConnection): PooledConnection {
+    const fresh = new PooledConnection(this.options);
+    this.#all.splice(this.#all.indexOf(dead), 1, fresh);
+    return fresh;
   }
 
   #acquire(): Promise<PooledConnection> {

@@ -1,9 +1,10 @@
 /** A store over one SQL database. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { TrackerError, databaseError, validationError } from '../../errors.ts';
 import type { Applied, Change } from '../../domain/change.ts';
 import type { Answer, Store, StoreHealth } from '../store.ts';
 import { applyChanges, findFirstResult } from './apply/apply.ts';
-import type { Connection, ReadOptions, Session } from './connection.ts';
+import { OutcomeUnknown, type Connection, type ReadOptions, type Session } from './connection.ts';
 import { classifyDriverError, describeDriverError } from './driver-errors.ts';
 import type { SchemaState } from './migrate.ts';
 import { readerOf, type Reader } from './reader.ts';
@@ -22,6 +23,10 @@ function idTaken(changes: readonly Change[], cause: unknown): TrackerError {
   error.cause = cause;
   return error;
 }
+
+/** How often, and with which growing pauses, a lost outcome is looked for. */
+const LOOKUPS_AFTER_LOSS = 4;
+const LOOKUP_PAUSE_MS = 100;
 
 export class SqlStore implements Store {
   constructor(
@@ -69,7 +74,9 @@ export class SqlStore implements Store {
       return await apply();
     } catch (error) {
       // The same call may have been applied by another process while this one ran.
-      const first = await this.#firstResults(changes, error);
+      const first = isOutcomeUnknown(error)
+        ? await this.#resultsAfterLoss(changes, error)
+        : await this.#firstResults(changes, error);
       if (first !== undefined) return first;
       if (classifyDriverError(error) !== 'duplicate') throw error;
     }
@@ -94,6 +101,25 @@ export class SqlStore implements Store {
     // A change that was applied before often breaks a rule now: its version is gone, its name is taken.
     const brokeRule = error instanceof TrackerError && error.code !== 'DatabaseError';
     if (!brokeRule && classifyDriverError(error) !== 'duplicate') return undefined;
+    return await this.#findResults(changes);
+  }
+
+  /** The reply to a commit was lost. The ids of the changes tell whether they were applied, once the store answers. */
+  async #resultsAfterLoss(changes: readonly Change[], error: unknown): Promise<Applied[]> {
+    for (let attempt = 1; attempt <= LOOKUPS_AFTER_LOSS; attempt += 1) {
+      await sleep(LOOKUP_PAUSE_MS * attempt);
+      const found = await this.#findResults(changes).catch(() => undefined);
+      if (found !== undefined) return found.map((applied) => ({ ...applied, repeated: false }));
+    }
+    throw databaseError(
+      this.session.source,
+      'the connection was lost while saving, and it is not known whether this was saved',
+      'Read the record before you repeat the call; with an idempotency_key a repetition is always safe.',
+      error,
+    );
+  }
+
+  async #findResults(changes: readonly Change[]): Promise<Applied[] | undefined> {
     const found = await this.#run(() =>
       this.session.read(async (c: Connection) => {
         const results: (Applied | undefined)[] = [];
@@ -123,4 +149,8 @@ export class SqlStore implements Store {
       );
     }
   }
+}
+
+function isOutcomeUnknown(error: unknown): boolean {
+  return error instanceof TrackerError && error.cause instanceof OutcomeUnknown;
 }

@@ -10,6 +10,7 @@ import { stableJson, type JsonObject } from '../../../domain/json.ts';
 import type { Connection } from '../connection.ts';
 import { updateConfiguration } from './configuration.ts';
 import { recount } from './counts.ts';
+import { findCurrentRecord } from './current-record.ts';
 import { addDependency, removeDependency } from './dependencies.ts';
 import { recordDeployment } from './deployments.ts';
 import { unknownChange, type Effect, type Touched } from './effect.ts';
@@ -87,7 +88,7 @@ export async function findFirstResult(c: Connection, change: Change): Promise<Ap
     change_id: change.id,
     entity: change.entity,
     entity_id: change.entity_id,
-    record: {},
+    record: await findCurrentRecord(c, change),
     merged_with: [],
     warnings: [],
     repeated: true,

@@ -1,6 +1,6 @@
 /** How a change alters the project configuration (C1). */
 import { and, eq } from 'drizzle-orm';
-import { notFound } from '../../../errors.ts';
+import { notFound, validationError } from '../../../errors.ts';
 import { fieldChanges, type Change } from '../../../domain/change.ts';
 import type { Configuration } from '../../../domain/configuration.ts';
 import type { Connection } from '../connection.ts';
@@ -15,13 +15,22 @@ const FIELDS = [
   'archive_after_days',
 ] as const;
 
+async function checkSession(c: Connection, id: string): Promise<void> {
+  const item = await findWorkItem(c, id);
+  if (item === undefined) throw notFound('work item', { id });
+  if (item.item_type === 'session' && item.deleted_at === null) return;
+  const is = item.deleted_at === null ? `is a ${item.item_type}` : 'is deleted';
+  throw validationError(
+    { field: 'current_session_id', constraint: `must be a session; "${item.title}" ${is}`, value: id },
+    'Give the id of a session, or null for none.',
+  );
+}
+
 export async function updateConfiguration(c: Connection, change: Change): Promise<Effect> {
   const current = await findConfiguration(c);
   const { patch, merged_with } = await rebase(c, change, current, 'project configuration');
   const session = patch['current_session_id'];
-  if (typeof session === 'string' && (await findWorkItem(c, session)) === undefined) {
-    throw notFound('work item', { id: session });
-  }
+  if (typeof session === 'string') await checkSession(c, session);
   const next: Configuration = {
     ...current,
     ...picked(patch, FIELDS),

@@ -1,6 +1,6 @@
 /** How a change adds or removes a dependency (W5). Links need no version: adding one never conflicts. */
 import { and, eq } from 'drizzle-orm';
-import { notFound } from '../../../errors.ts';
+import { notFound, validationError } from '../../../errors.ts';
 import type { Change } from '../../../domain/change.ts';
 import {
   ancestorLinkError,
@@ -24,6 +24,8 @@ export async function addDependency(c: Connection, change: Change): Promise<Effe
   await c.lockStructure('exclusive');
   const { source, target } = await bothItems(c, wanted);
 
+  refuseDeleted(source, 'source_id');
+  refuseDeleted(target, 'target_id');
   const existing = await findSame(c, wanted);
   if (existing !== undefined) {
     return {
@@ -75,6 +77,14 @@ export async function removeDependency(c: Connection, change: Change): Promise<E
     merged_with: [],
     warnings: [],
   };
+}
+
+function refuseDeleted(item: WorkItem, field: string): void {
+  if (item.deleted_at === null) return;
+  throw validationError(
+    { field, constraint: `"${item.title}" is deleted`, value: item.id },
+    'Restore it first (update it with deleted_at null), or link another item.',
+  );
 }
 
 type Wanted = Pick<Dependency, 'source_id' | 'target_id' | 'dependency_type'>;

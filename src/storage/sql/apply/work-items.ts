@@ -12,6 +12,7 @@ import {
   completedAt,
   idsOnPath,
   placeBelow,
+  withoutEmptyKnown,
   type WorkItem,
 } from '../../../domain/work-item.ts';
 import type { Connection } from '../connection.ts';
@@ -47,7 +48,7 @@ export async function createWorkItem(c: Connection, change: Change): Promise<Eff
     const { default_token_budget } = await findConfiguration(c);
     given = { token_budget: default_token_budget, prompts_count: 0, ...given };
   }
-  const { metadata, warnings } = checkItemMetadata(item.item_type, given);
+  const { metadata, warnings } = checkItemMetadata(item.item_type, withoutEmptyKnown(item.item_type, given));
   const row: WorkItem = {
     ...item,
     ...placeBelow(parent, item.id),
@@ -100,6 +101,7 @@ export async function updateWorkItem(c: Connection, change: Change): Promise<Eff
   const checked = checkItemMetadata(
     next.item_type,
     mergeMetadata(current.metadata, (patch['metadata'] ?? {}) as JsonObject),
+    Object.keys((patch['metadata'] ?? {}) as JsonObject),
   );
   next.metadata = checked.metadata;
 
@@ -121,7 +123,7 @@ export async function updateWorkItem(c: Connection, change: Change): Promise<Eff
     ],
     counted: [{ before: current, after: stored }, ...along],
     merged_with,
-    warnings: 'metadata' in patch ? checked.warnings : [],
+    warnings: checked.warnings,
   };
 }
 

@@ -14,7 +14,10 @@ import { descendantIds, findWorkItems } from './work-items.ts';
 /** At most this many dependencies of one item are answered. */
 export const DEPENDENCIES_MAX = 500;
 
-/** The dependencies of an item in either direction, each with the other item, oldest first. */
+/**
+ * The dependencies of an item in either direction, each with the other item, oldest first: at most one more
+ * than may be answered, so that the caller can tell that there are more.
+ */
 export async function findDependencies(c: Connection, id: string): Promise<DependencyView[]> {
   const rows = await c
     .statement('dependencies_of_item', (db, t) => {
@@ -36,7 +39,7 @@ export async function findDependencies(c: Connection, id: string): Promise<Depen
         )
         .where(or(eq(d.source_id, sql.placeholder('id')), eq(d.target_id, sql.placeholder('id'))))
         .orderBy(asc(d.created_at), asc(d.source_id), asc(d.target_id), asc(d.dependency_type))
-        .limit(DEPENDENCIES_MAX);
+        .limit(DEPENDENCIES_MAX + 1);
     })
     .execute({ id });
   return rows;

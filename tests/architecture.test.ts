@@ -1,0 +1,71 @@
+// The house rules that a linter's import patterns cannot see: dynamic imports, and ways to stdout.
+import { readFileSync, readdirSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { packageRoot } from '../src/package-root.ts';
+
+const source = path.join(packageRoot(), 'src');
+/** From the ground up; a file may import from its own floor and those below. */
+const FLOORS = [
+  ['errors.ts', 'package-root.ts'],
+  ['domain'],
+  ['storage'],
+  ['config.ts', 'config-schema.ts'],
+  ['services'],
+  ['mcp'],
+  ['http'],
+  ['app.ts'],
+  ['cli'],
+];
+
+const files = readdirSync(source, { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.ts'))
+  .map((name) => ({ name, text: readFileSync(path.join(source, name), 'utf8') }));
+
+function floorOf(name: string): number {
+  const top = name.split(path.sep)[0] ?? '';
+  return FLOORS.findIndex((rooms) => rooms.includes(top));
+}
+
+function importsOf({ name, text }: { name: string; text: string }): string[] {
+  return [...text.matchAll(/(?:from|import)\s*\(?\s*'(\.[^']+)'/g)].map(([, target]) =>
+    path.join(path.dirname(name), target ?? ''),
+  );
+}
+
+describe('the house', () => {
+  it('has a floor for every file', () => {
+    expect(files.length).toBeGreaterThan(90);
+    expect(files.filter(({ name }) => floorOf(name) === -1).map(({ name }) => name)).toEqual([]);
+  });
+
+  it('imports go down only, dynamic ones too', () => {
+    const up = files.flatMap((file) =>
+      importsOf(file)
+        .filter((target) => floorOf(target) > floorOf(file.name))
+        .map((target) => `${file.name} imports ${target}`),
+    );
+    expect(up).toEqual([]);
+  });
+
+  it('knows the MCP SDK in src/mcp only', () => {
+    const knowing = files
+      .filter(({ text }) => text.includes("'@modelcontextprotocol/"))
+      .map(({ name }) => name);
+    expect(knowing.length).toBeGreaterThan(0);
+    expect(knowing.filter((name) => !name.startsWith('mcp'))).toEqual([]);
+  });
+
+  it('reaches stdout in src/cli only, but for the stdio transport that owns it while serving', () => {
+    const reaching = files
+      .filter(({ text }) =>
+        /\bstdout\b(?!['"`.,]? belongs)/.test(text.replaceAll(/\/\/.*|\/\*[\s\S]*?\*\//g, '')),
+      )
+      .map(({ name }) => name)
+      .filter((name) => !name.startsWith('cli'));
+    expect(reaching.sort()).toEqual([
+      path.join('mcp', 'stdio.ts'),
+      path.join('storage', 'git', 'repository.ts'),
+    ]);
+  });
+});
