@@ -222,8 +222,7 @@ export function completedAt(status: ItemStatus, previous: string | null, now: st
 }
 
 /** Where an item is kept: default queries see only what is live. */
-export const SHELVES = ['live', 'deleted', 'archived'] as const;
-export type Shelf = (typeof SHELVES)[number];
+export type Shelf = 'live' | 'deleted' | 'archived';
 
 export function shelfOf(item: Pick<WorkItem, 'deleted_at' | 'archived_at'>): Shelf {
   if (item.archived_at !== null) return 'archived';

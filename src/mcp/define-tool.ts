@@ -1,6 +1,6 @@
 /**
- * A tool is one declaration: from it come validation, the JSON Schema that clients see, the contract file,
- * the README's table and the test of the registry.
+ * A tool is one declaration: from it come validation, the JSON Schema that clients see, the contract file and
+ * the test of the registry.
  */
 import * as z from 'zod';
 import type { Toolset } from '../domain/toolsets.ts';
