@@ -42,6 +42,17 @@ export function blockingPair(
   return undefined;
 }
 
+/**
+ * The same text for links that say the same: `A blocks B` and `B depends_on A`, and `relates_to` from either end.
+ */
+export function linkMeaning(link: Pick<Dependency, 'source_id' | 'target_id' | 'dependency_type'>): string {
+  const pair = blockingPair(link);
+  if (pair !== undefined) return `blocks ${pair.blocker} ${pair.blocked}`;
+  const ends = [link.source_id, link.target_id];
+  if (link.dependency_type === 'relates_to') ends.sort();
+  return `${link.dependency_type} ${ends.join(' ')}`;
+}
+
 /** Items named for a chain in an error: `title (id)`. */
 export interface NamedItem {
   id: string;

@@ -1,6 +1,6 @@
 /** Which links an import adds and which it takes away again. */
 import type { RecordedChange } from '../../domain/change.ts';
-import { blockingPair } from '../../domain/dependency.ts';
+import { linkMeaning } from '../../domain/dependency.ts';
 import type { WorkItem } from '../../domain/work-item.ts';
 import type { Reader } from '../../storage/sql/reader.ts';
 import type { ImportPlan, PlannedLink } from './plan.ts';
@@ -58,8 +58,8 @@ export async function findLinkChanges(
 }
 
 function includes(links: readonly PlannedLink[], wanted: PlannedLink): boolean {
-  const meaning = meaningOf(wanted);
-  return links.some((link) => meaningOf(link) === meaning);
+  const meaning = linkMeaning(wanted);
+  return links.some((link) => linkMeaning(link) === meaning);
 }
 
 async function lastChange(reader: Reader, link: PlannedLink): Promise<RecordedChange | undefined> {
@@ -79,13 +79,4 @@ function linksIn({ entity_id, related_id, fields }: RecordedChange): PlannedLink
     target_id: related_id,
     dependency_type: String(to ?? from).split(' ')[0] as PlannedLink['dependency_type'],
   }));
-}
-
-/** The same text for links that say the same: `A blocks B` and `B depends_on A`; `relates_to` has no direction. */
-function meaningOf(link: PlannedLink): string {
-  const pair = blockingPair(link);
-  if (pair !== undefined) return `blocks ${pair.blocker} ${pair.blocked}`;
-  const ends = [link.source_id, link.target_id];
-  if (link.dependency_type === 'relates_to') ends.sort();
-  return `${link.dependency_type} ${ends.join(' ')}`;
 }

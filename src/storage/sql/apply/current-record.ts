@@ -1,6 +1,6 @@
 /** The record that a change was about, as it is now: what is answered when only the change's id is still known. */
 import type { Change } from '../../../domain/change.ts';
-import type { DependencyType } from '../../../domain/dependency.ts';
+import { linkMeaning, type DependencyType } from '../../../domain/dependency.ts';
 import type { JsonObject } from '../../../domain/json.ts';
 import type { Connection } from '../connection.ts';
 import { findConfiguration } from '../queries/configuration.ts';
@@ -29,7 +29,7 @@ export async function findCurrentRecord(c: Connection, change: Change): Promise<
       };
       const links = await findLinksBetween(c, wanted.source_id, wanted.target_id);
       return asJson(
-        links.find(({ dependency_type }) => dependency_type === wanted.dependency_type) ?? {
+        links.find((link) => linkMeaning(link) === linkMeaning(wanted)) ?? {
           ...wanted,
           created_at: change.at,
           created_by: change.actor,

@@ -5,6 +5,7 @@ import type { Change } from '../../../domain/change.ts';
 import {
   ancestorLinkError,
   blockingPair,
+  linkMeaning,
   cycleError,
   selfLinkError,
   type Dependency,
@@ -128,16 +129,8 @@ async function bothItems(c: Connection, { source_id, target_id }: Wanted) {
 /** The link that says the same: `A blocks B` is `B depends_on A`, and `relates_to` has no direction. */
 async function findSame(c: Connection, wanted: Wanted): Promise<Dependency | undefined> {
   const links = await findLinksBetween(c, wanted.source_id, wanted.target_id);
-  const meaning = meaningOf(wanted);
-  return links.find((link) => meaningOf(link) === meaning);
-}
-
-function meaningOf(link: Wanted): string {
-  const pair = blockingPair(link);
-  if (pair !== undefined) return `blocks ${pair.blocker} ${pair.blocked}`;
-  const ends = [link.source_id, link.target_id];
-  if (link.dependency_type === 'relates_to') ends.sort();
-  return `${link.dependency_type} ${ends.join(' ')}`;
+  const meaning = linkMeaning(wanted);
+  return links.find((link) => linkMeaning(link) === meaning);
 }
 
 async function refuseCycle(
