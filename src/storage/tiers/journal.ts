@@ -1,0 +1,92 @@
+/** Where acknowledged writes wait while the primary cannot take them. */
+import type { Change } from '../../domain/change.ts';
+import { vendorNameKey } from '../../domain/vendor.ts';
+
+/** One acknowledged write. Its changes are applied together or not at all. */
+export interface JournalEntry {
+  /** The id of its first change: UUID v7. */
+  id: string;
+  /**
+   * A hybrid logical clock in milliseconds: never below the wall clock, and above that of every entry its
+   * writer had seen. With `device` and `id` it orders the entries of all journals.
+   */
+  lamport: number;
+  /** The tracker folder it was written in, as a UUID. */
+  device: string;
+  /** When it was acknowledged, ISO 8601 UTC with milliseconds. */
+  at: string;
+  changes: Change[];
+}
+
+/** The places of writing, in the order in which they are tried. */
+export type JournalName = 'outbox' | 'git' | 'markdown';
+
+/**
+ * Keeps entries durably until they are removed. Safe for concurrent callers and for several processes at once.
+ * Every method throws `JournalUnavailable` when the medium fails; nothing is half done then, but an entry whose
+ * `append` failed may still turn up in `list`.
+ */
+export interface Journal {
+  readonly name: JournalName;
+  /** Where it is, for people. */
+  readonly location: string;
+  /** Resolves when the entry would survive a power cut. The same id again changes nothing. */
+  append(entry: JournalEntry): Promise<void>;
+  /** Every entry that was not removed, whichever process wrote it; in no order. Each id once. */
+  list(): Promise<JournalEntry[]>;
+  /** Lets go of the entries with these ids; unknown ids are passed over. An entry appended meanwhile stays. */
+  remove(ids: readonly string[]): Promise<void>;
+  /** Changes when `list` would answer differently; as cheap as the medium allows. */
+  fingerprint(): Promise<string>;
+  /** What was found damaged and kept aside, in words for a person; empty when all is well. */
+  damage(): string[];
+  close(): Promise<void>;
+}
+
+/** A journal that cannot be read or written at the moment. `message` is in our words; driver text is in `cause`. */
+export class JournalUnavailable extends Error {
+  constructor(
+    readonly journal: JournalName,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+    this.name = 'JournalUnavailable';
+  }
+}
+
+/** The order in which entries are replayed: causes before effects, the same on every machine. */
+export function inReplayOrder(a: JournalEntry, b: JournalEntry): number {
+  if (a.lamport !== b.lamport) return a.lamport - b.lamport;
+  if (a.device !== b.device) return a.device < b.device ? -1 : 1;
+  return a.id < b.id ? -1 : a.id > b.id ? 1 : 0;
+}
+
+/**
+ * What a write has to do with other writes: `alters` names what it makes or changes, `needs` what must be there
+ * before it. Ids of records, `vendor:<name>` for names of vendors, `link:<id>:<id>` for a pair of items.
+ */
+export function reachOf(changes: readonly Change[]): { alters: string[]; needs: string[] } {
+  const alters = new Set<string>();
+  const needs = new Set<string>();
+  const need = (value: unknown) => typeof value === 'string' && needs.add(value);
+  for (const { entity, entity_id, patch } of changes) {
+    if (entity === 'dependency') {
+      alters.add(`link:${[entity_id, patch['target_id']].sort().join(':')}`);
+      need(entity_id);
+      need(patch['target_id']);
+      continue;
+    }
+    alters.add(entity_id);
+    if (entity === 'vendor' && typeof patch['name'] === 'string') alters.add(vendorName(patch['name']));
+    need(patch['parent_id']);
+    need(patch['current_session_id']);
+    for (const field of ['affected_vendor_ids', 'related_work_item_ids']) listOf(patch[field]).forEach(need);
+    for (const name of listOf(patch['affected_vendors'])) need(vendorName(String(name)));
+  }
+  for (const name of alters) needs.delete(name);
+  return { alters: [...alters], needs: [...needs] };
+}
+
+const vendorName = (name: string) => `vendor:${vendorNameKey(name)}`;
+const listOf = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
