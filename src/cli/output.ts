@@ -47,13 +47,14 @@ export function printAnswer<T extends object>(
   asJson: true | undefined,
   render: (data: T) => string,
 ): void {
-  const { data, source, as_of, warnings } = answer;
+  const { data, source, as_of, warnings, durability } = answer;
   if (asJson === true) {
     printJson({
       ...data,
       data_source: source,
       ...(as_of !== undefined && { as_of }),
       ...(warnings.length > 0 && { warnings }),
+      ...(durability !== undefined && { durability }),
     });
     return;
   }

@@ -12,11 +12,14 @@ import type { Warning } from './warnings.ts';
 /** Raised when the meaning of a recorded change alters. */
 export const CHANGE_SCHEMA_VERSION = 1;
 
-export const ENTITIES = ['work_item', 'dependency', 'vendor', 'deployment', 'configuration'] as const;
+export const ENTITIES = ['work_item', 'dependency', 'vendor', 'deployment', 'configuration', 'conflict'] as const;
 export type Entity = (typeof ENTITIES)[number];
 
-/** `create` and `update` make and alter versioned records; `link` and `unlink` add and remove dependencies. */
-export type ChangeKind = 'create' | 'update' | 'link' | 'unlink';
+/**
+ * `create` and `update` make and alter versioned records; `link` and `unlink` add and remove dependencies;
+ * `resolve` settles a conflict.
+ */
+export type ChangeKind = 'create' | 'update' | 'link' | 'unlink' | 'resolve';
 
 export interface Change {
   /** UUID v7. Applying the same id twice gives the first result and changes nothing. */
@@ -42,6 +45,10 @@ export interface Change {
   claim_token: number | null;
   idempotency_key: string | null;
   schema_version: number;
+  /** Of an update made while the primary was away: the touched fields as its maker saw them, metadata key by key. */
+  base_fields?: JsonObject;
+  /** Of an update made on a provisional version: the changes of the same maker that led there. */
+  own_changes?: string[];
 }
 
 /** One field of a record, before and after. Metadata is named key by key: `metadata.blocked_reason`. */

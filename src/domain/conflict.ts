@@ -35,12 +35,14 @@ export interface Conflict {
  * Compares an update with what happened since the version it was based on.
  * @param patch the update's fields; metadata key by key
  * @param current the record as it is now
- * @param since what was recorded after the base version, oldest first, without gaps
+ * @param since what others recorded after the base version, oldest first
+ * @param baseFields what the update's maker saw, where that is known for certain; else it follows from `since`
  */
 export function compareChanges(
   patch: JsonObject,
   current: Record<string, JsonValue>,
   since: RecordedChange[],
+  baseFields: JsonObject = {},
 ): Conflict {
   const theirs = since.flatMap((change) =>
     change.fields.map((field) => ({
@@ -53,9 +55,13 @@ export function compareChanges(
   const base = new Map<string, JsonValue>();
   for (const { field, from } of theirs) if (!base.has(field)) base.set(field, from);
 
+  const seen = (field: string): JsonValue => {
+    if (Object.hasOwn(baseFields, field)) return baseFields[field] ?? null;
+    return base.has(field) ? (base.get(field) ?? null) : valueOf(current, field);
+  };
   const yours = flatten(patch).map(([field, to]) => ({
     field,
-    from: base.has(field) ? (base.get(field) ?? null) : valueOf(current, field),
+    from: seen(field),
     to,
   }));
   const touched = new Set(theirs.map(({ field }) => groupOf(field)));
@@ -114,6 +120,11 @@ export function versionConflictError(
     },
     next,
   );
+}
+
+/** The fields that a patch touches, as a record has them; metadata key by key. */
+export function touchedFields(patch: JsonObject, record: Record<string, JsonValue>): JsonObject {
+  return Object.fromEntries(flatten(patch).map(([field]) => [field, valueOf(record, field)]));
 }
 
 function flatten(patch: JsonObject): [string, JsonValue][] {

@@ -6,6 +6,7 @@ export const TOOLSETS = [
   'deployments',
   'configuration',
   'history',
+  'conflicts',
   'all',
 ] as const;
 export type Toolset = (typeof TOOLSETS)[number];

@@ -1,5 +1,6 @@
 /** The shapes that answers have, as schemas; each names the fields a caller may rely on. */
 import * as z from 'zod';
+import { RESOLUTIONS } from '../domain/conflict-record.ts';
 import { CONTEXT_TYPES } from '../domain/configuration.ts';
 import { DEPENDENCY_TYPES } from '../domain/dependency.ts';
 import { VENDOR_STATUSES } from '../domain/vendor.ts';
@@ -35,6 +36,28 @@ export const workItemShape = {
   deleted_at: nullableText,
   claimed_by: nullableText,
   claim_expires_at: nullableText,
+};
+
+/** How many changes to a record wait for a decision; absent without any. */
+export const openConflicts = { open_conflicts: whole.optional() };
+
+export const conflictShape = {
+  id: text,
+  version: whole,
+  kind: z.enum(['conflict', 'rejected']),
+  entity: text,
+  entity_id: text,
+  device: text,
+  actor: text,
+  client: text,
+  made_at: text,
+  found_at: text,
+  reason: text,
+  changes: z.array(object),
+  details: object,
+  resolution: z.enum(RESOLUTIONS).nullable(),
+  resolved_at: nullableText,
+  resolved_by: nullableText,
 };
 
 /** What a write says beside the record. */

@@ -83,6 +83,7 @@ const selfDescription = {
   data_source: z.string(),
   as_of: z.string().optional(),
   warnings: z.array(warning).optional(),
+  durability: z.string().optional(),
 };
 
 /** The output schema of a tool: its fields and what every answer says about itself. */
@@ -91,12 +92,14 @@ export function answerSchema(fields: z.ZodRawShape): z.ZodObject {
 }
 
 /** The answer as the client gets it: the record's fields at the top level, beside where they came from. */
-export function describeAnswer({ data, source, as_of, warnings }: Answer<object>): Record<string, unknown> {
+export function describeAnswer(answer: Answer<object>): Record<string, unknown> {
+  const { data, source, as_of, warnings, durability } = answer;
   return {
     ...data,
     data_source: source,
     ...(as_of !== undefined && { as_of }),
     ...(warnings.length > 0 && { warnings }),
+    ...(durability !== undefined && { durability }),
   };
 }
 

@@ -1,6 +1,7 @@
 /** Every tool, in the order in which clients see them. */
 import type { Toolset } from '../domain/toolsets.ts';
 import type { Tool } from './define-tool.ts';
+import { listConflictsTool, resolveConflictTool } from './tools/conflicts.ts';
 import { getProjectConfigurationTool, updateProjectConfigurationTool } from './tools/configuration.ts';
 import { listDeploymentsTool, queryDeploymentTool, recordDeploymentTool } from './tools/deployments.ts';
 import { queryHistoryTool } from './tools/history.ts';
@@ -34,6 +35,8 @@ export const TOOLS: readonly Tool[] = [
   getProjectConfigurationTool,
   updateProjectConfigurationTool,
   queryHistoryTool,
+  listConflictsTool,
+  resolveConflictTool,
 ];
 
 export function toolsOf(toolsets: readonly Toolset[]): Tool[] {

@@ -5,6 +5,7 @@ import { readHead } from '../storage/git/repository.ts';
 import type { Answer } from '../storage/store.ts';
 import { patchOf, writeOne, type Caller, type Context, type WriteOutcome } from './context.ts';
 import { findItemId } from './find-id.ts';
+import { warnOfConflicts, withOpenConflicts } from './open-conflicts.ts';
 
 export interface ConfigurationView extends Configuration {
   /** Null on a detached head and outside a repository. */
@@ -18,17 +19,21 @@ export interface ConfigurationView extends Configuration {
 
 export async function getConfiguration(context: Context): Promise<Answer<ConfigurationView>> {
   const [answer, head] = await Promise.all([
-    context.store.read((reader) => reader.findConfiguration()),
+    context.store.read(async (reader): Promise<Configuration & { open_conflicts?: number }> => {
+      const configuration = await reader.findConfiguration();
+      const [shown = configuration] = await withOpenConflicts(reader, [configuration]);
+      return shown;
+    }),
     readHead(context.workTree),
   ]);
   return {
-    ...answer,
+    ...warnOfConflicts(answer, (configuration) => [configuration]),
     data: {
       ...answer.data,
       git_branch: head.branch,
       git_head_commit: head.commit,
-      // The record itself has just been read from the store.
-      database_healthy: answer.source === 'postgres' || answer.source === 'sqlite',
+      // The record itself has just been read from the primary, unless the answer says of when it is.
+      database_healthy: answer.as_of === undefined,
       last_health_check_at: context.now().toISOString(),
     },
   };

@@ -2,10 +2,10 @@
 import { CHANGE_SCHEMA_VERSION, type Applied, type Change } from '../domain/change.ts';
 import { newChangeId } from '../domain/ids.ts';
 import type { JsonObject } from '../domain/json.ts';
-import type { Answer, Store } from '../storage/store.ts';
+import type { Answer, TrackerStore, WriteAnswer } from '../storage/store.ts';
 
 export interface Context {
-  store: Store;
+  store: TrackerStore;
   projectDir: string;
   /** Where the current git branch is read: the work tree the program was started in. */
   workTree: string;
@@ -34,7 +34,7 @@ export async function write(
   context: Context,
   caller: Caller,
   requests: readonly ChangeRequest[],
-): Promise<Answer<Applied[]>> {
+): Promise<WriteAnswer> {
   const at = context.now().toISOString();
   const changes = requests.map((request): Change => ({
     base_version: null,

@@ -3,11 +3,14 @@ import { createHash, randomUUID } from 'node:crypto';
 import { copyFile, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { validationError } from '../errors.ts';
+import { describePending } from './conflicts.ts';
 import type { Context } from './context.ts';
 import { readStatus, STATUS_DEPLOYMENTS, type StatusReport } from './status-report.ts';
 
 export const STATUS_FILE = '.project_status.md';
 const MARK = /\n<!-- worktrail status: do not edit below or above by hand; sha256 ([0-9a-f]{64}) -->\n$/;
+/** Waiting writes that are listed; more are counted. */
+const PENDING_LISTED_MAX = 100;
 /** When others write at the same time, the file is made again until it is not older than the store. */
 const ATTEMPTS = 3;
 
@@ -141,6 +144,13 @@ function viewOf(report: StatusReport): Record<string, unknown> {
       vendors: deployment.affected_vendors.map(({ name }) => name).join(', '),
       mark: mark(deployment),
     })),
+    pending_total: report.pending.length,
+    pending: report.pending.slice(0, PENDING_LISTED_MAX).map((write) => ({
+      at: `${spoken(write.at)} UTC`,
+      actor: write.changes[0]?.actor ?? '',
+      what: describePending(write),
+    })),
+    pending_left: Math.max(0, report.pending.length - PENDING_LISTED_MAX),
   };
 }
 

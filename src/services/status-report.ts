@@ -2,7 +2,7 @@
 import type { LinkedDeployment } from '../storage/sql/queries/deployments.ts';
 import type { Reader } from '../storage/sql/reader.ts';
 import type { Vendor } from '../domain/vendor.ts';
-import type { Answer } from '../storage/store.ts';
+import type { Answer, PendingWrite } from '../storage/store.ts';
 import type { Context } from './context.ts';
 
 /** Items listed; more are counted. Keeps the file readable and quick to write in the largest tracker. */
@@ -33,9 +33,12 @@ export interface StatusReport {
   items_total: number;
   deployments: LinkedDeployment[];
   deployments_total: number;
+  /** Writes that wait for the primary store, in the order in which they will be applied. */
+  pending: PendingWrite[];
 }
 
 export async function readStatus(context: Pick<Context, 'store'>): Promise<Answer<StatusReport>> {
+  const pending = await context.store.pending();
   return await context.store.read(
     async (reader) => {
       const { seq, changed_at } = await reader.findFeedPosition();
@@ -51,6 +54,7 @@ export async function readStatus(context: Pick<Context, 'store'>): Promise<Answe
         items_total: total,
         deployments: deployments.items,
         deployments_total: deployments.total_count,
+        pending,
       };
     },
     { snapshot: true },

@@ -13,6 +13,7 @@ import type { Page } from '../storage/sql/queries/paging.ts';
 import type { VendorSummary } from '../storage/sql/queries/vendors.ts';
 import type { Reader } from '../storage/sql/reader.ts';
 import type { Answer } from '../storage/store.ts';
+import { warnOfConflicts, withOpenConflicts } from './open-conflicts.ts';
 import { patchOf, writeOne, type Caller, type Context, type WriteOutcome } from './context.ts';
 
 /** Vendor names compared for "did you mean". */
@@ -34,8 +35,19 @@ export async function registerVendor(
   });
 }
 
-export async function queryVendor(context: Context, name: string): Promise<Answer<Vendor>> {
-  return await context.store.read((reader) => findVendor(reader, name));
+export type VendorView = Vendor & {
+  /** Changes to it that wait for a decision; absent without any. */
+  open_conflicts?: number;
+};
+
+export async function queryVendor(context: Context, name: string): Promise<Answer<VendorView>> {
+  const answer = await context.store.read(async (reader): Promise<VendorView> => {
+    const found = await reader.findVendorWithConflicts(vendorNameKey(name));
+    if (found === undefined) return await findVendor(reader, name);
+    const { open_conflicts, ...vendor } = found;
+    return Number(open_conflicts) === 0 ? vendor : { ...vendor, open_conflicts: Number(open_conflicts) };
+  });
+  return warnOfConflicts(answer, (vendor) => [vendor]);
 }
 
 /** @throws NotFoundError with the nearest name */
@@ -76,5 +88,9 @@ export async function listVendors(
   context: Context,
   input: ListVendorsInput,
 ): Promise<Answer<Page<Vendor> & { summary: VendorSummary }>> {
-  return await context.store.read((reader) => reader.listVendors(input));
+  const answer = await context.store.read(async (reader) => {
+    const page = await reader.listVendors(input);
+    return { ...page, items: await withOpenConflicts(reader, page.items) };
+  });
+  return warnOfConflicts(answer, ({ items }) => items);
 }

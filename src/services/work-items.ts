@@ -15,6 +15,7 @@ import type { Page } from '../storage/sql/queries/paging.ts';
 import type { Reader } from '../storage/sql/reader.ts';
 import type { Answer } from '../storage/store.ts';
 import { patchOf, writeOne, type Caller, type Context, type WriteOutcome } from './context.ts';
+import { warnOfConflicts, withOpenConflicts } from './open-conflicts.ts';
 import { findItemId } from './find-id.ts';
 import { readTree, type Tree } from './work-item-tree.ts';
 
@@ -75,6 +76,8 @@ export async function updateWorkItem(
 }
 
 export interface WorkItemView extends WorkItem, Partial<Tree> {
+  /** Changes to it that wait for a decision; absent without any. */
+  open_conflicts?: number;
   /** Root first. */
   ancestors: Pick<WorkItem, 'id' | 'version' | 'item_type' | 'title' | 'status' | 'depth'>[];
   dependencies?: DependencyView[];
@@ -86,18 +89,20 @@ export async function queryWorkItem(
   context: Context,
   input: QueryWorkItemInput,
 ): Promise<Answer<WorkItemView>> {
-  return await context.store.read(
+  const answer = await context.store.read(
     async (reader) => {
       const id = await findItemId(reader, input.id);
       const item = await reader.findWorkItem(id);
       if (item === undefined) throw notFound('work item', { id });
-      const view: WorkItemView = { ...item, ancestors: await readAncestors(reader, item) };
+      const [shown = item] = await withOpenConflicts(reader, [item]);
+      const view: WorkItemView = { ...shown, ancestors: await readAncestors(reader, item) };
       if (input.include_children) Object.assign(view, await readTree(reader, item, input.max_depth));
       if (input.include_dependencies) Object.assign(view, cutDependencies(await reader.findDependencies(id)));
       return view;
     },
     { snapshot: true },
   );
+  return warnOfConflicts(answer, (view) => [view]);
 }
 
 function cutDependencies(found: DependencyView[]): Pick<WorkItemView, 'dependencies' | 'dependencies_cut'> {
@@ -127,7 +132,7 @@ export async function listWorkItems(
   context: Context,
   input: ListWorkItemsInput,
 ): Promise<Answer<Page<WorkItem> & { limit: number; offset: number }>> {
-  return await context.store.read(async (reader) => {
+  const answer = await context.store.read(async (reader) => {
     const { parent_id, sort, ...filter } = input;
     const page = await reader.listWorkItems({
       ...filter,
@@ -135,8 +140,10 @@ export async function listWorkItems(
       sort: sort ?? (input.ready === true ? 'priority' : 'updated'),
       now: context.now().toISOString(),
     });
-    return { ...page, limit: input.limit, offset: input.offset ?? 0 };
+    const items = await withOpenConflicts(reader, page.items);
+    return { ...page, items, limit: input.limit, offset: input.offset ?? 0 };
   });
+  return warnOfConflicts(answer, ({ items }) => items);
 }
 
 async function parentFilter(reader: Reader, parent: string | undefined): Promise<string | null | undefined> {

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { databaseError, type TrackerError } from '../errors.ts';
-import { SQLITE_FILE, publicUrl, schemaName, slugOfFolder, type OpenOptions } from './open-store.ts';
+import { SQLITE_FILE, publicUrl, schemaName, slugOfFolder, type PrimaryOptions } from './open-primary.ts';
 import { describeDriverError } from './sql/driver-errors.ts';
 import { readMigrations, schemaState, type SchemaState } from './sql/migrate.ts';
 import * as postgresStore from './sql/postgres.ts';
@@ -25,7 +25,7 @@ export interface StoreSighting {
 const CONNECT_TIMEOUT_S = 5;
 
 export async function inspectStore(
-  options: Pick<OpenOptions, 'dataDir' | 'databaseUrl' | 'slug'>,
+  options: Pick<PrimaryOptions, 'dataDir' | 'databaseUrl' | 'slug'>,
 ): Promise<StoreSighting> {
   const { databaseUrl, dataDir } = options;
   const slug = slugOfFolder(options);

@@ -1,294 +1,230 @@
-/**
- * Opens the project's store and makes sure that it is this project's: a `meta` row in the store and a small
- * file in the folder remember each other, and the repository's first commit vouches for both.
- */
+/** Puts the layers of a project's tracker together: the primary, the copies below it, and the journals. */
 import { randomUUID } from 'node:crypto';
-import {
-  existsSync,
-  linkSync,
-  mkdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, linkSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { Sql } from 'postgres';
-import { databaseError } from '../errors.ts';
-import { CONFIGURATION_DEFAULTS } from '../domain/configuration.ts';
-import { newRecordId } from '../domain/ids.ts';
-import { findRootCommit } from './git/repository.ts';
-import type { QueryLog, Session, SourceName } from './sql/connection.ts';
-import { findProjects, openPostgres } from './sql/postgres.ts';
-import { findProject, type ProjectRow } from './sql/queries/configuration.ts';
-import { SqlStore } from './sql/sql-store.ts';
-import { openSqlite } from './sql/sqlite.ts';
-import type { Store } from './store.ts';
+import { runPlumbing } from './git/plumbing.ts';
+import { GitJournal } from './git/journal.ts';
+import { SNAPSHOT_REF, readCommittedStatusFile, writeSnapshot } from './git/snapshot.ts';
+import { MarkdownJournal } from './markdown/journal.ts';
+import { parseStatusFile } from './markdown/status-parser.ts';
+import { openPrimary, publicUrl, readMemory, slugOfFolder, SQLITE_FILE, type PrimaryOptions } from './open-primary.ts';
+import type { Primary } from './sql/sql-store.ts';
+import { CacheReplica } from './tiers/cache.ts';
+import { systemClock, type Clock } from './tiers/clock.ts';
+import { Election } from './tiers/election.ts';
+import { Journals } from './tiers/journals.ts';
+import { LazyOutbox } from './tiers/lazy-outbox.ts';
+import { MemoryReplica } from './tiers/memory-replica.ts';
+import { loadImage, loadSnapshot, loadStatusFile } from './tiers/replica-sources.ts';
+import { LayerUnavailable, type Replica } from './tiers/replica.ts';
+import { TierMemory } from './tiers/tier-memory.ts';
+import { TieredStore, type TieredParts } from './tiers/tiered-store.ts';
 
-export interface OpenOptions {
-  projectDir: string;
-  /** The tracker's own folder; made, with a `.gitignore` for all of it, when missing. */
-  dataDir: string;
-  slug: { value: string; explicit: boolean };
-  /** Undefined for the embedded SQLite. */
-  databaseUrl: string | undefined;
-  /** Where the migrations of the database in use are; by default those shipped with the program. */
-  migrationsFolder?: string;
-  logQuery?: QueryLog | undefined;
+export interface OpenOptions extends PrimaryOptions {
+  /** When the local cache counts as stale; 30 minutes by default. */
+  staleAfterMs?: number | undefined;
+  /** For what a person should know, one line each; never stdout. Nothing by default. */
+  log?: (message: string) => void;
+  clock?: Clock;
 }
 
-export const SQLITE_FILE = 'worktrail.db';
-const MEMORY_FILE = 'project.json';
-const SYSTEM_ACTOR = 'worktrail';
-
-/** What the folder remembers of the project it belongs to. */
-interface Memory {
-  project_id: string;
-  project_slug: string;
-  /** The kind of store it worked with last. */
-  store?: SourceName | undefined;
-}
+/** PostgreSQL's copy in the folder; disposable. */
+export const CACHE_FILE = 'cache.db';
+/** Acknowledged writes that wait for the primary; never rebuilt, so never in one file with the copy. */
+export const OUTBOX_FILE = 'outbox.db';
+/** The last journal: one Markdown file per process. */
+export const PENDING_DIR = 'pending';
+const DEVICE_FILE = 'device';
+const STATUS_FILE = '.project_status.md';
 
 /**
- * Opens, and at the first start makes, the project's store. Safe when many processes do so at once.
- * @throws DatabaseError when the store cannot be opened, or belongs to another project; nothing is changed then
+ * Opens, and at the first start makes, the project's tracker. Goes on without its primary when that is away and
+ * the folder knows the project. Safe when many processes do so at once.
+ * @throws DatabaseError when the primary cannot be opened and nothing is known of the project here
  */
-export async function openStore(given: OpenOptions): Promise<Store> {
-  const options = { ...given, slug: slugOfFolder(given) };
-  prepareDataDir(options.dataDir);
-  const file = path.join(options.dataDir, SQLITE_FILE);
-  if (options.databaseUrl === undefined) refuseLost(file, options.dataDir);
-  const { migrationsFolder, logQuery } = options;
-  const common = { logQuery, ...(migrationsFolder !== undefined && { migrationsFolder }) };
-  const { session, state } =
-    options.databaseUrl === undefined
-      ? await openSqlite({ file, ...common })
-      : await openPostgres({
-          url: options.databaseUrl,
-          schema: schemaName(options.slug.value),
-          beforeFirst: (client) => refuseSecondName(client, options),
-          ...common,
-        });
+export async function openStore(options: OpenOptions): Promise<TieredStore> {
+  const store = new TieredStore(partsOf(options));
   try {
-    const project = await identify(session, options);
-    const memory = readMemory(options.dataDir);
-    if (memory?.project_id !== project.project_id || memory.store !== session.source) {
-      writeMemory(options.dataDir, { ...project, store: session.source });
-    }
-    const location =
-      options.databaseUrl === undefined ? file : publicUrl(options.databaseUrl, options.slug.value);
-    return new SqlStore(session, state, location);
+    await store.open();
   } catch (error) {
-    await session.close();
+    await store.close();
     throw error;
   }
+  return store;
 }
 
-/** A project keeps its name when its folder gets another one: what the folder remembers counts unless a name is set. */
-export function slugOfFolder({ slug, dataDir }: Pick<OpenOptions, 'slug' | 'dataDir'>): OpenOptions['slug'] {
-  const remembered = slug.explicit ? undefined : readMemory(dataDir)?.project_slug;
-  return remembered === undefined ? slug : { value: remembered, explicit: false };
-}
-
-/** A file that is missing, or cut to nothing, opens like a new one: where a tracker was, that is a loss. */
-function refuseLost(file: string, dataDir: string): void {
-  const memory = readMemory(dataDir);
-  const size = statSync(file, { throwIfNoEntry: false })?.size;
-  const lost = memory !== undefined && (size === 0 || (size === undefined && memory.store === 'sqlite'));
-  if (!lost) return;
-  throw databaseError(
-    'sqlite',
-    `${file} is ${size === 0 ? 'empty' : 'missing'}, although this folder had a tracker`,
-    `Put the file, or a backup of it, back in its place. To begin anew on purpose, move ${path.join(dataDir, MEMORY_FILE)} elsewhere first. Nothing was changed.`,
+function partsOf(options: OpenOptions): TieredParts {
+  const { projectDir, dataDir, databaseUrl, clock = systemClock, log = () => undefined } = options;
+  const isEmbedded = databaseUrl === undefined;
+  const device = deviceOf(dataDir);
+  const election = new Election(dataDir);
+  const outbox = new LazyOutbox(path.join(dataDir, OUTBOX_FILE), () => clock.now());
+  const file = path.join(dataDir, isEmbedded ? SQLITE_FILE : CACHE_FILE);
+  const cache = isEmbedded ? undefined : new CacheReplica(file, clock, log);
+  const project = () => {
+    const memory = readMemory(dataDir);
+    return { project_id: memory?.project_id, project_slug: memory?.project_slug };
+  };
+  const replicas: Replica[] = [
+    ...(cache === undefined ? [] : [cache]),
+    imageReplica(file, cache, clock),
+    snapshotReplica(projectDir, project, clock),
+    statusReplica(projectDir, project, clock),
+  ];
+  const journals = new Journals(
+    [outbox, new GitJournal(projectDir, device), new MarkdownJournal(path.join(dataDir, PENDING_DIR), device)],
+    device,
+    clock,
   );
+  return {
+    primaryLabel: isEmbedded ? 'The embedded database' : 'PostgreSQL',
+    location: isEmbedded ? file : publicUrl(databaseUrl, slugOfFolder(options).value),
+    connect: () => openPrimary(options),
+    project,
+    replicas,
+    cache,
+    journals,
+    memory: new TierMemory(() => outbox.open({ create: !isEmbedded && existsSync(dataDir) })),
+    snapshot: (primary) => takeSnapshot(projectDir, primary),
+    elect: (role, work) => election.run(role, work),
+    clock,
+    ...(options.staleAfterMs !== undefined && { staleAfterMs: options.staleAfterMs }),
+    log,
+    release: () => election.close(),
+  };
 }
 
-/**
- * A clone in a folder of another name would found a second tracker of the same repository beside the first,
- * and see nothing of it. Where a person named the project, or nothing is known of its first commit, it may.
- * @throws DatabaseError naming the project that is there
- */
-async function refuseSecondName(client: Sql, options: OpenOptions): Promise<void> {
-  if (options.slug.explicit) return;
-  const root = await findRootCommit(options.projectDir);
-  if (root === null) return;
-  const same = (await findProjects(client)).find(({ root_commit }) => root_commit === root);
-  if (same === undefined) return;
-  throw databaseError(
-    'postgres',
-    `this repository has a tracker there already, under the name "${same.project_slug}"; here it would be called "${options.slug.value}" after its folder`,
-    `Set project.slug to "${same.project_slug}" in worktrail.config.json (and commit it) to join; to keep two trackers, set it to another name, such as "${options.slug.value}". Nothing was changed.`,
-  );
-}
-
-export function schemaName(slug: string): string {
-  return `worktrail_${slug.replaceAll('-', '_')}`;
-}
-
-/** Where a PostgreSQL store is, without the secrets of its URL. */
-export function publicUrl(databaseUrl: string, slug: string): string {
-  const url = new URL(databaseUrl);
-  return `${url.host}${url.pathname} (schema ${schemaName(slug)})`;
-}
-
-function prepareDataDir(dataDir: string): void {
-  const ignoreFile = path.join(dataDir, '.gitignore');
+/** The id of this tracker folder, the same for all processes that use it. */
+function deviceOf(dataDir: string): string {
+  const file = path.join(dataDir, DEVICE_FILE);
+  const known = () => {
+    const id = existsSync(file) ? readFileSync(file, 'utf8').trim() : '';
+    return /^[0-9a-f-]{36}$/.test(id) ? id : undefined;
+  };
+  const device = known();
+  if (device !== undefined) return device;
+  const proposed = randomUUID();
+  if (!existsSync(dataDir)) return proposed;
+  const temporary = `${file}.${proposed}.tmp`;
   try {
-    mkdirSync(dataDir, { recursive: true });
-    if (!existsSync(ignoreFile))
-      writeFileSync(ignoreFile, '# Local files of Worktrail; nothing here is for git.\n*\n');
-  } catch (error) {
-    throw unwritableFolder(dataDir, error);
-  }
-}
-
-function unwritableFolder(dataDir: string, cause: unknown) {
-  return databaseError(
-    'sqlite',
-    `the folder ${dataDir} cannot be made or written`,
-    'Check who owns the project folder and the free disk space, then start again.',
-    cause,
-  );
-}
-
-function readMemory(dataDir: string): Memory | undefined {
-  const file = path.join(dataDir, MEMORY_FILE);
-  if (!existsSync(file)) return undefined;
-  try {
-    const memory = JSON.parse(readFileSync(file, 'utf8')) as Partial<Memory>;
-    return typeof memory.project_id === 'string' && typeof memory.project_slug === 'string'
-      ? { project_id: memory.project_id, project_slug: memory.project_slug, store: memory.store }
-      : undefined;
+    writeFileSync(temporary, `${proposed}\n`);
+    if (existsSync(file)) rmSync(file, { force: true });
+    linkSync(temporary, file);
   } catch {
-    // A damaged memory is no memory: the store and the repository still have to agree.
-    return undefined;
-  }
-}
-
-function writeMemory(dataDir: string, memory: Memory): void {
-  renameSync(writeTemporary(dataDir, memory), path.join(dataDir, MEMORY_FILE));
-}
-
-/** The id of a project about to be founded: the same for all processes that start in this folder at once. */
-function claimMemory(dataDir: string, claimed: Memory): Memory {
-  const temporary = writeTemporary(dataDir, claimed);
-  try {
-    linkSync(temporary, path.join(dataDir, MEMORY_FILE));
-    return claimed;
-  } catch {
-    // Someone else was faster, the memory is damaged, or the file system has no links.
-    const theirs = readMemory(dataDir);
-    if (theirs === undefined) writeMemory(dataDir, claimed);
-    return theirs ?? claimed;
+    // Another process was faster, or the folder cannot be written.
   } finally {
     rmSync(temporary, { force: true });
   }
+  return known() ?? proposed;
 }
 
-function writeTemporary(dataDir: string, { project_id, project_slug, store }: Memory): string {
-  const temporary = path.join(dataDir, `${MEMORY_FILE}.${randomUUID()}.tmp`);
-  try {
-    writeFileSync(temporary, `${JSON.stringify({ project_id, project_slug, store }, null, 2)}\n`);
-  } catch (error) {
-    throw unwritableFolder(dataDir, error);
+/** The local database file as a whole, for when it can be read but not written. */
+function imageReplica(
+  file: string,
+  cache: CacheReplica | undefined,
+  clock: Clock,
+): MemoryReplica {
+  const isEmbedded = cache === undefined;
+  const changedAt = () =>
+    Math.max(...[file, `${file}-wal`].map((one) => statSync(one, { throwIfNoEntry: false })?.mtimeMs ?? 0));
+  return new MemoryReplica({
+    source: isEmbedded ? 'sqlite' : 'sqlite_cache',
+    label: isEmbedded ? 'what can still be read of the embedded database' : 'a copy of the local cache',
+    location: file,
+    hasHistory: true,
+    load: async () => {
+      const as_of = await cache?.age();
+      if (cache !== undefined && as_of === undefined) throw new LayerUnavailable('the local cache cannot be read');
+      const loaded = await loadImage(file);
+      return as_of === undefined ? loaded : { ...loaded, as_of };
+    },
+    age: async () => {
+      if (cache !== undefined) return await cache.age();
+      return changedAt() === 0 ? undefined : new Date(changedAt()).toISOString();
+    },
+    mark: () => Promise.resolve(String(changedAt())),
+    clock,
+  });
+}
+
+function snapshotReplica(
+  projectDir: string,
+  project: TieredParts['project'],
+  clock: Clock,
+): MemoryReplica {
+  const tip = async (format: string) => {
+    const found = await runPlumbing(projectDir, ['for-each-ref', `--format=${format}`, SNAPSHOT_REF]);
+    return found.ok ? found.stdout.toString().trim() : '';
+  };
+  return new MemoryReplica({
+    source: 'git_history',
+    label: 'the last snapshot in git',
+    hasHistory: false,
+    location: `${SNAPSHOT_REF} in the git repository of ${projectDir}`,
+    load: async () => {
+      try {
+        return await loadSnapshot(projectDir, project().project_id);
+      } catch (error) {
+        const committed = await readCommittedStatusFile(projectDir);
+        if (committed === undefined) throw error;
+        return await loadStatusFile(committed, { project: known(project) });
+      }
+    },
+    age: async () => {
+      const seconds = Number(await tip('%(creatordate:unix)'));
+      if (seconds > 0) return new Date(seconds * 1000).toISOString();
+      const committed = await readCommittedStatusFile(projectDir);
+      return committed === undefined ? undefined : timeOf(committed);
+    },
+    mark: () => tip('%(objectname)'),
+    clock,
+  });
+}
+
+function statusReplica(
+  projectDir: string,
+  project: TieredParts['project'],
+  clock: Clock,
+): MemoryReplica {
+  const file = path.join(projectDir, STATUS_FILE);
+  const read = () => readFile(file, 'utf8').catch(() => undefined);
+  return new MemoryReplica({
+    source: 'markdown_file',
+    label: `the status file (${STATUS_FILE})`,
+    hasHistory: false,
+    location: file,
+    load: async () => {
+      const text = await read();
+      if (text === undefined) throw new LayerUnavailable(`there is no ${STATUS_FILE}`);
+      return await loadStatusFile(text, { project: known(project) });
+    },
+    age: async () => {
+      const text = await read();
+      return text === undefined ? undefined : timeOf(text);
+    },
+    mark: () => Promise.resolve(String(statSync(file, { throwIfNoEntry: false })?.mtimeMs)),
+    clock,
+  });
+}
+
+function timeOf(statusFile: string): string | undefined {
+  return parseStatusFile(statusFile).generated_at ?? undefined;
+}
+
+/** A status file does not name its project: it is the folder's. */
+function known(project: TieredParts['project']) {
+  const { project_id, project_slug } = project();
+  if (project_id === undefined || project_slug === undefined) {
+    throw new LayerUnavailable('this folder does not know its project yet');
   }
-  return temporary;
+  return { project_id, project_slug, root_commit: null };
 }
 
-async function identify(session: Session, options: OpenOptions): Promise<ProjectRow> {
-  const found = await session.read(findProject);
-  // Read after the store: whoever founds a project has written its folder's memory before.
-  const memory = readMemory(options.dataDir);
-  const project = found ?? (await foundClaimed(session, options, memory));
-  if (memory?.project_id === project.project_id) return project;
-  if (memory !== undefined)
-    throw otherProject(session, options, project, 'this folder remembers another project');
-  // The embedded file lies in the project's own folder: that is vouching enough.
-  if (session.source === 'sqlite') return project;
-  const foundedHere = found === undefined && readMemory(options.dataDir)?.project_id === project.project_id;
-  if (foundedHere) return project;
-  await checkFirstMeeting(session, options, project);
-  return project;
-}
-
-/** A folder that never met this store: the first commits must agree, or a person must have named the project. */
-async function checkFirstMeeting(session: Session, options: OpenOptions, project: ProjectRow): Promise<void> {
-  if (project.project_slug !== options.slug.value) {
-    throw otherProject(session, options, project, `that is another name than "${options.slug.value}"`);
-  }
-  const root = await findRootCommit(options.projectDir);
-  if (root !== null && project.root_commit !== null) {
-    if (root === project.root_commit) return;
-    throw otherProject(session, options, project, 'that project began with another first commit');
-  }
-  if (options.slug.explicit) return;
-  throw otherProject(
-    session,
-    options,
-    project,
-    'a project of that name is there already, and nothing proves that it is this one (no common first commit)',
-  );
-}
-
-function otherProject(session: Session, options: OpenOptions, project: ProjectRow, why: string) {
-  return databaseError(
-    session.source,
-    `the store holds the project "${project.project_slug}" (${project.project_id}), and ${why}`,
-    `To join that project, set project.slug to "${project.project_slug}" in worktrail.config.json in the right repository; to keep them apart, set project.slug to another name than "${options.slug.value}". Nothing was changed.`,
-  );
-}
-
-/** Founds the project under the id that the folder remembers, or claims one; gives the claim back if another folder was faster. */
-async function foundClaimed(
-  session: Session,
-  options: OpenOptions,
-  memory: Memory | undefined,
-): Promise<ProjectRow> {
-  const proposed = { project_id: newRecordId(), project_slug: options.slug.value };
-  const claim = memory ?? claimMemory(options.dataDir, proposed);
-  let project: ProjectRow | undefined;
-  try {
-    project = await founding(session, options, claim.project_id);
-    return project;
-  } finally {
-    if (claim === proposed && project?.project_id !== claim.project_id) {
-      rmSync(path.join(options.dataDir, MEMORY_FILE), { force: true });
-    }
-  }
-}
-
-/** The first start: the project's identity, the feed at 0 and the default configuration, whoever comes first. */
-async function founding(session: Session, options: OpenOptions, project_id: string): Promise<ProjectRow> {
-  const root_commit = await findRootCommit(options.projectDir);
-  return await session.write(async (c) => {
-    const now = new Date().toISOString();
-    const { meta, feed, configuration } = c.tables;
-    await c.db
-      .insert(meta)
-      .values({
-        id: 1,
-        project_id,
-        project_slug: options.slug.value,
-        root_commit,
-        created_at: now,
-      })
-      .onConflictDoNothing();
-    const project = await findProject(c);
-    if (project === undefined) throw new Error('the project row is missing right after it was written');
-    await c.db.insert(feed).values({ id: 1, seq: 0, changed_at: project.created_at }).onConflictDoNothing();
-    await c.db
-      .insert(configuration)
-      .values({
-        id: project.project_id,
-        version: 1,
-        ...CONFIGURATION_DEFAULTS,
-        created_at: project.created_at,
-        updated_at: project.created_at,
-        created_by: SYSTEM_ACTOR,
-        updated_by: SYSTEM_ACTOR,
-      })
-      .onConflictDoNothing();
-    return project;
+async function takeSnapshot(projectDir: string, primary: Primary): Promise<void> {
+  const text = await readFile(path.join(projectDir, STATUS_FILE), 'utf8').catch(() => undefined);
+  const statusFile = text?.includes('<!-- worktrail status:') === true ? text : undefined;
+  await writeSnapshot(projectDir, (work) => primary.inSnapshot(work), {
+    ...(statusFile !== undefined && { statusFile }),
   });
 }

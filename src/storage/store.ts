@@ -3,6 +3,8 @@ import type { Applied, Change } from '../domain/change.ts';
 import type { Warning } from '../domain/warnings.ts';
 import type { ReadOptions } from './sql/connection.ts';
 import type { Reader } from './sql/reader.ts';
+import type { JournalName } from './tiers/journal.ts';
+import type { TierState } from './tiers/state.ts';
 
 /** Where an answer came from (T5). */
 export type DataSource = 'postgres' | 'sqlite' | 'sqlite_cache' | 'git_history' | 'markdown_file';
@@ -14,6 +16,8 @@ export interface Answer<T> {
   /** The moment the data is from, when that is not now. */
   as_of?: string;
   warnings: Warning[];
+  /** Of a write: where it is durable. */
+  durability?: Durability;
 }
 
 /** Two verbs. Safe for concurrent callers; calls may be made in any number at once. */
@@ -29,6 +33,62 @@ export interface Store {
   /** What this store is and whether it answers; never throws. */
   health(): Promise<StoreHealth>;
   close(): Promise<void>;
+}
+
+/** Where a write is durable: in a store, or in a journal from which it is replayed. */
+export type Durability = DataSource | 'outbox' | 'git' | 'markdown';
+
+export interface WriteAnswer extends Answer<Applied[]> {
+  durability: Durability;
+}
+
+/** A write that was acknowledged and waits for the primary. */
+export interface PendingWrite {
+  id: string;
+  /** When it was acknowledged, ISO 8601. */
+  at: string;
+  changes: Change[];
+}
+
+/** The store that tools and commands work with: it goes on while its primary is away. */
+export interface TrackerStore extends Store {
+  write(changes: readonly Change[]): Promise<WriteAnswer>;
+  /** The writes that wait for the primary, in the order in which they will be replayed. */
+  pending(): Promise<PendingWrite[]>;
+  /** How each layer is, for people who look after the tracker. */
+  layers(): Promise<LayersReport>;
+}
+
+/** `online`, `offline`, `replaying` or `refused`: see `tiers/state.ts`. */
+export interface LayersReport {
+  state: TierState;
+  /** Why the primary is not asked; null while it is. */
+  reason: string | null;
+  /** When the state was entered, ISO 8601. */
+  since: string;
+  /** The primary first. */
+  layers: LayerReport[];
+  journals: JournalReport[];
+  /** Writes that wait, and why those that are held back are. */
+  waiting: { total: number; parked: number; newer_version: number; oldest_at: string | null };
+  /** What was found damaged, in sentences. */
+  damage: string[];
+}
+
+export interface LayerReport {
+  source: DataSource;
+  label: string;
+  location: string;
+  /** The moment its records are from, ISO 8601; null when it has none. */
+  as_of: string | null;
+  /** Why it cannot answer; null when it can. */
+  problem: string | null;
+}
+
+export interface JournalReport {
+  name: JournalName;
+  location: string;
+  problem: string | null;
 }
 
 export interface StoreHealth {

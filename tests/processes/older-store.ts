@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { expect } from 'vitest';
 import type { WorkItem } from '../../src/domain/work-item.ts';
-import { SQLITE_FILE, openStore } from '../../src/storage/open-store.ts';
+import { SQLITE_FILE, openPrimary } from '../../src/storage/open-primary.ts';
 import { Tracker } from '../storage/tracker.ts';
 import { migrationsBeforeLast } from './installation.ts';
 import type { Place } from './place.ts';
@@ -14,7 +14,7 @@ const START_PATIENCE_MS = 20_000;
 /** Makes the store, with two items in it. */
 export async function olderStore(place: Place): Promise<WorkItem[]> {
   const migrationsFolder = await migrationsBeforeLast(place.source);
-  const store = await openStore({ ...place.store, migrationsFolder });
+  const store = await openPrimary({ ...place.store, migrationsFolder });
   try {
     const tracker = new Tracker(store, place.store);
     const parent = await tracker.create({ title: 'from before' });

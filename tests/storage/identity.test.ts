@@ -4,7 +4,7 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readConfig } from '../../src/config.ts';
-import { openStore, type OpenOptions } from '../../src/storage/open-store.ts';
+import { openPrimary, type PrimaryOptions } from '../../src/storage/open-primary.ts';
 import { describeUnless } from '../support/describe-with.ts';
 import { postgresSkipReason } from '../support/postgres.ts';
 import { git, temporaryProject } from '../support/temporary-project.ts';
@@ -13,11 +13,11 @@ import { outcomeOf, refusalOf } from './refusal.ts';
 
 const OTHER_ID = '00000000-0000-4000-8000-000000000000';
 
-const memoryOf = (place: OpenOptions) => path.join(place.dataDir, 'project.json');
+const memoryOf = (place: PrimaryOptions) => path.join(place.dataDir, 'project.json');
 
-async function expectRefused(place: OpenOptions, layer: string, why: string): Promise<void> {
+async function expectRefused(place: PrimaryOptions, layer: string, why: string): Promise<void> {
   const remembered = existsSync(memoryOf(place)) ? await readFile(memoryOf(place), 'utf8') : undefined;
-  const refusal = await refusalOf(openStore(place));
+  const refusal = await refusalOf(openPrimary(place));
   expect(refusal).toMatchObject({ error: 'DatabaseError', details: { layer } });
   expect(refusal.details['reason']).toContain(why);
   expect(refusal.next).toContain('project.slug');
@@ -94,7 +94,7 @@ describeEachBackend('a project', (backend) => {
     for (const other of others)
       expect(other).toMatchObject({ projectDir, dataDir: main?.dataDir, slug: main?.slug });
     const trackers = [];
-    for (const config of [main, ...others]) trackers.push(await openTrackerAt(config as OpenOptions));
+    for (const config of [main, ...others]) trackers.push(await openTrackerAt(config as PrimaryOptions));
     await trackers[1]?.create({ title: 'From the linked tree' });
     for (const tracker of trackers) expect(await tracker.titles()).toEqual(['From the linked tree']);
     expect(existsSync(path.join(linked, '.worktrail'))).toBe(false);

@@ -7,7 +7,7 @@ import type { Change } from '../../src/domain/change.ts';
 import type { JsonObject } from '../../src/domain/json.ts';
 import { LIST_SORTS } from '../../src/domain/work-item.ts';
 import { TrackerError } from '../../src/errors.ts';
-import { openStore } from '../../src/storage/open-store.ts';
+import { openPrimary } from '../../src/storage/open-primary.ts';
 import type { Reader } from '../../src/storage/sql/reader.ts';
 import type { Store } from '../../src/storage/store.ts';
 import { describeUnless } from '../support/describe-with.ts';
@@ -35,7 +35,7 @@ describeUnless(postgresSkipReason(), 'SQLite and PostgreSQL', () => {
       await mkdir(place.dataDir, { recursive: true });
       const memory = { project_id: PROJECT_ID, project_slug: 'test-project' };
       await writeFile(path.join(place.dataDir, 'project.json'), JSON.stringify(memory));
-      return await openStore({ ...place, slug: { value: `run-${run}`, explicit: true } });
+      return await openPrimary({ ...place, slug: { value: `run-${run}`, explicit: true } });
     };
     return [await open('sqlite', undefined), await open('postgres', databaseUrl)];
   };

@@ -8,7 +8,7 @@ import Database from 'better-sqlite3';
 import postgres from 'postgres';
 import { describe, expect, it } from 'vitest';
 import type { ErrorBody } from '../../src/errors.ts';
-import { SQLITE_FILE, openStore, schemaName, type OpenOptions } from '../../src/storage/open-store.ts';
+import { SQLITE_FILE, openPrimary, schemaName, type PrimaryOptions } from '../../src/storage/open-primary.ts';
 import { cleanUpLater } from '../support/cleanup.ts';
 import { describeUnless } from '../support/describe-with.ts';
 import { postgresSkipReason, startPostgres } from '../support/postgres.ts';
@@ -29,7 +29,7 @@ function expectDatabaseError(refusal: ErrorBody, layer: string, reason: string):
 }
 
 describe('an SQLite file that cannot be the store', () => {
-  const emptyPlace = async (): Promise<OpenOptions & { file: string }> => {
+  const emptyPlace = async (): Promise<PrimaryOptions & { file: string }> => {
     const place = inFolder(await temporaryProject(), undefined);
     await mkdir(place.dataDir);
     return { ...place, file: path.join(place.dataDir, SQLITE_FILE) };
@@ -37,7 +37,7 @@ describe('an SQLite file that cannot be the store', () => {
   /** A store with some items, closed, its journal folded into the file. */
   const usedPlace = async () => {
     const place = await emptyPlace();
-    const tracker = new Tracker(await openStore(place), place);
+    const tracker = new Tracker(await openPrimary(place), place);
     for (let index = 0; index < 50; index += 1)
       await tracker.create({ title: `item ${index}`, description: 'x'.repeat(500) });
     await tracker.store.close();
@@ -50,7 +50,7 @@ describe('an SQLite file that cannot be the store', () => {
     foreign.exec('create table notes (text); insert into notes values (1)');
     foreign.close();
     const before = await readFile(file);
-    expectDatabaseError(await refusalOf(openStore(place)), 'sqlite', 'is a database of another program');
+    expectDatabaseError(await refusalOf(openPrimary(place)), 'sqlite', 'is a database of another program');
     expect(await readFile(file)).toEqual(before);
   });
 
@@ -59,7 +59,7 @@ describe('an SQLite file that cannot be the store', () => {
     const foreign = new Database(file);
     foreign.pragma('application_id = 1196444487');
     foreign.close();
-    expectDatabaseError(await refusalOf(openStore(place)), 'sqlite', 'is a database of another program');
+    expectDatabaseError(await refusalOf(openPrimary(place)), 'sqlite', 'is a database of another program');
   });
 
   it.each(['just some text, long enough to be looked at as a header of a database file', '\0'.repeat(4096)])(
@@ -68,7 +68,7 @@ describe('an SQLite file that cannot be the store', () => {
       const { file, ...place } = await emptyPlace();
       await writeFile(file, content);
       expectDatabaseError(
-        await refusalOf(openStore(place)),
+        await refusalOf(openPrimary(place)),
         'sqlite',
         'the file is damaged or not a database',
       );
@@ -80,7 +80,7 @@ describe('an SQLite file that cannot be the store', () => {
     const { file, ...place } = await usedPlace();
     await rm(file);
     expectDatabaseError(
-      await refusalOf(openStore(place)),
+      await refusalOf(openPrimary(place)),
       'sqlite',
       'is missing, although this folder had a tracker',
     );
@@ -93,7 +93,7 @@ describe('an SQLite file that cannot be the store', () => {
     const { file, ...place } = await usedPlace();
     await writeFile(file, '');
     expectDatabaseError(
-      await refusalOf(openStore(place)),
+      await refusalOf(openPrimary(place)),
       'sqlite',
       'is empty, although this folder had a tracker',
     );
@@ -105,7 +105,7 @@ describe('an SQLite file that cannot be the store', () => {
     const bytes = await readFile(file);
     bytes.fill(0xff, 0, 100);
     await writeFile(file, bytes);
-    expectDatabaseError(await refusalOf(openStore(place)), 'sqlite', 'the file is damaged or not a database');
+    expectDatabaseError(await refusalOf(openPrimary(place)), 'sqlite', 'the file is damaged or not a database');
     expect(await readFile(file)).toEqual(bytes);
   });
 
@@ -114,7 +114,7 @@ describe('an SQLite file that cannot be the store', () => {
     const bytes = await readFile(file);
     bytes.fill(0xff, 4096);
     await writeFile(file, bytes);
-    expectDatabaseError(await refusalOf(openStore(place)), 'sqlite', 'the file is damaged or not a database');
+    expectDatabaseError(await refusalOf(openPrimary(place)), 'sqlite', 'the file is damaged or not a database');
   });
 
   it('tells so when damage is met only later, on reading and on writing', async () => {
@@ -140,19 +140,19 @@ describe('an SQLite file that cannot be the store', () => {
   it('is refused when a file stands where its folder should be', async () => {
     const place = inFolder(await temporaryProject(), undefined);
     await writeFile(place.dataDir, 'in the way');
-    expectDatabaseError(await refusalOf(openStore(place)), 'sqlite', 'cannot be made or written');
+    expectDatabaseError(await refusalOf(openPrimary(place)), 'sqlite', 'cannot be made or written');
   });
 
   it('is refused when a folder stands where it should be', async () => {
     const { file, ...place } = await emptyPlace();
     await mkdir(file);
-    expectDatabaseError(await refusalOf(openStore(place)), 'sqlite', 'cannot be opened');
+    expectDatabaseError(await refusalOf(openPrimary(place)), 'sqlite', 'cannot be opened');
   });
 });
 
 describeEachBackend('a store', (backend) => {
   const withDatabase = async (
-    place: OpenOptions,
+    place: PrimaryOptions,
     statement: (table: (name: string) => string) => string,
   ): Promise<void> => {
     if (place.databaseUrl === undefined) {
@@ -195,7 +195,7 @@ describeEachBackend('a store', (backend) => {
     const migrationsFolder = await mkdtemp(path.join(os.tmpdir(), 'worktrail-no-migrations-'));
     cleanUpLater(() => rm(migrationsFolder, { recursive: true, force: true }));
     expectDatabaseError(
-      await refusalOf(openStore({ ...place, migrationsFolder })),
+      await refusalOf(openPrimary({ ...place, migrationsFolder })),
       backend.source,
       'migrations are missing',
     );
@@ -210,7 +210,7 @@ describeUnless(postgresSkipReason(), 'a PostgreSQL that', () => {
     });
     await new Promise((resolve) => unused.close(resolve));
     const place = inFolder(await temporaryProject(), `postgres://nobody:secret@127.0.0.1:${port}/none`);
-    const refusal = await refusalOf(openStore(place));
+    const refusal = await refusalOf(openPrimary(place));
     expectDatabaseError(refusal, 'postgres', 'nothing accepts connections');
     expect(JSON.stringify(refusal)).not.toContain('secret');
     expect(existsSync(path.join(place.dataDir, 'project.json'))).toBe(false);
@@ -220,7 +220,7 @@ describeUnless(postgresSkipReason(), 'a PostgreSQL that', () => {
     const url = new URL(await freshDatabase());
     url.pathname = '/no_such_database';
     expectDatabaseError(
-      await refusalOf(openStore(inFolder(await temporaryProject(), url.href))),
+      await refusalOf(openPrimary(inFolder(await temporaryProject(), url.href))),
       'postgres',
       'does not exist',
     );

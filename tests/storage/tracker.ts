@@ -27,7 +27,7 @@ import { queryHistory } from '../../src/services/history.ts';
 import * as vendors from '../../src/services/vendors.ts';
 import * as workItems from '../../src/services/work-items.ts';
 import type { OpenOptions } from '../../src/storage/open-store.ts';
-import type { Answer, Store } from '../../src/storage/store.ts';
+import type { Answer, Store, TrackerStore } from '../../src/storage/store.ts';
 
 /** Arguments as they come over the wire: wrong ones can be sent too. */
 export type Arguments = Record<string, unknown>;
@@ -54,6 +54,21 @@ export class Clock {
   }
 }
 
+/** A single layer, used as if it were the whole chain. */
+function withoutTiers(store: Store): TrackerStore {
+  return {
+    read: (work, options) => store.read(work, options),
+    write: async (changes) => {
+      const answer = await store.write(changes);
+      return { ...answer, durability: answer.source };
+    },
+    health: () => store.health(),
+    close: () => store.close(),
+    pending: () => Promise.resolve([]),
+    layers: () => Promise.reject(new Error('a single layer')),
+  };
+}
+
 export class Tracker {
   readonly clock = new Clock();
   readonly context: Context;
@@ -66,7 +81,7 @@ export class Tracker {
     readonly place: OpenOptions,
   ) {
     this.context = {
-      store,
+      store: 'pending' in store ? (store as TrackerStore) : withoutTiers(store),
       projectDir: place.projectDir,
       workTree: place.projectDir,
       now: this.clock.now,

@@ -6,7 +6,7 @@ import {
   updateVendorInput,
 } from '../../domain/vendor.ts';
 import { listVendors, queryVendor, registerVendor, updateVendor } from '../../services/vendors.ts';
-import { listShape, vendorShape, writeShape } from '../answers.ts';
+import { listShape, openConflicts, vendorShape, writeShape } from '../answers.ts';
 import { ADDS, CHANGES, READS, answerSchema, defineTool } from '../define-tool.ts';
 import { listText, vendorLine } from '../text.ts';
 
@@ -15,7 +15,7 @@ export const queryVendorStatusTool = defineTool({
   toolset: 'core',
   description: 'Read one vendor by name, in any case. Example: {"name":"vendor_abc"}',
   input: queryVendorInput,
-  output: answerSchema(vendorShape),
+  output: answerSchema({ ...vendorShape, ...openConflicts }),
   annotations: READS,
   run: (context, _caller, { name }) => queryVendor(context, name),
   text: vendorLine,

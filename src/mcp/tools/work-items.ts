@@ -14,7 +14,7 @@ import {
   type WorkItemView,
 } from '../../services/work-items.ts';
 import type { TreeNode } from '../../services/work-item-tree.ts';
-import { dependencyShape, listShape, workItemShape, workItemViewShape, writeShape } from '../answers.ts';
+import { dependencyShape, listShape, openConflicts, workItemShape, workItemViewShape, writeShape } from '../answers.ts';
 import { ADDS, CHANGES, LINKS, READS, answerSchema, defineTool } from '../define-tool.ts';
 import { cut, itemLine, listText, shortId } from '../text.ts';
 import * as z from 'zod';
@@ -52,7 +52,7 @@ export const queryWorkItemTool = defineTool({
   description:
     'Read one item with its ancestors, the tree below it (at most 200 items) and its dependencies. id may be a prefix of 6+ characters. Example: {"id":"3f2a9c1b"}',
   input: queryWorkItemInput,
-  output: answerSchema(workItemViewShape),
+  output: answerSchema({ ...workItemViewShape, ...openConflicts }),
   annotations: READS,
   run: (context, _caller, input) => queryWorkItem(context, input),
   text: viewText,

@@ -116,6 +116,40 @@ export const statusTemplate = {"0":function(container,depth0,helpers,partials,da
   return "- **Vendors**: "
     + ((stack1 = lookupProperty(helpers,"md").call(depth0 != null ? depth0 : (container.nullContext || {}),lookupProperty(depth0,"vendors"),{"name":"md","hash":{},"data":data,"loc":{"start":{"line":33,"column":15},"end":{"line":33,"column":29}}})) != null ? stack1 : "")
     + "\n";
+},"7":function(container,depth0,helpers,partials,data) {
+    var stack1, alias1=depth0 != null ? depth0 : (container.nullContext || {}), lookupProperty = container.lookupProperty || function(parent, propertyName) {
+        if (Object.prototype.hasOwnProperty.call(parent, propertyName)) {
+          return parent[propertyName];
+        }
+        return undefined
+    };
+
+  return "\n## Pending Offline Changes ("
+    + ((stack1 = container.lambda(container.strict(depth0, "pending_total", {"start":{"line":40,"column":30},"end":{"line":40,"column":43}} ), depth0)) != null ? stack1 : "")
+    + ")\n"
+    + ((stack1 = lookupProperty(helpers,"each").call(alias1,lookupProperty(depth0,"pending"),{"name":"each","hash":{},"fn":container.program(8, data, 0),"inverse":container.noop,"data":data,"loc":{"start":{"line":41,"column":0},"end":{"line":43,"column":9}}})) != null ? stack1 : "")
+    + ((stack1 = lookupProperty(helpers,"if").call(alias1,lookupProperty(depth0,"pending_left"),{"name":"if","hash":{},"fn":container.program(9, data, 0),"inverse":container.noop,"data":data,"loc":{"start":{"line":44,"column":0},"end":{"line":46,"column":7}}})) != null ? stack1 : "");
+},"8":function(container,depth0,helpers,partials,data) {
+    var stack1, alias1=depth0 != null ? depth0 : (container.nullContext || {}), lookupProperty = container.lookupProperty || function(parent, propertyName) {
+        if (Object.prototype.hasOwnProperty.call(parent, propertyName)) {
+          return parent[propertyName];
+        }
+        return undefined
+    };
+
+  return "- "
+    + ((stack1 = container.lambda(container.strict(depth0, "at", {"start":{"line":42,"column":4},"end":{"line":42,"column":6}} ), depth0)) != null ? stack1 : "")
+    + " "
+    + ((stack1 = lookupProperty(helpers,"md").call(alias1,lookupProperty(depth0,"actor"),{"name":"md","hash":{},"data":data,"loc":{"start":{"line":42,"column":9},"end":{"line":42,"column":21}}})) != null ? stack1 : "")
+    + ": "
+    + ((stack1 = lookupProperty(helpers,"md").call(alias1,lookupProperty(depth0,"what"),{"name":"md","hash":{},"data":data,"loc":{"start":{"line":42,"column":23},"end":{"line":42,"column":34}}})) != null ? stack1 : "")
+    + "\n";
+},"9":function(container,depth0,helpers,partials,data) {
+    var stack1;
+
+  return "- and "
+    + ((stack1 = container.lambda(container.strict(depth0, "pending_left", {"start":{"line":45,"column":8},"end":{"line":45,"column":20}} ), depth0)) != null ? stack1 : "")
+    + " more\n";
 },"compiler":[8,">= 4.3.0"],"main":function(container,depth0,helpers,partials,data) {
     var stack1, alias1=container.strict, alias2=container.lambda, alias3=depth0 != null ? depth0 : (container.nullContext || {}), lookupProperty = container.lookupProperty || function(parent, propertyName) {
         if (Object.prototype.hasOwnProperty.call(parent, propertyName)) {
@@ -141,7 +175,9 @@ export const statusTemplate = {"0":function(container,depth0,helpers,partials,da
     + ((stack1 = alias2(alias1(depth0, "deployments_max", {"start":{"line":25,"column":30},"end":{"line":25,"column":45}} ), depth0)) != null ? stack1 : "")
     + ")\n"
     + ((stack1 = lookupProperty(helpers,"each").call(alias3,lookupProperty(depth0,"deployments"),{"name":"each","hash":{},"fn":container.program(5, data, 0),"inverse":container.noop,"data":data,"loc":{"start":{"line":26,"column":0},"end":{"line":35,"column":9}}})) != null ? stack1 : "")
-    + "\n## Future Enhancements (0)\n\n---\n*Generated at "
-    + ((stack1 = alias2(alias1(depth0, "time", {"start":{"line":40,"column":16},"end":{"line":40,"column":20}} ), depth0)) != null ? stack1 : "")
+    + "\n## Future Enhancements (0)\n"
+    + ((stack1 = lookupProperty(helpers,"if").call(alias3,lookupProperty(depth0,"pending_total"),{"name":"if","hash":{},"fn":container.program(7, data, 0),"inverse":container.noop,"data":data,"loc":{"start":{"line":38,"column":0},"end":{"line":47,"column":7}}})) != null ? stack1 : "")
+    + "\n---\n*Generated at "
+    + ((stack1 = alias2(alias1(depth0, "time", {"start":{"line":50,"column":16},"end":{"line":50,"column":20}} ), depth0)) != null ? stack1 : "")
     + "*\n";
 },"useData":true};

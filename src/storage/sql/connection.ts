@@ -16,12 +16,27 @@ export type StructureLock = 'shared' | 'exclusive';
 
 export class Connection {
   readonly #statements = new Map<string, unknown>();
+  #sibling: Connection | undefined;
 
   constructor(
     readonly db: Db,
     readonly tables: Tables,
     readonly lockStructure: (mode: StructureLock) => Promise<void>,
+    /** By how much a change raises a version: 1 in a primary, `PROVISIONAL_STEP` in a replica. */
+    readonly versionStep = 1,
   ) {}
+
+  /** Whether this is a copy that stands in for a primary, so that its records may lag behind. */
+  get isReplica(): boolean {
+    return this.versionStep !== 1;
+  }
+
+  /** The same connection, raising versions by `step`. */
+  withVersionStep(step: number): Connection {
+    if (step === this.versionStep) return this;
+    this.#sibling ??= new Connection(this.db, this.tables, this.lockStructure, step);
+    return this.#sibling;
+  }
 
   /** A statement that is built once per connection: building costs more than running it. */
   statement<Prepared>(
@@ -56,5 +71,11 @@ export interface Session {
   read<T>(work: (connection: Connection) => Promise<T>, options?: ReadOptions): Promise<T>;
   /** Runs `work` in a transaction; repeats it from the start when others got in the way, so it must be repeatable. */
   write<T>(work: (connection: Connection) => Promise<T>): Promise<T>;
+  /**
+   * Resolves when the store can be read and written at this moment; changes nothing. Rejects with the driver's
+   * error otherwise: also where a table is missing, or where reading works and writing does not.
+   */
+  probe(): Promise<void>;
+  /** Waits for the work that runs; on PostgreSQL for a second at most, and then cuts it off. */
   close(): Promise<void>;
 }

@@ -4,37 +4,66 @@
  */
 import { TrackerError } from '../../errors.ts';
 
-export type DriverFailure = 'unavailable' | 'contention' | 'duplicate' | 'other';
+/**
+ * - `unavailable`: the layer as a whole does not answer, or cannot be written
+ * - `contention`: others were in the way; the same call may succeed the next moment
+ * - `partial`: one query, table or page fails; the rest of the layer works
+ * - `duplicate`: the record is there already
+ * - `other`: a rule that the data broke, or a bug
+ */
+export type DriverFailure = 'unavailable' | 'contention' | 'partial' | 'duplicate' | 'other';
 
-/** SQLSTATE classes and codes of PostgreSQL (appendix A of its manual) and the codes of its client. */
-const POSTGRES: readonly [pattern: RegExp, failure: DriverFailure][] = [
+/** Failures that are not the caller's doing. */
+export type LayerFailure = Extract<DriverFailure, 'unavailable' | 'contention' | 'partial'>;
+
+type Meanings = readonly [pattern: RegExp, failure: DriverFailure][];
+
+/** SQLSTATE classes and codes of PostgreSQL (appendix A of its manual), the codes of its client, and ours. */
+const POSTGRES: Meanings = [
   [/^(40001|40P01|55P03)$/, 'contention'],
   [/^23505$/, 'duplicate'],
-  [/^(08...|53...|57P0[1-5]|57014|58...|XX00[12]|3D000|28...)$/, 'unavailable'],
-  [/^(CONNECT_TIMEOUT|CONNECTION_(CLOSED|ENDED|DESTROYED))$/, 'unavailable'],
-  [
-    /^(ECONNREFUSED|ECONNRESET|ETIMEDOUT|EPIPE|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ENOENT)$/,
-    'unavailable',
-  ],
+  [/^(42P01|42703|42501|XX00[12])$/, 'partial'],
+  [/^(08...|53...|57P0[1-5]|57014|58...|25006|25P03|3D000|28...)$/, 'unavailable'],
+  [/^CONNECTION_(CLOSED|ENDED|DESTROYED|FAILED)$/, 'unavailable'],
+  [/^(CONNECT|QUERY|POOL)_TIMEOUT$/, 'unavailable'],
 ];
 
 /** Result codes of SQLite, extended codes included (sqlite.org/rescode.html). */
-const SQLITE: readonly [pattern: RegExp, failure: DriverFailure][] = [
+const SQLITE: Meanings = [
   [/^SQLITE_(BUSY|LOCKED)/, 'contention'],
   [/^SQLITE_CONSTRAINT_(UNIQUE|PRIMARYKEY)$/, 'duplicate'],
-  [/^SQLITE_(IOERR|CORRUPT|NOTADB|CANTOPEN|FULL|READONLY|NOMEM|PERM|PROTOCOL)/, 'unavailable'],
+  // Often one page of many; a file that is not a database at all has a code of its own.
+  [/^SQLITE_CORRUPT/, 'partial'],
+  [/^SQLITE_(IOERR|NOTADB|CANTOPEN|FULL|READONLY|NOMEM|PERM|PROTOCOL)/, 'unavailable'],
+];
+
+/** Codes of the operating system: the network's and the disk's. */
+const SYSTEM: Meanings = [
+  [/^E(CONNREFUSED|CONNRESET|CONNABORTED|TIMEDOUT|PIPE|NOTFOUND|AI_AGAIN)$/, 'unavailable'],
+  [/^E(HOSTUNREACH|HOSTDOWN|NETUNREACH|NETDOWN|ADDRNOTAVAIL|NOENT)$/, 'unavailable'],
+  [/^E(NOSPC|ROFS|ACCES|PERM|DQUOT|FBIG|IO|MFILE|NFILE)$/, 'unavailable'],
 ];
 
 export function classifyDriverError(error: unknown): DriverFailure {
   const code = driverCode(error);
   if (code === undefined) return 'other';
-  const table = code.startsWith('SQLITE_') ? SQLITE : POSTGRES;
+  const table = code.startsWith('SQLITE_') ? SQLITE : [...POSTGRES, ...SYSTEM];
   return table.find(([pattern]) => pattern.test(code))?.[1] ?? 'other';
 }
 
-/** The driver's own code, found through the wrappers around it (drizzle wraps driver errors). */
+/**
+ * How the layer failed, for an error of a driver or the DatabaseError made of one; undefined for a rule that
+ * was broken, a duplicate, a store of a newer version, and a bug.
+ */
+export function layerFailure(error: unknown): LayerFailure | undefined {
+  if (error instanceof TrackerError && error.code !== 'DatabaseError') return undefined;
+  const failure = classifyDriverError(error);
+  return failure === 'duplicate' || failure === 'other' ? undefined : failure;
+}
+
+/** The driver's own code, found through the wrappers around it (drizzle's, OutcomeUnknown, a TrackerError). */
 export function driverCode(error: unknown): string | undefined {
-  for (let current = error, depth = 0; current instanceof Error && depth < 5; depth += 1) {
+  for (let current = error, depth = 0; current instanceof Error && depth < WRAPPERS_MAX; depth += 1) {
     const { code } = current as { code?: unknown };
     if (typeof code === 'string' && !(current instanceof TrackerError)) return code;
     current = current.cause;
@@ -42,23 +71,45 @@ export function driverCode(error: unknown): string | undefined {
   return undefined;
 }
 
+const WRAPPERS_MAX = 8;
+
+/** An error of our own that is classified like a driver's. `message` is for the log. */
+export function codedError(code: string, message: string, cause?: unknown): Error {
+  return Object.assign(new Error(message, { cause }), { code });
+}
+
 const REASONS: readonly [pattern: RegExp, reason: string][] = [
   [/^ECONNREFUSED$/, 'nothing accepts connections at its address'],
-  [/^(ECONNRESET|EPIPE|CONNECTION_CLOSED|CONNECTION_ENDED)$/, 'the connection was cut'],
+  [/^(ECONNRESET|ECONNABORTED|EPIPE|CONNECTION_(CLOSED|ENDED|DESTROYED)|08...)$/, 'the connection was cut'],
+  [/^CONNECTION_FAILED$/, 'no connection could be made to it'],
+  [/^E(HOSTUNREACH|HOSTDOWN|NETUNREACH|NETDOWN|ADDRNOTAVAIL)$/, 'the network does not reach it'],
   [/^(ENOTFOUND|EAI_AGAIN)$/, 'its host name cannot be resolved'],
-  [/^(CONNECT_TIMEOUT|ETIMEDOUT)$/, 'it did not answer in time'],
+  [/^((CONNECT|QUERY|POOL)_TIMEOUT|ETIMEDOUT)$/, 'it did not answer in time'],
   [/^28/, 'it refused the user name or password'],
   [/^3D000$/, 'the database named in the URL does not exist'],
   [/^57014$/, 'the query took too long'],
   [/^57P0/, 'it is shutting down or starting up'],
   [/^53/, 'it is out of resources (connections, memory or disk)'],
+  [/^58/, 'its disk failed to read or write'],
+  [/^25006$/, 'it is read-only at the moment'],
+  [/^25P03$/, 'it ended a transaction that this process did not go on with in time'],
+  [/^(40001|40P01|55P03)$/, 'other writers were in the way for too long'],
+  [/^42P01$/, 'one of its tables is missing'],
+  [/^42703$/, 'one of its tables lacks a column'],
   [/^42501$/, 'the user may not do this there'],
+  [/^XX00[12]$/, 'some of its data is damaged'],
   [/^SQLITE_FULL/, 'the disk is full'],
   [/^SQLITE_READONLY/, 'the file or its folder is read-only'],
   [/^SQLITE_(CORRUPT|NOTADB)/, 'the file is damaged or not a database'],
   [/^SQLITE_CANTOPEN/, 'the file cannot be opened'],
   [/^SQLITE_(BUSY|LOCKED)/, 'other processes kept it locked'],
   [/^SQLITE_IOERR/, 'the disk failed to read or write'],
+  [/^(ENOSPC|EDQUOT)$/, 'the disk is full'],
+  [/^EROFS$/, 'the disk is read-only'],
+  [/^(EACCES|EPERM)$/, 'this user may not read or write there'],
+  [/^EFBIG$/, 'a file there has reached its greatest size'],
+  [/^EIO$/, 'the disk failed to read or write'],
+  [/^(EMFILE|ENFILE)$/, 'too many files are open'],
 ];
 
 /** Why a layer failed, in our words: driver text may hold addresses, SQL or values and stays in `cause`. */

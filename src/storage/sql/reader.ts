@@ -1,6 +1,7 @@
 /** Every question that can be asked of a store, over one connection. */
 import type { Connection } from './connection.ts';
 import * as changes from './queries/changes.ts';
+import * as conflicts from './queries/conflicts.ts';
 import * as configuration from './queries/configuration.ts';
 import * as dependencies from './queries/dependencies.ts';
 import * as deployments from './queries/deployments.ts';
@@ -22,6 +23,7 @@ const QUERIES = {
   findDependencies: dependencies.findDependencies,
   findBlockedBy: dependencies.findBlockedBy,
   findVendorByKey: vendors.findVendorByKey,
+  findVendorWithConflicts: vendors.findVendorWithConflicts,
   findVendorsByIdRange: vendors.findVendorsByIdRange,
   vendorNames: vendors.vendorNames,
   listVendors: vendors.listVendors,
@@ -32,11 +34,17 @@ const QUERIES = {
   findProject: configuration.findProject,
   findFeedPosition: configuration.findFeedPosition,
   listChanges: changes.listChanges,
+  listConflicts: conflicts.listConflicts,
+  findConflict: conflicts.findConflict,
+  findConflictsByIdRange: conflicts.findConflictsByIdRange,
+  countOpenConflicts: conflicts.countOpenConflicts,
   statusVendors: status.statusVendors,
   statusWorkItems: status.statusWorkItems,
 } as const;
 
 type Queries = typeof QUERIES;
+
+export const QUERY_NAMES = Object.keys(QUERIES) as (keyof Queries)[];
 
 /** The queries with their connection filled in. */
 export type Reader = {

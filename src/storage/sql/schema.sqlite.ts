@@ -16,4 +16,6 @@ export const {
   configuration,
   changes,
   appliedChanges,
+  conflicts,
+  openConflicts,
 } = defineTables(sqliteKit);

@@ -1,6 +1,7 @@
 /** Every table, once. `drizzle/` holds the migrations generated from this file for both databases. */
-import type { ChangeKind, Entity, FieldChange } from '../../domain/change.ts';
+import type { Change, ChangeKind, Entity, FieldChange } from '../../domain/change.ts';
 import type { ContextType } from '../../domain/configuration.ts';
+import type { ConflictKind, Resolution } from '../../domain/conflict-record.ts';
 import type { DependencyType } from '../../domain/dependency.ts';
 import type { JsonObject, JsonValue } from '../../domain/json.ts';
 import type { VendorStatus } from '../../domain/vendor.ts';
@@ -275,6 +276,52 @@ export function defineTables(kit: Kit) {
     (t) => [kit.uniqueIndex('applied_changes_key').on(t.idempotency_key)],
   );
 
+  /** Acknowledged writes that could not be applied as they were made, with how each was settled. Kept for ever. */
+  const conflicts = kit.table(
+    'conflicts',
+    {
+      /** The id of the write: of its first change. */
+      id: kit.uuid('id').primaryKey(),
+      version: kit.integer('version').notNull(),
+      kind: kit.text('kind').$type<ConflictKind>().notNull(),
+      entity: kit.text('entity').$type<Entity>().notNull(),
+      entity_id: kit.uuid('entity_id').notNull(),
+      /** The tracker folder that the write came from. */
+      device: kit.uuid('device').notNull(),
+      actor: kit.text('actor').notNull(),
+      client: kit.text('client').notNull(),
+      made_at: kit.timestamp('made_at').notNull(),
+      found_at: kit.timestamp('found_at').notNull(),
+      reason: kit.text('reason').notNull(),
+      /** The write itself. */
+      changes: kit.json<Change[] & JsonValue>('changes').notNull(),
+      /** What it met: base, mine and theirs, field by field. */
+      details: kit.json<JsonObject>('details').notNull(),
+      resolution: kit.text('resolution').$type<Resolution>(),
+      resolved_at: kit.timestamp('resolved_at'),
+      resolved_by: kit.text('resolved_by'),
+      /** The change that settled it. */
+      resolved_by_change: kit.uuid('resolved_by_change'),
+    },
+    (t) => [kit.index('conflicts_found').on(t.found_at, t.id), kit.index('conflicts_entity').on(t.entity_id)],
+  );
+
+  /** The records that conflicts still open are about: what every read of a record looks at. */
+  const openConflicts = kit.table(
+    'open_conflicts',
+    {
+      record_id: kit.uuid('record_id').notNull(),
+      conflict_id: kit
+        .uuid('conflict_id')
+        .notNull()
+        .references(() => conflicts.id),
+    },
+    (t) => [
+      kit.primaryKey({ columns: [t.record_id, t.conflict_id] }),
+      kit.index('open_conflicts_conflict').on(t.conflict_id),
+    ],
+  );
+
   return {
     meta,
     feed,
@@ -289,5 +336,7 @@ export function defineTables(kit: Kit) {
     configuration,
     changes,
     appliedChanges,
+    conflicts,
+    openConflicts,
   };
 }

@@ -1,10 +1,17 @@
 /** A store over one SQL database. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { TrackerError, databaseError, validationError } from '../../errors.ts';
 import type { Applied, Change } from '../../domain/change.ts';
 import type { Answer, Store, StoreHealth } from '../store.ts';
 import { applyChanges, findFirstResult } from './apply/apply.ts';
-import { OutcomeUnknown, type Connection, type ReadOptions, type Session } from './connection.ts';
+import type { OfflineWrite } from './apply/conflicts.ts';
+import { keepAsConflict, replayWrite, type ReplayOutcome } from './apply/replay.ts';
+import {
+  OutcomeUnknown,
+  type Connection,
+  type ReadOptions,
+  type Session,
+  type SourceName,
+} from './connection.ts';
 import { classifyDriverError, describeDriverError } from './driver-errors.ts';
 import type { SchemaState } from './migrate.ts';
 import { readerOf, type Reader } from './reader.ts';
@@ -24,16 +31,30 @@ function idTaken(changes: readonly Change[], cause: unknown): TrackerError {
   return error;
 }
 
-/** How often, and with which growing pauses, a lost outcome is looked for. */
-const LOOKUPS_AFTER_LOSS = 4;
-const LOOKUP_PAUSE_MS = 100;
+/** A store that is the truth: where acknowledged writes end up. */
+export interface Primary extends Store {
+  readonly source: SourceName;
+  /**
+   * Resolves when the store can be read and written at this moment, and belongs to the project it did.
+   * @throws DatabaseError when it can not
+   */
+  probe(): Promise<void>;
+  /** Settles a write that was acknowledged while this store was away, exactly once whoever calls. */
+  replay(write: OfflineWrite): Promise<ReplayOutcome>;
+  /** All of `work` sees one moment of the store. For copying it. */
+  inSnapshot<T>(work: (connection: Connection) => Promise<T>): Promise<T>;
+}
 
-export class SqlStore implements Store {
+export class SqlStore implements Primary {
+  readonly source: SourceName;
+
   constructor(
     private readonly session: Session,
     private readonly schema: SchemaState,
     private readonly location: string,
-  ) {}
+  ) {
+    this.source = session.source;
+  }
 
   async read<T>(work: (reader: Reader) => Promise<T>, options?: ReadOptions): Promise<Answer<T>> {
     const data = await this.#run(() => this.session.read((c) => work(readerOf(c)), options));
@@ -64,8 +85,42 @@ export class SqlStore implements Store {
     }
   }
 
+  async probe(): Promise<void> {
+    this.#refuseNewerSchema();
+    await this.#run(() => this.session.probe());
+  }
+
+  async replay(write: OfflineWrite): Promise<ReplayOutcome> {
+    this.#refuseNewerSchema();
+    const inTransaction = (work: (c: Connection) => Promise<ReplayOutcome>) =>
+      this.#run(() => this.session.write(work));
+    try {
+      return await inTransaction((c) => replayWrite(c, write));
+    } catch (error) {
+      if (classifyDriverError(error) === 'duplicate') return await this.#afterDuplicate(write, error);
+      if (!(error instanceof TrackerError) || error.code === 'DatabaseError') throw error;
+      return await inTransaction((c) => keepAsConflict(c, write, error));
+    }
+  }
+
+  inSnapshot<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+    return this.#run(() => this.session.read(work, { snapshot: true }));
+  }
+
   close(): Promise<void> {
     return this.session.close();
+  }
+
+  /** Another process settled the same write, or made a record of the same name or id, at the same moment. */
+  async #afterDuplicate(write: OfflineWrite, error: unknown): Promise<ReplayOutcome> {
+    try {
+      return await this.#run(() => this.session.write((c) => replayWrite(c, write)));
+    } catch (again) {
+      const rule = again instanceof TrackerError && again.code !== 'DatabaseError';
+      if (!rule && classifyDriverError(again) !== 'duplicate') throw again;
+      const refusal = rule ? again : idTaken(write.changes, error);
+      return await this.#run(() => this.session.write((c) => keepAsConflict(c, write, refusal)));
+    }
   }
 
   async #applyOnce(changes: readonly Change[]): Promise<Applied[]> {
@@ -74,9 +129,7 @@ export class SqlStore implements Store {
       return await apply();
     } catch (error) {
       // The same call may have been applied by another process while this one ran.
-      const first = isOutcomeUnknown(error)
-        ? await this.#resultsAfterLoss(changes, error)
-        : await this.#firstResults(changes, error);
+      const first = await this.#firstResults(changes, error);
       if (first !== undefined) return first;
       if (classifyDriverError(error) !== 'duplicate') throw error;
     }
@@ -104,21 +157,6 @@ export class SqlStore implements Store {
     return await this.#findResults(changes);
   }
 
-  /** The reply to a commit was lost. The ids of the changes tell whether they were applied, once the store answers. */
-  async #resultsAfterLoss(changes: readonly Change[], error: unknown): Promise<Applied[]> {
-    for (let attempt = 1; attempt <= LOOKUPS_AFTER_LOSS; attempt += 1) {
-      await sleep(LOOKUP_PAUSE_MS * attempt);
-      const found = await this.#findResults(changes).catch(() => undefined);
-      if (found !== undefined) return found.map((applied) => ({ ...applied, repeated: false }));
-    }
-    throw databaseError(
-      this.session.source,
-      'the connection was lost while saving, and it is not known whether this was saved',
-      'Read the record before you repeat the call; with an idempotency_key a repetition is always safe.',
-      error,
-    );
-  }
-
   async #findResults(changes: readonly Change[]): Promise<Applied[] | undefined> {
     const found = await this.#run(() =>
       this.session.read(async (c: Connection) => {
@@ -137,20 +175,32 @@ export class SqlStore implements Store {
       return await work();
     } catch (error) {
       if (error instanceof TrackerError) throw error;
+      if (error instanceof OutcomeUnknown) throw outcomeUnknown(this.session.source, error);
       const failure = classifyDriverError(error);
       if (failure === 'other') throw error;
-      throw databaseError(
-        this.session.source,
-        describeDriverError(error),
-        failure === 'unavailable'
-          ? 'Run `worktrail doctor` to see the state of the store; repeat the call when it answers again.'
-          : 'Repeat the call.',
-        error,
-      );
+      throw databaseError(this.session.source, describeDriverError(error), NEXT[failure], error);
     }
   }
 }
 
-function isOutcomeUnknown(error: unknown): boolean {
+/** What to do about a failure; of a duplicate, `write` makes an error of its own. */
+const NEXT = {
+  unavailable: 'Run `worktrail doctor` to see the state of the store; repeat the call when it answers again.',
+  partial: 'Run `worktrail doctor` to see the state of the store. Calls that need other records still work.',
+  contention: 'Repeat the call.',
+  duplicate: 'Repeat the call.',
+} as const;
+
+function outcomeUnknown(source: SourceName, cause: OutcomeUnknown): TrackerError {
+  return databaseError(
+    source,
+    'the connection was lost while saving, and it is not known whether this was saved',
+    'Read the record before you repeat the call; with an idempotency_key a repetition is always safe.',
+    cause,
+  );
+}
+
+/** Whether a failed write may have been saved all the same: the connection was lost while committing. */
+export function isOutcomeUnknown(error: unknown): boolean {
   return error instanceof TrackerError && error.cause instanceof OutcomeUnknown;
 }

@@ -8,7 +8,13 @@ import { databaseError } from '../../errors.ts';
 import { sqliteKit } from './columns.ts';
 import { Connection, type Db, type QueryLog, type ReadOptions, type Session } from './connection.ts';
 import { describeDriverError } from './driver-errors.ts';
-import { MIGRATIONS_TABLE, readMigrations, schemaState, type SchemaState } from './migrate.ts';
+import {
+  MIGRATIONS_TABLE,
+  readMigrations,
+  schemaState,
+  type Migrations,
+  type SchemaState,
+} from './migrate.ts';
 import { Mutex, retryContention } from './retry.ts';
 import { defineTables } from './schema.ts';
 
@@ -27,6 +33,10 @@ export interface SqliteOptions {
   /** Where the migrations are; by default those shipped with the program. */
   migrationsFolder?: string;
   logQuery?: QueryLog | undefined;
+  /** See `Connection.versionStep`; 1 by default. */
+  versionStep?: number;
+  /** `FULL`, the default, survives a power cut; `NORMAL` is for what can be made again. */
+  synchronous?: 'FULL' | 'NORMAL';
 }
 
 /**
@@ -37,7 +47,7 @@ export async function openSqlite(options: SqliteOptions): Promise<{ session: Ses
   try {
     mkdirSync(path.dirname(options.file), { recursive: true });
     // Reading the file has to wait while another process cleans up after a crash, or is the last to leave.
-    const writer = await retryContention(() => openFile(options.file));
+    const writer = await retryContention(() => openFile(options));
     try {
       const state = await bringUpToDate(writer, options);
       return { session: new SqliteSession(writer, options), state };
@@ -56,7 +66,7 @@ export async function openSqlite(options: SqliteOptions): Promise<{ session: Ses
   }
 }
 
-function openFile(file: string): Database.Database {
+function openFile({ file, synchronous = 'FULL' }: SqliteOptions): Database.Database {
   const existed = existsSync(file) && statSync(file).size > 0;
   const database = new Database(file);
   try {
@@ -70,7 +80,7 @@ function openFile(file: string): Database.Database {
       );
     }
     database.pragma('foreign_keys = ON');
-    database.pragma('synchronous = FULL');
+    database.pragma(`synchronous = ${synchronous}`);
     return database;
   } catch (error) {
     database.close();
@@ -120,15 +130,17 @@ async function bringUpToDate(database: Database.Database, options: SqliteOptions
       // Repeated as a whole while processes of an older version still write; what failed was rolled back.
       await retryContention(() => {
         database.pragma('journal_mode = WAL');
-        database.pragma(`application_id = ${APPLICATION_ID}`);
-        migrate(drizzle(database), {
-          migrationsFolder: migrations.folder,
-          migrationsTable: MIGRATIONS_TABLE,
-        });
+        applyMigrations(database, migrations);
       });
     }
     return await compare();
   });
+}
+
+/** Marks the database as ours and makes or alters its tables; takes no lock of its own against other processes. */
+export function applyMigrations(database: Database.Database, migrations: Migrations): void {
+  database.pragma(`application_id = ${APPLICATION_ID}`);
+  migrate(drizzle(database), { migrationsFolder: migrations.folder, migrationsTable: MIGRATIONS_TABLE });
 }
 
 /** `BEGIN EXCLUSIVE` on a side file: the kernel lets go of it when the process dies, however it dies. */
@@ -167,7 +179,7 @@ class SqliteSession implements Session {
     private readonly options: SqliteOptions,
   ) {
     this.engine = engineVersion(writer);
-    this.#writer = { database: writer, connection: connect(writer, options.logQuery) };
+    this.#writer = { database: writer, connection: connect(writer, options) };
   }
 
   read<T>(work: (connection: Connection) => Promise<T>, options: ReadOptions = {}): Promise<T> {
@@ -202,22 +214,42 @@ class SqliteSession implements Session {
     });
   }
 
+  probe(): Promise<void> {
+    return this.#writing.run(async () => {
+      const { database } = this.#writer;
+      await retryContention(() => database.exec('begin immediate'));
+      try {
+        database.prepare('select 1 from meta').get();
+        // SQLite writes the page of an unchanged value too, so that a full or read-only disk shows here.
+        const version = Number(database.pragma('user_version', { simple: true }));
+        database.pragma(`user_version = ${version}`);
+        database.exec('commit');
+      } catch (error) {
+        if (database.inTransaction) database.exec('rollback');
+        throw error;
+      }
+    });
+  }
+
   async close(): Promise<void> {
     await this.#reading.run(() => Promise.resolve(this.#reader?.database.close()));
     await this.#writing.run(() => Promise.resolve(this.#writer.database.close()));
   }
 }
 
-function openReader({ file, logQuery }: SqliteOptions) {
+function openReader({ file, logQuery, versionStep }: SqliteOptions) {
   const database = new Database(file);
   database.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
   database.pragma('query_only = ON');
-  return { database, connection: connect(database, logQuery) };
+  return { database, connection: connect(database, { logQuery, versionStep }) };
 }
 
-function connect(database: Database.Database, logQuery: QueryLog | undefined): Connection {
+export function connect(
+  database: Database.Database,
+  { logQuery, versionStep }: { logQuery?: QueryLog | undefined; versionStep?: number | undefined },
+): Connection {
   // The one place where a SQLite builder is handed out under the reference dialect's type.
   const logger = logQuery !== undefined && { logQuery };
   const db = drizzle(database, { logger }) as unknown as Db;
-  return new Connection(db, liteTables, () => Promise.resolve());
+  return new Connection(db, liteTables, () => Promise.resolve(), versionStep);
 }

@@ -7,8 +7,10 @@ import { eq, or, sql } from 'drizzle-orm';
 import { validationError } from '../../../errors.ts';
 import { CHANGE_SCHEMA_VERSION, type Applied, type Change } from '../../../domain/change.ts';
 import { stableJson, type JsonObject } from '../../../domain/json.ts';
+import { PROVISIONAL_FEED_STEP, knownVersion } from '../../../domain/provisional-version.ts';
 import type { Connection } from '../connection.ts';
 import { updateConfiguration } from './configuration.ts';
+import { resolveConflict } from './conflicts.ts';
 import { recount } from './counts.ts';
 import { findCurrentRecord } from './current-record.ts';
 import { addDependency, removeDependency } from './dependencies.ts';
@@ -19,6 +21,11 @@ import { createWorkItem, updateWorkItem } from './work-items.ts';
 
 type Rule = (c: Connection, change: Change) => Promise<Effect>;
 
+export interface ApplyOptions {
+  /** Merge whatever can be merged, as if every change had asked for it. */
+  merge?: boolean;
+}
+
 const RULES: Readonly<Record<string, Rule>> = {
   'create work_item': createWorkItem,
   'update work_item': updateWorkItem,
@@ -28,6 +35,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   'update vendor': updateVendor,
   'create deployment': recordDeployment,
   'update configuration': updateConfiguration,
+  'resolve conflict': (c, change) => resolveConflict(c, change, (again) => applyRule(c, again)),
 };
 
 /** Rows per insert into the record of changes: far below either database's limit on parameters. */
@@ -37,7 +45,11 @@ const ROWS_PER_INSERT = 200;
  * Applies the changes in order, inside the caller's transaction.
  * @throws TrackerError for a change that breaks a rule; the caller then rolls everything back
  */
-export async function applyChanges(c: Connection, changes: readonly Change[]): Promise<Applied[]> {
+export async function applyChanges(
+  c: Connection,
+  changes: readonly Change[],
+  { merge = false }: ApplyOptions = {},
+): Promise<Applied[]> {
   const answers: Applied[] = [];
   const done: { change: Change; effect: Effect }[] = [];
   for (const change of changes) {
@@ -46,14 +58,28 @@ export async function applyChanges(c: Connection, changes: readonly Change[]): P
       answers.push(first);
       continue;
     }
-    const rule = RULES[`${change.kind} ${change.entity}`];
-    if (rule === undefined) throw unknownChange(change);
-    const effect = await rule(c, change);
+    const effect = await applyRule(c, merge ? { ...change, on_conflict: 'merge' } : change);
     done.push({ change, effect });
     answers.push(answer(change, effect, false));
   }
-  if (done.length > 0) await recordAll(c, done);
+  if (done.length === 0) return answers;
+  await recordApplied(
+    c,
+    done.map(({ change, effect }) => {
+      const { id: change_id, idempotency_key } = change;
+      if (idempotency_key === null) return { change_id };
+      const result = answer(change, effect, false) as unknown as JsonObject;
+      return { change_id, idempotency_key, request_hash: requestHash(change), result };
+    }),
+  );
+  await recordTouched(c, done);
   return answers;
+}
+
+function applyRule(c: Connection, change: Change): Promise<Effect> {
+  const rule = RULES[`${change.kind} ${change.entity}`];
+  if (rule === undefined) throw unknownChange(change);
+  return rule(c, change);
 }
 
 /**
@@ -124,36 +150,43 @@ function requestHash({ entity, kind, entity_id, base_version, patch, on_conflict
   return createHash('sha256').update(stableJson(asked)).digest('hex');
 }
 
-async function recordAll(c: Connection, done: { change: Change; effect: Effect }[]): Promise<void> {
-  const t = c.tables;
-  for (let start = 0; start < done.length; start += ROWS_PER_INSERT) {
-    await c.db.insert(t.appliedChanges).values(
-      done.slice(start, start + ROWS_PER_INSERT).map(({ change, effect }) => ({
-        change_id: change.id,
-        idempotency_key: change.idempotency_key,
-        request_hash: change.idempotency_key === null ? null : requestHash(change),
-        result:
-          change.idempotency_key === null ? null : (answer(change, effect, false) as unknown as JsonObject),
-      })),
-    );
+export interface AppliedRow {
+  change_id: string;
+  idempotency_key?: string;
+  request_hash?: string;
+  result?: JsonObject;
+}
+
+/** Remembers that these changes are settled. Fails as a duplicate when one of them was before. */
+export async function recordApplied(c: Connection, rows: AppliedRow[]): Promise<void> {
+  for (let start = 0; start < rows.length; start += ROWS_PER_INSERT) {
+    await c.db.insert(c.tables.appliedChanges).values(rows.slice(start, start + ROWS_PER_INSERT));
   }
+}
+
+/** Adds to the record of changes what was done, under the next positions of the feed, and counts the items. */
+export async function recordTouched(
+  c: Connection,
+  done: { change: Change; effect: Effect }[],
+): Promise<void> {
   const rows = done.flatMap(({ change, effect }) =>
-    effect.touched.map((touched) => changeRow(change, effect, touched)),
+    effect.touched.map((touched) => changeRow(c, change, effect, touched)),
   );
   const last = done.at(-1)?.change.at;
   if (rows.length === 0 || last === undefined) return;
-  let seq = (await bumpFeed(c, rows.length, last)) - rows.length;
+  const step = c.isReplica ? PROVISIONAL_FEED_STEP : 1;
+  let seq = (await bumpFeed(c, rows.length * step, last)) - rows.length * step;
   await recount(
     c,
     done.flatMap(({ effect }) => effect.counted ?? []),
   );
-  const numbered = rows.map((row) => ({ ...row, seq: (seq += 1) }));
+  const numbered = rows.map((row) => ({ ...row, seq: (seq += step) }));
   for (let start = 0; start < numbered.length; start += ROWS_PER_INSERT) {
-    await c.db.insert(t.changes).values(numbered.slice(start, start + ROWS_PER_INSERT));
+    await c.db.insert(c.tables.changes).values(numbered.slice(start, start + ROWS_PER_INSERT));
   }
 }
 
-function changeRow(change: Change, effect: Effect, touched: Touched) {
+function changeRow(c: Connection, change: Change, effect: Effect, touched: Touched) {
   return {
     change_id: change.id,
     at: change.at,
@@ -163,7 +196,8 @@ function changeRow(change: Change, effect: Effect, touched: Touched) {
     entity_id: touched.entity_id,
     related_id: touched.related_id ?? null,
     kind: touched.kind,
-    base_version: change.base_version,
+    base_version:
+      change.base_version === null || c.isReplica ? change.base_version : knownVersion(change.base_version),
     version: touched.version,
     fields: touched.fields as never,
     merged_with: effect.merged_with,
@@ -171,7 +205,7 @@ function changeRow(change: Change, effect: Effect, touched: Touched) {
   };
 }
 
-/** Takes the next `count` positions; other writers wait here until this transaction ends. */
+/** Moves on by `count` positions; other writers wait here until this transaction ends. */
 async function bumpFeed(c: Connection, count: number, at: string): Promise<number> {
   const rows = await c
     .statement('bump_feed', (db, t) =>

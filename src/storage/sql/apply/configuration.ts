@@ -28,13 +28,13 @@ async function checkSession(c: Connection, id: string): Promise<void> {
 
 export async function updateConfiguration(c: Connection, change: Change): Promise<Effect> {
   const current = await findConfiguration(c);
-  const { patch, merged_with } = await rebase(c, change, current, 'project configuration');
+  const { patch, merged_with, version } = await rebase(c, change, current, 'project configuration');
   const session = patch['current_session_id'];
   if (typeof session === 'string') await checkSession(c, session);
   const next: Configuration = {
     ...current,
     ...picked(patch, FIELDS),
-    version: current.version + 1,
+    version,
     updated_at: change.at,
     updated_by: change.actor,
   };

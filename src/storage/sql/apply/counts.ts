@@ -8,7 +8,7 @@ type Counted = Pick<WorkItem, 'item_type' | 'status' | 'deleted_at' | 'archived_
 /** An item before and after a change; null where it was not there. */
 export interface CountedChange {
   before: Counted | null;
-  after: Counted;
+  after: Counted | null;
 }
 
 /**
@@ -23,7 +23,7 @@ export async function recount(c: Connection, changes: CountedChange[]): Promise<
   };
   for (const { before, after } of changes) {
     if (before !== null) add(before, -1);
-    add(after, 1);
+    if (after !== null) add(after, 1);
   }
   for (const [kind, items] of differences) {
     if (items === 0) continue;

@@ -3,6 +3,7 @@ import type { Change } from '../../../domain/change.ts';
 import { linkMeaning, type DependencyType } from '../../../domain/dependency.ts';
 import type { JsonObject } from '../../../domain/json.ts';
 import type { Connection } from '../connection.ts';
+import { findConflict } from '../queries/conflicts.ts';
 import { findConfiguration } from '../queries/configuration.ts';
 import { findLinksBetween } from '../queries/dependencies.ts';
 import { findDeployment } from '../queries/deployments.ts';
@@ -19,6 +20,8 @@ export async function findCurrentRecord(c: Connection, change: Change): Promise<
       return asJson((await findVendors(c, [id]))[0] ?? { id });
     case 'deployment':
       return asJson((await findDeployment(c, id)) ?? { id });
+    case 'conflict':
+      return asJson((await findConflict(c, id)) ?? { id });
     case 'configuration':
       return asJson(await findConfiguration(c));
     case 'dependency': {

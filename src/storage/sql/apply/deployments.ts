@@ -22,7 +22,7 @@ export async function recordDeployment(c: Connection, change: Change): Promise<E
   const itemIds = await linkedItemIds(c, patch['related_work_item_ids'] as string[]);
   const deployment: Deployment = {
     id: change.entity_id,
-    version: 1,
+    version: c.versionStep,
     deployed_at: patch['deployed_at'] as string,
     commit_hash,
     metadata,
@@ -50,7 +50,7 @@ export async function recordDeployment(c: Connection, change: Change): Promise<E
         entity: 'deployment',
         entity_id: deployment.id,
         kind: 'create',
-        version: 1,
+        version: deployment.version,
         fields: fieldChanges(null, {
           ...deployment,
           affected_vendor_ids: vendorIds,

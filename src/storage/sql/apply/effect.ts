@@ -3,9 +3,11 @@ import { databaseError } from '../../../errors.ts';
 import type { Change, ChangeKind, Entity, FieldChange } from '../../../domain/change.ts';
 import { compareChanges, mergedPatch, versionConflictError } from '../../../domain/conflict.ts';
 import type { JsonObject, JsonValue } from '../../../domain/json.ts';
+import { changesBetween, isProvisional, knownVersion } from '../../../domain/provisional-version.ts';
 import type { Warning } from '../../../domain/warnings.ts';
 import type { Connection } from '../connection.ts';
 import { findChangesSince } from '../queries/changes.ts';
+import { findReapplied } from '../queries/conflicts.ts';
 import type { CountedChange } from './counts.ts';
 
 /** One record that a change touched, for the record of changes. */
@@ -41,6 +43,13 @@ export function asJson(record: object): JsonObject {
   return record as unknown as JsonObject;
 }
 
+export interface Rebased {
+  patch: JsonObject;
+  merged_with: number[];
+  /** The version that the record gets. */
+  version: number;
+}
+
 /**
  * The patch to lay over the current record: the change's own when it was based on the current version, a
  * merged one when that was asked for and the fields do not overlap.
@@ -51,16 +60,27 @@ export async function rebase(
   change: Change,
   current: Versioned,
   noun: string,
-): Promise<{ patch: JsonObject; merged_with: number[] }> {
+): Promise<Rebased> {
   const expected = change.base_version ?? 0;
-  if (expected === current.version) return { patch: change.patch, merged_with: [] };
+  const next = current.version + c.versionStep;
+  if (expected === current.version) return { patch: change.patch, merged_with: [], version: next };
+  if (c.isReplica && expected > current.version && !isProvisional(expected)) {
+    // Its maker has seen a newer version than has come here: that is the one it is based on.
+    return { patch: change.patch, merged_with: [], version: expected + c.versionStep };
+  }
+  // Provisional versions mean something in one place only: what counts is the real one the chain began with.
+  const root = knownVersion(expected);
   // Others may have committed since `current` was read: what they did is looked at when this is repeated.
-  const since = (expected < current.version ? await findChangesSince(c, current.id, expected) : []).filter(
+  const since = (root < current.version ? await findChangesSince(c, current.id, root) : []).filter(
     ({ version }) => version !== null && version <= current.version,
   );
-  const conflict = compareChanges(change.patch, asJson(current), since);
-  const complete = since.length === current.version - expected;
-  if (change.on_conflict !== 'merge' || !conflict.mergeable || !complete) {
+  const own = new Set(change.own_changes);
+  if (own.size > 0) for (const id of await findReapplied(c, [...own])) own.add(id);
+  const others = since.filter(({ change_id }) => !own.has(change_id));
+  const conflict = compareChanges(change.patch, asJson(current), others, change.base_fields);
+  const complete = root <= current.version && since.length === changesBetween(root, current.version);
+  const undisturbed = complete && own.size > 0 && others.length === 0;
+  if (!undisturbed && (change.on_conflict !== 'merge' || !conflict.mergeable || !complete)) {
     throw versionConflictError(noun, expected, current, {
       ...conflict,
       mergeable: conflict.mergeable && complete,
@@ -68,7 +88,8 @@ export async function rebase(
   }
   return {
     patch: mergedPatch(change.patch, conflict, asJson(current)),
-    merged_with: since.map(({ version }) => version ?? 0),
+    merged_with: others.map(({ version }) => version ?? 0),
+    version: next,
   };
 }
 

@@ -37,7 +37,7 @@ export async function registerVendor(c: Connection, change: Change): Promise<Eff
   );
   const vendor: Vendor = {
     id: change.entity_id,
-    version: 1,
+    version: c.versionStep,
     name,
     status: patch['status'] as VendorStatus,
     extractor_version: merged.extractor_version ?? EXTRACTOR_VERSION_UNKNOWN,
@@ -60,7 +60,7 @@ export async function updateVendor(c: Connection, change: Change): Promise<Effec
   const [current] = await findVendors(c, [change.entity_id]);
   if (current === undefined) throw notFound('vendor', { id: change.entity_id });
   const asked = { ...change, patch: withOneVersion(change.patch) };
-  const { patch, merged_with } = await rebase(c, asked, current, 'vendor');
+  const { patch, merged_with, version } = await rebase(c, asked, current, 'vendor');
   const merged = mergeVendorMetadata(
     current.metadata,
     (patch['metadata'] ?? {}) as JsonObject,
@@ -68,7 +68,7 @@ export async function updateVendor(c: Connection, change: Change): Promise<Effec
   );
   const next: Vendor = {
     ...current,
-    version: current.version + 1,
+    version,
     status: (patch['status'] as VendorStatus | undefined) ?? current.status,
     extractor_version: merged.extractor_version ?? current.extractor_version,
     metadata: merged.metadata,

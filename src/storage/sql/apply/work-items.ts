@@ -52,7 +52,7 @@ export async function createWorkItem(c: Connection, change: Change): Promise<Eff
   const row: WorkItem = {
     ...item,
     ...placeBelow(parent, item.id),
-    version: 1,
+    version: c.versionStep,
     metadata,
     created_at: textOr(patch['created_at'], change.at),
     updated_at: textOr(patch['updated_at'], change.at),
@@ -82,13 +82,13 @@ export async function updateWorkItem(c: Connection, change: Change): Promise<Eff
   const current = await findWorkItem(c, change.entity_id);
   if (current === undefined) throw notFound('work item', { id: change.entity_id });
   checkClaim(current, change);
-  const { patch, merged_with } = await rebase(c, change, current, 'work item');
+  const { patch, merged_with, version } = await rebase(c, change, current, 'work item');
   refuseEditOfDeleted(current, patch);
 
   const next: WorkItem = {
     ...current,
     ...picked(patch, PLAIN_FIELDS),
-    version: current.version + 1,
+    version,
     updated_at: change.at,
     updated_by: change.actor,
   };
@@ -277,7 +277,7 @@ async function markAll(
       .update(workItems)
       .set({
         deleted_at: deletedAt,
-        version: sql`${workItems.version} + 1`,
+        version: sql`${workItems.version} + ${sql.raw(String(c.versionStep))}`,
         updated_at: change.at,
         updated_by: change.actor,
       })
@@ -290,11 +290,11 @@ async function markAll(
       .returning({ id: workItems.id, version: workItems.version });
     const versions = new Map(marked.map(({ id, version }) => [id, version]));
     // Someone edited one of them in between: what is recorded must be what happened.
-    chunk.forEach(({ id, version }) => oneRow(versions.get(id) === version + 1 ? [id] : []));
+    chunk.forEach(({ id, version }) => oneRow(versions.get(id) === version + c.versionStep ? [id] : []));
   }
   return items.map((before) => ({
     before,
-    after: { ...before, version: before.version + 1, deleted_at: deletedAt },
+    after: { ...before, version: before.version + c.versionStep, deleted_at: deletedAt },
   }));
 }
 

@@ -1,6 +1,7 @@
 /** Reading the record of all changes: history, and what happened since a version. */
 import { and, asc, count, eq, gt, gte, lte, or, sql, type SQL } from 'drizzle-orm';
 import type { Entity, RecordedChange } from '../../../domain/change.ts';
+import { PROVISIONAL_FEED_STEP } from '../../../domain/provisional-version.ts';
 import type { Connection } from '../connection.ts';
 import type { Tables } from '../schema.ts';
 import { given, present } from './conditions.ts';
@@ -98,6 +99,7 @@ function conditions({ changes: t }: Tables, filter: ChangeFilter): SQL[] {
     given(filter.actor, (actor) => eq(t.actor, actor)),
     given(filter.from, (from) => gte(t.at, from)),
     given(filter.to, (to) => lte(t.at, to)),
-    given(filter.since, (seq) => gt(t.seq, seq)),
+    // A position that was learnt offline tells the real one it lies after.
+    given(filter.since, (seq) => gt(t.seq, seq % PROVISIONAL_FEED_STEP)),
   );
 }

@@ -32,6 +32,25 @@ export async function findVendorByKey(c: Connection, nameKey: string): Promise<V
   return rows[0];
 }
 
+/** The vendor and, in the same query, how many changes to it wait for a decision. */
+export async function findVendorWithConflicts(
+  c: Connection,
+  nameKey: string,
+): Promise<(Vendor & { open_conflicts: number }) | undefined> {
+  const rows = await c
+    .statement('vendor_with_conflicts', (db, t) =>
+      db
+        .select({
+          ...vendorColumns(t),
+          open_conflicts: sql<number>`(select count(*) from ${t.openConflicts} where ${t.openConflicts.record_id} = ${t.vendors.id})`,
+        })
+        .from(t.vendors)
+        .where(eq(t.vendors.name_key, sql.placeholder('key'))),
+    )
+    .execute({ key: nameKey });
+  return rows[0];
+}
+
 export async function findVendorsByKeys(c: Connection, nameKeys: string[]): Promise<Vendor[]> {
   if (nameKeys.length === 0) return [];
   const { vendors } = c.tables;

@@ -1,0 +1,41 @@
+import * as z from 'zod';
+import {
+  listConflictsInput,
+  resolveConflictInput,
+  type ConflictRecord,
+} from '../../domain/conflict-record.ts';
+import { listConflicts, resolveConflict } from '../../services/conflicts.ts';
+import { conflictShape, listShape, writeShape } from '../answers.ts';
+import { CHANGES, READS, answerSchema, defineTool } from '../define-tool.ts';
+import { cut, listText, shortId } from '../text.ts';
+
+const REASON_IN_LINE_CHARACTERS = 160;
+
+export const listConflictsTool = defineTool({
+  name: 'list_conflicts',
+  toolset: 'conflicts',
+  description:
+    'Changes that were saved while the database was away and could not be applied when it came back: what was asked, what others did meanwhile, and why. id or vendor narrows it to one record. Example: {"id":"3f2a9c1b"}',
+  input: listConflictsInput,
+  output: answerSchema({ ...listShape(conflictShape), pending_count: z.int() }),
+  annotations: READS,
+  run: (context, _caller, input) => listConflicts(context, input),
+  text: (page) =>
+    `${listText(page, 'conflicts', conflictLine)}${page.pending_count > 0 ? `\n${page.pending_count} changes wait to be applied` : ''}`,
+});
+
+export const resolveConflictTool = defineTool({
+  name: 'resolve_conflict',
+  toolset: 'conflicts',
+  description:
+    'Settle a conflict: keep_theirs leaves the record as it is, reapply makes the change again on the current version, custom sets fields instead. Example: {"id":"0192f3c1","resolution":"custom","fields":{"title":"Both ideas"}}',
+  input: resolveConflictInput,
+  output: answerSchema({ ...conflictShape, ...writeShape, record: z.unknown() }),
+  annotations: CHANGES,
+  run: resolveConflict,
+  text: (conflict) => `Settled ${conflictLine(conflict)} with ${conflict.resolution ?? 'nothing'}`,
+});
+
+function conflictLine({ id, kind, entity, entity_id, actor, made_at, reason }: ConflictRecord): string {
+  return `${shortId(id)} ${kind} ${entity} ${shortId(entity_id)} by ${actor} at ${made_at}: ${cut(reason, REASON_IN_LINE_CHARACTERS)}`;
+}

@@ -1,0 +1,102 @@
+/** Writes that could not be applied as they were made: list them, settle them, and show them on every read. */
+import { validationError } from '../errors.ts';
+import type {
+  ConflictRecord,
+  ListConflictsInput,
+  ResolveConflictInput,
+} from '../domain/conflict-record.ts';
+import type { JsonObject } from '../domain/json.ts';
+import { parseInput } from '../domain/validate.ts';
+import { updateConfigurationInput } from '../domain/configuration.ts';
+import { updateVendorInput } from '../domain/vendor.ts';
+import { createWorkItemInput, updateWorkItemInput } from '../domain/work-item.ts';
+import type { Page } from '../storage/sql/queries/paging.ts';
+import type { Answer, PendingWrite } from '../storage/store.ts';
+import { writeOne, type Caller, type Context, type WriteOutcome } from './context.ts';
+import { findId, findItemId } from './find-id.ts';
+import { findVendor } from './vendors.ts';
+
+export interface ConflictList extends Page<ConflictRecord> {
+  /** Writes made here that wait for the primary store. */
+  pending_count: number;
+}
+
+export async function listConflicts(
+  context: Context,
+  input: ListConflictsInput,
+): Promise<Answer<ConflictList>> {
+  const pending_count = (await context.store.pending()).length;
+  return await context.store.read(async (reader) => {
+    const { id, vendor, ...filter } = input;
+    let record_id: string | undefined;
+    if (vendor !== undefined) record_id = (await findVendor(reader, vendor)).id;
+    else if (id !== undefined) record_id = await findItemId(reader, id);
+    return { ...(await reader.listConflicts({ ...filter, record_id })), pending_count };
+  });
+}
+
+/** Settles one conflict. `record` is what it is about, as it is afterwards; null when nothing was applied. */
+export async function resolveConflict(
+  context: Context,
+  caller: Caller,
+  input: ResolveConflictInput,
+): Promise<Answer<ConflictRecord & { record: JsonObject | null } & WriteOutcome>> {
+  const { resolution, fields } = input;
+  if ((fields !== undefined) !== (resolution === 'custom')) {
+    throw validationError(
+      {
+        field: 'fields',
+        constraint: resolution === 'custom' ? 'is needed for custom' : `means something for custom only`,
+        value: fields ?? null,
+      },
+      'Give fields with resolution custom: the fields of the record to set instead of those of the write.',
+    );
+  }
+  const { data: conflict } = await context.store.read(async (reader) => {
+    const id = await findId(reader.findConflictsByIdRange, 'conflict', input.id);
+    return { id, record: await reader.findConflict(id) };
+  });
+  const checked = fields === undefined ? undefined : checkFields(conflict.record, fields as JsonObject);
+  return await writeOne(context, caller, {
+    entity: 'conflict',
+    entity_id: conflict.id,
+    kind: 'resolve',
+    patch: { resolution, ...(checked !== undefined && { fields: checked }) },
+    actor: input.resolved_by,
+    idempotency_key: input.idempotency_key,
+  });
+}
+
+/** Fields that take their place obey the same rules as in an update of the record. */
+function checkFields(conflict: ConflictRecord | undefined, fields: JsonObject): JsonObject {
+  const [change] = conflict?.changes ?? [];
+  const schema = change === undefined ? undefined : SCHEMAS[`${change.kind} ${change.entity}`];
+  if (schema === undefined) {
+    throw validationError(
+      { field: 'fields', constraint: 'cannot be given for this kind of write', value: fields },
+      'Settle it with keep_theirs or reapply, and make further changes as usual.',
+    );
+  }
+  const given = parseInput(schema, fields) as Record<string, unknown>;
+  return Object.fromEntries(
+    Object.keys(fields).map((name) => [name, given[name] as JsonObject[string]]),
+  );
+}
+
+const SCHEMAS = {
+  'create work_item': createWorkItemInput.partial(),
+  'update work_item': updateWorkItemInput.omit({ id: true, version: true }),
+  'update vendor': updateVendorInput.omit({ name: true, version: true }),
+  'update configuration': updateConfigurationInput.omit({ version: true }),
+} as Readonly<Record<string, Parameters<typeof parseInput>[0]>>;
+
+/** A write that waits, in a few words. */
+export function describePending({ changes }: PendingWrite): string {
+  const [first] = changes;
+  if (first === undefined) return 'nothing';
+  const { kind, entity, entity_id, patch } = first;
+  const name = typeof patch['title'] === 'string' ? patch['title'] : patch['name'];
+  const what = `${kind} ${entity.replace('_', ' ')} ${typeof name === 'string' ? name : entity_id.slice(0, 8)}`;
+  const fields = kind === 'update' ? ` (${Object.keys(patch).join(', ')})` : '';
+  return changes.length === 1 ? `${what}${fields}` : `${what}${fields} and ${changes.length - 1} more`;
+}

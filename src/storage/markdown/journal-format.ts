@@ -1,0 +1,88 @@
+/**
+ * How waiting writes look in a markdown file: a heading in plain words for a person, and the record itself, which
+ * states its own length and SHA-256, as one line of a code block.
+ */
+import type { Change } from '../../domain/change.ts';
+import { RECORD_START, openRecord, readOpening } from '../tiers/entry-codec.ts';
+import type { JournalEntry } from '../tiers/journal.ts';
+
+const TITLE_MAX_CHARACTERS = 80;
+
+export const FILE_HEADER = Buffer.from(
+  '# Writes that wait for the tracker\n\n' +
+    'Worktrail saves these as soon as its database can be reached again, and then empties this file.\n' +
+    'Please leave it as it is: an altered record cannot be saved.\n',
+);
+
+export interface FoundRecord {
+  /** Undefined for a record of a newer Worktrail, which is kept for that. */
+  entry: JournalEntry | undefined;
+  bytes: Buffer;
+}
+
+/** @param record what `encodeEntry` made of the entry; without one, a record that only a newer program can read */
+export function formatRecord(entry: JournalEntry | undefined, record: string | Buffer): Buffer {
+  const heading = entry === undefined ? 'A write of a newer Worktrail' : describe(entry);
+  return Buffer.concat([
+    Buffer.from(`\n## ${heading}\n\n\`\`\`json\n`),
+    Buffer.from(record as string),
+    Buffer.from('\n```\n'),
+  ]);
+}
+
+/**
+ * The whole records in a file, wherever they stand, and the lines that once were records. A last line that was
+ * never finished is neither: its write was not acknowledged.
+ */
+export function readRecords(file: Buffer): { records: FoundRecord[]; damaged: Buffer[] } {
+  const records: FoundRecord[] = [];
+  const damaged: Buffer[] = [];
+  let from = 0;
+  for (let at = file.indexOf(RECORD_START); at !== -1;) {
+    const found = recordAt(file, at);
+    if (found !== undefined) {
+      damaged.push(...remains(file.subarray(from, at), false));
+      records.push(found);
+      from = at + found.bytes.length;
+    }
+    at = file.indexOf(RECORD_START, found === undefined ? at + 1 : from);
+  }
+  damaged.push(...remains(file.subarray(from), true));
+  return { records, damaged };
+}
+
+function recordAt(file: Buffer, at: number): FoundRecord | undefined {
+  const opening = readOpening(file.subarray(at));
+  if (opening === undefined) return undefined;
+  const bytes = file.subarray(at, at + opening.recordBytes);
+  const decoded = openRecord(bytes, opening);
+  if ('entry' in decoded) return { entry: decoded.entry, bytes };
+  return decoded.problem === 'newer' ? { entry: undefined, bytes } : undefined;
+}
+
+/** Any one of these is left over wherever a record is hit. */
+const TRACE_OF_RECORD = /worktrail_entry|"sha256"|"changes"/;
+
+function remains(text: Buffer, isEnd: boolean): Buffer[] {
+  const lines = text.toString('latin1').split('\n');
+  if (isEnd) lines.pop();
+  return lines.filter((line) => TRACE_OF_RECORD.test(line)).map((line) => Buffer.from(line, 'latin1'));
+}
+
+function describe({ at, changes }: JournalEntry): string {
+  const [first] = changes;
+  const more = changes.length > 1 ? ` and ${changes.length - 1} more` : '';
+  return `Waiting since ${at}: ${first === undefined ? 'nothing' : describeChange(first)}${more}`;
+}
+
+function describeChange({ kind, entity, patch }: Change): string {
+  const title = patch['title'] ?? patch['name'];
+  const what = `${kind} ${entity.replaceAll('_', ' ')}`;
+  return typeof title === 'string' ? `${what} "${plainText(title)}"` : what;
+}
+
+/** On one line, without anything that markdown or a terminal would take for more than text. */
+function plainText(text: string): string {
+  const line = text.replace(/[\p{C}\p{Z}]+/gu, ' ').replace(/[`<>[\]\\*_#"{}]/g, '');
+  return [...line.trim()].slice(0, TITLE_MAX_CHARACTERS).join('');
+}

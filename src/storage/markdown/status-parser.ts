@@ -1,0 +1,131 @@
+/**
+ * Reads `.project_status.md` (dialect A, as `status.hbs` renders it) back into records. Generated lines carry id
+ * and version in a comment; the same lines written by hand do not, and are records without an id.
+ */
+import { createHash } from 'node:crypto';
+import { isoTime } from './status-lines.ts';
+import {
+  deploymentParser,
+  vendorParser,
+  workItemParser,
+  type LineParser,
+  type ParsedDeployment,
+  type ParsedVendor,
+  type ParsedWorkItem,
+} from './status-sections.ts';
+
+/** Times are ISO 8601 UTC with milliseconds; the file itself tells seconds. */
+export interface ParsedStatus {
+  /** The state of the tracker that the file shows; null when it does not say. */
+  generated_at: string | null;
+  /**
+   * `intact`: as Worktrail wrote it; `edited`: by hand since then; `absent`: it has no mark of Worktrail's. Line
+   * ends do not count: git may change them.
+   */
+  mark: 'intact' | 'edited' | 'absent';
+  vendors: ParsedVendor[];
+  /** Parents before children. */
+  work_items: ParsedWorkItem[];
+  /** Active items that the file says it leaves out. */
+  work_items_left: number;
+  deployments: ParsedDeployment[];
+  /** Headings of sections that hold no records. */
+  other_sections: string[];
+  /** Lines of the three sections with records that say nothing known: the first 1,000, each cut at 200 characters. */
+  not_understood: { line: number; text: string }[];
+}
+
+const NOT_UNDERSTOOD_MAX = 1_000;
+const EXCERPT_MAX_CHARACTERS = 200;
+/** No line of a record is longer: 500 vendors' names, each character escaped. */
+const LINE_MAX_CHARACTERS = 200_000;
+
+/** Never throws, whatever the text; takes time in proportion to its length. */
+export function parseStatusFile(text: string): ParsedStatus {
+  const plain = text.replace(/^\uFEFF/, '').replaceAll('\r\n', '\n');
+  const status: ParsedStatus = {
+    generated_at: null,
+    mark: markOf(plain),
+    vendors: [],
+    work_items: [],
+    work_items_left: 0,
+    deployments: [],
+    other_sections: [],
+    not_understood: [],
+  };
+  const sections: { heading: string; parse: LineParser }[] = [
+    { heading: '## Operational Vendors', parse: vendorParser(status.vendors) },
+    { heading: '## Active Work Items', parse: workItemParser(status.work_items) },
+    { heading: '## Recent Deployments', parse: deploymentParser(status.deployments) },
+  ];
+  let parse: LineParser = () => true;
+  plain.split('\n').forEach((full, index) => {
+    const line = full.trimEnd();
+    if (line.startsWith('## ')) {
+      const known = sections.find(({ heading }) => line.startsWith(heading));
+      parse = known?.parse ?? (() => true);
+      if (known === undefined) status.other_sections.push(line.slice(3, 3 + EXCERPT_MAX_CHARACTERS));
+      return;
+    }
+    const time = timeOfFile(line);
+    const left = /^\*(\d{1,9}) more active items are not listed here/.exec(line)?.[1];
+    if (time !== undefined) status.generated_at = time;
+    if (left !== undefined) status.work_items_left = Number(left);
+    if (time !== undefined || left !== undefined) return;
+    const blank = line === '' || line === '---' || line.startsWith('<!-- worktrail status:');
+    if (blank || (line.length <= LINE_MAX_CHARACTERS && parse(line))) return;
+    if (status.not_understood.length < NOT_UNDERSTOOD_MAX) {
+      status.not_understood.push({ line: index + 1, text: line.slice(0, EXCERPT_MAX_CHARACTERS) });
+    }
+  });
+  findParents(status);
+  nameVendors(status);
+  return status;
+}
+
+/** Both the title and the last line tell it; the last one counts. */
+function timeOfFile(line: string): string | undefined {
+  const written = /^(?:# Project Status - |\*Generated at )([\d:T+.Z-]{1,40})\*?$/.exec(line)?.[1];
+  return written === undefined ? undefined : isoTime(written);
+}
+
+const MARK = /^\n<!-- worktrail status: do not edit below or above by hand; sha256 ([0-9a-f]{64}) -->\n$/;
+
+function markOf(text: string): ParsedStatus['mark'] {
+  const start = text.lastIndexOf('\n<!-- worktrail status:');
+  if (start === -1) return 'absent';
+  const sha256 = MARK.exec(text.slice(start, start + EXCERPT_MAX_CHARACTERS))?.[1];
+  return sha256 === createHash('sha256').update(text.slice(0, start)).digest('hex') ? 'intact' : 'edited';
+}
+
+/** What is written by hand need not be indented: there the title of an earlier item tells the parent too. */
+function findParents({ work_items }: ParsedStatus): void {
+  const byTitle = new Map<string, number | null>();
+  work_items.forEach((item, index) => {
+    if (item.id === null && item.parent_index === null && item.parent_title !== null) {
+      item.parent_index = byTitle.get(item.parent_title) ?? null;
+    }
+    byTitle.set(item.title, byTitle.has(item.title) ? null : index);
+  });
+}
+
+/** No name has more parts between commas: 100 characters. */
+const NAME_PARTS_MAX = 34;
+
+/** A name may have a comma in it: of the vendors in the file, the longest name that fits is meant. */
+function nameVendors({ vendors, deployments }: ParsedStatus): void {
+  const known = new Set(vendors.map(({ name }) => name));
+  const partsMax = [...known].reduce((most, name) => Math.max(most, name.split(', ').length), 1);
+  const window = Math.min(partsMax, NAME_PARTS_MAX);
+  for (const deployment of deployments) {
+    const parts = deployment.vendor_names;
+    const names: string[] = [];
+    for (let at = 0; at < parts.length;) {
+      let length = Math.min(window, parts.length - at);
+      while (length > 1 && !known.has(parts.slice(at, at + length).join(', '))) length -= 1;
+      names.push(parts.slice(at, at + length).join(', '));
+      at += length;
+    }
+    deployment.vendor_names = names.filter((name) => name !== '');
+  }
+}

@@ -1,0 +1,154 @@
+/** How a write that could not be applied is kept, and how it is settled (F4). */
+import { eq } from 'drizzle-orm';
+import { notFound, validationError, type TrackerError } from '../../../errors.ts';
+import type { Change } from '../../../domain/change.ts';
+import type { ConflictKind, Resolution } from '../../../domain/conflict-record.ts';
+import type { JsonObject } from '../../../domain/json.ts';
+import type { Connection } from '../connection.ts';
+import { findConflict } from '../queries/conflicts.ts';
+import { findConfiguration } from '../queries/configuration.ts';
+import { findVendors } from '../queries/vendors.ts';
+import { findWorkItem } from '../queries/work-items.ts';
+import { asJson, type Effect } from './effect.ts';
+
+/** What of an error is kept: the current record is left out, it can be read. */
+const KEPT_DETAILS = ['theirs', 'yours', 'overlap', 'expected_version', 'current_version', 'problems'] as const;
+
+/** A write of a tracker folder that was acknowledged while the primary was away. */
+export interface OfflineWrite {
+  id: string;
+  device: string;
+  changes: Change[];
+}
+
+export async function insertConflict(
+  c: Connection,
+  write: OfflineWrite,
+  error: TrackerError,
+  found_at: string,
+): Promise<Effect> {
+  const [first] = write.changes;
+  if (first === undefined) throw new Error('a write without changes');
+  const details = Object.fromEntries(
+    KEPT_DETAILS.filter((name) => error.details[name] !== undefined).map((name) => [name, error.details[name]]),
+  ) as JsonObject;
+  const kind: ConflictKind = error.code === 'VersionConflictError' ? 'conflict' : 'rejected';
+  const row = {
+    id: write.id,
+    version: 1,
+    kind,
+    entity: first.entity,
+    entity_id: first.entity_id,
+    device: write.device,
+    actor: first.actor,
+    client: first.client,
+    made_at: first.at,
+    found_at,
+    reason: error.message,
+    changes: write.changes as never,
+    details,
+  };
+  const { conflicts, openConflicts } = c.tables;
+  await c.db.insert(conflicts).values(row);
+  const records = [...new Set(write.changes.flatMap(recordsShown))];
+  await c.db.insert(openConflicts).values(records.map((record_id) => ({ record_id, conflict_id: write.id })));
+  return {
+    record: asJson(row),
+    touched: [{ entity: 'conflict', entity_id: write.id, kind: 'create', version: 1, fields: [] }],
+    merged_with: [],
+    warnings: [],
+  };
+}
+
+/** The records on which a conflict of this change is shown. */
+function recordsShown({ entity, entity_id, patch }: Change): string[] {
+  return entity === 'dependency' ? [entity_id, patch['target_id'] as string] : [entity_id];
+}
+
+/**
+ * Settles a conflict; what is made again is made on top of the current versions.
+ * @throws NotFoundError, ValidationError when it is settled already or the decision breaks a rule
+ */
+export async function resolveConflict(
+  c: Connection,
+  change: Change,
+  applyRule: (change: Change) => Promise<Effect>,
+): Promise<Effect> {
+  const conflict = await findConflict(c, change.entity_id);
+  if (conflict === undefined) throw notFound('conflict', { id: change.entity_id });
+  if (conflict.resolved_at !== null) {
+    throw validationError(
+      {
+        field: 'id',
+        constraint: `was settled at ${conflict.resolved_at} by ${conflict.resolved_by} (${conflict.resolution})`,
+        value: conflict.id,
+      },
+      'Nothing is left to do. To change the record now, update it as usual.',
+    );
+  }
+  const resolution = change.patch['resolution'] as Resolution;
+  const effects: Effect[] = [];
+  for (const again of changesOf(resolution, conflict.changes, change)) {
+    effects.push(await applyRule(await onCurrentVersion(c, again, change)));
+  }
+  const { conflicts, openConflicts } = c.tables;
+  const settled = {
+    version: 2,
+    resolution,
+    resolved_at: change.at,
+    resolved_by: change.actor,
+    resolved_by_change: change.id,
+  };
+  await c.db.update(conflicts).set(settled).where(eq(conflicts.id, conflict.id));
+  await c.db.delete(openConflicts).where(eq(openConflicts.conflict_id, conflict.id));
+  const { resolved_by_change: _inner, ...shown } = settled;
+  return {
+    record: asJson({ ...conflict, ...shown, record: effects.at(-1)?.record ?? null }),
+    touched: [
+      {
+        entity: 'conflict',
+        entity_id: conflict.id,
+        kind: 'resolve',
+        version: 2,
+        fields: [{ field: 'resolution', from: null, to: resolution }],
+      },
+      ...effects.flatMap(({ touched }) => touched),
+    ],
+    merged_with: [],
+    warnings: effects.flatMap(({ warnings }) => warnings),
+    counted: effects.flatMap(({ counted }) => counted ?? []),
+  };
+}
+
+function changesOf(resolution: Resolution, mine: Change[], decision: Change): Change[] {
+  if (resolution === 'keep_theirs') return [];
+  const [only] = mine;
+  const fields = decision.patch['fields'];
+  if (resolution === 'reapply' || fields === undefined || fields === null) return mine;
+  if (only === undefined || mine.length > 1) {
+    throw validationError(
+      { field: 'fields', constraint: `this write has ${mine.length} changes, fields can be given for one`, value: null },
+      'Settle it with keep_theirs, then make the changes you want as usual.',
+    );
+  }
+  const patch = only.kind === 'create' ? { ...only.patch, ...(fields as JsonObject) } : (fields as JsonObject);
+  return [{ ...only, patch }];
+}
+
+/** The change as if it were made now: by whoever decides, on what is there. */
+async function onCurrentVersion(c: Connection, mine: Change, decision: Change): Promise<Change> {
+  const { base_fields: _seen, own_changes: _own, ...change } = mine;
+  const now = { ...change, id: decision.id, at: decision.at, actor: decision.actor, client: decision.client };
+  if (change.kind !== 'update') return { ...now, actor: mine.actor };
+  return { ...now, base_version: await currentVersion(c, change) };
+}
+
+async function currentVersion(c: Connection, { entity, entity_id }: Change): Promise<number> {
+  const record =
+    entity === 'work_item'
+      ? await findWorkItem(c, entity_id)
+      : entity === 'vendor'
+        ? (await findVendors(c, [entity_id]))[0]
+        : await findConfiguration(c);
+  return record?.version ?? 0;
+}

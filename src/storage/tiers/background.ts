@@ -1,0 +1,297 @@
+/**
+ * What a tiered store does by itself: it looks for a primary that is away, replays what waits, keeps the cache
+ * fresh and takes snapshots. One loop per process; work that one process can do for all is elected for.
+ */
+import type { Applied, Change } from '../../domain/change.ts';
+import { layerFailure } from '../sql/driver-errors.ts';
+import type { Primary } from '../sql/sql-store.ts';
+import type { Breaker } from './breaker.ts';
+import { TruthMismatch } from './cache.ts';
+import type { JournalEntry } from './journal.ts';
+import { replayWaiting, type ReplayReport } from './replayer.ts';
+import type { TieredParts } from './tiered-store.ts';
+import { mismatchOf, readTruth, type Truth } from './truth.ts';
+import * as words from './words.ts';
+
+/** The feed is asked this often for what others changed. */
+const REFRESH_PAUSE_MS = 2_000;
+/** Writes that are held back are looked at again this often, or as soon as a conflict is settled. */
+const HELD_RETRY_PAUSE_MS = 15_000;
+const SNAPSHOT_PAUSE_MS = 60_000;
+/** Another process is replaying, or was in the way for a moment. */
+const SHORT_PAUSE_MS = 100;
+/** How long the end of the process waits for what is going on. */
+const STOP_PATIENCE_MS = 300;
+/** What an idle loop sleeps; it is woken for everything that matters. */
+const IDLE_PAUSE_MS = 60_000;
+
+export interface BackgroundOptions {
+  parts: TieredParts;
+  breaker: Breaker;
+  connect: () => Promise<Primary>;
+  known: () => Partial<Truth>;
+}
+
+export class Background {
+  #running: Promise<void> = Promise.resolve();
+  #stopped = false;
+  #wake: () => void = () => undefined;
+  #isWoken = false;
+  #mirroring: Promise<void> = Promise.resolve();
+  #refreshedAt = Number.NEGATIVE_INFINITY;
+  #heldAt = Number.NEGATIVE_INFINITY;
+  #snapshotAt = Number.NEGATIVE_INFINITY;
+  #snapshotDue = false;
+  #hasRefreshed = false;
+  #refreshProblem: string | undefined;
+
+  constructor(private readonly options: BackgroundOptions) {}
+
+  start(): void {
+    this.#running = this.#loop();
+  }
+
+  /** Ends the loop; what is due at the end of a process is done now, as far as there is time. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.wake();
+    await this.#atMost(STOP_PATIENCE_MS, this.#running);
+    await this.#atMost(STOP_PATIENCE_MS, this.#lastWork().catch(() => undefined));
+  }
+
+  /** Looks at the state now instead of later. */
+  wake(): void {
+    this.#isWoken = true;
+    this.#wake();
+  }
+
+  /** The primary applied these; the cache learns of them before the feed brings them. */
+  written(changes: readonly Change[], applied: readonly Applied[]): void {
+    const { cache } = this.options.parts;
+    this.#snapshotDue = true;
+    if (cache !== undefined) {
+      this.#mirroring = this.#mirroring.then(() => cache.mirror(changes, applied).catch(() => undefined));
+    }
+    if (changes.some(({ kind }) => kind === 'resolve')) {
+      this.#heldAt = Number.NEGATIVE_INFINITY;
+      this.wake();
+    }
+  }
+
+  /** Resolves when the cache has what this process wrote. */
+  mirrored(): Promise<void> {
+    return this.#mirroring;
+  }
+
+  /** @throws TruthMismatch */
+  async checkTruth(primary: Primary): Promise<void> {
+    const { cache, memory } = this.options.parts;
+    const cached = (await cache?.known().catch(() => undefined)) ?? {};
+    const truth = await this.#readTruth(primary);
+    const mismatch = mismatchOf(truth, this.options.known()) ?? mismatchOf(truth, cached);
+    if (mismatch !== null) throw new TruthMismatch(mismatch);
+    memory.sawPosition(truth.seq);
+  }
+
+  /** Waits until nothing is left to do for now, at most `ms`. */
+  async settle(ms: number): Promise<void> {
+    const { clock } = this.options.parts;
+    const until = clock.now() + ms;
+    while (this.options.breaker.state !== 'online' && clock.now() < until) await clock.sleep(20);
+  }
+
+  async #loop(): Promise<void> {
+    while (!this.#stopped) {
+      try {
+        await this.#step();
+      } catch (error) {
+        this.#failed(error);
+        await this.#rest(SHORT_PAUSE_MS);
+      }
+    }
+  }
+
+  async #step(): Promise<void> {
+    const { breaker } = this.options;
+    switch (breaker.state) {
+      case 'offline':
+      case 'refused':
+        await this.#rest(breaker.nextProbeMs());
+        if (!this.#stopped) await this.#probe();
+        return;
+      case 'replaying':
+        return await this.#replay();
+      case 'online':
+        return await this.#keepFresh();
+    }
+  }
+
+  async #probe(): Promise<void> {
+    const { breaker } = this.options;
+    try {
+      const primary = await this.options.connect();
+      await primary.probe();
+      await this.checkTruth(primary);
+      breaker.probeSucceeded();
+    } catch (error) {
+      breaker.probeFailed(words.reasonOf(error), { isMismatch: isMismatch(error) });
+    }
+  }
+
+  async #replay(): Promise<void> {
+    const { parts, breaker } = this.options;
+    const primary = await this.options.connect();
+    const done: JournalEntry[] = [];
+    const turn = await parts.elect('replay', () =>
+      replayWaiting({
+        primary,
+        journals: parts.journals,
+        memory: parts.memory,
+        onSettled: (entry) => done.push(entry),
+        shouldStop: () => this.#stopped,
+      }),
+    );
+    if (done.length > 0) await this.#refresh(primary);
+    if (!turn.ran) {
+      await this.#rest(SHORT_PAUSE_MS);
+      const { entries } = await parts.journals.waiting();
+      if (entries.length === 0 && breaker.state === 'replaying') this.#drained();
+      return;
+    }
+    this.#logReplay(turn.result);
+    const { entries } = await parts.journals.waiting();
+    const held = new Set(turn.result.held);
+    const isDrained = entries.every(({ id }) => held.has(id)) && !turn.result.again;
+    if (isDrained && breaker.state === 'replaying') this.#drained();
+    else if (turn.result.again) await this.#rest(SHORT_PAUSE_MS);
+  }
+
+  #drained(): void {
+    this.#heldAt = this.options.parts.clock.now();
+    this.#snapshotDue = true;
+    this.options.breaker.move('drained', null);
+  }
+
+  #logReplay({ applied, conflicts, rejected, held }: ReplayReport): void {
+    if (applied + conflicts + rejected === 0) return;
+    this.options.parts.log(
+      `${applied} waiting writes were applied, ${conflicts} are in conflict, ${rejected} were rejected, ${held.length} are held back`,
+    );
+  }
+
+  async #keepFresh(): Promise<void> {
+    const { parts, breaker } = this.options;
+    const { clock } = parts;
+    const primary = await this.options.connect();
+    if (parts.cache !== undefined && clock.now() - this.#refreshedAt >= REFRESH_PAUSE_MS) {
+      await this.#refresh(primary);
+    }
+    if (breaker.state !== 'online' || this.#stopped) return;
+    const { entries } = await parts.journals.waiting();
+    if (entries.length > 0 && clock.now() - this.#heldAt >= HELD_RETRY_PAUSE_MS) {
+      breaker.move('journaled', null);
+      return;
+    }
+    await this.#snapshot(primary);
+    await this.#rest(parts.cache === undefined ? this.#idleMs(entries.length) : REFRESH_PAUSE_MS);
+  }
+
+  #idleMs(waiting: number): number {
+    if (waiting > 0) return HELD_RETRY_PAUSE_MS;
+    return this.#snapshotDue ? SNAPSHOT_PAUSE_MS : IDLE_PAUSE_MS;
+  }
+
+  /** Copies what is new; a primary that is not the truth is not used any further. */
+  async #refresh(primary: Primary): Promise<void> {
+    const { parts, breaker } = this.options;
+    const { cache } = parts;
+    if (cache === undefined) return;
+    this.#refreshedAt = parts.clock.now();
+    try {
+      await this.#mirroring;
+      const turn = await parts.elect('refresh', async () =>
+        cache.refresh(primary, await parts.journals.waiting(), this.options.known()),
+      );
+      this.#hasRefreshed = true;
+      this.#refreshProblem = undefined;
+      if (!turn.ran) return;
+      if (turn.result > parts.memory.highWater) this.#snapshotDue = true;
+      parts.memory.sawPosition(turn.result);
+    } catch (error) {
+      if (error instanceof TruthMismatch) breaker.move('mismatch', error.message);
+      else if (layerFailure(error) === 'partial') await this.checkTruth(primary);
+      else if (layerFailure(error) === 'unavailable' && !isOwnTrouble(error)) this.#failed(error);
+      else this.#noteRefreshProblem(error);
+    }
+  }
+
+  #noteRefreshProblem(error: unknown): void {
+    const problem = words.reasonOf(error);
+    if (problem !== this.#refreshProblem) this.options.parts.log(`the local cache is not kept fresh: ${problem}`);
+    this.#refreshProblem = problem;
+  }
+
+  async #readTruth(primary: Primary): Promise<Truth> {
+    try {
+      return await primary.inSnapshot(readTruth);
+    } catch (error) {
+      if (layerFailure(error) !== 'partial') throw error;
+      throw new TruthMismatch('it does not have the tables of this project', { cause: error });
+    }
+  }
+
+  async #snapshot(primary: Primary): Promise<void> {
+    const { snapshot, clock, elect } = this.options.parts;
+    if (snapshot === undefined || !this.#snapshotDue) return;
+    if (clock.now() - this.#snapshotAt < SNAPSHOT_PAUSE_MS) return;
+    this.#snapshotAt = clock.now();
+    this.#snapshotDue = false;
+    await elect('snapshot', () => snapshot(primary));
+  }
+
+  async #lastWork(): Promise<void> {
+    const { parts, breaker } = this.options;
+    if (breaker.state !== 'online') return;
+    await this.#mirroring;
+    const primary = await this.options.connect();
+    if (!this.#hasRefreshed) await this.#refresh(primary);
+    this.#snapshotAt = Number.NEGATIVE_INFINITY;
+    if (parts.snapshot !== undefined) await this.#snapshot(primary);
+  }
+
+  #failed(error: unknown): void {
+    const { breaker, parts } = this.options;
+    if (isMismatch(error)) breaker.move('mismatch', words.reasonOf(error));
+    else if (layerFailure(error) === 'unavailable') {
+      breaker.failed(words.reasonOf(error), { timedOut: words.isTimeout(error) });
+    } else if (layerFailure(error) === undefined) {
+      parts.log(`background work failed: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+
+  async #rest(ms: number): Promise<void> {
+    if (this.#isWoken || this.#stopped) {
+      this.#isWoken = false;
+      await this.options.parts.clock.sleep(0);
+      return;
+    }
+    const woken = new Promise<void>((resolve) => (this.#wake = resolve));
+    await Promise.race([this.options.parts.clock.sleep(ms), woken]);
+    this.#isWoken = false;
+  }
+
+  async #atMost(ms: number, work: Promise<void>): Promise<void> {
+    await Promise.race([work, this.options.parts.clock.sleep(ms)]);
+  }
+}
+
+/** A store that answers but is not to be used: another project's, an older one, one that was refused when opened. */
+function isMismatch(error: unknown): boolean {
+  if (error instanceof TruthMismatch) return true;
+  return error instanceof Error && error.name === 'DatabaseError' && layerFailure(error) === undefined;
+}
+
+/** Errors of the primary are worded already; a raw one is the cache's. */
+function isOwnTrouble(error: unknown): boolean {
+  return !(error instanceof Error && error.name === 'DatabaseError');
+}

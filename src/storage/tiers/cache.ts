@@ -1,0 +1,350 @@
+/**
+ * The local copy of a PostgreSQL tracker, `cache.db`: kept fresh by the feed, asked while PostgreSQL is away.
+ * It is disposable: damaged or outdated, it is put aside and filled again.
+ *
+ * Rows of `changes` above the cursor are local: writes that wait for the primary, and own writes that the
+ * feed has not brought yet. Each refresh takes them back, copies what the primary has, and lays what still
+ * waits on top again, all in one transaction.
+ */
+import { renameSync, rmSync, statSync } from 'node:fs';
+import { asc, gt, inArray, sql } from 'drizzle-orm';
+import { TrackerError } from '../../errors.ts';
+import type { Applied, Change, Entity, FieldChange } from '../../domain/change.ts';
+import { PROVISIONAL_STEP } from '../../domain/provisional-version.ts';
+import { applyChanges } from '../sql/apply/apply.ts';
+import type { Connection, Session } from '../sql/connection.ts';
+import { driverCode } from '../sql/driver-errors.ts';
+import type { Primary } from '../sql/sql-store.ts';
+import { openSqlite } from '../sql/sqlite.ts';
+import { clearTables, copyTables } from '../sql/table-copy.ts';
+import type { Clock } from './clock.ts';
+import { copyRecords, type TouchedRecords } from './record-copy.ts';
+import {
+  LayerUnavailable,
+  execute,
+  layOnTop,
+  type ReadyReplica,
+  type Replica,
+  type WaitingWrites,
+} from './replica.ts';
+import { mismatchOf, readTruth, type Truth } from './truth.ts';
+
+/** A cache that is further behind is filled anew. */
+const CATCH_UP_MAX_CHANGES = 20_000;
+const ROWS_PER_READ = 500;
+
+export class TruthMismatch extends Error {
+  override readonly name = 'TruthMismatch';
+}
+
+interface Position {
+  /** The position of the primary's feed up to which the copy is complete; null before it was first filled. */
+  cursor: number | null;
+  /** When the copy was last known to equal the primary, ISO 8601; null before. */
+  checked_at: string | null;
+}
+
+export class CacheReplica implements Replica {
+  readonly source = 'sqlite_cache';
+  readonly label = 'the local cache';
+  #opening: Promise<Session> | undefined;
+  #inode: number | undefined;
+  #shown: string | undefined;
+  #closed = false;
+
+  constructor(
+    readonly location: string,
+    private readonly clock: Clock,
+    private readonly log: (message: string) => void,
+  ) {}
+
+  async age(): Promise<string | undefined> {
+    try {
+      return (await (await this.#session()).read(readPosition)).checked_at ?? undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  async run<T>(waiting: WaitingWrites, work: (ready: ReadyReplica) => Promise<T>): Promise<T> {
+    return await this.#guarded(async (session) => {
+      const { checked_at } = await session.read(readPosition);
+      if (checked_at === null) throw new LayerUnavailable('the local cache has not been filled yet');
+      if (this.#shown !== waiting.fingerprint) {
+        const entries = await waiting.list();
+        if (entries.length > 0) await session.write((c) => layOnTop(c, entries));
+        this.#shown = waiting.fingerprint;
+      }
+      return await work({ session, as_of: checked_at, notes: [], hasHistory: true });
+    });
+  }
+
+  /** What it has seen of the project; empty before it was filled. */
+  async known(): Promise<Partial<Truth>> {
+    return await this.#guarded((session) =>
+      session.read(async (c) => {
+        const { cursor } = await readPosition(c);
+        return cursor === null ? {} : { ...(await readTruth(c)), seq: cursor };
+      }),
+    );
+  }
+
+  /**
+   * Makes the copy equal to the primary as it is at this moment.
+   * @param known what else is known of the primary
+   * @returns the position of the feed that it stands at now
+   * @throws TruthMismatch when the primary is not the truth; the copy stays as it was
+   */
+  async refresh(primary: Primary, waiting: WaitingWrites, known: Partial<Truth>): Promise<number> {
+    return await this.#guarded(async (session) => {
+      const before = await session.read(readPosition);
+      const seen = before.cursor === null ? {} : { ...(await session.read(readTruth)), seq: before.cursor };
+      const found = await primary.inSnapshot(readTruth);
+      checkTruth(found, seen, known);
+      const hasLocal = (await session.read((c) => localRecords(c, before.cursor ?? 0))).changes.length > 0;
+      if (before.cursor === found.seq && !hasLocal) {
+        await session.write((c) => Promise.resolve(writePosition(c, found.seq, this.#now())));
+        return found.seq;
+      }
+      // The copy is locked first: nobody lays a write on top of it between reading the primary and writing here.
+      return await session.write((c) =>
+        primary.inSnapshot(async (from) => {
+          const now = this.#now();
+          const truth = await readTruth(from);
+          checkTruth(truth, seen, known);
+          const { cursor } = await readPosition(c);
+          execute(c, sql`pragma defer_foreign_keys = on`);
+          const isFarBehind = cursor === null || truth.seq - cursor > CATCH_UP_MAX_CHANGES;
+          await (isFarBehind ? fill(from, c) : catchUp(from, c, cursor));
+          writePosition(c, truth.seq, now);
+          await layOnTop(c, await waiting.list());
+          this.#shown = waiting.fingerprint;
+          return truth.seq;
+        }),
+      );
+    });
+  }
+
+  /**
+   * Applies what the primary has just applied, so that the copy knows it before the feed brings it. Where that
+   * gives another result the copy lags behind, and is left for the feed to bring up to date.
+   */
+  async mirror(changes: readonly Change[], applied: readonly Applied[]): Promise<void> {
+    await this.#guarded((session) =>
+      session.write(async (c) => {
+        const { cursor } = await readPosition(c);
+        if (cursor === null) return;
+        const results = await applyChanges(c.withVersionStep(1), changes);
+        const isEqual = results.every(
+          (result, index) => result.record['version'] === applied[index]?.record['version'],
+        );
+        if (!isEqual) throw new LayerUnavailable('the local cache lags behind');
+      }),
+    );
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#drop();
+  }
+
+  #now(): string {
+    return new Date(this.clock.now()).toISOString();
+  }
+
+  #session(): Promise<Session> {
+    if (this.#closed) return Promise.reject(new LayerUnavailable('the local cache is closed'));
+    if (this.#opening !== undefined && inodeOf(this.location) !== this.#inode) void this.#drop();
+    this.#opening ??= this.#open().catch((error: unknown) => {
+      this.#opening = undefined;
+      throw error;
+    });
+    return this.#opening;
+  }
+
+  async #open(): Promise<Session> {
+    try {
+      return await this.#openFile();
+    } catch (error) {
+      if (statSync(this.location, { throwIfNoEntry: false }) === undefined) throw unavailable(error);
+      this.#putAside(error);
+      return await this.#openFile().catch((again: unknown) => {
+        throw unavailable(again);
+      });
+    }
+  }
+
+  async #openFile(): Promise<Session> {
+    const { session, state } = await openSqlite({
+      file: this.location,
+      versionStep: PROVISIONAL_STEP,
+      synchronous: 'NORMAL',
+    });
+    try {
+      if (state === 'newer') throw new LayerUnavailable('the local cache was made by a newer Worktrail');
+      await session.write((c) => {
+        execute(
+          c,
+          sql`create table if not exists replica_position (id integer primary key, cursor integer, checked_at text)`,
+        );
+        return Promise.resolve();
+      });
+    } catch (error) {
+      await session.close();
+      throw error;
+    }
+    this.#inode = inodeOf(this.location);
+    return session;
+  }
+
+  /** Never deleted: a damaged file may still hold something for whoever looks into it. */
+  #putAside(error: unknown): void {
+    if (error instanceof LayerUnavailable) throw error;
+    const aside = `${this.location.replace(/\.db$/, '')}.damaged.db`;
+    try {
+      renameSync(this.location, aside);
+    } catch {
+      throw unavailable(error);
+    }
+    for (const suffix of ['-wal', '-shm']) rmSync(`${this.location}${suffix}`, { force: true });
+    this.log(`the local cache was damaged; it was put aside as ${aside} and is filled again`);
+  }
+
+  async #guarded<T>(work: (session: Session) => Promise<T>): Promise<T> {
+    const session = await this.#session();
+    try {
+      return await work(session);
+    } catch (error) {
+      // Errors of the primary are worded already; a raw one is the copy's own.
+      const isDamaged = !(error instanceof TrackerError) && /CORRUPT|NOTADB/.test(driverCode(error) ?? '');
+      if (isDamaged) {
+        await this.#drop();
+        this.#putAside(error);
+      }
+      throw error;
+    }
+  }
+
+  async #drop(): Promise<void> {
+    const opening = this.#opening;
+    this.#opening = undefined;
+    this.#shown = undefined;
+    await opening?.then((session) => session.close()).catch(() => undefined);
+  }
+}
+
+function inodeOf(file: string): number | undefined {
+  return statSync(file, { throwIfNoEntry: false })?.ino;
+}
+
+function unavailable(cause: unknown): LayerUnavailable {
+  if (cause instanceof LayerUnavailable) return cause;
+  return new LayerUnavailable('the local cache cannot be opened', { cause });
+}
+
+function checkTruth(found: Truth, ...known: Partial<Truth>[]): void {
+  for (const part of known) {
+    const mismatch = mismatchOf(found, part);
+    if (mismatch !== null) throw new TruthMismatch(mismatch);
+  }
+}
+
+async function readPosition(c: Connection): Promise<Position> {
+  const rows = (c.db as unknown as { all(statement: unknown): Position[] }).all(
+    sql`select cursor, checked_at from replica_position where id = 1`,
+  );
+  return Promise.resolve(rows[0] ?? { cursor: null, checked_at: null });
+}
+
+function writePosition(c: Connection, cursor: number, checkedAt: string): void {
+  execute(c, sql`insert or replace into replica_position values (1, ${cursor}, ${checkedAt})`);
+}
+
+async function fill(from: Connection, to: Connection): Promise<void> {
+  await clearTables(to);
+  await copyTables(from, to);
+}
+
+interface LocalRecords extends TouchedRecords {
+  changes: string[];
+}
+
+/** What was written here and did not come from the primary's feed. */
+async function localRecords(c: Connection, cursor: number): Promise<LocalRecords> {
+  const t = c.tables.changes;
+  const rows = await c.db
+    .select({
+      change_id: t.change_id,
+      entity: t.entity,
+      entity_id: t.entity_id,
+      related_id: t.related_id,
+      fields: t.fields,
+    })
+    .from(t)
+    .where(gt(t.seq, cursor));
+  const touched: LocalRecords = { ...touchedBy(rows), changes: [] };
+  touched.changes = [...new Set(rows.map(({ change_id }) => change_id))];
+  return touched;
+}
+
+interface TouchingRow {
+  entity: Entity;
+  entity_id: string;
+  related_id: string | null;
+  fields: FieldChange[];
+}
+
+function touchedBy(rows: readonly TouchingRow[]): TouchedRecords {
+  const touched: TouchedRecords = { ids: new Map(), moved: new Set() };
+  const add = (entity: Entity, id: string) => {
+    const ids = touched.ids.get(entity) ?? new Set<string>();
+    touched.ids.set(entity, ids.add(id));
+  };
+  for (const { entity, entity_id, related_id, fields } of rows) {
+    add(entity, entity_id);
+    if (related_id !== null) add(entity, related_id);
+    // Moving an item takes everything below it along, without a row for each.
+    if (fields.some(({ field }) => field === 'parent_id')) touched.moved.add(entity_id);
+  }
+  return touched;
+}
+
+async function catchUp(from: Connection, to: Connection, cursor: number): Promise<void> {
+  const local = await localRecords(to, cursor);
+  const { changes, appliedChanges, feed } = to.tables;
+  await to.db.delete(changes).where(gt(changes.seq, cursor));
+  for (const ids of inChunks(local.changes)) {
+    await to.db.delete(appliedChanges).where(inArray(appliedChanges.change_id, ids));
+  }
+  const touched: TouchedRecords = { ids: new Map(local.ids), moved: new Set(local.moved) };
+  for (let after = cursor; ;) {
+    const t = from.tables.changes;
+    const rows = await from.db
+      .select()
+      .from(t)
+      .where(gt(t.seq, after))
+      .orderBy(asc(t.seq))
+      .limit(ROWS_PER_READ);
+    const last = rows.at(-1);
+    if (last === undefined) break;
+    after = last.seq;
+    await to.db.insert(changes).values(rows);
+    const ids = [...new Set(rows.map(({ change_id }) => change_id))];
+    const a = from.tables.appliedChanges;
+    const applied = await from.db.select().from(a).where(inArray(a.change_id, ids));
+    if (applied.length > 0) await to.db.insert(appliedChanges).values(applied).onConflictDoNothing();
+    const more = touchedBy(rows);
+    for (const [entity, added] of more.ids) {
+      touched.ids.set(entity, new Set([...(touched.ids.get(entity) ?? []), ...added]));
+    }
+    for (const id of more.moved) touched.moved.add(id);
+  }
+  await copyRecords(from, to, touched);
+  const [position] = await from.db.select().from(from.tables.feed);
+  if (position !== undefined) await to.db.update(feed).set(position);
+}
+
+function* inChunks(ids: readonly string[]): Generator<string[]> {
+  for (let start = 0; start < ids.length; start += ROWS_PER_READ)
+    yield ids.slice(start, start + ROWS_PER_READ);
+}

@@ -1,0 +1,28 @@
+/** A lock between processes that cannot be left behind: the kernel lets go of it when its holder dies. */
+import Database from 'better-sqlite3';
+import { retryContention } from '../sql/retry.ts';
+
+/** A busy wait blocks the event loop, so it is short; longer waits are made asynchronously. */
+const BUSY_TIMEOUT_MS = 20;
+
+/** Runs `work` while nobody else holds the lock of this name. Waits up to 30 s for it. */
+export async function withFileLock<T>(lockFile: string, work: () => Promise<T>): Promise<T> {
+  const lock = new Database(lockFile, { timeout: BUSY_TIMEOUT_MS });
+  try {
+    await retryContention(() => lock.exec('begin exclusive'));
+    return await work();
+  } finally {
+    lock.close();
+  }
+}
+
+/** The same, blocking the event loop for at most `timeoutMs` while it waits. */
+export function withFileLockSync<T>(lockFile: string, timeoutMs: number, work: () => T): T {
+  const lock = new Database(lockFile, { timeout: timeoutMs });
+  try {
+    lock.exec('begin exclusive');
+    return work();
+  } finally {
+    lock.close();
+  }
+}

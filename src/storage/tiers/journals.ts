@@ -1,0 +1,156 @@
+/** The journals as one: a write goes to the first that takes it; what waits is the union of all. */
+import type { Change } from '../../domain/change.ts';
+import { reachOf } from '../../domain/reach.ts';
+import type { Clock } from './clock.ts';
+import { inReplayOrder, type Journal, type JournalEntry, type JournalName } from './journal.ts';
+import type { WaitingWrites } from './replica.ts';
+
+/** How long an answer to "has anything changed?" is kept where asking costs a process. */
+const FINGERPRINT_KEPT_MS = 2_000;
+
+/** Why no journal took a write. */
+export class NoJournal extends Error {
+  override readonly name = 'NoJournal';
+  constructor(readonly layers: { layer: JournalName; reason: string }[]) {
+    super(layers.map(({ layer, reason }) => `${layer}: ${reason}`).join('; '));
+  }
+}
+
+export interface Waiting extends WaitingWrites {
+  /** In the order of replay. */
+  entries: readonly JournalEntry[];
+  /** What they alter, in the names of `reachOf`. */
+  alters: ReadonlySet<string>;
+}
+
+const NOTHING: Omit<Waiting, 'fingerprint' | 'list'> = { entries: [], alters: new Set() };
+
+/** Safe for concurrent callers. */
+export class Journals {
+  #lamport = 0;
+  #known: Waiting | undefined;
+  readonly #fingerprints = new Map<JournalName, { value: string; at: number }>();
+  readonly #problems = new Map<JournalName, string>();
+
+  /** @param journals in the order in which they are tried */
+  constructor(
+    private readonly journals: readonly Journal[],
+    private readonly device: string,
+    private readonly clock: Clock,
+  ) {}
+
+  /** Why a journal could not be read or written the last time it was tried. */
+  get problems(): ReadonlyMap<JournalName, string> {
+    return this.#problems;
+  }
+
+  get all(): readonly Journal[] {
+    return this.journals;
+  }
+
+  /**
+   * Saves a write durably.
+   * @throws NoJournal when nothing could be saved anywhere
+   */
+  async append(changes: Change[]): Promise<JournalName> {
+    const [first] = changes;
+    if (first === undefined) throw new Error('a write without changes');
+    const now = this.clock.now();
+    this.#lamport = Math.max(this.#lamport + 1, now);
+    const entry: JournalEntry = {
+      id: first.id,
+      lamport: this.#lamport,
+      device: this.device,
+      at: new Date(now).toISOString(),
+      changes,
+    };
+    const layers: NoJournal['layers'] = [];
+    for (const journal of this.journals) {
+      try {
+        await journal.append(entry);
+        this.#fingerprints.delete(journal.name);
+        this.#problems.delete(journal.name);
+        return journal.name;
+      } catch (error) {
+        layers.push({ layer: journal.name, reason: this.#note(journal, error) });
+      }
+    }
+    // A failed attempt may have left the entry behind: what is refused must not be applied later.
+    await this.remove([entry.id]);
+    throw new NoJournal(layers);
+  }
+
+  /** What waits in all journals that can be read. */
+  async waiting(): Promise<Waiting> {
+    const fingerprint = await this.#fingerprint();
+    if (this.#known?.fingerprint === fingerprint) return this.#known;
+    const entries = new Map<string, JournalEntry>();
+    for (const journal of this.journals) {
+      try {
+        for (const entry of await journal.list()) entries.set(entry.id, entry);
+        this.#problems.delete(journal.name);
+      } catch (error) {
+        this.#note(journal, error);
+      }
+    }
+    const sorted = [...entries.values()].sort(inReplayOrder);
+    this.#lamport = Math.max(this.#lamport, sorted.at(-1)?.lamport ?? 0);
+    this.#known = {
+      ...NOTHING,
+      fingerprint,
+      entries: sorted,
+      list: () => Promise.resolve(sorted),
+      alters: new Set(sorted.flatMap(({ changes }) => reachOf(changes).alters)),
+    };
+    return this.#known;
+  }
+
+  /** Lets go of settled writes. What cannot be removed now is found settled the next time. */
+  async remove(ids: readonly string[]): Promise<void> {
+    for (const journal of this.journals) {
+      try {
+        await journal.remove(ids);
+      } catch (error) {
+        this.#note(journal, error);
+      }
+      this.#fingerprints.delete(journal.name);
+    }
+  }
+
+  /** What was found damaged, in sentences for a person. */
+  damage(): string[] {
+    return this.journals.flatMap((journal) => journal.damage());
+  }
+
+  async close(): Promise<void> {
+    for (const journal of this.journals) await journal.close();
+  }
+
+  async #fingerprint(): Promise<string> {
+    const parts: string[] = [];
+    for (const journal of this.journals) parts.push(await this.#fingerprintOf(journal));
+    return parts.join('\n');
+  }
+
+  async #fingerprintOf(journal: Journal): Promise<string> {
+    const now = this.clock.now();
+    const kept = this.#fingerprints.get(journal.name);
+    if (kept !== undefined && journal.name === 'git' && Math.abs(now - kept.at) < FINGERPRINT_KEPT_MS) {
+      return kept.value;
+    }
+    let value = 'unreadable';
+    try {
+      value = await journal.fingerprint();
+    } catch (error) {
+      this.#note(journal, error);
+    }
+    this.#fingerprints.set(journal.name, { value, at: now });
+    return value;
+  }
+
+  #note(journal: Journal, error: unknown): string {
+    const reason = error instanceof Error ? error.message : String(error);
+    this.#problems.set(journal.name, reason);
+    return reason;
+  }
+}

@@ -1,0 +1,289 @@
+/**
+ * The first journal: a SQLite file beside the project. Online writes ask it whether they would overtake a waiting
+ * one, so its questions are cheap. It also keeps a few small facts that must survive a restart (marks, failures).
+ */
+import { retryContention } from '../sql/retry.ts';
+import { classifyDriverError, describeDriverError, driverCode } from '../sql/driver-errors.ts';
+import { decodeEntry, encodeEntry } from './entry-codec.ts';
+import { JournalUnavailable, type Journal, type JournalEntry } from './journal.ts';
+import {
+  addEntry,
+  isDamage,
+  openOutboxFile,
+  raiseRevision,
+  revisionOf,
+  type OutboxFile,
+} from './outbox-file.ts';
+
+/** Questions and notes wait at most this many times 20 ms, blocking, for other processes. */
+const BLOCKING_ATTEMPTS = 25;
+/** How often a write is done again because its file was moved away meanwhile. */
+const MOVED_ATTEMPTS = 10;
+
+export interface Failure {
+  attempts: number;
+  reason: string;
+}
+
+/** The result of a change that is promised before the primary has seen it. */
+export interface ProvisionalVersion {
+  record_id: string;
+  version: number;
+  change_id: string;
+}
+
+/**
+ * Opens the outbox at `file`; makes it with its folder when missing. Several processes may use one file.
+ * A damaged file is set aside (`damage()` says where) after every readable entry of it was saved.
+ * @throws JournalUnavailable when it can neither be written nor read
+ */
+export function openOutbox(file: string, options: { now?: () => number } = {}): Outbox {
+  return new Outbox(file, options.now ?? Date.now);
+}
+
+/**
+ * Entries wait up to 30 s for their turn to be written. Questions and notes are answered at once, on the disk by
+ * then, and give up after half a second of contention. Every method throws `JournalUnavailable`; after damage
+ * was noticed, the next call recovers the file.
+ */
+export class Outbox implements Journal {
+  readonly name = 'outbox';
+  #file: OutboxFile | undefined;
+  #suspect = false;
+  readonly #notices = new Set<string>();
+
+  constructor(
+    readonly location: string,
+    private readonly now: () => number,
+  ) {
+    this.#file = this.#open(false);
+  }
+
+  async append(entry: JournalEntry): Promise<void> {
+    const record = encodeEntry(entry);
+    await this.#write((file) => addEntry(file, entry, record));
+  }
+
+  async list(): Promise<JournalEntry[]> {
+    const entries = this.#readEntries() ?? this.#readEntries();
+    if (entries !== undefined) return entries;
+    throw this.#unavailable('an entry in it is damaged', undefined);
+  }
+
+  async remove(ids: readonly string[]): Promise<void> {
+    if (ids.length === 0) return;
+    await this.#write((file) => {
+      const find = file.statement('select seq from entries where id = ?').pluck();
+      let removed = 0;
+      for (const id of ids) {
+        const seq = find.get(id);
+        if (seq === undefined) continue;
+        file.statement('delete from entry_reach where seq = ?').run(seq);
+        removed += file.statement('delete from entries where seq = ?').run(seq).changes;
+      }
+      if (removed > 0) raiseRevision(file);
+    });
+  }
+
+  async fingerprint(): Promise<string> {
+    return this.#read(revisionOf);
+  }
+
+  damage(): string[] {
+    return [...this.#notices];
+  }
+
+  async close(): Promise<void> {
+    this.#file?.database.close();
+    this.#file = undefined;
+  }
+
+  /** How many entries wait. */
+  size(): number {
+    return this.#read((file) => Number(file.statement('select count(*) from entries').pluck().get()));
+  }
+
+  isEmpty(): boolean {
+    return this.#read((file) => file.statement('select 1 from entries limit 1').get() === undefined);
+  }
+
+  /** Whether a waiting entry alters one of these `names` (see `reachOf`). */
+  pendingFor(names: readonly string[]): boolean {
+    return this.#read((file) => {
+      const reach = file.statement('select 1 from entry_reach where name = ? limit 1');
+      return names.some((name) => reach.get(name) !== undefined);
+    });
+  }
+
+  /** The value of a mark; undefined when it was never set. */
+  get(name: string): string | undefined {
+    const value = this.#read((file) =>
+      file.statement('select value from marks where name = ?').pluck().get(name),
+    );
+    return value === undefined ? undefined : String(value);
+  }
+
+  set(name: string, value: string): void {
+    this.#note((file) => {
+      file
+        .statement(
+          'insert into marks (name, value) values (?, ?) on conflict (name) do update set value = excluded.value',
+        )
+        .run(name, value);
+    });
+  }
+
+  /** Sets a mark to a whole number, unless it holds a larger one. */
+  setMax(name: string, value: number): void {
+    this.#note((file) => {
+      file
+        .statement(
+          `insert into marks (name, value) values (?, ?) on conflict (name) do update set value = excluded.value
+           where cast(excluded.value as integer) > cast(value as integer)`,
+        )
+        .run(name, String(value));
+    });
+  }
+
+  /** Counts a failed replay of an entry; answers how many there were, 0 for an entry that is not here. */
+  noteFailure(id: string, reason: string): number {
+    return this.#note((file) => {
+      const update = 'update entries set attempts = attempts + 1, reason = ? where id = ? returning attempts';
+      return Number(file.statement(update).pluck().get(reason, id) ?? 0);
+    });
+  }
+
+  /** The entries whose replay failed at least once, by id. */
+  attempts(): Map<string, Failure> {
+    return this.#read((file) => {
+      const rows = file.statement('select id, attempts, reason from entries where attempts > 0').all();
+      return new Map((rows as (Failure & { id: string })[]).map(({ id, ...failure }) => [id, failure]));
+    });
+  }
+
+  clearFailures(ids: readonly string[]): void {
+    this.#note((file) => {
+      const update = file.statement('update entries set attempts = 0, reason = null where id = ?');
+      for (const id of ids) update.run(id);
+    });
+  }
+
+  /** Remembers which change promised a version. Kept for 90 days, also after the entry was removed. */
+  noteProvisional(rows: readonly ProvisionalVersion[]): void {
+    const notedAt = this.now();
+    this.#note((file) => {
+      const insert = file.statement('insert or replace into provisional values (?, ?, ?, ?)');
+      for (const row of rows) insert.run(row.record_id, row.version, row.change_id, notedAt);
+    });
+  }
+
+  /** The id of the change that promised this version of a record; undefined when none did. */
+  findProvisional(recordId: string, version: number): string | undefined {
+    return this.#read((file) => {
+      const find = file.statement('select change_id from provisional where record_id = ? and version = ?');
+      return find.pluck().get(recordId, version) as string | undefined;
+    });
+  }
+
+  /** Undefined when an entry is damaged, which the next opening looks into. */
+  #readEntries(): JournalEntry[] | undefined {
+    return this.#read((file) => {
+      const entries: JournalEntry[] = [];
+      for (const record of file.statement('select record from entries').pluck().iterate()) {
+        const decoded = decodeEntry(String(record));
+        if ('entry' in decoded) entries.push(decoded.entry);
+        else if (decoded.problem === 'newer')
+          this.#notices.add(`${this.location} holds a write of a newer Worktrail.`);
+        else this.#suspect = true;
+      }
+      return this.#suspect ? undefined : entries;
+    });
+  }
+
+  async #write<T>(work: (file: OutboxFile) => T): Promise<T> {
+    try {
+      return await retryContention(() => this.#transact(work));
+    } catch (error) {
+      throw this.#failed(error);
+    }
+  }
+
+  #note<T>(work: (file: OutboxFile) => T): T {
+    return this.#patiently(() => this.#transact(work));
+  }
+
+  #read<T>(work: (file: OutboxFile) => T): T {
+    return this.#patiently(() => work(this.#current('read')));
+  }
+
+  #patiently<T>(work: () => T): T {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return work();
+      } catch (error) {
+        const busy = !(error instanceof JournalUnavailable) && classifyDriverError(error) === 'contention';
+        if (!busy || attempt === BLOCKING_ATTEMPTS) throw this.#failed(error);
+      }
+    }
+  }
+
+  #transact<T>(work: (file: OutboxFile) => T): T {
+    for (let attempt = 0; attempt < MOVED_ATTEMPTS; attempt += 1) {
+      const file = this.#current('write');
+      const result = file.transaction(() => work(file));
+      // What went into a file that is no longer the outbox is done again in the one that is.
+      if (file.isCurrent()) return result;
+    }
+    throw this.#unavailable('its file was moved away again and again', undefined);
+  }
+
+  /** The opened file, opened anew when the path leads elsewhere, it may be damaged, or it has to be writable. */
+  #current(use: 'read' | 'write'): OutboxFile {
+    const file = this.#file;
+    if (file === undefined) throw this.#unavailable('it was closed', undefined);
+    if (!this.#suspect && file.isCurrent() && !(file.readOnly && use === 'write')) return file;
+    const successor = this.#open(this.#suspect);
+    if (successor.readOnly && use === 'write') {
+      successor.database.close();
+      throw this.#unavailable('the file or its folder is read-only', undefined);
+    }
+    if (!this.#suspect && !file.readOnly) this.#carryOver(file, successor);
+    this.#suspect = false;
+    this.#file = successor;
+    // SQLite leaves the log alone when it closes a file that its path no longer leads to.
+    file.database.close();
+    return successor;
+  }
+
+  #open(thorough: boolean): OutboxFile {
+    const file = openOutboxFile(this.location, this.now, thorough);
+    for (const notice of file.damage) this.#notices.add(notice);
+    return file;
+  }
+
+  /** Entries of a file that somebody deleted or replaced are still readable while it is open. */
+  #carryOver(from: OutboxFile, to: OutboxFile): void {
+    const records = from.statement('select record from entries').pluck().all().map(String);
+    const entries = records
+      .map(decodeEntry)
+      .flatMap((decoded) => ('entry' in decoded ? [decoded.entry] : []));
+    const carried = to.transaction(() => entries.filter((entry) => addEntry(to, entry)).length);
+    if (carried > 0) {
+      this.#notices.add(
+        `The outbox ${this.location} was moved or deleted in use; ${carried} writes were put back.`,
+      );
+    }
+  }
+
+  #failed(error: unknown): unknown {
+    if (error instanceof JournalUnavailable) return error;
+    if (isDamage(error)) this.#suspect = true;
+    return driverCode(error) === undefined ? error : this.#unavailable(describeDriverError(error), error);
+  }
+
+  #unavailable(reason: string, cause: unknown): JournalUnavailable {
+    return new JournalUnavailable('outbox', `the outbox ${this.location} cannot be used: ${reason}`, {
+      cause,
+    });
+  }
+}

@@ -1,0 +1,47 @@
+/** When one table or query of the primary fails: only that part of an answer comes from a lower layer (F7). */
+import { layerFailure } from '../sql/driver-errors.ts';
+import { QUERY_NAMES, readerOf, type Reader } from '../sql/reader.ts';
+import type { Primary } from '../sql/sql-store.ts';
+import type { Answer } from '../store.ts';
+import type { ReadyReplica } from './replica.ts';
+
+type Lower = <T>(work: (ready: ReadyReplica) => Promise<T>) => Promise<Answer<T>>;
+
+/**
+ * Runs `work` again, query by query.
+ * @returns undefined when the primary could answer nothing of it
+ */
+export async function readByParts<T>(
+  primary: Primary,
+  work: (reader: Reader) => Promise<T>,
+  lower: Lower,
+): Promise<Answer<T> | undefined> {
+  const replaced = new Map<string, Answer<unknown>>();
+  let answered = 0;
+  const byPart = (name: keyof Reader) => async (...args: unknown[]) => {
+    const ask = (reader: Reader) => (reader[name] as (...args: unknown[]) => Promise<unknown>)(...args);
+    try {
+      const { data } = await primary.read(ask);
+      answered += 1;
+      return data;
+    } catch (error) {
+      if (layerFailure(error) !== 'partial') throw error;
+      const found = await lower((ready) => ready.session.read((c) => ask(readerOf(c))));
+      replaced.set(name, found);
+      return found.data;
+    }
+  };
+  const reader = Object.fromEntries(QUERY_NAMES.map((name) => [name, byPart(name)])) as unknown as Reader;
+  const data = await work(reader);
+  if (answered === 0 && replaced.size > 0) return undefined;
+  const warnings = [...replaced].map(([name, { source, as_of }]) => ({
+    code: 'partial',
+    message: `A part of this answer (${inWords(name)}) could not be read from the store; it is from ${source}, as of ${as_of ?? 'now'}.`,
+  }));
+  return { data, source: primary.source, warnings };
+}
+
+/** `listDeployments` as `list deployments`. */
+function inWords(name: string): string {
+  return name.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+}

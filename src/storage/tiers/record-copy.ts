@@ -1,0 +1,134 @@
+/** Copying single records from a primary into its copy, each as it is now, with everything that hangs on it. */
+import { eq, getTableColumns, inArray, or, sql } from 'drizzle-orm';
+import type { PgColumn, PgTable } from 'drizzle-orm/pg-core';
+import type { Entity } from '../../domain/change.ts';
+import type { WorkItem } from '../../domain/work-item.ts';
+import { recount, type CountedChange } from '../sql/apply/counts.ts';
+import type { Connection } from '../sql/connection.ts';
+import { findDescendants } from '../sql/queries/work-items.ts';
+import { insertRows } from '../sql/table-copy.ts';
+
+/** Ids by kind of record; a dependency by both of its items. */
+export interface TouchedRecords {
+  ids: Map<Entity, Set<string>>;
+  /** Items that got another parent: everything below them has another path. */
+  moved: Set<string>;
+}
+
+const IDS_PER_QUERY = 200;
+
+/**
+ * Makes these records in `to` what they are in `from`: changed, added, or removed where they are not there.
+ * Runs inside the caller's transaction on `to`, with foreign keys deferred.
+ */
+export async function copyRecords(from: Connection, to: Connection, touched: TouchedRecords): Promise<void> {
+  const ids = (entity: Entity) => [...(touched.ids.get(entity) ?? [])];
+  const items = new Set(ids('work_item'));
+  for (const id of touched.moved) {
+    for (const below of await findDescendants(from, id)) items.add(below.id);
+  }
+  for (const chunk of chunked([...items])) await copyItems(from, to, chunk);
+  for (const chunk of chunked(ids('dependency'))) await copyDependencies(from, to, chunk);
+  for (const chunk of chunked(ids('vendor'))) await copyVendors(from, to, chunk);
+  for (const chunk of chunked(ids('deployment'))) await copyDeployments(from, to, chunk);
+  for (const chunk of chunked(ids('conflict'))) await copyConflicts(from, to, chunk);
+  if (touched.ids.has('configuration')) {
+    await upsert(to, to.tables.configuration, await from.db.select().from(from.tables.configuration));
+  }
+}
+
+async function copyItems(from: Connection, to: Connection, ids: string[]): Promise<void> {
+  const { workItems: t, workItemLabels: labels, dependencies: d, deploymentWorkItems } = to.tables;
+  const before = new Map(
+    (await to.db.select().from(t).where(inArray(t.id, ids))).map((item) => [item.id, item as WorkItem]),
+  );
+  const { workItems: f } = from.tables;
+  const rows = (await from.db.select().from(f).where(inArray(f.id, ids))) as WorkItem[];
+  const there = new Set(rows.map(({ id }) => id));
+  const gone = ids.filter((id) => !there.has(id) && before.has(id));
+  await to.db.delete(labels).where(inArray(labels.item_id, ids));
+  if (gone.length > 0) {
+    await to.db.delete(d).where(or(inArray(d.source_id, gone), inArray(d.target_id, gone)));
+    await to.db.delete(deploymentWorkItems).where(inArray(deploymentWorkItems.work_item_id, gone));
+    await to.db.delete(t).where(inArray(t.id, gone));
+  }
+  await upsert(to, t, rows);
+  await insertRows(
+    to,
+    'workItemLabels',
+    rows.flatMap((item) => item.labels.map((label) => ({ item_id: item.id, label }))),
+  );
+  const changes: CountedChange[] = rows.map((after) => ({ before: before.get(after.id) ?? null, after }));
+  await recount(to, [...changes, ...gone.map((id) => ({ before: before.get(id) ?? null, after: null }))]);
+}
+
+/** All links of the given items. */
+async function copyDependencies(from: Connection, to: Connection, ids: string[]): Promise<void> {
+  const of = ({ tables: { dependencies: t } }: Connection) =>
+    or(inArray(t.source_id, ids), inArray(t.target_id, ids));
+  const rows = await from.db.select().from(from.tables.dependencies).where(of(from));
+  await to.db.delete(to.tables.dependencies).where(of(to));
+  await insertRows(to, 'dependencies', rows);
+}
+
+async function copyVendors(from: Connection, to: Connection, ids: string[]): Promise<void> {
+  const { vendors: f } = from.tables;
+  const { vendors: t, deploymentVendors } = to.tables;
+  const rows = await from.db.select().from(f).where(inArray(f.id, ids));
+  const gone = without(ids, rows);
+  if (gone.length > 0) {
+    await to.db.delete(deploymentVendors).where(inArray(deploymentVendors.vendor_id, gone));
+    await to.db.delete(t).where(inArray(t.id, gone));
+  }
+  await upsert(to, t, rows);
+}
+
+async function copyDeployments(from: Connection, to: Connection, ids: string[]): Promise<void> {
+  const { deployments: f, deploymentVendors: fv, deploymentWorkItems: fw } = from.tables;
+  const { deployments: t, deploymentVendors: tv, deploymentWorkItems: tw } = to.tables;
+  const rows = await from.db.select().from(f).where(inArray(f.id, ids));
+  const vendors = await from.db.select().from(fv).where(inArray(fv.deployment_id, ids));
+  const items = await from.db.select().from(fw).where(inArray(fw.deployment_id, ids));
+  await to.db.delete(tv).where(inArray(tv.deployment_id, ids));
+  await to.db.delete(tw).where(inArray(tw.deployment_id, ids));
+  const gone = without(ids, rows);
+  if (gone.length > 0) await to.db.delete(t).where(inArray(t.id, gone));
+  await upsert(to, t, rows);
+  await insertRows(to, 'deploymentVendors', vendors);
+  await insertRows(to, 'deploymentWorkItems', items);
+}
+
+async function copyConflicts(from: Connection, to: Connection, ids: string[]): Promise<void> {
+  const { conflicts: f, openConflicts: fo } = from.tables;
+  const { conflicts: t, openConflicts: o } = to.tables;
+  const rows = await from.db.select().from(f).where(inArray(f.id, ids));
+  const open = await from.db.select().from(fo).where(inArray(fo.conflict_id, ids));
+  await to.db.delete(o).where(inArray(o.conflict_id, ids));
+  const gone = without(ids, rows);
+  if (gone.length > 0) await to.db.delete(t).where(inArray(t.id, gone));
+  await upsert(to, t, rows);
+  await insertRows(to, 'openConflicts', open);
+}
+
+/** Inserts rows, or overwrites those with the same id. */
+async function upsert(c: Connection, table: PgTable & { id: PgColumn }, rows: object[]): Promise<void> {
+  const names = Object.keys(getTableColumns(table));
+  const set = Object.fromEntries(names.map((name) => [name, sql.raw(`excluded."${name}"`)]));
+  for (const row of rows) {
+    await c.db
+      .insert(table)
+      .values(row as never)
+      .onConflictDoUpdate({ target: table.id, set: set as never });
+  }
+}
+
+function without(ids: string[], rows: readonly { id: string }[]): string[] {
+  const there = new Set(rows.map(({ id }) => id));
+  return ids.filter((id) => !there.has(id));
+}
+
+function* chunked(ids: string[]): Generator<string[]> {
+  for (let start = 0; start < ids.length; start += IDS_PER_QUERY) {
+    yield ids.slice(start, start + IDS_PER_QUERY);
+  }
+}

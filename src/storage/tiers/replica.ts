@@ -1,0 +1,148 @@
+/**
+ * Copies of the project's records that stand in for the primary: the cache, a snapshot in git, the status file.
+ * Each is a SQLite database with the ordinary tables, so that the ordinary queries and rules run on it, with the
+ * writes that wait for the primary laid on top.
+ */
+import { sql, type SQL } from 'drizzle-orm';
+import { TrackerError } from '../../errors.ts';
+import type { Applied, Change } from '../../domain/change.ts';
+import { touchedFields } from '../../domain/conflict.ts';
+import { PROVISIONAL_STEP, isProvisional, knownVersion } from '../../domain/provisional-version.ts';
+import { applyChanges, findFirstResult } from '../sql/apply/apply.ts';
+import { findCurrentRecord } from '../sql/apply/current-record.ts';
+import { findSettled } from '../sql/apply/replay.ts';
+import type { Connection, Session } from '../sql/connection.ts';
+import { findChangesSince } from '../sql/queries/changes.ts';
+import type { DataSource } from '../store.ts';
+import { inReplayOrder, type JournalEntry } from './journal.ts';
+
+/** The writes that wait for the primary, from all journals. */
+export interface WaitingWrites {
+  /** Changes when the writes do. */
+  fingerprint: string;
+  list(): Promise<JournalEntry[]>;
+}
+
+/** A replica that can be asked: everything that waits is on top of it. */
+export interface ReadyReplica {
+  session: Session;
+  /** The moment its records are from, ISO 8601. */
+  as_of: string;
+  /** What it does not know, in sentences for a person. */
+  notes: string[];
+  /** Whether it holds the record of changes; where it does not, asking for it fails. */
+  hasHistory: boolean;
+}
+
+/** Safe for concurrent callers. */
+export interface Replica {
+  readonly source: DataSource;
+  /** What it is called in messages, as `the local cache`. */
+  readonly label: string;
+  /** Where it is, for people. */
+  readonly location: string;
+  /** The moment its records are from, as cheaply as possible; undefined when it has none. Never throws. */
+  age(): Promise<string | undefined>;
+  /** @throws LayerUnavailable when it has nothing or is damaged */
+  run<T>(waiting: WaitingWrites, work: (ready: ReadyReplica) => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+}
+
+/** What a write needs to be replayed later, and what its caller is answered now. */
+export interface PreparedWrite {
+  /** The changes as they are journaled; none when all of them had been applied before. */
+  changes: Change[];
+  applied: Applied[];
+}
+
+/**
+ * Validates changes against a replica and applies them there once `accept` has saved them.
+ * @param ownChanges the changes of this folder that led to a provisional version of a record
+ * @throws TrackerError when a rule is broken; nothing was saved or applied then
+ */
+export async function applyToReplica(
+  session: Session,
+  changes: readonly Change[],
+  ownChanges: (record_id: string, version: number) => string[],
+  accept: (write: PreparedWrite) => Promise<void>,
+): Promise<Applied[]> {
+  return await session.write(async (c) => {
+    const seen = await findSettled(
+      c,
+      changes.map(({ id }) => id),
+    );
+    const write: PreparedWrite = { changes: [], applied: [] };
+    for (const change of changes) {
+      const first = seen.has(change.id) ? await findFirstResult(c, change) : undefined;
+      if (first !== undefined) {
+        write.applied.push({ ...first, repeated: false });
+        continue;
+      }
+      const prepared = await withBase(c, change, ownChanges);
+      const [applied] = await applyChanges(c, [prepared]);
+      if (applied === undefined) throw new Error('a change was applied without a result');
+      write.applied.push(applied);
+      if (!applied.repeated) write.changes.push(prepared);
+    }
+    if (write.changes.length > 0) await accept(write);
+    return write.applied;
+  });
+}
+
+/** The change with what its maker saw: that makes a three-way merge possible later, wherever it is replayed. */
+async function withBase(
+  c: Connection,
+  change: Change,
+  ownChanges: (record_id: string, version: number) => string[],
+): Promise<Change> {
+  const { base_version, entity_id } = change;
+  if (change.kind !== 'update' || base_version === null) return change;
+  const record = await findCurrentRecord(c, change);
+  const own = new Set(change.own_changes);
+  if (isProvisional(base_version)) {
+    for (const id of ownChanges(entity_id, base_version)) own.add(id);
+    for (const { change_id, version } of await findChangesSince(c, entity_id, PROVISIONAL_STEP - 1)) {
+      const led = version !== null && version <= base_version;
+      if (led && knownVersion(version) === knownVersion(base_version)) own.add(change_id);
+    }
+  }
+  return {
+    ...change,
+    base_fields: touchedFields(change.patch, record),
+    ...(own.size > 0 && { own_changes: [...own] }),
+  };
+}
+
+/**
+ * Applies the waiting writes that are not on top of the replica yet, inside the caller's transaction. One that
+ * does not fit what is there now is left out: replaying it will show that as a conflict.
+ */
+export async function layOnTop(c: Connection, waiting: readonly JournalEntry[]): Promise<void> {
+  const there = await findSettled(
+    c,
+    waiting.flatMap(({ changes }) => changes.slice(0, 1).map(({ id }) => id)),
+  );
+  for (const entry of [...waiting].sort(inReplayOrder)) {
+    const [first] = entry.changes;
+    if (first === undefined || there.has(first.id)) continue;
+    execute(c, sql`savepoint waiting_write`);
+    try {
+      await applyChanges(c, entry.changes, { merge: true });
+    } catch (error) {
+      if (!(error instanceof TrackerError)) throw error;
+      execute(c, sql`rollback to waiting_write`);
+    }
+    execute(c, sql`release waiting_write`);
+  }
+}
+
+/** A statement without a result on a SQLite connection. */
+export function execute(c: Connection, statement: SQL): void {
+  // The reference dialect's type calls this `execute`, the SQLite driver `run`.
+  (c.db as unknown as { run(statement: SQL): unknown }).run(statement);
+}
+
+/** A replica, or another layer, that has nothing or is damaged. `message` is in our words. */
+export class LayerUnavailable extends Error {
+  override readonly name = 'LayerUnavailable';
+}

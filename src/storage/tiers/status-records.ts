@@ -1,0 +1,171 @@
+/** What a status file says, as rows of the tracker's tables; what it does not say gets the plainest honest value. */
+import { createHash } from 'node:crypto';
+import { formatUuid } from '../../domain/ids.ts';
+import { HIERARCHY_MAX_DEPTH, PRIORITY_DEFAULT } from '../../domain/limits.ts';
+import type { Deployment } from '../../domain/deployment.ts';
+import {
+  EXTRACTOR_VERSION_UNKNOWN,
+  VENDOR_METADATA_DEFAULT,
+  vendorNameKey,
+  type Vendor,
+} from '../../domain/vendor.ts';
+import { idsOnPath, placeBelow, type WorkItem } from '../../domain/work-item.ts';
+import type { ParsedStatus } from '../markdown/status-parser.ts';
+
+export interface StatusRecords {
+  vendors: (Vendor & { name_key: string })[];
+  /** Parents before children. */
+  workItems: WorkItem[];
+  deployments: (Deployment & { compliant: number })[];
+  deploymentVendors: { deployment_id: string; vendor_id: string }[];
+  /** Records that stand in the file twice: the first counts. */
+  repeated: number;
+  /** Records without an id, which got one made from what they are called. */
+  nameless: number;
+}
+
+const UNKNOWN_ACTOR = 'unknown';
+
+/** The same file gives the same records, ids included. `at`: the time of the file, ISO 8601 UTC. */
+export function recordsOfStatus(status: ParsedStatus, at: string): StatusRecords {
+  const identify = identifier();
+  const vendors = vendorsOf(status, at, identify);
+  const workItems = workItemsOf(status, at, identify);
+  const deployments = deploymentsOf(status, identify);
+  const idByName = new Map(vendors.map(({ name_key, id }) => [name_key, id]));
+  const links = deployments.flatMap(({ row: { id }, vendor_names }) =>
+    vendor_names.flatMap((name) => {
+      const vendor_id = idByName.get(vendorNameKey(name));
+      return vendor_id === undefined ? [] : [{ deployment_id: id, vendor_id }];
+    }),
+  );
+  const written = [...status.vendors, ...status.work_items, ...status.deployments];
+  return {
+    vendors,
+    workItems,
+    deployments: deployments.map(({ row }) => row),
+    deploymentVendors: [...new Map(links.map((link) => [Object.values(link).join(), link])).values()],
+    repeated: written.length - vendors.length - workItems.length - deployments.length,
+    nameless: written.filter(({ id }) => id === null).length,
+  };
+}
+
+/** A record's id: the one it has, or one made from its kind and what it is called (a UUID of version 8, RFC 9562). */
+type Identify = (kind: string, record: { id: string | null }, name: string) => string;
+
+function identifier(): Identify {
+  const used = new Map<string, number>();
+  return (kind, { id }, name) => {
+    if (id !== null) return id;
+    const key = `${kind}\0${name}`;
+    const number = (used.get(key) ?? 0) + 1;
+    used.set(key, number);
+    const bytes = createHash('sha256').update(`${key}\0${number}`).digest().subarray(0, 16);
+    bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x80;
+    bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
+    return formatUuid(bytes.toString('hex'));
+  };
+}
+
+function vendorsOf({ vendors }: ParsedStatus, at: string, identify: Identify): StatusRecords['vendors'] {
+  const rows = new Map<string, StatusRecords['vendors'][number]>();
+  const ids = new Set<string>();
+  for (const vendor of vendors) {
+    const name_key = vendorNameKey(vendor.name);
+    const id = identify('vendor', vendor, name_key);
+    if (rows.has(name_key) || ids.has(id)) continue;
+    ids.add(id);
+    const formats = Object.keys(VENDOR_METADATA_DEFAULT.format_support);
+    rows.set(name_key, {
+      id,
+      version: vendor.version ?? 1,
+      name: vendor.name,
+      name_key,
+      status: vendor.status,
+      extractor_version: vendor.extractor_version ?? EXTRACTOR_VERSION_UNKNOWN,
+      metadata: {
+        format_support: Object.fromEntries(
+          formats.map((format) => [format, vendor.formats.includes(format)]),
+        ),
+        ...(vendor.tests !== null && { test_results: vendor.tests }),
+      },
+      created_at: at,
+      updated_at: at,
+      created_by: UNKNOWN_ACTOR,
+      updated_by: UNKNOWN_ACTOR,
+    });
+  }
+  return [...rows.values()];
+}
+
+function workItemsOf({ work_items }: ParsedStatus, at: string, identify: Identify): WorkItem[] {
+  const rows = new Map<string, WorkItem>();
+  const ids: string[] = [];
+  for (const item of work_items) {
+    const id = identify('work_item', item, item.title);
+    ids.push(id);
+    if (rows.has(id)) continue;
+    const above = item.parent_index === null ? undefined : rows.get(ids[item.parent_index] ?? '');
+    const parent = above === undefined ? null : withRoomBelow(above, rows);
+    const status = item.status ?? 'active';
+    rows.set(id, {
+      id,
+      version: item.version ?? 1,
+      item_type: item.item_type,
+      title: item.title,
+      description: null,
+      status,
+      priority: PRIORITY_DEFAULT,
+      labels: [],
+      assignee: null,
+      parent_id: parent?.id ?? null,
+      ...placeBelow(parent, id),
+      branch_name: item.branch_name,
+      commit_hash: null,
+      pr_number: null,
+      metadata: {},
+      created_at: item.created_at ?? at,
+      updated_at: at,
+      completed_at: status === 'completed' ? at : null,
+      created_by: UNKNOWN_ACTOR,
+      updated_by: UNKNOWN_ACTOR,
+      deleted_at: null,
+      claimed_by: null,
+      claim_expires_at: null,
+      archived_at: null,
+    });
+  }
+  return [...rows.values()];
+}
+
+/** Only by hand can a file be nested deeper than a tracker: what is too deep goes below the last level but one. */
+function withRoomBelow(item: WorkItem, rows: Map<string, WorkItem>): WorkItem {
+  if (item.depth < HIERARCHY_MAX_DEPTH) return item;
+  return rows.get(idsOnPath(item.path)[HIERARCHY_MAX_DEPTH - 1] ?? '') ?? item;
+}
+
+function deploymentsOf({ deployments }: ParsedStatus, identify: Identify) {
+  const rows = new Map<string, { row: StatusRecords['deployments'][number]; vendor_names: string[] }>();
+  for (const deployment of deployments) {
+    const { deployed_at, pr_number, pr_title, tests, compliant, vendor_names } = deployment;
+    const id = identify('deployment', deployment, `${deployed_at} ${pr_number}`);
+    if (rows.has(id)) continue;
+    const row = {
+      id,
+      version: deployment.version ?? 1,
+      deployed_at,
+      commit_hash: deployment.commit_hash ?? '',
+      metadata: {
+        ...(pr_number !== null && { pr_number }),
+        ...(pr_title !== null && { pr_title }),
+        test_summary: tests,
+        ...(compliant !== null && { constitutional_compliance: compliant }),
+      },
+      compliant: compliant === true ? 1 : 0,
+      created_at: deployed_at,
+      created_by: UNKNOWN_ACTOR,
+    };
+    rows.set(id, { row, vendor_names });
+  }
+  return [...rows.values()];
+}

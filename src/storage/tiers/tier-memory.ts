@@ -1,0 +1,101 @@
+/** What a tracker folder remembers of its primary between two starts. Best effort: nothing durable depends on it. */
+import { PROVISIONAL_STEP, knownVersion } from '../../domain/provisional-version.ts';
+import type { Outbox } from './outbox.ts';
+
+/** The part of the outbox that this needs; any of it may fail. */
+export type Notebook = Pick<
+  Outbox,
+  'get' | 'set' | 'setMax' | 'noteFailure' | 'attempts' | 'clearFailures' | 'noteProvisional' | 'findProvisional'
+>;
+
+/** Position of the primary's feed that was seen last. */
+const HIGH_WATER = 'high_water';
+const BREAKER = 'breaker';
+
+/** Keeps what could not be noted for as long as the process lives. */
+export class TierMemory {
+  readonly #failures = new Map<string, number>();
+  readonly #provisional = new Map<string, string>();
+  #highWater = 0;
+
+  /** @param notebook undefined while there is no outbox */
+  constructor(private readonly notebook: () => Notebook | undefined) {}
+
+  get highWater(): number {
+    return Math.max(this.#highWater, Number(this.#try((n) => n.get(HIGH_WATER)) ?? 0));
+  }
+
+  sawPosition(seq: number): void {
+    if (seq <= this.#highWater) return;
+    this.#highWater = seq;
+    this.#try((n) => n.setMax(HIGH_WATER, seq));
+  }
+
+  /** Forgets the position: the primary was replaced on purpose. */
+  forgetPosition(): void {
+    this.#highWater = 0;
+    this.#try((n) => n.set(HIGH_WATER, '0'));
+  }
+
+  /** What another process of this folder found last: why the primary does not answer, and when that was. */
+  lastOutage(): { reason: string; at: number } | undefined {
+    const text = this.#try((n) => n.get(BREAKER));
+    if (text === undefined || text === '') return undefined;
+    try {
+      return JSON.parse(text) as { reason: string; at: number };
+    } catch {
+      return undefined;
+    }
+  }
+
+  noteOutage(outage: { reason: string; at: number } | null): void {
+    this.#try((n) => n.set(BREAKER, outage === null ? '' : JSON.stringify(outage)));
+  }
+
+  /** How often replaying each write failed without a reason that is known; writes without a failure are left out. */
+  failures(): ReadonlyMap<string, number> {
+    const all = new Map(this.#failures);
+    for (const [id, { attempts }] of this.#try((n) => n.attempts()) ?? []) {
+      all.set(id, Math.max(attempts, all.get(id) ?? 0));
+    }
+    return all;
+  }
+
+  noteFailure(id: string, reason: string): void {
+    this.#failures.set(id, (this.failures().get(id) ?? 0) + 1);
+    this.#try((n) => n.noteFailure(id, reason));
+  }
+
+  clearFailures(ids: readonly string[]): void {
+    for (const id of ids) this.#failures.delete(id);
+    this.#try((n) => n.clearFailures(ids));
+  }
+
+  /** Remembers which change made a provisional version, for callers that name it after it was replayed. */
+  noteProvisional(rows: { record_id: string; version: number; change_id: string }[]): void {
+    for (const { record_id, version, change_id } of rows) {
+      this.#provisional.set(`${record_id} ${version}`, change_id);
+    }
+    this.#try((n) => n.noteProvisional(rows));
+  }
+
+  /** The changes of this folder that led from a real version of a record to a provisional one. */
+  ownChanges(record_id: string, version: number): string[] {
+    const own: string[] = [];
+    for (let at = knownVersion(version) + PROVISIONAL_STEP; at <= version; at += PROVISIONAL_STEP) {
+      const id =
+        this.#provisional.get(`${record_id} ${at}`) ?? this.#try((n) => n.findProvisional(record_id, at));
+      if (id !== undefined) own.push(id);
+    }
+    return own;
+  }
+
+  #try<T>(work: (notebook: Notebook) => T): T | undefined {
+    try {
+      const notebook = this.notebook();
+      return notebook === undefined ? undefined : work(notebook);
+    } catch {
+      return undefined;
+    }
+  }
+}

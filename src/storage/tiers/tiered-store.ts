@@ -1,0 +1,420 @@
+/**
+ * The tracker's store: a primary, and below it the layers that answer and keep writes while it is away. There
+ * is no way around it: every tool and command reads and writes here.
+ *
+ * A read goes to the primary, else to the first replica that can answer. A write goes to the primary, else it
+ * is validated against a replica and saved in a journal, and replayed when the primary is back. See `state.ts`
+ * for the states, `replica.ts` and `journal.ts` for the layers, `replayer.ts` for the way back.
+ */
+import { TrackerError } from '../../errors.ts';
+import type { Applied, Change } from '../../domain/change.ts';
+import type { JsonObject } from '../../domain/json.ts';
+import { PROVISIONAL_STEP, isProvisional } from '../../domain/provisional-version.ts';
+import { reachOf } from '../../domain/reach.ts';
+import type { Warning } from '../../domain/warnings.ts';
+import type { Connection, ReadOptions } from '../sql/connection.ts';
+import { layerFailure } from '../sql/driver-errors.ts';
+import { readerOf, type Reader } from '../sql/reader.ts';
+import { isOutcomeUnknown, type Primary } from '../sql/sql-store.ts';
+import type {
+  Answer,
+  LayersReport,
+  PendingWrite,
+  StoreHealth,
+  TrackerStore,
+  WriteAnswer,
+} from '../store.ts';
+import { Background } from './background.ts';
+import { Breaker } from './breaker.ts';
+import type { CacheReplica } from './cache.ts';
+import type { Clock } from './clock.ts';
+import type { JournalName } from './journal.ts';
+import { NoJournal, type Journals, type Waiting } from './journals.ts';
+import { describeLayers } from './layers-report.ts';
+import { readByParts } from './partial-read.ts';
+import { LayerUnavailable, applyToReplica, type PreparedWrite, type ReadyReplica, type Replica } from './replica.ts';
+import { asksPrimary, type TierState } from './state.ts';
+import type { TierMemory } from './tier-memory.ts';
+import type { Truth } from './truth.ts';
+import * as words from './words.ts';
+
+/** A cache that was not confirmed for longer is `stale`, and a lower layer is used if it is newer. */
+export const STALE_AFTER_MS_DEFAULT = 30 * 60_000;
+
+export interface TieredParts {
+  /** What the primary is called in messages, as `PostgreSQL`. */
+  primaryLabel: string;
+  /** Where it is, without secrets. */
+  location: string;
+  /**
+   * Opens the primary.
+   * @throws DatabaseError: with a driver's error as cause when it does not answer, without one when it is refused
+   */
+  connect: () => Promise<Primary>;
+  /** What is known of the project; the id is undefined before the first start. */
+  project: () => { project_id: string | undefined; project_slug: string | undefined };
+  /** From the best to the last. */
+  replicas: readonly Replica[];
+  /** The one among them that is kept fresh; undefined for an embedded tracker. */
+  cache?: CacheReplica | undefined;
+  journals: Journals;
+  memory: TierMemory;
+  /** Writes the snapshot in git; undefined where there is none. Never throws. */
+  snapshot?: ((primary: Primary) => Promise<void>) | undefined;
+  /** Runs work that only one process of a folder needs to do at a time; false when another is doing it. */
+  elect: <T>(role: string, work: () => Promise<T>) => Promise<{ ran: true; result: T } | { ran: false }>;
+  clock: Clock;
+  staleAfterMs?: number;
+  /** For what a person should know; one line. */
+  log: (message: string) => void;
+  /** Lets go of what `elect` holds. */
+  release?: () => void;
+}
+
+export class TieredStore implements TrackerStore {
+  readonly #breaker: Breaker;
+  readonly #background: Background;
+  #primary: Primary | undefined;
+  #listeners: ((state: TierState) => void)[] = [];
+
+  constructor(readonly parts: TieredParts) {
+    const { clock } = parts;
+    this.#breaker = new Breaker(clock, (to, reason) => this.#onTransition(to, reason));
+    this.#background = new Background({
+      parts,
+      breaker: this.#breaker,
+      connect: () => this.#connect(),
+      known: () => this.#known(),
+    });
+  }
+
+  /**
+   * Connects to the primary, or begins without it when it does not answer.
+   * @throws DatabaseError when nothing is known of the project here, so that no lower layer could stand in
+   */
+  async open(): Promise<void> {
+    const outage = this.parts.memory.lastOutage();
+    const { project_id } = this.parts.project();
+    const recently = outage !== undefined && Math.abs(this.parts.clock.now() - outage.at) < OUTAGE_BELIEVED_MS;
+    if (recently && project_id !== undefined) {
+      this.#breaker.move('primaryFailed', outage.reason);
+    } else {
+      try {
+        const primary = await this.#connect();
+        await this.#background.checkTruth(primary);
+      } catch (error) {
+        if (project_id === undefined) throw error;
+        this.#primaryFailed(error);
+      }
+    }
+    if (this.#breaker.state === 'online') {
+      const { entries } = await this.parts.journals.waiting();
+      if (entries.length > 0) this.#breaker.move('journaled', null);
+    }
+    this.#background.start();
+  }
+
+  async read<T>(work: (reader: Reader) => Promise<T>, options: ReadOptions = {}): Promise<Answer<T>> {
+    const primary = this.#primary;
+    if (this.#breaker.state === 'online' && primary !== undefined) {
+      try {
+        const answer = await primary.read(work, options);
+        this.#breaker.succeeded();
+        return answer;
+      } catch (error) {
+        const failure = layerFailure(error);
+        if (failure === undefined || failure === 'contention') throw error;
+        if (failure === 'partial') {
+          const answer = await readByParts(primary, work, (part) => this.#fromReplicas(part, []));
+          if (answer !== undefined) return answer;
+        }
+        this.#primaryFailed(error);
+      }
+    }
+    try {
+      return await this.#readBelow(work, options);
+    } catch (error) {
+      // While replaying, the copies come first because they show what waits; but the primary is there.
+      if (this.#breaker.state !== 'replaying' || primary === undefined) throw error;
+      if (error instanceof TrackerError && error.code !== 'DatabaseError') throw error;
+      return await primary.read(work, options);
+    }
+  }
+
+  async #readBelow<T>(work: (reader: Reader) => Promise<T>, options: ReadOptions): Promise<Answer<T>> {
+    const waiting = await this.parts.journals.waiting();
+    const warnings: Warning[] = [];
+    const found = await this.#fromReplicas(async (ready) => {
+      warnings.push(...words.readWarnings(this.#situation(waiting), ready.replica, ready.as_of, ready.isStale));
+      warnings.push(...ready.notes.map((message) => ({ code: 'incomplete', message })));
+      try {
+        return await ready.session.read((c) => work(readerOfReplica(c, ready)), options);
+      } catch (error) {
+        throw words.withSituation(error, this.#situation(waiting), ready.replica, ready.as_of);
+      }
+    }, warnings);
+    return { ...found, warnings };
+  }
+
+  async write(changes: readonly Change[]): Promise<WriteAnswer> {
+    const asked = changes.map((change) => this.#withOwnChanges(change));
+    const primary = this.#primary;
+    let lost: unknown;
+    if (asksPrimary(this.#breaker.state) && primary !== undefined && !(await this.#mustWait(asked))) {
+      try {
+        const answer = await primary.write(asked);
+        this.#breaker.succeeded();
+        this.#background.written(asked, answer.data);
+        return { ...answer, durability: answer.source };
+      } catch (error) {
+        const failure = layerFailure(error);
+        if (failure === undefined || failure === 'contention') throw error;
+        lost = error;
+        if (failure === 'unavailable') this.#primaryFailed(error);
+      }
+    }
+    return await this.#writeBelow(asked, lost);
+  }
+
+  async health(): Promise<StoreHealth> {
+    const { project_id = null, project_slug = null } = this.parts.project();
+    if (asksPrimary(this.#breaker.state) && this.#primary !== undefined) return await this.#primary.health();
+    return {
+      source: this.parts.cache === undefined ? 'sqlite' : 'postgres',
+      engine: this.parts.primaryLabel,
+      location: this.parts.location,
+      reachable: false,
+      problem: this.#breaker.reason,
+      project_slug,
+      project_id,
+      schema: 'current',
+    };
+  }
+
+  async pending(): Promise<PendingWrite[]> {
+    return [...(await this.parts.journals.waiting()).entries];
+  }
+
+  layers(): Promise<LayersReport> {
+    return describeLayers(this.parts, this.#breaker);
+  }
+
+  /** Called with every state that is entered, until the store is closed. */
+  onState(listener: (state: TierState) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  get state(): TierState {
+    return this.#breaker.state;
+  }
+
+  /** Waits until what is going on in the background has reached a rest, at most `ms`. */
+  async settle(ms: number): Promise<void> {
+    await this.#background.settle(ms);
+  }
+
+  async close(): Promise<void> {
+    this.#listeners = [];
+    await this.#background.stop();
+    await this.#primary?.close();
+    for (const replica of this.parts.replicas) await replica.close().catch(() => undefined);
+    await this.parts.journals.close();
+    this.parts.release?.();
+  }
+
+  async #connect(): Promise<Primary> {
+    this.#primary ??= await this.parts.connect();
+    return this.#primary;
+  }
+
+  #known(): Partial<Truth> {
+    const { project_id } = this.parts.project();
+    return { ...(project_id !== undefined && { project_id }), seq: this.parts.memory.highWater };
+  }
+
+  #primaryFailed(error: unknown): void {
+    const reason = words.reasonOf(error);
+    if (layerFailure(error) === undefined) this.#breaker.move('mismatch', reason);
+    else this.#breaker.failed(reason, { timedOut: words.isTimeout(error) });
+  }
+
+  #onTransition(to: TierState, reason: string | null): void {
+    const { log, memory, primaryLabel, clock } = this.parts;
+    log(words.transition(primaryLabel, to, reason));
+    if (to === 'offline') memory.noteOutage({ reason: reason ?? '', at: clock.now() });
+    if (to === 'replaying' || to === 'online') memory.noteOutage(null);
+    this.#background.wake();
+    for (const listener of this.#listeners) listener(to);
+  }
+
+  /** An update on a provisional version names the changes that led there, so that they are not taken for others'. */
+  #withOwnChanges(change: Change): Change {
+    const { base_version } = change;
+    if (base_version === null || !isProvisional(base_version)) return change;
+    const own = this.parts.memory.ownChanges(change.entity_id, base_version);
+    return own.length === 0 ? change : { ...change, own_changes: own };
+  }
+
+  /** Whether an earlier write to the same records waits: then this one waits behind it. */
+  async #mustWait(changes: readonly Change[]): Promise<boolean> {
+    const { alters: waiting } = await this.parts.journals.waiting();
+    if (waiting.size === 0) return false;
+    const { alters, needs } = reachOf(changes);
+    return [...alters, ...needs].some((name) => waiting.has(name));
+  }
+
+  /** @param lost why the primary did not take it; undefined when it was not asked */
+  async #writeBelow(changes: Change[], lost: unknown): Promise<WriteAnswer> {
+    let saved: { journal: JournalName; write: PreparedWrite } | undefined;
+    let nowhere: NoJournal | undefined;
+    const accept = async (write: PreparedWrite) => {
+      try {
+        saved = { journal: await this.parts.journals.append(write.changes), write };
+      } catch (error) {
+        if (error instanceof NoJournal) nowhere = error;
+        throw error;
+      }
+    };
+    const waiting = await this.parts.journals.waiting();
+    try {
+      const { data, source, as_of } = await this.#fromReplicas((ready) => {
+        // A replica whose commit failed after the write was saved is not asked again: the next would save it twice.
+        if (saved !== undefined) return Promise.resolve(saved.write.applied);
+        return applyToReplica(
+          ready.session,
+          changes,
+          (id, version) => this.parts.memory.ownChanges(id, version),
+          accept,
+        ).catch((error: unknown) => {
+          throw words.withSituation(error, this.#situation(waiting), ready.replica, ready.as_of);
+        });
+      }, []);
+      return await this.#answerSaved(data, source, as_of, saved?.journal, lost);
+    } catch (error) {
+      if (nowhere !== undefined) throw words.notSaved(changes, lost, this.#breaker.reason, nowhere.layers);
+      const brokeRule = error instanceof TrackerError && error.code !== 'DatabaseError';
+      if (brokeRule && !isOutcomeUnknown(lost)) throw error;
+      // It may be saved already, so no rule may refuse it; or there is no copy to check it against.
+      return await this.#saveUnchecked(changes, lost);
+    }
+  }
+
+  async #saveUnchecked(changes: Change[], lost: unknown): Promise<WriteAnswer> {
+    try {
+      const journal = await this.parts.journals.append(changes);
+      return await this.#answerSaved(changes.map(unchecked), 'sqlite_cache', undefined, journal, lost);
+    } catch (error) {
+      const layers = error instanceof NoJournal ? error.layers : [];
+      throw words.notSaved(changes, lost, this.#breaker.reason, layers);
+    }
+  }
+
+  async #answerSaved(
+    applied: Applied[],
+    source: Answer<unknown>['source'],
+    as_of: string | undefined,
+    journal: JournalName | undefined,
+    lost: unknown,
+  ): Promise<WriteAnswer> {
+    this.parts.memory.noteProvisional(
+      applied.flatMap(({ change_id, entity_id, record }) => {
+        const version = record['version'];
+        return typeof version === 'number' && version >= PROVISIONAL_STEP
+          ? [{ record_id: entity_id, version, change_id }]
+          : [];
+      }),
+    );
+    if (journal !== undefined) this.#breaker.move('journaled', null);
+    const waiting = await this.parts.journals.waiting();
+    const warnings = applied.flatMap((one) => one.warnings);
+    warnings.push(...words.writeWarnings(this.#situation(waiting), journal, isOutcomeUnknown(lost)));
+    return {
+      data: applied,
+      source,
+      ...(as_of !== undefined && { as_of }),
+      warnings,
+      durability: journal ?? source,
+    };
+  }
+
+  #situation(waiting: Waiting): words.Situation {
+    return {
+      primaryLabel: this.parts.primaryLabel,
+      state: this.#breaker.state,
+      reason: this.#breaker.reason,
+      waiting: waiting.entries.length,
+      now: this.parts.clock.now(),
+    };
+  }
+
+  /**
+   * Runs work on the first replica that can do it; a stale one makes way for a newer one below it.
+   * @throws DatabaseError when none can
+   */
+  async #fromReplicas<T>(
+    work: (ready: ReadyReplica & { replica: Replica; isStale: boolean }) => Promise<T>,
+    warnings: Warning[],
+  ): Promise<Answer<T>> {
+    await this.#background.mirrored();
+    const failed: { layer: string; reason: string }[] = [];
+    const waiting = await this.parts.journals.waiting();
+    for (const { replica, isStale } of await this.#inOrder()) {
+      try {
+        return await replica.run(waiting, async (ready) => {
+          const data = await work({ ...ready, replica, isStale });
+          return { data, source: replica.source, as_of: ready.as_of, warnings };
+        });
+      } catch (error) {
+        if (!isLayerError(error)) throw error;
+        failed.push({ layer: replica.label, reason: words.reasonOf(error) });
+        warnings.length = 0;
+      }
+    }
+    throw words.noLayer(this.parts.primaryLabel, this.#breaker.reason, failed);
+  }
+
+  async #inOrder(): Promise<{ replica: Replica; isStale: boolean }[]> {
+    const { replicas, clock, staleAfterMs = STALE_AFTER_MS_DEFAULT } = this.parts;
+    const [first] = replicas;
+    const age = await first?.age();
+    const plain = replicas.map((replica) => ({ replica, isStale: false }));
+    if (age === undefined || clock.now() - Date.parse(age) <= staleAfterMs) return plain;
+    // Only now is it worth knowing how old the others are.
+    const aged = await Promise.all(replicas.map(async (replica) => ({ replica, age: (await replica.age()) ?? '' })));
+    return aged
+      .sort((a, b) => (a.age === b.age ? 0 : a.age < b.age ? 1 : -1))
+      .map(({ replica, age: as_of }) => ({
+        replica,
+        isStale: as_of === '' || clock.now() - Date.parse(as_of) > staleAfterMs,
+      }));
+  }
+}
+
+/** How long a process that starts believes another one that found the primary away. */
+const OUTAGE_BELIEVED_MS = 10_000;
+
+/** What is answered for a write that could not be checked: what was asked. */
+function unchecked(change: Change): Applied {
+  return {
+    change_id: change.id,
+    entity: change.entity,
+    entity_id: change.entity_id,
+    record: { id: change.entity_id, ...change.patch } as JsonObject,
+    merged_with: [],
+    warnings: [],
+    repeated: false,
+  };
+}
+
+/** A layer without history says so instead of answering that nothing ever happened. */
+function readerOfReplica(c: Connection, { hasHistory }: ReadyReplica): Reader {
+  if (hasHistory) return readerOf(c);
+  const refuse = () => Promise.reject(new LayerUnavailable('it does not hold the history of changes'));
+  return { ...readerOf(c), listChanges: refuse };
+}
+
+function isLayerError(error: unknown): boolean {
+  if (error instanceof LayerUnavailable) return true;
+  return !(error instanceof NoJournal) && layerFailure(error) !== undefined;
+}
+

@@ -1,0 +1,52 @@
+/**
+ * Whether the database that answers is the one this folder knows (F6). An empty, an older or another database
+ * behind the configured address is not the truth: nothing is copied from it and nothing replayed into it.
+ */
+import { sql } from 'drizzle-orm';
+import type { Connection } from '../sql/connection.ts';
+import { findFeedPosition, findProject } from '../sql/queries/configuration.ts';
+
+/** What is compared. */
+export interface Truth {
+  project_id: string | null;
+  /** Position of the feed; it never goes back. */
+  seq: number;
+  /** Items of all kinds, deleted and archived ones too: they are never removed. */
+  items: number;
+}
+
+/** A drop below this share of the items that were there is not believed. */
+const ITEMS_KEPT_MIN = 0.8;
+/** Below this many items a share says nothing. */
+const ITEMS_COMPARED_MIN = 10;
+
+export async function readTruth(c: Connection): Promise<Truth> {
+  const project = await findProject(c);
+  const { seq } = await findFeedPosition(c);
+  const { workItemCounts: t } = c.tables;
+  const [row] = await c.db
+    .select({ items: sql<number | string | null>`coalesce(sum(${t.items}), 0)` })
+    .from(t);
+  return { project_id: project?.project_id ?? null, seq, items: Number(row?.items ?? 0) };
+}
+
+/**
+ * @param known what this folder has seen of its project; a part that is not known is undefined
+ * @returns why it is not the truth, in words for a person; null when it is
+ */
+export function mismatchOf(found: Truth, known: Partial<Truth>): string | null {
+  if (known.project_id != null && found.project_id !== known.project_id) {
+    return `it holds another project (${found.project_id ?? 'none'}) than this folder knows (${known.project_id})`;
+  }
+  if (known.seq !== undefined && found.seq < known.seq) {
+    return `it is older than what this folder has seen: it stands at change ${found.seq}, and change ${known.seq} was seen here`;
+  }
+  if (
+    known.items !== undefined &&
+    known.items >= ITEMS_COMPARED_MIN &&
+    found.items < known.items * ITEMS_KEPT_MIN
+  ) {
+    return `it holds ${found.items} items where ${known.items} were seen`;
+  }
+  return null;
+}

@@ -1,0 +1,171 @@
+/** What a tiered store says about itself: warnings and errors, for people and for AI clients. */
+import { TrackerError, databaseError } from '../../errors.ts';
+import type { Change } from '../../domain/change.ts';
+import type { Warning } from '../../domain/warnings.ts';
+import { describeDriverError, driverCode, layerFailure } from '../sql/driver-errors.ts';
+import type { JournalName } from './journal.ts';
+import { LayerUnavailable, type Replica } from './replica.ts';
+import type { TierState } from './state.ts';
+
+export interface Situation {
+  primaryLabel: string;
+  state: TierState;
+  reason: string | null;
+  /** Writes that wait for the primary. */
+  waiting: number;
+  /** Milliseconds since 1970. */
+  now: number;
+}
+
+export function readWarnings(
+  situation: Situation,
+  replica: Replica,
+  as_of: string,
+  isStale: boolean,
+): Warning[] {
+  const age = spokenAge(situation.now - Date.parse(as_of));
+  const warnings: Warning[] = [
+    {
+      code: situation.state === 'replaying' ? 'replaying' : CODES[situation.state],
+      message: `${whatIsWrong(situation)} This answer is from ${replica.label}, as of ${as_of} (${age} ago).`,
+    },
+  ];
+  if (isStale) {
+    warnings.push({
+      code: 'stale',
+      message: `It is ${age} old: others may have changed much since then. Check what matters before you rely on it.`,
+    });
+  }
+  if (situation.waiting > 0) warnings.push(pendingWarning(situation.waiting));
+  return warnings;
+}
+
+export function writeWarnings(
+  situation: Situation,
+  journal: JournalName | undefined,
+  outcomeUnknown: boolean,
+): Warning[] {
+  if (journal === undefined) return [];
+  const warnings: Warning[] = [
+    {
+      code: 'saved_locally',
+      message: `${whatIsWrong(situation)} This change is saved in ${JOURNALS[journal]} and will be applied to ${situation.primaryLabel} when it is back. Its version is provisional: use it for further changes, it is translated.`,
+    },
+  ];
+  if (outcomeUnknown) {
+    warnings.push({
+      code: 'outcome_unknown',
+      message: `The connection was lost while saving, so ${situation.primaryLabel} may have it already. It is applied once, whatever happened.`,
+    });
+  }
+  return warnings;
+}
+
+function pendingWarning(waiting: number): Warning {
+  return {
+    code: 'pending_changes',
+    message: `${count(waiting, 'change')} made here ${waiting === 1 ? 'waits' : 'wait'} to be applied; this answer includes ${waiting === 1 ? 'it' : 'them'}.`,
+  };
+}
+
+const CODES: Readonly<Record<TierState, string>> = {
+  online: 'primary_unavailable',
+  offline: 'primary_unavailable',
+  replaying: 'replaying',
+  refused: 'primary_refused',
+};
+
+const JOURNALS: Readonly<Record<JournalName, string>> = {
+  outbox: 'the local outbox',
+  git: "the project's git repository",
+  markdown: 'a file under .worktrail/pending',
+};
+
+function whatIsWrong({ primaryLabel, state, reason, waiting }: Situation): string {
+  if (state === 'replaying') return `${primaryLabel} is back, and ${count(waiting, 'change')} made meanwhile are being applied.`;
+  if (state === 'refused') return `${primaryLabel} is not used: ${reason ?? 'it is not the database of this project'}.`;
+  return `${primaryLabel} cannot be used at the moment${reason === null ? '' : ` (${reason})`}.`;
+}
+
+/** The primary changed its state: one line for the log. */
+export function transition(label: string, to: TierState, reason: string | null): string {
+  switch (to) {
+    case 'offline':
+      return `${label} is away (${reason ?? 'it failed'}); lower layers answer, and writes are kept until it is back`;
+    case 'refused':
+      return `${label} is not used: ${reason ?? 'it is not the database of this project'}`;
+    case 'replaying':
+      return `${label} is there; writes that wait are being applied`;
+    case 'online':
+      return `${label} is in use`;
+  }
+}
+
+/** A rule that was broken on a copy: said so, because the copy may not know everything. */
+export function withSituation(error: unknown, situation: Situation, replica: Replica, as_of: string): unknown {
+  if (!(error instanceof TrackerError) || error.code === 'DatabaseError') return error;
+  const message = `${error.message} (${whatIsWrong(situation)} This was checked against ${replica.label}, as of ${as_of}.)`;
+  const details = { ...error.details, data_source: replica.source, as_of };
+  return new TrackerError(error.code, message, details, error.next, { cause: error });
+}
+
+export function noLayer(
+  primaryLabel: string,
+  reason: string | null,
+  failed: { layer: string; reason: string }[],
+): TrackerError {
+  const all = [{ layer: primaryLabel, reason: reason ?? 'it failed' }, ...failed];
+  const error = databaseError(
+    primaryLabel,
+    `no layer can answer (${all.map((one) => `${one.layer}: ${one.reason}`).join('; ')})`,
+    'Run `worktrail doctor` to see the state of every layer; repeat the call when one of them answers.',
+  );
+  error.details['layers'] = all;
+  return error;
+}
+
+export function notSaved(
+  changes: readonly Change[],
+  lost: unknown,
+  reason: string | null,
+  journals: { layer: string; reason: string }[],
+  cause?: unknown,
+): TrackerError {
+  const layers = [
+    { layer: 'primary', reason: lost === undefined ? (reason ?? 'it is away') : reasonOf(lost) },
+    ...journals,
+    ...(cause === undefined ? [] : [{ layer: 'copies', reason: reasonOf(cause) }]),
+  ];
+  return new TrackerError(
+    'NotSavedError',
+    `Nothing was saved: ${layers.map((one) => `${one.layer}: ${one.reason}`).join('; ')}.`,
+    { operation: changes.length === 1 ? changes[0] : changes, layers },
+    'Keep the operation given here and repeat the call later; `worktrail doctor` tells what each layer needs.',
+    { cause: lost ?? cause },
+  );
+}
+
+/** Why a layer failed, in our words. */
+export function reasonOf(error: unknown): string {
+  if (error instanceof TrackerError) return String(error.details['reason'] ?? error.message);
+  if (error instanceof LayerUnavailable) return error.message;
+  if (layerFailure(error) !== undefined) return describeDriverError(error);
+  return error instanceof Error && error.name === 'TruthMismatch' ? error.message : 'it failed in an unexpected way';
+}
+
+export function isTimeout(error: unknown): boolean {
+  return /^(QUERY_TIMEOUT|57014|POOL_TIMEOUT)$/.test(driverCode(error) ?? '');
+}
+
+/** `45 s`, `12 minutes`, `3 hours`, `2 days`. */
+export function spokenAge(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1000));
+  if (seconds < 90) return `${seconds} s`;
+  if (seconds < 90 * 60) return count(Math.round(seconds / 60), 'minute');
+  if (seconds < 48 * 3600) return count(Math.round(seconds / 3600), 'hour');
+  return count(Math.round(seconds / 86_400), 'day');
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`;
+}

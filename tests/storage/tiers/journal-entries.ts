@@ -1,0 +1,38 @@
+// Entries as the tracker would make them, for the tests of the journals.
+import type { Change } from '../../../src/domain/change.ts';
+import { CHANGE_SCHEMA_VERSION } from '../../../src/domain/change.ts';
+import { newChangeId, newRecordId } from '../../../src/domain/ids.ts';
+import type { JournalEntry } from '../../../src/storage/tiers/journal.ts';
+
+export const DEVICE = '6f1c1f0e-6e0b-4a53-9a57-0e6d3a3f5b11';
+
+export function makeChange(overrides: Partial<Change> = {}): Change {
+  return {
+    id: newChangeId(),
+    at: '2026-01-02T03:04:05.678Z',
+    actor: 'a test',
+    client: 'vitest/1',
+    entity: 'work_item',
+    entity_id: newRecordId(),
+    kind: 'create',
+    base_version: null,
+    patch: { title: 'Write it down' },
+    on_conflict: 'reject',
+    cascade: false,
+    claim_token: null,
+    idempotency_key: null,
+    schema_version: CHANGE_SCHEMA_VERSION,
+    ...overrides,
+  };
+}
+
+export function makeEntry(change: Partial<Change> = {}): JournalEntry {
+  const changes = [makeChange(change)];
+  const id = changes[0]?.id ?? '';
+  return { id, lamport: Date.now(), device: DEVICE, at: '2026-01-02T03:04:05.678Z', changes };
+}
+
+export const makeEntries = (count: number): JournalEntry[] =>
+  Array.from({ length: count }, () => makeEntry());
+
+export const idsOf = (entries: readonly JournalEntry[]): string[] => entries.map(({ id }) => id).sort();

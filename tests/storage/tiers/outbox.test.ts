@@ -1,0 +1,444 @@
+// The outbox beyond the contract of journals: its questions and notes, and every kind of damage to its file.
+import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { cp, mkdir, readFile, readdir, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import Database from 'better-sqlite3';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { JournalUnavailable, type JournalEntry } from '../../../src/storage/tiers/journal.ts';
+import { openOutbox, type Outbox } from '../../../src/storage/tiers/outbox.ts';
+import { cleanUpLater } from '../../support/cleanup.ts';
+import { temporaryProject } from '../../support/temporary-project.ts';
+import { DEVICE, idsOf, makeChange, makeEntries, makeEntry } from './journal-entries.ts';
+import { startJournalProcess } from './journal-processes.ts';
+
+const PAGE_BYTES = 4_096;
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+let folder: string;
+let file: string;
+beforeEach(async () => {
+  folder = await temporaryProject();
+  file = path.join(folder, 'outbox.db');
+});
+
+function open(at = file, now?: () => number): Outbox {
+  const outbox = openOutbox(at, now && { now });
+  cleanUpLater(() => outbox.close());
+  return outbox;
+}
+
+const damagedFiles = async () => (await readdir(folder)).filter((name) => name.includes('.damaged-'));
+
+/** An outbox on the disk with these entries; with `killed`, as a process leaves it that could not clean up. */
+async function leaveOutbox(entries: JournalEntry[], options: { killed?: boolean } = {}): Promise<void> {
+  const source = path.join(await temporaryProject(), 'outbox.db');
+  const outbox = openOutbox(source);
+  for (const entry of entries) await outbox.append(entry);
+  if (options.killed !== true) await outbox.close();
+  await cp(source, file);
+  if (options.killed !== true) return;
+  await cp(`${source}-wal`, `${file}-wal`);
+  await outbox.close();
+}
+
+async function overwrite(at: string, offset: number, change: (bytes: Buffer) => void): Promise<void> {
+  const bytes = await readFile(at);
+  change(bytes.subarray(offset));
+  await writeFile(at, bytes);
+}
+
+const flip = (bytes: Buffer) => void (bytes[0] = (bytes[0] ?? 0) ^ 0x55);
+
+/** Entries small and large: some fill a page with others, some go on in pages of their own. */
+const mixedEntries = () => [
+  ...makeEntries(30),
+  ...[3_000, 6_000, 60_000].map((length) =>
+    makeEntry({ patch: { description: 'long '.repeat(length / 5) } }),
+  ),
+  ...makeEntries(30),
+];
+
+async function expectSaved(entries: JournalEntry[]): Promise<void> {
+  const outbox = open();
+  expect(idsOf(await outbox.list())).toEqual(idsOf(entries));
+  expect(await outbox.list()).toEqual(expect.arrayContaining(entries));
+  expect(outbox.damage().join(' ')).toContain(`${entries.length} of the writes`);
+  for (const name of await damagedFiles())
+    expect(outbox.damage().join(' ')).toContain(name.replace(/-wal|-shm/, ''));
+  const another = makeEntry();
+  await outbox.append(another);
+  expect(outbox.size()).toBe(entries.length + 1);
+}
+
+describe('the outbox answers', () => {
+  it('whether a waiting write alters something, until that write is removed', async () => {
+    const outbox = open();
+    const vendor = makeChange({ entity: 'vendor', patch: { name: 'ACME  Inc' } });
+    const item = makeChange({ patch: { parent_id: 'the-parent' } });
+    const entry = { ...makeEntry(), changes: [vendor, item] };
+    expect(outbox.pendingFor([item.entity_id])).toBe(false);
+    await outbox.append(entry);
+    expect(outbox.pendingFor(['unknown', item.entity_id])).toBe(true);
+    expect(outbox.pendingFor([vendor.entity_id])).toBe(true);
+    expect(outbox.pendingFor(['the-parent'])).toBe(false);
+    expect(outbox.pendingFor([])).toBe(false);
+    await outbox.remove([entry.id]);
+    expect(outbox.pendingFor([vendor.entity_id, item.entity_id])).toBe(false);
+    expect([outbox.size(), outbox.isEmpty()]).toEqual([0, true]);
+  });
+
+  it('how often the replay of a write failed, and why it did last', async () => {
+    const outbox = open();
+    const [first, second] = [makeEntry(), makeEntry()];
+    for (const entry of [first, second]) await outbox.append(entry);
+    const before = await outbox.fingerprint();
+    expect(outbox.noteFailure(first.id, 'too early')).toBe(1);
+    expect(outbox.noteFailure(first.id, 'still too early')).toBe(2);
+    expect(outbox.noteFailure('unknown', 'never mind')).toBe(0);
+    expect(open().attempts()).toEqual(new Map([[first.id, { attempts: 2, reason: 'still too early' }]]));
+    outbox.clearFailures([first.id]);
+    expect(outbox.attempts().size).toBe(0);
+    expect(await outbox.fingerprint()).toBe(before);
+  });
+
+  it('with the marks that any process made, the largest where it counts', () => {
+    const [outbox, other] = [open(), open()];
+    expect(outbox.get('project')).toBeUndefined();
+    outbox.set('project', 'one');
+    other.set('project', 'two');
+    expect(outbox.get('project')).toBe('two');
+    outbox.setMax('high_water', 1_700_000_000_000_000);
+    other.setMax('high_water', 9);
+    expect(outbox.get('high_water')).toBe('1700000000000000');
+  });
+
+  it('which change promised a version, for 90 days', async () => {
+    let now = Date.UTC(2026, 0, 1);
+    const outbox = open(file, () => now);
+    const entry = makeEntry();
+    await outbox.append(entry);
+    outbox.noteProvisional([{ record_id: 'a', version: 1_000_003, change_id: entry.id }]);
+    await outbox.remove([entry.id]);
+    now += 89 * DAY_MS;
+    expect(open(file, () => now).findProvisional('a', 1_000_003)).toBe(entry.id);
+    expect(outbox.findProvisional('a', 3)).toBeUndefined();
+    now += 2 * DAY_MS;
+    expect(open(file, () => now).findProvisional('a', 1_000_003)).toBeUndefined();
+  });
+
+  it('that it is closed', async () => {
+    const outbox = open();
+    await outbox.close();
+    await expect(outbox.list()).rejects.toThrow(JournalUnavailable);
+    await expect(outbox.append(makeEntry())).rejects.toThrow('closed');
+    expect(() => outbox.size()).toThrow('closed');
+  });
+});
+
+describe('an outbox that is damaged', () => {
+  it('is a new one when the file is empty and nothing else is left', async () => {
+    await writeFile(file, '');
+    const outbox = open();
+    await outbox.append(makeEntry());
+    expect([outbox.size(), outbox.damage(), await damagedFiles()]).toEqual([1, [], []]);
+  });
+
+  it.each(['emptied', 'missing'])('is saved from its log when the file is %s', async (how) => {
+    const entries = makeEntries(20);
+    await leaveOutbox(entries, { killed: true });
+    await (how === 'emptied' ? truncate(file) : rm(file));
+    await expectSaved(entries);
+  });
+
+  it('is saved from what is left when the file is cut in half', async () => {
+    const entries = mixedEntries();
+    await leaveOutbox(entries);
+    const { size } = await stat(file);
+    await truncate(file, Math.floor(size / 2));
+    const outbox = open();
+    const left = await outbox.list();
+    expect(left.length).toBeGreaterThan(10);
+    expect(entries).toEqual(expect.arrayContaining(left));
+    expect(outbox.damage().join(' ')).toContain(`${left.length} of the writes`);
+    expect(await stat(path.join(folder, (await damagedFiles())[0] ?? ''))).toMatchObject({
+      size: Math.floor(size / 2),
+    });
+  });
+
+  it.each([100, PAGE_BYTES])('is saved whole when its first %i bytes are garbage', async (length) => {
+    const entries = mixedEntries();
+    await leaveOutbox(entries);
+    await overwrite(file, 0, (bytes) => randomBytes(length).copy(bytes));
+    await expectSaved(entries);
+  });
+
+  it('is saved whole when its header and its log are garbage in places', async () => {
+    const entries = mixedEntries();
+    await leaveOutbox(entries, { killed: true });
+    await overwrite(file, 0, (bytes) => randomBytes(100).copy(bytes));
+    await overwrite(`${file}-wal`, 0, (bytes) => randomBytes(32).copy(bytes));
+    await expectSaved(entries);
+  });
+
+  it(
+    'loses no more than the one entry that a flipped byte hits, and says so',
+    { timeout: 120_000 },
+    async () => {
+      const entries = mixedEntries();
+      await leaveOutbox(entries);
+      const original = await readFile(file);
+      let noticed = 0;
+      for (let offset = 3; offset < original.length; offset += 397) {
+        for (const name of await readdir(folder)) await rm(path.join(folder, name));
+        const bytes = Buffer.from(original);
+        flip(bytes.subarray(offset));
+        await writeFile(file, bytes);
+        const outbox = openOutbox(file);
+        const left = await outbox.list();
+        expect(entries, `byte ${offset}`).toEqual(expect.arrayContaining(left));
+        expect(left.length, `byte ${offset}`).toBeGreaterThanOrEqual(entries.length - 1);
+        if (left.length < entries.length) expect(outbox.damage(), `byte ${offset}`).not.toEqual([]);
+        if (outbox.damage().length > 0) noticed += 1;
+        await outbox.close();
+      }
+      expect(noticed).toBeGreaterThan(10);
+    },
+  );
+
+  it('is set aside unaltered when it is the database of another program', async () => {
+    const foreign = new Database(file);
+    foreign.exec("create table photos (name text); insert into photos values ('cat')");
+    foreign.close();
+    const bytes = await readFile(file);
+    const outbox = open();
+    await outbox.append(makeEntry());
+    const [kept = ''] = await damagedFiles();
+    expect(await readFile(path.join(folder, kept))).toEqual(bytes);
+    expect(outbox.damage().join(' ')).toContain(kept);
+  });
+
+  it('is set aside unaltered when it is no database', async () => {
+    await writeFile(file, 'Dear diary, '.repeat(1000));
+    expect(await open().list()).toEqual([]);
+    expect(await damagedFiles()).toHaveLength(1);
+  });
+
+  it('keeps its marks, failures and promises', async () => {
+    const outbox = open();
+    const entry = makeEntry();
+    await outbox.append(entry);
+    outbox.set('project', 'ours');
+    outbox.setMax('high_water', 12);
+    outbox.noteFailure(entry.id, 'refused');
+    outbox.noteProvisional([{ record_id: 'a', version: 1_000_001, change_id: entry.id }]);
+    await outbox.close();
+    await overwrite(file, 60, (bytes) => bytes.writeUInt32BE(0));
+    await overwrite(file, 68, (bytes) => bytes.writeUInt32BE(0x11111111));
+    const saved = open();
+    expect(await damagedFiles()).toHaveLength(1);
+    expect([saved.get('project'), saved.get('high_water')]).toEqual(['ours', '12']);
+    expect(saved.attempts().get(entry.id)).toEqual({ attempts: 1, reason: 'refused' });
+    expect(saved.findProvisional('a', 1_000_001)).toBe(entry.id);
+  });
+
+  it('goes on telling where the damaged file is until somebody takes it away', async () => {
+    await writeFile(file, 'not a database'.repeat(500));
+    await open().close();
+    expect(open().damage()).toHaveLength(1);
+    for (const name of await damagedFiles()) await rm(path.join(folder, name));
+    expect(open().damage()).toEqual([]);
+  });
+
+  it('is noticed while it is open, and recovered by one of the next calls', async () => {
+    const entries = makeEntries(40);
+    await leaveOutbox(entries);
+    const [outbox, other] = [open(), open()];
+    await overwrite(file, PAGE_BYTES, (bytes) => bytes.fill(0x5a, 0, 8 * PAGE_BYTES));
+    let unavailable = 0;
+    for (const attempt of [1, 2, 3, 4]) {
+      for (const one of [outbox, other]) {
+        const added = makeEntry();
+        try {
+          await one.append(added);
+          entries.push(added);
+        } catch (error) {
+          expect(error, `attempt ${attempt}`).toBeInstanceOf(JournalUnavailable);
+          unavailable += 1;
+        }
+      }
+    }
+    expect(unavailable).toBeLessThan(8);
+    const listed = idsOf(await outbox.list());
+    expect(listed).toEqual(idsOf(await other.list()));
+    expect(listed).toEqual(expect.arrayContaining(idsOf(entries.slice(40))));
+    expect(outbox.damage().join(' ') + other.damage().join(' ')).toContain('.damaged-');
+  });
+
+  it('is recovered once when many processes notice at once', async () => {
+    const entries = mixedEntries();
+    await leaveOutbox(entries);
+    await overwrite(file, 0, (bytes) => randomBytes(100).copy(bytes));
+    const processes = Array.from({ length: 6 }, () => startJournalProcess('outbox', file, 'list'));
+    for (const process of processes) {
+      expect(await process.exited).toMatchObject({ code: 0 });
+      expect(process.lines('=').sort()).toEqual(idsOf(entries));
+      expect(process.lines('!')).toHaveLength(1);
+    }
+    expect(await damagedFiles()).toHaveLength(1);
+  });
+
+  it('is saved from by the next process when the one that set it aside was killed', async () => {
+    const entries = makeEntries(10);
+    await leaveOutbox(entries, { killed: true });
+    const aside = path.join(folder, 'outbox.damaged-20260102T030405678Z.db');
+    await rename(file, aside);
+    await rename(`${file}-wal`, `${aside}-wal`);
+    await expectSaved(entries);
+  });
+
+  it('does not bring back what was removed from the new file', async () => {
+    const entries = makeEntries(4);
+    await leaveOutbox(entries);
+    await overwrite(file, 0, (bytes) => randomBytes(100).copy(bytes));
+    const outbox = open();
+    await outbox.remove(idsOf(entries));
+    await outbox.close();
+    expect(await open().list()).toEqual([]);
+  });
+});
+
+describe('the log of an outbox', () => {
+  it.each([0.1, 0.5, 0.9, 0.999])(
+    'may be cut at %d of its length: what comes before counts',
+    async (part) => {
+      const entries = makeEntries(40);
+      await leaveOutbox(entries, { killed: true });
+      const { size } = await stat(`${file}-wal`);
+      await truncate(`${file}-wal`, Math.floor(size * part));
+      const outbox = open();
+      const left = idsOf(await outbox.list());
+      expect(left).toEqual(idsOf(entries.slice(0, left.length)));
+      expect(left.length).toBeGreaterThan(Math.floor(40 * part) - 3);
+      await outbox.append(makeEntry());
+      expect(outbox.size()).toBe(left.length + 1);
+    },
+  );
+
+  it('gives up nothing but the commit that a flipped byte hits', { timeout: 120_000 }, async () => {
+    const entries = makeEntries(25);
+    await leaveOutbox(entries, { killed: true });
+    const [database, log] = [await readFile(file), await readFile(`${file}-wal`)];
+    let recovered = 0;
+    for (let offset = 5; offset < log.length; offset += 1_997) {
+      for (const name of await readdir(folder)) await rm(path.join(folder, name));
+      const bytes = Buffer.from(log);
+      flip(bytes.subarray(offset));
+      await writeFile(file, database);
+      await writeFile(`${file}-wal`, bytes);
+      const outbox = openOutbox(file);
+      expect((await outbox.list()).length, `byte ${offset}`).toBeGreaterThanOrEqual(entries.length - 1);
+      if (outbox.damage().length > 0) recovered += 1;
+      await outbox.close();
+    }
+    expect(recovered).toBeGreaterThan(10);
+  });
+
+  it('is no reason for alarm when a process was killed in the middle of a commit', async () => {
+    const entries = makeEntries(10);
+    await leaveOutbox(entries, { killed: true });
+    const { size } = await stat(`${file}-wal`);
+    // One frame less, and it is the one that ends the last commit.
+    await truncate(`${file}-wal`, size - PAGE_BYTES - 24);
+    const outbox = open();
+    expect(idsOf(await outbox.list())).toEqual(idsOf(entries.slice(0, 9)));
+    expect(outbox.damage()).toEqual([]);
+  });
+});
+
+describe('the file of an outbox', () => {
+  it('of a newer Worktrail is not touched', async () => {
+    const outbox = open();
+    await outbox.append(makeEntry());
+    await outbox.close();
+    const database = new Database(file);
+    database.pragma('user_version = 7');
+    database.close();
+    const bytes = await readFile(file);
+    expect(() => openOutbox(file)).toThrow(JournalUnavailable);
+    expect(() => openOutbox(file)).toThrow('made by a newer Worktrail');
+    expect(await readFile(file)).toEqual(bytes);
+    expect(await damagedFiles()).toEqual([]);
+  });
+
+  it('may become that of a newer Worktrail while it is open', async () => {
+    const outbox = open();
+    await outbox.append(makeEntry());
+    const newer = path.join(folder, 'newer.db');
+    const database = new Database(newer);
+    database.pragma(`application_id = ${0x5754524f}`);
+    database.pragma('user_version = 2');
+    database.close();
+    await rename(newer, file);
+    await expect(outbox.append(makeEntry())).rejects.toThrow('made by a newer Worktrail');
+    await expect(outbox.list()).rejects.toThrow('made by a newer Worktrail');
+    expect(() => outbox.pendingFor(['a'])).toThrow('made by a newer Worktrail');
+  });
+
+  it('may be deleted while it is open: nothing is lost', async () => {
+    const [outbox, other] = [open(), open()];
+    const entries = makeEntries(5);
+    for (const entry of entries.slice(0, 3)) await outbox.append(entry);
+    for (const name of await readdir(folder)) await rm(path.join(folder, name));
+    for (const entry of entries.slice(3)) await other.append(entry);
+    expect(idsOf(await outbox.list())).toEqual(idsOf(entries));
+    await Promise.all([outbox.close(), other.close()]);
+    expect(idsOf(await open().list())).toEqual(idsOf(entries));
+  });
+
+  it('is made by twelve processes at once', { timeout: 120_000 }, async () => {
+    const processes = Array.from({ length: 12 }, () => startJournalProcess('outbox', file, 'append', 5));
+    const acknowledged: string[] = [];
+    for (const process of processes) {
+      expect([await process.exited, process.stderr()]).toMatchObject([{ code: 0 }, '']);
+      acknowledged.push(...process.lines('+'));
+    }
+    expect(acknowledged).toHaveLength(60);
+    const outbox = open();
+    expect(idsOf(await outbox.list())).toEqual(acknowledged.sort());
+    expect(outbox.damage()).toEqual([]);
+  });
+
+  it('cannot be a folder', async () => {
+    await mkdir(file);
+    expect(() => openOutbox(file)).toThrow(JournalUnavailable);
+  });
+
+  it.each(['closed', 'killed'])(
+    'can be read on a read-only disk, left by a %s process',
+    async (left, ...rest) => {
+      void rest;
+      const entries = makeEntries(5);
+      await leaveOutbox(entries, { killed: left === 'killed' });
+      if (!mountReadOnly(folder)) return;
+      const outbox = open();
+      expect(idsOf(await outbox.list())).toEqual(idsOf(entries));
+      expect(outbox.pendingFor([entries[0]?.changes[0]?.entity_id ?? ''])).toBe(true);
+      await expect(outbox.append(makeEntry())).rejects.toThrow('read-only');
+      expect(() => openOutbox(path.join(folder, 'other.db'))).toThrow(JournalUnavailable);
+      expect(DEVICE).toBeTruthy();
+    },
+  );
+});
+
+/** Root may write everywhere but on a read-only file system: the folder is mounted as one over itself. */
+function mountReadOnly(at: string): boolean {
+  try {
+    execFileSync('mount', ['--bind', at, at], { stdio: 'ignore' });
+    cleanUpLater(() => void execFileSync('umount', [at]));
+    execFileSync('mount', ['-o', 'remount,ro,bind', at], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+}
