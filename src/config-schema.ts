@@ -46,6 +46,15 @@ function makeSchemas() {
       .optional()
       .describe('Milliseconds without a change before it is written (500).'),
   });
+  const fallback = z.strictObject({
+    stale_after_minutes: z
+      .number()
+      .int()
+      .min(1)
+      .max(10_080)
+      .optional()
+      .describe('Minutes without contact to PostgreSQL after which the local cache counts as stale (30).'),
+  });
   const configFile = z.strictObject({
     $schema: z.string().optional(),
     project: z.strictObject({ slug: slug.optional() }).optional(),
@@ -53,6 +62,7 @@ function makeSchemas() {
     toolsets: toolsets.optional(),
     http: z.strictObject({ host: host.optional(), port: port.optional() }).optional(),
     status_file: statusFile.optional(),
+    fallback: fallback.optional(),
   });
   return { databaseUrl, toolsets, host, port, configFile };
 }

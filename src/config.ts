@@ -16,6 +16,7 @@ export const CONFIG_FILE = 'worktrail.config.json';
 export const HOST_DEFAULT = '127.0.0.1';
 export const PORT_DEFAULT = 7420;
 export const STATUS_FILE_DEBOUNCE_MS_DEFAULT = 500;
+export const STALE_AFTER_MINUTES_DEFAULT = 30;
 
 export interface Flags {
   project?: string | undefined;
@@ -39,6 +40,8 @@ export interface Config {
   host: string;
   port: number;
   statusFile: { enabled: boolean; debounceMs: number };
+  /** Milliseconds without contact to PostgreSQL after which the local cache counts as stale. */
+  staleAfterMs: number;
   /** Where each setting that is not a default came from, for `worktrail config`. */
   origins: Readonly<Record<string, string>>;
 }
@@ -110,6 +113,9 @@ export function readConfig(flags: Flags, environment: NodeJS.ProcessEnv, folder:
         pick('status_file.debounce_ms', [inFile(file.status_file?.debounce_ms)]) ??
         STATUS_FILE_DEBOUNCE_MS_DEFAULT,
     },
+    staleAfterMs:
+      (pick('fallback.stale_after_minutes', [inFile(file.fallback?.stale_after_minutes)]) ??
+        STALE_AFTER_MINUTES_DEFAULT) * 60_000,
     origins,
   };
   return Object.freeze(config);

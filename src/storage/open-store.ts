@@ -22,8 +22,8 @@ import { TierMemory } from './tiers/tier-memory.ts';
 import { TieredStore, type TieredParts } from './tiers/tiered-store.ts';
 
 export interface OpenOptions extends PrimaryOptions {
-  /** When the local cache counts as stale; 30 minutes by default. */
-  staleAfterMs?: number | undefined;
+  /** Milliseconds after which the local cache counts as stale. */
+  staleAfterMs?: number;
   /** For what a person should know, one line each; never stdout. Nothing by default. */
   log?: (message: string) => void;
   clock?: Clock;

@@ -58,6 +58,7 @@ function settingsOf(config: Config): Setting[] {
     setting('http.port', config.port),
     setting('status_file.enabled', config.statusFile.enabled),
     setting('status_file.debounce_ms', config.statusFile.debounceMs),
+    setting('fallback.stale_after_minutes', config.staleAfterMs / 60_000),
   ];
 }
 

@@ -14,6 +14,7 @@ import {
   readFileSync,
   readdirSync,
   renameSync,
+  rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
@@ -141,16 +142,23 @@ export function openOutboxFile(file: string, now: () => number, thorough: boolea
     mkdirSync(path.dirname(file), { recursive: true });
     return withFileLockSync(`${file}.lock`, OPENING_TIMEOUT_MS, () => {
       const log = readIfThere(`${file}-wal`);
+      const passedOver = entriesPassedOver(log);
+      const copy = newCopyName(file, now);
+      // Before SQLite opens the file: it trusts what it can read of the log, and deletes it when closing.
+      if (passedOver.length > 0) writeDurably(`${copy}-wal`, log);
       let database = openSound(file, log.length > 0, thorough);
       if (database === undefined) {
-        setAside(file, now);
+        setAside(file, copy);
         database = openSound(file, false, false);
         if (database === undefined) throw new Error('a new file is damaged');
       }
       const opened = new OutboxFile(file, database, false, []);
       try {
-        keepPassedOver(opened, file, log, now);
+        // Another process was in the middle of a commit when the log was read.
+        if (passedOver.length > 0 && hasAll(opened, passedOver)) rmSync(`${copy}-wal`);
         opened.damage.push(...damagedCopies(file).map((copy) => saveFrom(opened, file, copy)));
+        // What was passed over stays in the log beside what is written next, and would be found again.
+        if (passedOver.length > 0) database.pragma('wal_checkpoint(TRUNCATE)');
         pruneProvisional(opened, now());
         database.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
         return opened;
@@ -233,21 +241,17 @@ function isSound(database: Database.Database, thorough: boolean): boolean {
 }
 
 /** Renames a damaged outbox, log first: an empty file must never be seen beside the log of its predecessor. */
-function setAside(file: string, now: () => number): void {
-  const copy = newCopyName(file, now);
+function setAside(file: string, copy: string): void {
   for (const suffix of ['-wal', '-shm', '']) {
-    if (existsSync(file + suffix)) renameSync(file + suffix, copy + suffix);
+    const target = existsSync(copy + suffix) ? `${copy}${suffix}-left` : copy + suffix;
+    if (existsSync(file + suffix)) renameSync(file + suffix, target);
   }
   syncFolder(file);
 }
 
-/** Puts back the entries that SQLite cannot see for a damaged log, and keeps the log as it was. */
-function keepPassedOver(opened: OutboxFile, file: string, log: Buffer, now: () => number): void {
+function hasAll(opened: OutboxFile, entries: JournalEntry[]): boolean {
   const known = opened.statement('select 1 from entries where id = ?');
-  const lost = entriesPassedOver(log).some((entry) => known.get(entry.id) === undefined);
-  if (!lost) return;
-  writeFileSync(`${newCopyName(file, now)}-wal`, log, { flush: true });
-  syncFolder(file);
+  return entries.every(({ id }) => known.get(id) !== undefined);
 }
 
 function newCopyName(file: string, now: () => number): string {
@@ -326,6 +330,11 @@ function openForReading(file: string): OutboxFile | undefined {
 
 function readIfThere(file: string): Buffer {
   return existsSync(file) ? readFileSync(file) : Buffer.alloc(0);
+}
+
+function writeDurably(file: string, bytes: Buffer): void {
+  writeFileSync(file, bytes, { flush: true });
+  syncFolder(file);
 }
 
 const sizeOf = (file: string): number => statSync(file, { throwIfNoEntry: false })?.size ?? 0;

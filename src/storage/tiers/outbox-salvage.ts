@@ -37,7 +37,7 @@ export function salvage(database: Buffer, wal: Buffer): Salvage {
   const image = committedImage(database, wal);
   if (image.length > 0) readTables(image, found);
   const pages = [...pagesOf(image), ...pagesOf(database), ...framesOf(wal)];
-  for (const entry of findRecords(pages, [image, database])) {
+  for (const entry of findRecords(pages, [image, withAllFrames(database, wal), database])) {
     if (!found.entries.has(entry.id)) found.entries.set(entry.id, { entry, attempts: 0, reason: null });
   }
   return found;
@@ -46,9 +46,7 @@ export function salvage(database: Buffer, wal: Buffer): Salvage {
 /** The database as its last whole commit left it, in a form that can be opened in memory. */
 export function committedImage(database: Buffer, wal: Buffer): Buffer {
   const { frames, pageCount } = readLog(wal);
-  const image = Buffer.alloc(Math.max(database.length, pageCount * PAGE_BYTES));
-  database.copy(image);
-  for (const { page, bytes } of frames) bytes.copy(image, (page - 1) * PAGE_BYTES);
+  const image = withFrames(database, frames, pageCount);
   if (image.length > 0) for (const offset of FORMAT_VERSION_OFFSETS) image[offset] = 1;
   return image;
 }
@@ -59,12 +57,25 @@ export function committedImage(database: Buffer, wal: Buffer): Buffer {
  */
 export function entriesPassedOver(wal: Buffer): JournalEntry[] {
   const { passedOver } = readLog(wal);
-  return passedOver.length === 0
-    ? []
-    : [...findRecords(framesOf(wal, passedOver), [committedImage(EMPTY, wal)])];
+  if (passedOver.length === 0) return [];
+  return [...findRecords(framesOf(wal, passedOver), [withAllFrames(Buffer.alloc(0), wal)])];
 }
 
-const EMPTY = Buffer.alloc(0);
+/** The database with every frame of the log, also those whose order or checksum is wrong. */
+function withAllFrames(database: Buffer, wal: Buffer): Buffer {
+  const frames = framesOf(wal);
+  // A file grows by no more than a page for each frame: any higher number is damaged itself.
+  const pagesMax = Math.ceil(database.length / PAGE_BYTES) + frames.length;
+  const believed = frames.filter(({ page }) => page >= 1 && page <= pagesMax);
+  return withFrames(database, believed, Math.max(0, ...believed.map(({ page }) => page)));
+}
+
+function withFrames(database: Buffer, frames: Page[], pageCount: number): Buffer {
+  const image = Buffer.alloc(Math.max(database.length, pageCount * PAGE_BYTES));
+  database.copy(image);
+  for (const { page, bytes } of frames) bytes.copy(image, (page - 1) * PAGE_BYTES);
+  return image;
+}
 
 interface Page {
   page: number;

@@ -43,8 +43,8 @@ export function openOutbox(file: string, options: { now?: () => number } = {}): 
 
 /**
  * Entries wait up to 30 s for their turn to be written. Questions and notes are answered at once, on the disk by
- * then, and give up after half a second of contention. Every method throws `JournalUnavailable`; after damage
- * was noticed, the next call recovers the file.
+ * then, and give up after half a second of contention. Every method throws `JournalUnavailable`. Damage that a
+ * call comes upon is recovered from within that call.
  */
 export class Outbox implements Journal {
   readonly name = 'outbox';
@@ -202,18 +202,29 @@ export class Outbox implements Journal {
 
   async #write<T>(work: (file: OutboxFile) => T): Promise<T> {
     try {
-      return await retryContention(() => this.#transact(work));
+      return await retryContention(() => this.#recovering(() => this.#transact(work)));
     } catch (error) {
       throw this.#failed(error);
     }
   }
 
   #note<T>(work: (file: OutboxFile) => T): T {
-    return this.#patiently(() => this.#transact(work));
+    return this.#patiently(() => this.#recovering(() => this.#transact(work)));
   }
 
   #read<T>(work: (file: OutboxFile) => T): T {
-    return this.#patiently(() => work(this.#current('read')));
+    return this.#patiently(() => this.#recovering(() => work(this.#current('read'))));
+  }
+
+  /** Damage that shows is looked into at once, by opening the file anew. */
+  #recovering<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      if (!isDamage(error) || error instanceof JournalUnavailable) throw error;
+      this.#suspect = true;
+      return work();
+    }
   }
 
   #patiently<T>(work: () => T): T {
