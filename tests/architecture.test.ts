@@ -65,6 +65,7 @@ describe('the house', () => {
       .filter((name) => !name.startsWith('cli'));
     expect(reaching.sort()).toEqual([
       path.join('mcp', 'stdio.ts'),
+      path.join('storage', 'git', 'plumbing.ts'),
       path.join('storage', 'git', 'repository.ts'),
     ]);
   });

@@ -1,6 +1,7 @@
 /** All commands, and the way from an argument list to an exit code. */
 import { Command, CommanderError } from 'commander';
 import { addConfigCommand } from './commands/config.ts';
+import { addConflictsCommand } from './commands/conflicts.ts';
 import { addCreateCommand } from './commands/create.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
 import { addHistoryCommand } from './commands/history.ts';
@@ -63,6 +64,7 @@ Exit codes: ${ExitCode.ok} ok, ${ExitCode.finding} a finding or a conflict, ${Ex
     addCreateCommand,
     addUpdateCommand,
     addHistoryCommand,
+    addConflictsCommand,
     addImportCommand,
     addDoctorCommand,
     addMigrateCommand,

@@ -8,7 +8,7 @@ import { GitJournal } from './git/journal.ts';
 import { SNAPSHOT_REF, readCommittedStatusFile, writeSnapshot } from './git/snapshot.ts';
 import { MarkdownJournal } from './markdown/journal.ts';
 import { parseStatusFile } from './markdown/status-parser.ts';
-import { openPrimary, publicUrl, readMemory, slugOfFolder, SQLITE_FILE, type PrimaryOptions } from './open-primary.ts';
+import { openPrimary, prepareDataDir, publicUrl, readMemory, slugOfFolder, SQLITE_FILE, type PrimaryOptions } from './open-primary.ts';
 import type { Primary } from './sql/sql-store.ts';
 import { CacheReplica } from './tiers/cache.ts';
 import { systemClock, type Clock } from './tiers/clock.ts';
@@ -24,7 +24,7 @@ import { TieredStore, type TieredParts } from './tiers/tiered-store.ts';
 export interface OpenOptions extends PrimaryOptions {
   /** Milliseconds after which the local cache counts as stale. */
   staleAfterMs?: number;
-  /** For what a person should know, one line each; never stdout. Nothing by default. */
+  /** For what a person should know, one line each. Nothing by default. */
   log?: (message: string) => void;
   clock?: Clock;
 }
@@ -57,15 +57,16 @@ export async function openStore(options: OpenOptions): Promise<TieredStore> {
 function partsOf(options: OpenOptions): TieredParts {
   const { projectDir, dataDir, databaseUrl, clock = systemClock, log = () => undefined } = options;
   const isEmbedded = databaseUrl === undefined;
-  const device = deviceOf(dataDir);
+  // Where it cannot be made, opening the primary says so.
+  const device = deviceOf(dataDir, madeIfMissing(dataDir));
   const election = new Election(dataDir);
   const outbox = new LazyOutbox(path.join(dataDir, OUTBOX_FILE), () => clock.now());
   const file = path.join(dataDir, isEmbedded ? SQLITE_FILE : CACHE_FILE);
-  const cache = isEmbedded ? undefined : new CacheReplica(file, clock, log);
   const project = () => {
     const memory = readMemory(dataDir);
     return { project_id: memory?.project_id, project_slug: memory?.project_slug };
   };
+  const cache = isEmbedded ? undefined : new CacheReplica(file, () => project().project_id, clock, log);
   const replicas: Replica[] = [
     ...(cache === undefined ? [] : [cache]),
     imageReplica(file, cache, clock),
@@ -95,8 +96,17 @@ function partsOf(options: OpenOptions): TieredParts {
   };
 }
 
+function madeIfMissing(dataDir: string): boolean {
+  try {
+    prepareDataDir(dataDir);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** The id of this tracker folder, the same for all processes that use it. */
-function deviceOf(dataDir: string): string {
+function deviceOf(dataDir: string, isThere: boolean): string {
   const file = path.join(dataDir, DEVICE_FILE);
   const known = () => {
     const id = existsSync(file) ? readFileSync(file, 'utf8').trim() : '';
@@ -105,7 +115,7 @@ function deviceOf(dataDir: string): string {
   const device = known();
   if (device !== undefined) return device;
   const proposed = randomUUID();
-  if (!existsSync(dataDir)) return proposed;
+  if (!isThere) return proposed;
   const temporary = `${file}.${proposed}.tmp`;
   try {
     writeFileSync(temporary, `${proposed}\n`);
@@ -155,7 +165,7 @@ function snapshotReplica(
 ): MemoryReplica {
   const tip = async (format: string) => {
     const found = await runPlumbing(projectDir, ['for-each-ref', `--format=${format}`, SNAPSHOT_REF]);
-    return found.ok ? found.stdout.toString().trim() : '';
+    return found.ok ? found.output.toString().trim() : '';
   };
   return new MemoryReplica({
     source: 'git_history',

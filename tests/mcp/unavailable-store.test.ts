@@ -1,9 +1,7 @@
-// A store that does not answer: every client gets a DatabaseError in our words, and work goes on once it is back.
+// A store that never answered, so that nothing can stand in for it: every client gets a DatabaseError in our words.
 import { describe, expect, it } from 'vitest';
-import { describeUnless } from '../support/describe-with.ts';
 import { clientGenerations, connect } from '../support/mcp-clients.ts';
-import { postgresSkipReason, startPostgres } from '../support/postgres.ts';
-import { runCli, startHttp, temporaryProject } from '../support/program.ts';
+import { runCli, temporaryProject } from '../support/program.ts';
 import { callerFor } from './calls.ts';
 import { CONTRACT_TOOLS, COMMIT, DEPLOYMENT } from './contract-tools.ts';
 import { serveArguments } from './surfaces.ts';
@@ -50,51 +48,4 @@ it('ends serve --http with 3', async () => {
   expect({ code, stdout }).toEqual({ code: 3, stdout: '' });
   expect(stderr).toContain('nothing accepts connections');
   expect(stderr).not.toContain('secret');
-});
-
-describeUnless(postgresSkipReason(), 'a database that goes away', () => {
-  it('is told by every client, and by /health, until it is back', async () => {
-    const postgres = await startPostgres({ own: true });
-    try {
-      const url = await postgres.createDatabase();
-      const project = await temporaryProject();
-      const server = await startHttp({ project, args: ['--database', url] });
-      const health = async (): Promise<unknown> => {
-        const response = await fetch(`${server.url}/health`);
-        return { code: response.status, ...((await response.json()) as object) };
-      };
-      const clients = await Promise.all(
-        clientGenerations.flatMap((generation) => [
-          connect({ generation, transport: 'http', url: server.url }),
-          connect({
-            generation,
-            transport: 'stdio',
-            cwd: project,
-            args: serveArguments(project, url, 'core'),
-          }),
-        ]),
-      );
-      const callers = clients.map((client) => callerFor(() => client));
-      for (const { call } of callers) await call('create_work_item', { item_type: 'task', title: 'Before' });
-      expect(await health()).toEqual({ code: 200, status: 'ok', data_source: 'postgres' });
-
-      await postgres.halt('immediate');
-      for (const [index, { refuse }] of callers.entries()) {
-        const tool = index % 2 === 0 ? 'list_work_items' : 'create_work_item';
-        const { details } = await refuse('DatabaseError', tool, ANY_CALL[tool]);
-        expect(details).toMatchObject({ layer: 'postgres' });
-      }
-      expect(await health()).toEqual({ code: 503, status: 'unavailable', data_source: 'postgres' });
-
-      await postgres.resume();
-      for (const { call } of callers) await call('create_work_item', { item_type: 'task', title: 'After' });
-      const list = await callers[0]?.call('list_work_items');
-      expect(list).toMatchObject({ total_count: 2 * callers.length });
-      expect(await health()).toMatchObject({ code: 200 });
-      await Promise.all(clients.map((client) => client.close()));
-      await server.stop();
-    } finally {
-      await postgres.stop();
-    }
-  });
 });

@@ -1,35 +1,34 @@
 // The reply to COMMIT is lost: the write may be stored or not, and the caller must be told the truth.
 import { expect, it } from 'vitest';
-import { openPrimary, schemaName } from '../../src/storage/open-primary.ts';
-import { openPostgres } from '../../src/storage/sql/postgres.ts';
-import { SqlStore, isOutcomeUnknown } from '../../src/storage/sql/sql-store.ts';
+import { newRecordId } from '../../src/domain/ids.ts';
+import { openPrimary } from '../../src/storage/open-primary.ts';
+import { isOutcomeUnknown } from '../../src/storage/sql/sql-store.ts';
 import { cleanUpLater } from '../support/cleanup.ts';
 import { describeUnless } from '../support/describe-with.ts';
 import { postgresSkipReason } from '../support/postgres.ts';
 import { startProxy } from '../support/tcp-proxy.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 import { freshDatabase, inFolder } from './backends.ts';
+import { creation } from './changes.ts';
 import { refusalOf } from './refusal.ts';
-import { Tracker } from './tracker.ts';
 
-/** PostgreSQL alone, without a lower layer that takes over. */
-async function trackerBehindProxy() {
-  const place = inFolder(await temporaryProject(), await freshDatabase());
-  await (await openPrimary(place)).close();
-  const proxy = await startProxy(place.databaseUrl as string);
+/** PostgreSQL alone, without a lower layer that takes over, behind a proxy. */
+async function storeBehindProxy() {
+  const proxy = await startProxy(await freshDatabase());
   cleanUpLater(() => proxy.stop());
-  const { session, state } = await openPostgres({ url: proxy.url, schema: schemaName(place.slug.value) });
-  cleanUpLater(() => session.close());
-  return { proxy, tracker: new Tracker(new SqlStore(session, state, 'behind a proxy'), place) };
+  const store = await openPrimary(inFolder(await temporaryProject(), proxy.url));
+  cleanUpLater(() => store.close());
+  const feed = async () => (await store.read((reader) => reader.findFeedPosition())).data.seq;
+  const change = creation({ entity_id: newRecordId(), patch: { title: 'Who knows' } });
+  const find = async () => (await store.read((reader) => reader.findWorkItem(change.entity_id))).data;
+  return { proxy, store, change, find, feed };
 }
-
-const KEY = '01900000-0000-7000-8000-00000000c0de';
 
 describeUnless(postgresSkipReason(), 'a write whose COMMIT was cut off', () => {
   it('is never said to be unsaved when that is not known', async () => {
-    const { proxy, tracker } = await trackerBehindProxy();
+    const { proxy, store, change } = await storeBehindProxy();
     await proxy.setMode({ dropCommit: { passOn: true, then: 'refuse' } });
-    const failure: unknown = await tracker.create({ title: 'Who knows' }).catch((error: unknown) => error);
+    const failure: unknown = await store.write([change]).catch((error: unknown) => error);
     expect(isOutcomeUnknown(failure)).toBe(true);
     const refusal = await refusalOf(() => Promise.reject(failure as Error));
     expect(refusal).toMatchObject({ error: 'DatabaseError', details: { layer: 'postgres' } });
@@ -37,21 +36,24 @@ describeUnless(postgresSkipReason(), 'a write whose COMMIT was cut off', () => {
     expect(refusal.next).toContain('Read the record before you repeat the call');
   });
 
-  it('is saved once when it is repeated with its key', async () => {
-    const { proxy, tracker } = await trackerBehindProxy();
+  it('is saved once, however often the same change is written again', async () => {
+    const { proxy, store, change, find, feed } = await storeBehindProxy();
     await proxy.setMode({ dropCommit: { passOn: true, then: 'pass' } });
-    const args = { title: 'Saved after all', idempotency_key: KEY };
-    expect((await refusalOf(tracker.create(args))).message).toContain('it is not known');
-    expect(await tracker.create(args)).toMatchObject({ title: 'Saved after all', version: 1 });
-    expect(await tracker.titles()).toEqual(['Saved after all']);
-    expect(await tracker.seq()).toBe(1);
+    expect((await refusalOf(store.write([change]))).message).toContain('it is not known');
+    expect(await find()).toMatchObject({ title: 'Who knows', version: 1 });
+    for (const attempt of [1, 2]) {
+      const { data } = await store.write([change]);
+      expect(data, `attempt ${attempt}`).toMatchObject([{ change_id: change.id, repeated: true }]);
+    }
+    expect(await feed()).toBe(1);
   });
 
   it('leaves nothing behind when the COMMIT never arrived', async () => {
-    const { proxy, tracker } = await trackerBehindProxy();
+    const { proxy, store, change, find, feed } = await storeBehindProxy();
     await proxy.setMode({ dropCommit: { passOn: false, then: 'pass' } });
-    const refusal = await refusalOf(tracker.create({ title: 'Never there' }));
-    expect(refusal.message).toContain('it is not known whether this was saved');
-    expect(await tracker.titles()).toEqual([]);
+    expect((await refusalOf(store.write([change]))).message).toContain('it is not known');
+    expect(await find()).toBeUndefined();
+    expect(await feed()).toBe(0);
+    expect((await store.write([change])).data).toMatchObject([{ repeated: false }]);
   });
 });

@@ -7,57 +7,26 @@
  * was removed. Refs move by compare-and-swap only; index, work tree, branches, hooks and settings stay untouched.
  */
 import { randomUUID } from 'node:crypto';
-import { open, rename, stat } from 'node:fs/promises';
-import path from 'node:path';
 import { Mutex } from '../sql/retry.ts';
-import { decodeEntry, encodeEntry } from '../tiers/entry-codec.ts';
+import { decodeEntry, encodeEntry, type DecodedRecord } from '../tiers/entry-codec.ts';
 import { JournalUnavailable, type Journal, type JournalEntry } from '../tiers/journal.ts';
-import { runPlumbing, type PlumbingFailure, type PlumbingOptions } from './plumbing.ts';
+import { GitFailed, JournalRefs, REFS, type Tip, type Tree } from './journal-refs.ts';
 
-const REFS = 'refs/worktrail/journal';
 const SWAP_ATTEMPTS = 20;
 /** Few have a reason to move the ref of one process so often: it may be broken. */
 const MOVED_OFTEN = 5;
-/** Far longer than any git of ours lives (see GIT_TIMEOUT_MS): its owner was killed. */
-const ABANDONED_LOCK_MS = 10 * 60_000;
 const PLAIN_NAME = /^[A-Za-z0-9][A-Za-z0-9-]{0,99}$/;
-/** 40 hex digits, or 64 in a SHA-256 repository. */
-const OBJECT_ID = /^[0-9a-f]{40}([0-9a-f]{24})?$/;
-const AUTHOR = {
-  GIT_AUTHOR_NAME: 'worktrail',
-  GIT_AUTHOR_EMAIL: 'worktrail@localhost',
-  GIT_COMMITTER_NAME: 'worktrail',
-  GIT_COMMITTER_EMAIL: 'worktrail@localhost',
-};
-
-/** Which objects the entries of a ref are, by entry id. */
-type Tree = Map<string, string>;
-
-interface Tip {
-  ref: string;
-  commit: string;
-}
-
-class GitFailed extends Error {
-  constructor(
-    readonly failure: PlumbingFailure,
-    readonly reason: string,
-    cause: unknown,
-  ) {
-    super(reason, { cause });
-  }
-}
 
 /** Costs four runs of git for an entry; concurrent appends of one instance take turns. */
 export class GitJournal implements Journal {
   readonly name = 'git';
   readonly location: string;
   readonly #appending = new Mutex();
-  readonly #damage = new Map<string, string>();
+  #damage: string[] = [];
+  readonly #refs: JournalRefs;
   #ref: string;
   /** What this instance last left in its ref: saves reading it before the next append. */
   #own: { commit: string; tree: Tree } | undefined;
-  #gitFolder: string | undefined;
 
   /**
    * @param projectDir a folder in the repository's work tree, main or linked
@@ -65,13 +34,14 @@ export class GitJournal implements Journal {
    * @param process of the same kind; no two instances may share it, and by default none do
    */
   constructor(
-    private readonly projectDir: string,
+    projectDir: string,
     private readonly device: string,
     process: string = randomUUID(),
   ) {
     for (const name of [device, process]) {
       if (!PLAIN_NAME.test(name)) throw new TypeError(`not a name for a journal: ${JSON.stringify(name)}`);
     }
+    this.#refs = new JournalRefs(projectDir);
     this.#ref = `${REFS}/${device}/${process}`;
     this.location = `${REFS} in the git repository of ${projectDir}`;
   }
@@ -83,33 +53,23 @@ export class GitJournal implements Journal {
 
   async list(): Promise<JournalEntry[]> {
     return await this.#guarded(async () => {
+      const damage: string[] = [];
       const objects = new Map<string, Set<string>>();
-      const damage = new Map<string, string>();
-      for (const { ref, tree } of await this.#readTrees(await this.#tips())) {
-        if (tree === undefined)
-          damage.set(ref, `${ref} in the git repository is damaged; it is left as it is.`);
+      for (const { ref, tree } of await this.#refs.readTrees(await this.#refs.tips())) {
+        if (tree === undefined) damage.push(`${ref} in the git repository is damaged; it is left as it is.`);
         for (const [id, object] of tree ?? []) {
           objects.set(id, (objects.get(id) ?? new Set()).add(object));
         }
       }
-      const blobs = [...objects.values()].flatMap((ids) => [...ids]);
-      const contents = new Map((await this.#readObjects(blobs)).map((content, at) => [blobs[at], content]));
+      const contents = await this.#readRecords([...objects.values()].flatMap((all) => [...all]));
       const entries: JournalEntry[] = [];
-      for (const [id, ids] of objects) {
-        const decoded = [...ids].map((object) => decodeEntry(contents.get(object) ?? ''));
-        const whole = decoded.find((one) => 'entry' in one && one.entry.id === id);
+      for (const [id, all] of objects) {
+        const records = [...all].map((object) => decodeEntry(contents.get(object) ?? ''));
+        const whole = records.find((record) => 'entry' in record && record.entry.id === id);
         if (whole !== undefined && 'entry' in whole) entries.push(whole.entry);
-        else
-          damage.set(
-            id,
-            unreadable(
-              id,
-              decoded.some((one) => 'problem' in one && one.problem === 'newer'),
-            ),
-          );
+        else damage.push(describeDamage(id, records));
       }
-      this.#damage.clear();
-      for (const [place, sentence] of damage) this.#damage.set(place, sentence);
+      this.#damage = damage;
       return entries;
     });
   }
@@ -118,7 +78,7 @@ export class GitJournal implements Journal {
     if (ids.length === 0) return;
     await this.#guarded(async () => {
       const failures: unknown[] = [];
-      for (const tip of await this.#tips()) {
+      for (const tip of await this.#refs.tips()) {
         try {
           await this.#removeFrom(tip, new Set(ids));
         } catch (error) {
@@ -131,21 +91,29 @@ export class GitJournal implements Journal {
 
   async fingerprint(): Promise<string> {
     return await this.#guarded(async () => {
-      const tips = await this.#tips();
+      const tips = await this.#refs.tips();
       return tips.map(({ ref, commit }) => `${ref} ${commit}`).join('\n');
     });
   }
 
   damage(): string[] {
-    return [...this.#damage.values()];
+    return [...this.#damage];
   }
 
   async close(): Promise<void> {
     await this.#appending.run(() => Promise.resolve());
   }
 
+  async #readRecords(objects: string[]): Promise<Map<string, Buffer>> {
+    const contents = await this.#refs.readObjects(objects);
+    return new Map(objects.map((object, at) => [object, contents[at] ?? Buffer.alloc(0)]));
+  }
+
   async #append(id: string, record: string): Promise<void> {
-    const blob = await this.#writeObject(['hash-object', '-w', '--no-filters', '--stdin'], `${record}\n`);
+    const blob = await this.#refs.writeObject(
+      ['hash-object', '-w', '--no-filters', '--stdin'],
+      `${record}\n`,
+    );
     for (let attempt = 0; attempt < SWAP_ATTEMPTS; attempt += 1) {
       const before = this.#own ?? (await this.#readOwn());
       if (before?.tree.get(id) === blob) {
@@ -154,17 +122,16 @@ export class GitJournal implements Journal {
         continue;
       }
       const tree: Tree = new Map(before?.tree).set(id, blob);
-      const commit = await this.#writeCommit(tree, blob);
+      const commit = await this.#refs.writeCommit(tree, blob);
       try {
-        await this.#swap(this.#ref, before?.commit, commit);
+        await this.#refs.swap(this.#ref, before?.commit, commit);
         this.#own = { commit, tree };
         return;
       } catch (error) {
         this.#own = undefined;
         if (!(error instanceof GitFailed)) throw error;
         // The lock of a git that was killed stays for ever: whatever holds it, another ref is free.
-        if (error.failure === 'locked' || attempt >= MOVED_OFTEN)
-          this.#ref = `${REFS}/${this.device}/${randomUUID()}`;
+        if (error.failure === 'locked' || attempt >= MOVED_OFTEN) this.#useFreshRef();
         else if (error.failure !== 'moved') throw error;
       }
     }
@@ -173,122 +140,39 @@ export class GitJournal implements Journal {
 
   async #readOwn(): Promise<{ commit: string; tree: Tree } | undefined> {
     this.#own = undefined;
-    const tip = (await this.#tips()).find(({ ref }) => ref === this.#ref);
+    const tip = (await this.#refs.tips()).find(({ ref }) => ref === this.#ref);
     if (tip === undefined) return undefined;
-    const [read] = await this.#readTrees([tip]);
+    const [read] = await this.#refs.readTrees([tip]);
     if (read?.tree !== undefined) return (this.#own = { commit: tip.commit, tree: read.tree });
     // What cannot be read is left where it is.
-    this.#ref = `${REFS}/${this.device}/${randomUUID()}`;
+    this.#useFreshRef();
     return undefined;
+  }
+
+  #useFreshRef(): void {
+    this.#ref = `${REFS}/${this.device}/${randomUUID()}`;
   }
 
   async #removeFrom(first: Tip, ids: ReadonlySet<string>): Promise<void> {
     let tip: Tip | undefined = first;
     for (let attempt = 0; tip !== undefined && attempt < SWAP_ATTEMPTS; attempt += 1) {
-      const tree: Tree = (await this.#readTrees([tip]))[0]?.tree ?? new Map();
+      const tree: Tree = (await this.#refs.readTrees([tip]))[0]?.tree ?? new Map();
       const left: Tree = new Map([...tree].filter(([id]) => !ids.has(id)));
       if (left.size === tree.size) return;
       try {
-        await this.#swap(tip.ref, tip.commit, left.size === 0 ? undefined : await this.#writeCommit(left));
+        const commit = left.size === 0 ? undefined : await this.#refs.writeCommit(left);
+        await this.#refs.swap(tip.ref, tip.commit, commit);
         return;
       } catch (error) {
         if (!(error instanceof GitFailed)) throw error;
-        if (error.failure === 'locked') await this.#breakAbandonedLock(tip.ref, error);
+        if (error.failure === 'locked') await this.#refs.breakAbandonedLock(tip.ref, error);
         else if (error.failure !== 'moved') throw error;
       }
-      const { ref } = first;
-      tip = (await this.#tips()).find((now) => now.ref === ref);
+      tip = (await this.#refs.tips()).find(({ ref }) => ref === first.ref);
     }
     if (tip !== undefined) {
       throw new JournalUnavailable('git', `${this.location}: other processes kept changing it`);
     }
-  }
-
-  async #tips(): Promise<Tip[]> {
-    const lines = await this.#git(['for-each-ref', '--format=%(objectname) %(refname)', `${REFS}/`]);
-    return linesOf(lines).map((line) => {
-      const space = line.indexOf(' ');
-      return { commit: line.slice(0, space), ref: line.slice(space + 1) };
-    });
-  }
-
-  /** `tree` is undefined where commit or tree cannot be read. */
-  async #readTrees(tips: Tip[]): Promise<(Tip & { tree: Tree | undefined })[]> {
-    const contents = await this.#readObjects(tips.map(({ commit }) => `${commit}^{tree}`));
-    return tips.map((tip, at) => ({ ...tip, tree: parseTree(contents[at], tip.commit.length / 2) }));
-  }
-
-  /** The contents of objects, in the order asked; undefined for those that cannot be read. */
-  async #readObjects(names: string[]): Promise<(Buffer | undefined)[]> {
-    if (names.length === 0) return [];
-    const output = await this.#git(['cat-file', '--batch'], {
-      input: names.map((name) => `${name}\n`).join(''),
-    });
-    let at = 0;
-    return names.map(() => {
-      const end = output.indexOf('\n', at);
-      const size = Number(/^[0-9a-f]+ [a-z]+ (\d+)$/.exec(output.toString('latin1', at, end))?.[1] ?? NaN);
-      at = end + 1;
-      if (Number.isNaN(size)) return undefined;
-      const content = output.subarray(at, at + size);
-      at += size + 1;
-      return content;
-    });
-  }
-
-  async #writeCommit(tree: Tree, ...blobs: string[]): Promise<string> {
-    const input = [...tree].map(([id, object]) => `100644 blob ${object}\t${id}.json\0`).join('');
-    const root = await this.#writeObject(['mktree', '-z', '--missing'], input);
-    const message = 'Writes that wait for the primary store';
-    const commit = await this.#writeObject(['commit-tree', '-m', message, root], '');
-    // Before a ref leads to them.
-    await this.#sync(...[...blobs, root, commit].map((id) => `objects/${id.slice(0, 2)}/${id.slice(2)}`));
-    return commit;
-  }
-
-  async #writeObject(args: string[], input: string): Promise<string> {
-    const id = (await this.#git(args, { input, env: AUTHOR })).toString('latin1').trim();
-    if (!OBJECT_ID.test(id)) throw new JournalUnavailable('git', `${this.location}: git gave no object id`);
-    return id;
-  }
-
-  /** Moves a ref, if it still is where it was; `undefined` stands for "not there". */
-  async #swap(ref: string, before: string | undefined, after: string | undefined): Promise<void> {
-    const args = ['update-ref', '--no-deref', '-m', 'worktrail'];
-    if (after === undefined) await this.#git([...args, '-d', ref, before ?? '']);
-    else await this.#git([...args, ref, after, before ?? '0'.repeat(after.length)]);
-    await this.#sync(ref);
-  }
-
-  /** Git before 2.36 syncs not everything, and none syncs the folders that hold the names. */
-  async #sync(...files: string[]): Promise<void> {
-    if (process.platform === 'win32') return; // which has no such thing
-    const git = await this.#commonFolder();
-    const folders = new Set<string>();
-    for (const file of files) {
-      for (let at = path.posix.dirname(file); at !== '.'; at = path.posix.dirname(at)) folders.add(at);
-    }
-    for (const name of [...files, ...folders]) await syncIfThere(path.join(git, name));
-  }
-
-  async #commonFolder(): Promise<string> {
-    const answer = async () => (await this.#git(['rev-parse', '--git-common-dir'])).toString('utf8').trim();
-    return (this.#gitFolder ??= path.resolve(this.projectDir, await answer()));
-  }
-
-  /** Moves away the lock file of one of our refs whose owner was killed; throws `error` while it may be alive. */
-  async #breakAbandonedLock(ref: string, error: GitFailed): Promise<void> {
-    const lock = path.join(await this.#commonFolder(), `${ref}.lock`);
-    const status = await stat(lock).catch(() => undefined);
-    if (status === undefined) return;
-    if (Date.now() - status.mtimeMs < ABANDONED_LOCK_MS) throw error;
-    await rename(lock, path.join(await this.#commonFolder(), `worktrail-abandoned-${randomUUID()}`));
-  }
-
-  async #git(args: string[], options?: PlumbingOptions): Promise<Buffer> {
-    const result = await runPlumbing(this.projectDir, args, options);
-    if (result.ok) return result.stdout;
-    throw new GitFailed(result.failure, result.reason, result.cause);
   }
 
   async #guarded<T>(work: () => Promise<T>): Promise<T> {
@@ -301,33 +185,8 @@ export class GitJournal implements Journal {
   }
 }
 
-const linesOf = (output: Buffer): string[] => output.toString('utf8').split('\n').filter(Boolean);
-
-function unreadable(id: string, newer: boolean): string {
-  return newer
+function describeDamage(id: string, records: DecodedRecord[]): string {
+  return records.some((record) => 'problem' in record && record.problem === 'newer')
     ? `The git repository holds the write ${id} of a newer Worktrail.`
     : `The write ${id} waiting in the git repository is damaged. It is left as it is.`;
-}
-
-function parseTree(content: Buffer | undefined, idBytes: number): Tree | undefined {
-  if (content === undefined) return undefined;
-  const tree: Tree = new Map();
-  for (let at = 0; at < content.length;) {
-    const end = content.indexOf(0, at);
-    if (end === -1 || end + idBytes >= content.length) return undefined;
-    const [, id] = /^100644 (.+)\.json$/.exec(content.toString('utf8', at, end)) ?? [];
-    at = end + 1 + idBytes;
-    if (id !== undefined) tree.set(id, content.toString('hex', end + 1, at));
-  }
-  return tree;
-}
-
-async function syncIfThere(place: string): Promise<void> {
-  // A packed object, or another format of refs, has no file of that name.
-  const handle = await open(place, 'r').catch(() => undefined);
-  try {
-    await handle?.sync();
-  } finally {
-    await handle?.close();
-  }
 }

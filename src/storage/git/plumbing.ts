@@ -33,7 +33,7 @@ export type PlumbingFailure =
   | 'other';
 
 export type PlumbingResult =
-  | { ok: true; stdout: Buffer }
+  | { ok: true; output: Buffer }
   /** `reason` is in our words, to go after "Git:"; what git itself said is in `cause`, for the log. */
   | { ok: false; failure: PlumbingFailure; reason: string; cause: Error };
 
@@ -84,7 +84,7 @@ export function runPlumbing(
     child.stdin.end(options.input ?? '');
     child.once('error', (cause) => settle(failed('no-git', cause)));
     child.once('close', (code) => {
-      if (code === 0) return settle({ ok: true, stdout: Buffer.concat(output) });
+      if (code === 0) return settle({ ok: true, output: Buffer.concat(output) });
       const cause = new Error(`git ${args[0] ?? ''} ended with ${code ?? 'a signal'}: ${errors.trim()}`);
       settle(failed(timedOut ? 'timeout' : classify(errors), cause));
     });

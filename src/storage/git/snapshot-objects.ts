@@ -18,7 +18,7 @@ export class GitFailure extends Error {
 export async function git(folder: string, args: string[], options?: PlumbingOptions): Promise<Buffer> {
   const result = await runPlumbing(folder, args, options);
   if (!result.ok) throw new GitFailure(result.failure, result.reason, result.cause);
-  return result.stdout;
+  return result.output;
 }
 
 /** The one line that a command answers. */

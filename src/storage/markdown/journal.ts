@@ -105,7 +105,7 @@ export class MarkdownJournal implements Journal {
         if (bytesWritten < bytes.length) throw this.#unavailable('the disk is full');
         await handle.sync();
       } catch (error) {
-        this.#useFreshFile();
+        if ((await handle.stat({ bigint: true })).size !== size) this.#useFreshFile();
         throw error;
       }
       if (this.#namedInode !== ino) await syncFolder(this.location);
@@ -147,7 +147,9 @@ export class MarkdownJournal implements Journal {
       else if (name.endsWith('.claimed')) await this.#empty(name, ids);
       else if (name.endsWith('.md')) {
         const { records } = readRecords(await readFile(this.#path(name)));
-        if (!records.some(({ entry }) => entry !== undefined && ids.has(entry.id))) continue;
+        const concerned = records.some(({ entry }) => entry !== undefined && ids.has(entry.id));
+        // A file without records is what a full disk leaves behind; nothing that was acknowledged is in it.
+        if (!concerned && records.length > 0) continue;
         const claimed = `${name.slice(0, -'.md'.length)}.${randomName()}.claimed`;
         await rename(this.#path(name), this.#path(claimed));
         await this.#empty(claimed, ids);

@@ -63,7 +63,7 @@ export function parseTests(text: string): Record<string, number> {
     const number = piece.slice(colon + 2);
     if (colon === -1 || !/^\d{1,16}$/.test(number)) return;
     const category = [...pieces.slice(first, last), piece.slice(0, colon)].join(', ');
-    tests.push([category, Number(number)]);
+    tests.push([category.trim(), Number(number)]);
     first = last + 1;
   });
   return Object.fromEntries(tests);

@@ -253,7 +253,7 @@ class PooledConnection {
   readonly #socket: net.Socket;
   readonly #timeouts: PostgresTimeouts;
   #death: Error | undefined;
-  /** Statements that the server answered, were it with an error. */
+  /** Statements of callers that the server answered, were it with an error; 0 while nobody has used it. */
   answers = 0;
   /** Refuses each statement that was sent and is not answered yet. */
   readonly #unanswered = new Set<(error: Error) => void>();
@@ -301,6 +301,7 @@ class PooledConnection {
       const connection = new PooledConnection(options, address, events);
       try {
         await connection.#open(leftMs);
+        connection.answers = 0;
         connection.#silenceLimitMs = connection.#timeouts.queryMs - (performance.now() - started);
         return connection;
       } catch (error) {

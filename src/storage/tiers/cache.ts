@@ -15,6 +15,7 @@ import { applyChanges } from '../sql/apply/apply.ts';
 import type { Connection, Session } from '../sql/connection.ts';
 import { driverCode } from '../sql/driver-errors.ts';
 import type { Primary } from '../sql/sql-store.ts';
+import { findProject } from '../sql/queries/configuration.ts';
 import { openSqlite } from '../sql/sqlite.ts';
 import { clearTables, copyTables } from '../sql/table-copy.ts';
 import type { Clock } from './clock.ts';
@@ -47,20 +48,23 @@ interface Position {
 export class CacheReplica implements Replica {
   readonly source = 'sqlite_cache';
   readonly label = 'the local cache';
-  #opening: Promise<Session> | undefined;
+  #opening: Promise<OpenFile> | undefined;
   #inode: number | undefined;
   #shown: string | undefined;
   #closed = false;
 
   constructor(
     readonly location: string,
+    private readonly projectId: () => string | undefined,
     private readonly clock: Clock,
     private readonly log: (message: string) => void,
+    /** Opens the database at `location`. */
+    private readonly openDatabase: typeof openSqlite = openSqlite,
   ) {}
 
   async age(): Promise<string | undefined> {
     try {
-      return (await (await this.#session()).read(readPosition)).checked_at ?? undefined;
+      return (await this.#guarded((session) => session.read(readPosition))).checked_at ?? undefined;
     } catch {
       return undefined;
     }
@@ -145,16 +149,18 @@ export class CacheReplica implements Replica {
 
   async close(): Promise<void> {
     this.#closed = true;
-    await this.#drop();
+    const opening = this.#opening;
+    this.#drop();
+    await opening?.then(closeWhenUnused).catch(() => undefined);
   }
 
   #now(): string {
     return new Date(this.clock.now()).toISOString();
   }
 
-  #session(): Promise<Session> {
+  #current(): Promise<OpenFile> {
     if (this.#closed) return Promise.reject(new LayerUnavailable('the local cache is closed'));
-    if (this.#opening !== undefined && inodeOf(this.location) !== this.#inode) void this.#drop();
+    if (this.#opening !== undefined && inodeOf(this.location) !== this.#inode) this.#drop();
     this.#opening ??= this.#open().catch((error: unknown) => {
       this.#opening = undefined;
       throw error;
@@ -162,11 +168,11 @@ export class CacheReplica implements Replica {
     return this.#opening;
   }
 
-  async #open(): Promise<Session> {
+  async #open(): Promise<OpenFile> {
     try {
       return await this.#openFile();
     } catch (error) {
-      if (statSync(this.location, { throwIfNoEntry: false }) === undefined) throw unavailable(error);
+      if (!isUseless(error)) throw unavailable(error);
       this.#putAside(error);
       return await this.#openFile().catch((again: unknown) => {
         throw unavailable(again);
@@ -174,8 +180,8 @@ export class CacheReplica implements Replica {
     }
   }
 
-  async #openFile(): Promise<Session> {
-    const { session, state } = await openSqlite({
+  async #openFile(): Promise<OpenFile> {
+    const { session, state } = await this.openDatabase({
       file: this.location,
       versionStep: PROVISIONAL_STEP,
       synchronous: 'NORMAL',
@@ -189,17 +195,21 @@ export class CacheReplica implements Replica {
         );
         return Promise.resolve();
       });
+      const project = await session.read(findProject);
+      const expected = this.projectId();
+      if (project !== undefined && expected !== undefined && project.project_id !== expected) {
+        throw new ForeignCopy(`it is a copy of another project (${project.project_id})`);
+      }
     } catch (error) {
       await session.close();
       throw error;
     }
     this.#inode = inodeOf(this.location);
-    return session;
+    return { session, users: 0, isRetired: false };
   }
 
   /** Never deleted: a damaged file may still hold something for whoever looks into it. */
   #putAside(error: unknown): void {
-    if (error instanceof LayerUnavailable) throw error;
     const aside = `${this.location.replace(/\.db$/, '')}.damaged.db`;
     try {
       renameSync(this.location, aside);
@@ -207,30 +217,61 @@ export class CacheReplica implements Replica {
       throw unavailable(error);
     }
     for (const suffix of ['-wal', '-shm']) rmSync(`${this.location}${suffix}`, { force: true });
-    this.log(`the local cache was damaged; it was put aside as ${aside} and is filled again`);
+    const why = error instanceof ForeignCopy ? error.message : 'it was damaged';
+    this.log(`the local cache was put aside as ${aside} (${why}) and is filled again`);
   }
 
   async #guarded<T>(work: (session: Session) => Promise<T>): Promise<T> {
-    const session = await this.#session();
+    const open = await this.#current();
+    open.users += 1;
     try {
-      return await work(session);
+      return await work(open.session);
     } catch (error) {
       // Errors of the primary are worded already; a raw one is the copy's own.
-      const isDamaged = !(error instanceof TrackerError) && /CORRUPT|NOTADB/.test(driverCode(error) ?? '');
-      if (isDamaged) {
-        await this.#drop();
+      if (!(error instanceof TrackerError) && isUseless(error)) {
+        this.#drop();
         this.#putAside(error);
       }
       throw error;
+    } finally {
+      open.users -= 1;
+      await closeWhenUnused(open);
     }
   }
 
-  async #drop(): Promise<void> {
+  /** The file is opened again at the next need; whoever uses it now finishes first. */
+  #drop(): void {
     const opening = this.#opening;
     this.#opening = undefined;
     this.#shown = undefined;
-    await opening?.then((session) => session.close()).catch(() => undefined);
+    opening
+      ?.then((open) => {
+        open.isRetired = true;
+        return closeWhenUnused(open);
+      })
+      .catch(() => undefined);
   }
+}
+
+/** A copy of another project than the folder's. */
+class ForeignCopy extends Error {}
+
+/** What no waiting will mend: the file is not a database, damaged, another program's or another project's. */
+function isUseless(error: unknown): boolean {
+  if (error instanceof ForeignCopy || /CORRUPT|NOTADB/.test(driverCode(error) ?? '')) return true;
+  return error instanceof TrackerError && error.message.includes('of another program');
+}
+
+interface OpenFile {
+  session: Session;
+  users: number;
+  isRetired: boolean;
+}
+
+async function closeWhenUnused(open: OpenFile): Promise<void> {
+  if (!open.isRetired || open.users > 0) return;
+  open.isRetired = false;
+  await open.session.close();
 }
 
 function inodeOf(file: string): number | undefined {

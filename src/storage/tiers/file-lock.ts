@@ -9,7 +9,7 @@ const BUSY_TIMEOUT_MS = 20;
 export async function withFileLock<T>(lockFile: string, work: () => Promise<T>): Promise<T> {
   const lock = new Database(lockFile, { timeout: BUSY_TIMEOUT_MS });
   try {
-    await retryContention(() => lock.exec('begin exclusive'));
+    await retryContention(() => lock.exec(TAKE));
     return await work();
   } finally {
     lock.close();
@@ -20,9 +20,12 @@ export async function withFileLock<T>(lockFile: string, work: () => Promise<T>):
 export function withFileLockSync<T>(lockFile: string, timeoutMs: number, work: () => T): T {
   const lock = new Database(lockFile, { timeout: timeoutMs });
   try {
-    lock.exec('begin exclusive');
+    lock.exec(TAKE);
     return work();
   } finally {
     lock.close();
   }
 }
+
+/** The file stays empty. With a journal of its own beside it, no lock could be had on a full disk. */
+const TAKE = 'pragma journal_mode = memory; begin exclusive';

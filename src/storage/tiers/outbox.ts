@@ -6,14 +6,15 @@ import { retryContention } from '../sql/retry.ts';
 import { classifyDriverError, describeDriverError, driverCode } from '../sql/driver-errors.ts';
 import { decodeEntry, encodeEntry } from './entry-codec.ts';
 import { JournalUnavailable, type Journal, type JournalEntry } from './journal.ts';
+import { openOutboxFile } from './outbox-file.ts';
 import {
+  SET_MARK_TO_LARGER,
   addEntry,
   isDamage,
-  openOutboxFile,
   raiseRevision,
   revisionOf,
   type OutboxFile,
-} from './outbox-file.ts';
+} from './outbox-tables.ts';
 
 /** Questions and notes wait at most this many times 20 ms, blocking, for other processes. */
 const BLOCKING_ATTEMPTS = 25;
@@ -94,6 +95,12 @@ export class Outbox implements Journal {
   }
 
   async close(): Promise<void> {
+    try {
+      // Entries in a file that was deleted meanwhile are carried over while they can be read.
+      if (this.#file?.isCurrent() === false) this.#current('write');
+    } catch {
+      // There is nowhere to carry them to.
+    }
     this.#file?.database.close();
     this.#file = undefined;
   }
@@ -135,14 +142,7 @@ export class Outbox implements Journal {
 
   /** Sets a mark to a whole number, unless it holds a larger one. */
   setMax(name: string, value: number): void {
-    this.#note((file) => {
-      file
-        .statement(
-          `insert into marks (name, value) values (?, ?) on conflict (name) do update set value = excluded.value
-           where cast(excluded.value as integer) > cast(value as integer)`,
-        )
-        .run(name, String(value));
-    });
+    this.#note((file) => file.statement(SET_MARK_TO_LARGER).run(name, String(value)));
   }
 
   /** Counts a failed replay of an entry; answers how many there were, 0 for an entry that is not here. */

@@ -12,6 +12,7 @@ import { applyChanges, findFirstResult } from '../sql/apply/apply.ts';
 import { findCurrentRecord } from '../sql/apply/current-record.ts';
 import { findSettled } from '../sql/apply/replay.ts';
 import type { Connection, Session } from '../sql/connection.ts';
+import { classifyDriverError } from '../sql/driver-errors.ts';
 import { findChangesSince } from '../sql/queries/changes.ts';
 import type { DataSource } from '../store.ts';
 import { inReplayOrder, type JournalEntry } from './journal.ts';
@@ -129,7 +130,8 @@ export async function layOnTop(c: Connection, waiting: readonly JournalEntry[]):
     try {
       await applyChanges(c, entry.changes, { merge: true });
     } catch (error) {
-      if (!(error instanceof TrackerError)) throw error;
+      // A duplicate: the copy has what the write made, and does not remember which write that was.
+      if (!(error instanceof TrackerError) && classifyDriverError(error) !== 'duplicate') throw error;
       execute(c, sql`rollback to waiting_write`);
     }
     execute(c, sql`release waiting_write`);

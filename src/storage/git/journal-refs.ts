@@ -1,0 +1,155 @@
+/** The refs of the journal in git and the objects behind them; see journal.ts for their form. */
+import { open, rm, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { runPlumbing, type PlumbingFailure, type PlumbingOptions } from './plumbing.ts';
+
+export const REFS = 'refs/worktrail/journal';
+/** Far longer than any git of ours lives: its owner was killed. */
+const ABANDONED_LOCK_MS = 10 * 60_000;
+/** 40 hex digits, or 64 in a SHA-256 repository. */
+const OBJECT_ID = /^[0-9a-f]{40}([0-9a-f]{24})?$/;
+const AUTHOR = {
+  GIT_AUTHOR_NAME: 'worktrail',
+  GIT_AUTHOR_EMAIL: 'worktrail@localhost',
+  GIT_COMMITTER_NAME: 'worktrail',
+  GIT_COMMITTER_EMAIL: 'worktrail@localhost',
+};
+
+/** Which objects the entries of a ref are, by entry id. */
+export type Tree = Map<string, string>;
+
+export interface Tip {
+  ref: string;
+  commit: string;
+}
+
+/** `reason` is in our words. */
+export class GitFailed extends Error {
+  constructor(
+    readonly failure: PlumbingFailure,
+    readonly reason: string,
+    cause: unknown,
+  ) {
+    super(reason, { cause });
+  }
+}
+
+/** Every method throws `GitFailed`. */
+export class JournalRefs {
+  #gitFolder: string | undefined;
+
+  /** @param projectDir a folder in the repository's work tree, main or linked */
+  constructor(private readonly projectDir: string) {}
+
+  async tips(): Promise<Tip[]> {
+    const lines = await this.#git(['for-each-ref', '--format=%(objectname) %(refname)', `${REFS}/`]);
+    return linesOf(lines).map((line) => {
+      const space = line.indexOf(' ');
+      return { commit: line.slice(0, space), ref: line.slice(space + 1) };
+    });
+  }
+
+  /** `tree` is undefined where commit or tree cannot be read. */
+  async readTrees(tips: Tip[]): Promise<(Tip & { tree: Tree | undefined })[]> {
+    const contents = await this.readObjects(tips.map(({ commit }) => `${commit}^{tree}`));
+    return tips.map((tip, at) => ({ ...tip, tree: parseTree(contents[at], tip.commit.length / 2) }));
+  }
+
+  /** The contents of objects, in the order asked; undefined for those that cannot be read. */
+  async readObjects(names: string[]): Promise<(Buffer | undefined)[]> {
+    if (names.length === 0) return [];
+    const output = await this.#git(['cat-file', '--batch'], {
+      input: names.map((name) => `${name}\n`).join(''),
+    });
+    let at = 0;
+    return names.map(() => {
+      const end = output.indexOf('\n', at);
+      const size = Number(/^[0-9a-f]+ [a-z]+ (\d+)$/.exec(output.toString('latin1', at, end))?.[1] ?? NaN);
+      at = end + 1;
+      if (Number.isNaN(size)) return undefined;
+      const content = output.subarray(at, at + size);
+      at += size + 1;
+      return content;
+    });
+  }
+
+  async writeCommit(tree: Tree, ...blobs: string[]): Promise<string> {
+    const input = [...tree].map(([id, object]) => `100644 blob ${object}\t${id}.json\0`).join('');
+    const root = await this.writeObject(['mktree', '-z', '--missing'], input);
+    const message = 'Writes that wait for the primary store';
+    const commit = await this.writeObject(['commit-tree', '-m', message, root], '');
+    // Before a ref leads to them.
+    await this.#sync(...[...blobs, root, commit].map((id) => `objects/${id.slice(0, 2)}/${id.slice(2)}`));
+    return commit;
+  }
+
+  async writeObject(args: string[], input: string): Promise<string> {
+    const id = (await this.#git(args, { input, env: AUTHOR })).toString('latin1').trim();
+    if (!OBJECT_ID.test(id)) throw new GitFailed('other', 'git gave no object id', undefined);
+    return id;
+  }
+
+  /** Moves a ref, if it still is where it was; `undefined` stands for "not there". */
+  async swap(ref: string, before: string | undefined, after: string | undefined): Promise<void> {
+    const args = ['update-ref', '--no-deref', '-m', 'worktrail'];
+    if (after === undefined) await this.#git([...args, '-d', ref, before ?? '']);
+    else await this.#git([...args, ref, after, before ?? '0'.repeat(after.length)]);
+    await this.#sync(ref);
+  }
+
+  /** Git before 2.36 syncs not everything, and none syncs the folders that hold the names. */
+  async #sync(...files: string[]): Promise<void> {
+    if (process.platform === 'win32') return; // which has no such thing
+    const git = await this.#commonFolder();
+    const folders = new Set<string>();
+    for (const file of files) {
+      for (let at = path.posix.dirname(file); at !== '.'; at = path.posix.dirname(at)) folders.add(at);
+    }
+    await Promise.all([...files, ...folders].map((name) => syncIfThere(path.join(git, name))));
+  }
+
+  async #commonFolder(): Promise<string> {
+    const answer = async () => (await this.#git(['rev-parse', '--git-common-dir'])).toString('utf8').trim();
+    return (this.#gitFolder ??= path.resolve(this.projectDir, await answer()));
+  }
+
+  /** Deletes the lock file of one of our refs whose owner was killed; throws `error` while it may be alive. */
+  async breakAbandonedLock(ref: string, error: GitFailed): Promise<void> {
+    const lock = path.join(await this.#commonFolder(), `${ref}.lock`);
+    const status = await stat(lock).catch(() => undefined);
+    if (status === undefined) return;
+    if (Date.now() - status.mtimeMs < ABANDONED_LOCK_MS) throw error;
+    await rm(lock, { force: true });
+  }
+
+  async #git(args: string[], options?: PlumbingOptions): Promise<Buffer> {
+    const result = await runPlumbing(this.projectDir, args, options);
+    if (result.ok) return result.output;
+    throw new GitFailed(result.failure, result.reason, result.cause);
+  }
+}
+
+const linesOf = (output: Buffer): string[] => output.toString('utf8').split('\n').filter(Boolean);
+
+function parseTree(content: Buffer | undefined, idBytes: number): Tree | undefined {
+  if (content === undefined) return undefined;
+  const tree: Tree = new Map();
+  for (let at = 0; at < content.length;) {
+    const end = content.indexOf(0, at);
+    if (end === -1 || end + idBytes >= content.length) return undefined;
+    const [, id] = /^100644 (.+)\.json$/.exec(content.toString('utf8', at, end)) ?? [];
+    at = end + 1 + idBytes;
+    if (id !== undefined) tree.set(id, content.toString('hex', end + 1, at));
+  }
+  return tree;
+}
+
+async function syncIfThere(place: string): Promise<void> {
+  // A packed object, or another format of refs, has no file of that name.
+  const handle = await open(place, 'r').catch(() => undefined);
+  try {
+    await handle?.sync();
+  } finally {
+    await handle?.close();
+  }
+}

@@ -1,0 +1,92 @@
+/** Damaged outboxes: set aside under a name of their own, read out once, and never deleted. */
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  writeFileSync,
+} from 'node:fs';
+import path from 'node:path';
+import { salvage } from './outbox-salvage.ts';
+import { OWN_MARKS, SET_MARK_TO_LARGER, addEntry, type OutboxFile } from './outbox-tables.ts';
+
+const SALVAGED = `${OWN_MARKS}salvaged:`;
+
+/** The path for a copy that is set aside now: `outbox.damaged-<time>.db`. */
+export function newCopyName(file: string, now: () => number): string {
+  const base = file.replace(/\.db$/, '');
+  const time = new Date(now()).toISOString().replace(/[-:.]/g, '');
+  const taken = new Set(damagedCopies(file));
+  for (let count = 1; ; count += 1) {
+    const name = `${base}.damaged-${time}${count === 1 ? '' : `-${count}`}.db`;
+    if (!taken.has(name)) return name;
+  }
+}
+
+/** The damaged files beside `file`, each named once whichever of its parts are left. */
+export function damagedCopies(file: string): string[] {
+  const start = `${path.basename(file).replace(/\.db$/, '')}.damaged-`;
+  const names = readdirSync(path.dirname(file))
+    .filter((name) => name.startsWith(start) && /\.db(-wal|-shm)?$/.test(name))
+    .map((name) => path.join(path.dirname(file), name.replace(/-(wal|shm)$/, '')));
+  return [...new Set(names)].sort();
+}
+
+/** Renames a damaged outbox, log first: an empty file must never be seen beside the log of its predecessor. */
+export function setAside(file: string, copy: string): void {
+  for (const suffix of ['-wal', '-shm', '']) {
+    const target = existsSync(copy + suffix) ? `${copy}${suffix}-left` : copy + suffix;
+    if (existsSync(file + suffix)) renameSync(file + suffix, target);
+  }
+  syncFolder(file);
+}
+
+/** Keeps the bytes of a log, before anything else can alter it. */
+export function keepLog(copy: string, log: Buffer): void {
+  writeFileSync(`${copy}-wal`, log, { flush: true });
+  syncFolder(copy);
+}
+
+/** Takes over what a damaged copy holds, once; a process that was killed over it leaves it to the next. */
+export function saveFrom(opened: OutboxFile, file: string, copy: string): string {
+  const done = `${SALVAGED}${path.basename(copy)}`;
+  const told = opened.statement('select value from marks where name = ?').pluck().get(done);
+  if (typeof told === 'string') return told;
+  const found = salvage(readIfThere(copy), readIfThere(`${copy}-wal`));
+  return opened.transaction(() => {
+    for (const { entry, attempts, reason } of found.entries.values()) {
+      if (!addEntry(opened, entry)) continue;
+      opened
+        .statement('update entries set attempts = ?, reason = ? where id = ?')
+        .run(attempts, reason, entry.id);
+    }
+    const mark = opened.statement(SET_MARK_TO_LARGER);
+    for (const { name, value } of found.marks) if (!name.startsWith(OWN_MARKS)) mark.run(name, value);
+    const provisional = opened.statement('insert or ignore into provisional values (?, ?, ?, ?)');
+    for (const row of found.provisional) {
+      provisional.run(row.record_id, row.version, row.change_id, row.noted_at);
+    }
+    const sentence =
+      `The outbox ${file} was damaged. ${found.entries.size} of the writes waiting in it were saved; ` +
+      `the damaged file is kept as ${copy}.`;
+    mark.run(done, sentence);
+    return sentence;
+  });
+}
+
+export function readIfThere(file: string): Buffer {
+  return existsSync(file) ? readFileSync(file) : Buffer.alloc(0);
+}
+
+function syncFolder(file: string): void {
+  if (process.platform === 'win32') return; // which has no such thing
+  const folder = openSync(path.dirname(file), 'r');
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
+  }
+}

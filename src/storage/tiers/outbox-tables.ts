@@ -1,0 +1,147 @@
+/** What an outbox holds, and how its file is told from others. */
+import { randomUUID } from 'node:crypto';
+import { statSync } from 'node:fs';
+import type Database from 'better-sqlite3';
+import { reachOf } from '../../domain/reach.ts';
+import { driverCode } from '../sql/driver-errors.ts';
+import { decodeEntry, encodeEntry } from './entry-codec.ts';
+import type { JournalEntry } from './journal.ts';
+import { PAGE_BYTES } from './outbox-salvage.ts';
+
+/** "WTRO": marks a file as an outbox (PRAGMA application_id). */
+export const OUTBOX_APPLICATION_ID = 0x5754524f;
+export const SCHEMA_VERSION = 1;
+
+const SCHEMA = `
+  create table entries (
+    seq integer primary key,
+    id text not null unique,
+    record text not null,
+    attempts integer not null default 0,
+    reason text
+  ) strict;
+  create table entry_reach (
+    name text not null,
+    seq integer not null references entries (seq),
+    primary key (name, seq)
+  ) strict, without rowid;
+  create index entry_reach_seq on entry_reach (seq);
+  create table marks (name text primary key, value text not null) strict, without rowid;
+  create table provisional (
+    record_id text not null,
+    version integer not null,
+    change_id text not null,
+    noted_at integer not null,
+    primary key (record_id, version)
+  ) strict, without rowid;`;
+
+/** Of the marks, those that the outbox keeps for itself; they stay behind when a damaged file is given up. */
+const GENERATION = 'outbox:generation';
+const REVISION = 'outbox:revision';
+export const OWN_MARKS = 'outbox:';
+
+/** Sets a mark to a whole number, unless it holds a larger one. */
+export const SET_MARK_TO_LARGER = `
+  insert into marks (name, value) values (?, ?) on conflict (name) do update set value = excluded.value
+  where cast(excluded.value as integer) > cast(value as integer)`;
+
+/** An opened file. Its statements are prepared once. */
+export class OutboxFile {
+  readonly #statements = new Map<string, Database.Statement>();
+  readonly #identity: string;
+
+  constructor(
+    private readonly file: string,
+    readonly database: Database.Database,
+    /** A copy in memory, of a file that can be read and not written. */
+    readonly readOnly: boolean,
+    /** In words for a person. */
+    readonly damage: string[],
+  ) {
+    this.#identity = this.#identify();
+  }
+
+  statement(sql: string): Database.Statement {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) this.#statements.set(sql, (statement = this.database.prepare(sql)));
+    return statement;
+  }
+
+  /** Runs `work` in one transaction, which no other writer can interrupt. */
+  transaction<T>(work: () => T): T {
+    return this.database.transaction(work).immediate();
+  }
+
+  /** False when the path leads to another file by now, or to none. */
+  isCurrent(): boolean {
+    return this.#identify() === this.#identity;
+  }
+
+  #identify(): string {
+    const status = statSync(this.file, { throwIfNoEntry: false });
+    if (status === undefined) return '';
+    const log = this.readOnly ? statSync(`${this.file}-wal`, { throwIfNoEntry: false }) : undefined;
+    const content = this.readOnly && [status.mtimeMs, status.size, log?.mtimeMs, log?.size].join(':');
+    return `${status.dev}:${status.ino}:${content}`;
+  }
+}
+
+/** Adds an entry; false when it was there already. To be called in a transaction. */
+export function addEntry(file: OutboxFile, entry: JournalEntry, record = encodeEntry(entry)): boolean {
+  const added = file
+    .statement('insert into entries (id, record) values (?, ?) on conflict (id) do nothing')
+    .run(entry.id, record);
+  if (added.changes === 0) return false;
+  const reach = file.statement('insert into entry_reach (name, seq) values (?, ?)');
+  for (const name of reachOf(entry.changes).alters) reach.run(name, added.lastInsertRowid);
+  raiseRevision(file);
+  return true;
+}
+
+export function raiseRevision(file: OutboxFile): void {
+  file.statement('update marks set value = value + 1 where name = ?').run(REVISION);
+}
+
+export function revisionOf(file: OutboxFile): string {
+  const marks = file.statement('select value from marks where name in (?, ?) order by name').pluck();
+  return marks.all(GENERATION, REVISION).join(':');
+}
+
+/** Whether an error says that the file is damaged, rather than busy, full or read-only. */
+export const isDamage = (error: unknown): boolean => /^SQLITE_(CORRUPT|NOTADB)/.test(driverCode(error) ?? '');
+
+/** Makes the tables in an empty file; one that was begun by a process that died is begun anew. */
+export function makeSchema(database: Database.Database): void {
+  database.pragma(`page_size = ${PAGE_BYTES}`);
+  database.pragma('journal_mode = WAL');
+  const make = database.transaction(() => {
+    database.pragma(`application_id = ${OUTBOX_APPLICATION_ID}`);
+    database.exec(SCHEMA);
+    const mark = database.prepare('insert into marks (name, value) values (?, ?)');
+    mark.run(GENERATION, randomUUID());
+    mark.run(REVISION, '0');
+    database.pragma(`user_version = ${SCHEMA_VERSION}`);
+  });
+  make.immediate();
+}
+
+/**
+ * @param thorough looks into every entry, and not only whether the pages of the file fit together
+ * @throws SqliteError where a table is missing or different
+ */
+export function isSound(database: Database.Database, thorough: boolean): boolean {
+  const check = thorough ? 'integrity_check(1)' : 'quick_check(1)';
+  if (database.pragma(check, { simple: true }) !== 'ok') return false;
+  for (const table of ['entries', 'entry_reach', 'marks', 'provisional']) {
+    database.prepare(`select * from ${table} limit 1`).get();
+  }
+  if (!thorough) return true;
+  for (const { id, record } of database.prepare('select id, record from entries').iterate() as Iterable<{
+    id: string;
+    record: string;
+  }>) {
+    const decoded = decodeEntry(record);
+    if ('entry' in decoded ? decoded.entry.id !== id : decoded.problem === 'damaged') return false;
+  }
+  return true;
+}

@@ -1,0 +1,432 @@
+// Reading `.project_status.md` back: what was rendered comes back, and no text whatever does harm.
+import * as fc from 'fast-check';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import {
+  DESCRIPTION_MAX_BYTES,
+  NAME_MAX_CHARACTERS,
+  TITLE_MAX_CHARACTERS,
+} from '../../../src/domain/limits.ts';
+import type { Vendor } from '../../../src/domain/vendor.ts';
+import { ITEM_TYPES } from '../../../src/domain/work-item.ts';
+import { renderStatusFile } from '../../../src/services/status-file.ts';
+import type { StatusItem, StatusReport } from '../../../src/services/status-report.ts';
+import { parseStatusFile, type ParsedStatus } from '../../../src/storage/markdown/status-parser.ts';
+import { describeWithSharedData } from '../../support/shared-data.ts';
+
+const AT = '2026-03-01T12:30:45.678Z';
+const SECOND = '2026-03-01T12:30:45.000Z';
+
+/** One line as the tracker accepts it: not blank, no control characters. */
+const line = (max: number) =>
+  fc
+    .oneof(
+      fc.string({ unit: 'grapheme', maxLength: max }),
+      fc.string({ unit: 'binary', maxLength: max }),
+      fc
+        .array(
+          fc.constantFrom(
+            '*',
+            '\\',
+            '`',
+            '[',
+            ']',
+            '(task)',
+            ' ',
+            '<!-- ',
+            ' -->',
+            '##',
+            '_',
+            ', ',
+            ': 3',
+            'v1',
+            'a',
+          ),
+        )
+        .map((parts) => parts.join('')),
+      fc.constantFrom(
+        'x'.repeat(max),
+        '🚀'.repeat(max),
+        '\\'.repeat(max),
+        '- **Status**: completed',
+        '### A (task)',
+      ),
+    )
+    // eslint-disable-next-line no-control-regex -- as the tracker refuses them
+    .map((text) => text.replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, '').toWellFormed())
+    .map((text) => Array.from(text).slice(0, max).join(''))
+    .filter((text) => text.trim() !== '');
+const count = fc.nat({ max: 999 });
+const time = fc
+  .integer({ min: Date.UTC(1971, 0), max: Date.UTC(9999, 11) })
+  .map((ms) => new Date(Math.floor(ms / 1000) * 1000).toISOString());
+
+const vendor = fc.record({
+  id: fc.uuid(),
+  version: fc.integer({ min: 1, max: 3_000_003 }),
+  name: line(NAME_MAX_CHARACTERS),
+  status: fc.constantFrom('operational' as const, 'broken' as const),
+  extractor_version: line(50),
+  metadata: fc.record({
+    test_results: fc.record({ passing: count, total: count, skipped: count }),
+    format_support: fc.record({
+      excel: fc.boolean(),
+      csv: fc.boolean(),
+      pdf: fc.boolean(),
+      ocr: fc.boolean(),
+    }),
+  }),
+});
+const item = fc.record({
+  id: fc.uuid(),
+  version: fc.integer({ min: 1, max: 3_000_003 }),
+  title: line(TITLE_MAX_CHARACTERS),
+  item_type: fc.constantFrom(...ITEM_TYPES),
+  branch_name: fc.option(line(NAME_MAX_CHARACTERS)),
+  created_at: time,
+  level: fc.nat({ max: 5 }),
+  outside_parent: fc.option(line(TITLE_MAX_CHARACTERS)),
+});
+const deployment = fc.record({
+  id: fc.uuid(),
+  deployed_at: time,
+  commit_hash: fc.string({ unit: fc.constantFrom(...'0123456789abcdef'), minLength: 40, maxLength: 40 }),
+  pr_number: fc.integer({ min: 1, max: 2 ** 31 - 1 }),
+  pr_title: line(TITLE_MAX_CHARACTERS),
+  tests: fc.dictionary(
+    line(20)
+      .map(plain)
+      .filter((name) => !name.includes(',') && !name.includes(': ')),
+    count,
+  ),
+  compliant: fc.boolean(),
+});
+
+type ValueOf<A> = A extends fc.Arbitrary<infer T> ? T : never;
+type Drawn = {
+  vendors: ValueOf<typeof vendor>[];
+  items: StatusItem[];
+  deployments: ValueOf<typeof deployment>[];
+};
+
+const drawn: fc.Arbitrary<Drawn> = fc
+  .record({
+    vendors: fc.uniqueArray(vendor, { maxLength: 6, selector: ({ name }) => plain(name) }),
+    items: fc.array(item, { maxLength: 12 }),
+    deployments: fc.array(deployment, { maxLength: 4 }),
+  })
+  .map(({ items, ...rest }) => ({ ...rest, items: asTree(items) }));
+
+/** Levels that only step down by one, and the title of whoever stands above. */
+function asTree(items: ValueOf<typeof item>[]): StatusItem[] {
+  const above: StatusItem[] = [];
+  return items.map(({ outside_parent, ...rest }) => {
+    above.length = Math.min(above.length, rest.level);
+    const made = {
+      ...rest,
+      status: 'active',
+      level: above.length,
+      parent_title: above.at(-1)?.title ?? outside_parent,
+    };
+    above.push(made);
+    return made;
+  });
+}
+
+/** As text on one line is shown. */
+function plain(text: string): string {
+  return text.replaceAll(/\s+/g, ' ').trim();
+}
+
+function reportOf({ vendors, items, deployments }: Drawn): StatusReport {
+  const audit = { created_at: AT, updated_at: AT, created_by: 'ada', updated_by: 'ada' };
+  return {
+    seq: 1,
+    changed_at: AT,
+    vendors: vendors.map((one) => ({ ...one, ...audit })) as Vendor[],
+    operational: 0,
+    items,
+    items_total: items.length + 3,
+    deployments: deployments.map(
+      ({ id, deployed_at, commit_hash, pr_number, pr_title, tests, compliant }) => ({
+        id,
+        version: 1,
+        deployed_at,
+        commit_hash,
+        created_at: AT,
+        created_by: 'ada',
+        metadata: { pr_number, pr_title, test_summary: tests, constitutional_compliance: compliant },
+        affected_vendors: vendors.map(({ id: vendor_id, name, status }) => ({ id: vendor_id, name, status })),
+        related_work_items: [],
+      }),
+    ),
+    deployments_total: deployments.length,
+    pending: [],
+  } as StatusReport;
+}
+
+function expectedOf({ vendors, items, deployments }: Drawn): Partial<ParsedStatus> {
+  const levels: number[] = [];
+  return {
+    generated_at: SECOND,
+    mark: 'intact',
+    vendors: vendors.map(({ id, version, name, status, extractor_version, metadata }) => ({
+      id,
+      version,
+      name: plain(name),
+      status,
+      extractor_version: plain(extractor_version),
+      tests: metadata.test_results,
+      formats: Object.entries(metadata.format_support).flatMap(([format, on]) => (on ? [format] : [])),
+    })),
+    work_items: items.map(
+      ({ id, version, title, item_type, branch_name, created_at, level, parent_title }, index) => {
+        levels[level] = index;
+        return {
+          id,
+          version,
+          title: plain(title),
+          item_type: item_type as never,
+          status: 'active' as const,
+          created_at,
+          branch_name: branch_name === null ? null : plain(branch_name),
+          parent_index: level === 0 ? null : (levels[level - 1] ?? null),
+          parent_title: parent_title === null ? null : plain(parent_title),
+        };
+      },
+    ),
+    work_items_left: 3,
+    deployments: deployments.map(
+      ({ id, deployed_at, commit_hash, pr_number, pr_title, tests, compliant }) => ({
+        id,
+        version: 1,
+        deployed_at,
+        commit_hash,
+        pr_number,
+        pr_title: plain(pr_title),
+        tests: Object.fromEntries(Object.entries(tests).map(([name, number]) => [plain(name), number])),
+        compliant,
+        vendor_names: expect.any(Array) as never,
+      }),
+    ),
+    not_understood: [],
+  };
+}
+
+describe('a generated status file', () => {
+  it('gives back the records that it was rendered from, whatever they are called', async () => {
+    await fc.assert(
+      fc.asyncProperty(drawn, async (records) => {
+        const text = await renderStatusFile(reportOf(records));
+        expect(parseStatusFile(text)).toMatchObject(expectedOf(records));
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('names the vendors of a deployment, with commas and all', async () => {
+    const names = ['Acme', 'Acme, Inc.', 'a*b', 'Inc', 'Zoë, Söhne, & Co'];
+    const vendors = fc
+      .sample(vendor, names.length)
+      .map((one, index) => ({ ...one, name: names[index] ?? '' }));
+    const records = { vendors, items: [], deployments: fc.sample(deployment, 1) };
+    const { deployments } = parseStatusFile(await renderStatusFile(reportOf(records)));
+    expect(deployments[0]?.vendor_names).toEqual(names);
+  });
+
+  it('is the same with other line ends, and known as edited after a hand was at it', async () => {
+    const text = await renderStatusFile(reportOf(fc.sample(drawn, { numRuns: 1, seed: 7 })[0] as Drawn));
+    const parsed = parseStatusFile(text);
+    expect(parseStatusFile(text.replaceAll('\n', '\r\n'))).toEqual(parsed);
+    expect(parseStatusFile(`\uFEFF${text}`)).toEqual(parsed);
+    for (const edited of [
+      text.replace('# Project', '# My project'),
+      `${text}more\n`,
+      text.replace('sha256 ', 'sha256 0'),
+    ]) {
+      expect(parseStatusFile(edited).mark).toBe('edited');
+    }
+    expect(parseStatusFile(text.slice(0, text.lastIndexOf('\n<!-- worktrail'))).mark).toBe('absent');
+  });
+
+  it('may have sections that hold no records', async () => {
+    const records = fc.sample(drawn, { numRuns: 1, seed: 3 })[0] as Drawn;
+    const text = (await renderStatusFile(reportOf(records))).replace(
+      '## Future Enhancements (0)',
+      '## Pending Offline Changes (1)\n- **vendor_x**: broken (1/2 tests)\n### A (task)\n\n## Future Enhancements (0)',
+    );
+    expect(parseStatusFile(text)).toMatchObject({
+      ...expectedOf(records),
+      mark: 'edited',
+      other_sections: ['Pending Offline Changes (1)', 'Future Enhancements (0)'],
+    });
+  });
+});
+
+describe('a status file written by hand', () => {
+  it('gives records without ids', () => {
+    const parsed = parseStatusFile(`# Project Status - 2025-10-10T14:30:00+02:00
+
+## Operational Vendors (4/5)
+- **vendor\\_abc**: operational (45/50 tests) [Excel, csv]
+- **nobody knows**: unwell
+- **plain**: broken
+
+## Active Work Items (9)
+### First (project)
+- **Status**: blocked
+### Second (task)
+- **Parent**: First
+- **Created**: 2025-10-01 12:00:00 UTC
+- **Created**: yesterday
+### What is this
+- **Status**: completed
+### Deep (task)
+        ### Deeper (task)
+### First (task)
+### Third (task)
+- **Parent**: First
+`);
+    expect(parsed).toMatchObject({
+      generated_at: '2025-10-10T12:30:00.000Z',
+      mark: 'absent',
+      vendors: [
+        {
+          id: null,
+          version: null,
+          name: 'vendor_abc',
+          status: 'operational',
+          extractor_version: null,
+          tests: { passing: 45, total: 50, skipped: 0 },
+          formats: ['excel', 'csv'],
+        },
+        { name: 'plain', status: 'broken', tests: null, formats: [] },
+      ],
+      not_understood: [
+        { line: 5, text: '- **nobody knows**: unwell' },
+        { line: 14, text: '- **Created**: yesterday' },
+        { line: 15, text: '### What is this' },
+        { line: 16, text: '- **Status**: completed' },
+      ],
+    });
+    expect(parsed.work_items.map(({ title, status, parent_index }) => [title, status, parent_index])).toEqual(
+      [
+        ['First', 'blocked', null],
+        ['Second', null, 0],
+        ['Deep', null, null],
+        ['Deeper', null, 2],
+        ['First', null, null],
+        ['Third', null, null],
+      ],
+    );
+  });
+});
+
+describeWithSharedData('a status file from the field', (folder) => {
+  it('is read where it is of dialect A, and quietly passed over where it is not', async () => {
+    const a = parseStatusFile(await readFile(path.join(folder, 'status-files', 'dialect-a.md'), 'utf8'));
+    expect(a.vendors).toHaveLength(5);
+    expect(a.work_items.map(({ parent_index }) => parent_index)).toEqual([null, 0, 1, 0, null]);
+    expect(a.deployments[0]).toMatchObject({
+      pr_number: 100,
+      commit_hash: '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b',
+      tests: { unit: 150, integration: 30 },
+      vendor_names: ['vendor_abc', 'vendor_def'],
+    });
+    const b = parseStatusFile(await readFile(path.join(folder, 'status-files', 'dialect-b.md'), 'utf8'));
+    expect([b.mark, b.vendors, b.work_items, b.deployments]).toEqual(['absent', [], [], []]);
+  });
+});
+
+describe('any text at all', () => {
+  it('is parsed without an error', () => {
+    const heading = fc.constantFrom(
+      '## Operational Vendors',
+      '## Active Work Items',
+      '## Recent Deployments',
+      '',
+    );
+    fc.assert(
+      fc.property(heading, fc.string({ unit: 'binary', maxLength: 300 }), (first, text) => {
+        parseStatusFile(`${first}\n${text}`);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  it('is parsed without an error also where it was a file of ours', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        drawn,
+        fc.array(
+          fc.tuple(
+            fc.double({ min: 0, max: 1, noNaN: true }),
+            fc.nat({ max: 9 }),
+            fc.string({ maxLength: 6 }),
+          ),
+        ),
+        async (records, cuts) => {
+          let text = await renderStatusFile(reportOf(records));
+          for (const [where, length, put] of cuts) {
+            const at = Math.floor(where * text.length);
+            text = text.slice(0, at) + put + text.slice(at + length);
+          }
+          const parsed = parseStatusFile(text);
+          for (const [index, { parent_index }] of parsed.work_items.entries()) {
+            expect(parent_index === null || parent_index < index).toBe(true);
+          }
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+
+  it('takes time in proportion to its length', () => {
+    const sections = ['## Operational Vendors', '## Active Work Items', '## Recent Deployments'];
+    const fillers = [
+      '- **a**: operational [',
+      '- **',
+      '\\',
+      '*',
+      ' <!-- ',
+      ' -->',
+      ' (',
+      '### ',
+      ', ',
+      ': 1, ',
+      '(1/1 tests',
+      ' '.repeat(64),
+      '\n',
+      'a\n',
+      '  '.repeat(9) + '### a (task)\n',
+      '### 2025-10-09 16:00:00 UTC - PR #1\n- **Vendors**: a, b, c, d\n',
+      '- **Tests**: a, b, c',
+      '\n<!-- worktrail status:',
+      '*1 more active items are not listed here',
+    ];
+    const opening: Record<string, string> = {
+      '## Operational Vendors': '- **a, b, c, d, e, f, g, h**: broken\n- **',
+      '## Active Work Items': '### a (task)\n',
+      '## Recent Deployments': '### 2025-10-09 16:00:00 UTC - PR #1\n- **Tests**: ',
+    };
+    for (const filler of fillers) {
+      for (const section of sections) {
+        const text = `${section}\n${opening[section]}${filler.repeat(Math.floor(1_000_000 / filler.length))}`;
+        const started = performance.now();
+        parseStatusFile(text);
+        expect(performance.now() - started, `${section} ${JSON.stringify(filler)}`).toBeLessThan(2_000);
+      }
+    }
+  });
+
+  it('may have 5 MB', async () => {
+    const records = fc.sample(drawn, { numRuns: 300, seed: 5 }).flatMap(({ items }) => items);
+    const report = reportOf({ vendors: [], items: records, deployments: [] });
+    const once = await renderStatusFile(report);
+    const text = once.repeat(Math.ceil((5 * 1024 * 1024) / once.length));
+    const started = performance.now();
+    expect(parseStatusFile(text).work_items.length).toBeGreaterThan(DESCRIPTION_MAX_BYTES / 64);
+    expect(performance.now() - started).toBeLessThan(5_000);
+  });
+});

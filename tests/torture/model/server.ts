@@ -1,0 +1,240 @@
+// The primary: a real SqlStore for every process, over one database in memory that stands in for PostgreSQL.
+import { databaseError } from '../../../src/errors.ts';
+import {
+  OutcomeUnknown,
+  type Connection,
+  type ReadOptions,
+  type Session,
+} from '../../../src/storage/sql/connection.ts';
+import { codedError } from '../../../src/storage/sql/driver-errors.ts';
+import { findProject } from '../../../src/storage/sql/queries/configuration.ts';
+import { Mutex } from '../../../src/storage/sql/retry.ts';
+import { SqlStore, type Primary } from '../../../src/storage/sql/sql-store.ts';
+import { ModelDatabase, PROJECT_ID, borrowDatabase, giveBack } from './database.ts';
+import { call, type Failing, type Site } from './faults.ts';
+import type { ModelProcess } from './machine.ts';
+import type { World } from './world.ts';
+
+export type Impostor = 'empty' | 'older' | 'other';
+
+/** Of PostgreSQL; the statement's own limit is below it. */
+const QUERY_TIMEOUT_MS = 800;
+
+const FAILING: Failing = {
+  timeoutMs: QUERY_TIMEOUT_MS,
+  refused: () => codedError('ECONNREFUSED', 'refused'),
+  timedOut: () => codedError('QUERY_TIMEOUT', 'no answer'),
+  contended: () => codedError('55P03', 'lock not available'),
+  partial: () => codedError('42P01', 'no such table'),
+};
+const FAILING_WRITE: Failing = {
+  ...FAILING,
+  partial: () => codedError('53300', 'too many connections'),
+  unknown: (cause) => new OutcomeUnknown('lost while committing', { cause }),
+};
+
+export class Server {
+  /** The project's own database; `current` is the one behind the address. */
+  readonly right = borrowDatabase('primary');
+  current = this.right;
+  mode: 'up' | 'refusing' | 'silent' = 'up';
+  /** Connections of an earlier epoch are cut. */
+  epoch = 0;
+  /** Where the feed stood when. */
+  readonly commits: { seq: number; at: number }[] = [];
+  #lockedUntil = -1;
+  readonly #turn = new Mutex();
+  #impostor: { kind: Impostor; before: string } | undefined;
+  #backup: Buffer | undefined;
+
+  constructor(private readonly world: World) {
+    this.right.found();
+  }
+
+  read<T>(work: (c: Connection) => Promise<T>): Promise<T> {
+    return this.#turn.run(() => work(this.current.connection));
+  }
+
+  write<T>(work: (c: Connection) => Promise<T>, end: 'commit' | 'rollback' = 'commit'): Promise<T> {
+    return this.#turn.run(async () => {
+      const { raw, connection } = this.current;
+      raw.exec('begin immediate');
+      try {
+        const result = await work(connection);
+        raw.exec(end);
+        if (end === 'commit' && this.current === this.right) this.#noteCommit();
+        return result;
+      } catch (error) {
+        if (raw.inTransaction) raw.exec('rollback');
+        throw error;
+      }
+    });
+  }
+
+  /** The commit is on its way: its locks are held until it comes. */
+  writeLater(work: (c: Connection) => Promise<unknown>, ms: number): void {
+    const { epoch } = this;
+    this.#lockedUntil = this.world.time.now + ms;
+    const arrive = async () => {
+      await this.world.time.sleep(ms);
+      this.#lockedUntil = -1;
+      if (this.epoch === epoch) await this.write(work).catch(() => undefined);
+    };
+    void arrive();
+  }
+
+  get isLocked(): boolean {
+    return this.world.time.now < this.#lockedUntil;
+  }
+
+  /** Every connection is cut; what was under way is undone. */
+  restart(): void {
+    this.epoch += 1;
+    this.#lockedUntil = -1;
+  }
+
+  keepBackup(): void {
+    this.#backup = this.right.raw.serialize();
+  }
+
+  /** Puts another database behind the address. */
+  impersonate(kind: Impostor): void {
+    if (this.#impostor !== undefined) this.reinstate();
+    this.restart();
+    const database =
+      kind === 'older' && this.#backup !== undefined
+        ? new ModelDatabase('primary', this.#backup)
+        : borrowDatabase('primary');
+    if (kind === 'other') database.found('dddddddd-0000-4000-8000-000000000000');
+    this.current = database;
+    this.#impostor = { kind, before: stateOf(database) };
+  }
+
+  /** The right one is back; whatever was written into the other one is a fault. */
+  reinstate(): void {
+    const impostor = this.#impostor;
+    if (impostor === undefined) return;
+    const database = this.current;
+    this.restart();
+    this.current = this.right;
+    this.#impostor = undefined;
+    if (stateOf(database) !== impostor.before) {
+      this.world.violated(`a write went into the wrong database (${impostor.kind})`);
+    }
+    if (impostor.kind === 'older') database.raw.close();
+    else giveBack('primary', database);
+  }
+
+  close(): void {
+    this.reinstate();
+    giveBack('primary', this.right);
+  }
+
+  /** Where the feed stood before a moment of simulated time. */
+  seqBefore(at: number): number {
+    return this.commits.findLast((commit) => commit.at < at)?.seq ?? 0;
+  }
+
+  /** As a process reaches it, with everything that may fail in between. */
+  primaryFor(at: ModelProcess): Primary {
+    const store = (site: Site) => new SqlStore(new RemoteSession(this.world, at, site), 'current', 'model');
+    const [read, write, replay, probe, inSnapshot] = [
+      store('primary.read'),
+      store('primary.write'),
+      store('primary.replay'),
+      store('primary.probe'),
+      store('primary.inSnapshot'),
+    ];
+    return {
+      source: 'postgres',
+      read: (work, options) => read.read(work, options),
+      write: (changes) => write.write(changes),
+      replay: (one) => replay.replay(one),
+      probe: () => probe.probe(),
+      inSnapshot: (work) => inSnapshot.inSnapshot(work),
+      health: () => read.health(),
+      close: () => Promise.resolve(),
+    };
+  }
+
+  /** Opens the primary as `openPrimary` does: what is not this project's is refused. */
+  async connect(at: ModelProcess): Promise<Primary> {
+    let project;
+    try {
+      at.epoch = this.epoch;
+      project = await new RemoteSession(this.world, at, 'connect').read(findProject);
+    } catch (error) {
+      throw databaseError('postgres', 'it cannot be opened', 'Repeat the call.', error);
+    }
+    if (project?.project_id !== PROJECT_ID) {
+      throw databaseError('postgres', 'the database does not have the project', 'Check DATABASE_URL.');
+    }
+    return this.primaryFor(at);
+  }
+
+  #noteCommit(): void {
+    const { seq } = this.right;
+    if (seq !== this.commits.at(-1)?.seq) this.commits.push({ seq, at: this.world.time.now });
+  }
+}
+
+function stateOf(database: ModelDatabase): string {
+  const count = (table: string) => database.get<{ n: number }>(`select count(*) n from ${table}`)?.n;
+  return [database.seq, count('changes'), count('applied_changes'), count('conflicts')].join();
+}
+
+class RemoteSession implements Session {
+  readonly source = 'postgres';
+  readonly engine = 'model';
+
+  constructor(
+    private readonly world: World,
+    private readonly at: ModelProcess,
+    private readonly site: Site,
+  ) {}
+
+  read<T>(work: (connection: Connection) => Promise<T>, _options?: ReadOptions): Promise<T> {
+    return call(this.at, {
+      site: this.site,
+      failing: FAILING,
+      effect: () => this.world.server.read(work),
+      down: () => this.#down(),
+    });
+  }
+
+  write<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+    const { server, random } = this.world;
+    return call(this.at, {
+      site: this.site,
+      failing: FAILING_WRITE,
+      outlives: true,
+      effect: () => server.write(work),
+      undone: () => server.write(work, 'rollback'),
+      later: () => server.writeLater(work, 1_000 + random.int(4_000)),
+      down: () => this.#down() ?? (server.isLocked ? 'contended' : undefined),
+    });
+  }
+
+  probe(): Promise<void> {
+    return call(this.at, {
+      site: this.site,
+      failing: FAILING,
+      effect: () => this.world.server.read(() => Promise.resolve()),
+      down: () => this.#down(),
+    });
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  #down() {
+    const { server } = this.world;
+    if (server.mode === 'refusing') return 'refused';
+    if (this.at.epoch !== server.epoch) {
+      this.at.epoch = server.epoch;
+      return 'cut';
+    }
+    return server.mode === 'silent' ? 'timedOut' : undefined;
+  }
+}
