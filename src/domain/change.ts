@@ -12,7 +12,14 @@ import type { Warning } from './warnings.ts';
 /** Raised when the meaning of a recorded change alters. */
 export const CHANGE_SCHEMA_VERSION = 1;
 
-export const ENTITIES = ['work_item', 'dependency', 'vendor', 'deployment', 'configuration', 'conflict'] as const;
+export const ENTITIES = [
+  'work_item',
+  'dependency',
+  'vendor',
+  'deployment',
+  'configuration',
+  'conflict',
+] as const;
 export type Entity = (typeof ENTITIES)[number];
 
 /**

@@ -1,10 +1,6 @@
 /** Writes that could not be applied as they were made: list them, settle them, and show them on every read. */
 import { validationError } from '../errors.ts';
-import type {
-  ConflictRecord,
-  ListConflictsInput,
-  ResolveConflictInput,
-} from '../domain/conflict-record.ts';
+import type { ConflictRecord, ListConflictsInput, ResolveConflictInput } from '../domain/conflict-record.ts';
 import type { JsonObject } from '../domain/json.ts';
 import { parseInput } from '../domain/validate.ts';
 import { updateConfigurationInput } from '../domain/configuration.ts';
@@ -78,9 +74,7 @@ function checkFields(conflict: ConflictRecord | undefined, fields: JsonObject): 
     );
   }
   const given = parseInput(schema, fields) as Record<string, unknown>;
-  return Object.fromEntries(
-    Object.keys(fields).map((name) => [name, given[name] as JsonObject[string]]),
-  );
+  return Object.fromEntries(Object.keys(fields).map((name) => [name, given[name] as JsonObject[string]]));
 }
 
 const SCHEMAS = {

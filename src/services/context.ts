@@ -1,5 +1,5 @@
 /** What every use case works with, and the one way in which they write. */
-import { CHANGE_SCHEMA_VERSION, type Applied, type Change } from '../domain/change.ts';
+import { CHANGE_SCHEMA_VERSION, type Change } from '../domain/change.ts';
 import { newChangeId } from '../domain/ids.ts';
 import type { JsonObject } from '../domain/json.ts';
 import type { Answer, TrackerStore, WriteAnswer } from '../storage/store.ts';

@@ -20,9 +20,16 @@ export type StatusFileOutcome =
 
 /** The whole file for a report, its last line a mark by which hand edits are noticed. */
 export async function renderStatusFile(report: StatusReport): Promise<string> {
+  return marked(await renderBody(report));
+}
+
+async function renderBody(report: StatusReport): Promise<string> {
   // Loaded on first use: a server that only answers does not pay for the template engine.
   const { renderStatus } = await import('../storage/markdown/status-template.ts');
-  const body = renderStatus(viewOf(report));
+  return renderStatus(viewOf(report));
+}
+
+function marked(body: string): string {
   return `${body}\n<!-- worktrail status: do not edit below or above by hand; sha256 ${sha256(body)} -->\n`;
 }
 
@@ -37,12 +44,38 @@ export async function writeStatusFile(
   const file = path.join(context.projectDir, STATUS_FILE);
   let outcome: StatusFileOutcome = { written: false, file, reason: 'unchanged' };
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
-    const { data: report } = await readStatus(context);
-    outcome = await replace(file, await renderStatusFile(report), dataDir);
+    const { data: report, source } = await readStatus(context);
+    const isWhole = source !== 'git_history' && source !== 'markdown_file';
+    const text = isWhole ? await renderStatusFile(report) : await withPendingSection(file, report);
+    if (text === undefined) break;
+    outcome = await replace(file, text, dataDir);
     const { data: position } = await context.store.read((reader) => reader.findFeedPosition());
     if (position.seq === report.seq || !outcome.written) break;
   }
   return outcome;
+}
+
+/**
+ * The present file with the writes that wait now, and nothing else changed: what is known of the records comes
+ * from this file, or from something older. Undefined when it is not ours or was edited.
+ */
+async function withPendingSection(file: string, report: StatusReport): Promise<string | undefined> {
+  const present = await readFile(file, 'utf8').catch(() => undefined);
+  const mark = present === undefined ? null : MARK.exec(present);
+  if (present === undefined || mark === null) return undefined;
+  const body = present.slice(0, mark.index);
+  if (sha256(body) !== mark[1]) return undefined;
+  const [before, , after] = aroundPending(body);
+  const [, pending] = aroundPending(await renderBody(report));
+  return marked(`${before}${pending}${after}`);
+}
+
+/** What comes before the section of waiting writes, that section (empty where there is none), and the foot of the file. */
+function aroundPending(body: string): [before: string, pending: string, foot: string] {
+  const foot = body.lastIndexOf('\n---\n');
+  const section = body.lastIndexOf('\n## Pending Offline Changes (', foot);
+  const start = section < 0 ? foot : section;
+  return [body.slice(0, start), body.slice(start, foot), body.slice(foot)];
 }
 
 /** @throws ValidationError when the file there is not ours; for commands, which must say so */

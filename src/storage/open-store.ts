@@ -8,7 +8,15 @@ import { GitJournal } from './git/journal.ts';
 import { SNAPSHOT_REF, readCommittedStatusFile, writeSnapshot } from './git/snapshot.ts';
 import { MarkdownJournal } from './markdown/journal.ts';
 import { parseStatusFile } from './markdown/status-parser.ts';
-import { openPrimary, prepareDataDir, publicUrl, readMemory, slugOfFolder, SQLITE_FILE, type PrimaryOptions } from './open-primary.ts';
+import {
+  openPrimary,
+  prepareDataDir,
+  publicUrl,
+  readMemory,
+  slugOfFolder,
+  SQLITE_FILE,
+  type PrimaryOptions,
+} from './open-primary.ts';
 import type { Primary } from './sql/sql-store.ts';
 import { CacheReplica } from './tiers/cache.ts';
 import { systemClock, type Clock } from './tiers/clock.ts';
@@ -18,6 +26,7 @@ import { LazyOutbox } from './tiers/lazy-outbox.ts';
 import { MemoryReplica } from './tiers/memory-replica.ts';
 import { loadImage, loadSnapshot, loadStatusFile } from './tiers/replica-sources.ts';
 import { LayerUnavailable, type Replica } from './tiers/replica.ts';
+import { readTruth } from './tiers/truth.ts';
 import { TierMemory } from './tiers/tier-memory.ts';
 import { TieredStore, type TieredParts } from './tiers/tiered-store.ts';
 
@@ -74,7 +83,11 @@ function partsOf(options: OpenOptions): TieredParts {
     statusReplica(projectDir, project, clock),
   ];
   const journals = new Journals(
-    [outbox, new GitJournal(projectDir, device), new MarkdownJournal(path.join(dataDir, PENDING_DIR), device)],
+    [
+      outbox,
+      new GitJournal(projectDir, device),
+      new MarkdownJournal(path.join(dataDir, PENDING_DIR), device),
+    ],
     device,
     clock,
   );
@@ -87,7 +100,7 @@ function partsOf(options: OpenOptions): TieredParts {
     cache,
     journals,
     memory: new TierMemory(() => outbox.open({ create: !isEmbedded && existsSync(dataDir) })),
-    snapshot: (primary) => takeSnapshot(projectDir, primary),
+    snapshot: (primary, minAgeMs) => takeSnapshot(projectDir, primary, minAgeMs, clock),
     elect: (role, work) => election.run(role, work),
     clock,
     ...(options.staleAfterMs !== undefined && { staleAfterMs: options.staleAfterMs }),
@@ -130,11 +143,7 @@ function deviceOf(dataDir: string, isThere: boolean): string {
 }
 
 /** The local database file as a whole, for when it can be read but not written. */
-function imageReplica(
-  file: string,
-  cache: CacheReplica | undefined,
-  clock: Clock,
-): MemoryReplica {
+function imageReplica(file: string, cache: CacheReplica | undefined, clock: Clock): MemoryReplica {
   const isEmbedded = cache === undefined;
   const changedAt = () =>
     Math.max(...[file, `${file}-wal`].map((one) => statSync(one, { throwIfNoEntry: false })?.mtimeMs ?? 0));
@@ -142,10 +151,11 @@ function imageReplica(
     source: isEmbedded ? 'sqlite' : 'sqlite_cache',
     label: isEmbedded ? 'what can still be read of the embedded database' : 'a copy of the local cache',
     location: file,
-    hasHistory: true,
+    isWhole: true,
     load: async () => {
       const as_of = await cache?.age();
-      if (cache !== undefined && as_of === undefined) throw new LayerUnavailable('the local cache cannot be read');
+      if (cache !== undefined && as_of === undefined)
+        throw new LayerUnavailable('the local cache cannot be read');
       const loaded = await loadImage(file);
       return as_of === undefined ? loaded : { ...loaded, as_of };
     },
@@ -158,19 +168,12 @@ function imageReplica(
   });
 }
 
-function snapshotReplica(
-  projectDir: string,
-  project: TieredParts['project'],
-  clock: Clock,
-): MemoryReplica {
-  const tip = async (format: string) => {
-    const found = await runPlumbing(projectDir, ['for-each-ref', `--format=${format}`, SNAPSHOT_REF]);
-    return found.ok ? found.output.toString().trim() : '';
-  };
+function snapshotReplica(projectDir: string, project: TieredParts['project'], clock: Clock): MemoryReplica {
+  const tip = (format: string) => snapshotTip(projectDir, format);
   return new MemoryReplica({
     source: 'git_history',
     label: 'the last snapshot in git',
-    hasHistory: false,
+    isWhole: false,
     location: `${SNAPSHOT_REF} in the git repository of ${projectDir}`,
     load: async () => {
       try {
@@ -192,17 +195,13 @@ function snapshotReplica(
   });
 }
 
-function statusReplica(
-  projectDir: string,
-  project: TieredParts['project'],
-  clock: Clock,
-): MemoryReplica {
+function statusReplica(projectDir: string, project: TieredParts['project'], clock: Clock): MemoryReplica {
   const file = path.join(projectDir, STATUS_FILE);
   const read = () => readFile(file, 'utf8').catch(() => undefined);
   return new MemoryReplica({
     source: 'markdown_file',
     label: `the status file (${STATUS_FILE})`,
-    hasHistory: false,
+    isWhole: false,
     location: file,
     load: async () => {
       const text = await read();
@@ -231,10 +230,29 @@ function known(project: TieredParts['project']) {
   return { project_id, project_slug, root_commit: null };
 }
 
-async function takeSnapshot(projectDir: string, primary: Primary): Promise<void> {
+/** A snapshot is made in memory: of a larger tracker there is none. */
+const SNAPSHOT_ITEMS_MAX = 200_000;
+
+async function takeSnapshot(
+  projectDir: string,
+  primary: Primary,
+  minAgeMs: number,
+  clock: Clock,
+): Promise<void> {
+  if (minAgeMs > 0) {
+    const seconds = Number(await snapshotTip(projectDir, '%(creatordate:unix)'));
+    const age = clock.now() - seconds * 1000;
+    if (age >= 0 && age < minAgeMs) return;
+  }
+  if ((await primary.inSnapshot(readTruth)).items > SNAPSHOT_ITEMS_MAX) return;
   const text = await readFile(path.join(projectDir, STATUS_FILE), 'utf8').catch(() => undefined);
   const statusFile = text?.includes('<!-- worktrail status:') === true ? text : undefined;
   await writeSnapshot(projectDir, (work) => primary.inSnapshot(work), {
     ...(statusFile !== undefined && { statusFile }),
   });
+}
+
+async function snapshotTip(projectDir: string, format: string): Promise<string> {
+  const found = await runPlumbing(projectDir, ['for-each-ref', `--format=${format}`, SNAPSHOT_REF]);
+  return found.ok ? found.output.toString().trim() : '';
 }

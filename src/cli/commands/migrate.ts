@@ -1,37 +1,136 @@
 import type { Command } from 'commander';
+import type { MoveReport, MoveStep } from '../../storage/move-to-postgres.ts';
 import type { StoreHealth } from '../../storage/store.ts';
+import { validationError } from '../../errors.ts';
 import { ExitCode } from '../exit-codes.ts';
-import { optionsOf } from '../global-options.ts';
-import { printAnswer } from '../output.ts';
+import { optionsOf, type GlobalOptions } from '../global-options.ts';
+import { print, printAnswer, printJson, say } from '../output.ts';
+import { count } from '../plain-text.ts';
+import { renderTable } from '../table.ts';
 import { readSettings, withApp } from '../with-app.ts';
 
 type Migrated = StoreHealth & { before: 'none' | 'behind' | 'current' | 'newer' };
 
-/** `worktrail migrate`: makes the store, or brings its schema up to date. */
+interface MigrateOptions {
+  toPostgres?: string;
+}
+
+/** `worktrail migrate`: makes the store, brings its schema up to date, or moves an embedded one to PostgreSQL. */
 export function addMigrateCommand(program: Command): Command {
   return program
     .command('migrate')
     .description(
       "make the project's store, or bring its schema up to date; every command does so when needed",
     )
+    .option(
+      '--to-postgres <url>',
+      'move the embedded tracker to PostgreSQL: every row is copied and compared, the file is left as it is',
+    )
     .addHelpText(
       'after',
       `
+Moving needs the tracker to itself: close the AI clients and servers that use it. It may be interrupted at any
+moment and run again; the folder changes over to PostgreSQL only when every row was found equal.
+
 Examples:
   worktrail migrate
-  worktrail migrate --database postgres://ada@localhost/team`,
+  worktrail migrate --database postgres://ada@localhost/team
+  worktrail migrate --to-postgres postgres://ada@localhost/team`,
     )
     .action(async (_options: unknown, command: Command) => {
-      const options = optionsOf(command);
-      const { inspectStore } = await import('../../storage/inspect-store.ts');
-      const { schema } = await inspectStore(await readSettings(options));
-      await withApp(options, async ({ context }) => {
-        const health = await context.store.health();
-        if (health.schema === 'newer') process.exitCode = ExitCode.finding;
-        const data: Migrated = { ...health, before: schema ?? 'none' };
-        printAnswer({ data, source: health.source, warnings: [] }, options.json, renderMigrated);
-      });
+      const options = optionsOf<MigrateOptions>(command);
+      if (options.toPostgres === undefined) await migrate(options);
+      else await move(options, options.toPostgres);
     });
+}
+
+async function migrate(options: GlobalOptions): Promise<void> {
+  const { inspectStore } = await import('../../storage/inspect-store.ts');
+  const { schema } = await inspectStore(await readSettings(options));
+  await withApp(options, async ({ context }) => {
+    const health = await context.store.health();
+    if (health.schema === 'newer') process.exitCode = ExitCode.finding;
+    const data: Migrated = { ...health, before: schema ?? 'none' };
+    printAnswer({ data, source: health.source, warnings: [] }, options.json, renderMigrated);
+  });
+}
+
+async function move(options: GlobalOptions, given: string): Promise<void> {
+  const url = await postgresUrl(given);
+  const { projectDir, dataDir, slug } = await readSettings(options);
+  const { moveToPostgres } = await import('../../storage/move-to-postgres.ts');
+  const onProgress = (step: MoveStep) => say(spokenStep(step));
+  const report = await moveToPostgres({ projectDir, dataDir, slug, url, onProgress });
+  const database_url = withoutPassword(url);
+  if (options.json === true) printJson({ ...report, database_url });
+  else print(renderMove(report, database_url));
+}
+
+async function postgresUrl(given: string): Promise<string> {
+  const { EMBEDDED, settingSchemas } = await import('../../config-schema.ts');
+  if (given !== EMBEDDED && settingSchemas().databaseUrl.safeParse(given).success) return given;
+  throw validationError(
+    {
+      field: '--to-postgres',
+      constraint: 'must be a URL such as postgres://user:password@host:5432/database',
+      // It may hold a password.
+      value: null,
+    },
+    'Correct the address and run the command again; nothing was changed.',
+  );
+}
+
+/** Parameters of a URL may hold the password too, and other secrets. */
+function withoutPassword(url: string): string {
+  const shown = new URL(url);
+  shown.password = '';
+  shown.search = '';
+  return shown.href;
+}
+
+function spokenStep(step: MoveStep): string {
+  if (step.step === 'switched') {
+    return `the tracker is on PostgreSQL; the old file is held ${Math.ceil(step.heldForMs / 1000)} s longer, so that no program that was just opening it gets in`;
+  }
+  return `${step.step} ${step.table}: ${count(step.rows, 'row')}`;
+}
+
+function renderMove({ outcome, ...report }: MoveReport, databaseUrl: string): string {
+  const { engine, location, project_slug, tables, rows, sha256, old_file } = report;
+  const place = `${engine} at ${location}`;
+  const oldFile =
+    old_file === null ? [] : ['', `The old file was left as it was and is no longer used: ${old_file}`];
+  if (outcome === 'already') {
+    return [
+      `The tracker of this folder is on ${place} already; nothing was done.`,
+      ...oldFile,
+      '',
+      ...settings(databaseUrl),
+    ].join('\n');
+  }
+  return [
+    renderTable(tables, [
+      { title: 'TABLE', value: ({ table }) => table },
+      { title: 'ROWS', value: (row) => String(row.rows), align: 'right' },
+      { title: 'COPIED NOW', value: ({ copied }) => String(copied), align: 'right' },
+    ]),
+    '',
+    `SHA-256 of all rows in the file:      ${sha256?.source ?? ''}`,
+    `SHA-256 of all rows in PostgreSQL:    ${sha256?.target ?? ''}`,
+    '',
+    `The tracker "${project_slug}" is on ${place} now: ${count(rows, 'row')}, each found equal.`,
+    ...oldFile,
+    '',
+    ...settings(databaseUrl),
+  ].join('\n');
+}
+
+function settings(databaseUrl: string): string[] {
+  return [
+    'Every program that uses this tracker needs its address from now on: the one you gave, as DATABASE_URL in the',
+    'environment, or without its password (which PGPASSWORD can hold) in worktrail.config.json:',
+    `  ${JSON.stringify({ database: { url: databaseUrl } })}`,
+  ];
 }
 
 function renderMigrated({ engine, location, project_slug, schema, before }: Migrated): string {

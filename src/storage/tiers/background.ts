@@ -18,6 +18,12 @@ const REFRESH_PAUSE_MS = 2_000;
 /** Writes that are held back are looked at again this often, or as soon as a conflict is settled. */
 const HELD_RETRY_PAUSE_MS = 15_000;
 const SNAPSHOT_PAUSE_MS = 60_000;
+/** The pause between snapshots is at least this many times what one takes. */
+const SNAPSHOT_SHARE = 20;
+/** A process that lived shorter leaves the snapshot to others while the last one is fresh. */
+const SHORT_LIFE_MS = 10_000;
+/** How long an answer waits for the cache to learn of this process's own writes. */
+const MIRROR_PATIENCE_MS = 200;
 /** Another process is replaying, or was in the way for a moment. */
 const SHORT_PAUSE_MS = 100;
 /** How long the end of the process waits for what is going on. */
@@ -38,9 +44,11 @@ export class Background {
   #wake: () => void = () => undefined;
   #isWoken = false;
   #mirroring: Promise<void> = Promise.resolve();
+  #mirrorings = 0;
   #refreshedAt = Number.NEGATIVE_INFINITY;
   #heldAt = Number.NEGATIVE_INFINITY;
-  #snapshotAt = Number.NEGATIVE_INFINITY;
+  #nextSnapshotAt = Number.NEGATIVE_INFINITY;
+  #startedAt = 0;
   #snapshotDue = false;
   #hasRefreshed = false;
   #refreshProblem: string | undefined;
@@ -48,6 +56,7 @@ export class Background {
   constructor(private readonly options: BackgroundOptions) {}
 
   start(): void {
+    this.#startedAt = this.options.parts.clock.now();
     this.#running = this.#loop();
   }
 
@@ -56,7 +65,10 @@ export class Background {
     this.#stopped = true;
     this.wake();
     await this.#atMost(STOP_PATIENCE_MS, this.#running);
-    await this.#atMost(STOP_PATIENCE_MS, this.#lastWork().catch(() => undefined));
+    await this.#atMost(
+      STOP_PATIENCE_MS,
+      this.#lastWork().catch(() => undefined),
+    );
   }
 
   /** Looks at the state now instead of later. */
@@ -70,7 +82,12 @@ export class Background {
     const { cache } = this.options.parts;
     this.#snapshotDue = true;
     if (cache !== undefined) {
-      this.#mirroring = this.#mirroring.then(() => cache.mirror(changes, applied).catch(() => undefined));
+      // After the caller was answered: the primary has it already.
+      this.#mirroring = this.#mirroring
+        .then(() => this.options.parts.clock.sleep(0))
+        .then(() => cache.mirror(changes, applied).catch(() => undefined))
+        .then(() => void (this.#mirrorings -= 1));
+      this.#mirrorings += 1;
     }
     if (changes.some(({ kind }) => kind === 'resolve')) {
       this.#heldAt = Number.NEGATIVE_INFINITY;
@@ -78,9 +95,9 @@ export class Background {
     }
   }
 
-  /** Resolves when the cache has what this process wrote. */
-  mirrored(): Promise<void> {
-    return this.#mirroring;
+  /** Resolves when the cache has what this process wrote, or soon: filling the cache may hold that up. */
+  async mirrored(): Promise<void> {
+    if (this.#mirrorings > 0) await this.#atMost(MIRROR_PATIENCE_MS, this.#mirroring);
   }
 
   /** @throws TruthMismatch */
@@ -227,7 +244,8 @@ export class Background {
 
   #noteRefreshProblem(error: unknown): void {
     const problem = words.reasonOf(error);
-    if (problem !== this.#refreshProblem) this.options.parts.log(`the local cache is not kept fresh: ${problem}`);
+    if (problem !== this.#refreshProblem)
+      this.options.parts.log(`the local cache is not kept fresh: ${problem}`);
     this.#refreshProblem = problem;
   }
 
@@ -241,12 +259,20 @@ export class Background {
   }
 
   async #snapshot(primary: Primary): Promise<void> {
+    const { clock } = this.options.parts;
+    if (!this.#snapshotDue) return;
+    if (clock.now() < this.#nextSnapshotAt) return;
+    await this.#takeSnapshot(primary, 0);
+  }
+
+  async #takeSnapshot(primary: Primary, minAgeMs: number): Promise<void> {
     const { snapshot, clock, elect } = this.options.parts;
-    if (snapshot === undefined || !this.#snapshotDue) return;
-    if (clock.now() - this.#snapshotAt < SNAPSHOT_PAUSE_MS) return;
-    this.#snapshotAt = clock.now();
+    if (snapshot === undefined) return;
+    const started = clock.now();
     this.#snapshotDue = false;
-    await elect('snapshot', () => snapshot(primary));
+    await elect('snapshot', () => snapshot(primary, minAgeMs));
+    // A large tracker takes seconds: most of the time must be left for others.
+    this.#nextSnapshotAt = started + Math.max(SNAPSHOT_PAUSE_MS, SNAPSHOT_SHARE * (clock.now() - started));
   }
 
   async #lastWork(): Promise<void> {
@@ -255,8 +281,9 @@ export class Background {
     await this.#mirroring;
     const primary = await this.options.connect();
     if (!this.#hasRefreshed) await this.#refresh(primary);
-    this.#snapshotAt = Number.NEGATIVE_INFINITY;
-    if (parts.snapshot !== undefined) await this.#snapshot(primary);
+    if (!this.#snapshotDue) return;
+    const isShortLived = parts.clock.now() - this.#startedAt < SHORT_LIFE_MS;
+    await this.#takeSnapshot(primary, isShortLived ? SNAPSHOT_PAUSE_MS : 0);
   }
 
   #failed(error: unknown): void {

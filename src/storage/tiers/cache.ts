@@ -48,6 +48,7 @@ interface Position {
 export class CacheReplica implements Replica {
   readonly source = 'sqlite_cache';
   readonly label = 'the local cache';
+  readonly isWhole = true;
   #opening: Promise<OpenFile> | undefined;
   #inode: number | undefined;
   #shown: string | undefined;
@@ -79,7 +80,7 @@ export class CacheReplica implements Replica {
         if (entries.length > 0) await session.write((c) => layOnTop(c, entries));
         this.#shown = waiting.fingerprint;
       }
-      return await work({ session, as_of: checked_at, notes: [], hasHistory: true });
+      return await work({ session, as_of: checked_at, notes: [] });
     });
   }
 

@@ -7,6 +7,8 @@ import type { WaitingWrites } from './replica.ts';
 
 /** How long an answer to "has anything changed?" is kept where asking costs a process. */
 const FINGERPRINT_KEPT_MS = 2_000;
+/** The same where nothing waited the last time: others write there only when their outbox fails. */
+const EMPTY_KEPT_MS = 15_000;
 
 /** Why no journal took a write. */
 export class NoJournal extends Error {
@@ -135,9 +137,8 @@ export class Journals {
   async #fingerprintOf(journal: Journal): Promise<string> {
     const now = this.clock.now();
     const kept = this.#fingerprints.get(journal.name);
-    if (kept !== undefined && journal.name === 'git' && Math.abs(now - kept.at) < FINGERPRINT_KEPT_MS) {
-      return kept.value;
-    }
+    const keptMs = kept?.value === '' ? EMPTY_KEPT_MS : FINGERPRINT_KEPT_MS;
+    if (kept !== undefined && journal.name === 'git' && Math.abs(now - kept.at) < keptMs) return kept.value;
     let value = 'unreadable';
     try {
       value = await journal.fingerprint();

@@ -20,7 +20,8 @@ export async function describeLayers(parts: TieredParts, breaker: Breaker): Prom
   ];
   for (const replica of parts.replicas) {
     const as_of = (await replica.age()) ?? null;
-    const problem = as_of === null ? await problemOf(() => replica.run(waiting, () => Promise.resolve())) : null;
+    const problem =
+      as_of === null ? await problemOf(() => replica.run(waiting, () => Promise.resolve())) : null;
     layers.push({ source: replica.source, label: replica.label, location: replica.location, as_of, problem });
   }
   return {

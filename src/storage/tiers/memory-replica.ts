@@ -12,8 +12,7 @@ export interface MemoryReplicaOptions {
   source: DataSource;
   label: string;
   location: string;
-  /** Whether what is loaded holds the record of changes. */
-  hasHistory: boolean;
+  isWhole: boolean;
   /** @throws LayerUnavailable */
   load: () => Promise<Loaded>;
   /** The moment that `load` would give records of. */
@@ -27,6 +26,7 @@ export class MemoryReplica implements Replica {
   readonly source: DataSource;
   readonly label: string;
   readonly location: string;
+  readonly isWhole: boolean;
   readonly #turn = new Mutex();
   #loaded: (Loaded & { mark: string; fingerprint: string; shown: Set<string> }) | undefined;
   #mark = { value: '', at: Number.NEGATIVE_INFINITY };
@@ -35,6 +35,7 @@ export class MemoryReplica implements Replica {
     this.source = options.source;
     this.label = options.label;
     this.location = options.location;
+    this.isWhole = options.isWhole;
   }
 
   age(): Promise<string | undefined> {
@@ -42,7 +43,7 @@ export class MemoryReplica implements Replica {
   }
 
   run<T>(waiting: WaitingWrites, work: (ready: ReadyReplica) => Promise<T>): Promise<T> {
-    return this.#turn.run(async () => work({ ...(await this.#ready(waiting)), hasHistory: this.options.hasHistory }));
+    return this.#turn.run(async () => work(await this.#ready(waiting)));
   }
 
   close(): Promise<void> {

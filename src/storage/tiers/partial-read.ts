@@ -18,19 +18,21 @@ export async function readByParts<T>(
 ): Promise<Answer<T> | undefined> {
   const replaced = new Map<string, Answer<unknown>>();
   let answered = 0;
-  const byPart = (name: keyof Reader) => async (...args: unknown[]) => {
-    const ask = (reader: Reader) => (reader[name] as (...args: unknown[]) => Promise<unknown>)(...args);
-    try {
-      const { data } = await primary.read(ask);
-      answered += 1;
-      return data;
-    } catch (error) {
-      if (layerFailure(error) !== 'partial') throw error;
-      const found = await lower((ready) => ready.session.read((c) => ask(readerOf(c))));
-      replaced.set(name, found);
-      return found.data;
-    }
-  };
+  const byPart =
+    (name: keyof Reader) =>
+    async (...args: unknown[]) => {
+      const ask = (reader: Reader) => (reader[name] as (...args: unknown[]) => Promise<unknown>)(...args);
+      try {
+        const { data } = await primary.read(ask);
+        answered += 1;
+        return data;
+      } catch (error) {
+        if (layerFailure(error) !== 'partial') throw error;
+        const found = await lower((ready) => ready.session.read((c) => ask(readerOf(c))));
+        replaced.set(name, found);
+        return found.data;
+      }
+    };
   const reader = Object.fromEntries(QUERY_NAMES.map((name) => [name, byPart(name)])) as unknown as Reader;
   const data = await work(reader);
   if (answered === 0 && replaced.size > 0) return undefined;

@@ -1,5 +1,5 @@
 /** Copying single records from a primary into its copy, each as it is now, with everything that hangs on it. */
-import { eq, getTableColumns, inArray, or, sql } from 'drizzle-orm';
+import { getTableColumns, inArray, or, sql } from 'drizzle-orm';
 import type { PgColumn, PgTable } from 'drizzle-orm/pg-core';
 import type { Entity } from '../../domain/change.ts';
 import type { WorkItem } from '../../domain/work-item.ts';

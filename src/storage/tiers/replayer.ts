@@ -97,6 +97,7 @@ export async function replayWaiting(options: ReplayOptions): Promise<ReplayRepor
 
 /** Why a write is not even tried; undefined for one that is. */
 export function holdOf(entry: JournalEntry, failures: ReadonlyMap<string, number>): Hold | undefined {
-  if (entry.changes.some(({ schema_version }) => schema_version > CHANGE_SCHEMA_VERSION)) return 'newer_version';
+  if (entry.changes.some(({ schema_version }) => schema_version > CHANGE_SCHEMA_VERSION))
+    return 'newer_version';
   return (failures.get(entry.id) ?? 0) >= ATTEMPTS_MAX ? 'parked' : undefined;
 }

@@ -31,8 +31,6 @@ export interface ReadyReplica {
   as_of: string;
   /** What it does not know, in sentences for a person. */
   notes: string[];
-  /** Whether it holds the record of changes; where it does not, asking for it fails. */
-  hasHistory: boolean;
 }
 
 /** Safe for concurrent callers. */
@@ -42,6 +40,8 @@ export interface Replica {
   readonly label: string;
   /** Where it is, for people. */
   readonly location: string;
+  /** Whether it has everything that the primary had, history included. */
+  readonly isWhole: boolean;
   /** The moment its records are from, as cheaply as possible; undefined when it has none. Never throws. */
   age(): Promise<string | undefined>;
   /** @throws LayerUnavailable when it has nothing or is damaged */

@@ -5,7 +5,14 @@ import type { Outbox } from './outbox.ts';
 /** The part of the outbox that this needs; any of it may fail. */
 export type Notebook = Pick<
   Outbox,
-  'get' | 'set' | 'setMax' | 'noteFailure' | 'attempts' | 'clearFailures' | 'noteProvisional' | 'findProvisional'
+  | 'get'
+  | 'set'
+  | 'setMax'
+  | 'noteFailure'
+  | 'attempts'
+  | 'clearFailures'
+  | 'noteProvisional'
+  | 'findProvisional'
 >;
 
 /** Position of the primary's feed that was seen last. */

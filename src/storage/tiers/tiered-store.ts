@@ -16,14 +16,7 @@ import type { Connection, ReadOptions } from '../sql/connection.ts';
 import { layerFailure } from '../sql/driver-errors.ts';
 import { readerOf, type Reader } from '../sql/reader.ts';
 import { isOutcomeUnknown, type Primary } from '../sql/sql-store.ts';
-import type {
-  Answer,
-  LayersReport,
-  PendingWrite,
-  StoreHealth,
-  TrackerStore,
-  WriteAnswer,
-} from '../store.ts';
+import type { Answer, LayersReport, PendingWrite, StoreHealth, TrackerStore, WriteAnswer } from '../store.ts';
 import { Background } from './background.ts';
 import { Breaker } from './breaker.ts';
 import type { CacheReplica } from './cache.ts';
@@ -32,7 +25,13 @@ import type { JournalName } from './journal.ts';
 import { NoJournal, type Journals, type Waiting } from './journals.ts';
 import { describeLayers } from './layers-report.ts';
 import { readByParts } from './partial-read.ts';
-import { LayerUnavailable, applyToReplica, type PreparedWrite, type ReadyReplica, type Replica } from './replica.ts';
+import {
+  LayerUnavailable,
+  applyToReplica,
+  type PreparedWrite,
+  type ReadyReplica,
+  type Replica,
+} from './replica.ts';
 import { asksPrimary, type TierState } from './state.ts';
 import type { TierMemory } from './tier-memory.ts';
 import type { Truth } from './truth.ts';
@@ -59,8 +58,8 @@ export interface TieredParts {
   cache?: CacheReplica | undefined;
   journals: Journals;
   memory: TierMemory;
-  /** Writes the snapshot in git; undefined where there is none. Never throws. */
-  snapshot?: ((primary: Primary) => Promise<void>) | undefined;
+  /** Takes a snapshot, unless the last one is younger; undefined where there is none. */
+  snapshot?: ((primary: Primary, minAgeMs: number) => Promise<void>) | undefined;
   /** Runs work that only one process of a folder needs to do at a time; false when another is doing it. */
   elect: <T>(role: string, work: () => Promise<T>) => Promise<{ ran: true; result: T } | { ran: false }>;
   clock: Clock;
@@ -95,7 +94,8 @@ export class TieredStore implements TrackerStore {
   async open(): Promise<void> {
     const outage = this.parts.memory.lastOutage();
     const { project_id } = this.parts.project();
-    const recently = outage !== undefined && Math.abs(this.parts.clock.now() - outage.at) < OUTAGE_BELIEVED_MS;
+    const recently =
+      outage !== undefined && Math.abs(this.parts.clock.now() - outage.at) < OUTAGE_BELIEVED_MS;
     if (recently && project_id !== undefined) {
       this.#breaker.move('primaryFailed', outage.reason);
     } else {
@@ -131,28 +131,39 @@ export class TieredStore implements TrackerStore {
         this.#primaryFailed(error);
       }
     }
+    const isReplaying = this.#breaker.state === 'replaying';
     try {
-      return await this.#readBelow(work, options);
+      return await this.#readBelow(work, options, { wholeOnly: isReplaying });
     } catch (error) {
-      // While replaying, the copies come first because they show what waits; but the primary is there.
-      if (this.#breaker.state !== 'replaying' || primary === undefined) throw error;
+      // While replaying, a whole copy comes first because it shows what waits; but the primary is there.
+      if (!isReplaying || primary === undefined) throw error;
       if (error instanceof TrackerError && error.code !== 'DatabaseError') throw error;
       return await primary.read(work, options);
     }
   }
 
-  async #readBelow<T>(work: (reader: Reader) => Promise<T>, options: ReadOptions): Promise<Answer<T>> {
+  async #readBelow<T>(
+    work: (reader: Reader) => Promise<T>,
+    options: ReadOptions,
+    which: { wholeOnly: boolean },
+  ): Promise<Answer<T>> {
     const waiting = await this.parts.journals.waiting();
     const warnings: Warning[] = [];
-    const found = await this.#fromReplicas(async (ready) => {
-      warnings.push(...words.readWarnings(this.#situation(waiting), ready.replica, ready.as_of, ready.isStale));
-      warnings.push(...ready.notes.map((message) => ({ code: 'incomplete', message })));
-      try {
-        return await ready.session.read((c) => work(readerOfReplica(c, ready)), options);
-      } catch (error) {
-        throw words.withSituation(error, this.#situation(waiting), ready.replica, ready.as_of);
-      }
-    }, warnings);
+    const found = await this.#fromReplicas(
+      async (ready) => {
+        warnings.push(
+          ...words.readWarnings(this.#situation(waiting), ready.replica, ready.as_of, ready.isStale),
+        );
+        warnings.push(...ready.notes.map((message) => ({ code: 'incomplete', message })));
+        try {
+          return await ready.session.read((c) => work(readerOfReplica(c, ready.replica)), options);
+        } catch (error) {
+          throw words.withSituation(error, this.#situation(waiting), ready.replica, ready.as_of);
+        }
+      },
+      warnings,
+      which,
+    );
     return { ...found, warnings };
   }
 
@@ -354,11 +365,13 @@ export class TieredStore implements TrackerStore {
   async #fromReplicas<T>(
     work: (ready: ReadyReplica & { replica: Replica; isStale: boolean }) => Promise<T>,
     warnings: Warning[],
+    { wholeOnly = false }: { wholeOnly?: boolean } = {},
   ): Promise<Answer<T>> {
     await this.#background.mirrored();
     const failed: { layer: string; reason: string }[] = [];
     const waiting = await this.parts.journals.waiting();
     for (const { replica, isStale } of await this.#inOrder()) {
+      if (wholeOnly && !replica.isWhole) continue;
       try {
         return await replica.run(waiting, async (ready) => {
           const data = await work({ ...ready, replica, isStale });
@@ -380,7 +393,9 @@ export class TieredStore implements TrackerStore {
     const plain = replicas.map((replica) => ({ replica, isStale: false }));
     if (age === undefined || clock.now() - Date.parse(age) <= staleAfterMs) return plain;
     // Only now is it worth knowing how old the others are.
-    const aged = await Promise.all(replicas.map(async (replica) => ({ replica, age: (await replica.age()) ?? '' })));
+    const aged = await Promise.all(
+      replicas.map(async (replica) => ({ replica, age: (await replica.age()) ?? '' })),
+    );
     return aged
       .sort((a, b) => (a.age === b.age ? 0 : a.age < b.age ? 1 : -1))
       .map(({ replica, age: as_of }) => ({
@@ -407,8 +422,8 @@ function unchecked(change: Change): Applied {
 }
 
 /** A layer without history says so instead of answering that nothing ever happened. */
-function readerOfReplica(c: Connection, { hasHistory }: ReadyReplica): Reader {
-  if (hasHistory) return readerOf(c);
+function readerOfReplica(c: Connection, { isWhole }: Replica): Reader {
+  if (isWhole) return readerOf(c);
   const refuse = () => Promise.reject(new LayerUnavailable('it does not hold the history of changes'));
   return { ...readerOf(c), listChanges: refuse };
 }
@@ -417,4 +432,3 @@ function isLayerError(error: unknown): boolean {
   if (error instanceof LayerUnavailable) return true;
   return !(error instanceof NoJournal) && layerFailure(error) !== undefined;
 }
-

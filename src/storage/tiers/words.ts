@@ -82,8 +82,10 @@ const JOURNALS: Readonly<Record<JournalName, string>> = {
 };
 
 function whatIsWrong({ primaryLabel, state, reason, waiting }: Situation): string {
-  if (state === 'replaying') return `${primaryLabel} is back, and ${count(waiting, 'change')} made meanwhile are being applied.`;
-  if (state === 'refused') return `${primaryLabel} is not used: ${reason ?? 'it is not the database of this project'}.`;
+  if (state === 'replaying')
+    return `${primaryLabel} is back, and ${count(waiting, 'change')} made meanwhile are being applied.`;
+  if (state === 'refused')
+    return `${primaryLabel} is not used: ${reason ?? 'it is not the database of this project'}.`;
   return `${primaryLabel} cannot be used at the moment${reason === null ? '' : ` (${reason})`}.`;
 }
 
@@ -102,7 +104,12 @@ export function transition(label: string, to: TierState, reason: string | null):
 }
 
 /** A rule that was broken on a copy: said so, because the copy may not know everything. */
-export function withSituation(error: unknown, situation: Situation, replica: Replica, as_of: string): unknown {
+export function withSituation(
+  error: unknown,
+  situation: Situation,
+  replica: Replica,
+  as_of: string,
+): unknown {
   if (!(error instanceof TrackerError) || error.code === 'DatabaseError') return error;
   const message = `${error.message} (${whatIsWrong(situation)} This was checked against ${replica.label}, as of ${as_of}.)`;
   const details = { ...error.details, data_source: replica.source, as_of };
@@ -150,7 +157,9 @@ export function reasonOf(error: unknown): string {
   if (error instanceof TrackerError) return String(error.details['reason'] ?? error.message);
   if (error instanceof LayerUnavailable) return error.message;
   if (layerFailure(error) !== undefined) return describeDriverError(error);
-  return error instanceof Error && error.name === 'TruthMismatch' ? error.message : 'it failed in an unexpected way';
+  return error instanceof Error && error.name === 'TruthMismatch'
+    ? error.message
+    : 'it failed in an unexpected way';
 }
 
 export function isTimeout(error: unknown): boolean {

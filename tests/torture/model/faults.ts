@@ -148,7 +148,7 @@ export async function call<T>(at: ModelProcess, given: Call<T>): Promise<T> {
   }
   if (down === 'contended' && failing.contended !== undefined) throw failing.contended();
   if (down === 'timedOut') return await hang(failing.timedOut());
-  if (fault !== undefined && mayBeDone(fault)) world.uncertain.add(at);
+  if (fault !== undefined && mayBeDone(fault)) at.uncertain += 1;
   switch (fault) {
     case undefined:
       break;
@@ -184,7 +184,7 @@ export async function call<T>(at: ModelProcess, given: Call<T>): Promise<T> {
     await world.time.sleep(pause / 2);
     if (!at.isAlive) return never();
     if (given.down?.() === 'cut') {
-      world.uncertain.add(at);
+      at.uncertain += 1;
       const cause = codedError('ECONNRESET', 'cut');
       throw failing.unknown?.(cause) ?? cause;
     }

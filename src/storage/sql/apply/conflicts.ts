@@ -12,7 +12,14 @@ import { findWorkItem } from '../queries/work-items.ts';
 import { asJson, type Effect } from './effect.ts';
 
 /** What of an error is kept: the current record is left out, it can be read. */
-const KEPT_DETAILS = ['theirs', 'yours', 'overlap', 'expected_version', 'current_version', 'problems'] as const;
+const KEPT_DETAILS = [
+  'theirs',
+  'yours',
+  'overlap',
+  'expected_version',
+  'current_version',
+  'problems',
+] as const;
 
 /** A write of a tracker folder that was acknowledged while the primary was away. */
 export interface OfflineWrite {
@@ -30,7 +37,10 @@ export async function insertConflict(
   const [first] = write.changes;
   if (first === undefined) throw new Error('a write without changes');
   const details = Object.fromEntries(
-    KEPT_DETAILS.filter((name) => error.details[name] !== undefined).map((name) => [name, error.details[name]]),
+    KEPT_DETAILS.filter((name) => error.details[name] !== undefined).map((name) => [
+      name,
+      error.details[name],
+    ]),
   ) as JsonObject;
   const kind: ConflictKind = error.code === 'VersionConflictError' ? 'conflict' : 'rejected';
   const row = {
@@ -127,11 +137,16 @@ function changesOf(resolution: Resolution, mine: Change[], decision: Change): Ch
   if (resolution === 'reapply' || fields === undefined || fields === null) return mine;
   if (only === undefined || mine.length > 1) {
     throw validationError(
-      { field: 'fields', constraint: `this write has ${mine.length} changes, fields can be given for one`, value: null },
+      {
+        field: 'fields',
+        constraint: `this write has ${mine.length} changes, fields can be given for one`,
+        value: null,
+      },
       'Settle it with keep_theirs, then make the changes you want as usual.',
     );
   }
-  const patch = only.kind === 'create' ? { ...only.patch, ...(fields as JsonObject) } : (fields as JsonObject);
+  const patch =
+    only.kind === 'create' ? { ...only.patch, ...(fields as JsonObject) } : (fields as JsonObject);
   return [{ ...only, patch }];
 }
 

@@ -1,0 +1,176 @@
+// A caller: it remembers what it saw, bases its updates on that, and notes what it is told.
+import type { Applied, Change } from '../../../src/domain/change.ts';
+import type { JsonObject } from '../../../src/domain/json.ts';
+import { TrackerError } from '../../../src/errors.ts';
+import type { ConflictRecord } from '../../../src/domain/conflict-record.ts';
+import type { Reader } from '../../../src/storage/sql/reader.ts';
+import type { Answer, WriteAnswer } from '../../../src/storage/store.ts';
+import { checkReadAnswer, checkWriteAnswer, checkOwnWrite, type ItemAnswer } from './answers.ts';
+import { type Attempt, type View, type Write } from './ledger.ts';
+import { INCOMPLETE, type ModelProcess } from './machine.ts';
+import type { Slot, World } from './world.ts';
+
+/** Older views that a client still bases updates on now and then. */
+const VIEWS_KEPT = 4;
+
+const REFUSALS: ReadonlySet<string> = new Set([
+  'ValidationError',
+  'NotFoundError',
+  'VersionConflictError',
+  'ClaimError',
+]);
+
+export interface Target {
+  entity: 'work_item' | 'vendor';
+  id: string;
+}
+
+export class Client {
+  /** What it saw of each record, oldest first. */
+  readonly views = new Map<string, View[]>();
+  /** Its writes, oldest first. */
+  readonly writes: Write[] = [];
+  /** What it waits for; undefined when it is free. */
+  busy: Promise<void> | undefined;
+
+  constructor(
+    readonly world: World,
+    readonly slot: Slot,
+    readonly name: string,
+  ) {}
+
+  /** Begins something; what its process does not answer any more ends with the process. */
+  begin(work: (process: ModelProcess) => Promise<void>): void {
+    const { process } = this.slot;
+    if (process === undefined) return;
+    const dead = new Promise<void>((resolve) => process.onDeath(resolve));
+    const busy = Promise.race([work(process).catch((error: unknown) => this.#unexpected(error)), dead]).then(() => {
+      if (this.busy === busy) this.busy = undefined;
+    });
+    this.busy = busy;
+  }
+
+  /** A new write, not tried yet. */
+  compose(changes: Change[], seen: ReadonlyMap<string, View> = new Map()): Write {
+    const waiting = this.world.machines.filter(({ hasEntries }) => hasEntries).flatMap((machine) => machine.entries());
+    const waitingBefore = new Set(waiting.flatMap((entry) => entry.changes.map(({ id }) => id)));
+    const write: Write = { changes, seen, attempts: [], waitingBefore };
+    this.writes.push(write);
+    this.world.ledger.add(write);
+    return write;
+  }
+
+  async write(process: ModelProcess, write: Write): Promise<void> {
+    const { ledger } = this.world;
+    const attempt: Attempt = {
+      outcome: 'unknown',
+      startedAt: ledger.next(),
+      endedAt: undefined,
+      wasUncertain: false,
+    };
+    write.attempts.push(attempt);
+    const { uncertain } = process;
+    let answer: WriteAnswer;
+    try {
+      answer = await process.store.write(write.changes);
+    } catch (error) {
+      attempt.endedAt = ledger.next();
+      attempt.wasUncertain = process.uncertain > uncertain;
+      this.#noteRefusal(attempt, error);
+      return;
+    }
+    attempt.endedAt = ledger.next();
+    attempt.outcome = 'acknowledged';
+    attempt.durability = answer.durability;
+    attempt.source = answer.source;
+    attempt.isUnchecked = answer.data.some(({ record }) => typeof record['version'] !== 'number');
+    checkWriteAnswer(this.world, process, write, answer);
+    this.#see(answer.data, answer);
+    for (const change of write.changes) {
+      if (change.entity !== 'work_item' && change.entity !== 'vendor') continue;
+      if (answer.data.some(({ change_id, repeated }) => change_id === change.id && !repeated)) {
+        const read = await this.#read(process, { entity: change.entity, id: change.entity_id });
+        if (read !== undefined) checkOwnWrite(this.world, process, { write, change, attempt, read });
+      }
+    }
+  }
+
+  async read(process: ModelProcess, target: Target): Promise<void> {
+    await this.#read(process, target);
+  }
+
+  /** The open conflicts that its process can see. */
+  async conflicts(process: ModelProcess): Promise<ConflictRecord[]> {
+    try {
+      const { data } = await process.store.read((reader) => reader.listConflicts({ resolved: false, limit: 20 }));
+      return data.items.toSorted((a, b) => (a.id < b.id ? -1 : 1));
+    } catch (error) {
+      this.#mustBeExpected(error);
+      return [];
+    }
+  }
+
+  async #read(process: ModelProcess, target: Target): Promise<Answer<ItemAnswer> | undefined> {
+    const { machine } = process;
+    const waiting = machine.hasEntries ? machine.entries() : [];
+    const moment = this.world.ledger.next();
+    try {
+      const answer = await process.store.read((reader) => askFor(reader, target));
+      checkReadAnswer(this.world, process, target, answer, { waiting, moment });
+      const { record } = answer.data;
+      if (record !== undefined) this.#noteView(target.id, record, isComplete(answer));
+      return answer;
+    } catch (error) {
+      this.#mustBeExpected(error);
+      return undefined;
+    }
+  }
+
+  #see(applied: readonly Applied[], answer: Answer<unknown>): void {
+    for (const { entity, entity_id, record, repeated } of applied) {
+      if (entity !== 'work_item' && entity !== 'vendor') continue;
+      const id = typeof record['id'] === 'string' ? record['id'] : entity_id;
+      // The first result of a retry is from then; it may be older than what was seen since.
+      if (!repeated) this.#noteView(id, record, answer.source !== 'markdown_file');
+    }
+  }
+
+  #noteView(id: string, record: JsonObject, complete: boolean): void {
+    const { version } = record;
+    if (typeof version !== 'number') return;
+    const views = this.views.get(id) ?? [];
+    views.push({ version, record, isComplete: complete });
+    this.views.set(id, views.slice(-VIEWS_KEPT));
+  }
+
+  #noteRefusal(attempt: Attempt, error: unknown): void {
+    if (!(error instanceof TrackerError)) throw error;
+    attempt.error = `${error.code}: ${error.message}`;
+    if (REFUSALS.has(error.code)) attempt.outcome = 'refused';
+    else attempt.outcome = error.code === 'NotSavedError' ? 'not_saved' : 'failed';
+  }
+
+  /** Reads may fail for want of any layer, and in no other way. */
+  #mustBeExpected(error: unknown): void {
+    if (!(error instanceof TrackerError) || error.code !== 'DatabaseError') throw error;
+  }
+
+  #unexpected(error: unknown): void {
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    this.world.violated(`${this.name} was answered with an unexpected error: ${text}`);
+  }
+}
+
+function isComplete({ source, warnings }: Answer<unknown>): boolean {
+  return source !== 'markdown_file' && !warnings.some(({ message }) => message === INCOMPLETE.status);
+}
+
+async function askFor(reader: Reader, { entity, id }: Target): Promise<ItemAnswer> {
+  const { seq } = await reader.findFeedPosition();
+  const record =
+    entity === 'work_item'
+      ? await reader.findWorkItem(id)
+      : (await reader.listVendors({ limit: 50 })).items.find((vendor) => vendor.id === id);
+  return { seq, record: record as unknown as JsonObject | undefined };
+}
+
