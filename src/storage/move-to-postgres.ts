@@ -475,22 +475,23 @@ async function alreadyMoved(options: MoveOptions, file: string): Promise<MoveRep
   };
 }
 
-type ProjectThere = Pick<ProjectRow, 'project_id' | 'project_slug'> | 'nameless';
+/** The id is null where a schema was made and no project put into it. */
+interface ProjectThere {
+  project_id: string | null;
+}
 
 /** What a schema holds; undefined where there is none of ours. Changes nothing. */
 async function projectIn(client: Sql, schema: string): Promise<ProjectThere | undefined> {
   if ((await postgresStore.lastApplied(client, schema)) === undefined) return undefined;
-  const rows = await client<Exclude<ProjectThere, 'nameless'>[]>`
-    select project_id, project_slug from ${client(schema)}.meta`;
-  return rows[0] ?? 'nameless';
+  const rows = await client<ProjectThere[]>`select project_id from ${client(schema)}.meta`;
+  return rows[0] ?? { project_id: null };
 }
 
-function refuseOther(there: ProjectThere, project: ProjectRow, schema: string): void {
-  const isStaging = schema.endsWith(STAGING_SUFFIX);
+function refuseOther({ project_id }: ProjectThere, project: ProjectRow, schema: string): void {
   // Nothing but a move makes a staging schema, and its first row is the project's.
-  const id = there === 'nameless' ? undefined : there.project_id;
-  if (id === undefined ? isStaging : id === project.project_id) return;
-  const holds = id === undefined ? 'no project' : `another project (${id})`;
+  const isBegun = project_id === null && schema.endsWith(STAGING_SUFFIX);
+  if (isBegun || project_id === project.project_id) return;
+  const holds = project_id === null ? 'no project' : `another project (${project_id})`;
   throw refused(
     'postgres',
     `the name "${project.project_slug}" is taken there: the schema ${schema} holds ${holds}`,

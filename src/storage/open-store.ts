@@ -95,6 +95,7 @@ function partsOf(options: OpenOptions): TieredParts {
     primaryLabel: isEmbedded ? 'The embedded database' : 'PostgreSQL',
     location: isEmbedded ? file : publicUrl(databaseUrl, slugOfFolder(options).value),
     connect: () => openPrimary(options),
+    reopens: isEmbedded,
     project,
     replicas,
     cache,

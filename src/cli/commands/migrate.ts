@@ -80,11 +80,13 @@ async function postgresUrl(given: string): Promise<string> {
   );
 }
 
-/** Parameters of a URL may hold the password too, and other secrets. */
+/** A password may stand before the host, and also among the parameters. */
 function withoutPassword(url: string): string {
   const shown = new URL(url);
   shown.password = '';
-  shown.search = '';
+  for (const name of [...shown.searchParams.keys()]) {
+    if (/pass/i.test(name)) shown.searchParams.delete(name);
+  }
   return shown.href;
 }
 

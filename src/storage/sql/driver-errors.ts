@@ -99,6 +99,7 @@ const REASONS: readonly [pattern: RegExp, reason: string][] = [
   [/^42501$/, 'the user may not do this there'],
   [/^XX00[12]$/, 'some of its data is damaged'],
   [/^SQLITE_FULL/, 'the disk is full'],
+  [/^SQLITE_READONLY_DBMOVED$/, 'its file was moved, deleted or replaced'],
   [/^SQLITE_READONLY/, 'the file or its folder is read-only'],
   [/^SQLITE_(CORRUPT|NOTADB)/, 'the file is damaged or not a database'],
   [/^SQLITE_CANTOPEN/, 'the file cannot be opened'],

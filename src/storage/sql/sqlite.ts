@@ -6,8 +6,15 @@ import { drizzle } from 'drizzle-orm/better-sqlite3';
 import { migrate } from 'drizzle-orm/better-sqlite3/migrator';
 import { databaseError } from '../../errors.ts';
 import { sqliteKit } from './columns.ts';
-import { Connection, type Db, type QueryLog, type ReadOptions, type Session } from './connection.ts';
-import { describeDriverError } from './driver-errors.ts';
+import {
+  Connection,
+  OutcomeUnknown,
+  type Db,
+  type QueryLog,
+  type ReadOptions,
+  type Session,
+} from './connection.ts';
+import { codedError, describeDriverError } from './driver-errors.ts';
 import {
   MIGRATIONS_TABLE,
   readMigrations,
@@ -173,6 +180,8 @@ class SqliteSession implements Session {
   #reader: { database: Database.Database; connection: Connection } | undefined;
   readonly #writing = new Mutex();
   readonly #reading = new Mutex();
+  readonly #inode: number | undefined;
+  #isClosed = false;
 
   constructor(
     writer: Database.Database,
@@ -180,10 +189,12 @@ class SqliteSession implements Session {
   ) {
     this.engine = engineVersion(writer);
     this.#writer = { database: writer, connection: connect(writer, options) };
+    this.#inode = inodeOf(options.file);
   }
 
   read<T>(work: (connection: Connection) => Promise<T>, options: ReadOptions = {}): Promise<T> {
     return this.#reading.run(async () => {
+      this.#checkFile();
       const { database, connection } = (this.#reader ??= openReader(this.options));
       if (options.snapshot !== true) return await retryContention(() => work(connection));
       // `begin` locks nothing yet: it is the first query that may find others in the way.
@@ -200,12 +211,14 @@ class SqliteSession implements Session {
 
   write<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
     return this.#writing.run(async () => {
+      this.#checkFile();
       const { database, connection } = this.#writer;
       // Never a plain BEGIN: turning a read into a write later fails at once, whatever the timeout.
       await retryContention(() => database.exec('begin immediate'));
       try {
         const result = await work(connection);
         database.exec('commit');
+        this.#checkCommitted();
         return result;
       } catch (error) {
         if (database.inTransaction) database.exec('rollback');
@@ -216,6 +229,7 @@ class SqliteSession implements Session {
 
   probe(): Promise<void> {
     return this.#writing.run(async () => {
+      this.#checkFile();
       const { database } = this.#writer;
       await retryContention(() => database.exec('begin immediate'));
       try {
@@ -232,9 +246,29 @@ class SqliteSession implements Session {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     await this.#reading.run(() => Promise.resolve(this.#reader?.database.close()));
     await this.#writing.run(() => Promise.resolve(this.#writer.database.close()));
   }
+
+  /** A connection stays with the file it opened, even when another one has taken its place. */
+  #checkFile(): void {
+    if (this.#isClosed) throw codedError('SQLITE_CANTOPEN', 'the database was closed meanwhile');
+    if (inodeOf(this.options.file) !== this.#inode) {
+      throw codedError('SQLITE_READONLY_DBMOVED', 'the database file was replaced');
+    }
+  }
+
+  /** What was committed to a file that had just been replaced is not in the one that counts. */
+  #checkCommitted(): void {
+    if (inodeOf(this.options.file) === this.#inode) return;
+    const cause = codedError('SQLITE_READONLY_DBMOVED', 'the database file was replaced');
+    throw new OutcomeUnknown('the database file was replaced while writing', { cause });
+  }
+}
+
+function inodeOf(file: string): number | undefined {
+  return statSync(file, { throwIfNoEntry: false })?.ino;
 }
 
 function openReader({ file, logQuery, versionStep }: SqliteOptions) {

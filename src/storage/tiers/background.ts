@@ -35,6 +35,8 @@ export interface BackgroundOptions {
   parts: TieredParts;
   breaker: Breaker;
   connect: () => Promise<Primary>;
+  /** The same, for a primary that failed. */
+  reconnect: () => Promise<Primary>;
   known: () => Partial<Truth>;
 }
 
@@ -146,7 +148,7 @@ export class Background {
   async #probe(): Promise<void> {
     const { breaker } = this.options;
     try {
-      const primary = await this.options.connect();
+      const primary = await this.options.reconnect();
       await primary.probe();
       await this.checkTruth(primary);
       breaker.probeSucceeded();

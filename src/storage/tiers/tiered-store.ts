@@ -50,6 +50,8 @@ export interface TieredParts {
    * @throws DatabaseError: with a driver's error as cause when it does not answer, without one when it is refused
    */
   connect: () => Promise<Primary>;
+  /** Whether a primary that failed has to be opened anew: a file's connection stays with the file it opened. */
+  reopens?: boolean;
   /** What is known of the project; the id is undefined before the first start. */
   project: () => { project_id: string | undefined; project_slug: string | undefined };
   /** From the best to the last. */
@@ -83,6 +85,7 @@ export class TieredStore implements TrackerStore {
       parts,
       breaker: this.#breaker,
       connect: () => this.#connect(),
+      reconnect: () => this.#reconnect(),
       known: () => this.#known(),
     });
   }
@@ -236,6 +239,15 @@ export class TieredStore implements TrackerStore {
   async #connect(): Promise<Primary> {
     this.#primary ??= await this.parts.connect();
     return this.#primary;
+  }
+
+  async #reconnect(): Promise<Primary> {
+    const old = this.parts.reopens === true ? this.#primary : undefined;
+    if (old !== undefined) {
+      this.#primary = undefined;
+      await old.close();
+    }
+    return await this.#connect();
   }
 
   #known(): Partial<Truth> {
