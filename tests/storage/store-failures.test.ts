@@ -1,5 +1,5 @@
 // A store that cannot be opened, read or written says so in our words, and nothing is changed (CONTRACT §3).
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import os from 'node:os';
@@ -26,6 +26,13 @@ function expectDatabaseError(refusal: ErrorBody, layer: string, reason: string):
   expect(refusal.details['reason']).toContain(reason);
   expect(refusal.message).toContain(reason);
   expect(`${refusal.message} ${refusal.next}`).not.toMatch(DRIVER_TEXT);
+}
+
+/** The tracker on its primary alone, without a lower layer that takes over. */
+async function openPrimaryAt(place: PrimaryOptions): Promise<Tracker> {
+  const store = await openPrimary(place);
+  cleanUpLater(() => store.close());
+  return new Tracker(store, place);
 }
 
 describe('an SQLite file that cannot be the store', () => {
@@ -105,7 +112,11 @@ describe('an SQLite file that cannot be the store', () => {
     const bytes = await readFile(file);
     bytes.fill(0xff, 0, 100);
     await writeFile(file, bytes);
-    expectDatabaseError(await refusalOf(openPrimary(place)), 'sqlite', 'the file is damaged or not a database');
+    expectDatabaseError(
+      await refusalOf(openPrimary(place)),
+      'sqlite',
+      'the file is damaged or not a database',
+    );
     expect(await readFile(file)).toEqual(bytes);
   });
 
@@ -114,7 +125,11 @@ describe('an SQLite file that cannot be the store', () => {
     const bytes = await readFile(file);
     bytes.fill(0xff, 4096);
     await writeFile(file, bytes);
-    expectDatabaseError(await refusalOf(openPrimary(place)), 'sqlite', 'the file is damaged or not a database');
+    expectDatabaseError(
+      await refusalOf(openPrimary(place)),
+      'sqlite',
+      'the file is damaged or not a database',
+    );
   });
 
   it('tells so when damage is met only later, on reading and on writing', async () => {
@@ -129,12 +144,25 @@ describe('an SQLite file that cannot be the store', () => {
     const bytes = await readFile(file);
     bytes.fill(0xff, (root - 1) * size, root * size);
     await writeFile(file, bytes);
-    const tracker = await openTrackerAt(place);
+    const tracker = await openPrimaryAt(place);
     for (const attempt of [() => tracker.list({ text: 'item' }), () => tracker.create()]) {
       expectDatabaseError(await refusalOf(attempt), 'sqlite', 'the file is damaged or not a database');
     }
     // What is not damaged can still be read.
     expect((await tracker.configuration()).version).toBe(1);
+  });
+
+  it('is probed by a write to the disk that changes nothing', async () => {
+    const { file, ...place } = await usedPlace();
+    const primary = await openPrimary(place);
+    cleanUpLater(() => primary.close());
+    const log = () => statSync(`${file}-wal`).size;
+    for (let probe = 1; probe <= 3; probe += 1) {
+      const before = log();
+      await primary.probe();
+      expect(log()).toBeGreaterThan(before);
+    }
+    expect((await primary.read((reader) => reader.findFeedPosition())).data.seq).toBe(50);
   });
 
   it('is refused when a file stands where its folder should be', async () => {
@@ -229,7 +257,7 @@ describeUnless(postgresSkipReason(), 'a PostgreSQL that', () => {
   it('goes away while in use is told of on every call, and used again when it is back', async () => {
     const server = await startPostgres({ own: true });
     cleanUpLater(() => server.stop());
-    const tracker = await openTrackerAt(inFolder(await temporaryProject(), await server.createDatabase()));
+    const tracker = await openPrimaryAt(inFolder(await temporaryProject(), await server.createDatabase()));
     const item = await tracker.create({ title: 'Before' });
 
     await server.halt('immediate');

@@ -1,0 +1,244 @@
+// The local copy of a tracker: equal to it after every refresh, whatever was laid on top or happened to the file.
+import { existsSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import type { Change } from '../../../src/domain/change.ts';
+import { newChangeId, newRecordId } from '../../../src/domain/ids.ts';
+import type { JsonObject } from '../../../src/domain/json.ts';
+import { openPrimary } from '../../../src/storage/open-primary.ts';
+import type { Primary } from '../../../src/storage/sql/sql-store.ts';
+import { TABLE_NAMES, readTable } from '../../../src/storage/sql/table-copy.ts';
+import { CacheReplica, TruthMismatch } from '../../../src/storage/tiers/cache.ts';
+import { systemClock } from '../../../src/storage/tiers/clock.ts';
+import type { JournalEntry } from '../../../src/storage/tiers/journal.ts';
+import { LayerUnavailable, applyToReplica, type WaitingWrites } from '../../../src/storage/tiers/replica.ts';
+import { cleanUpLater } from '../../support/cleanup.ts';
+import { temporaryProject } from '../../support/temporary-project.ts';
+import { inFolder } from '../backends.ts';
+import { Tracker } from '../tracker.ts';
+
+const NOTHING: WaitingWrites = { fingerprint: 'nothing', list: () => Promise.resolve([]) };
+
+async function scene() {
+  const place = inFolder(await temporaryProject(), undefined);
+  const primary = await openPrimary(place);
+  cleanUpLater(() => primary.close());
+  const { project_id } = await primary.health();
+  const logged: string[] = [];
+  const file = path.join(await temporaryProject(), 'cache.db');
+  const open = () => {
+    const replica = new CacheReplica(
+      file,
+      () => project_id ?? undefined,
+      systemClock,
+      (message) => logged.push(message),
+    );
+    cleanUpLater(() => replica.close());
+    return replica;
+  };
+  const cache = open();
+  const refresh = (waiting = NOTHING) => cache.refresh(primary, waiting, {});
+  return { tracker: new Tracker(primary, place), primary, cache, open, refresh, file, logged };
+}
+
+/** Every row of every table, without what is the copy's own. */
+async function contentOf(source: Primary | CacheReplica): Promise<Record<string, unknown[]>> {
+  const content: Record<string, unknown[]> = {};
+  const read = async (c: Parameters<typeof readTable>[0]) => {
+    for (const name of TABLE_NAMES) {
+      content[name] = [];
+      for await (const rows of readTable(c, name)) content[name].push(...rows);
+      if (name === 'workItemCounts')
+        content[name] = content[name].filter((row) => (row as { items: number }).items !== 0);
+    }
+  };
+  if (source instanceof CacheReplica) await source.run(NOTHING, ({ session }) => session.read(read));
+  else await source.inSnapshot(read);
+  return content;
+}
+
+function update(entity_id: string, base_version: number, patch: JsonObject): Change {
+  return {
+    id: newChangeId(),
+    at: new Date().toISOString(),
+    actor: 'ada',
+    client: 'test',
+    entity: 'work_item',
+    entity_id,
+    kind: 'update',
+    base_version,
+    patch,
+    on_conflict: 'reject',
+    cascade: false,
+    claim_token: null,
+    idempotency_key: null,
+    schema_version: 1,
+  };
+}
+
+describe('a cache', () => {
+  it('has nothing before it is filled, and says so', async () => {
+    const { cache } = await scene();
+    expect(await cache.age()).toBeUndefined();
+    await expect(cache.run(NOTHING, () => Promise.resolve())).rejects.toThrow(LayerUnavailable);
+  });
+
+  it('equals the primary after being filled and after following every kind of change', async () => {
+    const { tracker, primary, cache, refresh } = await scene();
+    const root = await tracker.create({ title: 'Root', labels: ['a', 'b'] });
+    await refresh();
+    expect(await contentOf(cache)).toEqual(await contentOf(primary));
+
+    const child = await tracker.create({ title: 'Child', parent_id: root.id });
+    const deep = await tracker.create({ title: 'Deep', parent_id: child.id });
+    const other = await tracker.create({ title: 'Other', item_type: 'project' });
+    await tracker.update(await tracker.query(root.id), { labels: ['b', 'c'], status: 'completed' });
+    await tracker.link(deep, 'relates_to', other);
+    await tracker.register({ name: 'vendor_a', extractor_version: '1' });
+    await refresh();
+    expect(await contentOf(cache)).toEqual(await contentOf(primary));
+
+    await tracker.update(await tracker.query(child.id), { parent_id: other.id });
+    await tracker.unlink(deep, 'relates_to', other);
+    await tracker.update(await tracker.query(root.id), { deleted_at: new Date().toISOString() });
+    await refresh();
+    expect(await contentOf(cache)).toEqual(await contentOf(primary));
+  });
+
+  it('takes back what was laid on top once the primary has another truth', async () => {
+    const { tracker, primary, cache, refresh } = await scene();
+    const item = await tracker.create({ title: 'Known' });
+    await refresh();
+    const entries: JournalEntry[] = [];
+    const waiting = (): WaitingWrites => ({
+      fingerprint: entries.map(({ id }) => id).join(' '),
+      list: () => Promise.resolve(entries),
+    });
+    const change = update(item.id, 1, { title: 'Mine' });
+    const made = { ...update(newRecordId(), 0, {}), kind: 'create' as const, base_version: null };
+    made.patch = {
+      item_type: 'task',
+      title: 'New',
+      status: 'active',
+      priority: 3,
+      labels: ['x'],
+      metadata: {},
+      parent_id: item.id,
+      description: null,
+      assignee: null,
+      branch_name: null,
+      commit_hash: null,
+      pr_number: null,
+    };
+    for (const one of [change, made]) {
+      await cache.run(waiting(), ({ session }) =>
+        applyToReplica(
+          session,
+          [one],
+          () => [],
+          (write) => {
+            entries.push({
+              id: one.id,
+              lamport: entries.length,
+              device: 'd',
+              at: one.at,
+              changes: write.changes,
+            });
+            return Promise.resolve();
+          },
+        ),
+      );
+    }
+    const shown = await cache.run(waiting(), ({ session }) =>
+      session.read(async (c) =>
+        (await c.db.select().from(c.tables.workItems)).map(({ title, version }) => ({ title, version })),
+      ),
+    );
+    expect(shown).toEqual(
+      expect.arrayContaining([
+        { title: 'Mine', version: 1_000_001 },
+        { title: 'New', version: 1_000_000 },
+      ]),
+    );
+
+    // Still waiting: a refresh keeps it on top of what others did meanwhile.
+    await tracker.update(await tracker.query(item.id), { priority: 1 });
+    await refresh(waiting());
+    const merged = await cache.run(waiting(), ({ session }) =>
+      session.read(async (c) =>
+        (await c.db.select().from(c.tables.workItems)).find(({ id }) => id === item.id),
+      ),
+    );
+    expect(merged).toMatchObject({ title: 'Mine', priority: 1, version: 1_000_002 });
+
+    // Settled, one way or another: the primary's rows are all that is left.
+    entries.length = 0;
+    await refresh(waiting());
+    expect(await contentOf(cache)).toEqual(await contentOf(primary));
+  });
+
+  it('knows an own write before the feed brings it, and is equal again afterwards', async () => {
+    const { tracker, primary, cache, refresh } = await scene();
+    const item = await tracker.create({ title: 'One' });
+    await refresh();
+    const change = update(item.id, 1, { title: 'Two' });
+    const { data } = await primary.write([change]);
+    await cache.mirror([change], data);
+    const [row] = await cache.run(NOTHING, ({ session }) =>
+      session.read((c) => c.db.select().from(c.tables.workItems)),
+    );
+    expect(row).toMatchObject({ title: 'Two', version: 2 });
+    await refresh();
+    expect(await contentOf(cache)).toEqual(await contentOf(primary));
+  });
+
+  it.each([
+    [
+      'another project',
+      (known: { project_id: string; seq: number; items: number }) => ({
+        ...known,
+        project_id: newRecordId(),
+      }),
+    ],
+    [
+      'an older state',
+      (known: { project_id: string; seq: number; items: number }) => ({ ...known, seq: known.seq + 1 }),
+    ],
+  ])('refuses %s and stays as it is', async (_what, knownOtherwise) => {
+    const { tracker, primary, cache, refresh } = await scene();
+    await tracker.create();
+    await refresh();
+    const before = await contentOf(cache);
+    await tracker.create();
+    const { project_id } = await primary.health();
+    const known = knownOtherwise({ project_id: project_id ?? '', seq: 2, items: 2 });
+    await expect(cache.refresh(primary, NOTHING, known)).rejects.toThrow(TruthMismatch);
+    expect(await contentOf(cache)).toEqual(before);
+  });
+
+  it('refuses a primary that lost more than a fifth of the items', async () => {
+    const { tracker, primary, cache, refresh } = await scene();
+    for (let index = 0; index < 12; index += 1) await tracker.create();
+    await refresh();
+    await expect(cache.refresh(primary, NOTHING, { items: 16 })).rejects.toThrow(
+      'holds 12 items where 16 were seen',
+    );
+    await expect(cache.refresh(primary, NOTHING, { items: 15 })).resolves.toBeGreaterThan(0);
+  });
+
+  it.each([
+    ['garbage', Buffer.alloc(20_000, 'garbage')],
+    ['cut to nothing', Buffer.alloc(0)],
+  ])('that is %s is put aside or filled again', async (_what, content) => {
+    const { tracker, primary, cache, open, refresh, file } = await scene();
+    await tracker.create();
+    await refresh();
+    await cache.close();
+    writeFileSync(file, content);
+    const again = open();
+    await expect(again.run(NOTHING, () => Promise.resolve())).rejects.toThrow(LayerUnavailable);
+    await again.refresh(primary, NOTHING, {});
+    expect(await contentOf(again)).toEqual(await contentOf(primary));
+    expect(existsSync(file.replace('.db', '.damaged.db'))).toBe(content.length > 0);
+  });
+});
