@@ -483,7 +483,8 @@ interface ProjectThere {
 /** What a schema holds; undefined where there is none of ours. Changes nothing. */
 async function projectIn(client: Sql, schema: string): Promise<ProjectThere | undefined> {
   if ((await postgresStore.lastApplied(client, schema)) === undefined) return undefined;
-  const rows = await client<ProjectThere[]>`select project_id from ${client(schema)}.meta`;
+  // The driver's own quoting would take the dot in a name for two names.
+  const rows = await client.unsafe<ProjectThere[]>(`select project_id from "${schema}".meta`);
   return rows[0] ?? { project_id: null };
 }
 

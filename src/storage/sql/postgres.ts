@@ -286,7 +286,7 @@ class PooledConnection {
 
   /**
    * Connects to the first of the URL's addresses that lets us.
-   * @param limitMs for all of them together; the time that was needed counts towards the first statement's
+   * @param limitMs for all of them together; the time that was needed is taken off the first statement's, up to half
    */
   static async connect(
     options: PostgresOptions,
@@ -302,7 +302,8 @@ class PooledConnection {
       try {
         await connection.#open(leftMs);
         connection.answers = 0;
-        connection.#silenceLimitMs = connection.#timeouts.queryMs - (performance.now() - started);
+        const { queryMs } = connection.#timeouts;
+        connection.#silenceLimitMs = Math.max(queryMs - (performance.now() - started), queryMs / 2);
         return connection;
       } catch (error) {
         failure = error;

@@ -49,7 +49,8 @@ export class Background {
   #mirrorings = 0;
   #refreshedAt = Number.NEGATIVE_INFINITY;
   #heldAt = Number.NEGATIVE_INFINITY;
-  #nextSnapshotAt = Number.NEGATIVE_INFINITY;
+  #snapshotAt = Number.NEGATIVE_INFINITY;
+  #snapshotPauseMs = 0;
   #startedAt = 0;
   #snapshotDue = false;
   #hasRefreshed = false;
@@ -202,12 +203,12 @@ export class Background {
     const { parts, breaker } = this.options;
     const { clock } = parts;
     const primary = await this.options.connect();
-    if (parts.cache !== undefined && clock.now() - this.#refreshedAt >= REFRESH_PAUSE_MS) {
+    if (parts.cache !== undefined && this.#isOver(REFRESH_PAUSE_MS, this.#refreshedAt)) {
       await this.#refresh(primary);
     }
     if (breaker.state !== 'online' || this.#stopped) return;
     const { entries } = await parts.journals.waiting();
-    if (entries.length > 0 && clock.now() - this.#heldAt >= HELD_RETRY_PAUSE_MS) {
+    if (entries.length > 0 && this.#isOver(HELD_RETRY_PAUSE_MS, this.#heldAt)) {
       breaker.move('journaled', null);
       return;
     }
@@ -261,9 +262,8 @@ export class Background {
   }
 
   async #snapshot(primary: Primary): Promise<void> {
-    const { clock } = this.options.parts;
     if (!this.#snapshotDue) return;
-    if (clock.now() < this.#nextSnapshotAt) return;
+    if (!this.#isOver(this.#snapshotPauseMs, this.#snapshotAt)) return;
     await this.#takeSnapshot(primary, 0);
   }
 
@@ -274,7 +274,8 @@ export class Background {
     this.#snapshotDue = false;
     await elect('snapshot', () => snapshot(primary, minAgeMs));
     // A large tracker takes seconds: most of the time must be left for others.
-    this.#nextSnapshotAt = started + Math.max(SNAPSHOT_PAUSE_MS, SNAPSHOT_SHARE * (clock.now() - started));
+    this.#snapshotAt = started;
+    this.#snapshotPauseMs = Math.max(SNAPSHOT_PAUSE_MS, SNAPSHOT_SHARE * (clock.now() - started));
   }
 
   async #lastWork(): Promise<void> {
@@ -296,6 +297,12 @@ export class Background {
     } else if (layerFailure(error) === undefined) {
       parts.log(`background work failed: ${error instanceof Error ? error.message : String(error)}`);
     }
+  }
+
+  /** Whether a pause is over; so it is when the clock was set back since it began. */
+  #isOver(pauseMs: number, since: number): boolean {
+    const age = this.options.parts.clock.now() - since;
+    return age < 0 || age >= pauseMs;
   }
 
   async #rest(ms: number): Promise<void> {

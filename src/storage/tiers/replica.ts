@@ -109,7 +109,8 @@ async function withBase(
   }
   return {
     ...change,
-    base_fields: touchedFields(change.patch, record),
+    // Of a base that is not what is here, the copy does not know what its maker saw.
+    ...(record['version'] === base_version && { base_fields: touchedFields(change.patch, record) }),
     ...(own.size > 0 && { own_changes: [...own] }),
   };
 }
