@@ -1,0 +1,111 @@
+/** What a person decides about the layers: to trust a database that was replaced on purpose, to try writes again. */
+import { existsSync, renameSync } from 'node:fs';
+import path from 'node:path';
+import Database from 'better-sqlite3';
+import { databaseError } from '../../errors.ts';
+import { describeDriverError } from '../sql/driver-errors.ts';
+import { LazyOutbox } from './lazy-outbox.ts';
+import { ATTEMPTS_MAX } from './replayer.ts';
+import { TierMemory } from './tier-memory.ts';
+import type { Truth } from './truth.ts';
+
+export interface AcceptOptions {
+  dataDir: string;
+  outboxFile: string;
+  cacheFile: string;
+  /** The project that this folder knows. */
+  project_id: string | undefined;
+  /** What the database holds now. */
+  found: Truth;
+  now?: () => number;
+}
+
+export interface Accepted {
+  /** Where the cache was put; null when there was none. */
+  cache_put_aside: string | null;
+  /** The position of the feed that was remembered, and the one that the database stands at. */
+  position: { before: number; now: number };
+  /** Writes that wait, and will be applied to the accepted database. */
+  waiting: number;
+}
+
+/**
+ * Takes the database as it is for the truth, although it is older than what this folder has seen. Nothing is
+ * deleted, and what waits keeps waiting.
+ * @throws DatabaseError when the database holds another project; nothing was changed then
+ */
+export async function acceptPrimary(options: AcceptOptions): Promise<Accepted> {
+  const { project_id, found, outboxFile, cacheFile, now = Date.now } = options;
+  if (project_id === undefined || found.project_id !== project_id) {
+    throw databaseError(
+      'postgres',
+      `it holds ${found.project_id === null ? 'no project' : `the project ${found.project_id}`}, and this folder belongs to ${project_id === undefined ? 'none yet' : project_id}`,
+      'Only another state of the same project can be accepted. Check DATABASE_URL and project.slug. Nothing was changed.',
+    );
+  }
+  const outbox = new LazyOutbox(outboxFile, now);
+  try {
+    const memory = new TierMemory(() => outbox.open({ create: false }));
+    const before = memory.highWater;
+    const waiting = (await outbox.list()).length;
+    const cache_put_aside = putAside(cacheFile, now());
+    memory.forgetPosition();
+    memory.noteOutage(null);
+    return { cache_put_aside, position: { before, now: found.seq }, waiting };
+  } finally {
+    await outbox.close();
+  }
+}
+
+/**
+ * Lets writes be tried again that were put aside after failing too often.
+ * @returns how many
+ */
+export async function retryParked(outboxFile: string): Promise<number> {
+  const outbox = new LazyOutbox(outboxFile, Date.now);
+  try {
+    const opened = outbox.open({ create: false });
+    const parked = [...(opened?.attempts() ?? [])]
+      .filter(([, { attempts }]) => attempts >= ATTEMPTS_MAX)
+      .map(([id]) => id);
+    if (parked.length > 0) opened?.clearFailures(parked);
+    return parked.length;
+  } finally {
+    await outbox.close();
+  }
+}
+
+/** Renamed with its log, the log first: a new cache must never be seen beside the log of its predecessor. */
+function putAside(file: string, now: number): string | null {
+  if (!existsSync(file)) return null;
+  const time = new Date(now).toISOString().replace(/[-:.]/g, '');
+  const aside = `${file.replace(/\.db$/, '')}.before-${time}.db`;
+  emptyLog(file);
+  try {
+    for (const suffix of ['-wal', '-shm', '']) {
+      if (existsSync(file + suffix)) renameSync(file + suffix, aside + suffix);
+    }
+  } catch (error) {
+    throw databaseError(
+      'sqlite_cache',
+      `${file} cannot be renamed: ${describeDriverError(error)}`,
+      'Check who owns the folder and run the same command again. What waits is untouched.',
+      error,
+    );
+  }
+  return aside;
+}
+
+/** So that the renamed file is whole by itself. A damaged one is renamed as it is. */
+function emptyLog(file: string): void {
+  try {
+    const database = new Database(file, { fileMustExist: true, timeout: 500 });
+    try {
+      database.pragma('wal_checkpoint(TRUNCATE)');
+    } finally {
+      database.close();
+    }
+  } catch {
+    // It is disposable.
+  }
+}
