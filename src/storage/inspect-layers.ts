@@ -11,7 +11,7 @@ import { GitJournal } from './git/journal.ts';
 import { runPlumbing } from './git/plumbing.ts';
 import { findRootCommit, runGit } from './git/repository.ts';
 import { SNAPSHOT_REF, readCommittedStatusFile } from './git/snapshot.ts';
-import { inspectStore, type StoreSighting } from './inspect-store.ts';
+import { inspectStore, unavailableError, type StoreSighting } from './inspect-store.ts';
 import { readRecords } from './markdown/journal-format.ts';
 import { parseStatusFile } from './markdown/status-parser.ts';
 import { readMemory, schemaName, slugOfFolder, SQLITE_FILE, type PrimaryOptions } from './open-primary.ts';
@@ -38,6 +38,15 @@ const READ_ATTEMPTS = 3;
 
 export type InspectOptions = Pick<PrimaryOptions, 'projectDir' | 'dataDir' | 'databaseUrl' | 'slug'>;
 
+/**
+ * Why a primary is not to be used although it answers. `misplaced`: the folder's tracker is of the other kind;
+ * `stranger`: the folder never met this one; `other_project`, `older`: it is not what the folder knows.
+ */
+export interface Refusal {
+  kind: 'misplaced' | 'stranger' | 'other_project' | 'older';
+  why: string;
+}
+
 /** A write that is not tried any more, because it failed too often for a reason that is not known. */
 export interface ParkedWrite {
   id: string;
@@ -49,6 +58,7 @@ export interface ParkedWrite {
 export interface Inspection {
   sighting: StoreSighting;
   report: LayersReport;
+  refusal: Refusal | null;
   project: { project_id: string; project_slug: string } | null;
   /** What the last process that found the primary away noted of it; null when it was there last. */
   breaker: { reason: string; at: string } | null;
@@ -80,7 +90,7 @@ export async function inspectLayers(options: InspectOptions): Promise<Inspection
   const holds = entries.map((entry) => holdOf(entry, attempts));
   const now = new Date().toISOString();
   const state = stateOf(sighting, refusal, holds.includes(undefined));
-  const reason = refusal ?? sighting.problem;
+  const reason = refusal?.why ?? sighting.problem;
   const report: LayersReport = {
     state,
     reason,
@@ -109,6 +119,7 @@ export async function inspectLayers(options: InspectOptions): Promise<Inspection
   return {
     sighting,
     report,
+    refusal: refusal ?? null,
     project: project ?? memory ?? null,
     breaker: outbox.breaker,
     parked: entries.flatMap(({ id, at }) => {
@@ -125,7 +136,7 @@ export async function inspectLayers(options: InspectOptions): Promise<Inspection
   };
 }
 
-function stateOf(sighting: StoreSighting, refusal: string | undefined, hasReplayable: boolean): TierState {
+function stateOf(sighting: StoreSighting, refusal: Refusal | undefined, hasReplayable: boolean): TierState {
   if (refusal !== undefined) return 'refused';
   if (sighting.problem !== null) return 'offline';
   return hasReplayable ? 'replaying' : 'online';
@@ -136,8 +147,7 @@ interface Look {
   primary?: Primary;
   project?: ProjectRow;
   openConflicts?: number;
-  /** Why it is not to be used although it answers. */
-  refusal?: string;
+  refusal?: Refusal;
 }
 
 /** The primary itself; opened only where opening alters nothing. */
@@ -153,8 +163,7 @@ async function look(
   try {
     primary = await openForReading(options, sighting);
     const { data: project } = await primary.read((reader) => reader.findProject());
-    const refusal =
-      project === undefined ? 'it holds no project' : await whyRefused(options, project, primary, known);
+    const refusal = await whyRefused(options, project, primary, known);
     if (refusal !== undefined) {
       await primary.close();
       return { sighting, refusal };
@@ -182,29 +191,34 @@ function refuseToMake(): Promise<never> {
 }
 
 /** The folder's tracker is of the other kind. */
-function whyMisplaced({ dataDir, databaseUrl }: InspectOptions): string | undefined {
+function whyMisplaced({ dataDir, databaseUrl }: InspectOptions): Refusal | undefined {
   const store = readMemory(dataDir)?.store;
   if (databaseUrl === undefined && store === 'postgres') {
-    return 'the tracker of this folder is on PostgreSQL, and no address of it is set here';
+    const why = 'the tracker of this folder is on PostgreSQL, and no address of it is set here';
+    return { kind: 'misplaced', why };
   }
   if (databaseUrl !== undefined && store === 'sqlite' && existsSync(path.join(dataDir, SQLITE_FILE))) {
-    return 'this folder has an embedded tracker that was not moved to PostgreSQL';
+    return { kind: 'misplaced', why: 'this folder has an embedded tracker that was not moved to PostgreSQL' };
   }
   return undefined;
 }
 
 async function whyRefused(
   options: InspectOptions,
-  project: ProjectRow,
+  project: ProjectRow | undefined,
   primary: Primary,
   { seq, cached }: { seq: number; cached: Partial<Truth> },
-): Promise<string | undefined> {
+): Promise<Refusal | undefined> {
+  if (project === undefined) return { kind: 'other_project', why: 'it holds no project' };
   const memory = readMemory(options.dataDir);
-  if (memory === undefined) return await whyStrange(options, project);
+  if (memory === undefined) {
+    const strange = await whyStrange(options, project);
+    return strange === undefined ? undefined : { kind: 'stranger', why: strange };
+  }
   const found = await primary.inSnapshot(readTruth);
-  return (
-    mismatchOf(found, { project_id: memory.project_id, seq }) ?? mismatchOf(found, cached) ?? undefined
-  );
+  const why = mismatchOf(found, { project_id: memory.project_id, seq }) ?? mismatchOf(found, cached);
+  if (why === null) return undefined;
+  return { kind: found.project_id === memory.project_id ? 'older' : 'other_project', why };
 }
 
 /** A folder that never met this store; the rules are those of `open-primary.ts`. */
@@ -221,6 +235,23 @@ async function whyStrange(
   return slug.explicit
     ? undefined
     : 'a project of that name is there already, and nothing proves that it is this one (no common first commit)';
+}
+
+/**
+ * What the database holds at this moment, whether or not this folder would use it. Migrates one that is older
+ * than the program, as any use of it does.
+ * @throws DatabaseError
+ */
+export async function readPrimaryTruth(options: InspectOptions): Promise<Truth> {
+  const sighting = await inspectStore(options);
+  if (sighting.problem !== null) throw unavailableError(sighting);
+  if (!sighting.exists) return { project_id: null, seq: 0, items: 0 };
+  const primary = await openForReading(options, sighting);
+  try {
+    return await primary.inSnapshot(readTruth);
+  } finally {
+    await primary.close();
+  }
 }
 
 interface JournalContent extends JournalReport {
@@ -390,7 +421,7 @@ async function snapshotLayer(projectDir: string, hasGit: boolean): Promise<Layer
   if (!hasGit) return { ...layer, problem: 'the project is not in a git repository' };
   const tip = await runPlumbing(projectDir, ['for-each-ref', '--format=%(creatordate:unix)', SNAPSHOT_REF]);
   if (!tip.ok) return { ...layer, problem: tip.reason };
-  const seconds = Number(tip.stdout.toString().trim());
+  const seconds = Number(tip.output.toString().trim());
   if (seconds > 0) return { ...layer, as_of: new Date(seconds * 1000).toISOString() };
   const committed = await readCommittedStatusFile(projectDir);
   const as_of = committed === undefined ? null : parseStatusFile(committed).generated_at;

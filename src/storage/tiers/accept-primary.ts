@@ -48,9 +48,11 @@ export async function acceptPrimary(options: AcceptOptions): Promise<Accepted> {
     const memory = new TierMemory(() => outbox.open({ create: false }));
     const before = memory.highWater;
     const waiting = (await outbox.list()).length;
-    const cache_put_aside = putAside(cacheFile, now());
     memory.forgetPosition();
+    // A memory that cannot be written keeps quiet about it elsewhere.
+    if (memory.highWater !== 0) throw cannotForget(outboxFile);
     memory.noteOutage(null);
+    const cache_put_aside = putAside(cacheFile, now());
     return { cache_put_aside, position: { before, now: found.seq }, waiting };
   } finally {
     await outbox.close();
@@ -73,6 +75,14 @@ export async function retryParked(outboxFile: string): Promise<number> {
   } finally {
     await outbox.close();
   }
+}
+
+function cannotForget(outboxFile: string) {
+  return databaseError(
+    'outbox',
+    `the position remembered in ${outboxFile} cannot be changed`,
+    'Check who owns the file and the free disk space, then run the same command again. Nothing was changed.',
+  );
 }
 
 /** Renamed with its log, the log first: a new cache must never be seen beside the log of its predecessor. */

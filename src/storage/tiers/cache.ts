@@ -41,6 +41,8 @@ export class TruthMismatch extends Error {
 interface Position {
   /** The position of the primary's feed up to which the copy is complete; null before it was first filled. */
   cursor: number | null;
+  /** How many items the primary had there: the copy's own count includes what waits. */
+  items: number | null;
   /** When the copy was last known to equal the primary, ISO 8601; null before. */
   checked_at: string | null;
 }
@@ -86,12 +88,7 @@ export class CacheReplica implements Replica {
 
   /** What it has seen of the project; empty before it was filled. */
   async known(): Promise<Partial<Truth>> {
-    return await this.#guarded((session) =>
-      session.read(async (c) => {
-        const { cursor } = await readPosition(c);
-        return cursor === null ? {} : { ...(await readTruth(c)), seq: cursor };
-      }),
-    );
+    return await this.#guarded((session) => session.read(readSeen));
   }
 
   /**
@@ -103,12 +100,12 @@ export class CacheReplica implements Replica {
   async refresh(primary: Primary, waiting: WaitingWrites, known: Partial<Truth>): Promise<number> {
     return await this.#guarded(async (session) => {
       const before = await session.read(readPosition);
-      const seen = before.cursor === null ? {} : { ...(await session.read(readTruth)), seq: before.cursor };
+      const seen = await session.read(readSeen);
       const found = await primary.inSnapshot(readTruth);
       checkTruth(found, seen, known);
       const hasLocal = (await session.read((c) => localRecords(c, before.cursor ?? 0))).changes.length > 0;
       if (before.cursor === found.seq && !hasLocal) {
-        await session.write((c) => Promise.resolve(writePosition(c, found.seq, this.#now())));
+        await session.write((c) => Promise.resolve(writePosition(c, found, this.#now())));
         return found.seq;
       }
       // The copy is locked first: nobody lays a write on top of it between reading the primary and writing here.
@@ -121,7 +118,7 @@ export class CacheReplica implements Replica {
           execute(c, sql`pragma defer_foreign_keys = on`);
           const isFarBehind = cursor === null || truth.seq - cursor > CATCH_UP_MAX_CHANGES;
           await (isFarBehind ? fill(from, c) : catchUp(from, c, cursor));
-          writePosition(c, truth.seq, now);
+          writePosition(c, truth, now);
           await layOnTop(c, await waiting.list());
           this.#shown = waiting.fingerprint;
           return truth.seq;
@@ -192,7 +189,7 @@ export class CacheReplica implements Replica {
       await session.write((c) => {
         execute(
           c,
-          sql`create table if not exists replica_position (id integer primary key, cursor integer, checked_at text)`,
+          sql`create table if not exists replica_position (id integer primary key, cursor integer, items integer, checked_at text)`,
         );
         return Promise.resolve();
       });
@@ -293,13 +290,21 @@ function checkTruth(found: Truth, ...known: Partial<Truth>[]): void {
 
 async function readPosition(c: Connection): Promise<Position> {
   const rows = (c.db as unknown as { all(statement: unknown): Position[] }).all(
-    sql`select cursor, checked_at from replica_position where id = 1`,
+    sql`select cursor, items, checked_at from replica_position where id = 1`,
   );
-  return Promise.resolve(rows[0] ?? { cursor: null, checked_at: null });
+  return Promise.resolve(rows[0] ?? { cursor: null, items: null, checked_at: null });
 }
 
-function writePosition(c: Connection, cursor: number, checkedAt: string): void {
-  execute(c, sql`insert or replace into replica_position values (1, ${cursor}, ${checkedAt})`);
+/** What the copy has seen of its primary; empty before it was filled. */
+async function readSeen(c: Connection): Promise<Partial<Truth>> {
+  const { cursor, items } = await readPosition(c);
+  if (cursor === null) return {};
+  const project = await findProject(c);
+  return { project_id: project?.project_id ?? null, seq: cursor, ...(items !== null && { items }) };
+}
+
+function writePosition(c: Connection, { seq, items }: Truth, checkedAt: string): void {
+  execute(c, sql`insert or replace into replica_position values (1, ${seq}, ${items}, ${checkedAt})`);
 }
 
 async function fill(from: Connection, to: Connection): Promise<void> {

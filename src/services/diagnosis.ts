@@ -1,0 +1,314 @@
+/** What is well with a project's tracker, what is not, and what to do about each problem. Looking changes nothing. */
+import { existsSync } from 'node:fs';
+import { access, constants, readFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { Config } from '../config.ts';
+import { validationError } from '../errors.ts';
+import { runGit } from '../storage/git/repository.ts';
+import {
+  inspectLayers,
+  readPrimaryTruth,
+  type Inspection,
+  type Refusal,
+} from '../storage/inspect-layers.ts';
+import { CACHE_FILE, OUTBOX_FILE } from '../storage/open-store.ts';
+import { readMemory } from '../storage/open-primary.ts';
+import type { LayersReport, TrackerStore } from '../storage/store.ts';
+import { acceptPrimary, retryParked, type Accepted } from '../storage/tiers/accept-primary.ts';
+import { spokenAge } from '../storage/tiers/words.ts';
+import { STATUS_FILE, renderStatusFile } from './status-file.ts';
+import { readStatus } from './status-report.ts';
+
+export interface Check {
+  name: string;
+  ok: boolean;
+  message: string;
+  /** What to do about a problem. */
+  next?: string;
+}
+
+export interface Diagnosis {
+  checks: Check[];
+  /** Whether the primary can be used. */
+  available: boolean;
+  layers: LayersReport;
+  /** What the last process that found the primary away noted of it; null when it was there last. */
+  breaker: Inspection['breaker'];
+  parked: Inspection['parked'];
+  open_conflicts: Inspection['open_conflicts'];
+}
+
+export async function diagnose(config: Config): Promise<Diagnosis> {
+  const found = await inspectLayers(config);
+  const { report, sighting, refusal, breaker, parked, open_conflicts } = found;
+  try {
+    return {
+      checks: [
+        ...(await checkStore(found, config)),
+        ...checkWaiting(found),
+        ...checkConflicts(found),
+        ...checkLayers(found),
+        await checkDataFolder(config),
+        await checkGit(config),
+      ],
+      available: sighting.problem === null && refusal === null,
+      layers: report,
+      breaker,
+      parked,
+      open_conflicts,
+    };
+  } finally {
+    await found.close();
+  }
+}
+
+/** Lets writes be tried again that failed too often. @returns how many */
+export async function fixWhatIsSafe({ dataDir }: Config): Promise<{ retried: number }> {
+  return { retried: await retryParked(path.join(dataDir, OUTBOX_FILE)) };
+}
+
+/**
+ * Takes the configured database for the truth although it is older than what this folder knows.
+ * @throws ValidationError without a configured PostgreSQL; DatabaseError when it holds another project
+ */
+export async function acceptDatabase(config: Config): Promise<Accepted> {
+  const { databaseUrl, dataDir } = config;
+  if (databaseUrl === undefined) {
+    throw validationError(
+      { field: '--accept-database', constraint: 'means something with PostgreSQL only', value: true },
+      'Set DATABASE_URL, or database.url in worktrail.config.json. Nothing was changed.',
+    );
+  }
+  return await acceptPrimary({
+    project_id: readMemory(dataDir)?.project_id,
+    found: await readPrimaryTruth(config),
+    outboxFile: path.join(dataDir, OUTBOX_FILE),
+    cacheFile: path.join(dataDir, CACHE_FILE),
+    dataDir,
+  });
+}
+
+/** The primary, and what can only be learnt from it. */
+async function checkStore(found: Inspection, config: Config): Promise<Check[]> {
+  const { sighting, refusal, store, project } = found;
+  const { engine, location, exists, schema, problem } = sighting;
+  const name = `${engine ?? sighting.source} at ${location}`;
+  if (refusal !== null) {
+    return [
+      { name: 'store', ok: false, message: `${name}: not used, ${refusal.why}`, next: REFUSED[refusal.kind] },
+    ];
+  }
+  if (problem !== null) return [unavailable(name, problem, found)];
+  if (!exists) return [missing(name, config)];
+  if (schema === 'behind') {
+    const message = 'older than this program; the next use, or `worktrail migrate`, brings it up to date';
+    return [
+      { name: 'store', ok: true, message: name },
+      { name: 'schema', ok: true, message },
+    ];
+  }
+  const about = `${project?.project_slug ?? '?'} (${project?.project_id ?? '?'})`;
+  return [
+    { name: 'store', ok: true, message: `${name}: reachable` },
+    schema === 'newer' ? NEWER_SCHEMA : { name: 'schema', ok: true, message: 'current' },
+    { name: 'project', ok: true, message: about },
+    ...(store === undefined ? [] : [await checkStatusFile(store, config)]),
+  ];
+}
+
+const REFUSED: Readonly<Record<Refusal['kind'], string>> = {
+  misplaced:
+    'Set DATABASE_URL (or database.url) to the PostgreSQL that has the tracker, or unset it to use the embedded one. `worktrail migrate --to-postgres URL` moves an embedded tracker.',
+  stranger:
+    'To join that project, set project.slug to its name in worktrail.config.json in the right repository; to keep them apart, set project.slug to another name.',
+  other_project:
+    'Check DATABASE_URL and project.slug (`worktrail config` tells where they come from). Writes are kept in this folder meanwhile.',
+  older:
+    'Check DATABASE_URL. If an older backup was restored, or the database was moved, on purpose: `worktrail doctor --accept-database`. Writes are kept in this folder meanwhile.',
+};
+
+function missing(store: string, { dataDir }: Config): Check {
+  if (readMemory(dataDir) === undefined) {
+    return { name: 'store', ok: true, message: `${store}: not there yet, the first use makes it` };
+  }
+  return {
+    name: 'store',
+    ok: false,
+    message: `${store}: not there or empty, although this folder has worked with a store before`,
+    next: 'Put the file back, or check database.url, before anything else.',
+  };
+}
+
+const NEWER_SCHEMA: Check = {
+  name: 'schema',
+  ok: false,
+  message: 'made by a newer Worktrail: this version reads it but does not write to it',
+  next: 'Update Worktrail here to the version that the others use.',
+};
+
+function unavailable(store: string, problem: string, { report, breaker }: Inspection): Check {
+  const since = breaker === null ? '' : `, away since ${breaker.at} or longer`;
+  const standIn = report.layers.slice(1).find(({ as_of }) => as_of !== null);
+  const meanwhile =
+    standIn === undefined
+      ? ''
+      : ` Meanwhile ${standIn.label} answers, as of ${standIn.as_of ?? '?'}, and writes are kept until it is back.`;
+  return {
+    name: 'store',
+    ok: false,
+    message: `${store}: ${problem}${since}`,
+    next: `Check database.url (\`worktrail config\` tells where it comes from), that the server runs, or that the file is readable.${meanwhile}`,
+  };
+}
+
+function checkWaiting({ report, parked }: Inspection): Check[] {
+  const { total, newer_version, oldest_at } = report.waiting;
+  const checks: Check[] = [];
+  if (total > parked.length + newer_version) {
+    const age = oldest_at === null ? '' : `, the oldest since ${oldest_at} (${ageOf(oldest_at)})`;
+    const free = total - parked.length - newer_version;
+    checks.push({
+      name: 'waiting',
+      ok: true,
+      message: `${count(free, 'write')} made here ${free === 1 ? 'waits' : 'wait'} to be applied${age}; ${free === 1 ? 'it is' : 'they are'} applied in order as soon as the database can be used`,
+    });
+  }
+  if (parked.length > 0) {
+    const reasons = [...new Set(parked.flatMap(({ reason }) => reason ?? []))].join('; ');
+    checks.push({
+      name: 'parked',
+      ok: false,
+      message: `${count(parked.length, 'write')} failed too often and ${parked.length === 1 ? 'is' : 'are'} not tried any more${reasons === '' ? '' : ` (${reasons})`}`,
+      next: 'Run `worktrail doctor --fix`: they are tried again. They are kept, whatever comes of it.',
+    });
+  }
+  if (newer_version > 0) {
+    checks.push({
+      name: 'newer',
+      ok: false,
+      message: `${count(newer_version, 'write')} ${newer_version === 1 ? 'was' : 'were'} made by a newer Worktrail and ${newer_version === 1 ? 'waits' : 'wait'} for it`,
+      next: 'Update Worktrail here to the version that made them.',
+    });
+  }
+  return checks;
+}
+
+function checkConflicts({ open_conflicts }: Inspection): Check[] {
+  if (open_conflicts === null || open_conflicts.total === 0) return [];
+  const { total, as_of } = open_conflicts;
+  const known = as_of === null ? '' : ` (as the local cache knew at ${as_of})`;
+  return [
+    {
+      name: 'conflicts',
+      ok: false,
+      message: `${count(total, 'change')} could not be applied and ${total === 1 ? 'waits' : 'wait'} for a decision${known}; later writes to the same records wait behind ${total === 1 ? 'it' : 'them'}`,
+      next: 'See `worktrail conflicts`, then `worktrail conflicts resolve ID`.',
+    },
+  ];
+}
+
+/** Journals and copies that should work and do not, and what was found damaged. */
+function checkLayers({ report, has_git }: Inspection): Check[] {
+  const journals = report.journals
+    .filter(({ name, problem }) => problem !== null && (name !== 'git' || has_git))
+    .map(
+      ({ name, location, problem }): Check => ({
+        name: 'journal',
+        ok: false,
+        message: `${name} (${location}): ${problem ?? ''}`,
+        next: 'Check who owns it and the free disk space. Keep the file: writes that wait may be in it. Other journals are used meanwhile.',
+      }),
+    );
+  const unread = report.layers
+    .slice(1)
+    .filter(({ problem }) => problem?.startsWith('it cannot be read') === true)
+    .map(
+      ({ label, location, problem }): Check => ({
+        name: 'layer',
+        ok: false,
+        message: `${label} (${location}): ${problem ?? ''}`,
+        next: 'It is a copy: the next command that reaches the database puts it aside and fills a new one.',
+      }),
+    );
+  const damage = report.damage.map(
+    (message): Check => ({
+      name: 'damage',
+      ok: false,
+      message,
+      next: 'Compare it with what the tracker shows now (`worktrail history`). This is told for as long as the file is in its place; keep it elsewhere when you are done with it.',
+    }),
+  );
+  return [...journals, ...unread, ...damage];
+}
+
+async function checkStatusFile(store: TrackerStore, config: Config): Promise<Check> {
+  const name = 'status file';
+  const present = await readFile(path.join(config.projectDir, STATUS_FILE), 'utf8').catch(() => undefined);
+  if (present === undefined || present.trim() === '') {
+    const when = config.statusFile.enabled
+      ? 'the next change, or `worktrail status --write`, makes it'
+      : 'turned off';
+    return { name, ok: true, message: `${STATUS_FILE} is not there; ${when}` };
+  }
+  if (!present.includes('<!-- worktrail status:')) {
+    return {
+      name,
+      ok: !config.statusFile.enabled,
+      message: `${STATUS_FILE} was not written by Worktrail and is left as it is`,
+      ...(config.statusFile.enabled && {
+        next: 'Rename it to have the generated one, or set status_file.enabled to false in worktrail.config.json.',
+      }),
+    };
+  }
+  if (present === (await renderStatusFile((await readStatus({ store })).data))) {
+    return { name, ok: true, message: `${STATUS_FILE} is up to date` };
+  }
+  return {
+    name,
+    ok: false,
+    message: `${STATUS_FILE} is out of date or was edited by hand`,
+    next: 'Run `worktrail status --write`; an edited file is kept aside.',
+  };
+}
+
+async function checkDataFolder({ dataDir, projectDir }: Config): Promise<Check> {
+  const name = 'data folder';
+  const there = existsSync(dataDir);
+  try {
+    await access(there ? dataDir : projectDir, constants.W_OK);
+    return { name, ok: true, message: there ? `${dataDir} is writable` : `${dataDir} can be made` };
+  } catch {
+    return {
+      name,
+      ok: false,
+      message: `${there ? dataDir : projectDir} is not writable`,
+      next: 'Check who owns the folder, its permissions and the file system.',
+    };
+  }
+}
+
+async function checkGit({ projectDir }: Config): Promise<Check> {
+  const version = await runGit(projectDir, ['--version']);
+  if (version === undefined) {
+    return {
+      name: 'git',
+      ok: false,
+      message: 'was not found',
+      next: 'Install git: branch, commit and short commit hashes are read with it. Everything else works without.',
+    };
+  }
+  const isRepository = (await runGit(projectDir, ['rev-parse', '--git-dir'])) !== undefined;
+  return {
+    name: 'git',
+    ok: true,
+    message: isRepository ? version : `${version}; the project is not in a repository`,
+  };
+}
+
+function ageOf(time: string): string {
+  return `${spokenAge(Date.now() - Date.parse(time))} ago`;
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`;
+}
