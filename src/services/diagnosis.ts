@@ -5,14 +5,7 @@ import path from 'node:path';
 import type { Config } from '../config.ts';
 import { validationError } from '../errors.ts';
 import { runGit } from '../storage/git/repository.ts';
-import {
-  inspectLayers,
-  readPrimaryTruth,
-  type Inspection,
-  type Refusal,
-} from '../storage/inspect-layers.ts';
-import { CACHE_FILE, OUTBOX_FILE } from '../storage/open-store.ts';
-import { readMemory } from '../storage/open-primary.ts';
+import { inspectLayers, type Inspection, type Refusal } from '../storage/inspect-layers.ts';
 import type { LayersReport, TrackerStore } from '../storage/store.ts';
 import { acceptPrimary, retryParked, type Accepted } from '../storage/tiers/accept-primary.ts';
 import { spokenAge } from '../storage/tiers/words.ts';
@@ -64,7 +57,7 @@ export async function diagnose(config: Config): Promise<Diagnosis> {
 
 /** Lets writes be tried again that failed too often. @returns how many */
 export async function fixWhatIsSafe({ dataDir }: Config): Promise<{ retried: number }> {
-  return { retried: await retryParked(path.join(dataDir, OUTBOX_FILE)) };
+  return { retried: await retryParked(dataDir) };
 }
 
 /**
@@ -72,20 +65,13 @@ export async function fixWhatIsSafe({ dataDir }: Config): Promise<{ retried: num
  * @throws ValidationError without a configured PostgreSQL; DatabaseError when it holds another project
  */
 export async function acceptDatabase(config: Config): Promise<Accepted> {
-  const { databaseUrl, dataDir } = config;
-  if (databaseUrl === undefined) {
+  if (config.databaseUrl === undefined) {
     throw validationError(
       { field: '--accept-database', constraint: 'means something with PostgreSQL only', value: true },
       'Set DATABASE_URL, or database.url in worktrail.config.json. Nothing was changed.',
     );
   }
-  return await acceptPrimary({
-    project_id: readMemory(dataDir)?.project_id,
-    found: await readPrimaryTruth(config),
-    outboxFile: path.join(dataDir, OUTBOX_FILE),
-    cacheFile: path.join(dataDir, CACHE_FILE),
-    dataDir,
-  });
+  return await acceptPrimary(config);
 }
 
 /** The primary, and what can only be learnt from it. */
@@ -99,7 +85,7 @@ async function checkStore(found: Inspection, config: Config): Promise<Check[]> {
     ];
   }
   if (problem !== null) return [unavailable(name, problem, found)];
-  if (!exists) return [missing(name, config)];
+  if (!exists) return [missing(name, project !== null)];
   if (schema === 'behind') {
     const message = 'older than this program; the next use, or `worktrail migrate`, brings it up to date';
     return [
@@ -127,8 +113,9 @@ const REFUSED: Readonly<Record<Refusal['kind'], string>> = {
     'Check DATABASE_URL. If an older backup was restored, or the database was moved, on purpose: `worktrail doctor --accept-database`. Writes are kept in this folder meanwhile.',
 };
 
-function missing(store: string, { dataDir }: Config): Check {
-  if (readMemory(dataDir) === undefined) {
+/** @param isKnown whether the folder has worked with a store before */
+function missing(store: string, isKnown: boolean): Check {
+  if (!isKnown) {
     return { name: 'store', ok: true, message: `${store}: not there yet, the first use makes it` };
   }
   return {
@@ -211,33 +198,27 @@ function checkConflicts({ open_conflicts }: Inspection): Check[] {
 function checkLayers({ report, has_git }: Inspection): Check[] {
   const journals = report.journals
     .filter(({ name, problem }) => problem !== null && (name !== 'git' || has_git))
-    .map(
-      ({ name, location, problem }): Check => ({
-        name: 'journal',
-        ok: false,
-        message: `${name} (${location}): ${problem ?? ''}`,
-        next: 'Check who owns it and the free disk space. Keep the file: writes that wait may be in it. Other journals are used meanwhile.',
-      }),
-    );
+    .map(({ name, location, problem }): Check => ({
+      name: 'journal',
+      ok: false,
+      message: `${name} (${location}): ${problem ?? ''}`,
+      next: 'Check who owns it and the free disk space. Keep the file: writes that wait may be in it. Other journals are used meanwhile.',
+    }));
   const unread = report.layers
     .slice(1)
     .filter(({ problem }) => problem?.startsWith('it cannot be read') === true)
-    .map(
-      ({ label, location, problem }): Check => ({
-        name: 'layer',
-        ok: false,
-        message: `${label} (${location}): ${problem ?? ''}`,
-        next: 'It is a copy: the next command that reaches the database puts it aside and fills a new one.',
-      }),
-    );
-  const damage = report.damage.map(
-    (message): Check => ({
-      name: 'damage',
+    .map(({ label, location, problem }): Check => ({
+      name: 'layer',
       ok: false,
-      message,
-      next: 'Compare it with what the tracker shows now (`worktrail history`). This is told for as long as the file is in its place; keep it elsewhere when you are done with it.',
-    }),
-  );
+      message: `${label} (${location}): ${problem ?? ''}`,
+      next: 'It is a copy: the next command that reaches the database puts it aside and fills a new one.',
+    }));
+  const damage = report.damage.map((message): Check => ({
+    name: 'damage',
+    ok: false,
+    message,
+    next: 'Compare it with what the tracker shows now (`worktrail history`). This is told for as long as the file is in its place; keep it elsewhere when you are done with it.',
+  }));
   return [...journals, ...unread, ...damage];
 }
 

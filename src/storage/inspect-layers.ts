@@ -78,9 +78,11 @@ export async function inspectLayers(options: InspectOptions): Promise<Inspection
   const has_git = (await runGit(projectDir, ['rev-parse', '--git-dir'])) !== undefined;
   const outbox = await readOutbox(path.join(dataDir, OUTBOX_FILE));
   const journals = [outbox, await readGitJournal(projectDir, has_git), await readPending(dataDir)];
-  const entries = [
-    ...new Map(journals.flatMap((one) => one.entries).map((entry) => [entry.id, entry])).values(),
-  ].sort(inReplayOrder);
+  // A repository may hold the journals of several projects.
+  const own = journals
+    .flatMap((one) => one.entries)
+    .filter(({ project_id }) => project_id === undefined || project_id === memory?.project_id);
+  const entries = [...new Map(own.map((entry) => [entry.id, entry])).values()].sort(inReplayOrder);
   const cache = databaseUrl === undefined ? undefined : readCache(path.join(dataDir, CACHE_FILE));
   const { sighting, primary, refusal, openConflicts, project } = await look(options, {
     seq: outbox.highWater,
@@ -151,10 +153,7 @@ interface Look {
 }
 
 /** The primary itself; opened only where opening alters nothing. */
-async function look(
-  options: InspectOptions,
-  known: { seq: number; cached: Partial<Truth> },
-): Promise<Look> {
+async function look(options: InspectOptions, known: { seq: number; cached: Partial<Truth> }): Promise<Look> {
   const sighting = await inspectStore(options);
   const misplaced = whyMisplaced(options);
   if (misplaced !== undefined) return { sighting, refusal: misplaced };
@@ -316,7 +315,9 @@ function outboxContent(location: string, database: Database.Database) {
   }
   const outage = mark('breaker');
   const noted =
-    outage === undefined || outage === '' ? undefined : (JSON.parse(outage) as { reason: string; at: number });
+    outage === undefined || outage === ''
+      ? undefined
+      : (JSON.parse(outage) as { reason: string; at: number });
   return {
     entries,
     damage,
@@ -353,7 +354,8 @@ async function readPending(dataDir: string): Promise<JournalContent> {
         if (entry === undefined) content.damage.push(`${file} holds a write of a newer Worktrail.`);
         else content.entries.push(entry);
       }
-      if (damaged.length > 0) content.damage.push(`${count(damaged.length, 'write')} in ${file} cannot be read.`);
+      if (damaged.length > 0)
+        content.damage.push(`${count(damaged.length, 'write')} in ${file} cannot be read.`);
     }
     const kept = path.join(content.location, 'damaged');
     for (const name of existsSync(kept) ? await readdir(kept) : []) {
@@ -392,15 +394,18 @@ function readCache(location: string): CacheContent {
     database = new Database(location, { fileMustExist: true, timeout: 2_000 });
     database.pragma('query_only = ON');
     const one = (query: string) => database?.prepare(query).get() as Record<string, unknown> | undefined;
-    const position = one('select cursor, checked_at from replica_position where id = 1');
+    const position = one('select cursor, items, checked_at from copy_position where id = 1');
     if (typeof position?.['cursor'] !== 'number') return empty('it has not been filled yet');
     const as_of = String(position['checked_at']);
     const project_id = one('select project_id from meta')?.['project_id'];
-    const items = Number(one('select coalesce(sum(items), 0) as items from work_item_counts')?.['items']);
     const open = Number(one('select count(*) as open from conflicts where resolved_at is null')?.['open']);
     return {
       layer: { ...layer, as_of },
-      truth: { seq: position['cursor'], items, ...(typeof project_id === 'string' && { project_id }) },
+      truth: {
+        seq: position['cursor'],
+        ...(typeof position['items'] === 'number' && { items: position['items'] }),
+        ...(typeof project_id === 'string' && { project_id }),
+      },
       openConflicts: { total: open, source: 'sqlite_cache', as_of },
     };
   } catch (error) {
@@ -454,7 +459,8 @@ async function damagedCaches(dataDir: string): Promise<string[]> {
 function readOnly(primary: Primary, report: LayersReport, entries: JournalEntry[]): TrackerStore {
   return {
     read: (work, options) => primary.read(work, options),
-    write: () => Promise.reject(new TrackerError('NotSavedError', 'This looks only.', {}, 'Use another command.')),
+    write: () =>
+      Promise.reject(new TrackerError('NotSavedError', 'This looks only.', {}, 'Use another command.')),
     health: () => primary.health(),
     pending: () => Promise.resolve(entries),
     layers: () => Promise.resolve(report),

@@ -65,10 +65,7 @@ const TIMEOUTS: postgresStore.PostgresTimeouts = {
 /** No slug has a dot, so that this is no other project's schema. */
 const STAGING_SUFFIX = '.new';
 
-export interface MoveOptions extends Pick<
-  PrimaryOptions,
-  'projectDir' | 'dataDir' | 'slug'
-> {
+export interface MoveOptions extends Pick<PrimaryOptions, 'projectDir' | 'dataDir' | 'slug'> {
   /** Where PostgreSQL is. */
   url: string;
   onProgress?: (step: MoveStep) => void;
@@ -306,7 +303,8 @@ async function relationTo(source: Connection, target: Session): Promise<'earlier
   const here = await findFeedPosition(source);
   const [there] = await target.read((c) => c.db.select().from(c.tables.feed));
   if (there === undefined || there.seq === here.seq) return 'same';
-  const conclusion = 'Look at both with `worktrail history`, with and without the address of PostgreSQL; the tracker here goes on with its file. To move it beside the other one, set project.slug in worktrail.config.json to another name.';
+  const conclusion =
+    'Look at both with `worktrail history`, with and without the address of PostgreSQL; the tracker here goes on with its file. To move it beside the other one, set project.slug in worktrail.config.json to another name.';
   if (there.seq > here.seq) {
     throw refused(
       'postgres',
@@ -317,7 +315,11 @@ async function relationTo(source: Connection, target: Session): Promise<'earlier
   await target.read(async (c) => {
     for await (const { mine, theirs } of sideBySide(source, c, 'changes')) {
       if (theirs === undefined || (mine !== undefined && stableJson(mine) === stableJson(theirs))) continue;
-      throw refused('postgres', 'it has this project already, with changes that are not made here', conclusion);
+      throw refused(
+        'postgres',
+        'it has this project already, with changes that are not made here',
+        conclusion,
+      );
     }
   });
   return 'earlier';
@@ -406,8 +408,7 @@ async function* sideBySide(source: Connection, target: Connection, name: TableNa
   let mine = await nextOf(here);
   let theirs = await nextOf(there);
   while (mine !== undefined || theirs !== undefined) {
-    const order =
-      mine === undefined ? 1 : theirs === undefined ? -1 : compareKeys(mine, theirs, keys);
+    const order = mine === undefined ? 1 : theirs === undefined ? -1 : compareKeys(mine, theirs, keys);
     yield { mine: order <= 0 ? mine : undefined, theirs: order >= 0 ? theirs : undefined };
     if (order <= 0) mine = await nextOf(here);
     if (order >= 0) theirs = await nextOf(there);

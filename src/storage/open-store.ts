@@ -78,7 +78,7 @@ function partsOf(options: OpenOptions): TieredParts {
   const cache = isEmbedded ? undefined : new CacheReplica(file, () => project().project_id, clock, log);
   const replicas: Replica[] = [
     ...(cache === undefined ? [] : [cache]),
-    imageReplica(file, cache, clock),
+    imageReplica(file, project, cache, clock),
     snapshotReplica(projectDir, project, clock),
     statusReplica(projectDir, project, clock),
   ];
@@ -90,6 +90,7 @@ function partsOf(options: OpenOptions): TieredParts {
     ],
     device,
     clock,
+    () => project().project_id,
   );
   return {
     primaryLabel: isEmbedded ? 'The embedded database' : 'PostgreSQL',
@@ -144,7 +145,12 @@ function deviceOf(dataDir: string, isThere: boolean): string {
 }
 
 /** The local database file as a whole, for when it can be read but not written. */
-function imageReplica(file: string, cache: CacheReplica | undefined, clock: Clock): MemoryReplica {
+function imageReplica(
+  file: string,
+  project: TieredParts['project'],
+  cache: CacheReplica | undefined,
+  clock: Clock,
+): MemoryReplica {
   const isEmbedded = cache === undefined;
   const changedAt = () =>
     Math.max(...[file, `${file}-wal`].map((one) => statSync(one, { throwIfNoEntry: false })?.mtimeMs ?? 0));
@@ -157,7 +163,7 @@ function imageReplica(file: string, cache: CacheReplica | undefined, clock: Cloc
       const as_of = await cache?.age();
       if (cache !== undefined && as_of === undefined)
         throw new LayerUnavailable('the local cache cannot be read');
-      const loaded = await loadImage(file);
+      const loaded = await loadImage(file, project().project_id);
       return as_of === undefined ? loaded : { ...loaded, as_of };
     },
     age: async () => {

@@ -224,8 +224,13 @@ function renderPage(page: ConflictList, names: Names, resolved: boolean): string
   const waiting =
     pending_count === 0
       ? []
-      : [`${count(pending_count, 'write')} made here ${pending_count === 1 ? 'waits' : 'wait'} to be applied.`];
-  const help = resolved || total_count === 0 ? [] : ['Settle one: worktrail conflicts resolve ID --keep-theirs | --reapply | --set field=value'];
+      : [
+          `${count(pending_count, 'write')} made here ${pending_count === 1 ? 'waits' : 'wait'} to be applied.`,
+        ];
+  const help =
+    resolved || total_count === 0
+      ? []
+      : ['Settle one: worktrail conflicts resolve ID --keep-theirs | --reapply | --set field=value'];
   return [...lines, total, ...waiting, ...help].join('\n');
 }
 
@@ -283,7 +288,10 @@ function sideLines({ kind, details, changes }: ConflictRecord): string[] {
   const named = new Set(yours.map(({ field }) => field));
   const others = theirs
     .filter(({ field }) => !named.has(field))
-    .map(({ field, from, to, by }) => `${plainLine(field)}: ${spoken(from)} → ${spoken(to)} (${plainLine(by)} only)`);
+    .map(
+      ({ field, from, to, by }) =>
+        `${plainLine(field)}: ${spoken(from)} → ${spoken(to)} (${plainLine(by)} only)`,
+    );
   return [...mine, ...others];
 }
 

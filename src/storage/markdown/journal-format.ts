@@ -14,6 +14,12 @@ export const FILE_HEADER = Buffer.from(
     'Please leave it as it is: an altered record cannot be saved.\n',
 );
 
+/** Whether a file began as one of ours: with the header, or, cut short by a full disk, with the beginning of it. */
+export function beginsAsJournal(file: Buffer): boolean {
+  const length = Math.min(file.length, FILE_HEADER.length);
+  return file.subarray(0, length).equals(FILE_HEADER.subarray(0, length));
+}
+
 export interface FoundRecord {
   /** Undefined for a record of a newer Worktrail, which is kept for that. */
   entry: JournalEntry | undefined;

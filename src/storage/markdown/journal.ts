@@ -16,7 +16,7 @@ import { Mutex } from '../sql/retry.ts';
 import { encodeEntry } from '../tiers/entry-codec.ts';
 import { withFileLock } from '../tiers/file-lock.ts';
 import { JournalUnavailable, type Journal, type JournalEntry } from '../tiers/journal.ts';
-import { FILE_HEADER, formatRecord, readRecords } from './journal-format.ts';
+import { FILE_HEADER, beginsAsJournal, formatRecord, readRecords } from './journal-format.ts';
 
 const PLAIN_NAME = /^[A-Za-z0-9][A-Za-z0-9-]{0,99}$/;
 const MOVED_ATTEMPTS = 20;
@@ -126,7 +126,7 @@ export class MarkdownJournal implements Journal {
     const entries = new Map<string, JournalEntry>();
     this.#damage.clear();
     for (const name of await this.#names()) {
-      const { records, damaged } = readRecords(await readFile(this.#path(name)));
+      const { records, damaged } = await this.#read(name);
       for (const { entry } of records) if (entry !== undefined) entries.set(entry.id, entry);
       if (records.some(({ entry }) => entry === undefined)) {
         this.#damage.set(name, `${this.#path(name)} holds a write of a newer Worktrail.`);
@@ -157,9 +157,17 @@ export class MarkdownJournal implements Journal {
     }
   }
 
+  async #read(name: string): Promise<ReturnType<typeof readRecords>> {
+    const file = await readFile(this.#path(name));
+    const { records, damaged } = readRecords(file);
+    // Overwritten as a whole: nothing in it says that there were records.
+    const isNoise = records.length === 0 && damaged.length === 0 && !beginsAsJournal(file);
+    return isNoise ? { records, damaged: [file] } : { records, damaged };
+  }
+
   /** Moves what stays of a claimed file to a new one. */
   async #empty(claimed: string, ids: ReadonlySet<string>): Promise<void> {
-    const { records, damaged } = readRecords(await readFile(this.#path(claimed)));
+    const { records, damaged } = await this.#read(claimed);
     for (const rest of damaged) await this.#keepDamaged(claimed, rest);
     const staying = records.filter(({ entry }) => entry === undefined || !ids.has(entry.id));
     if (staying.length > 0) {

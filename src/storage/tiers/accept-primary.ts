@@ -3,22 +3,13 @@ import { existsSync, renameSync } from 'node:fs';
 import path from 'node:path';
 import Database from 'better-sqlite3';
 import { databaseError } from '../../errors.ts';
+import { readPrimaryTruth, type InspectOptions } from '../inspect-layers.ts';
+import { readMemory } from '../open-primary.ts';
+import { CACHE_FILE, OUTBOX_FILE } from '../open-store.ts';
 import { describeDriverError } from '../sql/driver-errors.ts';
 import { LazyOutbox } from './lazy-outbox.ts';
 import { ATTEMPTS_MAX } from './replayer.ts';
 import { TierMemory } from './tier-memory.ts';
-import type { Truth } from './truth.ts';
-
-export interface AcceptOptions {
-  dataDir: string;
-  outboxFile: string;
-  cacheFile: string;
-  /** The project that this folder knows. */
-  project_id: string | undefined;
-  /** What the database holds now. */
-  found: Truth;
-  now?: () => number;
-}
 
 export interface Accepted {
   /** Where the cache was put; null when there was none. */
@@ -34,8 +25,11 @@ export interface Accepted {
  * deleted, and what waits keeps waiting.
  * @throws DatabaseError when the database holds another project; nothing was changed then
  */
-export async function acceptPrimary(options: AcceptOptions): Promise<Accepted> {
-  const { project_id, found, outboxFile, cacheFile, now = Date.now } = options;
+export async function acceptPrimary(options: InspectOptions): Promise<Accepted> {
+  const { dataDir } = options;
+  const outboxFile = path.join(dataDir, OUTBOX_FILE);
+  const project_id = readMemory(dataDir)?.project_id;
+  const found = await readPrimaryTruth(options);
   if (project_id === undefined || found.project_id !== project_id) {
     throw databaseError(
       'postgres',
@@ -43,7 +37,7 @@ export async function acceptPrimary(options: AcceptOptions): Promise<Accepted> {
       'Only another state of the same project can be accepted. Check DATABASE_URL and project.slug. Nothing was changed.',
     );
   }
-  const outbox = new LazyOutbox(outboxFile, now);
+  const outbox = new LazyOutbox(outboxFile, Date.now);
   try {
     const memory = new TierMemory(() => outbox.open({ create: false }));
     const before = memory.highWater;
@@ -52,7 +46,7 @@ export async function acceptPrimary(options: AcceptOptions): Promise<Accepted> {
     // A memory that cannot be written keeps quiet about it elsewhere.
     if (memory.highWater !== 0) throw cannotForget(outboxFile);
     memory.noteOutage(null);
-    const cache_put_aside = putAside(cacheFile, now());
+    const cache_put_aside = putAside(path.join(dataDir, CACHE_FILE));
     return { cache_put_aside, position: { before, now: found.seq }, waiting };
   } finally {
     await outbox.close();
@@ -63,8 +57,8 @@ export async function acceptPrimary(options: AcceptOptions): Promise<Accepted> {
  * Lets writes be tried again that were put aside after failing too often.
  * @returns how many
  */
-export async function retryParked(outboxFile: string): Promise<number> {
-  const outbox = new LazyOutbox(outboxFile, Date.now);
+export async function retryParked(dataDir: string): Promise<number> {
+  const outbox = new LazyOutbox(path.join(dataDir, OUTBOX_FILE), Date.now);
   try {
     const opened = outbox.open({ create: false });
     const parked = [...(opened?.attempts() ?? [])]
@@ -86,9 +80,9 @@ function cannotForget(outboxFile: string) {
 }
 
 /** Renamed with its log, the log first: a new cache must never be seen beside the log of its predecessor. */
-function putAside(file: string, now: number): string | null {
+function putAside(file: string): string | null {
   if (!existsSync(file)) return null;
-  const time = new Date(now).toISOString().replace(/[-:.]/g, '');
+  const time = new Date().toISOString().replace(/[-:.]/g, '');
   const aside = `${file.replace(/\.db$/, '')}.before-${time}.db`;
   emptyLog(file);
   try {

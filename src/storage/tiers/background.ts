@@ -153,9 +153,16 @@ export class Background {
       await primary.probe();
       await this.checkTruth(primary);
       breaker.probeSucceeded();
+      // What failed for no known reason may have been the outage itself.
+      if (breaker.state === 'replaying') this.#tryParkedAgain();
     } catch (error) {
       breaker.probeFailed(words.reasonOf(error), { isMismatch: isMismatch(error) });
     }
+  }
+
+  #tryParkedAgain(): void {
+    const { memory } = this.options.parts;
+    memory.clearFailures([...memory.failures().keys()]);
   }
 
   async #replay(): Promise<void> {

@@ -189,7 +189,7 @@ export class CacheReplica implements Replica {
       await session.write((c) => {
         execute(
           c,
-          sql`create table if not exists replica_position (id integer primary key, cursor integer, items integer, checked_at text)`,
+          sql`create table if not exists copy_position (id integer primary key, cursor integer, items integer, checked_at text)`,
         );
         return Promise.resolve();
       });
@@ -290,7 +290,7 @@ function checkTruth(found: Truth, ...known: Partial<Truth>[]): void {
 
 async function readPosition(c: Connection): Promise<Position> {
   const rows = (c.db as unknown as { all(statement: unknown): Position[] }).all(
-    sql`select cursor, items, checked_at from replica_position where id = 1`,
+    sql`select cursor, items, checked_at from copy_position where id = 1`,
   );
   return Promise.resolve(rows[0] ?? { cursor: null, items: null, checked_at: null });
 }
@@ -304,7 +304,7 @@ async function readSeen(c: Connection): Promise<Partial<Truth>> {
 }
 
 function writePosition(c: Connection, { seq, items }: Truth, checkedAt: string): void {
-  execute(c, sql`insert or replace into replica_position values (1, ${seq}, ${items}, ${checkedAt})`);
+  execute(c, sql`insert or replace into copy_position values (1, ${seq}, ${items}, ${checkedAt})`);
 }
 
 async function fill(from: Connection, to: Connection): Promise<void> {

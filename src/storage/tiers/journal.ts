@@ -12,6 +12,8 @@ export interface JournalEntry {
   lamport: number;
   /** The tracker folder it was written in, as a UUID. */
   device: string;
+  /** The project it belongs to; absent where the folder did not know it yet. */
+  project_id?: string;
   /** When it was acknowledged, ISO 8601 UTC with milliseconds. */
   at: string;
   changes: Change[];

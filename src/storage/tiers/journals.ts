@@ -7,6 +7,8 @@ import type { WaitingWrites } from './replica.ts';
 
 /** How long an answer to "has anything changed?" is kept where asking costs a process. */
 const FINGERPRINT_KEPT_MS = 2_000;
+/** The fingerprint of a journal that cannot be asked. */
+const UNREADABLE = 'unreadable';
 /** The same where nothing waited the last time: others write there only when their outbox fails. */
 const EMPTY_KEPT_MS = 15_000;
 
@@ -31,6 +33,9 @@ const NOTHING: Omit<Waiting, 'fingerprint' | 'list'> = { entries: [], alters: ne
 export class Journals {
   #lamport = 0;
   #known: Waiting | undefined;
+  /** Entries of other projects: a repository may hold the journals of several. */
+  #foreign = 0;
+  #unread = 0;
   readonly #fingerprints = new Map<JournalName, { value: string; at: number }>();
   readonly #problems = new Map<JournalName, string>();
 
@@ -39,6 +44,7 @@ export class Journals {
     private readonly journals: readonly Journal[],
     private readonly device: string,
     private readonly clock: Clock,
+    private readonly projectId: () => string | undefined = () => undefined,
   ) {}
 
   /** Why a journal could not be read or written the last time it was tried. */
@@ -58,11 +64,13 @@ export class Journals {
     const [first] = changes;
     if (first === undefined) throw new Error('a write without changes');
     const now = this.clock.now();
+    const project_id = this.projectId();
     this.#lamport = Math.max(this.#lamport + 1, now);
     const entry: JournalEntry = {
       id: first.id,
       lamport: this.#lamport,
       device: this.device,
+      ...(project_id !== undefined && { project_id }),
       at: new Date(now).toISOString(),
       changes,
     };
@@ -86,20 +94,31 @@ export class Journals {
   async waiting(): Promise<Waiting> {
     const fingerprint = await this.#fingerprint();
     if (this.#known?.fingerprint === fingerprint) return this.#known;
+    const project_id = this.projectId();
     const entries = new Map<string, JournalEntry>();
+    const foreign = new Set<string>();
+    let isWhole = true;
     for (const journal of this.journals) {
+      const isUnreadable = this.#fingerprints.get(journal.name)?.value === UNREADABLE;
       try {
-        for (const entry of await journal.list()) entries.set(entry.id, entry);
+        for (const entry of await journal.list()) {
+          if ((entry.project_id ?? project_id) !== project_id) foreign.add(entry.id);
+          else entries.set(entry.id, entry);
+        }
         this.#problems.delete(journal.name);
+        if (isUnreadable) isWhole = false;
       } catch (error) {
         this.#note(journal, error);
+        if (!isUnreadable) isWhole = false;
       }
     }
+    this.#foreign = foreign.size;
     const sorted = [...entries.values()].sort(inReplayOrder);
     this.#lamport = Math.max(this.#lamport, sorted.at(-1)?.lamport ?? 0);
     this.#known = {
       ...NOTHING,
-      fingerprint,
+      // What failed for a moment is not taken for what waits: the next call looks again.
+      fingerprint: isWhole ? fingerprint : `${fingerprint}\nunread ${(this.#unread += 1)}`,
       entries: sorted,
       list: () => Promise.resolve(sorted),
       alters: new Set(sorted.flatMap(({ changes }) => reachOf(changes).alters)),
@@ -121,7 +140,10 @@ export class Journals {
 
   /** What was found damaged, in sentences for a person. */
   damage(): string[] {
-    return this.journals.flatMap((journal) => journal.damage());
+    const found = this.journals.flatMap((journal) => journal.damage());
+    if (this.#foreign === 0) return found;
+    const message = `${this.#foreign} writes of another project wait in the journals; they are left as they are.`;
+    return [...found, message];
   }
 
   async close(): Promise<void> {
@@ -139,7 +161,7 @@ export class Journals {
     const kept = this.#fingerprints.get(journal.name);
     const keptMs = kept?.value === '' ? EMPTY_KEPT_MS : FINGERPRINT_KEPT_MS;
     if (kept !== undefined && journal.name === 'git' && Math.abs(now - kept.at) < keptMs) return kept.value;
-    let value = 'unreadable';
+    let value = UNREADABLE;
     try {
       value = await journal.fingerprint();
     } catch (error) {

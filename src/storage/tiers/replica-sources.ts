@@ -113,14 +113,19 @@ function notesOn(status: ParsedStatus, { repeated, nameless }: StatusRecords): s
 
 /**
  * A copy of a store in a SQLite file, with everything that was committed to it; the file is not changed.
+ * @param project_id the project that it must be of; any when undefined
  * @throws LayerUnavailable when it is missing, damaged or not a tracker's
  */
-export async function loadImage(file: string): Promise<Loaded> {
+export async function loadImage(file: string, project_id?: string): Promise<Loaded> {
   let opened: ReturnType<typeof openMemorySqlite> | undefined;
   try {
     opened = openMemorySqlite({ image: imageOf(file), versionStep: PROVISIONAL_STEP });
     const position = await opened.session.read(async (c) => {
-      if ((await findProject(c)) === undefined) throw new LayerUnavailable('it holds no project');
+      const project = await findProject(c);
+      if (project === undefined) throw new LayerUnavailable('it holds no project');
+      if (project_id !== undefined && project.project_id !== project_id) {
+        throw new LayerUnavailable(`it holds another project, "${project.project_slug}"`);
+      }
       return await findFeedPosition(c);
     });
     const newer = opened.state === 'newer';

@@ -118,37 +118,43 @@ export class TieredStore implements TrackerStore {
   }
 
   async read<T>(work: (reader: Reader) => Promise<T>, options: ReadOptions = {}): Promise<Answer<T>> {
-    const primary = this.#primary;
-    if (this.#breaker.state === 'online' && primary !== undefined) {
-      try {
-        const answer = await primary.read(work, options);
-        this.#breaker.succeeded();
-        return answer;
-      } catch (error) {
-        const failure = layerFailure(error);
-        if (failure === undefined || failure === 'contention') throw error;
-        if (failure === 'partial') {
-          const answer = await readByParts(primary, work, (part) => this.#fromReplicas(part, []));
-          if (answer !== undefined) return answer;
-        }
-        this.#primaryFailed(error);
-      }
+    const { state } = this.#breaker;
+    if (state === 'replaying') {
+      // A whole copy comes first because it shows what waits; without one the primary is there.
+      const answer = await this.#readBelow(work, options, { wholeOnly: true }).catch(unlessNoLayer);
+      if (answer !== undefined) return answer;
     }
-    const isReplaying = this.#breaker.state === 'replaying';
+    const answer = asksPrimary(state) ? await this.#readPrimary(work, options) : undefined;
+    return answer ?? (await this.#readBelow(work, options));
+  }
+
+  /** Undefined when the primary fails. */
+  async #readPrimary<T>(
+    work: (reader: Reader) => Promise<T>,
+    options: ReadOptions,
+  ): Promise<Answer<T> | undefined> {
+    const primary = this.#primary;
+    if (primary === undefined) return undefined;
     try {
-      return await this.#readBelow(work, options, { wholeOnly: isReplaying });
+      const answer = await primary.read(work, options);
+      this.#breaker.succeeded();
+      return answer;
     } catch (error) {
-      // While replaying, a whole copy comes first because it shows what waits; but the primary is there.
-      if (!isReplaying || primary === undefined) throw error;
-      if (error instanceof TrackerError && error.code !== 'DatabaseError') throw error;
-      return await primary.read(work, options);
+      const failure = layerFailure(error);
+      if (failure === undefined || failure === 'contention') throw error;
+      if (failure === 'partial') {
+        const answer = await readByParts(primary, work, (part) => this.#fromReplicas(part, []));
+        if (answer !== undefined) return answer;
+      }
+      this.#primaryFailed(error);
+      return undefined;
     }
   }
 
   async #readBelow<T>(
     work: (reader: Reader) => Promise<T>,
     options: ReadOptions,
-    which: { wholeOnly: boolean },
+    which: { wholeOnly?: boolean } = {},
   ): Promise<Answer<T>> {
     const waiting = await this.parts.journals.waiting();
     const warnings: Warning[] = [];
@@ -415,6 +421,11 @@ export class TieredStore implements TrackerStore {
         isStale: as_of === '' || clock.now() - Date.parse(as_of) > staleAfterMs,
       }));
   }
+}
+
+function unlessNoLayer(error: unknown): undefined {
+  if (error instanceof TrackerError && error.code === 'DatabaseError') return undefined;
+  throw error;
 }
 
 /** How long a process that starts believes another one that found the primary away. */
