@@ -10,7 +10,7 @@ import { TruthMismatch } from './cache.ts';
 import type { JournalEntry } from './journal.ts';
 import { replayWaiting, type ReplayReport } from './replayer.ts';
 import type { TieredParts } from './tiered-store.ts';
-import { mismatchOf, readTruth, type Truth } from './truth.ts';
+import { countTruth, mismatchOf, readTruth, type Truth } from './truth.ts';
 import * as words from './words.ts';
 
 /** The feed is asked this often for what others changed. */
@@ -55,6 +55,7 @@ export class Background {
   #snapshotDue = false;
   #hasRefreshed = false;
   #refreshProblem: string | undefined;
+  #replayProblem = '';
 
   constructor(private readonly options: BackgroundOptions) {}
 
@@ -104,10 +105,10 @@ export class Background {
   }
 
   /** @throws TruthMismatch */
-  async checkTruth(primary: Primary): Promise<void> {
+  async checkTruth(primary: Primary, read = readTruth): Promise<void> {
     const { cache, memory } = this.options.parts;
     const cached = (await cache?.known().catch(() => undefined)) ?? {};
-    const truth = await this.#readTruth(primary);
+    const truth = await this.#readTruth(primary, read);
     const mismatch = mismatchOf(truth, this.options.known()) ?? mismatchOf(truth, cached);
     if (mismatch !== null) throw new TruthMismatch(mismatch);
     memory.sawPosition(truth.seq);
@@ -151,12 +152,14 @@ export class Background {
     try {
       const primary = await this.options.reconnect();
       await primary.probe();
-      await this.checkTruth(primary);
+      await this.checkTruth(primary, countTruth);
       breaker.probeSucceeded();
       // What failed for no known reason may have been the outage itself.
       if (breaker.state === 'replaying') this.#tryParkedAgain();
     } catch (error) {
-      breaker.probeFailed(words.reasonOf(error), { isMismatch: isMismatch(error) });
+      // What a probe asks for is what every tracker has: without it this is not the project's database.
+      const isForeign = isMismatch(error) || layerFailure(error) === 'partial';
+      breaker.probeFailed(words.reasonOf(error), { isMismatch: isForeign });
     }
   }
 
@@ -199,7 +202,12 @@ export class Background {
     this.options.breaker.move('drained', null);
   }
 
-  #logReplay({ applied, conflicts, rejected, held }: ReplayReport): void {
+  #logReplay({ applied, conflicts, rejected, held, problems }: ReplayReport): void {
+    const problem = problems.join('; ');
+    if (problem !== '' && problem !== this.#replayProblem) {
+      this.options.parts.log(`some waiting writes cannot be applied at the moment: ${problem}`);
+    }
+    this.#replayProblem = problem;
     if (applied + conflicts + rejected === 0) return;
     this.options.parts.log(
       `${applied} waiting writes were applied, ${conflicts} are in conflict, ${rejected} were rejected, ${held.length} are held back`,
@@ -259,9 +267,9 @@ export class Background {
     this.#refreshProblem = problem;
   }
 
-  async #readTruth(primary: Primary): Promise<Truth> {
+  async #readTruth(primary: Primary, read: typeof readTruth): Promise<Truth> {
     try {
-      return await primary.inSnapshot(readTruth);
+      return await primary.inSnapshot(read);
     } catch (error) {
       if (layerFailure(error) !== 'partial') throw error;
       throw new TruthMismatch('it does not have the tables of this project', { cause: error });

@@ -7,10 +7,10 @@
  * waits on top again, all in one transaction.
  */
 import { renameSync, rmSync, statSync } from 'node:fs';
-import { asc, gt, inArray, sql } from 'drizzle-orm';
+import { and, asc, count, gt, inArray, lt, sql } from 'drizzle-orm';
 import { TrackerError } from '../../errors.ts';
 import type { Applied, Change, Entity, FieldChange } from '../../domain/change.ts';
-import { PROVISIONAL_STEP } from '../../domain/provisional-version.ts';
+import { PROVISIONAL_FEED_STEP, PROVISIONAL_STEP } from '../../domain/provisional-version.ts';
 import { applyChanges } from '../sql/apply/apply.ts';
 import type { Connection, Session } from '../sql/connection.ts';
 import { driverCode } from '../sql/driver-errors.ts';
@@ -300,7 +300,17 @@ async function readSeen(c: Connection): Promise<Partial<Truth>> {
   const { cursor, items } = await readPosition(c);
   if (cursor === null) return {};
   const project = await findProject(c);
-  return { project_id: project?.project_id ?? null, seq: cursor, ...(items !== null && { items }) };
+  const t = c.tables.changes;
+  const [mirrored] = await c.db
+    .select({ rows: count() })
+    .from(t)
+    .where(and(gt(t.seq, cursor), lt(t.seq, PROVISIONAL_FEED_STEP)));
+  return {
+    project_id: project?.project_id ?? null,
+    // What was mirrored is in the primary, beyond the cursor.
+    seq: cursor + Number(mirrored?.rows ?? 0),
+    ...(items !== null && { items }),
+  };
 }
 
 function writePosition(c: Connection, { seq, items }: Truth, checkedAt: string): void {

@@ -52,6 +52,11 @@ export class Journals {
     return this.#problems;
   }
 
+  /** How many writes waited when that was last looked at: costs nothing, and may be a moment old. */
+  get lastKnown(): number {
+    return this.#known?.entries.length ?? 0;
+  }
+
   get all(): readonly Journal[] {
     return this.journals;
   }
@@ -142,7 +147,7 @@ export class Journals {
   damage(): string[] {
     const found = this.journals.flatMap((journal) => journal.damage());
     if (this.#foreign === 0) return found;
-    const message = `${this.#foreign} writes of another project wait in the journals; they are left as they are.`;
+    const message = `${this.#foreign} of the writes that wait in the journals belong to another project; they are left as they are.`;
     return [...found, message];
   }
 

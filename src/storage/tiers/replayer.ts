@@ -10,6 +10,7 @@ import type { Primary } from '../sql/sql-store.ts';
 import type { JournalEntry } from './journal.ts';
 import type { Journals } from './journals.ts';
 import type { TierMemory } from './tier-memory.ts';
+import { reasonOf } from './words.ts';
 
 /** A write that fails so often for no reason that is known is put aside, so that others go on. */
 export const ATTEMPTS_MAX = 5;
@@ -22,6 +23,8 @@ export interface ReplayReport {
   rejected: number;
   /** The ids of writes that stay: behind an open conflict, put aside, or made by a newer program. */
   held: string[];
+  /** Why writes failed without being settled, each reason once. */
+  problems: string[];
   /** Whether trying again soon makes sense: something was in the way for a moment. */
   again: boolean;
 }
@@ -44,7 +47,14 @@ export interface ReplayOptions {
  */
 export async function replayWaiting(options: ReplayOptions): Promise<ReplayReport> {
   const { primary, journals, memory, onSettled, shouldStop } = options;
-  const report: ReplayReport = { applied: 0, conflicts: 0, rejected: 0, held: [], again: false };
+  const report: ReplayReport = {
+    applied: 0,
+    conflicts: 0,
+    rejected: 0,
+    held: [],
+    problems: [],
+    again: false,
+  };
   const { entries } = await journals.waiting();
   const failures = memory.failures();
   const heldBack = new Set<string>();
@@ -89,7 +99,11 @@ export async function replayWaiting(options: ReplayOptions): Promise<ReplayRepor
       const failure = layerFailure(error);
       if (failure === 'unavailable') throw error;
       if (failure === 'contention') report.again = true;
-      else memory.noteFailure(entry.id, error instanceof Error ? error.message : String(error));
+      else {
+        const reason = reasonOf(error);
+        memory.noteFailure(entry.id, reason);
+        if (!report.problems.includes(reason)) report.problems.push(reason);
+      }
       return undefined;
     }
   }

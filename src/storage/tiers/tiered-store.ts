@@ -19,7 +19,7 @@ import { isOutcomeUnknown, type Primary } from '../sql/sql-store.ts';
 import type { Answer, LayersReport, PendingWrite, StoreHealth, TrackerStore, WriteAnswer } from '../store.ts';
 import { Background } from './background.ts';
 import { Breaker } from './breaker.ts';
-import type { CacheReplica } from './cache.ts';
+import { TruthMismatch, type CacheReplica } from './cache.ts';
 import type { Clock } from './clock.ts';
 import type { JournalName } from './journal.ts';
 import { NoJournal, type Journals, type Waiting } from './journals.ts';
@@ -138,6 +138,8 @@ export class TieredStore implements TrackerStore {
     try {
       const answer = await primary.read(work, options);
       this.#breaker.succeeded();
+      const waiting = this.parts.journals.lastKnown;
+      if (waiting > 0) answer.warnings.push(words.notIncluded(waiting));
       return answer;
     } catch (error) {
       const failure = layerFailure(error);
@@ -180,7 +182,9 @@ export class TieredStore implements TrackerStore {
     const asked = changes.map((change) => this.#withOwnChanges(change));
     const primary = this.#primary;
     let lost: unknown;
-    if (asksPrimary(this.#breaker.state) && primary !== undefined && !(await this.#mustWait(asked))) {
+    // Asked twice: the primary may have been refused while the journals were looked at.
+    const isAsked = () => asksPrimary(this.#breaker.state);
+    if (primary !== undefined && isAsked() && !(await this.#mustWait(asked)) && isAsked()) {
       try {
         const answer = await primary.write(asked);
         this.#breaker.succeeded();
@@ -263,7 +267,8 @@ export class TieredStore implements TrackerStore {
 
   #primaryFailed(error: unknown): void {
     const reason = words.reasonOf(error);
-    if (layerFailure(error) === undefined) this.#breaker.move('mismatch', reason);
+    const isRefused = error instanceof TruthMismatch || layerFailure(error) === undefined;
+    if (isRefused) this.#breaker.move('mismatch', reason);
     else this.#breaker.failed(reason, { timedOut: words.isTimeout(error) });
   }
 
@@ -356,7 +361,12 @@ export class TieredStore implements TrackerStore {
     if (journal !== undefined) this.#breaker.move('journaled', null);
     const waiting = await this.parts.journals.waiting();
     const warnings = applied.flatMap((one) => one.warnings);
-    warnings.push(...words.writeWarnings(this.#situation(waiting), journal, isOutcomeUnknown(lost)));
+    const situation = this.#situation(waiting);
+    const now =
+      lost === undefined
+        ? situation
+        : { ...situation, state: 'offline' as const, reason: words.reasonOf(lost) };
+    warnings.push(...words.writeWarnings(now, journal, isOutcomeUnknown(lost)));
     return {
       data: applied,
       source,

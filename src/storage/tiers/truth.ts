@@ -2,7 +2,7 @@
  * Whether the database that answers is the one this folder knows (F6). An empty, an older or another database
  * behind the configured address is not the truth: nothing is copied from it and nothing replayed into it.
  */
-import { sql } from 'drizzle-orm';
+import { count, sql } from 'drizzle-orm';
 import type { Connection } from '../sql/connection.ts';
 import { findFeedPosition, findProject } from '../sql/queries/configuration.ts';
 
@@ -19,6 +19,13 @@ export interface Truth {
 const ITEMS_KEPT_MIN = 0.8;
 /** Below this many items a share says nothing. */
 const ITEMS_COMPARED_MIN = 10;
+
+/** The same with the items themselves counted, which reads all of them: for a primary that was away. */
+export async function countTruth(c: Connection): Promise<Truth> {
+  const { workItems: t } = c.tables;
+  const [row] = await c.db.select({ items: count() }).from(t);
+  return { ...(await readTruth(c)), items: Number(row?.items ?? 0) };
+}
 
 export async function readTruth(c: Connection): Promise<Truth> {
   const project = await findProject(c);

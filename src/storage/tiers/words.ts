@@ -2,7 +2,7 @@
 import { TrackerError, databaseError } from '../../errors.ts';
 import type { Change } from '../../domain/change.ts';
 import type { Warning } from '../../domain/warnings.ts';
-import { describeDriverError, driverCode, layerFailure } from '../sql/driver-errors.ts';
+import { describeDriverError, driverCode } from '../sql/driver-errors.ts';
 import type { JournalName } from './journal.ts';
 import { LayerUnavailable, type Replica } from './replica.ts';
 import type { TierState } from './state.ts';
@@ -65,6 +65,14 @@ function pendingWarning(waiting: number): Warning {
   return {
     code: 'pending_changes',
     message: `${count(waiting, 'change')} made here ${waiting === 1 ? 'waits' : 'wait'} to be applied; this answer includes ${waiting === 1 ? 'it' : 'them'}.`,
+  };
+}
+
+/** The primary answered, and writes of this folder are held back from it. */
+export function notIncluded(waiting: number): Warning {
+  return {
+    code: 'pending_changes',
+    message: `${count(waiting, 'change')} made here ${waiting === 1 ? 'waits' : 'wait'} to be applied; this answer does not include ${waiting === 1 ? 'it' : 'them'}.`,
   };
 }
 
@@ -156,10 +164,9 @@ export function notSaved(
 export function reasonOf(error: unknown): string {
   if (error instanceof TrackerError) return String(error.details['reason'] ?? error.message);
   if (error instanceof LayerUnavailable) return error.message;
-  if (layerFailure(error) !== undefined) return describeDriverError(error);
-  return error instanceof Error && error.name === 'TruthMismatch'
-    ? error.message
-    : 'it failed in an unexpected way';
+  // Before the driver's error that may be its cause.
+  if (error instanceof Error && error.name === 'TruthMismatch') return error.message;
+  return describeDriverError(error);
 }
 
 export function isTimeout(error: unknown): boolean {

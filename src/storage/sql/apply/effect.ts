@@ -65,8 +65,9 @@ export async function rebase(
   const next = current.version + c.versionStep;
   if (expected === current.version) return { patch: change.patch, merged_with: [], version: next };
   if (c.isReplica && expected > current.version && !isProvisional(expected)) {
-    // Its maker has seen a newer version than has come here: that is the one it is based on.
-    return { patch: change.patch, merged_with: [], version: expected + c.versionStep };
+    // Its maker has seen a newer version than has come here. The record that results has the older fields, and
+    // its version says so: whoever bases a change on it has not seen what came between.
+    return { patch: change.patch, merged_with: [], version: next };
   }
   // Provisional versions mean something in one place only: what counts is the real one the chain began with.
   const root = knownVersion(expected);
