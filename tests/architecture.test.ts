@@ -56,6 +56,30 @@ describe('the house', () => {
     expect(knowing.filter((name) => !name.startsWith('mcp'))).toEqual([]);
   });
 
+  it('has no way around the tiered store', () => {
+    const importing = (target: RegExp) =>
+      files
+        .filter((file) => importsOf(file).some((one) => target.test(one.replaceAll('\\', '/'))))
+        .map(({ name }) => name.replaceAll('\\', '/'));
+    const outsideStorage = (target: RegExp) => {
+      // Or it would look for a file that has another name by now.
+      expect(importing(target).length, String(target)).toBeGreaterThan(0);
+      return importing(target).filter((name) => !name.startsWith('storage/'));
+    };
+    // Everyone else gets the store from the Context that app.ts makes.
+    expect(outsideStorage(/^storage\/open-store\.ts$/)).toEqual(['app.ts']);
+    expect(outsideStorage(/^storage\/(open-primary|sql\/(sql-store|sqlite|postgres))\.ts$/)).toEqual([]);
+    expect(outsideStorage(/^storage\/tiers\/(tiered-store|outbox|cache|journals)\.ts$/)).toEqual([]);
+    // For looking after a store, not for working with it; each says at its head what it may change.
+    const maintenance = /^storage\/(inspect-\w+|move-to-postgres|tiers\/accept-primary)\.ts$/;
+    expect(outsideStorage(maintenance).sort()).toEqual([
+      'cli/commands/doctor.ts',
+      'cli/commands/import.ts',
+      'cli/commands/migrate.ts',
+      'services/diagnosis.ts',
+    ]);
+  });
+
   it('reaches stdout in src/cli only, but for the stdio transport that owns it while serving', () => {
     const reaching = files
       .filter(({ text }) =>

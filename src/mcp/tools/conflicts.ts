@@ -10,6 +10,8 @@ import { CHANGES, READS, answerSchema, defineTool } from '../define-tool.ts';
 import { cut, listText, shortId } from '../text.ts';
 
 const REASON_IN_LINE_CHARACTERS = 160;
+/** The ids of writes begin with their time: eight characters are the same for a minute. */
+const CONFLICT_ID_CHARACTERS = 13;
 
 export const listConflictsTool = defineTool({
   name: 'list_conflicts',
@@ -37,5 +39,5 @@ export const resolveConflictTool = defineTool({
 });
 
 function conflictLine({ id, kind, entity, entity_id, actor, made_at, reason }: ConflictRecord): string {
-  return `${shortId(id)} ${kind} ${entity} ${shortId(entity_id)} by ${actor} at ${made_at}: ${cut(reason, REASON_IN_LINE_CHARACTERS)}`;
+  return `${id.slice(0, CONFLICT_ID_CHARACTERS)} ${kind} ${entity} ${shortId(entity_id)} by ${actor} at ${made_at}: ${cut(reason, REASON_IN_LINE_CHARACTERS)}`;
 }
