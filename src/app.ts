@@ -16,7 +16,7 @@ export interface App {
  * @throws DatabaseError when the store cannot be opened
  */
 export async function openApp(config: Config, log: (message: string) => void): Promise<App> {
-  const store = await openStore({ ...config, log });
+  const store = await openStore({ ...config, timeouts: config.databaseTimeouts, log });
   const { projectDir, workTree, dataDir, statusFile } = config;
   const writer = statusFile.enabled
     ? new StatusFileWriter({ store, projectDir }, dataDir, statusFile.debounceMs, log)

@@ -55,10 +55,31 @@ function makeSchemas() {
       .optional()
       .describe('Minutes without contact to PostgreSQL after which the local cache counts as stale (30).'),
   });
+  const database = z.strictObject({
+    url: databaseUrl.optional(),
+    connect_timeout_ms: z
+      .number()
+      .int()
+      .min(50)
+      .max(30_000)
+      .optional()
+      .describe(
+        'Milliseconds for a connection to be made, after which PostgreSQL counts as away and a local copy answers (400).',
+      ),
+    query_timeout_ms: z
+      .number()
+      .int()
+      .min(200)
+      .max(60_000)
+      .optional()
+      .describe(
+        'Milliseconds without an answer, after which PostgreSQL counts as away and a local copy answers (800).',
+      ),
+  });
   const configFile = z.strictObject({
     $schema: z.string().optional(),
     project: z.strictObject({ slug: slug.optional() }).optional(),
-    database: z.strictObject({ url: databaseUrl.optional() }).optional(),
+    database: database.optional(),
     toolsets: toolsets.optional(),
     http: z.strictObject({ host: host.optional(), port: port.optional() }).optional(),
     status_file: statusFile.optional(),

@@ -11,6 +11,7 @@ import { problemsOf } from './domain/validate.ts';
 import { nearestName } from './domain/warnings.ts';
 import type { Toolset } from './domain/toolsets.ts';
 import { innermostWorkTree, mainWorkTree } from './storage/git/main-work-tree.ts';
+import { CONNECT_TIMEOUT_MS_DEFAULT, QUERY_TIMEOUT_MS_DEFAULT } from './storage/sql/postgres-timeouts.ts';
 
 export const CONFIG_FILE = 'worktrail.config.json';
 export const HOST_DEFAULT = '127.0.0.1';
@@ -36,6 +37,8 @@ export interface Config {
   slug: { value: string; explicit: boolean };
   /** Undefined for the embedded SQLite. */
   databaseUrl: string | undefined;
+  /** After which PostgreSQL counts as away. */
+  databaseTimeouts: { connectMs: number; queryMs: number };
   toolsets: readonly Toolset[];
   host: string;
   port: number;
@@ -85,6 +88,14 @@ export function readConfig(flags: Flags, environment: NodeJS.ProcessEnv, folder:
     workTree: mainWorkTree(folder) === projectDir ? innermostWorkTree(folder) : projectDir,
     slug: { value: explicitSlug ?? slugOf(projectDir), explicit: explicitSlug !== undefined },
     databaseUrl: url === EMBEDDED ? undefined : url,
+    databaseTimeouts: {
+      connectMs:
+        pick('database.connect_timeout_ms', [inFile(file.database?.connect_timeout_ms)]) ??
+        CONNECT_TIMEOUT_MS_DEFAULT,
+      queryMs:
+        pick('database.query_timeout_ms', [inFile(file.database?.query_timeout_ms)]) ??
+        QUERY_TIMEOUT_MS_DEFAULT,
+    },
     toolsets: pick('toolsets', [
       fromText('--toolsets', flags.toolsets, (schemas) => schemas.toolsets, splitList),
       fromText(

@@ -6,6 +6,15 @@ import { METADATA_MAX_BYTES, METADATA_MAX_DEPTH } from './limits.ts';
 import { problemsOf } from './validate.ts';
 import { nearestName, type Warning } from './warnings.ts';
 
+const looseSchemas = new WeakMap<z.ZodObject, z.ZodObject>();
+
+/** The schema with unknown keys let through; made once, because making it compiles it. */
+function loose(known: z.ZodObject): z.ZodObject {
+  let schema = looseSchemas.get(known);
+  if (schema === undefined) looseSchemas.set(known, (schema = known.loose()));
+  return schema;
+}
+
 /**
  * Checks a whole metadata object against the schema of its known keys.
  * @param given the keys that the caller sent now: only those are warned about
@@ -34,7 +43,7 @@ export function checkMetadata(
       value: metadata,
     });
   }
-  const parsed = known.loose().safeParse(metadata);
+  const parsed = loose(known).safeParse(metadata);
   if (!parsed.success) throw validationError(problemsOf(parsed.error, metadata, 'metadata'));
 
   const knownKeys = Object.keys(known.shape);

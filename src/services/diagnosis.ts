@@ -7,6 +7,7 @@ import { validationError } from '../errors.ts';
 import { runGit } from '../storage/git/repository.ts';
 import { inspectLayers, type Inspection, type Refusal } from '../storage/inspect-layers.ts';
 import type { LayersReport, TrackerStore } from '../storage/store.ts';
+import { readMark } from '../storage/markdown/status-mark.ts';
 import { acceptPrimary, retryParked, type Accepted } from '../storage/tiers/accept-primary.ts';
 import { spokenAge } from '../storage/tiers/words.ts';
 import { STATUS_FILE, renderStatusFile } from './status-file.ts';
@@ -231,7 +232,7 @@ async function checkStatusFile(store: TrackerStore, config: Config): Promise<Che
       : 'turned off';
     return { name, ok: true, message: `${STATUS_FILE} is not there; ${when}` };
   }
-  if (!present.includes('<!-- worktrail status:')) {
+  if (readMark(present) === undefined) {
     return {
       name,
       ok: !config.statusFile.enabled,

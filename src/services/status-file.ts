@@ -3,12 +3,12 @@ import { createHash, randomUUID } from 'node:crypto';
 import { copyFile, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { validationError } from '../errors.ts';
+import { readMark, withMark } from '../storage/markdown/status-mark.ts';
 import { describePending } from './conflicts.ts';
 import type { Context } from './context.ts';
 import { readStatus, STATUS_DEPLOYMENTS, type StatusReport } from './status-report.ts';
 
 export const STATUS_FILE = '.project_status.md';
-const MARK = /\n<!-- worktrail status: do not edit below or above by hand; sha256 ([0-9a-f]{64}) -->\n$/;
 /** Waiting writes that are listed; more are counted. */
 const PENDING_LISTED_MAX = 100;
 /** When others write at the same time, the file is made again until it is not older than the store. */
@@ -20,17 +20,13 @@ export type StatusFileOutcome =
 
 /** The whole file for a report, its last line a mark by which hand edits are noticed. */
 export async function renderStatusFile(report: StatusReport): Promise<string> {
-  return marked(await renderBody(report));
+  return withMark(await renderBody(report), report.project_id);
 }
 
 async function renderBody(report: StatusReport): Promise<string> {
   // Loaded on first use: a server that only answers does not pay for the template engine.
   const { renderStatus } = await import('../storage/markdown/status-template.ts');
   return renderStatus(viewOf(report));
-}
-
-function marked(body: string): string {
-  return `${body}\n<!-- worktrail status: do not edit below or above by hand; sha256 ${sha256(body)} -->\n`;
 }
 
 /**
@@ -61,13 +57,11 @@ export async function writeStatusFile(
  */
 async function withPendingSection(file: string, report: StatusReport): Promise<string | undefined> {
   const present = await readFile(file, 'utf8').catch(() => undefined);
-  const mark = present === undefined ? null : MARK.exec(present);
-  if (present === undefined || mark === null) return undefined;
-  const body = present.slice(0, mark.index);
-  if (sha256(body) !== mark[1]) return undefined;
-  const [before, , after] = aroundPending(body);
+  const mark = present === undefined ? undefined : readMark(present);
+  if (mark?.isIntact !== true) return undefined;
+  const [before, , after] = aroundPending(mark.body);
   const [, pending] = aroundPending(await renderBody(report));
-  return marked(`${before}${pending}${after}`);
+  return withMark(`${before}${pending}${after}`, report.project_id);
 }
 
 /** What comes before the section of waiting writes, that section (empty where there is none), and the foot of the file. */
@@ -99,11 +93,9 @@ async function replace(file: string, text: string, dataDir: string): Promise<Sta
   if (present === text) return { written: false, file, reason: 'unchanged' };
   let saved_edit: string | null = null;
   if (present !== undefined && present.trim() !== '') {
-    const mark = MARK.exec(present);
-    if (mark === null && !present.includes('<!-- worktrail status:')) {
-      return { written: false, file, reason: 'not_ours' };
-    }
-    if (mark === null || sha256(present.slice(0, mark.index)) !== mark[1]) {
+    const mark = readMark(present);
+    if (mark === undefined) return { written: false, file, reason: 'not_ours' };
+    if (!mark.isIntact) {
       saved_edit = await saveEdit(file, present, dataDir);
     }
   }

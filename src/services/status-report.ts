@@ -23,6 +23,7 @@ export interface StatusItem {
 }
 
 export interface StatusReport {
+  project_id: string;
   /** Position of the feed that the report was read at. */
   seq: number;
   /** Time of the last change; an unchanged tracker gives an unchanged report. */
@@ -42,10 +43,12 @@ export async function readStatus(context: Pick<Context, 'store'>): Promise<Answe
   return await context.store.read(
     async (reader) => {
       const { seq, changed_at } = await reader.findFeedPosition();
+      const project = await reader.findProject();
       const vendors = await reader.statusVendors();
       const { items, total } = await readItems(reader);
       const deployments = await reader.listDeployments({ limit: STATUS_DEPLOYMENTS });
       return {
+        project_id: project?.project_id ?? '',
         seq,
         changed_at,
         vendors,

@@ -20,7 +20,7 @@ import { CONFIGURATION_DEFAULTS } from '../domain/configuration.ts';
 import { newRecordId } from '../domain/ids.ts';
 import { findRootCommit } from './git/repository.ts';
 import type { QueryLog, Session, SourceName } from './sql/connection.ts';
-import { findProjects, openPostgres } from './sql/postgres.ts';
+import { findProjects, openPostgres, type PostgresTimeouts } from './sql/postgres.ts';
 import { findProject, type ProjectRow } from './sql/queries/configuration.ts';
 import { SqlStore, type Primary } from './sql/sql-store.ts';
 import { openSqlite } from './sql/sqlite.ts';
@@ -32,6 +32,8 @@ export interface PrimaryOptions {
   slug: { value: string; explicit: boolean };
   /** Undefined for the embedded SQLite. */
   databaseUrl: string | undefined;
+  /** Of PostgreSQL; what is not given has its default. */
+  timeouts?: Partial<PostgresTimeouts>;
   /** Where the migrations of the database in use are; by default those shipped with the program. */
   migrationsFolder?: string;
   logQuery?: QueryLog | undefined;
@@ -56,12 +58,14 @@ export interface Memory {
  * @throws DatabaseError when the store cannot be opened, or belongs to another project; nothing is changed then
  */
 export async function openPrimary(given: PrimaryOptions): Promise<Primary> {
+  // Read before the store is looked at: what the folder remembers later may be of a project founded meanwhile.
+  const remembered = readMemory(given.dataDir);
   const options = { ...given, slug: slugOfFolder(given) };
   prepareDataDir(options.dataDir);
   const file = path.join(options.dataDir, SQLITE_FILE);
   if (options.databaseUrl === undefined) refuseLost(file, options.dataDir);
   else if (options.isMoving !== true) refuseUnmoved(file, options.dataDir);
-  const { migrationsFolder, logQuery } = options;
+  const { migrationsFolder, logQuery, timeouts } = options;
   const common = { logQuery, ...(migrationsFolder !== undefined && { migrationsFolder }) };
   const { session, state } =
     options.databaseUrl === undefined
@@ -69,11 +73,15 @@ export async function openPrimary(given: PrimaryOptions): Promise<Primary> {
       : await openPostgres({
           url: options.databaseUrl,
           schema: schemaName(options.slug.value),
-          beforeFirst: (client) => refuseSecondName(client, options),
+          ...(timeouts !== undefined && { timeouts }),
+          beforeFirst: async (client) => {
+            refuseEmptied(remembered, options.dataDir);
+            await refuseSecondName(client, options);
+          },
           ...common,
         });
   try {
-    const project = await identify(session, options);
+    const project = await identify(session, options, remembered);
     const memory = readMemory(options.dataDir);
     if (memory?.project_id !== project.project_id || memory.store !== session.source) {
       writeMemory(options.dataDir, { ...project, store: session.source });
@@ -88,7 +96,10 @@ export async function openPrimary(given: PrimaryOptions): Promise<Primary> {
 }
 
 /** A project keeps its name when its folder gets another one: what the folder remembers counts unless a name is set. */
-export function slugOfFolder({ slug, dataDir }: Pick<PrimaryOptions, 'slug' | 'dataDir'>): PrimaryOptions['slug'] {
+export function slugOfFolder({
+  slug,
+  dataDir,
+}: Pick<PrimaryOptions, 'slug' | 'dataDir'>): PrimaryOptions['slug'] {
   const remembered = slug.explicit ? undefined : readMemory(dataDir)?.project_slug;
   return remembered === undefined ? slug : { value: remembered, explicit: false };
 }
@@ -125,15 +136,15 @@ function refuseUnmoved(file: string, dataDir: string): void {
 
 /**
  * What was there and is gone is not founded again: an empty database behind the address is not the truth.
+ * @param remembered what the folder knew before the database was looked at
  * @throws DatabaseError
  */
-function refuseEmptied(options: PrimaryOptions): void {
-  const memory = readMemory(options.dataDir);
-  if (memory?.store !== 'postgres') return;
+function refuseEmptied(remembered: Memory | undefined, dataDir: string): void {
+  if (remembered?.store !== 'postgres') return;
   throw databaseError(
     'postgres',
-    `the database does not have the project "${memory.project_slug}" (${memory.project_id}), which this folder has worked with`,
-    `Check DATABASE_URL, or restore the database. To begin anew on purpose, move ${path.join(options.dataDir, MEMORY_FILE)} elsewhere first. Nothing was changed.`,
+    `the database does not have the project "${remembered.project_slug}" (${remembered.project_id}), which this folder has worked with`,
+    `Check DATABASE_URL, or restore the database. To begin anew on purpose, move ${path.join(dataDir, MEMORY_FILE)} elsewhere first. Nothing was changed.`,
   );
 }
 
@@ -143,7 +154,6 @@ function refuseEmptied(options: PrimaryOptions): void {
  * @throws DatabaseError naming the project that is there
  */
 async function refuseSecondName(client: Sql, options: PrimaryOptions): Promise<void> {
-  refuseEmptied(options);
   if (options.slug.explicit) return;
   const root = await findRootCommit(options.projectDir);
   if (root === null) return;
@@ -230,11 +240,15 @@ function writeTemporary(dataDir: string, { project_id, project_slug, store }: Me
   return temporary;
 }
 
-async function identify(session: Session, options: PrimaryOptions): Promise<ProjectRow> {
+async function identify(
+  session: Session,
+  options: PrimaryOptions,
+  remembered: Memory | undefined,
+): Promise<ProjectRow> {
   const found = await session.read(findProject);
   // Read after the store: whoever founds a project has written its folder's memory before.
   const memory = readMemory(options.dataDir);
-  if (found === undefined && session.source === 'postgres') refuseEmptied(options);
+  if (found === undefined && session.source === 'postgres') refuseEmptied(remembered, options.dataDir);
   const project = found ?? (await foundClaimed(session, options, memory));
   if (memory?.project_id === project.project_id) return project;
   if (memory !== undefined)
@@ -248,7 +262,11 @@ async function identify(session: Session, options: PrimaryOptions): Promise<Proj
 }
 
 /** A folder that never met this store: the first commits must agree, or a person must have named the project. */
-async function checkFirstMeeting(session: Session, options: PrimaryOptions, project: ProjectRow): Promise<void> {
+async function checkFirstMeeting(
+  session: Session,
+  options: PrimaryOptions,
+  project: ProjectRow,
+): Promise<void> {
   if (project.project_slug !== options.slug.value) {
     throw otherProject(session, options, project, `that is another name than "${options.slug.value}"`);
   }

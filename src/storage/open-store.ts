@@ -7,6 +7,7 @@ import { runPlumbing } from './git/plumbing.ts';
 import { GitJournal } from './git/journal.ts';
 import { SNAPSHOT_REF, readCommittedStatusFile, writeSnapshot } from './git/snapshot.ts';
 import { MarkdownJournal } from './markdown/journal.ts';
+import { readMark } from './markdown/status-mark.ts';
 import { parseStatusFile } from './markdown/status-parser.ts';
 import {
   openPrimary,
@@ -253,7 +254,7 @@ async function takeSnapshot(
   }
   if ((await primary.inSnapshot(readTruth)).items > SNAPSHOT_ITEMS_MAX) return;
   const text = await readFile(path.join(projectDir, STATUS_FILE), 'utf8').catch(() => undefined);
-  const statusFile = text?.includes('<!-- worktrail status:') === true ? text : undefined;
+  const statusFile = text === undefined || readMark(text) === undefined ? undefined : text;
   await writeSnapshot(projectDir, (work) => primary.inSnapshot(work), {
     ...(statusFile !== undefined && { statusFile }),
   });

@@ -30,17 +30,24 @@ const writeConfig = (worktrail: CommandLine, content: unknown) =>
 describe('config', () => {
   it('shows every setting with its value and where it came from', async () => {
     const worktrail = await commandLine();
-    await writeConfig(worktrail, { project: { slug: 'shop' }, status_file: { enabled: false } });
+    await writeConfig(worktrail, {
+      project: { slug: 'shop' },
+      database: { query_timeout_ms: 5000 },
+      status_file: { enabled: false },
+    });
     const found = await settings(worktrail, [], { WORKTRAIL_PORT: '8000' });
     expect(Object.values(found).map(({ name, value, origin }) => [name, value, origin])).toEqual([
       ['project', worktrail.project, 'WORKTRAIL_PROJECT'],
       ['project.slug', 'shop', 'worktrail.config.json'],
       ['database.url', 'embedded', 'default'],
+      ['database.connect_timeout_ms', 400, 'default'],
+      ['database.query_timeout_ms', 5000, 'worktrail.config.json'],
       ['toolsets', ['core'], 'default'],
       ['http.host', '127.0.0.1', 'default'],
       ['http.port', 8000, 'WORKTRAIL_PORT'],
       ['status_file.enabled', false, 'worktrail.config.json'],
       ['status_file.debounce_ms', 500, 'default'],
+      ['fallback.stale_after_minutes', 30, 'default'],
     ]);
     const table = await worktrail.text('config');
     expect(table).toMatch(/^SETTING +VALUE +FROM\n/);
@@ -114,6 +121,8 @@ describe('a wrong setting', () => {
     [{ toolset: ['core'] }, 'toolset', 'the nearest is "toolsets"'],
     [{ toolsets: ['cor'] }, 'toolsets[0]', 'must be one of "core"'],
     [{ database: { url: 'mysql://x' } }, 'database.url', 'must be a URL such as postgres://'],
+    [{ database: { connect_timeout_ms: 49 } }, 'database.connect_timeout_ms', '50'],
+    [{ database: { query_timeout_ms: 60_001 } }, 'database.query_timeout_ms', '60000'],
   ])('%j ends with 2 and names file, key and what is allowed', async (content, key, allowed) => {
     const worktrail = await commandLine();
     await writeConfig(worktrail, content);

@@ -1,10 +1,11 @@
 // A store belongs to one project: who may join it, who is refused, and who shares it.
-import { existsSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readConfig } from '../../src/config.ts';
 import { openPrimary, type PrimaryOptions } from '../../src/storage/open-primary.ts';
+import { cleanUpLater } from '../support/cleanup.ts';
 import { describeUnless } from '../support/describe-with.ts';
 import { postgresSkipReason } from '../support/postgres.ts';
 import { git, temporaryProject } from '../support/temporary-project.ts';
@@ -119,6 +120,24 @@ describeUnless(postgresSkipReason(), 'a project on a PostgreSQL that many use', 
       );
       expect(await cloned.titles()).toEqual(['Shared']);
       expect((await cloned.store.health()).project_id).toBe((await first.store.health()).project_id);
+    });
+
+    it('and is joined there, though another process of that folder founds it just after this one looked', async () => {
+      const place = inFolder(await temporaryProject(), await freshDatabase());
+      let others = 0;
+      const founding = () => {
+        // The other one is done between the question for the project and its answer.
+        if (existsSync(memoryOf(place))) return;
+        others += 1;
+        const memory = { project_id: OTHER_ID, project_slug: 'test-project', store: 'postgres' };
+        writeFileSync(memoryOf(place), JSON.stringify(memory));
+      };
+      const primary = await openPrimary({ ...place, logQuery: founding });
+      cleanUpLater(() => primary.close());
+      expect(others).toBe(1);
+      expect((await primary.read((reader) => reader.findProject())).data).toMatchObject({
+        project_id: OTHER_ID,
+      });
     });
 
     it('and is named to a clone in a folder of another name, instead of a second tracker beside it', async () => {

@@ -53,6 +53,8 @@ function settingsOf(config: Config): Setting[] {
     setting('project', config.projectDir, 'the repository or folder around here'),
     setting('project.slug', config.slug.value, "the project's folder"),
     setting('database.url', withoutPassword(config.databaseUrl)),
+    setting('database.connect_timeout_ms', config.databaseTimeouts.connectMs),
+    setting('database.query_timeout_ms', config.databaseTimeouts.queryMs),
     setting('toolsets', config.toolsets),
     setting('http.host', config.host),
     setting('http.port', config.port),

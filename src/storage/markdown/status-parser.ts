@@ -2,7 +2,6 @@
  * Reads `.project_status.md` (dialect A, as `status.hbs` renders it) back into records. Generated lines carry id
  * and version in a comment; the same lines written by hand do not, and are records without an id.
  */
-import { createHash } from 'node:crypto';
 import { isoTime } from './status-lines.ts';
 import {
   deploymentParser,
@@ -13,6 +12,7 @@ import {
   type ParsedVendor,
   type ParsedWorkItem,
 } from './status-sections.ts';
+import { readMark } from './status-mark.ts';
 
 /** Times are ISO 8601 UTC with milliseconds; the file itself tells seconds. */
 export interface ParsedStatus {
@@ -23,6 +23,8 @@ export interface ParsedStatus {
    * ends do not count: git may change them.
    */
   mark: 'intact' | 'edited' | 'absent';
+  /** The project that it is of; null when it does not say. */
+  project_id: string | null;
   vendors: ParsedVendor[];
   /** Parents before children. */
   work_items: ParsedWorkItem[];
@@ -45,7 +47,7 @@ export function parseStatusFile(text: string): ParsedStatus {
   const plain = text.replace(/^\uFEFF/, '').replaceAll('\r\n', '\n');
   const status: ParsedStatus = {
     generated_at: null,
-    mark: markOf(plain),
+    ...markOf(plain),
     vendors: [],
     work_items: [],
     work_items_left: 0,
@@ -89,13 +91,10 @@ function timeOfFile(line: string): string | undefined {
   return written === undefined ? undefined : isoTime(written);
 }
 
-const MARK = /^\n<!-- worktrail status: do not edit below or above by hand; sha256 ([0-9a-f]{64}) -->\n$/;
-
-function markOf(text: string): ParsedStatus['mark'] {
-  const start = text.lastIndexOf('\n<!-- worktrail status:');
-  if (start === -1) return 'absent';
-  const sha256 = MARK.exec(text.slice(start, start + EXCERPT_MAX_CHARACTERS))?.[1];
-  return sha256 === createHash('sha256').update(text.slice(0, start)).digest('hex') ? 'intact' : 'edited';
+function markOf(text: string): Pick<ParsedStatus, 'mark' | 'project_id'> {
+  const found = readMark(text);
+  if (found === undefined) return { mark: 'absent', project_id: null };
+  return { mark: found.isIntact ? 'intact' : 'edited', project_id: found.project_id };
 }
 
 /** What is written by hand need not be indented: there the title of an earlier item tells the parent too. */

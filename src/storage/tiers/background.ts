@@ -216,7 +216,6 @@ export class Background {
 
   async #keepFresh(): Promise<void> {
     const { parts, breaker } = this.options;
-    const { clock } = parts;
     const primary = await this.options.connect();
     if (parts.cache !== undefined && this.#isOver(REFRESH_PAUSE_MS, this.#refreshedAt)) {
       await this.#refresh(primary);

@@ -77,6 +77,9 @@ export async function loadStatusFile(
   { project, modified_at }: StatusFileOptions,
 ): Promise<Loaded> {
   const status = parseStatusFile(text);
+  if (status.project_id !== null && status.project_id !== project.project_id) {
+    throw new LayerUnavailable('the status file is of another project');
+  }
   const records = [status.vendors, status.work_items, status.deployments];
   if (status.mark === 'absent' && records.every(({ length }) => length === 0)) {
     throw new LayerUnavailable('it was not written by Worktrail, and holds no records that can be read');

@@ -292,6 +292,9 @@ export class TieredStore implements TrackerStore {
   /** Whether an earlier write to the same records waits: then this one waits behind it. */
   async #mustWait(changes: readonly Change[]): Promise<boolean> {
     const { alters: waiting } = await this.parts.journals.waiting();
+    // What an update is built on may lie in a journal that cannot be read at the moment.
+    const isBuiltOnOwn = changes.some(({ own_changes }) => own_changes !== undefined);
+    if (isBuiltOnOwn && this.parts.journals.problems.size > 0) return true;
     if (waiting.size === 0) return false;
     const { alters, needs } = reachOf(changes);
     return [...alters, ...needs].some((name) => waiting.has(name));

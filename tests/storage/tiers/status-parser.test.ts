@@ -142,6 +142,7 @@ function plain(text: string): string {
 function reportOf({ vendors, items, deployments }: Drawn): StatusReport {
   const audit = { created_at: AT, updated_at: AT, created_by: 'ada', updated_by: 'ada' };
   return {
+    project_id: '00000000-0000-4000-8000-000000000001',
     seq: 1,
     changed_at: AT,
     vendors: vendors.map((one) => ({ ...one, ...audit })) as Vendor[],
