@@ -157,7 +157,10 @@ async function refuseSecondName(client: Sql, options: PrimaryOptions): Promise<v
   if (options.slug.explicit) return;
   const root = await findRootCommit(options.projectDir);
   if (root === null) return;
-  const same = (await findProjects(client)).find(({ root_commit }) => root_commit === root);
+  const same = (await findProjects(client)).find(
+    // Another process may be founding it under this name at this moment.
+    ({ root_commit, project_slug }) => root_commit === root && project_slug !== options.slug.value,
+  );
   if (same === undefined) return;
   throw databaseError(
     'postgres',

@@ -32,7 +32,7 @@ describe('config', () => {
     const worktrail = await commandLine();
     await writeConfig(worktrail, {
       project: { slug: 'shop' },
-      database: { query_timeout_ms: 5000 },
+      database: { connect_timeout_ms: 50, query_timeout_ms: 60_000 },
       status_file: { enabled: false },
     });
     const found = await settings(worktrail, [], { WORKTRAIL_PORT: '8000' });
@@ -40,8 +40,8 @@ describe('config', () => {
       ['project', worktrail.project, 'WORKTRAIL_PROJECT'],
       ['project.slug', 'shop', 'worktrail.config.json'],
       ['database.url', 'embedded', 'default'],
-      ['database.connect_timeout_ms', 400, 'default'],
-      ['database.query_timeout_ms', 5000, 'worktrail.config.json'],
+      ['database.connect_timeout_ms', 50, 'worktrail.config.json'],
+      ['database.query_timeout_ms', 60_000, 'worktrail.config.json'],
       ['toolsets', ['core'], 'default'],
       ['http.host', '127.0.0.1', 'default'],
       ['http.port', 8000, 'WORKTRAIL_PORT'],
@@ -78,6 +78,8 @@ describe('config', () => {
     const env = { DATABASE_URL: '${DATABASE_URL}', WORKTRAIL_DATABASE_URL: ' ', WORKTRAIL_PORT: '' };
     const found = await settings(worktrail, [], env);
     expect(found['database.url']).toMatchObject({ value: 'embedded', origin: 'default' });
+    expect(found['database.connect_timeout_ms']).toMatchObject({ value: 400, origin: 'default' });
+    expect(found['database.query_timeout_ms']).toMatchObject({ value: 800, origin: 'default' });
     expect(found['http.port']).toMatchObject({ value: 7500, origin: 'worktrail.config.json' });
   });
 

@@ -341,6 +341,20 @@ describeUnless(postgresSkipReason(), 'a PostgreSQL that', () => {
     await session.read((c) => c.db.execute(sql`select pg_sleep(1.2)`));
   });
 
+  it('is far away is used by who gives it time', async () => {
+    const place = inFolder(await temporaryProject(), await freshDatabase());
+    await (await openPrimary(place)).close();
+    const proxy = await startProxy(place.databaseUrl as string);
+    cleanUpLater(() => proxy.stop());
+    await proxy.setMode({ slow: { delayMs: 150 } });
+    const distant = { ...place, databaseUrl: proxy.url };
+    await expect(openPrimary(distant)).rejects.toThrow('it did not answer in time');
+    const primary = await openPrimary({ ...distant, timeouts: { connectMs: 10_000, queryMs: 3_000 } });
+    cleanUpLater(() => primary.close());
+    await primary.write([creation({ entity_id: newRecordId(), patch: { title: 'From afar' } })]);
+    expect((await primary.read((reader) => reader.countItems())).data).toMatchObject([{ items: 1 }]);
+  });
+
   it('does not fail because this process is busy', async () => {
     const { session, count } = await scene();
     const reading = [count(), count()];

@@ -193,7 +193,8 @@ export class Background {
     const held = new Set(turn.result.held);
     const isDrained = entries.every(({ id }) => held.has(id)) && !turn.result.again;
     if (isDrained && breaker.state === 'replaying') this.#drained();
-    else if (turn.result.again) await this.#rest(SHORT_PAUSE_MS);
+    // What was settled and cannot be let go of must not be tried again without a pause.
+    else if (breaker.state === 'replaying') await this.#rest(SHORT_PAUSE_MS);
   }
 
   #drained(): void {

@@ -66,6 +66,8 @@ export class Client {
       outcome: 'unknown',
       startedAt: ledger.next(),
       endedAt: undefined,
+      time: this.world.time.now,
+      at: process,
       wasUncertain: false,
     };
     write.attempts.push(attempt);
@@ -80,6 +82,7 @@ export class Client {
       return;
     }
     attempt.endedAt = ledger.next();
+    attempt.time = this.world.time.now;
     attempt.outcome = 'acknowledged';
     attempt.durability = answer.durability;
     attempt.source = answer.source;
@@ -165,7 +168,8 @@ function isComplete({ source, warnings }: Answer<unknown>): boolean {
   return source !== 'markdown_file' && !warnings.some(({ message }) => message === INCOMPLETE.status);
 }
 
-async function askFor(reader: Reader, { entity, id }: Target): Promise<ItemAnswer> {
+/** A record as the store that answers has it, and where that store stands. */
+export async function askFor(reader: Reader, { entity, id }: Target): Promise<ItemAnswer> {
   const { seq } = await reader.findFeedPosition();
   const record =
     entity === 'work_item'

@@ -38,7 +38,6 @@ function image(): Buffer {
   if (emptyImage === undefined) {
     const database = new Database(':memory:');
     applyMigrations(database, readMigrations('sqlite'));
-    database.exec('create table replica_position (id integer primary key, cursor integer, checked_at text)');
     emptyImage = database.serialize();
     database.close();
   }
@@ -50,22 +49,18 @@ export type SqlRow = Record<string, unknown>;
 export class ModelDatabase {
   readonly raw: Database.Database;
   readonly connection: Connection;
-  readonly #statements = new Map<string, Database.Statement>();
+  #position: string | undefined;
 
   constructor(role: 'primary' | 'copy', content: Buffer = image()) {
     this.raw = new Database(content);
     this.raw.pragma('foreign_keys = ON');
+    keepStatements(this.raw);
     this.connection = connect(this.raw, { versionStep: role === 'primary' ? 1 : PROVISIONAL_STEP });
   }
 
   /** Rows of a question in plain SQL, past everything that is being tested. */
   all<T = SqlRow>(sql: string, ...parameters: unknown[]): T[] {
-    let statement = this.#statements.get(sql);
-    if (statement === undefined) {
-      statement = this.raw.prepare(sql);
-      this.#statements.set(sql, statement);
-    }
-    return statement.all(...parameters) as T[];
+    return this.raw.prepare(sql).all(...parameters) as T[];
   }
 
   get<T = SqlRow>(sql: string, ...parameters: unknown[]): T | undefined {
@@ -83,6 +78,47 @@ export class ModelDatabase {
   clear(): void {
     if (this.raw.inTransaction) this.raw.exec('rollback');
     this.raw.exec(CLEAR);
+    if (this.#positionTable() !== undefined) this.raw.exec(`delete from ${this.#positionTable()}`);
+  }
+
+  /** Up to where a cache says that it is a copy; null before it was filled. */
+  get cursor(): number | null {
+    const table = this.#positionTable();
+    return table === undefined ? null : (this.get<{ cursor: number | null }>(`select cursor from ${table}`)?.cursor ?? null);
+  }
+
+  /** Says of a cache that it is a copy up to there, whatever is in it. */
+  setCursor(seq: number): void {
+    this.raw.exec(`update ${this.#positionTable()} set cursor = ${seq}; update feed set seq = ${seq}`);
+  }
+
+  /** Everything in it, to be put into others like it. */
+  content(): Map<string, SqlRow[]> {
+    const position = this.#positionTable();
+    const content = this.tables();
+    if (position !== undefined) content.set(position, this.all(`select * from ${position}`));
+    return content;
+  }
+
+  /** @param checkedAt when a cache was last compared with its primary, as its machine's clock says */
+  fill(content: ReadonlyMap<string, SqlRow[]>, checkedAt: string): void {
+    this.clear();
+    this.raw.exec('begin; pragma defer_foreign_keys = on');
+    for (const [table, rows] of content) {
+      for (const row of rows) {
+        const given = 'checked_at' in row ? { ...row, checked_at: checkedAt } : row;
+        const names = Object.keys(given);
+        const sql = `insert into ${table} (${names.join()}) values (${names.map(() => '?').join()})`;
+        this.raw.prepare(sql).run(...Object.values(given));
+      }
+    }
+    this.raw.exec('commit');
+  }
+
+  /** The one table that a cache makes for itself. */
+  #positionTable(): string | undefined {
+    const sql = "select name from sqlite_master m where type = 'table' and sql like '%cursor integer%'";
+    return (this.#position ??= this.get<{ name: string }>(sql)?.name);
   }
 
   /** What the first start of a project writes. */
@@ -105,7 +141,25 @@ export class ModelDatabase {
   }
 }
 
-const CLEAR = `begin; pragma defer_foreign_keys = on; ${TABLE_NAMES.map((name) => `delete from ${name};`).join(' ')} delete from replica_position; commit`;
+/** Most questions are asked again and again, and the query builder compiles them anew each time. */
+function keepStatements(database: Database.Database): void {
+  const kept = new Map<string, Database.Statement>();
+  const prepare = database.prepare.bind(database);
+  const keeping = (sql: string) => {
+    let statement = kept.get(sql);
+    if (statement === undefined) kept.set(sql, (statement = prepare(sql)));
+    return statement;
+  };
+  Object.defineProperty(database, 'prepare', { value: keeping });
+}
+
+const CLEAR = `begin; pragma defer_foreign_keys = on; ${TABLE_NAMES.map((name) => `delete from ${name};`).join(' ')} commit`;
+
+/** New ones are made like this one, with the table that a cache makes for itself. */
+export function makeLike(database: ModelDatabase): void {
+  emptyImage = database.raw.serialize();
+  idle.copy.length = 0;
+}
 
 const idle: Record<'primary' | 'copy', ModelDatabase[]> = { primary: [], copy: [] };
 

@@ -149,6 +149,11 @@ export class ModelNotebook implements Notebook {
 
   constructor(private readonly medium: MemoryMedium) {}
 
+  /** The position of the feed that was noted last. */
+  get highWater(): number {
+    return Number(this.#marks.get('high_water') ?? 0);
+  }
+
   get(name: string): string | undefined {
     this.#check();
     return this.#marks.get(name);

@@ -134,6 +134,7 @@ export async function call<T>(at: ModelProcess, given: Call<T>): Promise<T> {
   if (!at.isAlive) return never();
   const { site, failing, effect } = given;
   const fault = world.faults.take(site, at);
+  if (fault !== undefined) at.machine.troubledAt = world.time.now;
   const pause = world.pauseOf(site);
   if (pause > 0) {
     await world.time.sleep(pause);

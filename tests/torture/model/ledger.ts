@@ -1,6 +1,7 @@
 // What each caller was told. The oracle knows nothing else of the tracker's inside.
 import type { Change } from '../../../src/domain/change.ts';
 import type { JsonObject } from '../../../src/domain/json.ts';
+import type { ModelProcess } from './machine.ts';
 import type { Durability, DataSource } from '../../../src/storage/store.ts';
 
 /**
@@ -25,6 +26,10 @@ export interface Attempt {
   outcome: Outcome;
   startedAt: number;
   endedAt: number | undefined;
+  /** Simulated time of the answer. */
+  time: number;
+  /** The process that was asked; undefined for a client with a connection of its own. */
+  at: ModelProcess | undefined;
   /** A fault left it open meanwhile whether something was done. */
   wasUncertain: boolean;
   durability?: Durability;

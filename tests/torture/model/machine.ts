@@ -14,7 +14,7 @@ import type { Loaded } from '../../../src/storage/tiers/replica-sources.ts';
 import { TierMemory } from '../../../src/storage/tiers/tier-memory.ts';
 import { TieredStore, type TieredParts } from '../../../src/storage/tiers/tiered-store.ts';
 import { decodeEntry } from '../../../src/storage/tiers/entry-codec.ts';
-import { EPOCH_MS, PROJECT_ID, PROJECT_SLUG } from './database.ts';
+import { EPOCH_MS, PROJECT_ID, PROJECT_SLUG, type SqlRow } from './database.ts';
 import { CacheDisk, JOURNALS, ModelJournal, ModelNotebook, newMedia } from './disk.ts';
 import { call, type Failing } from './faults.ts';
 import type { World } from './world.ts';
@@ -45,6 +45,8 @@ export class Machine {
   /** The last snapshot in git, and the status file. */
   kept: { snapshot?: Kept; status?: Kept } = {};
   processes: ModelProcess[] = [];
+  /** When a layer of this machine failed last. */
+  troubledAt = Number.NEGATIVE_INFINITY;
   /** By how much its clock is wrong since when. */
   readonly #skews: { since: number; skew: number }[];
 
@@ -81,6 +83,11 @@ export class Machine {
     return moments.length === 0 ? undefined : Math.min(...moments);
   }
 
+  fillCache(content: ReadonlyMap<string, SqlRow[]>): void {
+    this.cache.database.fill(content, new Date(this.wall).toISOString());
+    this.knowsProject = true;
+  }
+
   /** Everything that waits on its disk, readable or not. */
   entries(): JournalEntry[] {
     const found = new Map<string, JournalEntry>();
@@ -91,6 +98,13 @@ export class Machine {
       }
     }
     return [...found.values()];
+  }
+
+  /** Whether its disk fails, or did a moment ago: then what is shown may lag behind. */
+  get isTroubled(): boolean {
+    const isDown = this.cache.outage !== undefined || JOURNALS.some((name) => this.media[name].outage !== undefined);
+    if (isDown) this.troubledAt = this.world.time.now;
+    return this.world.time.now - this.troubledAt < TROUBLE_REMEMBERED_MS;
   }
 
   get hasEntries(): boolean {
@@ -120,6 +134,9 @@ export class Machine {
     this.kept[as] = { image: this.world.server.current.raw.serialize(), as_of, number };
   }
 }
+
+/** Processes keep what they know of a journal for two seconds. */
+const TROUBLE_REMEMBERED_MS = 5_000;
 
 const LOAD_FAILING: Failing = {
   timeoutMs: 500,
@@ -185,7 +202,7 @@ export class ModelProcess {
       }),
       replicas: [cache, this.#copy('snapshot', clock), this.#copy('status', clock)],
       cache,
-      journals: new Journals(journals, machine.id, clock),
+      journals: new Journals(journals, machine.id, clock, project),
       memory: new TierMemory(() => machine.notebook),
       snapshot: (primary) =>
         primary.inSnapshot(() => {

@@ -46,6 +46,7 @@ export class Server {
   readonly #turn = new Mutex();
   #impostor: { kind: Impostor; before: string } | undefined;
   #backup: Buffer | undefined;
+  #backupSeq: number | undefined;
 
   constructor(private readonly world: World) {
     this.right.found();
@@ -95,6 +96,12 @@ export class Server {
 
   keepBackup(): void {
     this.#backup = this.right.raw.serialize();
+    this.#backupSeq = this.right.seq;
+  }
+
+  /** Where the feed stands in the backup. */
+  get backupSeq(): number | undefined {
+    return this.#backupSeq;
   }
 
   /** Puts another database behind the address. */
@@ -157,6 +164,19 @@ export class Server {
     };
   }
 
+  /** As somebody reaches it from elsewhere: at once and without faults. */
+  outside(): SqlStore {
+    const session: Session = {
+      source: 'postgres',
+      engine: 'model',
+      read: (work) => this.read(work),
+      write: (work) => this.write(work),
+      probe: () => Promise.resolve(),
+      close: () => Promise.resolve(),
+    };
+    return new SqlStore(session, 'current', 'model');
+  }
+
   /** Opens the primary as `openPrimary` does: what is not this project's is refused. */
   async connect(at: ModelProcess): Promise<Primary> {
     let project;
@@ -194,16 +214,19 @@ class RemoteSession implements Session {
   ) {}
 
   read<T>(work: (connection: Connection) => Promise<T>, _options?: ReadOptions): Promise<T> {
+    const { server } = this.world;
+    const { epoch } = this.at;
     return call(this.at, {
       site: this.site,
       failing: FAILING,
-      effect: () => this.world.server.read(work),
-      down: () => this.#down(),
+      effect: () => server.read(work),
+      down: () => this.#down(epoch),
     });
   }
 
   write<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
     const { server, random } = this.world;
+    const { epoch } = this.at;
     return call(this.at, {
       site: this.site,
       failing: FAILING_WRITE,
@@ -211,27 +234,23 @@ class RemoteSession implements Session {
       effect: () => server.write(work),
       undone: () => server.write(work, 'rollback'),
       later: () => server.writeLater(work, 1_000 + random.int(4_000)),
-      down: () => this.#down() ?? (server.isLocked ? 'contended' : undefined),
+      down: () => this.#down(epoch) ?? (server.isLocked ? 'contended' : undefined),
     });
   }
 
   probe(): Promise<void> {
-    return call(this.at, {
-      site: this.site,
-      failing: FAILING,
-      effect: () => this.world.server.read(() => Promise.resolve()),
-      down: () => this.#down(),
-    });
+    return this.read(() => Promise.resolve());
   }
 
   close(): Promise<void> {
     return Promise.resolve();
   }
 
-  #down() {
+  /** @param since the epoch of the connection with which the call began; it fails when that is cut */
+  #down(since: number) {
     const { server } = this.world;
     if (server.mode === 'refusing') return 'refused';
-    if (this.at.epoch !== server.epoch) {
+    if (since !== server.epoch || this.at.epoch !== server.epoch) {
       this.at.epoch = server.epoch;
       return 'cut';
     }

@@ -1,0 +1,332 @@
+// Bugs that were put in on purpose, each between the parts of a process: the model has to notice every one.
+import type { Change } from '../../../src/domain/change.ts';
+import { isOutcomeUnknown, type Primary } from '../../../src/storage/sql/sql-store.ts';
+import type { Journal, JournalEntry } from '../../../src/storage/tiers/journal.ts';
+import { JournalUnavailable, inReplayOrder } from '../../../src/storage/tiers/journal.ts';
+import { Journals, type Waiting } from '../../../src/storage/tiers/journals.ts';
+import { readTruth, type Truth } from '../../../src/storage/tiers/truth.ts';
+import type { TieredParts } from '../../../src/storage/tiers/tiered-store.ts';
+import { PROJECT_ID } from './database.ts';
+import type { ModelProcess, Seams } from './machine.ts';
+
+/** The same object with some methods replaced; the others see the original. */
+function patched<T extends object>(target: T, replaced: Partial<T>): T {
+  return new Proxy(target, {
+    get(original, name) {
+      if (Object.hasOwn(replaced, name)) return replaced[name as keyof T];
+      const value = Reflect.get(original, name, original) as unknown;
+      return typeof value === 'function' ? (value as (...args: unknown[]) => unknown).bind(original) : value;
+    },
+  });
+}
+
+type Replay = Parameters<Primary['replay']>[0];
+
+/** Replays something else than what was written. */
+const replaying = (alter: (write: Replay, at: ModelProcess) => Replay): Seams => ({
+  primary: (primary, at) => patched(primary, { replay: (write) => primary.replay(alter(write, at)) }),
+});
+
+const mapChanges = (write: Replay, alter: (change: Change) => Change): Replay => ({
+  ...write,
+  changes: write.changes.map(alter),
+});
+
+const onJournals = (alter: (journals: Journals, at: ModelProcess) => Journals): Seams => ({
+  parts: (parts, at) => ({ ...parts, journals: alter(parts.journals, at) }),
+});
+
+const onJournal = (alter: (journal: Journal, at: ModelProcess) => Partial<Journal>): Seams => ({
+  journal: (journal, at) => patched(journal, alter(journal, at)),
+});
+
+const right = ({ world }: ModelProcess) => world.server.right;
+
+function currentVersion(at: ModelProcess, { entity, entity_id }: Change): number {
+  const table = entity === 'vendor' ? 'vendors' : 'work_items';
+  return right(at).get<{ version: number }>(`select version from ${table} where id = ?`, entity_id)?.version ?? 0;
+}
+
+interface HistoryRow {
+  change_id: string;
+  fields: string;
+}
+
+const changesAfter = (at: ModelProcess, { entity_id, base_version }: Change): HistoryRow[] =>
+  right(at).all<HistoryRow>(
+    'select change_id, fields from changes where entity_id = ? and version > ?',
+    entity_id,
+    (base_version ?? 0) % 1_000_000,
+  );
+
+/** A truth that never differs from what is known. */
+function credulous(at: ModelProcess, primary: Primary, lie: (truth: Truth) => Truth): Primary {
+  return patched(primary, {
+    inSnapshot: async (work) => {
+      if ((work as unknown) !== readTruth) return await primary.inSnapshot(work);
+      const known = right(at);
+      const found = await primary
+        .inSnapshot(readTruth)
+        .catch((error: unknown) => {
+          // An empty database has no position to read.
+          if (at.world.server.current === known) throw error;
+          return { project_id: null, seq: 0, items: 0 };
+        });
+      return lie(found) as never;
+    },
+  });
+}
+
+export const BUGS: Readonly<Record<string, Seams>> = {
+  'acknowledges a write before the journal has taken it': onJournal((journal, at) => ({
+    append: (entry) => {
+      void at.world.time.sleep(400).then(() => (at.isAlive ? journal.append(entry).catch(() => undefined) : undefined));
+      return Promise.resolve();
+    },
+  })),
+
+  'swallows the error of a journal that failed': onJournal((journal) => ({
+    append: (entry) => journal.append(entry).catch(() => undefined),
+  })),
+
+  'removes a waiting write before it is replayed': {
+    parts: (parts, at) => {
+      removers.set(at, parts.journals);
+      return parts;
+    },
+    primary: (primary, at) =>
+      patched(primary, {
+        replay: async (write) => {
+          await removers.get(at)?.remove([write.id]);
+          return await primary.replay(write);
+        },
+      }),
+  },
+
+  'replays without looking whether a write was applied before': {
+    primary: (primary, at) =>
+      patched(primary, {
+        replay: (write) => {
+          for (const { id } of write.changes) right(at).all('delete from applied_changes where change_id = ? returning 1', id);
+          return primary.replay(write);
+        },
+      }),
+  },
+
+  'replays the last write first': onJournals((journals) =>
+    patched(journals, {
+      waiting: async () => {
+        const waiting = await journals.waiting();
+        const order = waiting.entries.map(({ lamport }) => lamport);
+        const entries = waiting.entries
+          .toReversed()
+          .map((entry, index): JournalEntry => ({ ...entry, lamport: order[index] ?? 0 }))
+          .sort(inReplayOrder);
+        return { ...waiting, entries };
+      },
+    }),
+  ),
+
+  'replays every update on the current version': {
+    primary: (primary, at) =>
+      patched(primary, {
+        replay: (write) =>
+          primary.replay(
+            mapChanges(write, (change) =>
+              change.kind === 'update' && change.entity !== 'configuration'
+                ? { ...change, base_version: currentVersion(at, change) }
+                : change,
+            ),
+          ),
+      }),
+  },
+
+  'takes the changes of others for own ones': replaying((write, at) =>
+    mapChanges(write, (change) =>
+      change.kind === 'update'
+        ? { ...change, own_changes: changesAfter(at, change).map(({ change_id }) => change_id) }
+        : change,
+    ),
+  ),
+
+  'merges the two sides of a pair of fields': replaying((write, at) =>
+    mapChanges(write, (change) => {
+      if (change.kind !== 'update') return change;
+      const theirs = changesAfter(at, change).flatMap(({ fields }) =>
+        (JSON.parse(fields) as { field: string }[]).map(({ field }) => field),
+      );
+      const mine = Object.entries(change.patch).flatMap(([field, value]) =>
+        field === 'metadata' ? Object.keys(value as object).map((key) => `metadata.${key}`) : [field],
+      );
+      const isApart = mine.every((field) => !theirs.includes(field) && field !== 'labels');
+      return isApart ? { ...change, base_version: currentVersion(at, change) } : change;
+    }),
+  ),
+
+  'forgets which labels the maker of an update saw': replaying((write) =>
+    mapChanges(write, (change) =>
+      Object.hasOwn(change.patch, 'labels') ? { ...change, base_fields: { ...change.base_fields, labels: [] } } : change,
+    ),
+  ),
+
+  'drops a write that is in conflict': {
+    primary: (primary, at) =>
+      patched(primary, {
+        replay: async (write) => {
+          const outcome = await primary.replay(write);
+          if (outcome.outcome !== 'conflict') return outcome;
+          right(at).all('delete from open_conflicts where conflict_id = ? returning 1', write.id);
+          right(at).all('delete from conflicts where id = ? returning 1', write.id);
+          return outcome;
+        },
+      }),
+  },
+
+  'takes a lost answer for a failure and writes under another id': {
+    primary: (primary, at) =>
+      patched(primary, {
+        write: async (changes) => {
+          try {
+            return await primary.write(changes);
+          } catch (error) {
+            if (!isOutcomeUnknown(error)) throw error;
+            const again = changes.map((change) => ({ ...change, id: at.world.newChangeId(at.machine.wall) }));
+            return await primary.write(again);
+          }
+        },
+      }),
+  },
+
+  'replays under ids of its own': replaying((write, at) =>
+    mapChanges(write, (change) => ({ ...change, id: `${change.id.slice(0, -2)}${(at.machine.processes.indexOf(at) % 200 + 16).toString(16)}` })),
+  ),
+
+  'says the conflict is settled when it is kept': {
+    primary: (primary, at) =>
+      patched(primary, {
+        replay: async (write) => {
+          const outcome = await primary.replay(write);
+          right(at).all('delete from open_conflicts where conflict_id = ? returning 1', write.id);
+          return outcome;
+        },
+      }),
+  },
+
+  'refreshes the cache without what waits': {
+    parts: (parts) => {
+      const { cache } = parts;
+      if (cache === undefined) return parts;
+      const forgetful = patched(cache, {
+        refresh: (primary, waiting, known) => cache.refresh(primary, { ...waiting, list: () => Promise.resolve([]) }, known),
+      });
+      return withCache(parts, forgetful);
+    },
+  },
+
+  'moves the cache on without copying': {
+    parts: (parts, at) => {
+      const { cache } = parts;
+      if (cache === undefined) return parts;
+      const lazy = patched(cache, {
+        refresh: async (primary, waiting, known) => {
+          const before = await cache.known();
+          if (before.seq === undefined) return await cache.refresh(primary, waiting, known);
+          const { seq } = await primary.inSnapshot(readTruth);
+          at.machine.cache.database.setCursor(seq);
+          return seq;
+        },
+      });
+      return withCache(parts, lazy);
+    },
+  },
+
+  'trusts an empty or another database': {
+    primary: (primary, at) => credulous(at, primary, (truth) => ({ ...truth, project_id: PROJECT_ID, seq: right(at).seq })),
+  },
+
+  'trusts an older database': {
+    primary: (primary, at) => credulous(at, primary, (truth) => ({ ...truth, seq: right(at).seq })),
+  },
+
+  'gives the answer of a copy for one of the primary': {
+    parts: (parts) => ({
+      ...parts,
+      replicas: parts.replicas.map((replica) => patched(replica, { source: 'postgres' })),
+    }),
+  },
+
+  'says that a copy is from now': {
+    parts: (parts, at) => ({
+      ...parts,
+      replicas: parts.replicas.map((replica) =>
+        patched(replica, {
+          run: (waiting, work) =>
+            replica.run(waiting, (ready) => work({ ...ready, as_of: new Date(at.machine.wall).toISOString() })),
+        }),
+      ),
+    }),
+  },
+
+  'does not see what other processes journaled': onJournals((journals, at) => {
+    const own = new Set<string>();
+    return patched(journals, {
+      append: async (changes) => {
+        if (changes[0] !== undefined) own.add(changes[0].id);
+        return await journals.append(changes);
+      },
+      waiting: async (): Promise<Waiting> => {
+        const waiting = await journals.waiting();
+        const entries = waiting.entries.filter(({ id }) => own.has(id) || at.machine.alive.length === 1);
+        return entries.length === waiting.entries.length ? waiting : { ...waiting, entries, alters: new Set() };
+      },
+    });
+  }),
+
+  'journals what a rule refused': {
+    store: (store, at) =>
+      patched(store, {
+        write: async (changes) => {
+          try {
+            return await store.write(changes);
+          } catch (error) {
+            await at.store.parts.journals.append([...changes]).catch(() => undefined);
+            throw error;
+          }
+        },
+      }),
+  },
+
+  'says that nothing was saved when it was': onJournal((journal, at) => {
+    const kept = new Set<string>();
+    return {
+      append: async (entry) => {
+        await journal.append(entry);
+        if (kept.has(entry.id) || at.world.random.chance(0.7)) return;
+        kept.add(entry.id);
+        throw new JournalUnavailable(journal.name, 'not really');
+      },
+      // Taking back what was refused is forgotten once.
+      remove: (ids) => journal.remove(ids.filter((id) => !kept.delete(id))),
+    };
+  }),
+
+  'loses the count of items': {
+    primary: (primary, at) =>
+      patched(primary, {
+        replay: async (write) => {
+          const outcome = await primary.replay(write);
+          if (write.changes.some(({ kind }) => kind === 'create')) {
+            right(at).all('update work_item_counts set items = items + 1 where items > 0 returning 1');
+          }
+          return outcome;
+        },
+      }),
+  },
+};
+
+const removers = new WeakMap<ModelProcess, Journals>();
+
+function withCache(parts: TieredParts, cache: NonNullable<TieredParts['cache']>): TieredParts {
+  return { ...parts, cache, replicas: parts.replicas.map((replica) => (replica === parts.cache ? cache : replica)) };
+}
+

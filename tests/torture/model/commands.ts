@@ -1,0 +1,256 @@
+// What happens in a schedule, as data: so that it can be repeated, and cut down when it shows a fault.
+import { TrackerError } from '../../../src/errors.ts';
+import type { SqlStore } from '../../../src/storage/sql/sql-store.ts';
+import { askFor, type Client } from './client.ts';
+import type { Machine } from './machine.ts';
+import { EPOCH_MS } from './database.ts';
+import { DISK_FULL, JOURNALS } from './disk.ts';
+import { FAULT_KINDS, SITES, type FaultKind, type Site } from './faults.ts';
+import type { Attempt, View } from './ledger.ts';
+import { Random } from './random.ts';
+import type { Impostor } from './server.ts';
+import type { World } from './world.ts';
+import * as writes from './writes.ts';
+
+const ACTIONS = [
+  [9, 'create'],
+  [34, 'update'],
+  [6, 'link'],
+  [3, 'register vendor'],
+  [8, 'update vendor'],
+  [5, 'group'],
+  [7, 'repeat'],
+  [5, 'resolve'],
+  [8, 'read'],
+  [12, 'another client'],
+  [13, 'fault'],
+  [14, 'primary away or back'],
+  [2, 'primary restarts'],
+  [2.5, 'another database'],
+  [5, 'journal fails or works'],
+  [2, 'cache fails or works'],
+  [1, 'cache is lost'],
+  [2, 'status file'],
+  [1, 'backup'],
+  [4, 'kill'],
+  [2, 'stop'],
+  [3, 'clock jumps'],
+  [4, 'wait'],
+] as const;
+export type Action = (typeof ACTIONS)[number][1];
+
+export interface Command {
+  action: Action;
+  client: number;
+  /** All choices made in carrying it out follow from this and the state. */
+  dice: number;
+  /** Time that passes after it, in milliseconds. */
+  gap: number;
+}
+
+const GAPS = [
+  [40, 0],
+  [20, 5],
+  [12, 60],
+  [12, 300],
+  [8, 900],
+  [6, 2_500],
+  [2, 6_000],
+] as const;
+
+export const DAY_MS = 86_400_000;
+/** How long a client that is still busy is waited for. */
+const BUSY_MS = 8_000;
+
+export function anyCommand(random: Random): Command {
+  return {
+    action: random.weighted(ACTIONS),
+    client: random.int(4),
+    dice: random.int(1e9),
+    gap: random.weighted(GAPS),
+  };
+}
+
+export async function carryOut(world: World, command: Command): Promise<void> {
+  const random = new Random(String(command.dice));
+  const client = world.clients[command.client % world.clients.length] as Client;
+  const act = ACTS[command.action];
+  await act(world, client, random);
+  await world.time.advance(command.gap);
+}
+
+type Act = (world: World, client: Client, random: Random) => Promise<void> | void;
+
+const ACTS: Readonly<Record<Action, Act>> = {
+  create: (_, client, random) => writing(client, () => writes.creation(client, random)),
+  update: (_, client, random) => writing(client, () => writes.update(client, random) ?? writes.creation(client, random)),
+  link: (_, client, random) => writing(client, () => writes.link(client, random)),
+  'register vendor': (_, client, random) => writing(client, () => writes.registration(client, random)),
+  'update vendor': (_, client, random) => writing(client, () => writes.vendorUpdate(client, random)),
+  group: (_, client, random) => writing(client, () => writes.group(client, random)),
+  repeat: (_, client, random) => writing(client, () => writes.repetition(client, random)),
+  resolve,
+  read: async (world, client, random) => {
+    const target = writes.anyTarget(world, random);
+    if (target === undefined || !(await isReady(client))) return;
+    client.begin((process) => client.read(process, target));
+  },
+  'another client': another,
+  fault: (world, { slot }, random) => {
+    const site = random.pick(random.chance(0.6) ? WRITING_SITES : SITES);
+    world.faults.arm({
+      site,
+      kind: random.pick(kindsAt(site)),
+      times: random.weighted([
+        [6, 1],
+        [2, 2],
+        [1, 5],
+      ]),
+      machine: random.chance(0.7) ? slot.machine.index : undefined,
+    });
+  },
+  'primary away or back': ({ server, faults }, _, random) => {
+    server.mode = random.weighted([
+      [server.mode === 'up' ? 0 : 8, 'up' as const],
+      [2, 'refusing' as const],
+      [1, 'silent' as const],
+    ]);
+    if (server.mode !== 'up') faults.count('primary', server.mode);
+  },
+  'primary restarts': ({ server, faults }) => {
+    server.restart();
+    faults.count('primary', 'restart');
+  },
+  'another database': ({ server, faults, machines }, _, random) => {
+    if (server.current !== server.right) return server.reinstate();
+    const { backupSeq } = server;
+    // Only a folder that noted a later position, and can read its notes, can know that it is older.
+    const isNoticed = ({ notebook, media }: Machine) =>
+      backupSeq !== undefined && notebook.highWater > backupSeq && media.outbox.outage === undefined;
+    const kind = random.pick<Impostor>(machines.every(isNoticed) ? ['older', 'older', 'older', 'empty', 'other'] : ['empty', 'other']);
+    server.impersonate(kind);
+    faults.count('primary', kind);
+  },
+  'journal fails or works': ({ faults }, { slot: { machine } }, random) => {
+    const { server } = machine.world;
+    const name = random.pick(server.current === server.right ? JOURNALS : (['git', 'markdown'] as const));
+    const medium = machine.media[name];
+    medium.outage = medium.outage === undefined ? DISK_FULL : undefined;
+    machine.troubledAt = machine.world.time.now;
+    if (medium.outage !== undefined) faults.count(name, 'disk full');
+  },
+  'cache fails or works': ({ faults, time }, { slot: { machine } }) => {
+    machine.cache.outage = machine.cache.outage === undefined ? DISK_FULL : undefined;
+    machine.troubledAt = time.now;
+    if (machine.cache.outage !== undefined) faults.count('cache', 'disk full');
+  },
+  'cache is lost': async (world, { slot: { machine } }) => {
+    for (const slot of world.slots) if (slot.machine === machine) world.kill(slot);
+    machine.cache.database.clear();
+    world.faults.count('cache', 'lost');
+  },
+  'status file': ({ server }, { slot: { machine } }) => {
+    if (server.mode === 'up' && server.current === server.right) machine.keep('status');
+  },
+  backup: ({ server }) => server.keepBackup(),
+  kill: (world, { slot }) => world.kill(slot),
+  stop: (world, { slot }) => world.stop(slot),
+  'clock jumps': ({ faults }, { slot: { machine } }, random) => {
+    machine.setSkew(anySkew(random));
+    faults.count('clock', 'jump');
+  },
+  wait: ({ time }, _, random) => time.advance(random.int(9_000)),
+};
+
+/** Where a fault can cost a write. */
+const WRITING_SITES: readonly Site[] = [
+  ...SITES.filter((site) => /write|replay|append|remove/.test(site)),
+  ...(['primary.write', 'primary.write', 'primary.write', 'primary.replay', 'primary.replay'] as const),
+  ...(['outbox.append', 'outbox.remove'] as const),
+];
+
+export const anySkew = (random: Random): number =>
+  random.weighted([
+    [2, 0],
+    [2, random.int(20_000) - 10_000],
+    [1, random.int(2 * DAY_MS) - DAY_MS],
+  ]);
+
+function kindsAt(site: Site): readonly FaultKind[] {
+  const verb = site.split('.').at(-1) ?? '';
+  if (site === 'primary.write' || site === 'primary.replay') return FAULT_KINDS;
+  if (site.startsWith('primary') || site === 'connect') return ['before', 'hang', 'contention', 'partial'];
+  if (site === 'cache.write') return ['before', 'after', 'commit', 'hang'];
+  if (verb === 'append' || verb === 'remove') return ['before', 'after', 'hang', 'hang after'];
+  return ['before', 'hang'];
+}
+
+/** Its process runs, and it is not busy with something else. */
+async function isReady(client: Client): Promise<boolean> {
+  const { world, slot } = client;
+  const { busy } = client;
+  if (busy !== undefined && !(await world.finish(busy, BUSY_MS))) return false;
+  await world.start(slot);
+  return slot.process !== undefined;
+}
+
+async function writing(client: Client, make: () => ReturnType<typeof writes.repetition>): Promise<void> {
+  if (!(await isReady(client))) return;
+  const made = make();
+  if (made === undefined) return;
+  const write = 'attempts' in made ? made : client.compose(made.changes, made.seen);
+  client.begin((process) => client.write(process, write));
+}
+
+async function resolve(_: World, client: Client, random: Random): Promise<void> {
+  if (!(await isReady(client))) return;
+  client.begin(async (process) => {
+    const found = await client.conflicts(process);
+    if (found.length === 0) return;
+    const { changes, seen } = writes.resolution(client, random, random.pick(found));
+    await client.write(process, client.compose(changes, seen));
+  });
+}
+
+/** Somebody with a connection of his own changes the primary, at once and without faults. */
+async function another(world: World, _: Client, random: Random): Promise<void> {
+  const { server, ledger, time } = world;
+  if (server.current !== server.right || server.isLocked) return;
+  const store = server.outside();
+  const made = await composedOutside(world, store, random);
+  const attempt: Attempt = {
+    outcome: 'acknowledged',
+    startedAt: ledger.next(),
+    endedAt: undefined,
+    time: time.now,
+    at: undefined,
+    wasUncertain: false,
+  };
+  ledger.add({ ...made, attempts: [attempt], waitingBefore: new Set() });
+  try {
+    await store.write(made.changes);
+  } catch (error) {
+    if (!(error instanceof TrackerError)) throw error;
+    attempt.outcome = 'refused';
+  }
+  attempt.endedAt = ledger.next();
+}
+
+async function composedOutside(world: World, store: SqlStore, random: Random): Promise<writes.Composed> {
+  const who = { name: 'another', now: EPOCH_MS + world.time.now };
+  const entity = random.chance(0.25) ? 'vendor' : 'work_item';
+  const rows = world.server.right.all<{ id: string }>(`select id from ${entity}s order by id`);
+  const id = rows.length === 0 || random.chance(0.1) ? undefined : random.pick(rows).id;
+  if (id === undefined) {
+    const fields = { entity: 'work_item', kind: 'create', entity_id: world.random.uuid() } as const;
+    const patch = writes.newItem(world, random, null);
+    return { changes: [writes.makeChange(world, who, { ...fields, patch })], seen: new Map() };
+  }
+  const { data } = await store.read((reader) => askFor(reader, { entity, id }));
+  const record = data.record ?? {};
+  const view: View = { version: Number(record['version']), record, isComplete: true };
+  const fields = { entity, kind: 'update', entity_id: id, base_version: view.version } as const;
+  const patch = entity === 'vendor' ? writes.vendorPatch(world, random) : writes.itemPatch(world, random, view, id);
+  const change = writes.makeChange(world, who, { ...fields, patch, cascade: random.chance(0.5) });
+  return { changes: [change], seen: new Map([[change.id, view]]) };
+}

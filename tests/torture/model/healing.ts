@@ -1,0 +1,108 @@
+// The end of a schedule: all faults are over, and after a while everything has arrived where it belongs.
+import { reachOf } from '../../../src/domain/reach.ts';
+import type { JournalEntry } from '../../../src/storage/tiers/journal.ts';
+import { inReplayOrder } from '../../../src/storage/tiers/journal.ts';
+import { settling } from './writes.ts';
+import type { Client } from './client.ts';
+import { checkPrimary, checkCopies } from './oracle.ts';
+import type { Machine } from './machine.ts';
+import type { World } from './world.ts';
+
+/** Probes pause for up to 19 s, what is held back is looked at every 15 s. */
+const PATIENCE_MS = 60_000;
+const LOOK_MS = 250;
+
+/** @param restart whether every process ends before; else the living ones stay, and one is started where none is */
+export async function heal(world: World, { restart }: { restart: boolean }): Promise<void> {
+  world.endFaults();
+  if (restart) for (const slot of world.slots) world.kill(slot);
+  for (const machine of world.machines) {
+    const slots = world.slots.filter((slot) => slot.machine === machine);
+    const [first] = slots;
+    if (first !== undefined && !slots.some(({ process }) => process !== undefined)) await world.start(first);
+  }
+  for (const { busy } of world.clients) {
+    if (busy !== undefined && !(await world.finish(busy, PATIENCE_MS))) {
+      return world.violated('a call was never answered');
+    }
+  }
+  if (!(await until(world, () => world.machines.every((machine) => isAtRest(world, machine))))) {
+    return world.violated(`writes are not replayed: ${waitingWrites(world)}`);
+  }
+  if (!(await until(world, () => world.machines.every((machine) => isFresh(world, machine))))) {
+    return world.violated(`a cache is not brought up to date: ${positions(world)}`);
+  }
+  checkPrimary(world);
+  await checkCopies(world);
+  if (world.violations.length > 0 || !world.machines.some(({ hasEntries }) => hasEntries)) return;
+  await releaseHeld(world);
+  if (!(await until(world, () => world.machines.every((machine) => !machine.hasEntries && isFresh(world, machine))))) {
+    return world.violated(`writes stay behind: ${waitingWrites(world)} ${positions(world)}`);
+  }
+  checkPrimary(world);
+  await checkCopies(world);
+}
+
+/** Settles open conflicts as long as writes wait behind them. */
+async function releaseHeld(world: World): Promise<void> {
+  for (let turns = 0; turns < TURNS_MAX && world.machines.some(({ hasEntries }) => hasEntries); turns += 1) {
+    const open = world.server.right.get<{ id: string; device: string }>(
+      'select id, device from conflicts where resolved_at is null order by id',
+    );
+    const client = world.clients.find(({ slot }) => slot.process?.isAlive === true) as Client;
+    if (open !== undefined) {
+      const change = settling(client, open.id, { resolution: 'keep_theirs' });
+      client.begin((process) => client.write(process, client.compose([change])));
+      if (client.busy !== undefined) await world.finish(client.busy, PATIENCE_MS);
+    }
+    await until(world, () => world.machines.every((machine) => isAtRest(world, machine)), HELD_PATIENCE_MS);
+  }
+}
+
+const TURNS_MAX = 60;
+const HELD_PATIENCE_MS = 20_000;
+
+async function until(world: World, isDone: () => boolean, ms = PATIENCE_MS): Promise<boolean> {
+  for (let waited = 0; waited < ms; waited += LOOK_MS) {
+    if (isDone()) return true;
+    await world.time.advance(LOOK_MS);
+  }
+  return isDone();
+}
+
+/** Nothing waits but what open conflicts of the same machine hold back. */
+function isAtRest(world: World, machine: Machine): boolean {
+  if (!machine.hasEntries) return true;
+  const open = world.server.right.all<{ changes: string }>(
+    'select changes from conflicts where device = ? and resolved_at is null',
+    machine.id,
+  );
+  if (open.length === 0) return false;
+  const held = new Set(
+    open.flatMap(({ changes }) => reachOf(JSON.parse(changes) as JournalEntry['changes']).alters),
+  );
+  return machine.entries().sort(inReplayOrder).every(({ changes }) => {
+    const { alters, needs } = reachOf(changes);
+    if (![...alters, ...needs].some((name) => held.has(name))) return false;
+    for (const name of alters) held.add(name);
+    return true;
+  });
+}
+
+/** Its cache says that it stands where the primary does, and nothing of its own is left in it unless it waits. */
+function isFresh(world: World, machine: Machine): boolean {
+  const { database } = machine.cache;
+  const { cursor } = database;
+  return cursor === world.server.right.seq && (machine.hasEntries || database.seq === cursor);
+}
+
+function waitingWrites(world: World): string {
+  return world.machines
+    .flatMap((machine) => machine.entries().map(({ id }) => `${id} on machine ${machine.index}`))
+    .join(', ');
+}
+
+function positions(world: World): string {
+  const cursors = world.machines.map(({ cache }) => String(cache.database.cursor));
+  return `the primary stands at ${world.server.right.seq}, the caches at ${cursors.join(', ')}`;
+}

@@ -1,0 +1,182 @@
+// A network that fails in every way while clients write: nothing acknowledged is lost or applied twice, every answer
+// is good and true about itself, and nobody waits long (Z1, F2, F3).
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, it } from 'vitest';
+import type { Server } from '../processes/server.ts';
+import { freshDatabase } from '../storage/backends.ts';
+import { describeUnless } from '../support/describe-with.ts';
+import { postgresSkipReason } from '../support/postgres.ts';
+import type { ProxyMode } from '../support/tcp-proxy.ts';
+import type { Random } from './model/random.ts';
+import { TIMEOUT_MS, counted, episodes, isLong, randomFor, report } from './scale.ts';
+import { newScene, startServer, untilCached, untilWhole, type Scene } from './scene.ts';
+import { expectAllThereOnce, expectSoundDatabase, type Verdict } from './verdict.ts';
+import { Client, Ledger, percentile, type Call } from './workload.ts';
+
+/** Projects that are disturbed side by side, each with a database and a network of its own. */
+const LANES = episodes(2, 5);
+const EPISODES = episodes(12, 300);
+const FAULT_MIN_MS = 200;
+const FAULT_MAX_MS = episodes(900, 3_000);
+const SERVERS = 2;
+const CLIENTS_MAX = 3;
+const SHARED_ITEMS = 3;
+/** How long a client thinks between two calls, at most. */
+const PAUSE_MAX_MS = 40;
+/** F2: within this of the first failure, and while it is known to be away. */
+const FIRST_ANSWER_MAX_MS = 1_000;
+const OPEN_P99_MAX_MS = 50;
+
+interface Fault {
+  name: string;
+  mode: ProxyMode;
+  ms: number;
+}
+
+interface Figures {
+  verdict: Verdict;
+  behind: number;
+  /** Latencies of calls that met a failure nobody knew of, from their beginning. */
+  firstReads: number[];
+  firstWrites: number[];
+  /** Of calls during a slow network, which is no failure. */
+  slow: number[];
+  /** Of calls to a server that knew the database to be away. */
+  open: number[];
+}
+
+describeUnless(postgresSkipReason(), 'a network that fails again and again', () => {
+  it('costs no acknowledged write, and no answer its truth', { timeout: TIMEOUT_MS }, async () => {
+    const lanes = await Promise.all(
+      Array.from({ length: LANES }, (_, lane) => disturb(randomFor(`network ${lane}`), EPISODES / LANES)),
+    );
+    const sum = (figure: (one: Figures) => number) => lanes.reduce((total, one) => total + figure(one), 0);
+    const all = (figure: (one: Figures) => number[]) => lanes.flatMap(figure);
+    const most = (values: number[]) => `${Math.round(percentile(values, 1))} ms`;
+    const first = all(({ firstReads, firstWrites }) => [...firstReads, ...firstWrites]);
+    const openP99 = percentile(
+      all(({ open }) => open),
+      0.99,
+    );
+    report(
+      'network',
+      [
+        `${EPISODES} episodes`,
+        `${counted(sum(({ verdict }) => verdict.acknowledged))} writes acknowledged`,
+        `0 lost`,
+        `0 twice`,
+        `${sum(({ verdict }) => verdict.conflicts)} conflicts between rivals`,
+        `${sum(({ behind }) => behind)} refused on an older copy`,
+        `first call after failure max ${most(first)} (reads ${most(all(({ firstReads }) => firstReads))}, writes ${most(all(({ firstWrites }) => firstWrites))}, p99 ${Math.round(percentile(first, 0.99))} ms)`,
+        `p99 while open ${Math.round(openP99)} ms`,
+        `slow network max ${most(all(({ slow }) => slow))}`,
+      ].join(', '),
+    );
+    if (!isLong) return;
+    expect(percentile(first, 1), 'first answer after a failure, in ms').toBeLessThanOrEqual(FIRST_ANSWER_MAX_MS);
+    expect(openP99, 'p99 while the database is known to be away, in ms').toBeLessThanOrEqual(OPEN_P99_MAX_MS);
+  });
+});
+
+async function disturb(random: Random, count: number): Promise<Figures> {
+  const scene = await newScene(await freshDatabase());
+  const servers = await Promise.all(Array.from({ length: SERVERS }, () => startServer(scene)));
+  const ledger = new Ledger();
+  const clients = Array.from({ length: CLIENTS_MAX }, (_, index) => {
+    const server = servers[index % SERVERS] as Server;
+    return new Client({ server, ledger, random });
+  });
+  for (let shared = 0; shared < SHARED_ITEMS; shared += 1) await clients[0]?.createShared();
+  await untilCached(scene);
+
+  const figures = { firstReads: [], firstWrites: [], slow: [], open: [] } as Omit<Figures, 'verdict' | 'behind'>;
+  let verdict: Verdict | undefined;
+  for (let episode = 0; episode < count; episode += 1) {
+    const fault = randomFault(random);
+    const active = clients.slice(0, 1 + random.int(CLIENTS_MAX));
+    try {
+      await goThrough(scene, fault, active, random, ledger, figures);
+      await untilWhole(servers, () => random.chance(0.5));
+      verdict = await expectAllThereOnce(scene, ledger);
+    } catch (error) {
+      const log = servers.map(({ rpc }) => rpc.program.stderr().split('\n').slice(-12).join('\n')).join('\n--\n');
+      const what = `episode ${episode}: ${fault.name} for ${fault.ms} ms under ${active.length} clients`;
+      throw new Error(`${what}: ${error instanceof Error ? error.message : String(error)}\n${log}`, { cause: error });
+    }
+  }
+  if (verdict === undefined) throw new Error('there was no episode');
+  await expectSoundDatabase(scene, servers[0] as Server);
+  for (const { rpc } of servers) expect(rpc.strayLines()).toEqual([]);
+  await Promise.all(servers.map(({ rpc }) => rpc.program.stop()));
+  return { ...figures, verdict, behind: ledger.behind };
+}
+
+/** Lets clients work before, during and after a fault, and takes down how long they waited. */
+async function goThrough(
+  { proxy }: Scene,
+  { name, mode, ms }: Fault,
+  clients: readonly Client[],
+  random: Random,
+  ledger: Ledger,
+  figures: Omit<Figures, 'verdict' | 'behind'>,
+): Promise<void> {
+  if (proxy === undefined) throw new Error('the scene has no proxy');
+  let isOver = false;
+  const working = clients.map(async (client) => {
+    while (!isOver) {
+      await client.step();
+      await sleep(random.int(PAUSE_MAX_MS));
+    }
+  });
+  const work = Promise.all(working);
+  try {
+    await Promise.race([sleep(random.int(PAUSE_MAX_MS * 3)), work]);
+    const from = ledger.calls.length;
+    const failedAt = Date.now();
+    await proxy.setMode(mode);
+    await Promise.race([sleep(ms), work]);
+    await proxy.setMode('pass');
+    const healedAt = Date.now();
+    await Promise.race([sleep(random.int(PAUSE_MAX_MS * 5)), work]);
+    isOver = true;
+    await work;
+    measure(ledger.calls.slice(from), name, failedAt, healedAt, figures);
+  } finally {
+    isOver = true;
+    await proxy.setMode('pass');
+    await Promise.allSettled(working);
+    ledger.calls.length = 0;
+  }
+}
+
+function measure(
+  calls: readonly Call[],
+  fault: string,
+  failedAt: number,
+  healedAt: number,
+  { firstReads, firstWrites, slow, open }: Omit<Figures, 'verdict' | 'behind'>,
+): void {
+  for (const { startedAt, ms, wasAway, isAway, isWrite } of calls) {
+    if (wasAway && isAway) open.push(ms);
+    else if (startedAt < failedAt || startedAt > healedAt) continue;
+    else if (fault === 'slow') slow.push(ms);
+    else if (!wasAway) (isWrite ? firstWrites : firstReads).push(ms);
+  }
+}
+
+function randomFault(random: Random): Fault {
+  const mode = random.pick<() => ProxyMode>([
+    () => 'refuse',
+    () => 'reset',
+    () => 'blackhole',
+    () => 'requests only',
+    () => 'answers only',
+    () => ({ slow: { delayMs: 20 + random.int(280) } }),
+    () => ({ dropCommit: { passOn: random.chance(0.7), then: random.pick(['pass', 'refuse'] as const) } }),
+    () => ({ cut: { afterBytes: random.int(2_000) } }),
+  ])();
+  const share = FAULT_MAX_MS / FAULT_MIN_MS;
+  // Short ones are the more frequent: what matters happens at both ends of a fault.
+  const ms = Math.round(FAULT_MIN_MS * share ** random.next());
+  return { name: typeof mode === 'string' ? mode : (Object.keys(mode)[0] ?? ''), mode, ms };
+}
