@@ -126,13 +126,14 @@ async function makeProject(kind: Kind, slug: string): Promise<Made> {
   });
   await takeSnapshot(place);
   await asAway(async (tracker) => {
-    items[0] = await tracker.update(items[0] as Template['items'][0], { description: 'An early offline edit' });
+    items[0] = await tracker.update(items[0] as Template['items'][0], {
+      description: 'An early offline edit',
+    });
   });
   const older = path.join(await temporaryProject(), 'older');
   cpSync(place.dataDir, path.join(older, '.worktrail'), { recursive: true });
   cpSync(path.join(project, '.project_status.md'), path.join(older, '.project_status.md'));
-  const olderDatabase =
-    database && (await server.createDatabase(undefined, { template: nameOf(database) }));
+  const olderDatabase = database && (await server.createDatabase(undefined, { template: nameOf(database) }));
   await withTracker(place, async (tracker) => {
     await settled(tracker);
     for (let n = 9; n <= 12; n += 1) {
@@ -233,7 +234,9 @@ class Scene {
   ) {}
 
   file(name: string): string {
-    return name.startsWith('.') ? path.join(this.place.projectDir, name) : path.join(this.place.dataDir, name);
+    return name.startsWith('.')
+      ? path.join(this.place.projectDir, name)
+      : path.join(this.place.dataDir, name);
   }
 
   async away(): Promise<void> {
@@ -277,7 +280,10 @@ class Scene {
   }
 
   async query(id: string) {
-    const answer = await workItems.queryWorkItem(this.tracker.context, parseInput(queryWorkItemInput, { id }));
+    const answer = await workItems.queryWorkItem(
+      this.tracker.context,
+      parseInput(queryWorkItemInput, { id }),
+    );
     this.#hear(answer);
     return answer;
   }
@@ -306,7 +312,8 @@ class Scene {
 
   #hear({ warnings, source, as_of }: Answer<unknown>): void {
     this.told.push(...warnings.map(({ message }) => message));
-    const isPrimary = source === (this.template.kind === 'postgres' ? 'postgres' : 'sqlite') && as_of === undefined;
+    const isPrimary =
+      source === (this.template.kind === 'postgres' ? 'postgres' : 'sqlite') && as_of === undefined;
     if (!isPrimary) expect(warnings.length, `an answer from ${source} says why`).toBeGreaterThan(0);
   }
 
@@ -379,8 +386,7 @@ async function sceneFrom(template: Template): Promise<Scene> {
   const projectDir = await temporaryProject();
   cpSync(template.folder, projectDir, { recursive: true });
   const { databases } = template;
-  const direct =
-    databases && (await server.createDatabase(undefined, { template: databases.now }));
+  const direct = databases && (await server.createDatabase(undefined, { template: databases.now }));
   const proxy = direct === undefined ? undefined : await startProxy(direct);
   if (proxy !== undefined) cleanUpLater(() => proxy.stop());
   const log: string[] = [];
@@ -564,8 +570,10 @@ for (const on of ['postgres', 'embedded'] as const) {
       reads: on === 'postgres' ? ['sqlite_cache'] : ['git_history'],
       writes: ['outbox'],
       mayLose: outboxLosses[damage],
-      ...(['half', 'garbage', 'flipped'].includes(damage) && { says: /outbox .* was damaged\. \d+ of the writes/ }),
-      ...(damage === 'foreign' && { says: /writes of another project/ }),
+      ...(['half', 'garbage', 'flipped'].includes(damage) && {
+        says: /outbox .* was damaged\. \d+ of the writes/,
+      }),
+      ...(damage === 'foreign' && { says: /belong to another project/ }),
     });
   }
 }
@@ -678,7 +686,9 @@ for (const damage of ['empty', 'garbage', 'deleted'] as const) {
     when: before,
     prepare: (scene) => moveWaiting(scene, scene.template.waiting.slice(2), 'git'),
     harm: async (scene) => {
-      const [ref] = (await git(scene.place.projectDir, 'for-each-ref', '--format=%(refname)', 'refs/worktrail/journal')).split('\n');
+      const [ref] = (
+        await git(scene.place.projectDir, 'for-each-ref', '--format=%(refname)', 'refs/worktrail/journal')
+      ).split('\n');
       const file = objectFile(scene, await objectId(scene, `${ref}:${scene.template.waiting[3]}.json`));
       kept = { file, bytes: readFileSync(file) };
       damageFile(file, damage);
@@ -752,8 +762,23 @@ for (const damage of ['empty', 'half', 'garbage', 'deleted'] as const) {
   }
 }
 for (const damage of ['garbage', 'deleted'] as const) {
-  add({ file: 'project.json', damage, on: 'postgres', when: inUse, reads: ['sqlite_cache'], writes: ['outbox'] });
-  add({ file: 'project.json', damage, on: 'embedded', when: before, primary: 'there', reads: ['sqlite'], writes: ['sqlite', 'outbox'] });
+  add({
+    file: 'project.json',
+    damage,
+    on: 'postgres',
+    when: inUse,
+    reads: ['sqlite_cache'],
+    writes: ['outbox'],
+  });
+  add({
+    file: 'project.json',
+    damage,
+    on: 'embedded',
+    when: before,
+    primary: 'there',
+    reads: ['sqlite'],
+    writes: ['sqlite', 'outbox'],
+  });
 }
 for (const when of [before, inUse] as const) {
   add({
@@ -771,9 +796,23 @@ for (const when of [before, inUse] as const) {
   });
 }
 for (const damage of ['empty', 'half', 'garbage', 'deleted', 'foreign'] as const) {
-  add({ file: 'device', damage, on: damage === 'half' ? 'embedded' : 'postgres', when: before, reads: damage === 'half' ? ['git_history'] : ['sqlite_cache'], writes: ['outbox'] });
+  add({
+    file: 'device',
+    damage,
+    on: damage === 'half' ? 'embedded' : 'postgres',
+    when: before,
+    reads: damage === 'half' ? ['git_history'] : ['sqlite_cache'],
+    writes: ['outbox'],
+  });
 }
-add({ file: 'device', damage: 'deleted', on: 'postgres', when: inUse, reads: ['sqlite_cache'], writes: ['outbox'] });
+add({
+  file: 'device',
+  damage: 'deleted',
+  on: 'postgres',
+  when: inUse,
+  reads: ['sqlite_cache'],
+  writes: ['outbox'],
+});
 
 const copyOf = (folder: string, name: string): string =>
   path.join(folder, name.startsWith('.') ? name : path.join('.worktrail', name));
@@ -836,7 +875,8 @@ async function playFileCase(scene: Scene, found: FileCase): Promise<void> {
     await scene.close();
     await scene.open();
   }
-  const stranded = found.strands !== undefined && scene.created.some(({ durability }) => durability === 'outbox');
+  const stranded =
+    found.strands !== undefined && scene.created.some(({ durability }) => durability === 'outbox');
   if (stranded) scene.forgetSavedIn('outbox');
   await converges(scene, found.mayLose ?? []);
   if (stranded) expect((await scene.store.layers()).damage.join('\n')).toMatch(found.strands as RegExp);
@@ -896,7 +936,10 @@ async function converges(scene: Scene, mayLose: readonly number[] = []): Promise
   }
   expect(new Set(items.map(({ title }) => title)).size).toBe(items.length);
   const answer = await scene.list();
-  expect(answer).toMatchObject({ source: template.kind === 'postgres' ? 'postgres' : 'sqlite', warnings: [] });
+  expect(answer).toMatchObject({
+    source: template.kind === 'postgres' ? 'postgres' : 'sqlite',
+    warnings: [],
+  });
   expect(answer.data.total_count).toBe(items.length);
   if (template.kind === 'postgres') await cacheEqualsPrimary(scene, rows);
 }
@@ -1040,7 +1083,8 @@ for (const when of [before, inUse] as const) {
     {
       name: 'a third of the items deleted by hand',
       when,
-      unnoticed: 'items are counted by a table of counts, which knows nothing of what is deleted past the tracker',
+      unnoticed:
+        'items are counted by a table of counts, which knows nothing of what is deleted past the tracker',
       strike: async (scene) => {
         await scene.sql(keepTables('now'));
         await scene.sql(deleteItems);
@@ -1053,11 +1097,15 @@ for (const when of [before, inUse] as const) {
       name: 'default_transaction_read_only=on',
       when,
       strike: async (scene) => {
-        await administer(`alter database "${nameOf(scene.direct ?? '')}" set default_transaction_read_only = on`);
+        await administer(
+          `alter database "${nameOf(scene.direct ?? '')}" set default_transaction_read_only = on`,
+        );
         await scene.cut();
       },
       heal: async (scene) => {
-        await administer(`alter database "${nameOf(scene.direct ?? '')}" reset default_transaction_read_only`);
+        await administer(
+          `alter database "${nameOf(scene.direct ?? '')}" reset default_transaction_read_only`,
+        );
         await scene.cut();
       },
       state: ['offline'],
@@ -1182,7 +1230,9 @@ describeUnless(postgresSkipReason(), 'damage', () => {
     expect(await scene.write('Made beside the hole')).toBe('postgres');
     const deployed = await scene.tracker.deployAnswer();
     expect(deployed).toMatchObject({ durability: 'outbox' });
-    expect(deployed.warnings.map(({ message }) => message).join('\n')).toMatch(/one of its tables is missing/);
+    expect(deployed.warnings.map(({ message }) => message).join('\n')).toMatch(
+      /one of its tables is missing/,
+    );
     await scene.said();
     await scene.sql('alter table deployments_away rename to deployments');
     await eventually('the deployment to arrive', async () => {

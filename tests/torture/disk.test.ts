@@ -2,16 +2,7 @@
 // durable, each tier takes over from the one above it, and once there is room again every acknowledged write is applied
 // once, in the order in which it was acknowledged, and nothing that was refused is.
 import { execFileSync } from 'node:child_process';
-import {
-  chmodSync,
-  closeSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  rmSync,
-  statSync,
-  writeSync,
-} from 'node:fs';
+import { chmodSync, closeSync, mkdirSync, openSync, readdirSync, rmSync, statSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { expect, it, type TestContext } from 'vitest';
 import { TrackerError } from '../../src/errors.ts';
@@ -29,7 +20,8 @@ import { isPrimary, newScene, until, untilCached, type Scene } from './scene.ts'
 
 /** Pauses between probes are cut short: what is waited for is the same. */
 const impatientClock = { ...systemClock, sleep: (ms: number) => systemClock.sleep(Math.min(ms, 60)) };
-const DRIVER_TEXT = /SQLITE_|\bE(CONN|NOENT|ACCES|NOSPC|ROFS|PERM|FBIG|IO)\w*\b|fatal:|errno|syscall|\bundefined\b|Error:/;
+const DRIVER_TEXT =
+  /SQLITE_|\bE(CONN|NOENT|ACCES|NOSPC|ROFS|PERM|FBIG|IO)\w*\b|fatal:|errno|syscall|\bundefined\b|Error:/;
 const NOBODY = 65_534;
 
 /** A file that takes up whatever room a disk has left. */
@@ -160,7 +152,10 @@ class Desk {
     });
     const stored = await this.scene.rows('select id, title, version from work_items');
     for (const { id, title } of this.acknowledged) {
-      expect(stored.filter((item) => item['title'] === title && item['id'] === id), title).toHaveLength(1);
+      expect(
+        stored.filter((item) => item['title'] === title && item['id'] === id),
+        title,
+      ).toHaveLength(1);
     }
     const titles = new Set(stored.map(({ title }) => title));
     expect(this.refused.filter(({ title }) => titles.has(title))).toEqual([]);
@@ -282,35 +277,42 @@ describeEachBackend('a disk', ({ source }) => {
       .filter(({ field }) => field === 'title')
       .map(({ to }) => to);
     expect(titles).toEqual(steps);
-    expect(await desk.tracker.query(item.id)).toMatchObject({ title: steps.at(-1), version: steps.length + 1 });
+    expect(await desk.tracker.query(item.id)).toMatchObject({
+      title: steps.at(-1),
+      version: steps.length + 1,
+    });
   });
 
-  it('that fills up while it is written to loses none of what it acknowledged', { timeout: TIMEOUT_MS }, async (context) => {
-    const random = randomFor(`disk ${kind}`);
-    const found = new Map<string, number>();
-    for (let round = 0; round < episodes(2, 12); round += 1) {
-      const { desk, ballast } = await onSmallDisk(context, random.pick(['1500k', '2m', '3m']));
-      await cutOff(desk);
-      const repository = path.join(desk.scene.project, '.git');
-      const losesGit = random.chance(0.5);
-      let readOnly: Mount | undefined;
-      // In step with the writes, so that it becomes full at each point of one sooner or later.
-      for (let n = 0; n < 40; n += 1) {
-        if (n === 20) ballast.fill();
-        if (n === 25 && losesGit) readOnly = Mount.readOnly(context, repository);
-        if (n === 30) ballast.free();
-        else if (n < 20) ballast.grow(random.int(200_000));
-        const outcome = await desk.create(`Round ${round}, write ${n}`);
-        found.set(outcome, (found.get(outcome) ?? 0) + 1);
-        if (n === 35) readOnly?.end();
+  it(
+    'that fills up while it is written to loses none of what it acknowledged',
+    { timeout: TIMEOUT_MS },
+    async (context) => {
+      const random = randomFor(`disk ${kind}`);
+      const found = new Map<string, number>();
+      for (let round = 0; round < episodes(2, 12); round += 1) {
+        const { desk, ballast } = await onSmallDisk(context, random.pick(['1500k', '2m', '3m']));
+        await cutOff(desk);
+        const repository = path.join(desk.scene.project, '.git');
+        const losesGit = random.chance(0.5);
+        let readOnly: Mount | undefined;
+        // In step with the writes, so that it becomes full at each point of one sooner or later.
+        for (let n = 0; n < 40; n += 1) {
+          if (n === 20) ballast.fill();
+          if (n === 25 && losesGit) readOnly = Mount.readOnly(context, repository);
+          if (n === 30) ballast.free();
+          else if (n < 20) ballast.grow(random.int(200_000));
+          const outcome = await desk.create(`Round ${round}, write ${n}`);
+          found.set(outcome, (found.get(outcome) ?? 0) + 1);
+          if (n === 35) readOnly?.end();
+        }
+        await reconnect(desk);
+        await desk.expectHealed();
+        await desk.close();
       }
-      await reconnect(desk);
-      await desk.expectHealed();
-      await desk.close();
-    }
-    const figures = [...found].map(([outcome, count]) => `${counted(count)} ${outcome}`).join(', ');
-    report(`a disk that fills up under ${kind}`, `${figures}; none lost, none of the refused applied`);
-  });
+      const figures = [...found].map(([outcome, count]) => `${counted(count)} ${outcome}`).join(', ');
+      report(`a disk that fills up under ${kind}`, `${figures}; none lost, none of the refused applied`);
+    },
+  );
 
   it('that is read-only from the start still answers, and writes go to git', async (context) => {
     const desk = await newDesk();
@@ -362,45 +364,52 @@ describeEachBackend('a disk', ({ source }) => {
     await desk.expectHealed();
   });
 
-  it('with a limit on the size of files takes what a server acknowledges, in a real process', { timeout: TIMEOUT_MS }, async (context) => {
-    const { scene } = await newDesk();
-    const server = await Server.start(scene);
-    const first = await server.create({ title: 'While all is well' });
-    if (kind === 'postgres') await untilCached(scene);
-    await scene.proxy?.setMode('refuse');
-    const limit = (bytes: number | 'unlimited'): void => {
-      execFileSync('prlimit', [`--pid=${server.rpc.program.pid}`, `--fsize=${bytes}:unlimited`]);
-    };
-    try {
+  it(
+    'with a limit on the size of files takes what a server acknowledges, in a real process',
+    { timeout: TIMEOUT_MS },
+    async (context) => {
+      const { scene } = await newDesk();
+      const server = await Server.start(scene);
+      const first = await server.create({ title: 'While all is well' });
+      if (kind === 'postgres') await untilCached(scene);
+      await scene.proxy?.setMode('refuse');
+      const limit = (bytes: number | 'unlimited'): void => {
+        execFileSync('prlimit', [`--pid=${server.rpc.program.pid}`, `--fsize=${bytes}:unlimited`]);
+      };
+      try {
+        limit('unlimited');
+      } catch {
+        context.skip('needs prlimit (util-linux)');
+      }
+      // Below the size of every database, above that of an object of git.
+      limit(16_384);
+      const outcomes: string[] = [];
+      const ids: string[] = [first];
+      for (let n = 0; n < 12; n += 1) {
+        const { answer, failure } = await server.call('create_work_item', {
+          item_type: 'task',
+          title: `Limited ${n}`,
+        });
+        if (answer !== undefined) ids.push(String(answer['id']));
+        else expect(failure.error, failure.message).toBe('NotSavedError');
+        outcomes.push(String(answer?.['durability'] ?? failure?.error));
+      }
+      expect(outcomes).toContain('git');
+      expect((await server.answer('query_work_item', { id: ids.at(-1) ?? '' }))['title']).toBe('Limited 11');
       limit('unlimited');
-    } catch {
-      context.skip('needs prlimit (util-linux)');
-    }
-    // Below the size of every database, above that of an object of git.
-    limit(16_384);
-    const outcomes: string[] = [];
-    const ids: string[] = [first];
-    for (let n = 0; n < 12; n += 1) {
-      const { answer, failure } = await server.call('create_work_item', { item_type: 'task', title: `Limited ${n}` });
-      if (answer !== undefined) ids.push(String(answer['id']));
-      else expect(failure.error, failure.message).toBe('NotSavedError');
-      outcomes.push(String(answer?.['durability'] ?? failure?.error));
-    }
-    expect(outcomes).toContain('git');
-    expect((await server.answer('query_work_item', { id: ids.at(-1) ?? '' }))['title']).toBe('Limited 11');
-    limit('unlimited');
-    await scene.proxy?.setMode('pass');
-    await until('everything is applied', async () => {
-      const stored = new Set((await scene.rows('select id from work_items')).map(({ id }) => id));
-      return ids.every((id) => stored.has(id));
-    });
-    await until('the server is whole', async () => {
-      const { data_source, warnings } = await server.answer('list_work_items', { limit: 1 });
-      return data_source === kind && warnings === undefined;
-    });
-    expect(await scene.rows('select id from work_items')).toHaveLength(ids.length);
-    expect(server.rpc.program.stderr()).not.toMatch(DRIVER_TEXT);
-  });
+      await scene.proxy?.setMode('pass');
+      await until('everything is applied', async () => {
+        const stored = new Set((await scene.rows('select id from work_items')).map(({ id }) => id));
+        return ids.every((id) => stored.has(id));
+      });
+      await until('the server is whole', async () => {
+        const { data_source, warnings } = await server.answer('list_work_items', { limit: 1 });
+        return data_source === kind && warnings === undefined;
+      });
+      expect(await scene.rows('select id from work_items')).toHaveLength(ids.length);
+      expect(server.rpc.program.stderr()).not.toMatch(DRIVER_TEXT);
+    },
+  );
 
   it('that belongs to somebody else is read, and what cannot be saved is refused', async (context) => {
     if (process.getuid?.() !== 0) context.skip('needs root, to run a server as a user who may not write');
@@ -418,7 +427,10 @@ describeEachBackend('a disk', ({ source }) => {
     expect((list['items'] as Answer[]).map(({ title }) => title)).toEqual(['Made by the owner']);
     expect(list['data_source']).toBe(kind === 'postgres' ? 'sqlite_cache' : 'sqlite');
     const failure = await server.failure('create_work_item', { item_type: 'task', title: 'Made by nobody' });
-    expect(failure).toMatchObject({ error: 'NotSavedError', details: { operation: { patch: { title: 'Made by nobody' } } } });
+    expect(failure).toMatchObject({
+      error: 'NotSavedError',
+      details: { operation: { patch: { title: 'Made by nobody' } } },
+    });
     expect(`${failure.message} ${failure.next}`).not.toMatch(DRIVER_TEXT);
     await server.rpc.program.stop();
     await reconnect(desk);
@@ -430,6 +442,8 @@ describeEachBackend('a disk', ({ source }) => {
 
 async function readList({ tracker }: Desk) {
   return await tracker.context.store.read((reader) =>
-    reader.listWorkItems({ sort: 'created', limit: 100, archived: false } as Parameters<typeof reader.listWorkItems>[0]),
+    reader.listWorkItems({ sort: 'created', limit: 100, archived: false } as Parameters<
+      typeof reader.listWorkItems
+    >[0]),
   );
 }

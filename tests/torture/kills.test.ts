@@ -119,7 +119,9 @@ async function workUntilKilled(scene: Scene, crew: readonly Client[], random: Ra
   await server.rpc.initialize();
   // The load counts from when the store is open; whether it is, the clients see by themselves.
   await server.call('list_work_items', { limit: 1 });
-  const killing = sleep(LOAD_MIN_MS + random.int(LOAD_MAX_MS - LOAD_MIN_MS)).then(() => program.kill('SIGKILL'));
+  const killing = sleep(LOAD_MIN_MS + random.int(LOAD_MAX_MS - LOAD_MIN_MS)).then(() =>
+    program.kill('SIGKILL'),
+  );
   const working = crew.map(async (client) => {
     client.server = server;
     for (;;) await client.step();
@@ -127,7 +129,8 @@ async function workUntilKilled(scene: Scene, crew: readonly Client[], random: Ra
   const ends = await Promise.allSettled(working);
   await killing;
   expect(await program.exited, program.stderr()).toEqual({ code: null, signal: 'SIGKILL' });
-  for (const end of ends) if (end.status === 'rejected' && !(end.reason instanceof ServerGone)) throw end.reason;
+  for (const end of ends)
+    if (end.status === 'rejected' && !(end.reason instanceof ServerGone)) throw end.reason;
   expect(server.rpc.strayLines()).toEqual([]);
 }
 

@@ -9,7 +9,7 @@ import { postgresSkipReason } from '../support/postgres.ts';
 import type { ProxyMode } from '../support/tcp-proxy.ts';
 import type { Random } from './model/random.ts';
 import { TIMEOUT_MS, counted, episodes, isLong, randomFor, report } from './scale.ts';
-import { newScene, startServer, untilCached, untilWhole, type Scene } from './scene.ts';
+import { newScene, rivalOf, startServer, untilCached, untilWhole, type Scene } from './scene.ts';
 import { expectAllThereOnce, expectSoundDatabase, type Verdict } from './verdict.ts';
 import { Client, Ledger, percentile, type Call } from './workload.ts';
 
@@ -23,6 +23,7 @@ const CLIENTS_MAX = 3;
 const SHARED_ITEMS = 3;
 /** How long a client thinks between two calls, at most. */
 const PAUSE_MAX_MS = 40;
+const RIVAL_PAUSE_MAX_MS = 400;
 /** F2: within this of the first failure, and while it is known to be away. */
 const FIRST_ANSWER_MAX_MS = 1_000;
 const OPEN_P99_MAX_MS = 50;
@@ -73,13 +74,16 @@ describeUnless(postgresSkipReason(), 'a network that fails again and again', () 
       ].join(', '),
     );
     if (!isLong) return;
-    expect(percentile(first, 1), 'first answer after a failure, in ms').toBeLessThanOrEqual(FIRST_ANSWER_MAX_MS);
+    expect(percentile(first, 1), 'first answer after a failure, in ms').toBeLessThanOrEqual(
+      FIRST_ANSWER_MAX_MS,
+    );
     expect(openP99, 'p99 while the database is known to be away, in ms').toBeLessThanOrEqual(OPEN_P99_MAX_MS);
   });
 });
 
 async function disturb(random: Random, count: number): Promise<Figures> {
-  const scene = await newScene(await freshDatabase());
+  const databaseUrl = await freshDatabase();
+  const scene = await newScene(databaseUrl);
   const servers = await Promise.all(Array.from({ length: SERVERS }, () => startServer(scene)));
   const ledger = new Ledger();
   const clients = Array.from({ length: CLIENTS_MAX }, (_, index) => {
@@ -88,26 +92,35 @@ async function disturb(random: Random, count: number): Promise<Figures> {
   });
   for (let shared = 0; shared < SHARED_ITEMS; shared += 1) await clients[0]?.createShared();
   await untilCached(scene);
+  const rivalServer = await startServer(await rivalOf(scene, databaseUrl));
+  const rival = new Client({ server: rivalServer, ledger, random });
 
-  const figures = { firstReads: [], firstWrites: [], slow: [], open: [] } as Omit<Figures, 'verdict' | 'behind'>;
+  const figures = { firstReads: [], firstWrites: [], slow: [], open: [] } as Omit<
+    Figures,
+    'verdict' | 'behind'
+  >;
   let verdict: Verdict | undefined;
   for (let episode = 0; episode < count; episode += 1) {
     const fault = randomFault(random);
     const active = clients.slice(0, 1 + random.int(CLIENTS_MAX));
     try {
-      await goThrough(scene, fault, active, random, ledger, figures);
+      await goThrough(scene, fault, active, rival, random, ledger, figures);
       await untilWhole(servers, () => random.chance(0.5));
       verdict = await expectAllThereOnce(scene, ledger);
     } catch (error) {
-      const log = servers.map(({ rpc }) => rpc.program.stderr().split('\n').slice(-12).join('\n')).join('\n--\n');
+      const log = servers
+        .map(({ rpc }) => rpc.program.stderr().split('\n').slice(-12).join('\n'))
+        .join('\n--\n');
       const what = `episode ${episode}: ${fault.name} for ${fault.ms} ms under ${active.length} clients`;
-      throw new Error(`${what}: ${error instanceof Error ? error.message : String(error)}\n${log}`, { cause: error });
+      throw new Error(`${what}: ${error instanceof Error ? error.message : String(error)}\n${log}`, {
+        cause: error,
+      });
     }
   }
   if (verdict === undefined) throw new Error('there was no episode');
   await expectSoundDatabase(scene, servers[0] as Server);
-  for (const { rpc } of servers) expect(rpc.strayLines()).toEqual([]);
-  await Promise.all(servers.map(({ rpc }) => rpc.program.stop()));
+  for (const { rpc } of [...servers, rivalServer]) expect(rpc.strayLines()).toEqual([]);
+  await Promise.all([...servers, rivalServer].map(({ rpc }) => rpc.program.stop()));
   return { ...figures, verdict, behind: ledger.behind };
 }
 
@@ -116,18 +129,23 @@ async function goThrough(
   { proxy }: Scene,
   { name, mode, ms }: Fault,
   clients: readonly Client[],
+  rival: Client,
   random: Random,
   ledger: Ledger,
   figures: Omit<Figures, 'verdict' | 'behind'>,
 ): Promise<void> {
   if (proxy === undefined) throw new Error('the scene has no proxy');
   let isOver = false;
-  const working = clients.map(async (client) => {
+  const repeat = async (step: () => Promise<void>, pauseMs: number) => {
     while (!isOver) {
-      await client.step();
-      await sleep(random.int(PAUSE_MAX_MS));
+      await step();
+      await sleep(random.int(pauseMs));
     }
-  });
+  };
+  const working = [
+    ...clients.map((client) => repeat(() => client.step(), PAUSE_MAX_MS)),
+    repeat(() => rival.updateShared(), RIVAL_PAUSE_MAX_MS),
+  ];
   const work = Promise.all(working);
   try {
     await Promise.race([sleep(random.int(PAUSE_MAX_MS * 3)), work]);
@@ -140,7 +158,13 @@ async function goThrough(
     await Promise.race([sleep(random.int(PAUSE_MAX_MS * 5)), work]);
     isOver = true;
     await work;
-    measure(ledger.calls.slice(from), name, failedAt, healedAt, figures);
+    measure(
+      ledger.calls.slice(from).filter(({ server }) => server !== rival.server),
+      name,
+      failedAt,
+      healedAt,
+      figures,
+    );
   } finally {
     isOver = true;
     await proxy.setMode('pass');
@@ -156,11 +180,11 @@ function measure(
   healedAt: number,
   { firstReads, firstWrites, slow, open }: Omit<Figures, 'verdict' | 'behind'>,
 ): void {
-  for (const { startedAt, ms, wasAway, isAway, isWrite } of calls) {
-    if (wasAway && isAway) open.push(ms);
+  for (const { startedAt, ms, before, after, isWrite } of calls) {
+    if (before === 'open' && after === 'open') open.push(ms);
     else if (startedAt < failedAt || startedAt > healedAt) continue;
     else if (fault === 'slow') slow.push(ms);
-    else if (!wasAway) (isWrite ? firstWrites : firstReads).push(ms);
+    else if (before !== 'open') (isWrite ? firstWrites : firstReads).push(ms);
   }
 }
 

@@ -64,7 +64,9 @@ describeUnless(postgresSkipReason(), 'PostgreSQL that is restarted in the middle
       } catch (error) {
         isOver = true;
         await Promise.allSettled([disturbing, ...working]);
-        const log = servers.map(({ rpc }) => rpc.program.stderr().split('\n').slice(-12).join('\n')).join('\n--\n');
+        const log = servers
+          .map(({ rpc }) => rpc.program.stderr().split('\n').slice(-12).join('\n'))
+          .join('\n--\n');
         throw new Error(`restart ${restart} (${mode}): ${String(error)}\n${log}`, { cause: error });
       }
     }

@@ -1,5 +1,5 @@
 // A project as real servers share it, on a database that a test can take away, and SQL past them to see what is stored.
-import { cpSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -13,12 +13,13 @@ import { Server, type ServerOptions } from '../processes/server.ts';
 import { inFolder } from '../storage/backends.ts';
 import { cleanUpLater } from '../support/cleanup.ts';
 import { startProxy, type TcpProxy } from '../support/tcp-proxy.ts';
-import { temporaryProject } from '../support/temporary-project.ts';
+import { git, temporaryProject } from '../support/temporary-project.ts';
 
 /** How long a tracker may take to be whole again: probes pause for up to 15 s after a long outage. */
 const HEALING_MAX_MS = 60_000;
 const LOOK_PAUSE_MS = 60;
 const SLUG = 'torture';
+const CONFIG_FILE = 'worktrail.config.json';
 
 export interface Scene extends Place {
   /** In front of the database; undefined for the embedded one and where none was asked for. */
@@ -32,7 +33,7 @@ export async function newScene(
 ): Promise<Scene> {
   const project = await temporaryProject({ git: true });
   const config = JSON.stringify({ project: { slug: SLUG } });
-  writeFileSync(path.join(project, 'worktrail.config.json'), config);
+  writeFileSync(path.join(project, CONFIG_FILE), config);
   const proxy = databaseUrl !== undefined && behindProxy ? await startProxy(databaseUrl) : undefined;
   if (proxy !== undefined) cleanUpLater(() => proxy.stop());
   const store = { ...inFolder(project, proxy?.url ?? databaseUrl), slug: { value: SLUG, explicit: true } };
@@ -42,7 +43,9 @@ export async function newScene(
     store,
     args: ['--toolsets', 'all', '--database', store.databaseUrl ?? 'embedded'],
     proxy,
-    ...(databaseUrl === undefined ? fileAccess(path.join(store.dataDir, SQLITE_FILE)) : serverAccess(databaseUrl)),
+    ...(databaseUrl === undefined
+      ? fileAccess(path.join(store.dataDir, SQLITE_FILE))
+      : serverAccess(databaseUrl)),
   };
 }
 
@@ -51,15 +54,22 @@ export async function startServer(scene: Scene, options: ServerOptions = {}): Pr
 }
 
 /** Waits until the local copy can stand in for the database. */
-export async function untilCached({ store }: Scene): Promise<void> {
+export async function untilCached(scene: Scene): Promise<void> {
+  await until('the cache is filled', () => cachedAt(scene) != null);
+}
+
+/** When the cache was last known to equal the database; null before it was filled. */
+export function cachedAt({ store }: Scene): unknown {
   const file = path.join(store.dataDir, CACHE_FILE);
-  await until('the cache is filled', () => {
-    try {
-      return oneValue(file, 'select checked_at from replica_position') != null;
-    } catch {
-      return false;
-    }
-  });
+  return existsSync(file) ? oneValue(file, 'select checked_at from copy_position') : null;
+}
+
+/** Another folder of the same project, on another machine so to say: nothing disturbs its way to the database. */
+export async function rivalOf(scene: Scene, databaseUrl: string): Promise<Scene> {
+  const project = await temporaryProject();
+  await git(project, 'clone', '--quiet', scene.project, '.');
+  cpSync(path.join(scene.project, CONFIG_FILE), path.join(project, CONFIG_FILE));
+  return { ...scene, project, args: ['--toolsets', 'all', '--database', databaseUrl], proxy: undefined };
 }
 
 /**
@@ -89,9 +99,18 @@ export function isPrimary(source: unknown): boolean {
   return source === 'postgres' || source === 'sqlite';
 }
 
+/** @param check a failure of it, as of a file that is just being made, counts as no */
 export async function until(what: string, check: () => Promise<boolean> | boolean): Promise<void> {
-  for (const giveUpAt = Date.now() + HEALING_MAX_MS; !(await check()); await sleep(LOOK_PAUSE_MS)) {
-    if (Date.now() > giveUpAt) throw new Error(`waited ${HEALING_MAX_MS / 1000} s in vain until ${what}`);
+  for (const giveUpAt = Date.now() + HEALING_MAX_MS; ; await sleep(LOOK_PAUSE_MS)) {
+    let cause: unknown;
+    try {
+      if (await check()) return;
+    } catch (error) {
+      cause = error;
+    }
+    if (Date.now() < giveUpAt) continue;
+    const why = cause === undefined ? '' : ` (${String(cause)})`;
+    throw new Error(`waited ${HEALING_MAX_MS / 1000} s in vain until ${what}${why}`, { cause });
   }
 }
 

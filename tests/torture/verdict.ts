@@ -26,14 +26,21 @@ export async function expectAllThereOnce(scene: Scene, ledger: Ledger): Promise<
   const applied = await appliedTokens(scene);
   const conflicts = await conflictTokens(scene);
   const verdict: Verdict = { acknowledged: 0, unansweredSaved: 0, unanswered: 0, conflicts: 0 };
-  const wrong = { lost: [] as string[], twice: [] as string[], unexplained: [] as string[], unasked: [] as string[] };
+  const wrong = {
+    lost: [] as string[],
+    twice: [] as string[],
+    unexplained: [] as string[],
+    unasked: [] as string[],
+  };
   for (const { token, kind, told, isContested } of ledger.deeds.values()) {
     const times = applied.get(token) ?? 0;
     const kept = conflicts.get(token) ?? [];
     const again = kept.filter(({ resolution }) => resolution === 'reapply').length;
     const settled = kept.length > 0 ? 1 : times;
-    if (times > (kept.length > 0 ? again : 1) || kept.length > 1) wrong.twice.push(`${kind} ${token}: ${times} times`);
-    if (kept.length > 0 && !isContested()) wrong.unexplained.push(`${kind} ${token}: ${String(kept[0]?.reason)}`);
+    if (times > (kept.length > 0 ? again : 1) || kept.length > 1)
+      wrong.twice.push(`${kind} ${token}: ${times} times`);
+    if (kept.length > 0 && !isContested())
+      wrong.unexplained.push(`${kind} ${token}: ${String(kept[0]?.reason)}`);
     if (told === 'acknowledged') {
       verdict.acknowledged += 1;
       verdict.conflicts += kept.length;
@@ -86,7 +93,9 @@ async function appliedTokens(scene: Scene): Promise<Map<string, number>> {
         ? [[entity_id, related_id].sort().join(' ')]
         : kind === 'create'
           ? fields.filter(({ field }) => field === 'title').map(({ to }) => String(to))
-          : fields.flatMap(({ field }) => (field.startsWith('metadata.') ? [field.slice('metadata.'.length)] : []));
+          : fields.flatMap(({ field }) =>
+              field.startsWith('metadata.') ? [field.slice('metadata.'.length)] : [],
+            );
     for (const token of tokens) found.set(token, (found.get(token) ?? 0) + 1);
   }
   return found;

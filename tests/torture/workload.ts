@@ -37,11 +37,13 @@ export interface Call {
   server: Server;
   startedAt: number;
   ms: number;
-  /** Whether this server had said that it does without the database, and not yet the opposite. */
-  wasAway: boolean;
-  /** Whether this answer says so. */
-  isAway: boolean;
+  /** Where the server stood by its own log when the call began and when it was answered. */
+  before: Stand;
+  after: Stand;
 }
+
+/** `open`: it knows that the database is away; `back`: it replays what waits. */
+export type Stand = 'online' | 'open' | 'back';
 
 /** What all clients of one project were told. */
 export class Ledger {
@@ -53,7 +55,6 @@ export class Ledger {
   readonly calls: Call[] = [];
   /** Writes refused because a copy stood in that did not know the newest state yet, and said from when it is. */
   behind = 0;
-  readonly away = new WeakMap<Server, boolean>();
   #tokens = 0;
 
   token(): string {
@@ -122,7 +123,7 @@ export class Client {
     const act = this.#random.weighted<() => Promise<void>>([
       [4, async () => void (await this.#create())],
       [6, () => this.#updateOwn()],
-      [2, () => this.#updateShared()],
+      [2, () => this.updateShared()],
       [2, () => this.#link()],
       [3, () => this.#readOwn()],
       [1, async () => void (await this.#call('list_work_items', { limit: LIST_LIMIT }))],
@@ -145,7 +146,12 @@ export class Client {
     const parent = this.#random.chance(0.3) ? this.#pickOwn(({ depth }) => depth === 0) : undefined;
     const deed = this.#ledger.begin('create', token, () => parent?.isContested === true);
     const asked = { item_type: 'task', title: token, ...(parent && { parent_id: parent.id }) };
-    const { answer } = await this.#write('create_work_item', asked, deed, parent === undefined ? [] : [parent]);
+    const { answer } = await this.#write(
+      'create_work_item',
+      asked,
+      deed,
+      parent === undefined ? [] : [parent],
+    );
     if (answer === undefined) return undefined;
     const item: Item = {
       id: String(answer['id']),
@@ -177,7 +183,8 @@ export class Client {
       this.#violation('update_work_item', `makes version ${before} of its maker's own item`, answer);
   }
 
-  async #updateShared(): Promise<void> {
+  /** Changes an item that others change too, if there is one. */
+  async updateShared(): Promise<void> {
     const { shared } = this.#ledger;
     if (shared.length === 0) return;
     const item = this.#random.pick(shared);
@@ -195,7 +202,8 @@ export class Client {
     if (answer === undefined) return undefined;
     item.updates.push({ token, durability: String(answer['durability']), at: Date.now() });
     if ('title' in title) item.title = token;
-    const isWhole = (answer['metadata'] as Answer)[token] === true && (item.isContested || answer['title'] === item.title);
+    const isWhole =
+      (answer['metadata'] as Answer)[token] === true && (item.isContested || answer['title'] === item.title);
     if (!isWhole) this.#violation('update_work_item', 'does not answer what was asked', answer);
     return answer;
   }
@@ -234,9 +242,15 @@ export class Client {
     const metadata = answer['metadata'] as Answer;
     const missing = item.updates.filter(
       ({ token, durability, at }) =>
-        metadata[token] !== true && (durability === 'outbox' || isPrimary(answer['data_source']) || isBefore(at, answer)),
+        metadata[token] !== true &&
+        (durability === 'outbox' || isPrimary(answer['data_source']) || isBefore(at, answer)),
     );
-    const told = { source: answer['data_source'], as_of: answer['as_of'], version: answer['version'], missing };
+    const told = {
+      source: answer['data_source'],
+      as_of: answer['as_of'],
+      version: answer['version'],
+      missing,
+    };
     if (missing.length > 0) this.#violation('query_work_item', 'lacks what was acknowledged', told);
     return answer;
   }
@@ -275,9 +289,8 @@ export class Client {
 
   async #call(tool: string, asked: Answer, isWrite = false): Promise<Outcome> {
     const { server } = this;
-    const { away, calls } = this.#ledger;
+    const before = standOf(server);
     const [startedAt, started] = [Date.now(), performance.now()];
-    const wasAway = away.get(server) ?? false;
     let outcome: Outcome;
     try {
       outcome = await server.call(tool, asked);
@@ -285,11 +298,8 @@ export class Client {
       if (this.#mayDie && /ended \(exit SIGKILL\)/.test(String(error))) throw new ServerGone(String(error));
       throw error;
     }
-    const told = outcome.answer ?? outcome.failure.details;
-    const isAway = told['data_source'] !== undefined && !isPrimary(told['data_source']);
-    away.set(server, isAway);
     const ms = performance.now() - started;
-    calls.push({ tool, isWrite, server, startedAt, ms, wasAway, isAway });
+    this.#ledger.calls.push({ tool, isWrite, server, startedAt, ms, before, after: standOf(server) });
     if (outcome.answer !== undefined) this.#judge(tool, outcome.answer, isWrite);
     return outcome;
   }
@@ -306,7 +316,8 @@ export class Client {
     const wrong = (why: string) => this.#violation(tool, why, about);
     if (isPrimary(data_source)) {
       if (as_of !== undefined) wrong('is from the database and from an earlier moment');
-      if (codes.some((code) => code !== 'open_conflicts')) wrong('is from the database and warns of its absence');
+      if (codes.some((code) => code !== 'open_conflicts'))
+        wrong('is from the database and warns of its absence');
       if (isWrite && durability !== data_source) wrong('is durable elsewhere');
       return;
     }
@@ -334,6 +345,21 @@ export class Client {
 }
 
 const PROVISIONAL_STEP = 1_000_000;
+const STANDS: readonly (readonly [said: string, stand: Stand])[] = [
+  ['PostgreSQL is away', 'open'],
+  ['PostgreSQL is not used', 'open'],
+  ['PostgreSQL is there', 'back'],
+  ['PostgreSQL is in use', 'online'],
+];
+
+/** What the server's log said last of the database; it says nothing while all is well from the start. */
+function standOf({ rpc }: Server): Stand {
+  const log = rpc.program.stderr();
+  const [last] = STANDS.map(([said, stand]) => ({ stand, at: log.lastIndexOf(said) })).sort(
+    (a, b) => b.at - a.at,
+  );
+  return last === undefined || last.at < 0 ? 'online' : last.stand;
+}
 
 /** Whether something that was answered at `at` has to be in an answer that is from its `as_of`. */
 function isBefore(at: number, { as_of }: Answer): boolean {

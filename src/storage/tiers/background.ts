@@ -108,8 +108,10 @@ export class Background {
   async checkTruth(primary: Primary, read = readTruth): Promise<void> {
     const { cache, memory } = this.options.parts;
     const cached = (await cache?.known().catch(() => undefined)) ?? {};
+    // Before the primary is read: what others note meanwhile may be newer than what is read.
+    const known = this.options.known();
     const truth = await this.#readTruth(primary, read);
-    const mismatch = mismatchOf(truth, this.options.known()) ?? mismatchOf(truth, cached);
+    const mismatch = mismatchOf(truth, known) ?? mismatchOf(truth, cached);
     if (mismatch !== null) throw new TruthMismatch(mismatch);
     memory.sawPosition(truth.seq);
   }
@@ -178,7 +180,8 @@ export class Background {
         journals: parts.journals,
         memory: parts.memory,
         onSettled: (entry) => done.push(entry),
-        shouldStop: () => this.#stopped,
+        // A primary that failed meanwhile may be another when it answers again: it is looked at first.
+        shouldStop: () => this.#stopped || breaker.state !== 'replaying',
       }),
     );
     if (done.length > 0) await this.#refresh(primary);

@@ -101,24 +101,27 @@ export class CacheReplica implements Replica {
     return await this.#guarded(async (session) => {
       const before = await session.read(readPosition);
       const seen = await session.read(readSeen);
+      // Taken before the primary is read: what others write meanwhile is not in the copy.
+      const now = this.#now();
       const found = await primary.inSnapshot(readTruth);
       checkTruth(found, seen, known);
       const hasLocal = (await session.read((c) => localRecords(c, before.cursor ?? 0))).changes.length > 0;
       if (before.cursor === found.seq && !hasLocal) {
-        await session.write((c) => Promise.resolve(writePosition(c, found, this.#now())));
+        await session.write((c) => Promise.resolve(writePosition(c, found, now)));
         return found.seq;
       }
       // The copy is locked first: nobody lays a write on top of it between reading the primary and writing here.
       return await session.write((c) =>
         primary.inSnapshot(async (from) => {
-          const now = this.#now();
+          const filledAt = this.#now();
           const truth = await readTruth(from);
           checkTruth(truth, seen, known);
           const { cursor } = await readPosition(c);
           execute(c, sql`pragma defer_foreign_keys = on`);
           const isFarBehind = cursor === null || truth.seq - cursor > CATCH_UP_MAX_CHANGES;
-          await (isFarBehind ? fill(from, c) : catchUp(from, c, cursor));
-          writePosition(c, truth, now);
+          const waitingIds = (await waiting.list()).flatMap(({ changes }) => changes.map(({ id }) => id));
+          await (isFarBehind ? fill(from, c) : catchUp(from, c, cursor, waitingIds));
+          writePosition(c, truth, filledAt);
           await layOnTop(c, await waiting.list());
           this.#shown = waiting.fingerprint;
           return truth.seq;
@@ -366,11 +369,17 @@ function touchedBy(rows: readonly TouchingRow[]): TouchedRecords {
   return touched;
 }
 
-async function catchUp(from: Connection, to: Connection, cursor: number): Promise<void> {
+/** @param waitingIds changes that are laid on top again: one that changed nothing left no row among the local ones */
+async function catchUp(
+  from: Connection,
+  to: Connection,
+  cursor: number,
+  waitingIds: readonly string[],
+): Promise<void> {
   const local = await localRecords(to, cursor);
   const { changes, appliedChanges, feed } = to.tables;
   await to.db.delete(changes).where(gt(changes.seq, cursor));
-  for (const ids of inChunks(local.changes)) {
+  for (const ids of inChunks([...local.changes, ...(await withoutRows(to, waitingIds))])) {
     await to.db.delete(appliedChanges).where(inArray(appliedChanges.change_id, ids));
   }
   const touched: TouchedRecords = { ids: new Map(local.ids), moved: new Set(local.moved) };
@@ -399,6 +408,22 @@ async function catchUp(from: Connection, to: Connection, cursor: number): Promis
   await copyRecords(from, to, touched);
   const [position] = await from.db.select().from(from.tables.feed);
   if (position !== undefined) await to.db.update(feed).set(position);
+}
+
+/** Those of the changes that the record of changes knows nothing of. */
+async function withoutRows(
+  { db, tables: { changes } }: Connection,
+  ids: readonly string[],
+): Promise<string[]> {
+  const known = new Set<string>();
+  for (const chunk of inChunks(ids)) {
+    const rows = await db
+      .select({ id: changes.change_id })
+      .from(changes)
+      .where(inArray(changes.change_id, chunk));
+    for (const { id } of rows) known.add(id);
+  }
+  return ids.filter((id) => !known.has(id));
 }
 
 function* inChunks(ids: readonly string[]): Generator<string[]> {

@@ -108,7 +108,7 @@ export class Journals {
       try {
         for (const entry of await journal.list()) {
           if ((entry.project_id ?? project_id) !== project_id) foreign.add(entry.id);
-          else entries.set(entry.id, entry);
+          else entries.set(entry.id, earlier(entry, entries.get(entry.id)));
         }
         this.#problems.delete(journal.name);
         if (isUnreadable) isWhole = false;
@@ -181,4 +181,9 @@ export class Journals {
     this.#problems.set(journal.name, reason);
     return reason;
   }
+}
+
+/** Of a write that was saved twice, the first time counts: what came after it builds on it. */
+function earlier(entry: JournalEntry, known = entry): JournalEntry {
+  return inReplayOrder(known, entry) < 0 ? known : entry;
 }

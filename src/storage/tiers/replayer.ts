@@ -94,10 +94,12 @@ export async function replayWaiting(options: ReplayOptions): Promise<ReplayRepor
 
   async function settle(entry: JournalEntry): Promise<ReplayOutcome | undefined> {
     try {
-      return await primary.replay({ id: entry.id, device: entry.device, changes: entry.changes });
+      return await primary.replay(entry);
     } catch (error) {
       const failure = layerFailure(error);
-      if (failure === 'unavailable') throw error;
+      // A store that refuses as a whole, as one of a newer version, says nothing about the write.
+      const isRefused = failure === undefined && error instanceof Error && error.name === 'DatabaseError';
+      if (failure === 'unavailable' || isRefused) throw error;
       if (failure === 'contention') report.again = true;
       else {
         const reason = reasonOf(error);

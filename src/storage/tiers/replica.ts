@@ -7,7 +7,13 @@ import { sql, type SQL } from 'drizzle-orm';
 import { TrackerError } from '../../errors.ts';
 import type { Applied, Change } from '../../domain/change.ts';
 import { touchedFields } from '../../domain/conflict.ts';
-import { PROVISIONAL_STEP, isProvisional, knownVersion } from '../../domain/provisional-version.ts';
+import type { JsonObject } from '../../domain/json.ts';
+import {
+  PROVISIONAL_STEP,
+  changesBetween,
+  isProvisional,
+  knownVersion,
+} from '../../domain/provisional-version.ts';
 import { applyChanges, findFirstResult } from '../sql/apply/apply.ts';
 import { findCurrentRecord } from '../sql/apply/current-record.ts';
 import { findSettled } from '../sql/apply/replay.ts';
@@ -107,12 +113,31 @@ async function withBase(
       if (led && knownVersion(version) === knownVersion(base_version)) own.add(change_id);
     }
   }
+  const seen = await seenFields(c, change, base_version, record);
   return {
     ...change,
-    // Of a base that is not what is here, the copy does not know what its maker saw.
-    ...(record['version'] === base_version && { base_fields: touchedFields(change.patch, record) }),
+    ...(seen !== undefined && { base_fields: seen }),
     ...(own.size > 0 && { own_changes: [...own] }),
   };
+}
+
+/** The touched fields as they were in the version that the change is based on; undefined where this copy cannot tell. */
+async function seenFields(
+  c: Connection,
+  { patch, entity_id }: Change,
+  base_version: number,
+  record: JsonObject,
+): Promise<JsonObject | undefined> {
+  const version = record['version'];
+  if (typeof version !== 'number' || version < base_version) return undefined;
+  if (knownVersion(version) !== knownVersion(base_version)) return undefined;
+  const fields = touchedFields(patch, record);
+  const since = version === base_version ? [] : await findChangesSince(c, entity_id, base_version);
+  if (since.length !== changesBetween(base_version, version)) return undefined;
+  for (const change of since.toReversed()) {
+    for (const { field, from } of change.fields) if (Object.hasOwn(fields, field)) fields[field] = from;
+  }
+  return fields;
 }
 
 /**

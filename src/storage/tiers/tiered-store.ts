@@ -124,8 +124,15 @@ export class TieredStore implements TrackerStore {
       const answer = await this.#readBelow(work, options, { wholeOnly: true }).catch(unlessNoLayer);
       if (answer !== undefined) return answer;
     }
-    const answer = asksPrimary(state) ? await this.#readPrimary(work, options) : undefined;
-    return answer ?? (await this.#readBelow(work, options));
+    if (!asksPrimary(state)) return await this.#readBelow(work, options);
+    try {
+      return (await this.#readPrimary(work, options)) ?? (await this.#readBelow(work, options));
+    } catch (error) {
+      // What waits is not in the primary yet; a lesser copy has it on top.
+      const isMissing = error instanceof TrackerError && error.code === 'NotFoundError';
+      if (!isMissing || this.parts.journals.lastKnown === 0) throw error;
+      return await this.#readBelow(work, options).catch(() => Promise.reject(error));
+    }
   }
 
   /** Undefined when the primary fails. */

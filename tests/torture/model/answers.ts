@@ -104,7 +104,9 @@ function checkShown(
     (other) => mayFollow(other, since) || other.changes.some(({ id }) => write.waitingBefore.has(id)),
   );
   if (!isDisturbed) {
-    world.violated(`${what} of ${change.entity_id.slice(0, 8)} does not show: ${missing} (${describe(change)})`);
+    world.violated(
+      `${what} of ${change.entity_id.slice(0, 8)} does not show: ${missing} (${describe(change)})`,
+    );
   }
 }
 
@@ -120,7 +122,8 @@ function notShown(write: Write, change: Change, record: JsonObject | undefined):
     } else if (field === 'metadata') {
       const metadata = (record['metadata'] ?? {}) as JsonObject;
       for (const [key, entry] of Object.entries(value as JsonObject)) {
-        if (key !== 'extractor_version' && isPlain(entry) && !equalJson(metadata[key] ?? null, entry)) return `metadata.${key}`;
+        if (key !== 'extractor_version' && isPlain(entry) && !equalJson(metadata[key] ?? null, entry))
+          return `metadata.${key}`;
       }
     } else if (Object.hasOwn(record, field) && !equalJson(record[field], value)) return field;
   }
@@ -135,8 +138,11 @@ export function checkWriteAnswer(world: World, at: ModelProcess, write: Write, a
     if (durability === 'postgres') {
       if (!isSettled(world, change)) world.violated(`${what} is not true`);
     } else if (durability === 'outbox' || durability === 'git' || durability === 'markdown') {
-      const isThere = [...at.machine.media[durability].entries.values()].some((record) => record.includes(change.id));
-      if (!isThere && !isSettled(world, change) && !isWaiting(world, change)) world.violated(`${what} is not true`);
+      const isThere = [...at.machine.media[durability].entries.values()].some((record) =>
+        record.includes(change.id),
+      );
+      if (!isThere && !isSettled(world, change) && !isWaiting(world, change))
+        world.violated(`${what} is not true`);
       if (!warnings.some(({ code }) => code === 'saved_locally')) world.violated(`${what} has no warning`);
       if (source === 'postgres') world.violated(`${what} is said to come from postgres`);
     } else if (!isSettled(world, change) && !isWaiting(world, change)) {

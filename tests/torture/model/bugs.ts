@@ -44,7 +44,9 @@ const right = ({ world }: ModelProcess) => world.server.right;
 
 function currentVersion(at: ModelProcess, { entity, entity_id }: Change): number {
   const table = entity === 'vendor' ? 'vendors' : 'work_items';
-  return right(at).get<{ version: number }>(`select version from ${table} where id = ?`, entity_id)?.version ?? 0;
+  return (
+    right(at).get<{ version: number }>(`select version from ${table} where id = ?`, entity_id)?.version ?? 0
+  );
 }
 
 interface HistoryRow {
@@ -65,13 +67,11 @@ function credulous(at: ModelProcess, primary: Primary, lie: (truth: Truth) => Tr
     inSnapshot: async (work) => {
       if ((work as unknown) !== readTruth) return await primary.inSnapshot(work);
       const known = right(at);
-      const found = await primary
-        .inSnapshot(readTruth)
-        .catch((error: unknown) => {
-          // An empty database has no position to read.
-          if (at.world.server.current === known) throw error;
-          return { project_id: null, seq: 0, items: 0 };
-        });
+      const found = await primary.inSnapshot(readTruth).catch((error: unknown) => {
+        // An empty database has no position to read.
+        if (at.world.server.current === known) throw error;
+        return { project_id: null, seq: 0, items: 0 };
+      });
       return lie(found) as never;
     },
   });
@@ -80,7 +80,9 @@ function credulous(at: ModelProcess, primary: Primary, lie: (truth: Truth) => Tr
 export const BUGS: Readonly<Record<string, Seams>> = {
   'acknowledges a write before the journal has taken it': onJournal((journal, at) => ({
     append: (entry) => {
-      void at.world.time.sleep(400).then(() => (at.isAlive ? journal.append(entry).catch(() => undefined) : undefined));
+      void at.world.time
+        .sleep(400)
+        .then(() => (at.isAlive ? journal.append(entry).catch(() => undefined) : undefined));
       return Promise.resolve();
     },
   })),
@@ -107,7 +109,8 @@ export const BUGS: Readonly<Record<string, Seams>> = {
     primary: (primary, at) =>
       patched(primary, {
         replay: (write) => {
-          for (const { id } of write.changes) right(at).all('delete from applied_changes where change_id = ? returning 1', id);
+          for (const { id } of write.changes)
+            right(at).all('delete from applied_changes where change_id = ? returning 1', id);
           return primary.replay(write);
         },
       }),
@@ -165,7 +168,9 @@ export const BUGS: Readonly<Record<string, Seams>> = {
 
   'forgets which labels the maker of an update saw': replaying((write) =>
     mapChanges(write, (change) =>
-      Object.hasOwn(change.patch, 'labels') ? { ...change, base_fields: { ...change.base_fields, labels: [] } } : change,
+      Object.hasOwn(change.patch, 'labels')
+        ? { ...change, base_fields: { ...change.base_fields, labels: [] } }
+        : change,
     ),
   ),
 
@@ -198,7 +203,10 @@ export const BUGS: Readonly<Record<string, Seams>> = {
   },
 
   'replays under ids of its own': replaying((write, at) =>
-    mapChanges(write, (change) => ({ ...change, id: `${change.id.slice(0, -2)}${(at.machine.processes.indexOf(at) % 200 + 16).toString(16)}` })),
+    mapChanges(write, (change) => ({
+      ...change,
+      id: `${change.id.slice(0, -2)}${((at.machine.processes.indexOf(at) % 200) + 16).toString(16)}`,
+    })),
   ),
 
   'says the conflict is settled when it is kept': {
@@ -217,7 +225,8 @@ export const BUGS: Readonly<Record<string, Seams>> = {
       const { cache } = parts;
       if (cache === undefined) return parts;
       const forgetful = patched(cache, {
-        refresh: (primary, waiting, known) => cache.refresh(primary, { ...waiting, list: () => Promise.resolve([]) }, known),
+        refresh: (primary, waiting, known) =>
+          cache.refresh(primary, { ...waiting, list: () => Promise.resolve([]) }, known),
       });
       return withCache(parts, forgetful);
     },
@@ -241,7 +250,8 @@ export const BUGS: Readonly<Record<string, Seams>> = {
   },
 
   'trusts an empty or another database': {
-    primary: (primary, at) => credulous(at, primary, (truth) => ({ ...truth, project_id: PROJECT_ID, seq: right(at).seq })),
+    primary: (primary, at) =>
+      credulous(at, primary, (truth) => ({ ...truth, project_id: PROJECT_ID, seq: right(at).seq })),
   },
 
   'trusts an older database': {
@@ -261,7 +271,9 @@ export const BUGS: Readonly<Record<string, Seams>> = {
       replicas: parts.replicas.map((replica) =>
         patched(replica, {
           run: (waiting, work) =>
-            replica.run(waiting, (ready) => work({ ...ready, as_of: new Date(at.machine.wall).toISOString() })),
+            replica.run(waiting, (ready) =>
+              work({ ...ready, as_of: new Date(at.machine.wall).toISOString() }),
+            ),
         }),
       ),
     }),
@@ -277,7 +289,9 @@ export const BUGS: Readonly<Record<string, Seams>> = {
       waiting: async (): Promise<Waiting> => {
         const waiting = await journals.waiting();
         const entries = waiting.entries.filter(({ id }) => own.has(id) || at.machine.alive.length === 1);
-        return entries.length === waiting.entries.length ? waiting : { ...waiting, entries, alters: new Set() };
+        return entries.length === waiting.entries.length
+          ? waiting
+          : { ...waiting, entries, alters: new Set() };
       },
     });
   }),
@@ -327,6 +341,9 @@ export const BUGS: Readonly<Record<string, Seams>> = {
 const removers = new WeakMap<ModelProcess, Journals>();
 
 function withCache(parts: TieredParts, cache: NonNullable<TieredParts['cache']>): TieredParts {
-  return { ...parts, cache, replicas: parts.replicas.map((replica) => (replica === parts.cache ? cache : replica)) };
+  return {
+    ...parts,
+    cache,
+    replicas: parts.replicas.map((replica) => (replica === parts.cache ? cache : replica)),
+  };
 }
-

@@ -44,15 +44,19 @@ export class Client {
     const { process } = this.slot;
     if (process === undefined) return;
     const dead = new Promise<void>((resolve) => process.onDeath(resolve));
-    const busy = Promise.race([work(process).catch((error: unknown) => this.#unexpected(error)), dead]).then(() => {
-      if (this.busy === busy) this.busy = undefined;
-    });
+    const busy = Promise.race([work(process).catch((error: unknown) => this.#unexpected(error)), dead]).then(
+      () => {
+        if (this.busy === busy) this.busy = undefined;
+      },
+    );
     this.busy = busy;
   }
 
   /** A new write, not tried yet. */
   compose(changes: Change[], seen: ReadonlyMap<string, View> = new Map()): Write {
-    const waiting = this.world.machines.filter(({ hasEntries }) => hasEntries).flatMap((machine) => machine.entries());
+    const waiting = this.world.machines
+      .filter(({ hasEntries }) => hasEntries)
+      .flatMap((machine) => machine.entries());
     const waitingBefore = new Set(waiting.flatMap((entry) => entry.changes.map(({ id }) => id)));
     const write: Write = { changes, seen, attempts: [], waitingBefore };
     this.writes.push(write);
@@ -105,7 +109,9 @@ export class Client {
   /** The open conflicts that its process can see. */
   async conflicts(process: ModelProcess): Promise<ConflictRecord[]> {
     try {
-      const { data } = await process.store.read((reader) => reader.listConflicts({ resolved: false, limit: 20 }));
+      const { data } = await process.store.read((reader) =>
+        reader.listConflicts({ resolved: false, limit: 20 }),
+      );
       return data.items.toSorted((a, b) => (a.id < b.id ? -1 : 1));
     } catch (error) {
       this.#mustBeExpected(error);
@@ -177,4 +183,3 @@ export async function askFor(reader: Reader, { entity, id }: Target): Promise<It
       : (await reader.listVendors({ limit: 50 })).items.find((vendor) => vendor.id === id);
   return { seq, record: record as unknown as JsonObject | undefined };
 }
-

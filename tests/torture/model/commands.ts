@@ -83,7 +83,8 @@ type Act = (world: World, client: Client, random: Random) => Promise<void> | voi
 
 const ACTS: Readonly<Record<Action, Act>> = {
   create: (_, client, random) => writing(client, () => writes.creation(client, random)),
-  update: (_, client, random) => writing(client, () => writes.update(client, random) ?? writes.creation(client, random)),
+  update: (_, client, random) =>
+    writing(client, () => writes.update(client, random) ?? writes.creation(client, random)),
   link: (_, client, random) => writing(client, () => writes.link(client, random)),
   'register vendor': (_, client, random) => writing(client, () => writes.registration(client, random)),
   'update vendor': (_, client, random) => writing(client, () => writes.vendorUpdate(client, random)),
@@ -127,7 +128,9 @@ const ACTS: Readonly<Record<Action, Act>> = {
     // Only a folder that noted a later position, and can read its notes, can know that it is older.
     const isNoticed = ({ notebook, media }: Machine) =>
       backupSeq !== undefined && notebook.highWater > backupSeq && media.outbox.outage === undefined;
-    const kind = random.pick<Impostor>(machines.every(isNoticed) ? ['older', 'older', 'older', 'empty', 'other'] : ['empty', 'other']);
+    const kind = random.pick<Impostor>(
+      machines.every(isNoticed) ? ['older', 'older', 'older', 'empty', 'other'] : ['empty', 'other'],
+    );
     server.impersonate(kind);
     faults.count('primary', kind);
   },
@@ -250,7 +253,8 @@ async function composedOutside(world: World, store: SqlStore, random: Random): P
   const record = data.record ?? {};
   const view: View = { version: Number(record['version']), record, isComplete: true };
   const fields = { entity, kind: 'update', entity_id: id, base_version: view.version } as const;
-  const patch = entity === 'vendor' ? writes.vendorPatch(world, random) : writes.itemPatch(world, random, view, id);
+  const patch =
+    entity === 'vendor' ? writes.vendorPatch(world, random) : writes.itemPatch(world, random, view, id);
   const change = writes.makeChange(world, who, { ...fields, patch, cascade: random.chance(0.5) });
   return { changes: [change], seen: new Map([[change.id, view]]) };
 }

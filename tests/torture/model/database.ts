@@ -72,7 +72,9 @@ export class ModelDatabase {
   }
 
   tables(): Map<string, SqlRow[]> {
-    return new Map(TABLES.map(([name, order]) => [name, this.all(`select * from ${name} order by ${order}`)]));
+    return new Map(
+      TABLES.map(([name, order]) => [name, this.all(`select * from ${name} order by ${order}`)]),
+    );
   }
 
   clear(): void {
@@ -84,7 +86,9 @@ export class ModelDatabase {
   /** Up to where a cache says that it is a copy; null before it was filled. */
   get cursor(): number | null {
     const table = this.#positionTable();
-    return table === undefined ? null : (this.get<{ cursor: number | null }>(`select cursor from ${table}`)?.cursor ?? null);
+    return table === undefined
+      ? null
+      : (this.get<{ cursor: number | null }>(`select cursor from ${table}`)?.cursor ?? null);
   }
 
   /** Says of a cache that it is a copy up to there, whatever is in it. */

@@ -118,7 +118,11 @@ export class CacheDisk {
     }
   }
 
-  #transact<T>(at: ModelProcess, work: (c: Connection) => Promise<T>, end: 'commit' | 'rollback'): Promise<T> {
+  #transact<T>(
+    at: ModelProcess,
+    work: (c: Connection) => Promise<T>,
+    end: 'commit' | 'rollback',
+  ): Promise<T> {
     return this.#use(at, async (c) => {
       const { raw } = this.database;
       raw.exec('begin immediate');

@@ -139,7 +139,8 @@ export async function call<T>(at: ModelProcess, given: Call<T>): Promise<T> {
   if (pause > 0) {
     await world.time.sleep(pause);
     if (!at.isAlive) {
-      if (given.outlives === true && world.random.chance(0.5)) await effect().catch(() => undefined);
+      const arrives = given.outlives === true && given.down?.() === undefined && world.random.chance(0.5);
+      if (arrives) await effect().catch(() => undefined);
       return never();
     }
   }

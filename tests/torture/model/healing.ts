@@ -11,6 +11,7 @@ import type { World } from './world.ts';
 /** Probes pause for up to 19 s, what is held back is looked at every 15 s. */
 const PATIENCE_MS = 60_000;
 const LOOK_MS = 250;
+const REFRESHED_MS = 5_000;
 
 /** @param restart whether every process ends before; else the living ones stay, and one is started where none is */
 export async function heal(world: World, { restart }: { restart: boolean }): Promise<void> {
@@ -32,23 +33,38 @@ export async function heal(world: World, { restart }: { restart: boolean }): Pro
   if (!(await until(world, () => world.machines.every((machine) => isFresh(world, machine))))) {
     return world.violated(`a cache is not brought up to date: ${positions(world)}`);
   }
+  for (const machine of world.machines) if (machine.hasEntries) await showWaiting(world, machine);
   checkPrimary(world);
   await checkCopies(world);
   if (world.violations.length > 0 || !world.machines.some(({ hasEntries }) => hasEntries)) return;
   await releaseHeld(world);
-  if (!(await until(world, () => world.machines.every((machine) => !machine.hasEntries && isFresh(world, machine))))) {
+  if (
+    !(await until(world, () =>
+      world.machines.every((machine) => !machine.hasEntries && isFresh(world, machine)),
+    ))
+  ) {
     return world.violated(`writes stay behind: ${waitingWrites(world)} ${positions(world)}`);
   }
   checkPrimary(world);
   await checkCopies(world);
 }
 
+/** The next read of a cache lays on top what waits; the next refresh does it anew, in order. */
+async function showWaiting(world: World, machine: Machine): Promise<void> {
+  const parts = machine.alive[0]?.store.parts;
+  const show = async () => parts?.cache?.run(await parts.journals.waiting(), () => Promise.resolve());
+  await world.finish(show(), PATIENCE_MS);
+  await world.time.advance(REFRESHED_MS);
+}
+
 /** Settles open conflicts as long as writes wait behind them. */
 async function releaseHeld(world: World): Promise<void> {
   for (let turns = 0; turns < TURNS_MAX && world.machines.some(({ hasEntries }) => hasEntries); turns += 1) {
-    const open = world.server.right.get<{ id: string; device: string }>(
-      'select id, device from conflicts where resolved_at is null order by id',
+    // One after the other: a decision that waits behind another conflict holds back further ones on the same.
+    const all = world.server.right.all<{ id: string }>(
+      'select id from conflicts where resolved_at is null order by id',
     );
+    const open = all[turns % all.length];
     const client = world.clients.find(({ slot }) => slot.process?.isAlive === true) as Client;
     if (open !== undefined) {
       const change = settling(client, open.id, { resolution: 'keep_theirs' });
@@ -81,12 +97,15 @@ function isAtRest(world: World, machine: Machine): boolean {
   const held = new Set(
     open.flatMap(({ changes }) => reachOf(JSON.parse(changes) as JournalEntry['changes']).alters),
   );
-  return machine.entries().sort(inReplayOrder).every(({ changes }) => {
-    const { alters, needs } = reachOf(changes);
-    if (![...alters, ...needs].some((name) => held.has(name))) return false;
-    for (const name of alters) held.add(name);
-    return true;
-  });
+  return machine
+    .entries()
+    .sort(inReplayOrder)
+    .every(({ changes }) => {
+      const { alters, needs } = reachOf(changes);
+      if (![...alters, ...needs].some((name) => held.has(name))) return false;
+      for (const name of alters) held.add(name);
+      return true;
+    });
 }
 
 /** Its cache says that it stands where the primary does, and nothing of its own is left in it unless it waits. */

@@ -92,7 +92,8 @@ export class Ledger {
 export function verdictOf({ attempts }: Write): 'acknowledged' | 'refused' | 'open' {
   if (attempts.some(({ outcome }) => outcome === 'acknowledged')) return 'acknowledged';
   const isOpen = attempts.some(
-    ({ outcome, wasUncertain }) => outcome === 'unknown' || outcome === 'failed' || (outcome === 'not_saved' && wasUncertain),
+    ({ outcome, wasUncertain }) =>
+      outcome === 'unknown' || outcome === 'failed' || (outcome === 'not_saved' && wasUncertain),
   );
   return isOpen ? 'open' : 'refused';
 }
@@ -100,7 +101,8 @@ export function verdictOf({ attempts }: Write): 'acknowledged' | 'refused' | 'op
 /** Whether a write may have taken effect after a moment. */
 export function mayFollow(other: Write, moment: number): boolean {
   return other.attempts.some(
-    ({ outcome, endedAt }) => outcome !== 'refused' && (outcome !== 'acknowledged' || (endedAt ?? Infinity) >= moment),
+    ({ outcome, endedAt }) =>
+      outcome !== 'refused' && (outcome !== 'acknowledged' || (endedAt ?? Infinity) >= moment),
   );
 }
 

@@ -102,7 +102,8 @@ export class Machine {
 
   /** Whether its disk fails, or did a moment ago: then what is shown may lag behind. */
   get isTroubled(): boolean {
-    const isDown = this.cache.outage !== undefined || JOURNALS.some((name) => this.media[name].outage !== undefined);
+    const isDown =
+      this.cache.outage !== undefined || JOURNALS.some((name) => this.media[name].outage !== undefined);
     if (isDown) this.troubledAt = this.world.time.now;
     return this.world.time.now - this.troubledAt < TROUBLE_REMEMBERED_MS;
   }
@@ -181,8 +182,12 @@ export class ModelProcess {
     const { seams } = world;
     const clock = this.#clock();
     const project = () => (machine.knowsProject ? PROJECT_ID : undefined);
-    const cache = new CacheReplica('/nowhere/model-cache.db', project, clock, () => undefined, () =>
-      Promise.resolve({ session: machine.cache.sessionFor(this), state: 'current' as const }),
+    const cache = new CacheReplica(
+      '/nowhere/model-cache.db',
+      project,
+      clock,
+      () => undefined,
+      () => Promise.resolve({ session: machine.cache.sessionFor(this), state: 'current' as const }),
     );
     const journals = JOURNALS.map((name) => {
       const journal = new ModelJournal(name, machine.media[name], this);
@@ -246,7 +251,11 @@ export class ModelProcess {
       location: 'model',
       isWhole: false,
       load: () =>
-        call(this, { site: `${source}.load`, failing: LOAD_FAILING, effect: () => load(of, machine.kept[of]) }),
+        call(this, {
+          site: `${source}.load`,
+          failing: LOAD_FAILING,
+          effect: () => load(of, machine.kept[of]),
+        }),
       age: () => Promise.resolve(machine.kept[of]?.as_of),
       mark: () => Promise.resolve(String(machine.kept[of]?.number)),
       clock,
@@ -259,7 +268,8 @@ async function load(of: 'snapshot' | 'status', kept: Kept | undefined): Promise<
   if (kept === undefined) throw new LayerUnavailable('there is none');
   const { session, state } = openMemorySqlite({ image: kept.image, versionStep: PROVISIONAL_STEP });
   await session.write((c) => {
-    for (const statement of of === 'snapshot' ? NO_HISTORY : [...NO_HISTORY, ...LITTLE]) execute(c, statement);
+    for (const statement of of === 'snapshot' ? NO_HISTORY : [...NO_HISTORY, ...LITTLE])
+      execute(c, statement);
     return Promise.resolve();
   });
   return { session, schema: state, as_of: kept.as_of, seq: null, notes: [INCOMPLETE[of]] };

@@ -58,18 +58,25 @@ export function readPrimary({ server: { right } }: World) {
     for (const name of names) copy[name] = JSON.parse(String(row[name]));
     return copy as T;
   };
-  const history = right.all('select * from changes order by seq').map((row) => parsed<HistoryRow>(row, 'fields'));
+  const history = right
+    .all('select * from changes order by seq')
+    .map((row) => parsed<HistoryRow>(row, 'fields'));
   const conflicts = right.all('select * from conflicts').map((row) => parsed<ConflictRow>(row, 'changes'));
-  const settled = new Set(right.all<{ change_id: string }>('select change_id from applied_changes').map((row) => row.change_id));
+  const settled = new Set(
+    right.all<{ change_id: string }>('select change_id from applied_changes').map((row) => row.change_id),
+  );
   const conflicting = new Map(conflicts.flatMap((one) => one.changes.map(({ id }) => [id, one] as const)));
-  const applied = new Set(history.filter((row) => row.entity !== 'conflict' || row.kind === 'resolve').map((row) => row.change_id));
+  const applied = new Set(
+    history.filter((row) => row.entity !== 'conflict' || row.kind === 'resolve').map((row) => row.change_id),
+  );
   return { history, conflicts, settled, conflicting, applied };
 }
 
 function fateOf(world: World, found: Found, change: Change): Fate {
   if (found.conflicting.has(change.id)) return 'in conflict';
   // Linking what is linked already is the only thing that leaves no trace in the history.
-  if (found.settled.has(change.id) && (found.applied.has(change.id) || change.kind === 'link')) return 'applied';
+  if (found.settled.has(change.id) && (found.applied.has(change.id) || change.kind === 'link'))
+    return 'applied';
   return world.machines.some((machine) => machine.hasEntries && machine.holds(change)) ? 'waiting' : 'none';
 }
 
@@ -90,19 +97,25 @@ function checkFates(world: World, found: Found): void {
         world.violated(`applied and reported as a conflict: ${describe(change)}`);
       }
     });
-    const whole = new Set(fates.filter((_, index) => !isKeptUnderKey(world, found, write.changes[index] as Change)));
-    if (whole.size > 1) world.violated(`a write was torn: ${fates.join(', ')}: ${write.changes.map(describe).join('; ')}`);
+    const whole = new Set(
+      fates.filter((_, index) => !isKeptUnderKey(world, found, write.changes[index] as Change)),
+    );
+    if (whole.size > 1)
+      world.violated(`a write was torn: ${fates.join(', ')}: ${write.changes.map(describe).join('; ')}`);
     checkKey(world, found, write);
   }
 }
 
-const errorsOf = ({ attempts }: Write): string => attempts.map(({ outcome, error }) => `[${outcome} ${error ?? ''}]`).join(' ');
+const errorsOf = ({ attempts }: Write): string =>
+  attempts.map(({ outcome, error }) => `[${outcome} ${error ?? ''}]`).join(' ');
 
 /** Somebody else with the same key was first: his result was answered. */
 function isKeptUnderKey(world: World, found: Found, change: Change): boolean {
   return world.ledger
     .withKeyOf(change)
-    .some(({ changes }) => changes.some((one) => one.id !== change.id && fateOf(world, found, one) !== 'none'));
+    .some(({ changes }) =>
+      changes.some((one) => one.id !== change.id && fateOf(world, found, one) !== 'none'),
+    );
 }
 
 function isSharedId(world: World, write: Write, { id }: Change): boolean {
@@ -114,17 +127,21 @@ function checkKey(world: World, found: Found, write: Write): void {
   for (const change of write.changes) {
     const same = world.ledger.withKeyOf(change);
     if (same.length < 2 || same[0] !== write) continue;
-    const applied = same.flatMap(({ changes }) => changes).filter(({ id }) => found.settled.has(id) && !found.conflicting.has(id));
+    const applied = same
+      .flatMap(({ changes }) => changes)
+      .filter(({ id }) => found.settled.has(id) && !found.conflicting.has(id));
     if (applied.length > 1) world.violated(`one key was applied twice: ${applied.map(describe).join('; ')}`);
   }
 }
 
 /** Nothing is in the primary that nobody wrote, and nothing twice. */
 function checkForeign(world: World, { history, settled, conflicts }: Found): void {
-  for (const id of settled) if (world.ledger.writeOf(id) === undefined) world.violated(`nobody made the change ${id}`);
+  for (const id of settled)
+    if (world.ledger.writeOf(id) === undefined) world.violated(`nobody made the change ${id}`);
   const seen = new Set<string>();
   for (const row of history) {
-    if (world.ledger.writeOf(row.change_id) === undefined) world.violated(`nobody made the change ${row.change_id}`);
+    if (world.ledger.writeOf(row.change_id) === undefined)
+      world.violated(`nobody made the change ${row.change_id}`);
     const what = [row.change_id, row.entity, row.entity_id, row.related_id, row.kind].join(' ');
     if (seen.has(what)) world.violated(`applied twice: ${what}`);
     seen.add(what);
@@ -146,25 +163,39 @@ function checkHistory(world: World, { history }: Found): void {
     if (seq !== index + 1) world.violated(`the feed has ${seq} at its place ${index + 1}`);
     if (version === null) return;
     const expected = (versions.get(entity_id) ?? 0) + 1;
-    if (version !== expected) world.violated(`${entity} ${entity_id} has version ${version} where ${expected} was due`);
+    if (version !== expected)
+      world.violated(`${entity} ${entity_id} has version ${version} where ${expected} was due`);
     versions.set(entity_id, version);
     for (const { field, from, to } of fields) {
       if (MOVED_ALONG.has(field)) continue;
       const name = `${entity_id} ${field}`;
       if (!equalJson(values.get(name) ?? null, from)) {
-        world.violated(`${entity} ${entity_id}: ${field} was ${JSON.stringify(values.get(name))}, the history says ${JSON.stringify(from)}`);
+        world.violated(
+          `${entity} ${entity_id}: ${field} was ${JSON.stringify(values.get(name))}, the history says ${JSON.stringify(from)}`,
+        );
       }
       values.set(name, to);
     }
   });
   const { right } = world.server;
-  if (right.seq !== history.length) world.violated(`the feed stands at ${right.seq} after ${history.length} changes`);
+  if (right.seq !== history.length)
+    world.violated(`the feed stands at ${right.seq} after ${history.length} changes`);
   for (const table of ['work_items', 'vendors']) {
     for (const row of right.all<SqlRow & { id: string; version: number }>(`select * from ${table}`)) {
-      if (row.version !== versions.get(row.id)) world.violated(`${row.id} has version ${row.version}, the history ${String(versions.get(row.id))}`);
-      for (const field of ['title', 'status', 'deleted_at', 'parent_id', 'completed_at', 'extractor_version']) {
+      if (row.version !== versions.get(row.id))
+        world.violated(`${row.id} has version ${row.version}, the history ${String(versions.get(row.id))}`);
+      for (const field of [
+        'title',
+        'status',
+        'deleted_at',
+        'parent_id',
+        'completed_at',
+        'extractor_version',
+      ]) {
         if (field in row && !equalJson(row[field], values.get(`${row.id} ${field}`) ?? null)) {
-          world.violated(`${row.id}: ${field} is ${String(row[field])}, the history says ${String(values.get(`${row.id} ${field}`))}`);
+          world.violated(
+            `${row.id}: ${field} is ${String(row[field])}, the history says ${String(values.get(`${row.id} ${field}`))}`,
+          );
         }
       }
     }
@@ -186,7 +217,9 @@ function checkOverwrites(world: World, found: Found): void {
       if (MOVED_ALONG.has(field)) continue;
       if (field === 'labels') checkLabels(world, change, view.record, { from, to }, view.isComplete);
       else if (!view.isComplete && LITTLE_KNOWN.test(field)) continue;
-      else if (!mayHaveSeen(world, found, { change, field, seq: row.seq }).some((value) => equalJson(value, from))) {
+      else if (
+        !mayHaveSeen(world, found, { change, field, seq: row.seq }).some((value) => equalJson(value, from))
+      ) {
         world.violated(
           `silently overwritten: ${field} was ${JSON.stringify(from)} and became ${JSON.stringify(to)}, the maker had seen ${JSON.stringify(seenValue(view.record, field))}: ${describe(change)}`,
         );
@@ -204,7 +237,9 @@ function mayHaveSeen(
   found: Found,
   { change, field, seq }: { change: Change; field: string; seq: number },
 ): JsonValue[] {
-  const applied = new Set(found.history.filter((row) => row.seq < seq && row.entity !== 'conflict').map((row) => row.change_id));
+  const applied = new Set(
+    found.history.filter((row) => row.seq < seq && row.entity !== 'conflict').map((row) => row.change_id),
+  );
   const pending = world.ledger
     .touching(change.entity_id)
     .flatMap(({ changes }) => changes)
@@ -216,7 +251,8 @@ function mayHaveSeen(
 }
 
 function sets({ patch }: Change, field: string): boolean {
-  if (field.startsWith('metadata.')) return Object.hasOwn((patch['metadata'] ?? {}) as JsonObject, field.slice('metadata.'.length));
+  if (field.startsWith('metadata.'))
+    return Object.hasOwn((patch['metadata'] ?? {}) as JsonObject, field.slice('metadata.'.length));
   return Object.hasOwn(patch, field) || (field === 'completed_at' && Object.hasOwn(patch, 'status'));
 }
 
@@ -231,13 +267,20 @@ function checkLabels(
   isComplete: boolean,
 ): void {
   if (!isComplete) return;
-  const [seen, mine, before, after] = [record['labels'], change.patch['labels'], from, to].map(asList) as [JsonValue[], JsonValue[], JsonValue[], JsonValue[]];
+  const [seen, mine, before, after] = [record['labels'], change.patch['labels'], from, to].map(asList) as [
+    JsonValue[],
+    JsonValue[],
+    JsonValue[],
+    JsonValue[],
+  ];
   const without = (list: JsonValue[], other: JsonValue[]) => list.filter((label) => !other.includes(label));
   const added = without(without(after, before), without(mine, seen));
   const removed = without(without(before, after), without(seen, mine));
   if (added.length + removed.length > 0) {
     const [was, has, saw] = [before, after, seen].map((list) => JSON.stringify(list));
-    world.violated(`labels that others set were altered: ${String(was)} became ${String(has)}, the maker had seen ${String(saw)}: ${describe(change)}`);
+    world.violated(
+      `labels that others set were altered: ${String(was)} became ${String(has)}, the maker had seen ${String(saw)}: ${describe(change)}`,
+    );
   }
 }
 
@@ -256,8 +299,11 @@ function checkDerived(world: World): void {
      item_type, status, count(*) items from work_items group by 1, 2, 3 order by 1, 2, 3`,
   );
   const kept = right.all('select * from work_item_counts where items <> 0 order by 1, 2, 3');
-  if (!equalJson(counted, kept)) world.violated(`the counts are ${JSON.stringify(kept)}, there are ${JSON.stringify(counted)}`);
-  const labels = right.all('select distinct w.id item_id, l.value label from work_items w, json_each(w.labels) l order by 1, 2');
+  if (!equalJson(counted, kept))
+    world.violated(`the counts are ${JSON.stringify(kept)}, there are ${JSON.stringify(counted)}`);
+  const labels = right.all(
+    'select distinct w.id item_id, l.value label from work_items w, json_each(w.labels) l order by 1, 2',
+  );
   const rows = right.all('select * from work_item_labels order by 1, 2');
   if (!equalJson(labels, rows)) world.violated('the table of labels differs from the labels of the items');
 }
@@ -272,7 +318,9 @@ function checkConflictsShown(world: World, { conflicts }: Found): void {
     for (const { entity_id } of changes) {
       const isShown = shown.has(`${entity_id} ${id}`);
       if (isShown !== (resolved_at === null)) {
-        world.violated(`the conflict ${id}, ${resolved_at === null ? 'open' : 'settled'}, is ${isShown ? '' : 'not '}shown on ${entity_id}`);
+        world.violated(
+          `the conflict ${id}, ${resolved_at === null ? 'open' : 'settled'}, is ${isShown ? '' : 'not '}shown on ${entity_id}`,
+        );
       }
     }
   }
@@ -293,14 +341,23 @@ export async function checkCopies(world: World): Promise<void> {
     const copy = machine.cache.database.tables();
     copy.set('applied_changes', onlyRecorded(copy.get('applied_changes')));
     for (const name of TABLE_NAMES) {
-      const [expected, actual] = [truth.get(name) ?? [], copy.get(name) ?? []].map((rows) => rows.filter((row) => row['items'] !== 0));
+      const [expected, actual] = [truth.get(name) ?? [], copy.get(name) ?? []].map((rows) =>
+        rows.filter((row) => row['items'] !== 0),
+      );
       const difference = firstDifference(expected ?? [], actual ?? []);
-      if (difference !== undefined) world.violated(`the cache of machine ${machine.index} differs in ${name}: ${difference}`);
+      if (difference !== undefined)
+        world.violated(`the cache of machine ${machine.index} differs in ${name}: ${difference}`);
     }
   }
 }
 
-const RECORD_TABLES = ['vendors', 'work_item_dependencies', 'work_item_labels', 'work_item_counts', 'work_items'];
+const RECORD_TABLES = [
+  'vendors',
+  'work_item_dependencies',
+  'work_item_labels',
+  'work_item_counts',
+  'work_items',
+];
 
 async function checkOnTop(world: World, machine: Machine): Promise<void> {
   const expected = borrowDatabase('copy');
@@ -310,9 +367,14 @@ async function checkOnTop(world: World, machine: Machine): Promise<void> {
   expected.raw.exec('commit');
   const [truth, copy] = [expected.tables(), machine.cache.database.tables()];
   for (const name of RECORD_TABLES) {
-    const [a, b] = [truth, copy].map((tables) => (tables.get(name) ?? []).filter((row) => row['items'] !== 0));
+    const [a, b] = [truth, copy].map((tables) =>
+      (tables.get(name) ?? []).filter((row) => row['items'] !== 0),
+    );
     const difference = firstDifference(a ?? [], b ?? []);
-    if (difference !== undefined) world.violated(`with what waits on top, the cache of machine ${machine.index} differs in ${name}: ${difference}`);
+    if (difference !== undefined)
+      world.violated(
+        `with what waits on top, the cache of machine ${machine.index} differs in ${name}: ${difference}`,
+      );
   }
   giveBack('copy', expected);
 }
@@ -329,20 +391,32 @@ function firstDifference(expected: SqlRow[], actual: SqlRow[]): string | undefin
 /** JSON by value: keys may come in another order. */
 function readable(row: SqlRow | undefined): unknown {
   return Object.fromEntries(
-    Object.entries(row ?? {}).map(([name, value]) => [name, typeof value === 'string' && /^[[{]/.test(value) ? (JSON.parse(value) as unknown) : value]),
+    Object.entries(row ?? {}).map(([name, value]) => [
+      name,
+      typeof value === 'string' && /^[[{]/.test(value) ? (JSON.parse(value) as unknown) : value,
+    ]),
   );
 }
 
 export function countFates(world: World): Fates {
   const found = readPrimary(world);
-  const fates: Fates = { acknowledged: 0, applied: 0, conflicts: 0, rejected: 0, notSaved: 0, refused: 0, unknown: 0 };
+  const fates: Fates = {
+    acknowledged: 0,
+    applied: 0,
+    conflicts: 0,
+    rejected: 0,
+    notSaved: 0,
+    refused: 0,
+    unknown: 0,
+  };
   for (const { kind } of found.conflicts) {
     if (kind === 'conflict') fates.conflicts += 1;
     else fates.rejected += 1;
   }
   for (const write of world.ledger.writes) {
     const [first] = write.changes;
-    if (first !== undefined && found.settled.has(first.id) && !found.conflicting.has(first.id)) fates.applied += 1;
+    if (first !== undefined && found.settled.has(first.id) && !found.conflicting.has(first.id))
+      fates.applied += 1;
     for (const { outcome } of write.attempts) {
       if (outcome === 'acknowledged') fates.acknowledged += 1;
       else if (outcome === 'refused') fates.refused += 1;

@@ -59,10 +59,19 @@ export async function runSchedule(schedule: Schedule, seams: Seams = {}): Promis
     }
     if (world.violations.length === 0) await heal(world, { restart });
   } catch (error) {
-    world.violated(`the model failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+    world.violated(
+      `the model failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+    );
   }
   const { violations, faults, kills } = world;
-  const result = { violations, injected: faults.injected, kills, calls: faults.calls, commands: done, fates: countFates(world) };
+  const result = {
+    violations,
+    injected: faults.injected,
+    kills,
+    calls: faults.calls,
+    commands: done,
+    fates: countFates(world),
+  };
   world.close();
   return result;
 }
@@ -97,9 +106,10 @@ async function fillOnce() {
 /** The shortest schedule found that still shows a fault of the same sort. */
 export async function shrink(schedule: Schedule, seams: Seams = {}): Promise<Schedule> {
   const sort = sortOf((await runSchedule(schedule, seams)).violations);
-  const shows = async (candidate: Schedule) => sortOf((await runSchedule(candidate, seams)).violations) === sort;
+  const shows = async (candidate: Schedule) =>
+    sortOf((await runSchedule(candidate, seams)).violations) === sort;
   let best = schedule;
-  for (let size = Math.ceil(best.commands.length / 2); size >= 1; ) {
+  for (let size = Math.ceil(best.commands.length / 2); size >= 1;) {
     let isShorter = false;
     for (let start = 0; start < best.commands.length; start += size) {
       const candidate = { ...best, commands: best.commands.toSpliced(start, size) };
@@ -110,14 +120,20 @@ export async function shrink(schedule: Schedule, seams: Seams = {}): Promise<Sch
     }
     if (!isShorter || size > 1) size = size === 1 && !isShorter ? 0 : Math.max(1, Math.floor(size / 2));
   }
-  for (const simpler of [{ isSlow: false }, { skews: best.processes.map(() => 0) }, { processes: [1] }, { restart: true }]) {
+  for (const simpler of [
+    { isSlow: false },
+    { skews: best.processes.map(() => 0) },
+    { processes: [1] },
+    { restart: true },
+  ]) {
     if (await shows({ ...best, ...simpler })) best = { ...best, ...simpler };
   }
   const quick = { ...best, commands: best.commands.map((command) => ({ ...command, gap: 0 })) };
   return (await shows(quick)) ? quick : best;
 }
 
-const sortOf = ([first]: readonly string[]): string | undefined => first?.replaceAll(/[0-9a-f-]{8,}|\d+/g, '#').slice(0, 24);
+const sortOf = ([first]: readonly string[]): string | undefined =>
+  first?.replaceAll(/[0-9a-f-]{8,}|\d+/g, '#').slice(0, 24);
 
 /** What a run of many schedules did, to be printed. */
 export class Tally {
@@ -126,20 +142,31 @@ export class Tally {
   kills = 0;
   calls = 0;
   readonly injected = new Map<string, number>();
-  readonly fates: Fates = { acknowledged: 0, applied: 0, conflicts: 0, rejected: 0, notSaved: 0, refused: 0, unknown: 0 };
+  readonly fates: Fates = {
+    acknowledged: 0,
+    applied: 0,
+    conflicts: 0,
+    rejected: 0,
+    notSaved: 0,
+    refused: 0,
+    unknown: 0,
+  };
 
   add(result: Result): void {
     this.schedules += 1;
     this.commands += result.commands;
     this.kills += result.kills;
     this.calls += result.calls;
-    for (const [name, times] of result.injected) this.injected.set(name, (this.injected.get(name) ?? 0) + times);
+    for (const [name, times] of result.injected)
+      this.injected.set(name, (this.injected.get(name) ?? 0) + times);
     for (const name of Object.keys(this.fates) as (keyof Fates)[]) this.fates[name] += result.fates[name];
   }
 
   toString(): string {
     const total = [...this.injected.values()].reduce((sum, times) => sum + times, 0);
-    const kinds = [...this.injected].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, times]) => `${name} ${times}`);
+    const kinds = [...this.injected]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, times]) => `${name} ${times}`);
     const fates = Object.entries(this.fates).map(([name, times]) => `${name} ${times}`);
     return [
       `schedules ${this.schedules}, commands ${this.commands}, calls of layers ${this.calls}, kills ${this.kills}, faults ${total}`,

@@ -47,7 +47,9 @@ export class World {
     this.random = new Random(options.seed);
     this.seams = options.seams ?? {};
     this.server = new Server(this);
-    this.machines = options.processes.map((_, index) => new Machine(this, index, options.skews?.[index] ?? 0));
+    this.machines = options.processes.map(
+      (_, index) => new Machine(this, index, options.skews?.[index] ?? 0),
+    );
     this.slots = this.machines.flatMap((machine, index) =>
       Array.from({ length: options.processes[index] ?? 1 }, () => ({ machine, process: undefined })),
     );
@@ -77,7 +79,10 @@ export class World {
     slot.process = undefined;
     const { machine } = slot;
     let started: ModelProcess | undefined;
-    await this.finish(machine.start().then((process) => (started = process)), 20_000);
+    await this.finish(
+      machine.start().then((process) => (started = process)),
+      20_000,
+    );
     // A start that does not come to an end is given up; its process must not go on unnoticed.
     if (started === undefined) for (const one of machine.alive) if (!this.#isInUse(one)) one.kill();
     slot.process = started;

@@ -31,7 +31,8 @@ export function knownVendors(world: World): string[] {
 function recordsOf(world: World, entity: Change['entity']): string[] {
   const ids = new Set<string>();
   for (const { changes } of world.ledger.writes) {
-    for (const change of changes) if (change.kind === 'create' && change.entity === entity) ids.add(change.entity_id);
+    for (const change of changes)
+      if (change.kind === 'create' && change.entity === entity) ids.add(change.entity_id);
   }
   return [...ids];
 }
@@ -138,9 +139,20 @@ export function itemPatch(world: World, random: Random, view: View, id: string):
       [3, [0, () => (patch['metadata'] = { note: `note ${world.random.hex(4)}` })]],
       [2, [0, () => (patch['priority'] = 1 + random.int(5))]],
       [2, [0, () => (patch['description'] = `text ${world.random.hex(4)}`)]],
-      [2, [0, () => (patch['deleted_at'] = record['deleted_at'] === null ? new Date(world.time.now).toISOString() : null)]],
+      [
+        2,
+        [
+          0,
+          () =>
+            (patch['deleted_at'] =
+              record['deleted_at'] === null ? new Date(world.time.now).toISOString() : null),
+        ],
+      ],
       [2, [0, () => (patch['parent_id'] = newParent(world, random, id))]],
-      [record['status'] === 'completed' ? 8 : 0.5, [0, () => (patch['completed_at'] = new Date(random.int(1e9)).toISOString())]],
+      [
+        record['status'] === 'completed' ? 8 : 0.5,
+        [0, () => (patch['completed_at'] = new Date(random.int(1e9)).toISOString())],
+      ],
     ])[1]();
   }
   return patch;

@@ -25,6 +25,8 @@ const KEPT_DETAILS = [
 export interface OfflineWrite {
   id: string;
   device: string;
+  /** The project it was made in, where that is known. */
+  project_id?: string | undefined;
   changes: Change[];
 }
 

@@ -3,10 +3,11 @@
  * disturbed it, else kept as a conflict. The ids of the changes decide, whoever replays and however often.
  */
 import { eq, inArray } from 'drizzle-orm';
-import type { TrackerError } from '../../../errors.ts';
+import { databaseError, type TrackerError } from '../../../errors.ts';
 import type { Applied } from '../../../domain/change.ts';
 import { reachOf } from '../../../domain/reach.ts';
 import type { Connection } from '../connection.ts';
+import { findProject } from '../queries/configuration.ts';
 import { findOpenConflictsOf } from '../queries/conflicts.ts';
 import { applyChanges, recordApplied, recordTouched } from './apply.ts';
 import { insertConflict, type OfflineWrite } from './conflicts.ts';
@@ -24,6 +25,7 @@ export type ReplayOutcome =
  * @throws TrackerError when it does not fit; the caller rolls back and calls `keepAsConflict`
  */
 export async function replayWrite(c: Connection, write: OfflineWrite): Promise<ReplayOutcome> {
+  await refuseOtherProject(c, write);
   if (await isSettled(c, write)) return { outcome: 'repeated' };
   const reach = reachOf(write.changes);
   const reached = new Set([...reach.alters, ...reach.needs]);
@@ -40,6 +42,7 @@ export async function keepAsConflict(
   write: OfflineWrite,
   error: TrackerError,
 ): Promise<ReplayOutcome> {
+  await refuseOtherProject(c, write);
   if (await isSettled(c, write)) return { outcome: 'repeated' };
   const [first] = write.changes;
   if (first === undefined) return { outcome: 'repeated' };
@@ -54,6 +57,21 @@ export async function keepAsConflict(
     outcome: error.code === 'VersionConflictError' ? 'conflict' : 'rejected',
     reason: error.message,
   };
+}
+
+/**
+ * Another database may be behind the address by now.
+ * @throws DatabaseError
+ */
+async function refuseOtherProject(c: Connection, { project_id }: OfflineWrite): Promise<void> {
+  if (project_id === undefined) return;
+  const found = (await findProject(c))?.project_id;
+  if (found === project_id) return;
+  throw databaseError(
+    'store',
+    `it holds another project (${found ?? 'none'}) than the write that waits (${project_id})`,
+    'Run `worktrail doctor` to see which database is in use. The write goes on waiting.',
+  );
 }
 
 /** Whether the write was applied or kept before: one transaction records all of its changes. */

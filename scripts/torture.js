@@ -1,0 +1,48 @@
+// Runs the long form of the torture tests (arguments go to vitest) and prints their figures as one table at the end.
+// About a quarter of an hour on two cores. WORKTRAIL_TORTURE_SEED repeats the choices of a run.
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const folder = mkdtempSync(path.join(os.tmpdir(), 'worktrail-torture-'));
+const reportFile = path.join(folder, 'report.jsonl');
+// One seed for all files, so that one line repeats the whole run.
+const seed = process.env.WORKTRAIL_TORTURE_SEED ?? randomBytes(4).toString('hex');
+
+const startedAt = Date.now();
+const exit = await runTests(['tests/torture', '--maxWorkers=2', ...process.argv.slice(2)]);
+printTable(existsSync(reportFile) ? readFileSync(reportFile, 'utf8').trim().split('\n').map(JSON.parse) : []);
+rmSync(folder, { recursive: true, force: true });
+process.exitCode = exit;
+
+function runTests(args) {
+  const runner = fileURLToPath(new URL('run-tests.js', import.meta.url));
+  const child = spawn(process.execPath, [runner, ...args], {
+    stdio: 'inherit',
+    env: {
+      ...process.env,
+      WORKTRAIL_TORTURE: 'long',
+      WORKTRAIL_TORTURE_SEED: seed,
+      WORKTRAIL_TORTURE_REPORT: reportFile,
+    },
+  });
+  // Ctrl+C reaches the child by itself and it stops in order; what it has found until then is still printed.
+  process.on('SIGINT', () => undefined);
+  process.on('SIGTERM', () => child.kill('SIGTERM'));
+  return new Promise((resolve) => child.once('exit', (code) => resolve(code ?? 1)));
+}
+
+/** The first column is as wide as the longest name; figures of one test stand below each other. */
+function printTable(rows) {
+  const minutes = ((Date.now() - startedAt) / 60_000).toFixed(1);
+  const width = Math.max(0, ...rows.map(({ test }) => test.length)) + 2;
+  console.log(`\nTorture, ${minutes} minutes, WORKTRAIL_TORTURE_SEED=${seed}`);
+  for (const { test, figures } of rows.sort((a, b) => (a.test < b.test ? -1 : 1))) {
+    const [first, ...others] = figures.split(/, (?![^(]*\))/);
+    console.log(`${test.padEnd(width)}${first}`);
+    for (const figure of others) console.log(`${' '.repeat(width)}${figure}`);
+  }
+}

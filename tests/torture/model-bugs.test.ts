@@ -1,0 +1,32 @@
+// The model must notice what it is there for: bugs put in between the parts of the tracker, one at a time.
+import { describe, expect, it } from 'vitest';
+import { BUGS } from './model/bugs.ts';
+import { makeSchedule, runSchedule } from './model/schedule.ts';
+
+const SEED = 'bugs';
+/** Within so many schedules each bug has to be noticed. */
+const SCHEDULES_MAX = 1_500;
+const TIMEOUT_MS = 300_000;
+
+describe('the model', () => {
+  let furthest = 0;
+
+  it.each(Object.entries(BUGS))('notices a store that %s', { timeout: TIMEOUT_MS }, async (name, seams) => {
+    let found: string | undefined;
+    let schedules = 0;
+    for (; schedules < SCHEDULES_MAX && found === undefined; schedules += 1) {
+      const { violations } = await runSchedule(makeSchedule(`${SEED}/${schedules}`), seams);
+      [found] = violations;
+    }
+    console.log(`${name}: ${found === undefined ? 'not noticed' : `after ${schedules} schedules: ${found.slice(0, 160)}`}`);
+    furthest = Math.max(furthest, schedules);
+    expect(found, 'noticed').toBeDefined();
+  });
+
+  it('finds no fault in the same schedules without a bug', { timeout: TIMEOUT_MS }, async () => {
+    for (let index = 0; index < furthest; index += 1) {
+      const { violations } = await runSchedule(makeSchedule(`${SEED}/${index}`));
+      expect(violations, `${SEED}/${index}`).toEqual([]);
+    }
+  });
+});
