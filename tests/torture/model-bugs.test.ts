@@ -18,7 +18,9 @@ describe('the model', () => {
       const { violations } = await runSchedule(makeSchedule(`${SEED}/${schedules}`), seams);
       [found] = violations;
     }
-    console.log(`${name}: ${found === undefined ? 'not noticed' : `after ${schedules} schedules: ${found.slice(0, 160)}`}`);
+    console.log(
+      `${name}: ${found === undefined ? 'not noticed' : `after ${schedules} schedules: ${found.slice(0, 160)}`}`,
+    );
     furthest = Math.max(furthest, schedules);
     expect(found, 'noticed').toBeDefined();
   });

@@ -15,9 +15,13 @@ const TIMEOUT_MS = 60_000 + SCHEDULES * 1_000;
 
 const tally = new Tally();
 
-it.each(SEEDS)('keeps its promise in every schedule of the seed %s', { timeout: TIMEOUT_MS }, async (seed) => {
-  const failure = await runMany(seed, Math.ceil(SCHEDULES / SEEDS.length), { tally });
-  const report = failure === undefined ? '' : await explain(failure);
-  if (seed === SEEDS.at(-1)) console.log(`seeds ${SEEDS.join(', ')}\n${tally.toString()}`);
-  expect(report).toBe('');
-});
+it.each(SEEDS)(
+  'keeps its promise in every schedule of the seed %s',
+  { timeout: TIMEOUT_MS },
+  async (seed) => {
+    const failure = await runMany(seed, Math.ceil(SCHEDULES / SEEDS.length), { tally });
+    const report = failure === undefined ? '' : await explain(failure);
+    if (seed === SEEDS.at(-1)) console.log(`seeds ${SEEDS.join(', ')}\n${tally.toString()}`);
+    expect(report).toBe('');
+  },
+);

@@ -40,6 +40,8 @@ interface Figures {
   /** Latencies of calls that met a failure nobody knew of, from their beginning. */
   firstReads: number[];
   firstWrites: number[];
+  /** The slowest of them. */
+  worst: { fault: string; tool: string; ms: number };
   /** Of calls during a slow network, which is no failure. */
   slow: number[];
   /** Of calls to a server that knew the database to be away. */
@@ -55,6 +57,7 @@ describeUnless(postgresSkipReason(), 'a network that fails again and again', () 
     const all = (figure: (one: Figures) => number[]) => lanes.flatMap(figure);
     const most = (values: number[]) => `${Math.round(percentile(values, 1))} ms`;
     const first = all(({ firstReads, firstWrites }) => [...firstReads, ...firstWrites]);
+    const [worst] = lanes.map((one) => one.worst).sort((a, b) => b.ms - a.ms);
     const openP99 = percentile(
       all(({ open }) => open),
       0.99,
@@ -68,7 +71,7 @@ describeUnless(postgresSkipReason(), 'a network that fails again and again', () 
         `0 twice`,
         `${sum(({ verdict }) => verdict.conflicts)} conflicts between rivals`,
         `${sum(({ behind }) => behind)} refused on an older copy`,
-        `first call after failure max ${most(first)} (reads ${most(all(({ firstReads }) => firstReads))}, writes ${most(all(({ firstWrites }) => firstWrites))}, p99 ${Math.round(percentile(first, 0.99))} ms)`,
+        `first call after failure max ${most(first)} (reads ${most(all(({ firstReads }) => firstReads))}, writes ${most(all(({ firstWrites }) => firstWrites))}, p99 ${Math.round(percentile(first, 0.99))} ms; slowest: ${worst?.tool} in ${worst?.fault})`,
         `p99 while open ${Math.round(openP99)} ms`,
         `slow network max ${most(all(({ slow }) => slow))}`,
       ].join(', '),
@@ -80,6 +83,8 @@ describeUnless(postgresSkipReason(), 'a network that fails again and again', () 
     expect(openP99, 'p99 while the database is known to be away, in ms').toBeLessThanOrEqual(OPEN_P99_MAX_MS);
   });
 });
+
+type Waits = Omit<Figures, 'verdict' | 'behind'>;
 
 async function disturb(random: Random, count: number): Promise<Figures> {
   const databaseUrl = await freshDatabase();
@@ -95,10 +100,13 @@ async function disturb(random: Random, count: number): Promise<Figures> {
   const rivalServer = await startServer(await rivalOf(scene, databaseUrl));
   const rival = new Client({ server: rivalServer, ledger, random });
 
-  const figures = { firstReads: [], firstWrites: [], slow: [], open: [] } as Omit<
-    Figures,
-    'verdict' | 'behind'
-  >;
+  const figures: Waits = {
+    firstReads: [],
+    firstWrites: [],
+    slow: [],
+    open: [],
+    worst: { fault: '', tool: '', ms: 0 },
+  };
   let verdict: Verdict | undefined;
   for (let episode = 0; episode < count; episode += 1) {
     const fault = randomFault(random);
@@ -132,7 +140,7 @@ async function goThrough(
   rival: Client,
   random: Random,
   ledger: Ledger,
-  figures: Omit<Figures, 'verdict' | 'behind'>,
+  figures: Waits,
 ): Promise<void> {
   if (proxy === undefined) throw new Error('the scene has no proxy');
   let isOver = false;
@@ -178,13 +186,17 @@ function measure(
   fault: string,
   failedAt: number,
   healedAt: number,
-  { firstReads, firstWrites, slow, open }: Omit<Figures, 'verdict' | 'behind'>,
+  figures: Waits,
 ): void {
-  for (const { startedAt, ms, before, after, isWrite } of calls) {
+  const { firstReads, firstWrites, slow, open } = figures;
+  for (const { tool, startedAt, ms, before, after, isWrite } of calls) {
     if (before === 'open' && after === 'open') open.push(ms);
     else if (startedAt < failedAt || startedAt > healedAt) continue;
     else if (fault === 'slow') slow.push(ms);
-    else if (before !== 'open') (isWrite ? firstWrites : firstReads).push(ms);
+    else if (before !== 'open') {
+      (isWrite ? firstWrites : firstReads).push(ms);
+      if (ms > figures.worst.ms) figures.worst = { fault, tool, ms };
+    }
   }
 }
 

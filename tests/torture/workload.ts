@@ -90,7 +90,9 @@ const UPDATES_PER_ITEM_MAX = 20;
 const LIST_LIMIT = 3;
 /** Clocks tell milliseconds: two moments nearer than this have no certain order. */
 const CLOCK_MARGIN_MS = 5;
-/** What an answer may say beside where it is from. */
+/** What an answer of the database may say: another process of the folder may be without it at that moment. */
+const ALLOWED_ABOVE = new Set(['open_conflicts', 'pending_changes']);
+/** What an answer of the cache may say beside where it is from. */
 const ALLOWED_BELOW = new Set([
   'primary_unavailable',
   'replaying',
@@ -240,11 +242,12 @@ export class Client {
     }
     if (item.isContested) return answer;
     const metadata = answer['metadata'] as Answer;
-    const missing = item.updates.filter(
-      ({ token, durability, at }) =>
-        metadata[token] !== true &&
-        (durability === 'outbox' || isPrimary(answer['data_source']) || isBefore(at, answer)),
-    );
+    // What waits in the outbox is in every answer, unless that says otherwise.
+    const hasWaiting = !isPrimary(answer['data_source']) || !codesOf(answer).includes('pending_changes');
+    const missing = item.updates.filter(({ token, durability, at }) => {
+      if (metadata[token] === true) return false;
+      return durability === 'outbox' ? hasWaiting : isPrimary(answer['data_source']) || isBefore(at, answer);
+    });
     const told = {
       source: answer['data_source'],
       as_of: answer['as_of'],
@@ -308,15 +311,12 @@ export class Client {
   #judge(tool: string, answer: Answer, isWrite: boolean): void {
     const { data_source, durability } = answer;
     const as_of = answer['as_of'] as string | undefined;
-    const codes = ((answer['warnings'] ?? []) as { code: string }[])
-      .map(({ code }) => code)
-      // About what was asked, wherever it is answered: a token is no known key of metadata.
-      .filter((code) => code !== 'unknown_metadata_key');
+    const codes = codesOf(answer);
     const about = { data_source, as_of, durability, warnings: answer['warnings'] };
     const wrong = (why: string) => this.#violation(tool, why, about);
     if (isPrimary(data_source)) {
       if (as_of !== undefined) wrong('is from the database and from an earlier moment');
-      if (codes.some((code) => code !== 'open_conflicts'))
+      if (!codes.every((code) => ALLOWED_ABOVE.has(code)))
         wrong('is from the database and warns of its absence');
       if (isWrite && durability !== data_source) wrong('is durable elsewhere');
       return;
@@ -359,6 +359,12 @@ function standOf({ rpc }: Server): Stand {
     (a, b) => b.at - a.at,
   );
   return last === undefined || last.at < 0 ? 'online' : last.stand;
+}
+
+function codesOf({ warnings = [] }: Answer): string[] {
+  const codes = (warnings as { code: string }[]).map(({ code }) => code);
+  // That one is about what was asked, wherever it is answered: a token is no known key of metadata.
+  return codes.filter((code) => code !== 'unknown_metadata_key');
 }
 
 /** Whether something that was answered at `at` has to be in an answer that is from its `as_of`. */

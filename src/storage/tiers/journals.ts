@@ -52,9 +52,9 @@ export class Journals {
     return this.#problems;
   }
 
-  /** How many writes waited when that was last looked at: costs nothing, and may be a moment old. */
-  get lastKnown(): number {
-    return this.#known?.entries.length ?? 0;
+  /** Whether anything waited when that was last looked at: costs nothing. */
+  get mayHold(): boolean {
+    return (this.#known?.entries.length ?? 0) > 0;
   }
 
   get all(): readonly Journal[] {

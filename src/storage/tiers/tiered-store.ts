@@ -130,7 +130,7 @@ export class TieredStore implements TrackerStore {
     } catch (error) {
       // What waits is not in the primary yet; a lesser copy has it on top.
       const isMissing = error instanceof TrackerError && error.code === 'NotFoundError';
-      if (!isMissing || this.parts.journals.lastKnown === 0) throw error;
+      if (!isMissing || !this.parts.journals.mayHold) throw error;
       return await this.#readBelow(work, options).catch(() => Promise.reject(error));
     }
   }
@@ -145,8 +145,10 @@ export class TieredStore implements TrackerStore {
     try {
       const answer = await primary.read(work, options);
       this.#breaker.succeeded();
-      const waiting = this.parts.journals.lastKnown;
-      if (waiting > 0) answer.warnings.push(words.notIncluded(waiting));
+      if (this.parts.journals.mayHold) {
+        const { entries } = await this.parts.journals.waiting();
+        if (entries.length > 0) answer.warnings.push(words.notIncluded(entries.length));
+      }
       return answer;
     } catch (error) {
       const failure = layerFailure(error);

@@ -3,7 +3,7 @@ import type { Change } from '../../../src/domain/change.ts';
 import { isOutcomeUnknown, type Primary } from '../../../src/storage/sql/sql-store.ts';
 import type { Journal, JournalEntry } from '../../../src/storage/tiers/journal.ts';
 import { JournalUnavailable, inReplayOrder } from '../../../src/storage/tiers/journal.ts';
-import { Journals, type Waiting } from '../../../src/storage/tiers/journals.ts';
+import type { Journals, Waiting } from '../../../src/storage/tiers/journals.ts';
 import { readTruth, type Truth } from '../../../src/storage/tiers/truth.ts';
 import type { TieredParts } from '../../../src/storage/tiers/tiered-store.ts';
 import { PROJECT_ID } from './database.ts';

@@ -4,7 +4,8 @@ import type { JournalEntry } from '../../../src/storage/tiers/journal.ts';
 import { inReplayOrder } from '../../../src/storage/tiers/journal.ts';
 import { settling } from './writes.ts';
 import type { Client } from './client.ts';
-import { checkPrimary, checkCopies } from './oracle.ts';
+import { checkCopies } from './copies.ts';
+import { checkPrimary } from './oracle.ts';
 import type { Machine } from './machine.ts';
 import type { World } from './world.ts';
 

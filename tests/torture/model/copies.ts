@@ -1,0 +1,78 @@
+// Whether the caches are what they say they are.
+import { equalJson } from '../../../src/domain/json.ts';
+import { layOnTop } from '../../../src/storage/tiers/replica.ts';
+import { TABLE_NAMES, borrowDatabase, giveBack, type SqlRow } from './database.ts';
+import type { Machine } from './machine.ts';
+import type { World } from './world.ts';
+
+/** Every cache equals the primary, row by row; where writes wait, they are on top of it. */
+export async function checkCopies(world: World): Promise<void> {
+  const truth = world.server.right.tables();
+  // What changed nothing is not in the feed, so that no copy learns of it; repeated there, it changes nothing again.
+  const recorded = new Set(truth.get('changes')?.map((row) => row['change_id']));
+  const onlyRecorded = (rows: SqlRow[] = []) => rows.filter((row) => recorded.has(row['change_id']));
+  truth.set('applied_changes', onlyRecorded(truth.get('applied_changes')));
+  for (const machine of world.machines) {
+    if (machine.hasEntries) {
+      await checkOnTop(world, machine);
+      continue;
+    }
+    const copy = machine.cache.database.tables();
+    copy.set('applied_changes', onlyRecorded(copy.get('applied_changes')));
+    for (const name of TABLE_NAMES) {
+      const [expected, actual] = [truth.get(name) ?? [], copy.get(name) ?? []].map((rows) =>
+        rows.filter((row) => row['items'] !== 0),
+      );
+      const difference = firstDifference(expected ?? [], actual ?? []);
+      if (difference !== undefined)
+        world.violated(`the cache of machine ${machine.index} differs in ${name}: ${difference}`);
+    }
+  }
+}
+
+const RECORD_TABLES = [
+  'vendors',
+  'work_item_dependencies',
+  'work_item_labels',
+  'work_item_counts',
+  'work_items',
+];
+
+async function checkOnTop(world: World, machine: Machine): Promise<void> {
+  const expected = borrowDatabase('copy');
+  expected.fill(world.server.right.tables(), '');
+  expected.raw.exec('begin');
+  await layOnTop(expected.connection, machine.entries());
+  expected.raw.exec('commit');
+  const [truth, copy] = [expected.tables(), machine.cache.database.tables()];
+  for (const name of RECORD_TABLES) {
+    const [a, b] = [truth, copy].map((tables) =>
+      (tables.get(name) ?? []).filter((row) => row['items'] !== 0),
+    );
+    const difference = firstDifference(a ?? [], b ?? []);
+    if (difference !== undefined)
+      world.violated(
+        `with what waits on top, the cache of machine ${machine.index} differs in ${name}: ${difference}`,
+      );
+  }
+  giveBack('copy', expected);
+}
+
+function firstDifference(expected: SqlRow[], actual: SqlRow[]): string | undefined {
+  for (let index = 0; index < Math.max(expected.length, actual.length); index += 1) {
+    const [a, b] = [JSON.stringify(expected[index]), JSON.stringify(actual[index])];
+    if (a === b || equalJson(readable(expected[index]), readable(actual[index]))) continue;
+    return `${String(a).slice(0, 400)} in the primary, ${String(b).slice(0, 400)} in the copy`;
+  }
+  return undefined;
+}
+
+/** JSON by value: keys may come in another order. */
+function readable(row: SqlRow | undefined): unknown {
+  return Object.fromEntries(
+    Object.entries(row ?? {}).map(([name, value]) => [
+      name,
+      typeof value === 'string' && /^[[{]/.test(value) ? (JSON.parse(value) as unknown) : value,
+    ]),
+  );
+}
