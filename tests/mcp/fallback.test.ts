@@ -140,6 +140,7 @@ describeUnless(postgresSkipReason(), 'a database that goes away', () => {
       // All is well again.
       await postgres.resume();
       await eventuallyFrom('postgres', () => call('list_work_items'));
+      await eventually(async () => codes(await call('list_work_items')).length === 0);
       const whole = await call('query_work_item', { id });
       expect(whole).toMatchObject({ data_source: 'postgres', as_of: undefined, warnings: [] });
       expect(whole.answer).toMatchObject({ version: 3, title: 'Changed offline', status: 'completed' });
