@@ -788,7 +788,8 @@ for (const when of [before, inUse] as const) {
     when,
     primary: 'there',
     prepare: (scene) => cpSync(scene.file('project.json'), scene.file('project.kept')),
-    reads: ['postgres', 'sqlite_cache', 'git_history', 'markdown_file'],
+    // Nothing that lies there is of the project that the folder is told it belongs to.
+    reads: when === before ? [] : ['postgres', 'sqlite_cache', 'git_history', 'markdown_file'],
     writes: ['postgres', 'outbox'],
     mend: (scene) => renameSync(scene.file('project.kept'), scene.file('project.json')),
     // What was saved then is that project's, as far as anybody can tell: it is kept, and told of.

@@ -80,10 +80,6 @@ export async function untilWhole(servers: readonly Server[], chance: () => boole
   const [first] = servers;
   if (first === undefined) throw new Error('no server to ask');
   await until('every server is online and nothing waits', async () => {
-    for (const server of servers) {
-      const { data_source, warnings } = await server.answer('list_work_items', { limit: 1 });
-      if (!isPrimary(data_source) || warnings !== undefined) return false;
-    }
     const { items, pending_count } = (await first.answer('list_conflicts')) as {
       items: { id: string }[];
       pending_count: number;
@@ -91,7 +87,12 @@ export async function untilWhole(servers: readonly Server[], chance: () => boole
     for (const { id } of items) {
       await first.answer('resolve_conflict', { id, resolution: chance() ? 'keep_theirs' : 'reapply' });
     }
-    return items.length === 0 && pending_count === 0;
+    if (items.length > 0 || pending_count > 0) return false;
+    for (const server of servers) {
+      const { data_source, warnings } = await server.answer('list_work_items', { limit: 1 });
+      if (!isPrimary(data_source) || warnings !== undefined) return false;
+    }
+    return true;
   });
 }
 

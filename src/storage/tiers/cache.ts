@@ -305,14 +305,17 @@ async function readSeen(c: Connection): Promise<Partial<Truth>> {
   const project = await findProject(c);
   const t = c.tables.changes;
   const [mirrored] = await c.db
-    .select({ rows: count() })
+    .select({
+      rows: count(),
+      items: sql<number | null>`sum(${t.kind} = 'create' and ${t.entity} = 'work_item')`,
+    })
     .from(t)
     .where(and(gt(t.seq, cursor), lt(t.seq, PROVISIONAL_FEED_STEP)));
   return {
     project_id: project?.project_id ?? null,
     // What was mirrored is in the primary, beyond the cursor.
     seq: cursor + Number(mirrored?.rows ?? 0),
-    ...(items !== null && { items }),
+    ...(items !== null && { items: items + Number(mirrored?.items ?? 0) }),
   };
 }
 

@@ -219,7 +219,11 @@ class RemoteSession implements Session {
     return call(this.at, {
       site: this.site,
       failing: FAILING,
-      effect: () => server.read(work),
+      effect: () => {
+        const isWrong = this.site === 'primary.read' && server.current !== server.right;
+        if (isWrong) this.world.violated('a read was answered by another database');
+        return server.read(work);
+      },
       down: () => this.#down(epoch),
     });
   }
