@@ -793,7 +793,7 @@ for (const when of [before, inUse] as const) {
     writes: ['postgres', 'outbox'],
     mend: (scene) => renameSync(scene.file('project.kept'), scene.file('project.json')),
     // What was saved then is that project's, as far as anybody can tell: it is kept, and told of.
-    strands: /of another project/,
+    strands: /belong to another project/,
   });
 }
 for (const damage of ['empty', 'half', 'garbage', 'deleted', 'foreign'] as const) {
