@@ -5,7 +5,7 @@ import { readHead } from '../storage/git/repository.ts';
 import type { Answer } from '../storage/store.ts';
 import { patchOf, writeOne, type Caller, type Context, type WriteOutcome } from './context.ts';
 import { findItemId } from './find-id.ts';
-import { warnOfConflicts, withOpenConflicts } from './open-conflicts.ts';
+import { warnOfConflicts } from './open-conflicts.ts';
 
 export interface ConfigurationView extends Configuration {
   /** Null on a detached head and outside a repository. */
@@ -20,9 +20,8 @@ export interface ConfigurationView extends Configuration {
 export async function getConfiguration(context: Context): Promise<Answer<ConfigurationView>> {
   const [answer, head] = await Promise.all([
     context.store.read(async (reader): Promise<Configuration & { open_conflicts?: number }> => {
-      const configuration = await reader.findConfiguration();
-      const [shown = configuration] = await withOpenConflicts(reader, [configuration]);
-      return shown;
+      const { open_conflicts, ...found } = await reader.findConfigurationWithConflicts();
+      return Number(open_conflicts) === 0 ? found : { ...found, open_conflicts: Number(open_conflicts) };
     }),
     readHead(context.workTree),
   ]);

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { BUGS } from './model/bugs.ts';
 import { makeSchedule, runSchedule } from './model/schedule.ts';
 
-const SEED = 'bugs';
+const SEED = 'beetles';
 /** Within so many schedules each bug has to be noticed. */
 const SCHEDULES_MAX = 1_500;
 const TIMEOUT_MS = 300_000;

@@ -3,7 +3,7 @@
 // longer, WORKTRAIL_TORTURE_SEED repeats a run.
 import { randomBytes } from 'node:crypto';
 import { expect, it } from 'vitest';
-import { Tally, explain, runMany } from './model/schedule.ts';
+import { Tally, explain, makeSchedule, runMany, runSchedule } from './model/schedule.ts';
 
 const SCHEDULES = Number(process.env['WORKTRAIL_TORTURE_SCHEDULES'] ?? 600);
 const GIVEN_SEED = process.env['WORKTRAIL_TORTURE_SEED'];
@@ -25,3 +25,10 @@ it.each(SEEDS)(
     expect(report).toBe('');
   },
 );
+
+it('gives the same run for the same seed', { timeout: TIMEOUT_MS }, async () => {
+  for (let index = 0; index < 20; index += 1) {
+    const schedule = makeSchedule(`again/${index}`);
+    expect(await runSchedule(schedule)).toEqual(await runSchedule(schedule));
+  }
+});

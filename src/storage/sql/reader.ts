@@ -31,6 +31,7 @@ const QUERIES = {
   findDeploymentsByIdRange: deployments.findDeploymentsByIdRange,
   listDeployments: deployments.listDeployments,
   findConfiguration: configuration.findConfiguration,
+  findConfigurationWithConflicts: configuration.findConfigurationWithConflicts,
   findProject: configuration.findProject,
   findFeedPosition: configuration.findFeedPosition,
   listChanges: changes.listChanges,

@@ -6,7 +6,7 @@ import { openMemorySqlite } from '../../../src/storage/sql/memory-session.ts';
 import type { Primary } from '../../../src/storage/sql/sql-store.ts';
 import { CacheReplica } from '../../../src/storage/tiers/cache.ts';
 import type { Clock } from '../../../src/storage/tiers/clock.ts';
-import type { Journal, JournalEntry } from '../../../src/storage/tiers/journal.ts';
+import { inReplayOrder, type Journal, type JournalEntry } from '../../../src/storage/tiers/journal.ts';
 import { Journals } from '../../../src/storage/tiers/journals.ts';
 import { MemoryReplica } from '../../../src/storage/tiers/memory-replica.ts';
 import { LayerUnavailable, execute } from '../../../src/storage/tiers/replica.ts';
@@ -92,9 +92,12 @@ export class Machine {
   entries(): JournalEntry[] {
     const found = new Map<string, JournalEntry>();
     for (const name of JOURNALS) {
-      for (const [id, record] of this.media[name].entries) {
-        const decoded = found.has(id) ? undefined : decodeEntry(record);
-        if (decoded !== undefined && 'entry' in decoded) found.set(id, decoded.entry);
+      for (const record of this.media[name].entries.values()) {
+        const decoded = decodeEntry(record);
+        if (!('entry' in decoded)) continue;
+        const known = found.get(decoded.entry.id);
+        if (known === undefined || inReplayOrder(decoded.entry, known) < 0)
+          found.set(decoded.entry.id, decoded.entry);
       }
     }
     return [...found.values()];

@@ -16,7 +16,7 @@ export function checkOverwrites(world: World, found: Found): void {
     if (change?.kind !== 'update' || change.entity_id !== row.entity_id || view === undefined) continue;
     for (const { field, from, to } of row.fields) {
       if (MOVED_ALONG.has(field)) continue;
-      if (isProvisional(change.base_version ?? 0) && isOfDecision(world, found, row, field)) continue;
+      if (isOwnState(world, found, change, row, field)) continue;
       if (!view.isComplete && LITTLE_KNOWN.test(field)) continue;
       const known = mayHaveSeen(world, found, { change, field, seq: row.seq });
       const isFair =
@@ -61,19 +61,24 @@ function sets({ patch }: Change, field: string): boolean {
 }
 
 /**
- * Known: one provisional version can stand for two states of a record where copies have other waiting writes on
- * top, and it is a decision about a conflict that makes the difference. Whether the replaced value came from one.
+ * Known: one provisional version can stand for two states of a record, where copies have other waiting writes on
+ * top. Whether the value that was replaced came from the same machine, where that can happen.
  */
-function isOfDecision(
+function isOwnState(
   world: World,
   { history }: Found,
+  change: Change,
   { entity_id, seq }: HistoryRow,
   field: string,
-): boolean {
+) {
+  if (!isProvisional(change.base_version ?? 0)) return false;
   const before = history.findLast(
     (row) => row.entity_id === entity_id && row.seq < seq && row.fields.some((one) => one.field === field),
   );
-  return before !== undefined && world.ledger.changeOf(before.change_id)?.kind === 'resolve';
+  const [mine, theirs] = [change.id, before?.change_id ?? ''].map((id) =>
+    world.ledger.writeOf(id)?.attempts.flatMap(({ at }) => at?.machine ?? []),
+  );
+  return theirs?.some((machine) => mine?.includes(machine)) === true;
 }
 
 /** What a status file does not say. */

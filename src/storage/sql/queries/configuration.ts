@@ -1,11 +1,28 @@
 /** The project configuration, the project's identity, and where the feed stands. */
-import { getTableColumns } from 'drizzle-orm';
+import { getTableColumns, sql } from 'drizzle-orm';
 import { databaseError } from '../../../errors.ts';
 import type { Configuration } from '../../../domain/configuration.ts';
 import type { Connection } from '../connection.ts';
 
 export async function findConfiguration(c: Connection): Promise<Configuration> {
   const rows = await c.statement('configuration', (db, t) => db.select().from(t.configuration)).execute();
+  return required(rows[0], 'project_configuration');
+}
+
+/** The configuration and, in the same query, how many changes to it wait for a decision. */
+export async function findConfigurationWithConflicts(
+  c: Connection,
+): Promise<Configuration & { open_conflicts: number }> {
+  const rows = await c
+    .statement('configuration_with_conflicts', (db, { configuration: t, openConflicts: o }) =>
+      db
+        .select({
+          ...getTableColumns(t),
+          open_conflicts: sql<number>`(select count(*) from ${o} where ${o.record_id} = ${t.id})`,
+        })
+        .from(t),
+    )
+    .execute();
   return required(rows[0], 'project_configuration');
 }
 
