@@ -23,6 +23,7 @@ describeEverySurface((surface) => {
         affected_vendors: deployment['affected_vendors'],
         related_work_items: [{ id: item['id'], title: 'Add CSV', item_type: 'task', status: 'completed' }],
         data_source: surface.database,
+        durability: surface.database,
       });
       expect(rows(deployment['affected_vendors'])).toHaveLength(2);
       expect(rows(deployment['affected_vendors'])).toEqual(

@@ -23,6 +23,7 @@ describeEverySurface((surface) => {
         ...{ created_at: vendor['created_at'], updated_at: vendor['created_at'] },
         ...{ created_by: surface.clientName, updated_by: surface.clientName },
         data_source: surface.database,
+        durability: surface.database,
       });
     }
   });
@@ -120,7 +121,7 @@ describeEverySurface((surface) => {
     const { details } = await surface.refuse('VersionConflictError', 'update_vendor_status', {
       ...{ ...stale, status: 'broken', extractor_version: '9' },
     });
-    const { data_source: _source, ...current } = two;
+    const { data_source: _source, durability: _durability, ...current } = two;
     expect(details).toMatchObject({
       ...{ expected_version: 1, current_version: 2, last_updated_by: 'Ada', current },
       theirs: [{ field: 'status', from: 'broken', to: 'operational', by: 'Ada', version: 2 }],

@@ -23,6 +23,7 @@ describeEverySurface((surface) => {
       ...{ created_by: surface.clientName, updated_by: surface.clientName },
       ...{ claimed_by: null, claim_expires_at: null },
       data_source: surface.database,
+      durability: surface.database,
     });
   });
 
@@ -42,7 +43,7 @@ describeEverySurface((surface) => {
     };
     const item = await surface.call('create_work_item', fields);
     expect(item).toMatchObject({ ...fields, labels: ['ui', 'Größe'] });
-    const { data_source: _source, ...record } = item;
+    const { data_source: _source, durability: _durability, ...record } = item;
     expect(await surface.call('query_work_item', { id: item['id'] })).toMatchObject(record);
   });
 

@@ -85,7 +85,7 @@ describeEverySurface((surface) => {
     const { details, next, message } = await surface.refuse('VersionConflictError', 'update_work_item', {
       ...{ ...stale, title: 'Mine', status: 'blocked', metadata: { estimated_hours: 9 } },
     });
-    const { data_source: _source, ...current } = three;
+    const { data_source: _source, durability: _durability, ...current } = three;
     expect(details).toEqual({
       ...{
         expected_version: 1,

@@ -195,7 +195,13 @@ async function ping({ rpc }: Server): Promise<number> {
   return performance.now() - started;
 }
 
-function measure(calls: readonly Call[], fault: string, failedAt: number, healedAt: number, waits: Waits): void {
+function measure(
+  calls: readonly Call[],
+  fault: string,
+  failedAt: number,
+  healedAt: number,
+  waits: Waits,
+): void {
   for (const { tool, startedAt, ms, before, after } of calls) {
     if (before === 'open' && after === 'open') waits.open.push(ms);
     else if (startedAt < failedAt || startedAt > healedAt) continue;

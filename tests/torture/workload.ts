@@ -33,7 +33,6 @@ export interface Item {
 
 export interface Call {
   tool: string;
-  isWrite: boolean;
   server: Server;
   startedAt: number;
   ms: number;
@@ -302,7 +301,7 @@ export class Client {
       throw error;
     }
     const ms = performance.now() - started;
-    this.#ledger.calls.push({ tool, isWrite, server, startedAt, ms, before, after: standOf(server) });
+    this.#ledger.calls.push({ tool, server, startedAt, ms, before, after: standOf(server) });
     if (outcome.answer !== undefined) this.#judge(tool, outcome.answer, isWrite);
     return outcome;
   }

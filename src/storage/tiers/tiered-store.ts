@@ -118,13 +118,13 @@ export class TieredStore implements TrackerStore {
   }
 
   async read<T>(work: (reader: Reader) => Promise<T>, options: ReadOptions = {}): Promise<Answer<T>> {
-    const { state } = this.#breaker;
-    if (state === 'replaying') {
+    if (this.#breaker.state === 'replaying') {
       // A whole copy comes first because it shows what waits; without one the primary is there.
       const answer = await this.#readBelow(work, options, { wholeOnly: true }).catch(unlessNoLayer);
       if (answer !== undefined) return answer;
     }
-    if (!asksPrimary(state)) return await this.#readBelow(work, options);
+    // Asked again: the primary may have been refused while the copies were looked at.
+    if (!asksPrimary(this.#breaker.state)) return await this.#readBelow(work, options);
     try {
       return (await this.#readPrimary(work, options)) ?? (await this.#readBelow(work, options));
     } catch (error) {
