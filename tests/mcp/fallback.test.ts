@@ -113,7 +113,11 @@ describeUnless(postgresSkipReason(), 'a database that goes away', () => {
       expect(version).toBe(1_000_001);
       const again = await call('update_work_item', { id, version, status: 'completed' });
       expect(again.durability).toBe('outbox');
-      const made = await call('create_work_item', { item_type: 'task', title: 'Made offline', parent_id: id });
+      const made = await call('create_work_item', {
+        item_type: 'task',
+        title: 'Made offline',
+        parent_id: id,
+      });
       const read = await call('query_work_item', { id });
       expect(read.answer).toMatchObject({ title: 'Changed offline', status: 'completed' });
       expect(rows(read.answer['children'])).toMatchObject([{ title: 'Made offline' }]);

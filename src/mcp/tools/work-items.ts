@@ -14,7 +14,14 @@ import {
   type WorkItemView,
 } from '../../services/work-items.ts';
 import type { TreeNode } from '../../services/work-item-tree.ts';
-import { dependencyShape, listShape, openConflicts, workItemShape, workItemViewShape, writeShape } from '../answers.ts';
+import {
+  dependencyShape,
+  listShape,
+  openConflicts,
+  workItemShape,
+  workItemViewShape,
+  writeShape,
+} from '../answers.ts';
 import { ADDS, CHANGES, LINKS, READS, answerSchema, defineTool } from '../define-tool.ts';
 import { cut, itemLine, listText, shortId } from '../text.ts';
 import * as z from 'zod';
