@@ -5,7 +5,7 @@ import type { WorkItem } from '../domain/work-item.ts';
 import type { LinkedDeployment } from '../storage/sql/queries/deployments.ts';
 
 /** What the lines of a list may cost, as `estimateTokens` counts; with its head a list stays below 1,000 (T2). */
-const LIST_TEXT_MAX_TOKENS = 925;
+const LIST_TEXT_MAX_TOKENS = 870;
 const TITLE_IN_LIST_CHARACTERS = 60;
 const VALUE_IN_HISTORY_CHARACTERS = 60;
 const VENDORS_IN_LINE_CHARACTERS = 120;

@@ -108,6 +108,8 @@ export class TieredStore implements TrackerStore {
       } catch (error) {
         if (project_id === undefined) throw error;
         this.#primaryFailed(error);
+        // A single slow answer may be chance; but what was not looked at is not used.
+        if (this.#breaker.state === 'online') this.#breaker.move('primaryFailed', words.reasonOf(error));
       }
     }
     if (this.#breaker.state === 'online') {

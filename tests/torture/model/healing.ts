@@ -72,6 +72,7 @@ async function releaseHeld(world: World): Promise<void> {
       client.begin((process) => client.write(process, client.compose([change])));
       if (client.busy !== undefined) await world.finish(client.busy, PATIENCE_MS);
     }
+    await world.time.advance(LOOK_MS);
     await until(world, () => world.machines.every((machine) => isAtRest(world, machine)), HELD_PATIENCE_MS);
   }
 }
