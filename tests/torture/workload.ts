@@ -54,15 +54,13 @@ export class Ledger {
   readonly calls: Call[] = [];
   /** Writes refused because a copy stood in that did not know the newest state yet, and said from when it is. */
   behind = 0;
+  /** Acknowledged writes that were durable in the outbox first. */
+  journaled = 0;
   #tokens = 0;
 
   token(): string {
     this.#tokens += 1;
     return `deed-${this.#tokens}`;
-  }
-
-  count(told: Told): number {
-    return [...this.deeds.values()].filter((deed) => deed.told === told).length;
   }
 
   begin(kind: Deed['kind'], token: string, isContested: () => boolean): Deed {
@@ -267,8 +265,11 @@ export class Client {
       throw error;
     }
     deed.told = outcome.answer === undefined ? 'refused' : 'acknowledged';
-    const { failure } = outcome;
-    if (failure === undefined) return outcome;
+    const { answer, failure } = outcome;
+    if (failure === undefined) {
+      if (answer['durability'] === 'outbox') this.#ledger.journaled += 1;
+      return outcome;
+    }
     const isRival = failure.error === 'VersionConflictError' && items.some(({ isContested }) => isContested);
     if (isRival) return outcome;
     if (this.#isExplained(failure, items)) {
