@@ -73,6 +73,22 @@ export function compareChanges(
   return { theirs, yours, overlap, mergeable: overlap.length === 0 };
 }
 
+/**
+ * The sets as their maker saw them whose own changes, among others', led there: what others did to them is left out.
+ * @param since everything recorded since the version that the chain of own changes began with, oldest first
+ */
+export function setsAfter(since: readonly RecordedChange[], own: ReadonlySet<string>): JsonObject {
+  const sets: JsonObject = {};
+  for (const { change_id, fields } of since) {
+    for (const { field, from, to } of fields) {
+      if (!SETS.has(field)) continue;
+      sets[field] ??= from;
+      if (own.has(change_id)) sets[field] = mergeSet(asList(from), asList(to), asList(sets[field]));
+    }
+  }
+  return sets;
+}
+
 /** The patch as it is applied on top of `current` after a merge: sets become their own additions and removals. */
 export function mergedPatch(
   patch: JsonObject,

@@ -60,7 +60,9 @@ function withoutNull(schema: JsonSchema): JsonSchema | undefined {
   if (!Array.isArray(anyOf) || anyOf.length !== 2) return undefined;
   const [inner, other] = anyOf as JsonSchema[];
   if (other?.['type'] !== 'null' || typeof inner?.['type'] !== 'string') return undefined;
-  return { ...inner, ...rest, type: [inner['type'], 'null'] };
+  const values = inner['enum'] as unknown[] | undefined;
+  const type = [inner['type'], 'null'];
+  return { ...inner, ...rest, type, ...(values !== undefined && { enum: [...values, null] }) };
 }
 
 /** Answers may carry further fields: no object of an output schema is closed. */

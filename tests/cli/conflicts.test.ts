@@ -14,6 +14,7 @@ import { type PostgresServer, postgresSkipReason, startPostgres } from '../suppo
 import { type CommandResult, runCli } from '../support/program.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 import { contentOf } from './command-line.ts';
+import { knownVersion } from '../../src/domain/provisional-version.ts';
 
 interface Report extends Diagnosis {
   ok: boolean;
@@ -114,7 +115,8 @@ describeUnless(postgresSkipReason(), 'after an outage', () => {
     await server.halt('fast');
     for (const { id, title } of [kept, again, both]) {
       const saved = await mine.json(0, 'update', id, '--title', `${title}: mine`);
-      expect(saved).toMatchObject({ durability: 'outbox', version: 1_000_001 });
+      expect(saved).toMatchObject({ durability: 'outbox' });
+      expect(knownVersion(saved['version'] as number)).toBe(1);
     }
     await mine.json(0, 'update', kept.id, '--priority', '1');
     await mine.json(0, 'create', 'Child', '--parent', parent.id);

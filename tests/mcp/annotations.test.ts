@@ -75,7 +75,11 @@ describeBothDatabases((surface) => {
       const position = await surface.feedPosition();
       const second = await surface.client().callTool(name, call);
       if (annotations.idempotentHint) expect(second.isError).toBe(false);
-      else expect(refusalOf(second).error).toBe('VersionConflictError');
+      // Settled is settled: a conflict has no version to be behind.
+      else
+        expect(refusalOf(second).error).toBe(
+          name === 'resolve_conflict' ? 'ValidationError' : 'VersionConflictError',
+        );
       expect(await surface.feedPosition()).toBe(position);
     },
   );
@@ -96,6 +100,7 @@ async function richExamples(surface: Surface): Promise<Map<string, Row[]>> {
   const link = { source_id: session['id'], target_id: project['id'], dependency_type: 'relates_to' };
   await surface.call('link_work_items', link);
   const links = { affected_vendors: [vendor['name']], related_work_item_ids: [task['id']] };
+  const contested = await surface.contested();
   const deployment = await surface.call('record_deployment', { ...DEPLOYMENT, ...links });
   return new Map<string, Row[]>([
     [
@@ -125,12 +130,15 @@ async function richExamples(surface: Surface): Promise<Map<string, Row[]>> {
     ['list_vendors', [{}, { status: 'operational' }]],
     ['get_project_configuration', [{}]],
     ['update_project_configuration', [{ current_session_id: session['id'] }]],
+    ['list_conflicts', [{}, { id: contested.item['id'] }, { entity: 'vendor', resolved: true }]],
+    ['resolve_conflict', [{ id: contested.conflict_id, resolution: 'reapply' }]],
     ['query_history', [{}, { id: task['id'] }, { since: 0, limit: 5 }]],
   ]);
 }
 
 /** The same call, based on the current version of its record, and with a name that is free. */
 async function refreshed(surface: Surface, call: Row): Promise<Row> {
+  if ('resolution' in call) return { ...call, id: (await surface.contested()).conflict_id };
   if ('status' in call && 'id' in call) {
     return { ...call, version: (await surface.call('query_work_item', { id: call['id'] }))['version'] };
   }

@@ -23,7 +23,6 @@ describeEverySurface((surface) => {
         ...{ created_at: vendor['created_at'], updated_at: vendor['created_at'] },
         ...{ created_by: surface.clientName, updated_by: surface.clientName },
         data_source: surface.database,
-        durability: surface.database,
       });
     }
   });

@@ -1,6 +1,9 @@
 // Every way in which a client can meet the server: generation of the client × transport × database. One
 // store per database serves all of them, as it does in life; scenarios keep apart by names of their own.
-import { afterAll, beforeAll, describe } from 'vitest';
+import { afterAll, beforeAll, describe, expect } from 'vitest';
+import { openPrimary } from '../../src/storage/open-primary.ts';
+import { inFolder } from '../storage/backends.ts';
+import { makeEntry } from '../storage/tiers/journal-entries.ts';
 import { describeWithPostgres } from '../support/describe-with.ts';
 import {
   type ClientGeneration,
@@ -9,7 +12,7 @@ import {
   connect,
 } from '../support/mcp-clients.ts';
 import { type HttpProgram, startHttp, temporaryProject } from '../support/program.ts';
-import { type Caller, type Row, callerFor } from './calls.ts';
+import { type Caller, type Row, callerFor, text } from './calls.ts';
 
 export type Transport = 'stdio' | 'http' | 'sse';
 export type Database = 'sqlite' | 'postgres';
@@ -29,6 +32,8 @@ export interface Surface extends Caller {
   item(fields?: Row): Promise<Row>;
   /** Registers a vendor under a name of its own. */
   vendor(fields?: Row): Promise<Row>;
+  /** A task whose title two changed at once, one of them while the database was away from where it was made. */
+  contested(): Promise<{ item: Row; conflict_id: string }>;
 }
 
 /** Protocol 2026-07-28 knows no HTTP+SSE. */
@@ -62,7 +67,7 @@ export function describeEverySurface(body: (surface: Surface) => void): void {
         );
       });
       afterAll(() => client.close());
-      body(surface({ generation, transport, database, clientName, project }, () => client));
+      body(surface({ generation, transport, database, clientName, project, url }, () => client));
     });
   });
 }
@@ -76,6 +81,7 @@ export function describeBothDatabases(body: (surface: Surface) => void): void {
       database,
       clientName: 'tester',
       project,
+      url,
     } as const;
     let client: TestClient;
     beforeAll(async () => {
@@ -114,17 +120,33 @@ export function serveArguments(project: string, database = 'embedded', toolsets 
 let names = 0;
 
 function surface(
-  meeting: Pick<Surface, 'generation' | 'transport' | 'database' | 'clientName' | 'project'>,
+  { url, ...meeting }: Setting & Pick<Surface, 'generation' | 'transport' | 'clientName'>,
   client: () => TestClient,
 ): Surface {
   const caller = callerFor(client);
   const unique = (stem: string): string => `${stem} ${(names += 1)}`;
+  const item = (fields: Row = {}): Promise<Row> =>
+    caller.call('create_work_item', { item_type: 'task', title: 'A task', ...fields });
   return {
     ...meeting,
     ...caller,
     client,
     unique,
-    item: (fields = {}) => caller.call('create_work_item', { item_type: 'task', title: 'A task', ...fields }),
+    item,
     vendor: (fields = {}) => caller.call('register_vendor', { name: unique('vendor'), ...fields }),
+    contested: async () => {
+      const { id } = await item({ title: 'As it was' });
+      const theirs = await caller.call('update_work_item', { id, version: 1, title: 'Theirs' });
+      const mine = { base_version: 1, patch: { title: 'Mine' }, actor: 'Ada' };
+      const entry = makeEntry({ kind: 'update', entity_id: text(id), ...mine });
+      const databaseUrl = url() === 'embedded' ? undefined : url();
+      const primary = await openPrimary(inFolder(meeting.project(), databaseUrl));
+      try {
+        expect(await primary.replay(entry)).toMatchObject({ outcome: 'conflict' });
+      } finally {
+        await primary.close();
+      }
+      return { item: theirs, conflict_id: entry.id };
+    },
   };
 }

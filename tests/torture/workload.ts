@@ -2,6 +2,7 @@
 import type { Answer, Failure, Outcome, Server } from '../processes/server.ts';
 import type { Random } from './model/random.ts';
 import { isPrimary } from './scene.ts';
+import { isProvisional, knownVersion } from '../../src/domain/provisional-version.ts';
 
 /** What became of a write, as far as its maker was told; `unknown`: its server died before it answered. */
 export type Told = 'acknowledged' | 'unknown' | 'refused';
@@ -177,8 +178,8 @@ export class Client {
     const after = Number(answer['version']);
     item.version = after;
     if (item.isContested) return;
-    const step = after < PROVISIONAL_STEP ? 1 : PROVISIONAL_STEP;
-    if (before < PROVISIONAL_STEP && after !== before + step)
+    const isNext = isProvisional(after) ? knownVersion(after) === before : after === before + 1;
+    if (!isProvisional(before) && !isNext)
       this.#violation('update_work_item', `makes version ${before} of its maker's own item`, answer);
   }
 
@@ -344,7 +345,6 @@ export class Client {
   }
 }
 
-const PROVISIONAL_STEP = 1_000_000;
 const STANDS: readonly (readonly [said: string, stand: Stand])[] = [
   ['PostgreSQL is away', 'open'],
   ['PostgreSQL is not used', 'open'],

@@ -1,5 +1,6 @@
 /** One database connection as the queries see it, and the session that hands connections out. */
 import type { PgDatabase, PgQueryResultHKT } from 'drizzle-orm/pg-core';
+import { provisionalStep } from '../../domain/provisional-version.ts';
 import type { Tables } from './schema.ts';
 
 /** The query builder, typed by the reference dialect. */
@@ -16,26 +17,26 @@ export type StructureLock = 'shared' | 'exclusive';
 
 export class Connection {
   readonly #statements = new Map<string, unknown>();
-  #sibling: Connection | undefined;
+  #primary: Connection | undefined;
 
   constructor(
     readonly db: Db,
     readonly tables: Tables,
     readonly lockStructure: (mode: StructureLock) => Promise<void>,
-    /** By how much a change raises a version: 1 in a primary, `PROVISIONAL_STEP` in a replica. */
-    readonly versionStep = 1,
+    /** Whether this is a copy that stands in for a primary: its records may lag behind, its versions are provisional. */
+    readonly isReplica = false,
   ) {}
 
-  /** Whether this is a copy that stands in for a primary, so that its records may lag behind. */
-  get isReplica(): boolean {
-    return this.versionStep !== 1;
+  /** The same connection for what the primary has applied already, with real versions. */
+  get asPrimary(): Connection {
+    if (!this.isReplica) return this;
+    this.#primary ??= new Connection(this.db, this.tables, this.lockStructure);
+    return this.#primary;
   }
 
-  /** The same connection, raising versions by `step`. */
-  withVersionStep(step: number): Connection {
-    if (step === this.versionStep) return this;
-    this.#sibling ??= new Connection(this.db, this.tables, this.lockStructure, step);
-    return this.#sibling;
+  /** By how much a change raises the version of a record. */
+  versionStep(change: { id: string }): number {
+    return this.isReplica ? provisionalStep(change.id) : 1;
   }
 
   /** A statement that is built once per connection: building costs more than running it. */

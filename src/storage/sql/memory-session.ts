@@ -16,7 +16,7 @@ export interface MemorySqliteOptions {
   /** Where the migrations are; by default those shipped with the program. */
   migrationsFolder?: string;
   /** By how much a change raises a version; see `Connection`. Default 1. */
-  versionStep?: number;
+  isReplica?: boolean;
   logQuery?: QueryLog | undefined;
 }
 
@@ -66,10 +66,10 @@ class MemorySession implements Session {
 
   constructor(
     private readonly database: Database.Database,
-    { logQuery, versionStep }: MemorySqliteOptions,
+    { logQuery, isReplica }: MemorySqliteOptions,
   ) {
     this.engine = engineVersion(database);
-    this.#connection = connect(database, { logQuery, versionStep });
+    this.#connection = connect(database, { logQuery, isReplica });
   }
 
   /** Every read sees one moment: nobody writes during it. */

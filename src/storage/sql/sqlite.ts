@@ -40,8 +40,8 @@ export interface SqliteOptions {
   /** Where the migrations are; by default those shipped with the program. */
   migrationsFolder?: string;
   logQuery?: QueryLog | undefined;
-  /** See `Connection.versionStep`; 1 by default. */
-  versionStep?: number;
+  /** See `Connection.isReplica`; false by default. */
+  isReplica?: boolean;
   /** `FULL`, the default, survives a power cut; `NORMAL` is for what can be made again. */
   synchronous?: 'FULL' | 'NORMAL';
 }
@@ -271,19 +271,19 @@ function inodeOf(file: string): number | undefined {
   return statSync(file, { throwIfNoEntry: false })?.ino;
 }
 
-function openReader({ file, logQuery, versionStep }: SqliteOptions) {
+function openReader({ file, logQuery, isReplica }: SqliteOptions) {
   const database = new Database(file);
   database.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
   database.pragma('query_only = ON');
-  return { database, connection: connect(database, { logQuery, versionStep }) };
+  return { database, connection: connect(database, { logQuery, isReplica }) };
 }
 
 export function connect(
   database: Database.Database,
-  { logQuery, versionStep }: { logQuery?: QueryLog | undefined; versionStep?: number | undefined },
+  { logQuery, isReplica }: { logQuery?: QueryLog | undefined; isReplica?: boolean | undefined },
 ): Connection {
   // The one place where a SQLite builder is handed out under the reference dialect's type.
   const logger = logQuery !== undefined && { logQuery };
   const db = drizzle(database, { logger }) as unknown as Db;
-  return new Connection(db, liteTables, () => Promise.resolve(), versionStep);
+  return new Connection(db, liteTables, () => Promise.resolve(), isReplica);
 }

@@ -10,7 +10,7 @@ import { renameSync, rmSync, statSync } from 'node:fs';
 import { and, asc, count, gt, inArray, lt, sql } from 'drizzle-orm';
 import { TrackerError } from '../../errors.ts';
 import type { Applied, Change, Entity, FieldChange } from '../../domain/change.ts';
-import { PROVISIONAL_FEED_STEP, PROVISIONAL_STEP } from '../../domain/provisional-version.ts';
+import { PROVISIONAL_FEED_STEP } from '../../domain/provisional-version.ts';
 import { applyChanges } from '../sql/apply/apply.ts';
 import type { Connection, Session } from '../sql/connection.ts';
 import { driverCode } from '../sql/driver-errors.ts';
@@ -139,7 +139,7 @@ export class CacheReplica implements Replica {
       session.write(async (c) => {
         const { cursor } = await readPosition(c);
         if (cursor === null) return;
-        const results = await applyChanges(c.withVersionStep(1), changes);
+        const results = await applyChanges(c.asPrimary, changes);
         const isEqual = results.every(
           (result, index) => result.record['version'] === applied[index]?.record['version'],
         );
@@ -184,7 +184,7 @@ export class CacheReplica implements Replica {
   async #openFile(): Promise<OpenFile> {
     const { session, state } = await this.openDatabase({
       file: this.location,
-      versionStep: PROVISIONAL_STEP,
+      isReplica: true,
       synchronous: 'NORMAL',
     });
     try {

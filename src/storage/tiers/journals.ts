@@ -9,6 +9,8 @@ import type { WaitingWrites } from './replica.ts';
 const FINGERPRINT_KEPT_MS = 2_000;
 /** The fingerprint of a journal that cannot be asked. */
 const UNREADABLE = 'unreadable';
+/** In the fingerprint of what waits when not all of it could be read. */
+const UNREAD = 'unread';
 /** The same where nothing waited the last time: others write there only when their outbox fails. */
 const EMPTY_KEPT_MS = 15_000;
 
@@ -79,6 +81,8 @@ export class Journals {
       at: new Date(now).toISOString(),
       changes,
     };
+    const { entries, fingerprint } = await this.waiting();
+    const isNew = !fingerprint.includes(UNREAD) && !entries.some(({ id }) => id === entry.id);
     const layers: NoJournal['layers'] = [];
     for (const journal of this.journals) {
       try {
@@ -90,8 +94,9 @@ export class Journals {
         layers.push({ layer: journal.name, reason: this.#note(journal, error) });
       }
     }
-    // A failed attempt may have left the entry behind: what is refused must not be applied later.
-    await this.remove([entry.id]);
+    // A failed attempt may have left the entry behind: what is refused must not be applied later. But what was
+    // there before, or may have been, was acknowledged.
+    if (isNew) await this.remove([entry.id]);
     throw new NoJournal(layers);
   }
 
@@ -123,12 +128,18 @@ export class Journals {
     this.#known = {
       ...NOTHING,
       // What failed for a moment is not taken for what waits: the next call looks again.
-      fingerprint: isWhole ? fingerprint : `${fingerprint}\nunread ${(this.#unread += 1)}`,
+      fingerprint: isWhole ? fingerprint : `${fingerprint}\n${UNREAD} ${(this.#unread += 1)}`,
       entries: sorted,
       list: () => Promise.resolve(sorted),
       alters: new Set(sorted.flatMap(({ changes }) => reachOf(changes).alters)),
     };
     return this.#known;
+  }
+
+  /** Whether a change waits in a journal that can be read. */
+  async holds(change_id: string): Promise<boolean> {
+    const { entries } = await this.waiting();
+    return entries.some(({ changes }) => changes.some(({ id }) => id === change_id));
   }
 
   /** Lets go of settled writes. What cannot be removed now is found settled the next time. */

@@ -4,7 +4,6 @@
  */
 import { sql } from 'drizzle-orm';
 import { CONFIGURATION_DEFAULTS } from '../../domain/configuration.ts';
-import { PROVISIONAL_STEP } from '../../domain/provisional-version.ts';
 import type { WorkItem } from '../../domain/work-item.ts';
 import { TrackerError } from '../../errors.ts';
 import { readSnapshot } from '../git/snapshot.ts';
@@ -122,7 +121,7 @@ function notesOn(status: ParsedStatus, { repeated, nameless }: StatusRecords): s
 export async function loadImage(file: string, project_id?: string): Promise<Loaded> {
   let opened: ReturnType<typeof openMemorySqlite> | undefined;
   try {
-    opened = openMemorySqlite({ image: imageOf(file), versionStep: PROVISIONAL_STEP });
+    opened = openMemorySqlite({ image: imageOf(file), isReplica: true });
     const position = await opened.session.read(async (c) => {
       const project = await findProject(c);
       if (project === undefined) throw new LayerUnavailable('it holds no project');
@@ -148,7 +147,7 @@ export async function loadImage(file: string, project_id?: string): Promise<Load
 }
 
 async function filled(problem: string, fill: (c: Connection) => Promise<void>) {
-  const { session, state } = openMemorySqlite({ versionStep: PROVISIONAL_STEP });
+  const { session, state } = openMemorySqlite({ isReplica: true });
   try {
     await session.write(fill);
     return { session, schema: state };

@@ -3,15 +3,16 @@
  * Each is a SQLite database with the ordinary tables, so that the ordinary queries and rules run on it, with the
  * writes that wait for the primary laid on top.
  */
-import { sql, type SQL } from 'drizzle-orm';
+import { and, eq, sql, type SQL } from 'drizzle-orm';
 import { TrackerError } from '../../errors.ts';
 import type { Applied, Change } from '../../domain/change.ts';
 import { touchedFields } from '../../domain/conflict.ts';
-import type { JsonObject } from '../../domain/json.ts';
+import type { JsonObject, JsonValue } from '../../domain/json.ts';
 import {
+  PROVISIONAL_FEED_STEP,
   PROVISIONAL_STEP,
-  changesBetween,
   isProvisional,
+  isUnbroken,
   knownVersion,
 } from '../../domain/provisional-version.ts';
 import { applyChanges, findFirstResult } from '../sql/apply/apply.ts';
@@ -60,17 +61,26 @@ export interface PreparedWrite {
   /** The changes as they are journaled; none when all of them had been applied before. */
   changes: Change[];
   applied: Applied[];
+  /** The versions that these changes, and none before them, have made. */
+  made: { record_id: string; version: number; change_id: string }[];
+}
+
+/** What a tracker folder knows of its own writes. */
+export interface OwnWrites {
+  /** The changes that led to a provisional version of a record. */
+  ownChanges(record_id: string, version: number): string[];
+  /** Whether a journal holds this change. */
+  isWaiting(change_id: string): Promise<boolean>;
 }
 
 /**
  * Validates changes against a replica and applies them there once `accept` has saved them.
- * @param ownChanges the changes of this folder that led to a provisional version of a record
  * @throws TrackerError when a rule is broken; nothing was saved or applied then
  */
 export async function applyToReplica(
   session: Session,
   changes: readonly Change[],
-  ownChanges: (record_id: string, version: number) => string[],
+  own: OwnWrites,
   accept: (write: PreparedWrite) => Promise<void>,
 ): Promise<Applied[]> {
   return await session.write(async (c) => {
@@ -78,18 +88,21 @@ export async function applyToReplica(
       c,
       changes.map(({ id }) => id),
     );
-    const write: PreparedWrite = { changes: [], applied: [] };
+    const write: PreparedWrite = { changes: [], applied: [], made: [] };
     for (const change of changes) {
       const first = seen.has(change.id) ? await findFirstResult(c, change) : undefined;
-      if (first !== undefined) {
-        write.applied.push({ ...first, repeated: false });
-        continue;
-      }
-      const prepared = await withBase(c, change, ownChanges);
-      const [applied] = await applyChanges(c, [prepared]);
+      const prepared = first === undefined ? await withBase(c, change, own) : change;
+      const applied = first ?? (await applyChanges(c, [prepared]))[0];
       if (applied === undefined) throw new Error('a change was applied without a result');
-      write.applied.push(applied);
-      if (!applied.repeated) write.changes.push(prepared);
+      write.applied.push(first === undefined ? applied : { ...first, repeated: false });
+      if (!applied.repeated) {
+        write.changes.push(prepared);
+        write.made.push(...madeBy(applied));
+      } else if (!(await isKept(c, applied, own))) {
+        // Withdrawn when no journal could keep it in the end: now it is saved under its first name.
+        const { change_id: id, entity_id } = applied;
+        write.changes.push(await withBase(c, { ...change, id, entity_id }, own));
+      }
     }
     if (write.changes.length > 0) await accept(write);
     return write.applied;
@@ -97,20 +110,18 @@ export async function applyToReplica(
 }
 
 /** The change with what its maker saw: that makes a three-way merge possible later, wherever it is replayed. */
-async function withBase(
-  c: Connection,
-  change: Change,
-  ownChanges: (record_id: string, version: number) => string[],
-): Promise<Change> {
+async function withBase(c: Connection, change: Change, { ownChanges }: OwnWrites): Promise<Change> {
   const { base_version, entity_id } = change;
   if (change.kind !== 'update' || base_version === null) return change;
   const record = await findCurrentRecord(c, change);
   const own = new Set(change.own_changes);
   if (isProvisional(base_version)) {
     for (const id of ownChanges(entity_id, base_version)) own.add(id);
-    for (const { change_id, version } of await findChangesSince(c, entity_id, PROVISIONAL_STEP - 1)) {
-      const led = version !== null && version <= base_version;
-      if (led && knownVersion(version) === knownVersion(base_version)) own.add(change_id);
+    const waiting = await findChangesSince(c, entity_id, PROVISIONAL_STEP - 1);
+    const led = waiting.filter(({ version }) => version !== null && version <= base_version);
+    // Else other writes lie on this copy than on the one that its maker saw.
+    if (isUnbroken(knownVersion(base_version), base_version, led)) {
+      for (const { change_id } of led) own.add(change_id);
     }
   }
   const seen = await seenFields(c, change, base_version, record);
@@ -121,6 +132,23 @@ async function withBase(
   };
 }
 
+function madeBy({ entity, entity_id, change_id, record }: Applied): PreparedWrite['made'] {
+  // Settling a conflict alters the record that it is about.
+  const altered = entity === 'conflict' ? record['record'] : { id: entity_id, version: record['version'] };
+  const { id, version } = (altered ?? {}) as { id?: string; version?: JsonValue };
+  return id !== undefined && typeof version === 'number' ? [{ record_id: id, version, change_id }] : [];
+}
+
+/** Whether a change that the replica remembers is in the primary, or will be. */
+async function isKept(c: Connection, { change_id, entity_id }: Applied, own: OwnWrites): Promise<boolean> {
+  const { changes: t } = c.tables;
+  const rows = await c.db
+    .select({ seq: t.seq })
+    .from(t)
+    .where(and(eq(t.entity_id, entity_id), eq(t.change_id, change_id)));
+  return rows.some(({ seq }) => seq < PROVISIONAL_FEED_STEP) || (await own.isWaiting(change_id));
+}
+
 /** The touched fields as they were in the version that the change is based on; undefined where this copy cannot tell. */
 async function seenFields(
   c: Connection,
@@ -129,11 +157,10 @@ async function seenFields(
   record: JsonObject,
 ): Promise<JsonObject | undefined> {
   const version = record['version'];
-  if (typeof version !== 'number' || version < base_version) return undefined;
-  if (knownVersion(version) !== knownVersion(base_version)) return undefined;
+  if (typeof version !== 'number') return undefined;
   const fields = touchedFields(patch, record);
   const since = version === base_version ? [] : await findChangesSince(c, entity_id, base_version);
-  if (since.length !== changesBetween(base_version, version)) return undefined;
+  if (!isUnbroken(base_version, version, since)) return undefined;
   for (const change of since.toReversed()) {
     for (const { field, from } of change.fields) if (Object.hasOwn(fields, field)) fields[field] = from;
   }

@@ -1,5 +1,5 @@
 /** What a tracker folder remembers of its primary between two starts. Best effort: nothing durable depends on it. */
-import { PROVISIONAL_STEP, knownVersion } from '../../domain/provisional-version.ts';
+import { isProvisional, provisionalStep } from '../../domain/provisional-version.ts';
 import type { Outbox } from './outbox.ts';
 
 /** The part of the outbox that this needs; any of it may fail. */
@@ -89,10 +89,12 @@ export class TierMemory {
   /** The changes of this folder that led from a real version of a record to a provisional one. */
   ownChanges(record_id: string, version: number): string[] {
     const own: string[] = [];
-    for (let at = knownVersion(version) + PROVISIONAL_STEP; at <= version; at += PROVISIONAL_STEP) {
+    for (let at = version; isProvisional(at);) {
       const id =
         this.#provisional.get(`${record_id} ${at}`) ?? this.#try((n) => n.findProvisional(record_id, at));
-      if (id !== undefined) own.push(id);
+      if (id === undefined) break;
+      own.unshift(id);
+      at -= provisionalStep(id);
     }
     return own;
   }

@@ -9,7 +9,7 @@
 import { TrackerError } from '../../errors.ts';
 import type { Applied, Change } from '../../domain/change.ts';
 import type { JsonObject } from '../../domain/json.ts';
-import { PROVISIONAL_STEP, isProvisional } from '../../domain/provisional-version.ts';
+import { isProvisional } from '../../domain/provisional-version.ts';
 import { reachOf } from '../../domain/reach.ts';
 import type { Warning } from '../../domain/warnings.ts';
 import type { Connection, ReadOptions } from '../sql/connection.ts';
@@ -331,12 +331,16 @@ export class TieredStore implements TrackerStore {
         return applyToReplica(
           ready.session,
           changes,
-          (id, version) => this.parts.memory.ownChanges(id, version),
+          {
+            ownChanges: (id, version) => this.parts.memory.ownChanges(id, version),
+            isWaiting: (id) => this.parts.journals.holds(id),
+          },
           accept,
         ).catch((error: unknown) => {
           throw words.withSituation(error, this.#situation(waiting), ready.replica, ready.as_of);
         });
       }, []);
+      this.parts.memory.noteProvisional(saved?.write.made ?? []);
       return await this.#answerSaved(data, source, as_of, saved?.journal, lost);
     } catch (error) {
       if (nowhere !== undefined) throw words.notSaved(changes, lost, this.#breaker.reason, nowhere.layers);
@@ -364,14 +368,6 @@ export class TieredStore implements TrackerStore {
     journal: JournalName | undefined,
     lost: unknown,
   ): Promise<WriteAnswer> {
-    this.parts.memory.noteProvisional(
-      applied.flatMap(({ change_id, entity_id, record }) => {
-        const version = record['version'];
-        return typeof version === 'number' && version >= PROVISIONAL_STEP
-          ? [{ record_id: entity_id, version, change_id }]
-          : [];
-      }),
-    );
     if (journal !== undefined) this.#breaker.move('journaled', null);
     const waiting = await this.parts.journals.waiting();
     const warnings = applied.flatMap((one) => one.warnings);

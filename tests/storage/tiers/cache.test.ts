@@ -16,6 +16,7 @@ import { cleanUpLater } from '../../support/cleanup.ts';
 import { temporaryProject } from '../../support/temporary-project.ts';
 import { inFolder } from '../backends.ts';
 import { Tracker } from '../tracker.ts';
+import { provisionalStep } from '../../../src/domain/provisional-version.ts';
 
 const NOTHING: WaitingWrites = { fingerprint: 'nothing', list: () => Promise.resolve([]) };
 
@@ -135,7 +136,7 @@ describe('a cache', () => {
         applyToReplica(
           session,
           [one],
-          () => [],
+          { ownChanges: () => [], isWaiting: () => Promise.resolve(false) },
           (write) => {
             entries.push({
               id: one.id,
@@ -156,8 +157,8 @@ describe('a cache', () => {
     );
     expect(shown).toEqual(
       expect.arrayContaining([
-        { title: 'Mine', version: 1_000_001 },
-        { title: 'New', version: 1_000_000 },
+        { title: 'Mine', version: 1 + provisionalStep(change.id) },
+        { title: 'New', version: provisionalStep(made.id) },
       ]),
     );
 
@@ -169,7 +170,7 @@ describe('a cache', () => {
         (await c.db.select().from(c.tables.workItems)).find(({ id }) => id === item.id),
       ),
     );
-    expect(merged).toMatchObject({ title: 'Mine', priority: 1, version: 1_000_002 });
+    expect(merged).toMatchObject({ title: 'Mine', priority: 1, version: 2 + provisionalStep(change.id) });
 
     // Settled, one way or another: the primary's rows are all that is left.
     entries.length = 0;

@@ -1,7 +1,7 @@
 // Whether an answer is true, judged at the moment it is given.
 import type { Change } from '../../../src/domain/change.ts';
 import { equalJson, type JsonObject, type JsonValue } from '../../../src/domain/json.ts';
-import { isProvisional, knownVersion } from '../../../src/domain/provisional-version.ts';
+import { knownVersion } from '../../../src/domain/provisional-version.ts';
 import type { Answer, WriteAnswer } from '../../../src/storage/store.ts';
 import type { JournalEntry } from '../../../src/storage/tiers/journal.ts';
 import type { Target } from './client.ts';
@@ -115,8 +115,6 @@ function notShown(write: Write, change: Change, record: JsonObject | undefined):
   for (const [field, value] of Object.entries(change.patch)) {
     if (field === 'deleted_at' || field === 'completed_at') continue;
     if (field === 'labels') {
-      // Known: taken directly, an update on a provisional version merges labels from a base without own changes.
-      if (isProvisional(change.base_version ?? 0)) continue;
       const seen = asList(write.seen.get(change.id)?.record['labels'] ?? []);
       const added = asList(value).filter((label) => !seen.includes(label));
       if (!added.every((label) => asList(record['labels'] ?? []).includes(label))) return field;

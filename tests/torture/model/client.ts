@@ -91,9 +91,7 @@ export class Client {
     attempt.durability = answer.durability;
     attempt.source = answer.source;
     attempt.isUnchecked = answer.data.some(({ record }) => typeof record['version'] !== 'number');
-    attempt.isDoubtful =
-      !isJournalOrPrimary(answer.durability) && write.attempts.some(({ outcome }) => outcome === 'not_saved');
-    if (!attempt.isDoubtful) checkWriteAnswer(this.world, process, write, answer);
+    checkWriteAnswer(this.world, process, write, answer);
     this.#see(answer.data, answer);
     for (const change of write.changes) {
       if (change.entity !== 'work_item' && change.entity !== 'vendor') continue;
@@ -171,9 +169,6 @@ export class Client {
     this.world.violated(`${this.name} was answered with an unexpected error: ${text}`);
   }
 }
-
-const isJournalOrPrimary = (durability: string): boolean =>
-  /^(postgres|outbox|git|markdown)$/.test(durability);
 
 function isComplete({ source, warnings }: Answer<unknown>): boolean {
   return source !== 'markdown_file' && !warnings.some(({ message }) => message === INCOMPLETE.status);

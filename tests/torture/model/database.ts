@@ -2,7 +2,6 @@
 // schedule, so they are emptied and used again.
 import Database from 'better-sqlite3';
 import { CONFIGURATION_DEFAULTS } from '../../../src/domain/configuration.ts';
-import { PROVISIONAL_STEP } from '../../../src/domain/provisional-version.ts';
 import type { Connection } from '../../../src/storage/sql/connection.ts';
 import { readMigrations } from '../../../src/storage/sql/migrate.ts';
 import { applyMigrations, connect } from '../../../src/storage/sql/sqlite.ts';
@@ -55,7 +54,7 @@ export class ModelDatabase {
     this.raw = new Database(content);
     this.raw.pragma('foreign_keys = ON');
     keepStatements(this.raw);
-    this.connection = connect(this.raw, { versionStep: role === 'primary' ? 1 : PROVISIONAL_STEP });
+    this.connection = connect(this.raw, { isReplica: role !== 'primary' });
   }
 
   /** Rows of a question in plain SQL, past everything that is being tested. */

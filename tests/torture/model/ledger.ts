@@ -36,11 +36,6 @@ export interface Attempt {
   source?: DataSource;
   /** It was saved without being checked against any copy. */
   isUnchecked?: boolean;
-  /**
-   * Known: what was taken back after no journal could keep it may still be on top of a copy, where a repetition
-   * takes it for applied.
-   */
-  isDoubtful?: boolean;
   error?: string;
 }
 
@@ -95,15 +90,10 @@ export class Ledger {
 
 /** How all attempts of a write together must be taken. */
 export function verdictOf({ attempts }: Write): 'acknowledged' | 'refused' | 'open' {
-  if (attempts.some(({ outcome, isDoubtful }) => outcome === 'acknowledged' && isDoubtful !== true)) {
-    return 'acknowledged';
-  }
+  if (attempts.some(({ outcome }) => outcome === 'acknowledged')) return 'acknowledged';
   const isOpen = attempts.some(
-    ({ outcome, wasUncertain, isDoubtful }) =>
-      isDoubtful === true ||
-      outcome === 'unknown' ||
-      outcome === 'failed' ||
-      (outcome === 'not_saved' && wasUncertain),
+    ({ outcome, wasUncertain }) =>
+      outcome === 'unknown' || outcome === 'failed' || (outcome === 'not_saved' && wasUncertain),
   );
   return isOpen ? 'open' : 'refused';
 }

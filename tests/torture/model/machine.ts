@@ -1,7 +1,6 @@
 // A machine with its own clock and disk, and the processes on it: each a real TieredStore.
 import { sql } from 'drizzle-orm';
 import type { Change } from '../../../src/domain/change.ts';
-import { PROVISIONAL_STEP } from '../../../src/domain/provisional-version.ts';
 import { openMemorySqlite } from '../../../src/storage/sql/memory-session.ts';
 import type { Primary } from '../../../src/storage/sql/sql-store.ts';
 import { CacheReplica } from '../../../src/storage/tiers/cache.ts';
@@ -269,7 +268,7 @@ export class ModelProcess {
 /** Neither has the history of changes; the status file has hardly more than titles. */
 async function load(of: 'snapshot' | 'status', kept: Kept | undefined): Promise<Loaded> {
   if (kept === undefined) throw new LayerUnavailable('there is none');
-  const { session, state } = openMemorySqlite({ image: kept.image, versionStep: PROVISIONAL_STEP });
+  const { session, state } = openMemorySqlite({ image: kept.image, isReplica: true });
   await session.write((c) => {
     for (const statement of of === 'snapshot' ? NO_HISTORY : [...NO_HISTORY, ...LITTLE])
       execute(c, statement);

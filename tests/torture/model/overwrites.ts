@@ -1,9 +1,8 @@
 // No silent overwrite: what an update replaced is compared with what its maker was shown.
 import type { Change } from '../../../src/domain/change.ts';
 import { equalJson, type JsonObject, type JsonValue } from '../../../src/domain/json.ts';
-import { isProvisional } from '../../../src/domain/provisional-version.ts';
 import { describe } from './answers.ts';
-import { MOVED_ALONG, type Found, type HistoryRow } from './found.ts';
+import { MOVED_ALONG, type Found } from './found.ts';
 import type { World } from './world.ts';
 
 /** What an update replaced is what its maker had seen. */
@@ -16,7 +15,6 @@ export function checkOverwrites(world: World, found: Found): void {
     if (change?.kind !== 'update' || change.entity_id !== row.entity_id || view === undefined) continue;
     for (const { field, from, to } of row.fields) {
       if (MOVED_ALONG.has(field)) continue;
-      if (isOwnState(world, found, change, row, field)) continue;
       if (!view.isComplete && LITTLE_KNOWN.test(field)) continue;
       const known = mayHaveSeen(world, found, { change, field, seq: row.seq });
       const isFair =
@@ -58,27 +56,6 @@ function sets({ patch }: Change, field: string): boolean {
   if (field.startsWith('metadata.'))
     return Object.hasOwn((patch['metadata'] ?? {}) as JsonObject, field.slice('metadata.'.length));
   return Object.hasOwn(patch, field) || (field === 'completed_at' && Object.hasOwn(patch, 'status'));
-}
-
-/**
- * Known: one provisional version can stand for two states of a record, where copies have other waiting writes on
- * top. Whether the value that was replaced came from the same machine, where that can happen.
- */
-function isOwnState(
-  world: World,
-  { history }: Found,
-  change: Change,
-  { entity_id, seq }: HistoryRow,
-  field: string,
-) {
-  if (!isProvisional(change.base_version ?? 0)) return false;
-  const before = history.findLast(
-    (row) => row.entity_id === entity_id && row.seq < seq && row.fields.some((one) => one.field === field),
-  );
-  const [mine, theirs] = [change.id, before?.change_id ?? ''].map((id) =>
-    world.ledger.writeOf(id)?.attempts.flatMap(({ at }) => at?.machine ?? []),
-  );
-  return theirs?.some((machine) => mine?.includes(machine)) === true;
 }
 
 /** What a status file does not say. */

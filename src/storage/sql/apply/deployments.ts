@@ -22,7 +22,7 @@ export async function recordDeployment(c: Connection, change: Change): Promise<E
   const itemIds = await linkedItemIds(c, patch['related_work_item_ids'] as string[]);
   const deployment: Deployment = {
     id: change.entity_id,
-    version: c.versionStep,
+    version: c.versionStep(change),
     deployed_at: patch['deployed_at'] as string,
     commit_hash,
     metadata,

@@ -1,9 +1,9 @@
 /** What applying one change did, and the parts that every entity's rules share. */
 import { databaseError } from '../../../errors.ts';
 import type { Change, ChangeKind, Entity, FieldChange } from '../../../domain/change.ts';
-import { compareChanges, mergedPatch, versionConflictError } from '../../../domain/conflict.ts';
+import { compareChanges, mergedPatch, setsAfter, versionConflictError } from '../../../domain/conflict.ts';
 import type { JsonObject, JsonValue } from '../../../domain/json.ts';
-import { changesBetween, isProvisional, knownVersion } from '../../../domain/provisional-version.ts';
+import { isProvisional, isUnbroken, knownVersion } from '../../../domain/provisional-version.ts';
 import type { Warning } from '../../../domain/warnings.ts';
 import type { Connection } from '../connection.ts';
 import { findChangesSince } from '../queries/changes.ts';
@@ -62,7 +62,7 @@ export async function rebase(
   noun: string,
 ): Promise<Rebased> {
   const expected = change.base_version ?? 0;
-  const next = current.version + c.versionStep;
+  const next = current.version + c.versionStep(change);
   if (expected === current.version) return { patch: change.patch, merged_with: [], version: next };
   if (c.isReplica && expected > current.version && !isProvisional(expected)) {
     // Its maker has seen a newer version than has come here. The record that results has the older fields, and
@@ -78,8 +78,9 @@ export async function rebase(
   const own = new Set(change.own_changes);
   if (own.size > 0) for (const id of await findReapplied(c, [...own])) own.add(id);
   const others = since.filter(({ change_id }) => !own.has(change_id));
-  const conflict = compareChanges(change.patch, asJson(current), others, change.base_fields);
-  const complete = root <= current.version && since.length === changesBetween(root, current.version);
+  const baseFields = { ...setsAfter(since, own), ...change.base_fields };
+  const conflict = compareChanges(change.patch, asJson(current), others, baseFields);
+  const complete = isUnbroken(root, current.version, since);
   const undisturbed = complete && own.size > 0 && others.length === 0;
   if (!undisturbed && (change.on_conflict !== 'merge' || !conflict.mergeable || !complete)) {
     throw versionConflictError(noun, expected, current, {

@@ -37,7 +37,7 @@ export async function registerVendor(c: Connection, change: Change): Promise<Eff
   );
   const vendor: Vendor = {
     id: change.entity_id,
-    version: c.versionStep,
+    version: c.versionStep(change),
     name,
     status: patch['status'] as VendorStatus,
     extractor_version: merged.extractor_version ?? EXTRACTOR_VERSION_UNKNOWN,

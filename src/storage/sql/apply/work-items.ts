@@ -52,7 +52,7 @@ export async function createWorkItem(c: Connection, change: Change): Promise<Eff
   const row: WorkItem = {
     ...item,
     ...placeBelow(parent, item.id),
-    version: c.versionStep,
+    version: c.versionStep(change),
     metadata,
     created_at: textOr(patch['created_at'], change.at),
     updated_at: textOr(patch['updated_at'], change.at),
@@ -272,12 +272,13 @@ async function markAll(
   deletedAt: string | null,
 ): Promise<Along> {
   const { workItems } = c.tables;
+  const step = c.versionStep(change);
   for (const chunk of chunks(items)) {
     const marked = await c.db
       .update(workItems)
       .set({
         deleted_at: deletedAt,
-        version: sql`${workItems.version} + ${sql.raw(String(c.versionStep))}`,
+        version: sql`${workItems.version} + ${sql.raw(String(step))}`,
         updated_at: change.at,
         updated_by: change.actor,
       })
@@ -290,11 +291,11 @@ async function markAll(
       .returning({ id: workItems.id, version: workItems.version });
     const versions = new Map(marked.map(({ id, version }) => [id, version]));
     // Someone edited one of them in between: what is recorded must be what happened.
-    chunk.forEach(({ id, version }) => oneRow(versions.get(id) === version + c.versionStep ? [id] : []));
+    chunk.forEach(({ id, version }) => oneRow(versions.get(id) === version + step ? [id] : []));
   }
   return items.map((before) => ({
     before,
-    after: { ...before, version: before.version + c.versionStep, deleted_at: deletedAt },
+    after: { ...before, version: before.version + step, deleted_at: deletedAt },
   }));
 }
 
