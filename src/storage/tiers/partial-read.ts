@@ -1,11 +1,11 @@
 /** When one table or query of the primary fails: only that part of an answer comes from a lower layer (F7). */
 import { layerFailure } from '../sql/driver-errors.ts';
-import { QUERY_NAMES, readerOf, type Reader } from '../sql/reader.ts';
+import { QUERY_NAMES, type Reader } from '../sql/reader.ts';
 import type { Primary } from '../sql/sql-store.ts';
 import type { Answer } from '../store.ts';
-import type { ReadyReplica } from './replica.ts';
+import type { ChosenReplica, Found } from './replicas.ts';
 
-type Lower = <T>(work: (ready: ReadyReplica) => Promise<T>) => Promise<Answer<T>>;
+type Lower = <T>(work: (chosen: ChosenReplica) => Promise<T>) => Promise<Found<T>>;
 
 /**
  * Runs `work` again, query by query.
@@ -16,7 +16,7 @@ export async function readByParts<T>(
   work: (reader: Reader) => Promise<T>,
   lower: Lower,
 ): Promise<Answer<T> | undefined> {
-  const replaced = new Map<string, Answer<unknown>>();
+  const replaced = new Map<string, Found<unknown>>();
   let answered = 0;
   const byPart =
     (name: keyof Reader) =>
@@ -28,7 +28,7 @@ export async function readByParts<T>(
         return data;
       } catch (error) {
         if (layerFailure(error) !== 'partial') throw error;
-        const found = await lower((ready) => ready.session.read((c) => ask(readerOf(c))));
+        const found = await lower(({ read }) => read(ask));
         replaced.set(name, found);
         return found.data;
       }
@@ -38,7 +38,7 @@ export async function readByParts<T>(
   if (answered === 0 && replaced.size > 0) return undefined;
   const warnings = [...replaced].map(([name, { source, as_of }]) => ({
     code: 'partial',
-    message: `A part of this answer (${inWords(name)}) could not be read from the store; it is from ${source}, as of ${as_of ?? 'now'}.`,
+    message: `A part of this answer (${inWords(name)}) could not be read from the store; it is from ${source}, as of ${as_of}.`,
   }));
   return { data, source: primary.source, warnings };
 }

@@ -12,9 +12,9 @@ import type { JsonObject } from '../../domain/json.ts';
 import { isProvisional } from '../../domain/provisional-version.ts';
 import { reachOf } from '../../domain/reach.ts';
 import type { Warning } from '../../domain/warnings.ts';
-import type { Connection, ReadOptions } from '../sql/connection.ts';
+import type { ReadOptions } from '../sql/connection.ts';
 import { layerFailure } from '../sql/driver-errors.ts';
-import { readerOf, type Reader } from '../sql/reader.ts';
+import type { Reader } from '../sql/reader.ts';
 import { isOutcomeUnknown, type Primary } from '../sql/sql-store.ts';
 import type { Answer, LayersReport, PendingWrite, StoreHealth, TrackerStore, WriteAnswer } from '../store.ts';
 import { Background } from './background.ts';
@@ -25,13 +25,8 @@ import type { JournalName } from './journal.ts';
 import { NoJournal, type Journals, type Waiting } from './journals.ts';
 import { describeLayers } from './layers-report.ts';
 import { readByParts } from './partial-read.ts';
-import {
-  LayerUnavailable,
-  applyToReplica,
-  type PreparedWrite,
-  type ReadyReplica,
-  type Replica,
-} from './replica.ts';
+import { applyToReplica, type PreparedWrite, type Replica } from './replica.ts';
+import { NoReplica, Replicas, type ChosenReplica, type Found } from './replicas.ts';
 import { asksPrimary, type TierState } from './state.ts';
 import type { TierMemory } from './tier-memory.ts';
 import type { Truth } from './truth.ts';
@@ -75,11 +70,13 @@ export interface TieredParts {
 export class TieredStore implements TrackerStore {
   readonly #breaker: Breaker;
   readonly #background: Background;
+  readonly #replicas: Replicas;
   #primary: Primary | undefined;
   #listeners: ((state: TierState) => void)[] = [];
 
   constructor(readonly parts: TieredParts) {
-    const { clock } = parts;
+    const { clock, replicas, staleAfterMs = STALE_AFTER_MS_DEFAULT } = parts;
+    this.#replicas = new Replicas(replicas, clock, staleAfterMs);
     this.#breaker = new Breaker(clock, (to, reason) => this.#onTransition(to, reason));
     this.#background = new Background({
       parts,
@@ -156,7 +153,7 @@ export class TieredStore implements TrackerStore {
       const failure = layerFailure(error);
       if (failure === undefined || failure === 'contention') throw error;
       if (failure === 'partial') {
-        const answer = await readByParts(primary, work, (part) => this.#fromReplicas(part, []));
+        const answer = await readByParts(primary, work, (part) => this.#onReplica(part));
         if (answer !== undefined) return answer;
       }
       this.#primaryFailed(error);
@@ -170,23 +167,18 @@ export class TieredStore implements TrackerStore {
     which: { wholeOnly?: boolean } = {},
   ): Promise<Answer<T>> {
     const waiting = await this.parts.journals.waiting();
-    const warnings: Warning[] = [];
-    const found = await this.#fromReplicas(
-      async (ready) => {
-        warnings.push(
-          ...words.readWarnings(this.#situation(waiting), ready.replica, ready.as_of, ready.isStale),
-        );
-        warnings.push(...ready.notes.map((message) => ({ code: 'incomplete', message })));
-        try {
-          return await ready.session.read((c) => work(readerOfReplica(c, ready.replica)), options);
-        } catch (error) {
-          throw words.withSituation(error, this.#situation(waiting), ready.replica, ready.as_of);
-        }
-      },
-      warnings,
-      which,
-    );
-    return { ...found, warnings };
+    const { data, ...found } = await this.#onReplica(async ({ replica, as_of, isStale, notes, read }) => {
+      const warnings: Warning[] = [
+        ...words.readWarnings(this.#situation(waiting), replica, as_of, isStale),
+        ...notes.map((message) => ({ code: 'incomplete', message })),
+      ];
+      try {
+        return { answer: await read(work, options), warnings };
+      } catch (error) {
+        throw words.withSituation(error, this.#situation(waiting), replica, as_of);
+      }
+    }, which);
+    return { ...found, data: data.answer, warnings: data.warnings };
   }
 
   async write(changes: readonly Change[]): Promise<WriteAnswer> {
@@ -325,11 +317,11 @@ export class TieredStore implements TrackerStore {
     };
     const waiting = await this.parts.journals.waiting();
     try {
-      const { data, source, as_of } = await this.#fromReplicas((ready) => {
+      const { data, source, as_of } = await this.#onReplica(({ session, replica, as_of: from }) => {
         // A replica whose commit failed after the write was saved is not asked again: the next would save it twice.
         if (saved !== undefined) return Promise.resolve(saved.write.applied);
         return applyToReplica(
-          ready.session,
+          session,
           changes,
           {
             ownChanges: (id, version) => this.parts.memory.ownChanges(id, version),
@@ -337,9 +329,9 @@ export class TieredStore implements TrackerStore {
           },
           accept,
         ).catch((error: unknown) => {
-          throw words.withSituation(error, this.#situation(waiting), ready.replica, ready.as_of);
+          throw words.withSituation(error, this.#situation(waiting), replica, from);
         });
-      }, []);
+      });
       this.parts.memory.noteProvisional(saved?.write.made ?? []);
       return await this.#answerSaved(data, source, as_of, saved?.journal, lost);
     } catch (error) {
@@ -386,6 +378,20 @@ export class TieredStore implements TrackerStore {
     };
   }
 
+  /** @throws DatabaseError when no replica can do it */
+  async #onReplica<T>(
+    work: (chosen: ChosenReplica) => Promise<T>,
+    which: { wholeOnly?: boolean } = {},
+  ): Promise<Found<T>> {
+    await this.#background.mirrored();
+    try {
+      return await this.#replicas.run(await this.parts.journals.waiting(), work, which);
+    } catch (error) {
+      if (!(error instanceof NoReplica)) throw error;
+      throw words.noLayer(this.parts.primaryLabel, this.#breaker.reason, error.layers);
+    }
+  }
+
   #situation(waiting: Waiting): words.Situation {
     return {
       primaryLabel: this.parts.primaryLabel,
@@ -394,52 +400,6 @@ export class TieredStore implements TrackerStore {
       waiting: waiting.entries.length,
       now: this.parts.clock.now(),
     };
-  }
-
-  /**
-   * Runs work on the first replica that can do it; a stale one makes way for a newer one below it.
-   * @throws DatabaseError when none can
-   */
-  async #fromReplicas<T>(
-    work: (ready: ReadyReplica & { replica: Replica; isStale: boolean }) => Promise<T>,
-    warnings: Warning[],
-    { wholeOnly = false }: { wholeOnly?: boolean } = {},
-  ): Promise<Answer<T>> {
-    await this.#background.mirrored();
-    const failed: { layer: string; reason: string }[] = [];
-    const waiting = await this.parts.journals.waiting();
-    for (const { replica, isStale } of await this.#inOrder()) {
-      if (wholeOnly && !replica.isWhole) continue;
-      try {
-        return await replica.run(waiting, async (ready) => {
-          const data = await work({ ...ready, replica, isStale });
-          return { data, source: replica.source, as_of: ready.as_of, warnings };
-        });
-      } catch (error) {
-        if (!isLayerError(error)) throw error;
-        failed.push({ layer: replica.label, reason: words.reasonOf(error) });
-        warnings.length = 0;
-      }
-    }
-    throw words.noLayer(this.parts.primaryLabel, this.#breaker.reason, failed);
-  }
-
-  async #inOrder(): Promise<{ replica: Replica; isStale: boolean }[]> {
-    const { replicas, clock, staleAfterMs = STALE_AFTER_MS_DEFAULT } = this.parts;
-    const [first] = replicas;
-    const age = await first?.age();
-    const plain = replicas.map((replica) => ({ replica, isStale: false }));
-    if (age === undefined || clock.now() - Date.parse(age) <= staleAfterMs) return plain;
-    // Only now is it worth knowing how old the others are.
-    const aged = await Promise.all(
-      replicas.map(async (replica) => ({ replica, age: (await replica.age()) ?? '' })),
-    );
-    return aged
-      .sort((a, b) => (a.age === b.age ? 0 : a.age < b.age ? 1 : -1))
-      .map(({ replica, age: as_of }) => ({
-        replica,
-        isStale: as_of === '' || clock.now() - Date.parse(as_of) > staleAfterMs,
-      }));
   }
 }
 
@@ -462,16 +422,4 @@ function unchecked(change: Change): Applied {
     warnings: [],
     repeated: false,
   };
-}
-
-/** A layer without history says so instead of answering that nothing ever happened. */
-function readerOfReplica(c: Connection, { isWhole }: Replica): Reader {
-  if (isWhole) return readerOf(c);
-  const refuse = () => Promise.reject(new LayerUnavailable('it does not hold the history of changes'));
-  return { ...readerOf(c), listChanges: refuse };
-}
-
-function isLayerError(error: unknown): boolean {
-  if (error instanceof LayerUnavailable) return true;
-  return !(error instanceof NoJournal) && layerFailure(error) !== undefined;
 }
