@@ -19,13 +19,13 @@ import {
   type PrimaryOptions,
 } from './open-primary.ts';
 import type { Primary } from './sql/sql-store.ts';
-import { CacheReplica } from './tiers/cache.ts';
+import { CacheReplica, checkedAt } from './tiers/cache.ts';
 import { systemClock, type Clock } from './tiers/clock.ts';
 import { Election } from './tiers/election.ts';
 import { Journals } from './tiers/journals.ts';
 import { LazyOutbox } from './tiers/lazy-outbox.ts';
 import { MemoryReplica } from './tiers/memory-replica.ts';
-import { loadImage, loadSnapshot, loadStatusFile } from './tiers/replica-sources.ts';
+import { loadImage, loadSnapshot, loadStatusFile, type Loaded } from './tiers/replica-sources.ts';
 import { LayerUnavailable, type Replica } from './tiers/replica.ts';
 import { readTruth } from './tiers/truth.ts';
 import { TierMemory } from './tiers/tier-memory.ts';
@@ -160,20 +160,29 @@ function imageReplica(
     label: isEmbedded ? 'what can still be read of the embedded database' : 'a copy of the local cache',
     location: file,
     isWhole: true,
-    load: async () => {
-      const as_of = await cache?.age();
-      if (cache !== undefined && as_of === undefined)
-        throw new LayerUnavailable('the local cache cannot be read');
-      const loaded = await loadImage(file, project().project_id);
-      return as_of === undefined ? loaded : { ...loaded, as_of };
-    },
+    load: () => (isEmbedded ? loadImage : loadCacheImage)(file, project().project_id),
     age: async () => {
-      if (cache !== undefined) return await cache.age();
+      if (cache !== undefined) return (await cache.age()) ?? (await ageOfImage(file, project().project_id));
       return changedAt() === 0 ? undefined : new Date(changedAt()).toISOString();
     },
     mark: () => Promise.resolve(String(changedAt())),
     clock,
   });
+}
+
+/** How old the copy is, it says itself: the cache cannot be opened where it cannot be written. */
+async function loadCacheImage(file: string, project_id: string | undefined): Promise<Loaded> {
+  const loaded = await loadImage(file, project_id);
+  const as_of = await checkedAt(loaded.session).catch(() => undefined);
+  if (as_of !== undefined) return { ...loaded, as_of };
+  await loaded.session.close();
+  throw new LayerUnavailable('the local cache has not been filled yet');
+}
+
+async function ageOfImage(file: string, project_id: string | undefined): Promise<string> {
+  const { session, as_of } = await loadCacheImage(file, project_id);
+  await session.close();
+  return as_of;
 }
 
 function snapshotReplica(projectDir: string, project: TieredParts['project'], clock: Clock): MemoryReplica {

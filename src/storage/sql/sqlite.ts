@@ -15,6 +15,7 @@ import {
   type Session,
 } from './connection.ts';
 import { codedError, describeDriverError } from './driver-errors.ts';
+import { keepLogShort } from './log-room.ts';
 import {
   MIGRATIONS_TABLE,
   readMigrations,
@@ -88,6 +89,7 @@ function openFile({ file, synchronous = 'FULL' }: SqliteOptions): Database.Datab
     }
     database.pragma('foreign_keys = ON');
     database.pragma(`synchronous = ${synchronous}`);
+    keepLogShort(database, file);
     return database;
   } catch (error) {
     database.close();

@@ -67,7 +67,7 @@ export class CacheReplica implements Replica {
 
   async age(): Promise<string | undefined> {
     try {
-      return (await this.#guarded((session) => session.read(readPosition))).checked_at ?? undefined;
+      return await this.#guarded(checkedAt);
     } catch {
       return undefined;
     }
@@ -289,6 +289,11 @@ function checkTruth(found: Truth, ...known: Partial<Truth>[]): void {
     const mismatch = mismatchOf(found, part);
     if (mismatch !== null) throw new TruthMismatch(mismatch);
   }
+}
+
+/** When a copy was last known to equal the primary, ISO 8601; undefined before it was filled. */
+export async function checkedAt(copy: Session): Promise<string | undefined> {
+  return (await copy.read(readPosition)).checked_at ?? undefined;
 }
 
 async function readPosition(c: Connection): Promise<Position> {

@@ -8,6 +8,7 @@ import { mkdirSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
 import Database from 'better-sqlite3';
 import { describeDriverError, driverCode } from '../sql/driver-errors.ts';
+import { keepLogShort } from '../sql/log-room.ts';
 import { withFileLockSync } from './file-lock.ts';
 import { JournalUnavailable, type JournalEntry } from './journal.ts';
 import { damagedCopies, keepLog, newCopyName, readIfThere, saveFrom, setAside } from './outbox-copies.ts';
@@ -92,6 +93,7 @@ function openSound(file: string, hasLog: boolean, thorough: boolean): Database.D
     database.pragma('cell_size_check = ON');
     database.pragma('secure_delete = FAST');
     database.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
+    keepLogShort(database, file);
     const tables = database.prepare('select count(*) from sqlite_master').pluck().get();
     if (id === 0 && tables === 0) makeSchema(database);
     else if (id !== OUTBOX_APPLICATION_ID || version !== SCHEMA_VERSION) return undefined;

@@ -1,0 +1,28 @@
+/** The write-ahead log of a SQLite file where the disk has little room. */
+import { statfsSync } from 'node:fs';
+import path from 'node:path';
+import type Database from 'better-sqlite3';
+
+/** Several times what the logs of all files of a tracker grow to, 4 MB each. */
+const ROOMY_BYTES = 64 * 1024 * 1024;
+
+/**
+ * Where room is short, takes the log into the file after every write, and gives back what a write that found no
+ * room left behind in it. Otherwise the log would grow to the last byte, those included that the file needs to
+ * take it in; then nothing can be written any more although most of the log is worth nothing.
+ */
+export function keepLogShort(database: Database.Database, file: string): void {
+  if (freeBytes(path.dirname(file)) >= ROOMY_BYTES) return;
+  database.pragma('wal_autocheckpoint = 1');
+  database.pragma('journal_size_limit = 0');
+}
+
+/** What this user may still write there; more than enough where that is not told. */
+function freeBytes(folder: string): number {
+  try {
+    const { bavail, bsize } = statfsSync(folder);
+    return bavail * bsize;
+  } catch {
+    return Number.POSITIVE_INFINITY;
+  }
+}
