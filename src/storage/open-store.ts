@@ -174,9 +174,12 @@ function imageReplica(
 async function loadCacheImage(file: string, project_id: string | undefined): Promise<Loaded> {
   const loaded = await loadImage(file, project_id);
   const as_of = await checkedAt(loaded.session).catch(() => undefined);
-  if (as_of !== undefined) return { ...loaded, as_of };
+  if (as_of !== undefined && loaded.schema !== 'newer') return { ...loaded, as_of };
   await loaded.session.close();
-  throw new LayerUnavailable('the local cache has not been filled yet');
+  const isNewer = loaded.schema === 'newer';
+  throw new LayerUnavailable(
+    isNewer ? 'the local cache was made by a newer Worktrail' : 'the local cache has not been filled yet',
+  );
 }
 
 async function ageOfImage(file: string, project_id: string | undefined): Promise<string> {

@@ -100,9 +100,16 @@ export function isPrimary(source: unknown): boolean {
   return source === 'postgres' || source === 'sqlite';
 }
 
-/** @param check a failure of it, as of a file that is just being made, counts as no */
-export async function until(what: string, check: () => Promise<boolean> | boolean): Promise<void> {
-  for (const giveUpAt = Date.now() + HEALING_MAX_MS; ; await sleep(LOOK_PAUSE_MS)) {
+/**
+ * @param check a failure of it, as of a file that is just being made, counts as no
+ * @param pause between two looks
+ */
+export async function until(
+  what: string,
+  check: () => Promise<boolean> | boolean,
+  pause: () => Promise<unknown> = () => sleep(LOOK_PAUSE_MS),
+): Promise<void> {
+  for (const giveUpAt = Date.now() + HEALING_MAX_MS; ; await pause()) {
     let cause: unknown;
     try {
       if (await check()) return;

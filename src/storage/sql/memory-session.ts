@@ -15,7 +15,7 @@ export interface MemorySqliteOptions {
   image?: Buffer;
   /** Where the migrations are; by default those shipped with the program. */
   migrationsFolder?: string;
-  /** By how much a change raises a version; see `Connection`. Default 1. */
+  /** See `Connection.isReplica`; false by default. */
   isReplica?: boolean;
   logQuery?: QueryLog | undefined;
 }

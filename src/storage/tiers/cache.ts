@@ -105,8 +105,7 @@ export class CacheReplica implements Replica {
       const now = this.#now();
       const found = await primary.inSnapshot(readTruth);
       checkTruth(found, seen, known);
-      const hasLocal = (await session.read((c) => localRecords(c, before.cursor ?? 0))).changes.length > 0;
-      if (before.cursor === found.seq && !hasLocal) {
+      if (before.cursor === found.seq && (await this.#isAsItShouldBe(session, found.seq, waiting))) {
         await session.write((c) => Promise.resolve(writePosition(c, found, now)));
         return found.seq;
       }
@@ -128,6 +127,14 @@ export class CacheReplica implements Replica {
         }),
       );
     });
+  }
+
+  /** Whether exactly what waits lies on top of what came from the primary. */
+  async #isAsItShouldBe(session: Session, cursor: number, waiting: WaitingWrites): Promise<boolean> {
+    const { changes } = await session.read((c) => localRecords(c, cursor));
+    const ids = new Set((await waiting.list()).flatMap((entry) => entry.changes.map(({ id }) => id)));
+    if (ids.size > 0 && this.#shown !== waiting.fingerprint) return false;
+    return changes.every((id) => ids.has(id));
   }
 
   /**

@@ -40,6 +40,7 @@ export class Journals {
   #unread = 0;
   readonly #fingerprints = new Map<JournalName, { value: string; at: number }>();
   readonly #problems = new Map<JournalName, string>();
+  readonly #listed = new Map<JournalName, { fingerprint: string; entries: readonly JournalEntry[] }>();
 
   /** @param journals in the order in which they are tried */
   constructor(
@@ -111,7 +112,7 @@ export class Journals {
     for (const journal of this.journals) {
       const isUnreadable = this.#fingerprints.get(journal.name)?.value === UNREADABLE;
       try {
-        for (const entry of await journal.list()) {
+        for (const entry of await this.#list(journal)) {
           if ((entry.project_id ?? project_id) !== project_id) foreign.add(entry.id);
           else entries.set(entry.id, earlier(entry, entries.get(entry.id)));
         }
@@ -134,6 +135,16 @@ export class Journals {
       alters: new Set(sorted.flatMap(({ changes }) => reachOf(changes).alters)),
     };
     return this.#known;
+  }
+
+  /** What is in a journal; read again only when it changed, because for git that runs a program. */
+  async #list(journal: Journal): Promise<readonly JournalEntry[]> {
+    const fingerprint = this.#fingerprints.get(journal.name)?.value ?? UNREADABLE;
+    const known = this.#listed.get(journal.name);
+    if (known?.fingerprint === fingerprint && fingerprint !== UNREADABLE) return known.entries;
+    const entries = await journal.list();
+    this.#listed.set(journal.name, { fingerprint, entries });
+    return entries;
   }
 
   /** Whether a change waits in a journal that can be read. */

@@ -173,7 +173,7 @@ async function addConflict(c: Connection): Promise<void> {
 }
 
 /** Every row of every table, in the order of the copy. */
-export async function allRows(session: Session, names: readonly TableName[] = TABLE_NAMES) {
+export async function allRows(session: Pick<Session, 'read'>, names: readonly TableName[] = TABLE_NAMES) {
   return await session.read(async (c) => {
     const tables: Partial<Record<TableName, Row[]>> = {};
     for (const name of names) {

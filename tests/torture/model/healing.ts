@@ -95,19 +95,24 @@ function isAtRest(world: World, machine: Machine): boolean {
     'select changes from conflicts where device = ? and resolved_at is null',
     machine.id,
   );
-  if (open.length === 0) return false;
-  const held = new Set(
-    open.flatMap(({ changes }) => reachOf(JSON.parse(changes) as JournalEntry['changes']).alters),
+  return areHeldBack(
+    machine.entries().sort(inReplayOrder),
+    open.map(({ changes }) => JSON.parse(changes) as JournalEntry['changes']),
   );
-  return machine
-    .entries()
-    .sort(inReplayOrder)
-    .every(({ changes }) => {
-      const { alters, needs } = reachOf(changes);
-      if (![...alters, ...needs].some((name) => held.has(name))) return false;
-      for (const name of alters) held.add(name);
-      return true;
-    });
+}
+
+/** Whether each of the writes, in the order of their replay, waits behind an open conflict or behind one that does. */
+export function areHeldBack(
+  waiting: readonly Pick<JournalEntry, 'changes'>[],
+  open: readonly JournalEntry['changes'][],
+): boolean {
+  const held = new Set(open.flatMap((changes) => reachOf(changes).alters));
+  return waiting.every(({ changes }) => {
+    const { alters, needs } = reachOf(changes);
+    if (![...alters, ...needs].some((name) => held.has(name))) return false;
+    for (const name of alters) held.add(name);
+    return true;
+  });
 }
 
 /** Its cache says that it stands where the primary does, and nothing of its own is left in it unless it waits. */

@@ -62,7 +62,7 @@ function sets({ patch }: Change, field: string): boolean {
 const LITTLE_KNOWN = /^(description|assignee|priority|metadata|labels)/;
 
 /** Labels are a set: an update adds what its maker added and removes what he removed, and nothing else. */
-function altersOwnOnly({
+export function altersOwnOnly({
   seen,
   mine,
   from,
