@@ -40,6 +40,7 @@ export class Journals {
   #unread = 0;
   readonly #fingerprints = new Map<JournalName, { value: string; at: number }>();
   readonly #problems = new Map<JournalName, string>();
+  readonly #alters = new WeakMap<JournalEntry, readonly string[]>();
   readonly #listed = new Map<JournalName, { fingerprint: string; entries: readonly JournalEntry[] }>();
 
   /** @param journals in the order in which they are tried */
@@ -132,9 +133,16 @@ export class Journals {
       fingerprint: isWhole ? fingerprint : `${fingerprint}\n${UNREAD} ${(this.#unread += 1)}`,
       entries: sorted,
       list: () => Promise.resolve(sorted),
-      alters: new Set(sorted.flatMap(({ changes }) => reachOf(changes).alters)),
+      alters: new Set(sorted.flatMap((entry) => this.#altersOf(entry))),
     };
     return this.#known;
+  }
+
+  /** Worked out once for each entry: there may be thousands, and they are asked about with every write. */
+  #altersOf(entry: JournalEntry): readonly string[] {
+    const known = this.#alters.get(entry) ?? reachOf(entry.changes).alters;
+    this.#alters.set(entry, known);
+    return known;
   }
 
   /** What is in a journal; read again only when it changed, because for git that runs a program. */

@@ -38,6 +38,7 @@ const SCHEMA = `
 /** Of the marks, those that the outbox keeps for itself; they stay behind when a damaged file is given up. */
 const GENERATION = 'outbox:generation';
 const REVISION = 'outbox:revision';
+const REMOVALS = 'outbox:removals';
 export const OWN_MARKS = 'outbox:';
 
 /** Sets a mark to a whole number, unless it holds a larger one. */
@@ -98,8 +99,21 @@ export function addEntry(file: OutboxFile, entry: JournalEntry, record = encodeE
   return true;
 }
 
-export function raiseRevision(file: OutboxFile): void {
+function raiseRevision(file: OutboxFile): void {
   file.statement('update marks set value = value + 1 where name = ?').run(REVISION);
+}
+
+/** To be called in the transaction that removed entries: their numbers may be given again. */
+export function noteRemoval(file: OutboxFile): void {
+  raiseRevision(file);
+  const note =
+    "insert into marks (name, value) values (?, '1') on conflict (name) do update set value = value + 1";
+  file.statement(note).run(REMOVALS);
+}
+
+/** While it stays the same, entries are only added, each with a larger `seq` than all before it. */
+export function removalsOf(file: OutboxFile): string {
+  return String(file.statement('select value from marks where name = ?').pluck().get(REMOVALS));
 }
 
 export function revisionOf(file: OutboxFile): string {

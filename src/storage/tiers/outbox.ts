@@ -11,7 +11,8 @@ import {
   SET_MARK_TO_LARGER,
   addEntry,
   isDamage,
-  raiseRevision,
+  noteRemoval,
+  removalsOf,
   revisionOf,
   type OutboxFile,
 } from './outbox-tables.ts';
@@ -42,6 +43,14 @@ export function openOutbox(file: string, options: { now?: () => number } = {}): 
   return new Outbox(file, options.now ?? Date.now);
 }
 
+/** The entries up to a `seq`, decoded: most of them are the same the next time. */
+interface KnownEntries {
+  file: OutboxFile;
+  removals: string;
+  seq: number;
+  entries: JournalEntry[];
+}
+
 /**
  * Entries wait up to 30 s for their turn to be written. Questions and notes are answered at once, on the disk by
  * then, and give up after half a second of contention. Every method throws `JournalUnavailable`. Damage that a
@@ -51,6 +60,7 @@ export class Outbox implements Journal {
   readonly name = 'outbox';
   #file: OutboxFile | undefined;
   #suspect = false;
+  #known: KnownEntries | undefined;
   readonly #notices = new Set<string>();
 
   constructor(
@@ -82,7 +92,7 @@ export class Outbox implements Journal {
         file.statement('delete from entry_reach where seq = ?').run(seq);
         removed += file.statement('delete from entries where seq = ?').run(seq).changes;
       }
-      if (removed > 0) raiseRevision(file);
+      if (removed > 0) noteRemoval(file);
     });
   }
 
@@ -188,15 +198,22 @@ export class Outbox implements Journal {
   /** Undefined when an entry is damaged, which the next opening looks into. */
   #readEntries(): JournalEntry[] | undefined {
     return this.#read((file) => {
-      const entries: JournalEntry[] = [];
-      for (const record of file.statement('select record from entries').pluck().iterate()) {
-        const decoded = decodeEntry(String(record));
+      const removals = removalsOf(file);
+      const known = this.#known;
+      const isGrown = known?.file === file && known.removals === removals;
+      let { seq, entries }: Pick<KnownEntries, 'seq' | 'entries'> = isGrown ? known : { seq: 0, entries: [] };
+      entries = [...entries];
+      const added = file.statement('select seq, record from entries where seq > ? order by seq');
+      for (const row of added.iterate(seq) as Iterable<{ seq: number; record: string }>) {
+        seq = row.seq;
+        const decoded = decodeEntry(row.record);
         if ('entry' in decoded) entries.push(decoded.entry);
         else if (decoded.problem === 'newer')
           this.#notices.add(`${this.location} holds a write of a newer Worktrail.`);
         else this.#suspect = true;
       }
-      return this.#suspect ? undefined : entries;
+      this.#known = this.#suspect ? undefined : { file, removals, seq, entries };
+      return this.#known && [...entries];
     });
   }
 

@@ -17,7 +17,6 @@ import {
 } from '../../domain/provisional-version.ts';
 import { applyChanges, findFirstResult } from '../sql/apply/apply.ts';
 import { findCurrentRecord } from '../sql/apply/current-record.ts';
-import { findSettled } from '../sql/apply/replay.ts';
 import type { Connection, Session } from '../sql/connection.ts';
 import { classifyDriverError } from '../sql/driver-errors.ts';
 import { findChangesSince } from '../sql/queries/changes.ts';
@@ -84,7 +83,7 @@ export async function applyToReplica(
   accept: (write: PreparedWrite) => Promise<void>,
 ): Promise<Applied[]> {
   return await session.write(async (c) => {
-    const seen = await findSettled(
+    const seen = await findApplied(
       c,
       changes.map(({ id }) => id),
     );
@@ -172,7 +171,7 @@ async function seenFields(
  * does not fit what is there now is left out: replaying it will show that as a conflict.
  */
 export async function layOnTop(c: Connection, waiting: readonly JournalEntry[]): Promise<void> {
-  const there = await findSettled(
+  const there = await findApplied(
     c,
     waiting.flatMap(({ changes }) => changes.slice(0, 1).map(({ id }) => id)),
   );
@@ -189,6 +188,20 @@ export async function layOnTop(c: Connection, waiting: readonly JournalEntry[]):
     }
     execute(c, sql`release waiting_write`);
   }
+}
+
+/** Which of these changes a replica has on it. */
+async function findApplied(c: Connection, change_ids: readonly string[]): Promise<Set<string>> {
+  const rows = await c
+    .statement('applied_of_many', (db, { appliedChanges: t }) =>
+      db
+        .select({ id: t.change_id })
+        .from(t)
+        // One parameter for any number of ids, as SQLite has it.
+        .where(sql`${t.change_id} in (select value from json_each(${sql.placeholder('ids')}))`),
+    )
+    .execute({ ids: JSON.stringify(change_ids) });
+  return new Set(rows.map(({ id }) => id));
 }
 
 /** A statement without a result on a SQLite connection. */

@@ -2,7 +2,7 @@
  * Applying writes that were acknowledged while the primary was away: each exactly once, merged where nobody
  * disturbed it, else kept as a conflict. The ids of the changes decide, whoever replays and however often.
  */
-import { eq, inArray } from 'drizzle-orm';
+import { eq } from 'drizzle-orm';
 import { databaseError, type TrackerError } from '../../../errors.ts';
 import type { Applied } from '../../../domain/change.ts';
 import { reachOf } from '../../../domain/reach.ts';
@@ -81,16 +81,4 @@ async function isSettled(c: Connection, { changes }: OfflineWrite): Promise<bool
   if (first === undefined) return true;
   const rows = await c.db.select({ id: t.change_id }).from(t).where(eq(t.change_id, first.id));
   return rows.length > 0;
-}
-
-/** Which of the changes with these ids a store has applied or kept. */
-export async function findSettled(c: Connection, ids: readonly string[]): Promise<Set<string>> {
-  const { appliedChanges: t } = c.tables;
-  const found = new Set<string>();
-  for (let start = 0; start < ids.length; start += 500) {
-    const chunk = ids.slice(start, start + 500);
-    const rows = await c.db.select({ id: t.change_id }).from(t).where(inArray(t.change_id, chunk));
-    for (const { id } of rows) found.add(id);
-  }
-  return found;
 }
