@@ -1,5 +1,6 @@
 // The same story with a fault at each call of a layer in turn, once and from there on.
 import { expect, it } from 'vitest';
+import { report } from './scale.ts';
 import { tell, type Case } from './model/scenario.ts';
 
 const KINDS = ['before', 'after', 'hang'] as const;
@@ -15,8 +16,9 @@ it('keeps every acknowledged write whichever call of a layer fails', { timeout: 
     const result = await tell(one);
     if (result.violations.length > 0) wrong.push(`${JSON.stringify(one)}: ${String(result.violations[0])}`);
   }
-  console.log(
-    `${cases.length} cases: ${calls} calls of layers, each failing once and for ever, in ${KINDS.length} ways`,
-  );
   expect(wrong).toEqual([]);
+  report(
+    'nth call',
+    `${cases.length} cases: each of ${calls} calls of layers fails once and for ever, in ${KINDS.length} ways, 0 lost or twice`,
+  );
 });

@@ -6,6 +6,7 @@ import type { Machine, Seams } from './machine.ts';
 import { countFates, type Fates } from './oracle.ts';
 import { Random } from './random.ts';
 import { World, type WorldOptions } from './world.ts';
+import { counted } from '../scale.ts';
 
 export const COMMANDS_MAX = 60;
 
@@ -162,14 +163,25 @@ export class Tally {
     for (const name of Object.keys(this.fates) as (keyof Fates)[]) this.fates[name] += result.fates[name];
   }
 
-  toString(): string {
+  /** In one line. */
+  summary(): string {
     const total = [...this.injected.values()].reduce((sum, times) => sum + times, 0);
+    const { acknowledged, conflicts, rejected } = this.fates;
+    return [
+      `${counted(this.schedules)} schedules`,
+      `${counted(this.commands)} commands`,
+      `${counted(total)} faults and ${counted(this.kills)} kills`,
+      `${counted(acknowledged)} writes acknowledged (${counted(conflicts)} in conflict, ${counted(rejected)} rejected)`,
+    ].join(', ');
+  }
+
+  toString(): string {
     const kinds = [...this.injected]
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([name, times]) => `${name} ${times}`);
     const fates = Object.entries(this.fates).map(([name, times]) => `${name} ${times}`);
     return [
-      `schedules ${this.schedules}, commands ${this.commands}, calls of layers ${this.calls}, kills ${this.kills}, faults ${total}`,
+      `${this.summary()}, ${counted(this.calls)} calls of layers`,
       `writes: ${fates.join(', ')}`,
       `faults: ${kinds.join(', ')}`,
     ].join('\n');
