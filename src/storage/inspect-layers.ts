@@ -3,39 +3,35 @@
  * refreshed or put aside, whatever is found. What uses the tracker does all that by itself; see `tiered-store.ts`.
  */
 import { existsSync } from 'node:fs';
-import { readFile, readdir } from 'node:fs/promises';
 import path from 'node:path';
-import Database from 'better-sqlite3';
 import { TrackerError, databaseError } from '../errors.ts';
-import { GitJournal } from './git/journal.ts';
-import { runPlumbing } from './git/plumbing.ts';
 import { findRootCommit, runGit } from './git/repository.ts';
-import { SNAPSHOT_REF, readCommittedStatusFile } from './git/snapshot.ts';
+import {
+  damagedCaches,
+  readCache,
+  snapshotLayer,
+  statusLayer,
+  type OpenConflicts,
+} from './inspect-copies.ts';
+import { readGitJournal, readOutbox, readPending, type OutboxContent } from './inspect-journals.ts';
 import { inspectStore, unavailableError, type StoreSighting } from './inspect-store.ts';
-import { readRecords } from './markdown/journal-format.ts';
-import { parseStatusFile } from './markdown/status-parser.ts';
 import { readMemory, schemaName, slugOfFolder, SQLITE_FILE, type PrimaryOptions } from './open-primary.ts';
-import { CACHE_FILE, OUTBOX_FILE, PENDING_DIR } from './open-store.ts';
-import { describeDriverError } from './sql/driver-errors.ts';
+import { CACHE_FILE, OUTBOX_FILE } from './open-store.ts';
 import { openPostgres } from './sql/postgres.ts';
 import type { ProjectRow } from './sql/queries/configuration.ts';
 import { SqlStore, type Primary } from './sql/sql-store.ts';
 import { openSqlite } from './sql/sqlite.ts';
-import type { DataSource, JournalReport, LayerReport, LayersReport, TrackerStore } from './store.ts';
-import { decodeEntry } from './tiers/entry-codec.ts';
-import { inReplayOrder, type JournalEntry, type JournalName } from './tiers/journal.ts';
-import { committedImage } from './tiers/outbox-salvage.ts';
+import type { LayersReport, TrackerStore } from './store.ts';
+import { inReplayOrder, type JournalEntry } from './tiers/journal.ts';
 import { ATTEMPTS_MAX, holdOf } from './tiers/replayer.ts';
 import type { TierState } from './tiers/state.ts';
 import { mismatchOf, readTruth, type Truth } from './tiers/truth.ts';
 import { reasonOf } from './tiers/words.ts';
 
-const STATUS_FILE = '.project_status.md';
 /** A person asked, and would rather wait than be told that a slow server is away. */
 const TIMEOUTS = { connectMs: 5_000, queryMs: 5_000, statementMs: 4_000, lockMs: 3_000 };
-/** Another process may be in the middle of writing the file that is read. */
-const READ_ATTEMPTS = 3;
 
+/** The folder that is looked at, and the store that its settings name. */
 export type InspectOptions = Pick<PrimaryOptions, 'projectDir' | 'dataDir' | 'databaseUrl' | 'slug'>;
 
 /**
@@ -55,16 +51,16 @@ export interface ParkedWrite {
   reason: string | null;
 }
 
+/** What was found. Close it after use. */
 export interface Inspection {
   sighting: StoreSighting;
   report: LayersReport;
   refusal: Refusal | null;
   project: { project_id: string; project_slug: string } | null;
-  /** What the last process that found the primary away noted of it; null when it was there last. */
-  breaker: { reason: string; at: string } | null;
+  breaker: OutboxContent['breaker'];
   parked: ParkedWrite[];
   /** As far as any layer knows; null when none does. */
-  open_conflicts: { total: number; source: DataSource; as_of: string | null } | null;
+  open_conflicts: OpenConflicts | null;
   /** Whether the project is in a git repository: without one, that journal and that layer cannot exist. */
   has_git: boolean;
   /** The primary for reading; undefined when it is not there or cannot be used. */
@@ -72,6 +68,7 @@ export interface Inspection {
   close(): Promise<void>;
 }
 
+/** Looks at every layer; what is wrong with one is in the report. */
 export async function inspectLayers(options: InspectOptions): Promise<Inspection> {
   const { projectDir, dataDir, databaseUrl } = options;
   const memory = readMemory(dataDir);
@@ -253,209 +250,6 @@ export async function readPrimaryTruth(options: InspectOptions): Promise<Truth> 
   }
 }
 
-interface JournalContent extends JournalReport {
-  entries: JournalEntry[];
-  damage: string[];
-}
-
-function unread(name: JournalName, location: string, problem: string | null): JournalContent {
-  return { name, location, problem, entries: [], damage: [] };
-}
-
-interface OutboxContent extends JournalContent {
-  failures: Map<string, { attempts: number; reason: string | null }>;
-  highWater: number;
-  breaker: Inspection['breaker'];
-}
-
-/** From a copy in memory: opening the file itself would make, recover or set aside what is found. */
-async function readOutbox(location: string): Promise<OutboxContent> {
-  const content: OutboxContent = {
-    ...unread('outbox', location, null),
-    failures: new Map(),
-    highWater: 0,
-    breaker: null,
-  };
-  if (!existsSync(location)) return content;
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      const image = committedImage(await readFile(location), await readIfThere(`${location}-wal`));
-      const database = new Database(image);
-      try {
-        return { ...content, ...outboxContent(location, database) };
-      } finally {
-        database.close();
-      }
-    } catch (error) {
-      if (attempt < READ_ATTEMPTS) continue;
-      return { ...content, problem: `it cannot be read: ${describeDriverError(error)}` };
-    }
-  }
-}
-
-function outboxContent(location: string, database: Database.Database) {
-  const mark = (name: string) =>
-    database.prepare('select value from marks where name = ?').pluck().get(name) as string | undefined;
-  const rows = database.prepare('select id, record, attempts, reason from entries').all() as {
-    id: string;
-    record: string;
-    attempts: number;
-    reason: string | null;
-  }[];
-  const entries: JournalEntry[] = [];
-  const damage = database
-    .prepare("select value from marks where name like 'outbox:salvaged:%'")
-    .pluck()
-    .all() as string[];
-  for (const { id, record } of rows) {
-    const decoded = decodeEntry(record);
-    if ('entry' in decoded) entries.push(decoded.entry);
-    else if (decoded.problem === 'newer') damage.push(`${location} holds a write of a newer Worktrail.`);
-    else damage.push(`The write ${id} in ${location} is damaged; the next use of the tracker looks into it.`);
-  }
-  const outage = mark('breaker');
-  const noted =
-    outage === undefined || outage === ''
-      ? undefined
-      : (JSON.parse(outage) as { reason: string; at: number });
-  return {
-    entries,
-    damage,
-    failures: new Map(rows.map(({ id, attempts, reason }) => [id, { attempts, reason }])),
-    highWater: Number(mark('high_water') ?? 0),
-    breaker: noted === undefined ? null : { ...noted, at: new Date(noted.at).toISOString() },
-  };
-}
-
-async function readGitJournal(projectDir: string, hasGit: boolean): Promise<JournalContent> {
-  const journal = new GitJournal(projectDir, 'inspection');
-  const { name, location } = journal;
-  if (!hasGit) return unread(name, location, 'the project is not in a git repository');
-  try {
-    const entries = await journal.list();
-    return { name, location, problem: null, entries, damage: journal.damage() };
-  } catch (error) {
-    return unread(name, location, error instanceof Error ? error.message : String(error));
-  } finally {
-    await journal.close();
-  }
-}
-
-/** The files as they are; the journal itself would keep aside what is damaged. */
-async function readPending(dataDir: string): Promise<JournalContent> {
-  const content = unread('markdown', path.join(dataDir, PENDING_DIR), null);
-  if (!existsSync(content.location)) return content;
-  try {
-    for (const name of await readdir(content.location)) {
-      if (!/\.(md|claimed)$/.test(name)) continue;
-      const file = path.join(content.location, name);
-      const { records, damaged } = readRecords(await readFile(file));
-      for (const { entry } of records) {
-        if (entry === undefined) content.damage.push(`${file} holds a write of a newer Worktrail.`);
-        else content.entries.push(entry);
-      }
-      if (damaged.length > 0)
-        content.damage.push(`${count(damaged.length, 'write')} in ${file} cannot be read.`);
-    }
-    const kept = path.join(content.location, 'damaged');
-    for (const name of existsSync(kept) ? await readdir(kept) : []) {
-      content.damage.push(
-        `A waiting write was damaged. What is left of it is kept in ${path.join(kept, name)}.`,
-      );
-    }
-    return content;
-  } catch (error) {
-    return { ...content, problem: `it cannot be read: ${describeDriverError(error)}` };
-  }
-}
-
-interface CacheContent {
-  layer: LayerReport;
-  truth: Partial<Truth>;
-  openConflicts: Inspection['open_conflicts'];
-}
-
-function readCache(location: string): CacheContent {
-  const layer: LayerReport = {
-    source: 'sqlite_cache',
-    label: 'the local cache',
-    location,
-    as_of: null,
-    problem: null,
-  };
-  const empty = (problem: string): CacheContent => ({
-    layer: { ...layer, problem },
-    truth: {},
-    openConflicts: null,
-  });
-  if (!existsSync(location)) return empty('it has not been filled yet');
-  let database: Database.Database | undefined;
-  try {
-    database = new Database(location, { fileMustExist: true, timeout: 2_000 });
-    database.pragma('query_only = ON');
-    const one = (query: string) => database?.prepare(query).get() as Record<string, unknown> | undefined;
-    const position = one('select cursor, items, checked_at from copy_position where id = 1');
-    if (typeof position?.['cursor'] !== 'number') return empty('it has not been filled yet');
-    const as_of = String(position['checked_at']);
-    const project_id = one('select project_id from meta')?.['project_id'];
-    const open = Number(one('select count(*) as open from conflicts where resolved_at is null')?.['open']);
-    return {
-      layer: { ...layer, as_of },
-      truth: {
-        seq: position['cursor'],
-        ...(typeof position['items'] === 'number' && { items: position['items'] }),
-        ...(typeof project_id === 'string' && { project_id }),
-      },
-      openConflicts: { total: open, source: 'sqlite_cache', as_of },
-    };
-  } catch (error) {
-    return empty(`it cannot be read: ${describeDriverError(error)}`);
-  } finally {
-    database?.close();
-  }
-}
-
-async function snapshotLayer(projectDir: string, hasGit: boolean): Promise<LayerReport> {
-  const layer: LayerReport = {
-    source: 'git_history',
-    label: 'the last snapshot in git',
-    location: `${SNAPSHOT_REF} in the git repository of ${projectDir}`,
-    as_of: null,
-    problem: null,
-  };
-  if (!hasGit) return { ...layer, problem: 'the project is not in a git repository' };
-  const tip = await runPlumbing(projectDir, ['for-each-ref', '--format=%(creatordate:unix)', SNAPSHOT_REF]);
-  if (!tip.ok) return { ...layer, problem: tip.reason };
-  const seconds = Number(tip.output.toString().trim());
-  if (seconds > 0) return { ...layer, as_of: new Date(seconds * 1000).toISOString() };
-  const committed = await readCommittedStatusFile(projectDir);
-  const as_of = committed === undefined ? null : parseStatusFile(committed).generated_at;
-  return { ...layer, as_of, problem: as_of === null ? 'none was taken yet' : null };
-}
-
-async function statusLayer(projectDir: string): Promise<LayerReport> {
-  const location = path.join(projectDir, STATUS_FILE);
-  const layer: LayerReport = {
-    source: 'markdown_file',
-    label: 'the status file',
-    location,
-    as_of: null,
-    problem: null,
-  };
-  const text = await readFile(location, 'utf8').catch(() => undefined);
-  if (text === undefined) return { ...layer, problem: `there is no ${STATUS_FILE}` };
-  const as_of = parseStatusFile(text).generated_at;
-  return { ...layer, as_of, problem: as_of === null ? 'it was not written by Worktrail' : null };
-}
-
-/** Caches that were put aside because they were damaged. */
-async function damagedCaches(dataDir: string): Promise<string[]> {
-  const names = await readdir(dataDir).catch(() => []);
-  return names
-    .filter((name) => /^cache\.damaged.*\.db$/.test(name))
-    .map((name) => `The local cache was damaged once; the damaged file is ${path.join(dataDir, name)}.`);
-}
-
 function readOnly(primary: Primary, report: LayersReport, entries: JournalEntry[]): TrackerStore {
   return {
     read: (work, options) => primary.read(work, options),
@@ -466,12 +260,4 @@ function readOnly(primary: Primary, report: LayersReport, entries: JournalEntry[
     layers: () => Promise.resolve(report),
     close: () => primary.close(),
   };
-}
-
-async function readIfThere(file: string): Promise<Buffer> {
-  return existsSync(file) ? await readFile(file) : Buffer.alloc(0);
-}
-
-function count(number: number, noun: string): string {
-  return `${number} ${noun}${number === 1 ? '' : 's'}`;
 }

@@ -19,7 +19,8 @@ import {
   type PrimaryOptions,
 } from './open-primary.ts';
 import type { Primary } from './sql/sql-store.ts';
-import { CacheReplica, checkedAt } from './tiers/cache.ts';
+import { CacheReplica } from './tiers/cache.ts';
+import { checkedAt } from './tiers/cache-position.ts';
 import { systemClock, type Clock } from './tiers/clock.ts';
 import { Election } from './tiers/election.ts';
 import { Journals } from './tiers/journals.ts';

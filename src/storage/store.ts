@@ -36,7 +36,7 @@ export interface Store {
 }
 
 /** Where a write is durable: in a store, or in a journal from which it is replayed. */
-export type Durability = DataSource | 'outbox' | 'git' | 'markdown';
+export type Durability = 'postgres' | 'sqlite' | 'outbox' | 'git' | 'markdown';
 
 export interface WriteAnswer extends Answer<Applied[]> {
   durability: Durability;

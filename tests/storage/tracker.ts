@@ -27,7 +27,7 @@ import { queryHistory } from '../../src/services/history.ts';
 import * as vendors from '../../src/services/vendors.ts';
 import * as workItems from '../../src/services/work-items.ts';
 import type { OpenOptions } from '../../src/storage/open-store.ts';
-import type { Answer, Store, TrackerStore } from '../../src/storage/store.ts';
+import type { Durability, Answer, Store, TrackerStore } from '../../src/storage/store.ts';
 
 /** Arguments as they come over the wire: wrong ones can be sent too. */
 export type Arguments = Record<string, unknown>;
@@ -60,7 +60,7 @@ function withoutTiers(store: Store): TrackerStore {
     read: (work, options) => store.read(work, options),
     write: async (changes) => {
       const answer = await store.write(changes);
-      return { ...answer, durability: answer.source };
+      return { ...answer, durability: answer.source as Durability };
     },
     health: () => store.health(),
     close: () => store.close(),

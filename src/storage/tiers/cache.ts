@@ -7,19 +7,18 @@
  * waits on top again, all in one transaction.
  */
 import { renameSync, rmSync, statSync } from 'node:fs';
-import { and, asc, count, gt, inArray, lt, sql } from 'drizzle-orm';
+import { sql } from 'drizzle-orm';
 import { TrackerError } from '../../errors.ts';
-import type { Applied, Change, Entity, FieldChange } from '../../domain/change.ts';
-import { PROVISIONAL_FEED_STEP } from '../../domain/provisional-version.ts';
+import type { Applied, Change } from '../../domain/change.ts';
 import { applyChanges } from '../sql/apply/apply.ts';
-import type { Connection, Session } from '../sql/connection.ts';
+import type { Session } from '../sql/connection.ts';
 import { driverCode } from '../sql/driver-errors.ts';
 import type { Primary } from '../sql/sql-store.ts';
 import { findProject } from '../sql/queries/configuration.ts';
 import { openSqlite } from '../sql/sqlite.ts';
-import { clearTables, copyTables } from '../sql/table-copy.ts';
+import { MAKE_POSITION, checkedAt, readPosition, readSeen, writePosition } from './cache-position.ts';
+import { catchUp, fill, localRecords } from './catch-up.ts';
 import type { Clock } from './clock.ts';
-import { copyRecords, type TouchedRecords } from './record-copy.ts';
 import {
   LayerUnavailable,
   execute,
@@ -32,19 +31,9 @@ import { mismatchOf, readTruth, type Truth } from './truth.ts';
 
 /** A cache that is further behind is filled anew. */
 const CATCH_UP_MAX_CHANGES = 20_000;
-const ROWS_PER_READ = 500;
 
 export class TruthMismatch extends Error {
   override readonly name = 'TruthMismatch';
-}
-
-interface Position {
-  /** The position of the primary's feed up to which the copy is complete; null before it was first filled. */
-  cursor: number | null;
-  /** How many items the primary had there: the copy's own count includes what waits. */
-  items: number | null;
-  /** When the copy was last known to equal the primary, ISO 8601; null before. */
-  checked_at: string | null;
 }
 
 export class CacheReplica implements Replica {
@@ -197,10 +186,7 @@ export class CacheReplica implements Replica {
     try {
       if (state === 'newer') throw new LayerUnavailable('the local cache was made by a newer Worktrail');
       await session.write((c) => {
-        execute(
-          c,
-          sql`create table if not exists copy_position (id integer primary key, cursor integer, items integer, checked_at text)`,
-        );
+        execute(c, MAKE_POSITION);
         return Promise.resolve();
       });
       const project = await session.read(findProject);
@@ -296,152 +282,4 @@ function checkTruth(found: Truth, ...known: Partial<Truth>[]): void {
     const mismatch = mismatchOf(found, part);
     if (mismatch !== null) throw new TruthMismatch(mismatch);
   }
-}
-
-/** When a copy was last known to equal the primary, ISO 8601; undefined before it was filled. */
-export async function checkedAt(copy: Session): Promise<string | undefined> {
-  return (await copy.read(readPosition)).checked_at ?? undefined;
-}
-
-async function readPosition(c: Connection): Promise<Position> {
-  const rows = (c.db as unknown as { all(statement: unknown): Position[] }).all(
-    sql`select cursor, items, checked_at from copy_position where id = 1`,
-  );
-  return Promise.resolve(rows[0] ?? { cursor: null, items: null, checked_at: null });
-}
-
-/** What the copy has seen of its primary; empty before it was filled. */
-async function readSeen(c: Connection): Promise<Partial<Truth>> {
-  const { cursor, items } = await readPosition(c);
-  if (cursor === null) return {};
-  const project = await findProject(c);
-  const t = c.tables.changes;
-  const [mirrored] = await c.db
-    .select({
-      rows: count(),
-      items: sql<number | null>`sum(${t.kind} = 'create' and ${t.entity} = 'work_item')`,
-    })
-    .from(t)
-    .where(and(gt(t.seq, cursor), lt(t.seq, PROVISIONAL_FEED_STEP)));
-  return {
-    project_id: project?.project_id ?? null,
-    // What was mirrored is in the primary, beyond the cursor.
-    seq: cursor + Number(mirrored?.rows ?? 0),
-    ...(items !== null && { items: items + Number(mirrored?.items ?? 0) }),
-  };
-}
-
-function writePosition(c: Connection, { seq, items }: Truth, checkedAt: string): void {
-  execute(c, sql`insert or replace into copy_position values (1, ${seq}, ${items}, ${checkedAt})`);
-}
-
-async function fill(from: Connection, to: Connection): Promise<void> {
-  await clearTables(to);
-  await copyTables(from, to);
-}
-
-interface LocalRecords extends TouchedRecords {
-  changes: string[];
-}
-
-/** What was written here and did not come from the primary's feed. */
-async function localRecords(c: Connection, cursor: number): Promise<LocalRecords> {
-  const t = c.tables.changes;
-  const rows = await c.db
-    .select({
-      change_id: t.change_id,
-      entity: t.entity,
-      entity_id: t.entity_id,
-      related_id: t.related_id,
-      fields: t.fields,
-    })
-    .from(t)
-    .where(gt(t.seq, cursor));
-  const touched: LocalRecords = { ...touchedBy(rows), changes: [] };
-  touched.changes = [...new Set(rows.map(({ change_id }) => change_id))];
-  return touched;
-}
-
-interface TouchingRow {
-  entity: Entity;
-  entity_id: string;
-  related_id: string | null;
-  fields: FieldChange[];
-}
-
-function touchedBy(rows: readonly TouchingRow[]): TouchedRecords {
-  const touched: TouchedRecords = { ids: new Map(), moved: new Set() };
-  const add = (entity: Entity, id: string) => {
-    const ids = touched.ids.get(entity) ?? new Set<string>();
-    touched.ids.set(entity, ids.add(id));
-  };
-  for (const { entity, entity_id, related_id, fields } of rows) {
-    add(entity, entity_id);
-    if (related_id !== null) add(entity, related_id);
-    // Moving an item takes everything below it along, without a row for each.
-    if (fields.some(({ field }) => field === 'parent_id')) touched.moved.add(entity_id);
-  }
-  return touched;
-}
-
-/** @param waitingIds changes that are laid on top again: one that changed nothing left no row among the local ones */
-async function catchUp(
-  from: Connection,
-  to: Connection,
-  cursor: number,
-  waitingIds: readonly string[],
-): Promise<void> {
-  const local = await localRecords(to, cursor);
-  const { changes, appliedChanges, feed } = to.tables;
-  await to.db.delete(changes).where(gt(changes.seq, cursor));
-  for (const ids of inChunks([...local.changes, ...(await withoutRows(to, waitingIds))])) {
-    await to.db.delete(appliedChanges).where(inArray(appliedChanges.change_id, ids));
-  }
-  const touched: TouchedRecords = { ids: new Map(local.ids), moved: new Set(local.moved) };
-  for (let after = cursor; ;) {
-    const t = from.tables.changes;
-    const rows = await from.db
-      .select()
-      .from(t)
-      .where(gt(t.seq, after))
-      .orderBy(asc(t.seq))
-      .limit(ROWS_PER_READ);
-    const last = rows.at(-1);
-    if (last === undefined) break;
-    after = last.seq;
-    await to.db.insert(changes).values(rows);
-    const ids = [...new Set(rows.map(({ change_id }) => change_id))];
-    const a = from.tables.appliedChanges;
-    const applied = await from.db.select().from(a).where(inArray(a.change_id, ids));
-    if (applied.length > 0) await to.db.insert(appliedChanges).values(applied).onConflictDoNothing();
-    const more = touchedBy(rows);
-    for (const [entity, added] of more.ids) {
-      touched.ids.set(entity, new Set([...(touched.ids.get(entity) ?? []), ...added]));
-    }
-    for (const id of more.moved) touched.moved.add(id);
-  }
-  await copyRecords(from, to, touched);
-  const [position] = await from.db.select().from(from.tables.feed);
-  if (position !== undefined) await to.db.update(feed).set(position);
-}
-
-/** Those of the changes that the record of changes knows nothing of. */
-async function withoutRows(
-  { db, tables: { changes } }: Connection,
-  ids: readonly string[],
-): Promise<string[]> {
-  const known = new Set<string>();
-  for (const chunk of inChunks(ids)) {
-    const rows = await db
-      .select({ id: changes.change_id })
-      .from(changes)
-      .where(inArray(changes.change_id, chunk));
-    for (const { id } of rows) known.add(id);
-  }
-  return ids.filter((id) => !known.has(id));
-}
-
-function* inChunks(ids: readonly string[]): Generator<string[]> {
-  for (let start = 0; start < ids.length; start += ROWS_PER_READ)
-    yield ids.slice(start, start + ROWS_PER_READ);
 }

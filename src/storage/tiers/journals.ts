@@ -155,10 +155,11 @@ export class Journals {
     return entries;
   }
 
-  /** Whether a change waits in a journal that can be read. */
-  async holds(change_id: string): Promise<boolean> {
-    const { entries } = await this.waiting();
-    return entries.some(({ changes }) => changes.some(({ id }) => id === change_id));
+  /** The journal in which a change waits, of those that can be read. */
+  async find(change_id: string): Promise<JournalName | undefined> {
+    const holds = ({ changes }: JournalEntry) => changes.some(({ id }) => id === change_id);
+    if (!(await this.waiting()).entries.some(holds)) return undefined;
+    return this.journals.find(({ name }) => this.#listed.get(name)?.entries.some(holds))?.name;
   }
 
   /** Lets go of settled writes. What cannot be removed now is found settled the next time. */

@@ -21,7 +21,7 @@ import type { Connection, Session } from '../sql/connection.ts';
 import { classifyDriverError } from '../sql/driver-errors.ts';
 import { findChangesSince } from '../sql/queries/changes.ts';
 import type { DataSource } from '../store.ts';
-import { inReplayOrder, type JournalEntry } from './journal.ts';
+import { inReplayOrder, type JournalEntry, type JournalName } from './journal.ts';
 
 /** The writes that wait for the primary, from all journals. */
 export interface WaitingWrites {
@@ -62,14 +62,19 @@ export interface PreparedWrite {
   applied: Applied[];
   /** The versions that these changes, and none before them, have made. */
   made: { record_id: string; version: number; change_id: string }[];
+  /** Where those are that had been applied before. */
+  keptIn: Keeper[];
 }
+
+/** Where an acknowledged change can be. */
+export type Keeper = JournalName | 'primary';
 
 /** What a tracker folder knows of its own writes. */
 export interface OwnWrites {
   /** The changes that led to a provisional version of a record. */
   ownChanges(record_id: string, version: number): string[];
-  /** Whether a journal holds this change. */
-  isWaiting(change_id: string): Promise<boolean>;
+  /** The journal in which a change waits. */
+  findWaiting(change_id: string): Promise<JournalName | undefined>;
 }
 
 /**
@@ -81,13 +86,13 @@ export async function applyToReplica(
   changes: readonly Change[],
   own: OwnWrites,
   accept: (write: PreparedWrite) => Promise<void>,
-): Promise<Applied[]> {
+): Promise<PreparedWrite> {
   return await session.write(async (c) => {
     const seen = await findApplied(
       c,
       changes.map(({ id }) => id),
     );
-    const write: PreparedWrite = { changes: [], applied: [], made: [] };
+    const write: PreparedWrite = { changes: [], applied: [], made: [], keptIn: [] };
     for (const change of changes) {
       const first = seen.has(change.id) ? await findFirstResult(c, change) : undefined;
       const prepared = first === undefined ? await withBase(c, change, own) : change;
@@ -97,14 +102,19 @@ export async function applyToReplica(
       if (!applied.repeated) {
         write.changes.push(prepared);
         write.made.push(...madeBy(applied));
-      } else if (!(await isKept(c, applied, own))) {
-        // Withdrawn when no journal could keep it in the end: now it is saved under its first name.
-        const { change_id: id, entity_id } = applied;
-        write.changes.push(await withBase(c, { ...change, id, entity_id }, own));
+        continue;
       }
+      const keeper = await keeperOf(c, applied, own);
+      if (keeper !== undefined) {
+        write.keptIn.push(keeper);
+        continue;
+      }
+      // Withdrawn when no journal could keep it in the end: now it is saved under its first name.
+      const { change_id: id, entity_id } = applied;
+      write.changes.push(await withBase(c, { ...change, id, entity_id }, own));
     }
     if (write.changes.length > 0) await accept(write);
-    return write.applied;
+    return write;
   });
 }
 
@@ -138,14 +148,19 @@ function madeBy({ entity, entity_id, change_id, record }: Applied): PreparedWrit
   return id !== undefined && typeof version === 'number' ? [{ record_id: id, version, change_id }] : [];
 }
 
-/** Whether a change that the replica remembers is in the primary, or will be. */
-async function isKept(c: Connection, { change_id, entity_id }: Applied, own: OwnWrites): Promise<boolean> {
+/** Where a change is that the replica remembers; undefined when it is nowhere else. */
+async function keeperOf(
+  c: Connection,
+  { change_id, entity_id }: Applied,
+  own: OwnWrites,
+): Promise<Keeper | undefined> {
   const { changes: t } = c.tables;
   const rows = await c.db
     .select({ seq: t.seq })
     .from(t)
     .where(and(eq(t.entity_id, entity_id), eq(t.change_id, change_id)));
-  return rows.some(({ seq }) => seq < PROVISIONAL_FEED_STEP) || (await own.isWaiting(change_id));
+  if (rows.some(({ seq }) => seq < PROVISIONAL_FEED_STEP)) return 'primary';
+  return await own.findWaiting(change_id);
 }
 
 /** The touched fields as they were in the version that the change is based on; undefined where this copy cannot tell. */

@@ -12,7 +12,7 @@ import type { JsonObject } from '../../domain/json.ts';
 import { isProvisional } from '../../domain/provisional-version.ts';
 import { reachOf } from '../../domain/reach.ts';
 import type { Warning } from '../../domain/warnings.ts';
-import type { ReadOptions } from '../sql/connection.ts';
+import type { ReadOptions, SourceName } from '../sql/connection.ts';
 import { layerFailure } from '../sql/driver-errors.ts';
 import type { Reader } from '../sql/reader.ts';
 import { isOutcomeUnknown, type Primary } from '../sql/sql-store.ts';
@@ -25,7 +25,7 @@ import type { JournalName } from './journal.ts';
 import { NoJournal, type Journals, type Waiting } from './journals.ts';
 import { describeLayers } from './layers-report.ts';
 import { readByParts } from './partial-read.ts';
-import { applyToReplica, type PreparedWrite, type Replica } from './replica.ts';
+import { applyToReplica, type Keeper, type PreparedWrite, type Replica } from './replica.ts';
 import { NoReplica, Replicas, type ChosenReplica, type Found } from './replicas.ts';
 import { asksPrimary, type TierState } from './state.ts';
 import type { TierMemory } from './tier-memory.ts';
@@ -192,7 +192,7 @@ export class TieredStore implements TrackerStore {
         const answer = await primary.write(asked);
         this.#breaker.succeeded();
         this.#background.written(asked, answer.data);
-        return { ...answer, durability: answer.source };
+        return { ...answer, durability: this.#primarySource };
       } catch (error) {
         const failure = layerFailure(error);
         if (failure === undefined || failure === 'contention') throw error;
@@ -207,7 +207,7 @@ export class TieredStore implements TrackerStore {
     const { project_id = null, project_slug = null } = this.parts.project();
     if (asksPrimary(this.#breaker.state) && this.#primary !== undefined) return await this.#primary.health();
     return {
-      source: this.parts.cache === undefined ? 'sqlite' : 'postgres',
+      source: this.#primarySource,
       engine: this.parts.primaryLabel,
       location: this.parts.location,
       reachable: false,
@@ -229,6 +229,10 @@ export class TieredStore implements TrackerStore {
   /** Called with every state that is entered, until the store is closed. */
   onState(listener: (state: TierState) => void): void {
     this.#listeners.push(listener);
+  }
+
+  get #primarySource(): SourceName {
+    return this.parts.cache === undefined ? 'sqlite' : 'postgres';
   }
 
   get state(): TierState {
@@ -317,23 +321,24 @@ export class TieredStore implements TrackerStore {
     };
     const waiting = await this.parts.journals.waiting();
     try {
-      const { data, source, as_of } = await this.#onReplica(({ session, replica, as_of: from }) => {
+      const { data: write, ...from } = await this.#onReplica(({ session, replica, as_of }) => {
         // A replica whose commit failed after the write was saved is not asked again: the next would save it twice.
-        if (saved !== undefined) return Promise.resolve(saved.write.applied);
+        if (saved !== undefined) return Promise.resolve(saved.write);
         return applyToReplica(
           session,
           changes,
           {
             ownChanges: (id, version) => this.parts.memory.ownChanges(id, version),
-            isWaiting: (id) => this.parts.journals.holds(id),
+            findWaiting: (id) => this.parts.journals.find(id),
           },
           accept,
         ).catch((error: unknown) => {
-          throw words.withSituation(error, this.#situation(waiting), replica, from);
+          throw words.withSituation(error, this.#situation(waiting), replica, as_of);
         });
       });
-      this.parts.memory.noteProvisional(saved?.write.made ?? []);
-      return await this.#answerSaved(data, source, as_of, saved?.journal, lost);
+      this.parts.memory.noteProvisional(write.made);
+      const keeper = saved?.journal ?? write.keptIn.find((one) => one !== 'primary') ?? 'primary';
+      return await this.#answerSaved(write.applied, from, keeper, lost);
     } catch (error) {
       if (nowhere !== undefined) throw words.notSaved(changes, lost, this.#breaker.reason, nowhere.layers);
       const brokeRule = error instanceof TrackerError && error.code !== 'DatabaseError';
@@ -346,7 +351,7 @@ export class TieredStore implements TrackerStore {
   async #saveUnchecked(changes: Change[], lost: unknown): Promise<WriteAnswer> {
     try {
       const journal = await this.parts.journals.append(changes);
-      return await this.#answerSaved(changes.map(unchecked), 'sqlite_cache', undefined, journal, lost);
+      return await this.#answerSaved(changes.map(unchecked), { source: 'sqlite_cache' }, journal, lost);
     } catch (error) {
       const layers = error instanceof NoJournal ? error.layers : [];
       throw words.notSaved(changes, lost, this.#breaker.reason, layers);
@@ -355,26 +360,21 @@ export class TieredStore implements TrackerStore {
 
   async #answerSaved(
     applied: Applied[],
-    source: Answer<unknown>['source'],
-    as_of: string | undefined,
-    journal: JournalName | undefined,
+    from: Pick<WriteAnswer, 'source' | 'as_of'>,
+    keeper: Keeper,
     lost: unknown,
   ): Promise<WriteAnswer> {
-    if (journal !== undefined) this.#breaker.move('journaled', null);
-    const waiting = await this.parts.journals.waiting();
-    const warnings = applied.flatMap((one) => one.warnings);
-    const situation = this.#situation(waiting);
-    const now =
-      lost === undefined
-        ? situation
-        : { ...situation, state: 'offline' as const, reason: words.reasonOf(lost) };
-    warnings.push(...words.writeWarnings(now, journal, isOutcomeUnknown(lost)));
+    if (keeper !== 'primary') this.#breaker.move('journaled', null);
+    const situation = this.#situation(await this.parts.journals.waiting());
+    const isLost = lost !== undefined && { state: 'offline' as const, reason: words.reasonOf(lost) };
     return {
       data: applied,
-      source,
-      ...(as_of !== undefined && { as_of }),
-      warnings,
-      durability: journal ?? source,
+      ...from,
+      warnings: [
+        ...applied.flatMap(({ warnings }) => warnings),
+        ...words.writeWarnings({ ...situation, ...isLost }, keeper, isOutcomeUnknown(lost)),
+      ],
+      durability: keeper === 'primary' ? this.#primarySource : keeper,
     };
   }
 

@@ -4,7 +4,7 @@ import type { Change } from '../../domain/change.ts';
 import type { Warning } from '../../domain/warnings.ts';
 import { describeDriverError, driverCode } from '../sql/driver-errors.ts';
 import type { JournalName } from './journal.ts';
-import { LayerUnavailable, type Replica } from './replica.ts';
+import { LayerUnavailable, type Keeper, type Replica } from './replica.ts';
 import type { TierState } from './state.ts';
 
 export interface Situation {
@@ -26,7 +26,7 @@ export function readWarnings(
   const age = spokenAge(situation.now - Date.parse(as_of));
   const warnings: Warning[] = [
     {
-      code: situation.state === 'replaying' ? 'replaying' : CODES[situation.state],
+      code: CODES[situation.state],
       message: `${whatIsWrong(situation)} This answer is from ${replica.label}, as of ${as_of} (${age} ago).`,
     },
   ];
@@ -40,22 +40,22 @@ export function readWarnings(
   return warnings;
 }
 
-export function writeWarnings(
-  situation: Situation,
-  journal: JournalName | undefined,
-  outcomeUnknown: boolean,
-): Warning[] {
-  if (journal === undefined) return [];
+export function writeWarnings(situation: Situation, keeper: Keeper, outcomeUnknown: boolean): Warning[] {
+  const { primaryLabel, state } = situation;
+  if (keeper === 'primary') {
+    const message = `${whatIsWrong(situation)} It has this change already; this answer is from a local copy.`;
+    return [{ code: CODES[state], message }];
+  }
   const warnings: Warning[] = [
     {
       code: 'saved_locally',
-      message: `${whatIsWrong(situation)} This change is saved in ${JOURNALS[journal]} and will be applied to ${situation.primaryLabel} when it is back. Its version is provisional: use it for further changes, it is translated.`,
+      message: `${whatIsWrong(situation)} This change is saved in ${JOURNALS[keeper]} and will be applied to ${primaryLabel} when it is back. Its version is provisional: use it for further changes, it is translated.`,
     },
   ];
   if (outcomeUnknown) {
     warnings.push({
       code: 'outcome_unknown',
-      message: `The connection was lost while saving, so ${situation.primaryLabel} may have it already. It is applied once, whatever happened.`,
+      message: `The connection was lost while saving, so ${primaryLabel} may have it already. It is applied once, whatever happened.`,
     });
   }
   return warnings;

@@ -136,7 +136,7 @@ describe('a cache', () => {
         applyToReplica(
           session,
           [one],
-          { ownChanges: () => [], isWaiting: () => Promise.resolve(false) },
+          { ownChanges: () => [], findWaiting: () => Promise.resolve(undefined) },
           (write) => {
             entries.push({
               id: one.id,
@@ -191,6 +191,37 @@ describe('a cache', () => {
     expect(row).toMatchObject({ title: 'Two', version: 2 });
     await refresh();
     expect(await contentOf(cache)).toEqual(await contentOf(primary));
+  });
+
+  it('says where a repeated change is, and takes one that is nowhere for a new one', async () => {
+    const { tracker, primary, cache, refresh } = await scene();
+    const item = await tracker.create({ title: 'Known' });
+    await refresh();
+    const arrived = update(item.id, 1, { title: 'Arrived' });
+    await primary.write([arrived]);
+    await refresh();
+    const waits = update(item.id, 2, { title: 'Waits' });
+    const withdrawn = update(item.id, 2 + provisionalStep(waits.id), { title: 'Withdrawn' });
+    const apply = (change: Change) =>
+      cache.run(NOTHING, ({ session }) =>
+        applyToReplica(
+          session,
+          [change],
+          {
+            ownChanges: () => [],
+            findWaiting: (id) => Promise.resolve(id === waits.id ? 'git' : undefined),
+          },
+          () => Promise.resolve(),
+        ),
+      );
+    for (const change of [waits, withdrawn]) expect((await apply(change)).changes).toHaveLength(1);
+    expect(await apply(arrived)).toMatchObject({ changes: [], keptIn: ['primary'] });
+    expect(await apply(waits)).toMatchObject({ changes: [], keptIn: ['git'] });
+    expect(await apply(withdrawn)).toMatchObject({
+      changes: [{ id: withdrawn.id, base_fields: { title: 'Waits' } }],
+      keptIn: [],
+      applied: [{ repeated: false, record: { title: 'Withdrawn' } }],
+    });
   });
 
   it.each([

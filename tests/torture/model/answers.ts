@@ -144,9 +144,7 @@ export function checkWriteAnswer(world: World, at: ModelProcess, write: Write, a
         world.violated(`${what} is not true`);
       if (!warnings.some(({ code }) => code === 'saved_locally')) world.violated(`${what} has no warning`);
       if (source === 'postgres') world.violated(`${what} is said to come from postgres`);
-    } else if (!isSettled(world, change) && !isWaiting(world, change)) {
-      world.violated(`${what} names no durable place`);
-    }
+    } else world.violated(`${what} names no durable place`);
   }
   if (as_of !== undefined && at.machine.momentOf(as_of) === undefined) {
     world.violated(`a write was answered as of ${as_of}, which never was`);

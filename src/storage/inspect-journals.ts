@@ -1,0 +1,146 @@
+/** Reads what waits in every journal and alters none: nothing is made, recovered, claimed or put aside. */
+import { existsSync } from 'node:fs';
+import { readFile, readdir } from 'node:fs/promises';
+import path from 'node:path';
+import Database from 'better-sqlite3';
+import { GitJournal } from './git/journal.ts';
+import { readRecords } from './markdown/journal-format.ts';
+import { PENDING_DIR } from './open-store.ts';
+import { describeDriverError } from './sql/driver-errors.ts';
+import type { JournalReport } from './store.ts';
+import { decodeEntry } from './tiers/entry-codec.ts';
+import type { JournalEntry, JournalName } from './tiers/journal.ts';
+import { committedImage } from './tiers/outbox-salvage.ts';
+
+/** Another process may be in the middle of writing the file that is read. */
+const READ_ATTEMPTS = 3;
+
+/** What a journal holds, as far as it can be read. */
+export interface JournalContent extends JournalReport {
+  entries: JournalEntry[];
+  damage: string[];
+}
+
+/** The outbox also remembers what was seen of the primary. */
+export interface OutboxContent extends JournalContent {
+  /** By the id of the write. */
+  failures: Map<string, { attempts: number; reason: string | null }>;
+  /** The position of the feed that this folder has seen. */
+  highWater: number;
+  /** What the last process that found the primary away noted of it; null when it was there last. */
+  breaker: { reason: string; at: string } | null;
+}
+
+/** From a copy in memory: opening the file itself would make, recover or set aside what is found. */
+export async function readOutbox(location: string): Promise<OutboxContent> {
+  const content: OutboxContent = {
+    ...unread('outbox', location, null),
+    failures: new Map(),
+    highWater: 0,
+    breaker: null,
+  };
+  if (!existsSync(location)) return content;
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      const image = committedImage(await readFile(location), await readIfThere(`${location}-wal`));
+      const database = new Database(image);
+      try {
+        return { ...content, ...outboxContent(location, database) };
+      } finally {
+        database.close();
+      }
+    } catch (error) {
+      if (attempt < READ_ATTEMPTS) continue;
+      return { ...content, problem: `it cannot be read: ${describeDriverError(error)}` };
+    }
+  }
+}
+
+function outboxContent(location: string, database: Database.Database) {
+  const mark = (name: string) =>
+    database.prepare('select value from marks where name = ?').pluck().get(name) as string | undefined;
+  const rows = database.prepare('select id, record, attempts, reason from entries').all() as {
+    id: string;
+    record: string;
+    attempts: number;
+    reason: string | null;
+  }[];
+  const entries: JournalEntry[] = [];
+  const damage = database
+    .prepare("select value from marks where name like 'outbox:salvaged:%'")
+    .pluck()
+    .all() as string[];
+  for (const { id, record } of rows) {
+    const decoded = decodeEntry(record);
+    if ('entry' in decoded) entries.push(decoded.entry);
+    else if (decoded.problem === 'newer') damage.push(`${location} holds a write of a newer Worktrail.`);
+    else damage.push(`The write ${id} in ${location} is damaged; the next use of the tracker looks into it.`);
+  }
+  const outage = mark('breaker');
+  const noted =
+    outage === undefined || outage === ''
+      ? undefined
+      : (JSON.parse(outage) as { reason: string; at: number });
+  return {
+    entries,
+    damage,
+    failures: new Map(rows.map(({ id, attempts, reason }) => [id, { attempts, reason }])),
+    highWater: Number(mark('high_water') ?? 0),
+    breaker: noted === undefined ? null : { ...noted, at: new Date(noted.at).toISOString() },
+  };
+}
+
+/** Of all projects that the repository holds writes of. */
+export async function readGitJournal(projectDir: string, hasGit: boolean): Promise<JournalContent> {
+  const journal = new GitJournal(projectDir, 'inspection');
+  const { name, location } = journal;
+  if (!hasGit) return unread(name, location, 'the project is not in a git repository');
+  try {
+    const entries = await journal.list();
+    return { name, location, problem: null, entries, damage: journal.damage() };
+  } catch (error) {
+    return unread(name, location, error instanceof Error ? error.message : String(error));
+  } finally {
+    await journal.close();
+  }
+}
+
+/** The files as they are; the journal itself would keep aside what is damaged. */
+export async function readPending(dataDir: string): Promise<JournalContent> {
+  const content = unread('markdown', path.join(dataDir, PENDING_DIR), null);
+  if (!existsSync(content.location)) return content;
+  try {
+    for (const name of await readdir(content.location)) {
+      if (!/\.(md|claimed)$/.test(name)) continue;
+      const file = path.join(content.location, name);
+      const { records, damaged } = readRecords(await readFile(file));
+      for (const { entry } of records) {
+        if (entry === undefined) content.damage.push(`${file} holds a write of a newer Worktrail.`);
+        else content.entries.push(entry);
+      }
+      if (damaged.length > 0)
+        content.damage.push(`${count(damaged.length, 'write')} in ${file} cannot be read.`);
+    }
+    const kept = path.join(content.location, 'damaged');
+    for (const name of existsSync(kept) ? await readdir(kept) : []) {
+      content.damage.push(
+        `A waiting write was damaged. What is left of it is kept in ${path.join(kept, name)}.`,
+      );
+    }
+    return content;
+  } catch (error) {
+    return { ...content, problem: `it cannot be read: ${describeDriverError(error)}` };
+  }
+}
+
+function unread(name: JournalName, location: string, problem: string | null): JournalContent {
+  return { name, location, problem, entries: [], damage: [] };
+}
+
+async function readIfThere(file: string): Promise<Buffer> {
+  return existsSync(file) ? await readFile(file) : Buffer.alloc(0);
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`;
+}

@@ -1,0 +1,90 @@
+/** How far a cache has followed its primary: the one table of `cache.db` that is not the tracker's. */
+import Database from 'better-sqlite3';
+import { and, count, gt, lt, sql } from 'drizzle-orm';
+import { PROVISIONAL_FEED_STEP } from '../../domain/provisional-version.ts';
+import type { Connection, Session } from '../sql/connection.ts';
+import { findProject } from '../sql/queries/configuration.ts';
+import { execute } from './replica.ts';
+import type { Truth } from './truth.ts';
+
+interface Position {
+  /** The position of the primary's feed up to which the copy is complete; null before it was first filled. */
+  cursor: number | null;
+  /** How many items the primary had there: the copy's own count includes what waits. */
+  items: number | null;
+  /** When the copy was last known to equal the primary, ISO 8601; null before. */
+  checked_at: string | null;
+}
+
+/** The position is the one row of a table that only a copy has. */
+export const MAKE_POSITION = sql`create table if not exists copy_position (id integer primary key, cursor integer, items integer, checked_at text)`;
+const READ_POSITION = 'select cursor, items, checked_at from copy_position where id = 1';
+export const writePosition = (c: Connection, { seq, items }: Truth, checkedAt: string): void =>
+  execute(c, sql`insert or replace into copy_position values (1, ${seq}, ${items}, ${checkedAt})`);
+
+/** When a copy was last known to equal the primary, ISO 8601; undefined before it was filled. */
+export async function checkedAt(copy: Session): Promise<string | undefined> {
+  return (await copy.read(readPosition)).checked_at ?? undefined;
+}
+
+/** A cache as a look from outside finds it. */
+export interface CacheSighting {
+  /** What came from the primary by the feed. */
+  truth: Partial<Truth>;
+  /** When it was last known to equal the primary, ISO 8601. */
+  as_of: string;
+  openConflicts: number;
+}
+
+/**
+ * Looks into the file without making, migrating or refreshing it; undefined before it was filled.
+ * @throws what the driver does when the file is missing or cannot be read
+ */
+export function lookIntoCache(location: string): CacheSighting | undefined {
+  const database = new Database(location, { fileMustExist: true, timeout: 2_000 });
+  try {
+    database.pragma('query_only = ON');
+    const one = (query: string) => database.prepare(query).get() as Record<string, unknown> | undefined;
+    const { cursor, items, checked_at } = one(READ_POSITION) ?? {};
+    if (typeof cursor !== 'number') return undefined;
+    const project_id = one('select project_id from meta')?.['project_id'];
+    const open = one('select count(*) as open from conflicts where resolved_at is null')?.['open'];
+    return {
+      truth: {
+        seq: cursor,
+        ...(typeof items === 'number' && { items }),
+        ...(typeof project_id === 'string' && { project_id }),
+      },
+      as_of: String(checked_at),
+      openConflicts: Number(open),
+    };
+  } finally {
+    database.close();
+  }
+}
+
+export async function readPosition(c: Connection): Promise<Position> {
+  const rows = (c.db as unknown as { all(statement: unknown): Position[] }).all(sql.raw(READ_POSITION));
+  return Promise.resolve(rows[0] ?? { cursor: null, items: null, checked_at: null });
+}
+
+/** What the copy has seen of its primary; empty before it was filled. */
+export async function readSeen(c: Connection): Promise<Partial<Truth>> {
+  const { cursor, items } = await readPosition(c);
+  if (cursor === null) return {};
+  const project = await findProject(c);
+  const t = c.tables.changes;
+  const [mirrored] = await c.db
+    .select({
+      rows: count(),
+      items: sql<number | null>`sum(${t.kind} = 'create' and ${t.entity} = 'work_item')`,
+    })
+    .from(t)
+    .where(and(gt(t.seq, cursor), lt(t.seq, PROVISIONAL_FEED_STEP)));
+  return {
+    project_id: project?.project_id ?? null,
+    // What was mirrored is in the primary, beyond the cursor.
+    seq: cursor + Number(mirrored?.rows ?? 0),
+    ...(items !== null && { items: items + Number(mirrored?.items ?? 0) }),
+  };
+}
