@@ -326,7 +326,8 @@ export class Client {
     if (!codes.every((code) => ALLOWED_BELOW.has(code))) wrong('has a warning that nothing explains');
     if (as_of === undefined || Number.isNaN(Date.parse(as_of))) wrong('does not say from when it is');
     else if (Date.parse(as_of) > Date.now()) wrong('is from the future');
-    if (!isWrite) {
+    // A write whose reply was lost, and which has come to the cache from the database meanwhile, is like a read.
+    if (!isWrite || isPrimary(durability)) {
       if (!codes.includes('primary_unavailable') && !codes.includes('replaying')) wrong('does not say why');
       return;
     }

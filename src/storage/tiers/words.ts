@@ -43,7 +43,7 @@ export function readWarnings(
 export function writeWarnings(situation: Situation, keeper: Keeper, outcomeUnknown: boolean): Warning[] {
   const { primaryLabel, state } = situation;
   if (keeper === 'primary') {
-    const message = `${whatIsWrong(situation)} It has this change already; this answer is from a local copy.`;
+    const message = `${whatIsWrong(situation)} This change did reach it; the answer is from a local copy.`;
     return [{ code: CODES[state], message }];
   }
   const warnings: Warning[] = [
