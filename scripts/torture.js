@@ -1,4 +1,4 @@
-// Runs the long form of the torture tests (arguments go to vitest) and prints their figures as one table at the end.
+// Runs the long form of the torture tests (or of the files that are named; arguments go to vitest) and prints their figures as one table at the end.
 // About a quarter of an hour on two cores. WORKTRAIL_TORTURE_SEED repeats the choices of a run.
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -13,7 +13,9 @@ const reportFile = path.join(folder, 'report.jsonl');
 const seed = process.env.WORKTRAIL_TORTURE_SEED ?? randomBytes(4).toString('hex');
 
 const startedAt = Date.now();
-const exit = await runTests(['tests/torture', '--maxWorkers=2', ...process.argv.slice(2)]);
+const args = process.argv.slice(2);
+const files = args.some((argument) => !argument.startsWith('-')) ? [] : ['tests/torture'];
+const exit = await runTests([...files, '--maxWorkers=2', ...args]);
 printTable(existsSync(reportFile) ? readFileSync(reportFile, 'utf8').trim().split('\n').map(JSON.parse) : []);
 rmSync(folder, { recursive: true, force: true });
 process.exitCode = exit;
