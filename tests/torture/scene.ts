@@ -61,7 +61,7 @@ export async function untilCached(scene: Scene): Promise<void> {
 /** When the cache was last known to equal the database; null before it was filled. */
 export function cachedAt({ store }: Scene): unknown {
   const file = path.join(store.dataDir, CACHE_FILE);
-  return existsSync(file) ? oneValue(file, 'select checked_at from copy_position') : null;
+  return existsSync(file) ? oneValue(file, 'select checked_at from copy_state') : null;
 }
 
 /** Another folder of the same project, on another machine so to say: nothing disturbs its way to the database. */

@@ -248,7 +248,7 @@ export class Background {
     try {
       await this.#mirroring;
       const turn = await parts.elect('refresh', async () =>
-        cache.refresh(primary, await parts.journals.waiting(), this.options.known()),
+        cache.refresh(primary, () => parts.journals.waiting(), this.options.known()),
       );
       this.#hasRefreshed = true;
       this.#refreshProblem = undefined;

@@ -1,4 +1,4 @@
-/** How far a cache has followed its primary: the one table of `cache.db` that is not the tracker's. */
+/** What `cache.db` holds besides the tracker's tables: how far it has followed its primary, and what lies on top. */
 import Database from 'better-sqlite3';
 import { and, count, gt, lt, sql } from 'drizzle-orm';
 import { PROVISIONAL_FEED_STEP } from '../../domain/provisional-version.ts';
@@ -7,20 +7,40 @@ import { findProject } from '../sql/queries/configuration.ts';
 import { execute } from './replica.ts';
 import type { Truth } from './truth.ts';
 
-interface Position {
+export interface Position {
   /** The position of the primary's feed up to which the copy is complete; null before it was first filled. */
   cursor: number | null;
   /** How many items the primary had there: the copy's own count includes what waits. */
   items: number | null;
   /** When the copy was last known to equal the primary, ISO 8601; null before. */
   checked_at: string | null;
+  /** The fingerprint of the waiting writes that were laid on top last, by whichever process; null before. */
+  top: string | null;
 }
 
 /** The position is the one row of a table that only a copy has. */
-export const MAKE_POSITION = sql`create table if not exists copy_position (id integer primary key, cursor integer, items integer, checked_at text)`;
-const READ_POSITION = 'select cursor, items, checked_at from copy_position where id = 1';
-export const writePosition = (c: Connection, { seq, items }: Truth, checkedAt: string): void =>
-  execute(c, sql`insert or replace into copy_position values (1, ${seq}, ${items}, ${checkedAt})`);
+const READ_POSITION = 'select cursor, items, checked_at, top from copy_state where id = 1';
+
+/** Makes the table where it is missing. */
+export function makePosition(c: Connection): void {
+  execute(
+    c,
+    sql`create table if not exists copy_state (id integer primary key, cursor integer, items integer, checked_at text, top text)`,
+  );
+}
+
+export function writePosition(c: Connection, { seq, items }: Truth, checkedAt: string): void {
+  execute(
+    c,
+    sql`insert into copy_state values (1, ${seq}, ${items}, ${checkedAt}, null)
+      on conflict (id) do update set cursor = excluded.cursor, items = excluded.items, checked_at = excluded.checked_at`,
+  );
+}
+
+/** Of a copy that was filled: remembers what lies on top of it now. */
+export function writeTop(c: Connection, fingerprint: string): void {
+  execute(c, sql`update copy_state set top = ${fingerprint}`);
+}
 
 /** When a copy was last known to equal the primary, ISO 8601; undefined before it was filled. */
 export async function checkedAt(copy: Session): Promise<string | undefined> {
@@ -65,7 +85,7 @@ export function lookIntoCache(location: string): CacheSighting | undefined {
 
 export async function readPosition(c: Connection): Promise<Position> {
   const rows = (c.db as unknown as { all(statement: unknown): Position[] }).all(sql.raw(READ_POSITION));
-  return Promise.resolve(rows[0] ?? { cursor: null, items: null, checked_at: null });
+  return Promise.resolve(rows[0] ?? { cursor: null, items: null, checked_at: null, top: null });
 }
 
 /** What the copy has seen of its primary; empty before it was filled. */

@@ -16,7 +16,15 @@ import { driverCode } from '../sql/driver-errors.ts';
 import type { Primary } from '../sql/sql-store.ts';
 import { findProject } from '../sql/queries/configuration.ts';
 import { openSqlite } from '../sql/sqlite.ts';
-import { MAKE_POSITION, checkedAt, readPosition, readSeen, writePosition } from './cache-position.ts';
+import {
+  checkedAt,
+  makePosition,
+  readPosition,
+  readSeen,
+  writePosition,
+  writeTop,
+  type Position,
+} from './cache-position.ts';
 import { catchUp, fill, localRecords } from './catch-up.ts';
 import type { Clock } from './clock.ts';
 import {
@@ -42,7 +50,6 @@ export class CacheReplica implements Replica {
   readonly isWhole = true;
   #opening: Promise<OpenFile> | undefined;
   #inode: number | undefined;
-  #shown: string | undefined;
   #closed = false;
 
   constructor(
@@ -64,12 +71,14 @@ export class CacheReplica implements Replica {
 
   async run<T>(waiting: WaitingWrites, work: (ready: ReadyReplica) => Promise<T>): Promise<T> {
     return await this.#guarded(async (session) => {
-      const { checked_at } = await session.read(readPosition);
+      const { checked_at, top } = await session.read(readPosition);
       if (checked_at === null) throw new LayerUnavailable('the local cache has not been filled yet');
-      if (this.#shown !== waiting.fingerprint) {
-        const entries = await waiting.list();
-        if (entries.length > 0) await session.write((c) => layOnTop(c, entries));
-        this.#shown = waiting.fingerprint;
+      const entries = top === waiting.fingerprint ? [] : await waiting.list();
+      if (entries.length > 0) {
+        await session.write(async (c) => {
+          await layOnTop(c, entries);
+          writeTop(c, waiting.fingerprint);
+        });
       }
       return await work({ session, as_of: checked_at, notes: [] });
     });
@@ -82,11 +91,16 @@ export class CacheReplica implements Replica {
 
   /**
    * Makes the copy equal to the primary as it is at this moment.
+   * @param findWaiting the writes that wait at the moment it is called
    * @param known what else is known of the primary
    * @returns the position of the feed that it stands at now
    * @throws TruthMismatch when the primary is not the truth; the copy stays as it was
    */
-  async refresh(primary: Primary, waiting: WaitingWrites, known: Partial<Truth>): Promise<number> {
+  async refresh(
+    primary: Primary,
+    findWaiting: () => Promise<WaitingWrites>,
+    known: Partial<Truth>,
+  ): Promise<number> {
     return await this.#guarded(async (session) => {
       const before = await session.read(readPosition);
       const seen = await session.read(readSeen);
@@ -94,36 +108,31 @@ export class CacheReplica implements Replica {
       const now = this.#now();
       const found = await primary.inSnapshot(readTruth);
       checkTruth(found, seen, known);
-      if (before.cursor === found.seq && (await this.#isAsItShouldBe(session, found.seq, waiting))) {
+      if (before.cursor === found.seq && (await isAsItShouldBe(session, before, await findWaiting()))) {
         await session.write((c) => Promise.resolve(writePosition(c, found, now)));
         return found.seq;
       }
       // The copy is locked first: nobody lays a write on top of it between reading the primary and writing here.
-      return await session.write((c) =>
-        primary.inSnapshot(async (from) => {
+      return await session.write(async (c) => {
+        // Then what waits, before the primary: what is replayed meanwhile is in one of them.
+        const waiting = await findWaiting();
+        const entries = await waiting.list();
+        return await primary.inSnapshot(async (from) => {
           const filledAt = this.#now();
           const truth = await readTruth(from);
           checkTruth(truth, seen, known);
           const { cursor } = await readPosition(c);
           execute(c, sql`pragma defer_foreign_keys = on`);
           const isFarBehind = cursor === null || truth.seq - cursor > CATCH_UP_MAX_CHANGES;
-          const waitingIds = (await waiting.list()).flatMap(({ changes }) => changes.map(({ id }) => id));
+          const waitingIds = entries.flatMap(({ changes }) => changes.map(({ id }) => id));
           await (isFarBehind ? fill(from, c) : catchUp(from, c, cursor, waitingIds));
           writePosition(c, truth, filledAt);
-          await layOnTop(c, await waiting.list());
-          this.#shown = waiting.fingerprint;
+          await layOnTop(c, entries);
+          writeTop(c, waiting.fingerprint);
           return truth.seq;
-        }),
-      );
+        });
+      });
     });
-  }
-
-  /** Whether exactly what waits lies on top of what came from the primary. */
-  async #isAsItShouldBe(session: Session, cursor: number, waiting: WaitingWrites): Promise<boolean> {
-    const { changes } = await session.read((c) => localRecords(c, cursor));
-    const ids = new Set((await waiting.list()).flatMap((entry) => entry.changes.map(({ id }) => id)));
-    if (ids.size > 0 && this.#shown !== waiting.fingerprint) return false;
-    return changes.every((id) => ids.has(id));
   }
 
   /**
@@ -186,7 +195,7 @@ export class CacheReplica implements Replica {
     try {
       if (state === 'newer') throw new LayerUnavailable('the local cache was made by a newer Worktrail');
       await session.write((c) => {
-        execute(c, MAKE_POSITION);
+        makePosition(c);
         return Promise.resolve();
       });
       const project = await session.read(findProject);
@@ -237,7 +246,6 @@ export class CacheReplica implements Replica {
   #drop(): void {
     const opening = this.#opening;
     this.#opening = undefined;
-    this.#shown = undefined;
     opening
       ?.then((open) => {
         open.isRetired = true;
@@ -245,6 +253,18 @@ export class CacheReplica implements Replica {
       })
       .catch(() => undefined);
   }
+}
+
+/** Whether exactly what waits lies on top of what came from the primary. */
+async function isAsItShouldBe(
+  session: Session,
+  { cursor, top }: Position,
+  waiting: WaitingWrites,
+): Promise<boolean> {
+  const ids = new Set((await waiting.list()).flatMap(({ changes }) => changes.map(({ id }) => id)));
+  if (ids.size > 0 && top !== waiting.fingerprint) return false;
+  const { changes } = await session.read((c) => localRecords(c, cursor ?? 0));
+  return changes.every((id) => ids.has(id));
 }
 
 /** A copy of another project than the folder's. */

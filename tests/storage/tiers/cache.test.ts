@@ -20,6 +20,8 @@ import { provisionalStep } from '../../../src/domain/provisional-version.ts';
 
 const NOTHING: WaitingWrites = { fingerprint: 'nothing', list: () => Promise.resolve([]) };
 
+const findNothing = () => Promise.resolve(NOTHING);
+
 async function scene() {
   const place = inFolder(await temporaryProject(), undefined);
   const primary = await openPrimary(place);
@@ -38,7 +40,7 @@ async function scene() {
     return replica;
   };
   const cache = open();
-  const refresh = (waiting = NOTHING) => cache.refresh(primary, waiting, {});
+  const refresh = (waiting = NOTHING) => cache.refresh(primary, () => Promise.resolve(waiting), {});
   return { tracker: new Tracker(primary, place), primary, cache, open, refresh, file, logged };
 }
 
@@ -244,7 +246,7 @@ describe('a cache', () => {
     await tracker.create();
     const { project_id } = await primary.health();
     const known = knownOtherwise({ project_id: project_id ?? '', seq: 2, items: 2 });
-    await expect(cache.refresh(primary, NOTHING, known)).rejects.toThrow(TruthMismatch);
+    await expect(cache.refresh(primary, findNothing, known)).rejects.toThrow(TruthMismatch);
     expect(await contentOf(cache)).toEqual(before);
   });
 
@@ -252,10 +254,10 @@ describe('a cache', () => {
     const { tracker, primary, cache, refresh } = await scene();
     for (let index = 0; index < 12; index += 1) await tracker.create();
     await refresh();
-    await expect(cache.refresh(primary, NOTHING, { items: 16 })).rejects.toThrow(
+    await expect(cache.refresh(primary, findNothing, { items: 16 })).rejects.toThrow(
       'holds 12 items where 16 were seen',
     );
-    await expect(cache.refresh(primary, NOTHING, { items: 15 })).resolves.toBeGreaterThan(0);
+    await expect(cache.refresh(primary, findNothing, { items: 15 })).resolves.toBeGreaterThan(0);
   });
 
   it.each([
@@ -269,7 +271,7 @@ describe('a cache', () => {
     writeFileSync(file, content);
     const again = open();
     await expect(again.run(NOTHING, () => Promise.resolve())).rejects.toThrow(LayerUnavailable);
-    await again.refresh(primary, NOTHING, {});
+    await again.refresh(primary, findNothing, {});
     expect(await contentOf(again)).toEqual(await contentOf(primary));
     expect(existsSync(file.replace('.db', '.damaged.db'))).toBe(content.length > 0);
   });

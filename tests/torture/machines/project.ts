@@ -28,4 +28,4 @@ export interface Place {
 
 /** Asks a local copy for its `cursor`. */
 export const CURSOR =
-  'select cursor from copy_position where not exists (select 1 from changes where seq > cursor)';
+  'select cursor from copy_state where not exists (select 1 from changes where seq > cursor)';

@@ -225,8 +225,10 @@ export const BUGS: Readonly<Record<string, Seams>> = {
       const { cache } = parts;
       if (cache === undefined) return parts;
       const forgetful = patched(cache, {
-        refresh: (primary, waiting, known) =>
-          cache.refresh(primary, { ...waiting, list: () => Promise.resolve([]) }, known),
+        refresh: (primary, findWaiting, known) => {
+          const findNone = async () => ({ ...(await findWaiting()), list: () => Promise.resolve([]) });
+          return cache.refresh(primary, findNone, known);
+        },
       });
       return withCache(parts, forgetful);
     },
@@ -237,9 +239,9 @@ export const BUGS: Readonly<Record<string, Seams>> = {
       const { cache } = parts;
       if (cache === undefined) return parts;
       const lazy = patched(cache, {
-        refresh: async (primary, waiting, known) => {
+        refresh: async (primary, findWaiting, known) => {
           const before = await cache.known();
-          if (before.seq === undefined) return await cache.refresh(primary, waiting, known);
+          if (before.seq === undefined) return await cache.refresh(primary, findWaiting, known);
           const { seq } = await primary.inSnapshot(readTruth);
           at.machine.cache.database.setCursor(seq);
           return seq;
