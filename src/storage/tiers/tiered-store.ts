@@ -336,7 +336,8 @@ export class TieredStore implements TrackerStore {
           throw words.withSituation(error, this.#situation(waiting), replica, as_of);
         });
       });
-      this.parts.memory.noteProvisional(write.made);
+      // Of the attempt that saved it: a repetition of the transaction finds it on the copy already.
+      this.parts.memory.noteProvisional(saved?.write.made ?? []);
       const keeper = saved?.journal ?? write.keptIn.find((one) => one !== 'primary') ?? 'primary';
       return await this.#answerSaved(write.applied, from, keeper, lost);
     } catch (error) {
