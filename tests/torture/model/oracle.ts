@@ -126,17 +126,19 @@ function checkConflictsShown(world: World, { conflicts }: Found): void {
   }
 }
 
+export const noFates = (): Fates => ({
+  acknowledged: 0,
+  applied: 0,
+  conflicts: 0,
+  rejected: 0,
+  notSaved: 0,
+  refused: 0,
+  unknown: 0,
+});
+
 export function countFates(world: World): Fates {
   const found = readPrimary(world);
-  const fates: Fates = {
-    acknowledged: 0,
-    applied: 0,
-    conflicts: 0,
-    rejected: 0,
-    notSaved: 0,
-    refused: 0,
-    unknown: 0,
-  };
+  const fates = noFates();
   for (const { kind } of found.conflicts) {
     if (kind === 'conflict') fates.conflicts += 1;
     else fates.rejected += 1;

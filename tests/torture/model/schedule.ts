@@ -3,7 +3,7 @@ import { anyCommand, anySkew, carryOut, type Command } from './commands.ts';
 import { heal } from './healing.ts';
 import { makeLike } from './database.ts';
 import type { Machine, Seams } from './machine.ts';
-import { countFates, type Fates } from './oracle.ts';
+import { countFates, noFates, type Fates } from './oracle.ts';
 import { Random } from './random.ts';
 import { World, type WorldOptions } from './world.ts';
 import { counted } from '../scale.ts';
@@ -143,15 +143,7 @@ export class Tally {
   kills = 0;
   calls = 0;
   readonly injected = new Map<string, number>();
-  readonly fates: Fates = {
-    acknowledged: 0,
-    applied: 0,
-    conflicts: 0,
-    rejected: 0,
-    notSaved: 0,
-    refused: 0,
-    unknown: 0,
-  };
+  readonly fates = noFates();
 
   add(result: Result): void {
     this.schedules += 1;
