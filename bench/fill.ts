@@ -32,7 +32,9 @@ export async function fill(session: Session, count: number): Promise<Filled> {
       c,
       items.map((after) => ({ before: null, after })),
     );
-    await insertAll(c, t.changes, items.map(changeOf));
+    const changes = items.map(changeOf);
+    await insertAll(c, t.changes, changes);
+    await insertAll(c, t.appliedChanges, changes.map(appliedOf));
     await insertAll(c, t.vendors, makeVendors());
     await insertAll(c, t.deployments, makeDeployments());
     await c.db.update(t.feed).set({ seq: items.length, changed_at: at(items.length) });
@@ -134,6 +136,10 @@ function changeOf(item: WorkItem, index: number) {
     merged_with: [],
     schema_version: 1,
   };
+}
+
+function appliedOf({ change_id }: ReturnType<typeof changeOf>) {
+  return { change_id, idempotency_key: null, request_hash: null, result: null };
 }
 
 export const vendorName = (number: number): string => `vendor_${String(number).padStart(2, '0')}`;

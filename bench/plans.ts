@@ -13,12 +13,11 @@ export interface Statement {
 export async function checkPlans(
   report: Report,
   where: string,
-  statements: Statement[],
+  statements: ReadonlyMap<string, Statement>,
   explain: (statement: Statement) => Promise<string>,
 ): Promise<void> {
-  const distinct = new Map(statements.map((statement) => [statement.sql, statement]));
   const scans: string[] = [];
-  for (const statement of distinct.values()) {
+  for (const statement of statements.values()) {
     if (!/^\s*(select|insert|update|delete|with)/i.test(statement.sql)) continue;
     const plan = await explain(statement);
     for (const table of LARGE) {
@@ -26,6 +25,6 @@ export async function checkPlans(
       if (sequential.test(plan)) scans.push(`${table} in: ${statement.sql.slice(0, 160)}`);
     }
   }
-  report.row(where, String(distinct.size), String(scans.length));
+  report.row(where, String(statements.size), String(scans.length));
   for (const scan of scans) report.fail(`${where}: sequential scan of ${scan}`);
 }

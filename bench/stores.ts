@@ -2,13 +2,15 @@
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import Database from 'better-sqlite3';
 import postgres from 'postgres';
 import type { Context } from '../src/services/context.ts';
-import { openStore } from '../src/storage/open-store.ts';
+import { CACHE_FILE, openStore } from '../src/storage/open-store.ts';
 import { schemaName, SQLITE_FILE } from '../src/storage/open-primary.ts';
 import { openPostgres } from '../src/storage/sql/postgres.ts';
 import { openSqlite } from '../src/storage/sql/sqlite.ts';
+import { lookIntoCache } from '../src/storage/tiers/cache-position.ts';
 import { fill, type Filled } from './fill.ts';
 import { time } from './figures.ts';
 import type { Statement } from './plans.ts';
@@ -20,8 +22,8 @@ export interface BenchStore {
   context: Context;
   filled: Filled;
   floor: Floor;
-  /** Every statement sent since the store was opened. */
-  statements: Statement[];
+  /** Every statement sent since the store was filled and copied, by its text, with the parameters it had last. */
+  statements: Map<string, Statement>;
   explain(statement: Statement): Promise<string>;
   projectDir: string;
   close(): Promise<void>;
@@ -36,14 +38,9 @@ export async function openBenchStore(count: number, databaseUrl: string | undefi
     path.join(projectDir, 'worktrail.config.json'),
     JSON.stringify({ project: { slug: slug.value } }),
   );
-  const statements: Statement[] = [];
-  const store = await openStore({
-    projectDir,
-    dataDir,
-    slug,
-    databaseUrl,
-    logQuery: (sql, parameters) => statements.push({ sql, parameters }),
-  });
+  const place = { projectDir, dataDir, slug, databaseUrl };
+  // The first opening makes the tables.
+  await (await openStore(place)).close();
   const file = path.join(dataDir, SQLITE_FILE);
   const { session } =
     databaseUrl === undefined
@@ -52,6 +49,14 @@ export async function openBenchStore(count: number, databaseUrl: string | undefi
   const filled = await fill(session, count);
   await session.close();
   const driver = databaseUrl === undefined ? sqliteDriver(file) : await postgresDriver(databaseUrl);
+  const statements = new Map<string, Statement>();
+  const store = await openStore({
+    ...place,
+    logQuery: (sql, parameters) => statements.set(sql, { sql, parameters }),
+  });
+  if (databaseUrl !== undefined) await untilCopied(path.join(dataDir, CACHE_FILE), count);
+  // Filling the copy reads every table from end to end, once.
+  statements.clear();
   const context: Context = {
     store,
     projectDir,
@@ -71,6 +76,11 @@ export async function openBenchStore(count: number, databaseUrl: string | undefi
       await driver.close();
     },
   };
+}
+
+/** Waits until the local copy has followed the primary up to this position of the feed. */
+async function untilCopied(cacheFile: string, seq: number): Promise<void> {
+  while ((lookIntoCache(cacheFile)?.truth.seq ?? 0) < seq) await sleep(100);
 }
 
 interface Driver {
@@ -112,6 +122,7 @@ async function postgresDriver(url: string): Promise<Driver> {
     connection: { search_path: schemaName('bench'), TimeZone: 'UTC' },
   });
   await client.unsafe('vacuum analyze');
+  await client.unsafe('checkpoint');
   return {
     floor: async ({ items }) => ({
       read: await time(

@@ -111,7 +111,7 @@ export async function benchTools(
       ms(figures.p50),
       ms(figures.p95),
       bar,
-      ms(base.p50),
+      `${ms(base.p50)} / ${ms(base.p95)}`,
       `${(figures.p50 / base.p50).toFixed(1)}×`,
     );
   }

@@ -17,6 +17,7 @@ import type { Answer } from '../storage/store.ts';
 import { patchOf, writeOne, type Caller, type Context, type WriteOutcome } from './context.ts';
 import { warnOfConflicts, withOpenConflicts } from './open-conflicts.ts';
 import { findItemId } from './find-id.ts';
+import { pipelined } from '../storage/sql/pipelined.ts';
 import { readTree, type Tree } from './work-item-tree.ts';
 
 export async function createWorkItem(
@@ -90,15 +91,17 @@ export async function queryWorkItem(
   input: QueryWorkItemInput,
 ): Promise<Answer<WorkItemView>> {
   const answer = await context.store.read(
-    async (reader) => {
+    async (reader): Promise<WorkItemView> => {
       const id = await findItemId(reader, input.id);
       const item = await reader.findWorkItem(id);
       if (item === undefined) throw notFound('work item', { id });
-      const [shown = item] = await withOpenConflicts(reader, [item]);
-      const view: WorkItemView = { ...shown, ancestors: await readAncestors(reader, item) };
-      if (input.include_children) Object.assign(view, await readTree(reader, item, input.max_depth));
-      if (input.include_dependencies) Object.assign(view, cutDependencies(await reader.findDependencies(id)));
-      return view;
+      const [[shown = item], ancestors, tree, dependencies] = await pipelined(
+        withOpenConflicts(reader, [item]),
+        readAncestors(reader, item),
+        input.include_children ? readTree(reader, item, input.max_depth) : Promise.resolve({}),
+        input.include_dependencies ? reader.findDependencies(id).then(cutDependencies) : Promise.resolve({}),
+      );
+      return { ...shown, ancestors, ...tree, ...dependencies };
     },
     { snapshot: true },
   );

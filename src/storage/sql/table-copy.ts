@@ -109,41 +109,78 @@ const ROWS_PER_INSERT = 100;
  */
 export async function insertRows(c: Connection, name: TableName, rows: readonly Row[]): Promise<void> {
   const table = c.tables[name] as PgTable;
-  const columns: [string, PgColumn][] = Object.entries(getTableColumns(table));
-  const size = Math.min(ROWS_PER_INSERT, Math.floor(PARAMETERS_MAX / columns.length));
-  // A prepared statement would store null in a JSON column as the JSON value null.
-  const preparable = columns.every(([, { dataType, notNull }]) => dataType !== 'json' || notNull);
+  const size = Math.min(ROWS_PER_INSERT, Math.floor(PARAMETERS_MAX / columnsOf(table).length));
+  const preparable = isPreparable(table);
   for (let start = 0; start < rows.length; start += size) {
     const chunk = rows.slice(start, start + size);
-    const keys = columns.map(([key]) => key);
-    if (preparable && chunk.length === size) await insertChunk(c, name, keys, chunk);
-    else await c.db.insert(table).values(chunk as Row[]);
+    if (preparable && (chunk.length === 1 || chunk.length === size)) {
+      await insertStatement(c, name, chunk.length).execute(parametersOf(table, chunk));
+    } else await c.db.insert(table).values(chunk as Row[]);
     if (start + size < rows.length) await nextTurn();
   }
 }
 
-/** Building a statement costs twice what running it does, so chunks of full size share one. */
-async function insertChunk(
+/** Adds rows, or overwrites those with the same `id`. */
+export async function upsertRows(
   c: Connection,
-  name: TableName,
-  keys: string[],
+  name: TableName & ('workItems' | 'vendors' | 'deployments' | 'conflicts' | 'configuration'),
   rows: readonly Row[],
 ): Promise<void> {
-  const parameter = (row: number, key: string) => `${row}.${key}`;
-  const statement = c.statement(`copy into ${name}`, (db, t) =>
-    db
-      .insert(t[name] as PgTable)
-      .values(
-        rows.map((_, row) =>
-          Object.fromEntries(keys.map((key) => [key, sql.placeholder(parameter(row, key))])),
-        ),
-      ),
+  const table = c.tables[name];
+  const set = Object.fromEntries(
+    columnsOf(table).map(([key, column]) => [key, sql.raw(`excluded."${column.name}"`)]),
   );
+  const overwriting = { target: table.id as PgColumn, set: set as never };
+  const preparable = isPreparable(table);
+  for (const row of rows) {
+    if (preparable) {
+      const statement = c.statement(`upsert into ${name}`, (db) =>
+        db
+          .insert(table as PgTable)
+          .values(placeholders(table, 1))
+          .onConflictDoUpdate(overwriting),
+      );
+      await statement.execute(parametersOf(table, [row]));
+    } else {
+      await c.db
+        .insert(table as PgTable)
+        .values(row)
+        .onConflictDoUpdate(overwriting);
+    }
+  }
+}
+
+function columnsOf(table: PgTable): [string, PgColumn][] {
+  return Object.entries(getTableColumns(table));
+}
+
+/** A prepared statement would store null in a JSON column as the JSON value null. */
+function isPreparable(table: PgTable): boolean {
+  return columnsOf(table).every(([, { dataType, notNull }]) => dataType !== 'json' || notNull);
+}
+
+/** Building a statement costs twice what running it does, so all of the two common sizes share one. */
+function insertStatement(c: Connection, name: TableName, size: number) {
+  const table = c.tables[name] as PgTable;
+  return c.statement(`insert ${size} into ${name}`, (db) =>
+    db.insert(table).values(placeholders(table, size)),
+  );
+}
+
+function placeholders(table: PgTable, size: number): Row[] {
+  return Array.from({ length: size }, (_, row) =>
+    Object.fromEntries(columnsOf(table).map(([key]) => [key, sql.placeholder(`${row}.${key}`)])),
+  );
+}
+
+/** The values of `placeholders`. */
+function parametersOf(table: PgTable, rows: readonly Row[]): Row {
   const values: Row = {};
+  const keys = columnsOf(table).map(([key]) => key);
   rows.forEach((row, index) => {
-    for (const key of keys) values[parameter(index, key)] = row[key] ?? null;
+    for (const key of keys) values[`${index}.${key}`] = row[key] ?? null;
   });
-  await statement.execute(values);
+  return values;
 }
 
 /** Removes all rows of the tables, by default of every table; those that refer to others are emptied first. */

@@ -8,6 +8,7 @@ import type { Primary } from '../sql/sql-store.ts';
 import type { Breaker } from './breaker.ts';
 import { TruthMismatch } from './cache.ts';
 import type { JournalEntry } from './journal.ts';
+import { Mirror } from './mirror.ts';
 import { replayWaiting, type ReplayReport } from './replayer.ts';
 import type { TieredParts } from './tiered-store.ts';
 import { countTruth, mismatchOf, readTruth, type Truth } from './truth.ts';
@@ -45,8 +46,7 @@ export class Background {
   #stopped = false;
   #wake: () => void = () => undefined;
   #isWoken = false;
-  #mirroring: Promise<void> = Promise.resolve();
-  #mirrorings = 0;
+  readonly #mirror: Mirror | undefined;
   #refreshedAt = Number.NEGATIVE_INFINITY;
   #heldAt = Number.NEGATIVE_INFINITY;
   #snapshotAt = Number.NEGATIVE_INFINITY;
@@ -57,7 +57,10 @@ export class Background {
   #refreshProblem: string | undefined;
   #replayProblem = '';
 
-  constructor(private readonly options: BackgroundOptions) {}
+  constructor(private readonly options: BackgroundOptions) {
+    const { cache } = options.parts;
+    this.#mirror = cache && new Mirror(cache);
+  }
 
   start(): void {
     this.#startedAt = this.options.parts.clock.now();
@@ -81,17 +84,12 @@ export class Background {
     this.#wake();
   }
 
-  /** The primary applied these; the cache learns of them before the feed brings them. */
+  /** The primary applied these; the cache learns of them by the feed, or when it is asked before. */
   written(changes: readonly Change[], applied: readonly Applied[]): void {
-    const { cache } = this.options.parts;
     this.#snapshotDue = true;
-    if (cache !== undefined) {
-      // After the caller was answered: the primary has it already.
-      this.#mirroring = this.#mirroring
-        .then(() => this.options.parts.clock.sleep(0))
-        .then(() => cache.mirror(changes, applied).catch(() => undefined))
-        .then(() => void (this.#mirrorings -= 1));
-      this.#mirrorings += 1;
+    if (this.#mirror?.note(changes, applied) === true) {
+      this.#refreshedAt = Number.NEGATIVE_INFINITY;
+      this.wake();
     }
     if (changes.some(({ kind }) => kind === 'resolve')) {
       this.#heldAt = Number.NEGATIVE_INFINITY;
@@ -101,7 +99,7 @@ export class Background {
 
   /** Resolves when the cache has what this process wrote, or soon: filling the cache may hold that up. */
   async mirrored(): Promise<void> {
-    if (this.#mirrorings > 0) await this.#atMost(MIRROR_PATIENCE_MS, this.#mirroring);
+    if (this.#mirror !== undefined) await this.#atMost(MIRROR_PATIENCE_MS, this.#mirror.apply());
   }
 
   /** @throws TruthMismatch */
@@ -246,13 +244,14 @@ export class Background {
     if (cache === undefined) return;
     this.#refreshedAt = parts.clock.now();
     try {
-      await this.#mirroring;
+      const forget = this.#mirror?.mark();
       const turn = await parts.elect('refresh', async () =>
         cache.refresh(primary, () => parts.journals.waiting(), this.options.known()),
       );
       this.#hasRefreshed = true;
       this.#refreshProblem = undefined;
       if (!turn.ran) return;
+      forget?.();
       if (turn.result > parts.memory.highWater) this.#snapshotDue = true;
       parts.memory.sawPosition(turn.result);
     } catch (error) {
@@ -299,7 +298,7 @@ export class Background {
   async #lastWork(): Promise<void> {
     const { parts, breaker } = this.options;
     if (breaker.state !== 'online') return;
-    await this.#mirroring;
+    await this.#mirror?.apply();
     const primary = await this.options.connect();
     if (!this.#hasRefreshed) await this.#refresh(primary);
     if (!this.#snapshotDue) return;

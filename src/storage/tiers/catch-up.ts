@@ -1,8 +1,8 @@
 /** Bringing a copy up to its primary: what came by the feed since, instead of what was written here. */
 import { asc, gt, inArray } from 'drizzle-orm';
-import type { Entity, FieldChange } from '../../domain/change.ts';
+import type { ChangeKind, Entity, FieldChange } from '../../domain/change.ts';
 import type { Connection } from '../sql/connection.ts';
-import { clearTables, copyTables } from '../sql/table-copy.ts';
+import { clearTables, copyTables, insertRows } from '../sql/table-copy.ts';
 import { copyRecords, type TouchedRecords } from './record-copy.ts';
 
 const ROWS_PER_READ = 500;
@@ -26,6 +26,7 @@ export async function localRecords(c: Connection, cursor: number): Promise<Local
       entity: t.entity,
       entity_id: t.entity_id,
       related_id: t.related_id,
+      kind: t.kind,
       fields: t.fields,
     })
     .from(t)
@@ -39,6 +40,7 @@ interface TouchingRow {
   entity: Entity;
   entity_id: string;
   related_id: string | null;
+  kind: ChangeKind;
   fields: FieldChange[];
 }
 
@@ -48,11 +50,11 @@ function touchedBy(rows: readonly TouchingRow[]): TouchedRecords {
     const ids = touched.ids.get(entity) ?? new Set<string>();
     touched.ids.set(entity, ids.add(id));
   };
-  for (const { entity, entity_id, related_id, fields } of rows) {
+  for (const { entity, entity_id, related_id, kind, fields } of rows) {
     add(entity, entity_id);
     if (related_id !== null) add(entity, related_id);
-    // Moving an item takes everything below it along, without a row for each.
-    if (fields.some(({ field }) => field === 'parent_id')) touched.moved.add(entity_id);
+    // Moving an item takes everything below it along, without a row for each. A new item has nothing below it.
+    if (kind !== 'create' && fields.some(({ field }) => field === 'parent_id')) touched.moved.add(entity_id);
   }
   return touched;
 }
@@ -85,11 +87,13 @@ export async function catchUp(
     const last = rows.at(-1);
     if (last === undefined) break;
     after = last.seq;
-    await to.db.insert(changes).values(rows);
+    await insertRows(to, 'changes', rows);
     const ids = [...new Set(rows.map(({ change_id }) => change_id))];
     const a = from.tables.appliedChanges;
     const applied = await from.db.select().from(a).where(inArray(a.change_id, ids));
-    if (applied.length > 0) await to.db.insert(appliedChanges).values(applied).onConflictDoNothing();
+    // A write of many rows may reach over the end of a chunk.
+    await to.db.delete(appliedChanges).where(inArray(appliedChanges.change_id, ids));
+    await insertRows(to, 'appliedChanges', applied);
     const more = touchedBy(rows);
     for (const [entity, added] of more.ids) {
       touched.ids.set(entity, new Set([...(touched.ids.get(entity) ?? []), ...added]));

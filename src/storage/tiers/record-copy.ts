@@ -1,12 +1,11 @@
 /** Copying single records from a primary into its copy, each as it is now, with everything that hangs on it. */
-import { getTableColumns, inArray, or, sql } from 'drizzle-orm';
-import type { PgColumn, PgTable } from 'drizzle-orm/pg-core';
+import { inArray, or } from 'drizzle-orm';
 import type { Entity } from '../../domain/change.ts';
 import type { WorkItem } from '../../domain/work-item.ts';
 import { recount, type CountedChange } from '../sql/apply/counts.ts';
 import type { Connection } from '../sql/connection.ts';
 import { findDescendants } from '../sql/queries/work-items.ts';
-import { insertRows } from '../sql/table-copy.ts';
+import { insertRows, upsertRows } from '../sql/table-copy.ts';
 
 /** Ids by kind of record; a dependency by both of its items. */
 export interface TouchedRecords {
@@ -33,7 +32,7 @@ export async function copyRecords(from: Connection, to: Connection, touched: Tou
   for (const chunk of chunked(ids('deployment'))) await copyDeployments(from, to, chunk);
   for (const chunk of chunked(ids('conflict'))) await copyConflicts(from, to, chunk);
   if (touched.ids.has('configuration')) {
-    await upsert(to, to.tables.configuration, await from.db.select().from(from.tables.configuration));
+    await upsertRows(to, 'configuration', await from.db.select().from(from.tables.configuration));
   }
 }
 
@@ -43,7 +42,7 @@ async function copyItems(from: Connection, to: Connection, ids: string[]): Promi
     (await to.db.select().from(t).where(inArray(t.id, ids))).map((item) => [item.id, item as WorkItem]),
   );
   const { workItems: f } = from.tables;
-  const rows = (await from.db.select().from(f).where(inArray(f.id, ids))) as WorkItem[];
+  const rows = await from.db.select().from(f).where(inArray(f.id, ids));
   const there = new Set(rows.map(({ id }) => id));
   const gone = ids.filter((id) => !there.has(id) && before.has(id));
   await to.db.delete(labels).where(inArray(labels.item_id, ids));
@@ -52,7 +51,7 @@ async function copyItems(from: Connection, to: Connection, ids: string[]): Promi
     await to.db.delete(deploymentWorkItems).where(inArray(deploymentWorkItems.work_item_id, gone));
     await to.db.delete(t).where(inArray(t.id, gone));
   }
-  await upsert(to, t, rows);
+  await upsertRows(to, 'workItems', rows);
   await insertRows(
     to,
     'workItemLabels',
@@ -80,7 +79,7 @@ async function copyVendors(from: Connection, to: Connection, ids: string[]): Pro
     await to.db.delete(deploymentVendors).where(inArray(deploymentVendors.vendor_id, gone));
     await to.db.delete(t).where(inArray(t.id, gone));
   }
-  await upsert(to, t, rows);
+  await upsertRows(to, 'vendors', rows);
 }
 
 async function copyDeployments(from: Connection, to: Connection, ids: string[]): Promise<void> {
@@ -93,7 +92,7 @@ async function copyDeployments(from: Connection, to: Connection, ids: string[]):
   await to.db.delete(tw).where(inArray(tw.deployment_id, ids));
   const gone = without(ids, rows);
   if (gone.length > 0) await to.db.delete(t).where(inArray(t.id, gone));
-  await upsert(to, t, rows);
+  await upsertRows(to, 'deployments', rows);
   await insertRows(to, 'deploymentVendors', vendors);
   await insertRows(to, 'deploymentWorkItems', items);
 }
@@ -106,20 +105,8 @@ async function copyConflicts(from: Connection, to: Connection, ids: string[]): P
   await to.db.delete(o).where(inArray(o.conflict_id, ids));
   const gone = without(ids, rows);
   if (gone.length > 0) await to.db.delete(t).where(inArray(t.id, gone));
-  await upsert(to, t, rows);
+  await upsertRows(to, 'conflicts', rows);
   await insertRows(to, 'openConflicts', open);
-}
-
-/** Inserts rows, or overwrites those with the same id. */
-async function upsert(c: Connection, table: PgTable & { id: PgColumn }, rows: object[]): Promise<void> {
-  const names = Object.keys(getTableColumns(table));
-  const set = Object.fromEntries(names.map((name) => [name, sql.raw(`excluded."${name}"`)]));
-  for (const row of rows) {
-    await c.db
-      .insert(table)
-      .values(row as never)
-      .onConflictDoUpdate({ target: table.id, set: set as never });
-  }
 }
 
 function without(ids: string[], rows: readonly { id: string }[]): string[] {

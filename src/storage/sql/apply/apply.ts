@@ -9,6 +9,8 @@ import { CHANGE_SCHEMA_VERSION, type Applied, type Change } from '../../../domai
 import { stableJson, type JsonObject } from '../../../domain/json.ts';
 import { PROVISIONAL_FEED_STEP, knownVersion } from '../../../domain/provisional-version.ts';
 import type { Connection } from '../connection.ts';
+import { pipelined } from '../pipelined.ts';
+import { insertRows } from '../table-copy.ts';
 import { updateConfiguration } from './configuration.ts';
 import { resolveConflict } from './conflicts.ts';
 import { recount } from './counts.ts';
@@ -38,9 +40,6 @@ const RULES: Readonly<Record<string, Rule>> = {
   'resolve conflict': (c, change) => resolveConflict(c, change, (again) => applyRule(c, again)),
 };
 
-/** Rows per insert into the record of changes: far below either database's limit on parameters. */
-const ROWS_PER_INSERT = 200;
-
 /**
  * Applies the changes in order, inside the caller's transaction.
  * @throws TrackerError for a change that breaks a rule; the caller then rolls everything back
@@ -63,16 +62,13 @@ export async function applyChanges(
     answers.push(answer(change, effect, false));
   }
   if (done.length === 0) return answers;
-  await recordApplied(
-    c,
-    done.map(({ change, effect }) => {
-      const { id: change_id, idempotency_key } = change;
-      if (idempotency_key === null) return { change_id };
-      const result = answer(change, effect, false) as unknown as JsonObject;
-      return { change_id, idempotency_key, request_hash: requestHash(change), result };
-    }),
-  );
-  await recordTouched(c, done);
+  const settled = done.map(({ change, effect }) => {
+    const { id: change_id, idempotency_key } = change;
+    if (idempotency_key === null) return { change_id };
+    const result = answer(change, effect, false) as unknown as JsonObject;
+    return { change_id, idempotency_key, request_hash: requestHash(change), result };
+  });
+  await pipelined(recordApplied(c, settled), recordTouched(c, done));
   return answers;
 }
 
@@ -150,18 +146,23 @@ function requestHash({ entity, kind, entity_id, base_version, patch, on_conflict
   return createHash('sha256').update(stableJson(asked)).digest('hex');
 }
 
-export interface AppliedRow {
+export type AppliedRow = {
   change_id: string;
   idempotency_key?: string;
   request_hash?: string;
   result?: JsonObject;
-}
+};
 
 /** Remembers that these changes are settled. Fails as a duplicate when one of them was before. */
 export async function recordApplied(c: Connection, rows: AppliedRow[]): Promise<void> {
-  for (let start = 0; start < rows.length; start += ROWS_PER_INSERT) {
-    await c.db.insert(c.tables.appliedChanges).values(rows.slice(start, start + ROWS_PER_INSERT));
-  }
+  const [row] = rows;
+  if (rows.length === 1 && row !== undefined && row.idempotency_key === undefined) {
+    await c
+      .statement('mark_applied', (db, t) =>
+        db.insert(t.appliedChanges).values({ change_id: sql.placeholder('change_id') } as never),
+      )
+      .execute({ change_id: row.change_id });
+  } else await insertRows(c, 'appliedChanges', rows);
 }
 
 /** Adds to the record of changes what was done, under the next positions of the feed, and counts the items. */
@@ -176,14 +177,9 @@ export async function recordTouched(
   if (rows.length === 0 || last === undefined) return;
   const step = c.isReplica ? PROVISIONAL_FEED_STEP : 1;
   let seq = (await bumpFeed(c, rows.length * step, last)) - rows.length * step;
-  await recount(
-    c,
-    done.flatMap(({ effect }) => effect.counted ?? []),
-  );
+  const counted = done.flatMap(({ effect }) => effect.counted ?? []);
   const numbered = rows.map((row) => ({ ...row, seq: (seq += step) }));
-  for (let start = 0; start < numbered.length; start += ROWS_PER_INSERT) {
-    await c.db.insert(c.tables.changes).values(numbered.slice(start, start + ROWS_PER_INSERT));
-  }
+  await pipelined(recount(c, counted), insertRows(c, 'changes', numbered));
 }
 
 function changeRow(c: Connection, change: Change, effect: Effect, touched: Touched) {

@@ -1,0 +1,52 @@
+/**
+ * What this process wrote to the primary and the feed has not brought to the cache yet. The feed is cheaper, so it
+ * is left to it; only where the cache must answer before, the writes are applied there first.
+ */
+import type { Applied, Change } from '../../domain/change.ts';
+import type { CacheReplica } from './cache.ts';
+
+/** From here on the feed should be asked: applying more than this would hold up an answer. */
+const MANY_WRITES = 128;
+/** Older ones are forgotten: the feed was held up for long, and brings them later. */
+const WRITES_MAX = 1_000;
+
+interface Write {
+  changes: readonly Change[];
+  applied: readonly Applied[];
+}
+
+export class Mirror {
+  #writes: Write[] = [];
+  #applying: Promise<void> = Promise.resolve();
+
+  constructor(private readonly cache: Pick<CacheReplica, 'mirror'>) {}
+
+  /** @returns whether so many have come together that the feed should be asked */
+  note(changes: readonly Change[], applied: readonly Applied[]): boolean {
+    this.#writes.push({ changes, applied });
+    if (this.#writes.length > WRITES_MAX) this.#writes.shift();
+    return this.#writes.length % MANY_WRITES === 0;
+  }
+
+  /** Resolves when the cache has everything noted so far, except where it lags behind: that is left to the feed. */
+  apply(): Promise<void> {
+    const writes = this.#writes;
+    this.#writes = [];
+    if (writes.length > 0) {
+      this.#applying = this.#applying.then(async () => {
+        for (const { changes, applied } of writes) {
+          await this.cache.mirror(changes, applied).catch(() => undefined);
+        }
+      });
+    }
+    return this.#applying;
+  }
+
+  /** @returns forgets what is noted now; to be called when the feed has brought it */
+  mark(): () => void {
+    const marked = new Set(this.#writes);
+    return () => {
+      this.#writes = this.#writes.filter((write) => !marked.has(write));
+    };
+  }
+}
