@@ -11,7 +11,7 @@ import { sql } from 'drizzle-orm';
 import { TrackerError } from '../../errors.ts';
 import type { Applied, Change } from '../../domain/change.ts';
 import { applyChanges } from '../sql/apply/apply.ts';
-import type { Session } from '../sql/connection.ts';
+import type { Connection, Session } from '../sql/connection.ts';
 import { driverCode } from '../sql/driver-errors.ts';
 import type { Primary } from '../sql/sql-store.ts';
 import { findProject } from '../sql/queries/configuration.ts';
@@ -136,19 +136,21 @@ export class CacheReplica implements Replica {
   }
 
   /**
-   * Applies what the primary has just applied, so that the copy knows it before the feed brings it. Where that
-   * gives another result the copy lags behind, and is left for the feed to bring up to date.
+   * Applies what the primary has applied already, so that the copy knows it before the feed brings it. Where that
+   * gives another result the copy lags behind, and is left for the feed to bring up to date. All of it is one turn
+   * on the copy: who asks for the copy after this was called finds it there.
    */
-  async mirror(changes: readonly Change[], applied: readonly Applied[]): Promise<void> {
+  async mirror(writes: readonly AppliedWrite[]): Promise<void> {
     await this.#guarded((session) =>
       session.write(async (c) => {
         const { cursor } = await readPosition(c);
         if (cursor === null) return;
-        const results = await applyChanges(c.asPrimary, changes);
-        const isEqual = results.every(
-          (result, index) => result.record['version'] === applied[index]?.record['version'],
-        );
-        if (!isEqual) throw new LayerUnavailable('the local cache lags behind');
+        for (const write of writes) {
+          execute(c, sql`savepoint mirrored`);
+          const isEqual = await givesTheSame(c, write).catch(() => false);
+          if (!isEqual) execute(c, sql`rollback to mirrored`);
+          execute(c, sql`release mirrored`);
+        }
       }),
     );
   }
@@ -253,6 +255,18 @@ export class CacheReplica implements Replica {
       })
       .catch(() => undefined);
   }
+}
+
+/** A write with what the primary answered to it. */
+export interface AppliedWrite {
+  changes: readonly Change[];
+  applied: readonly Applied[];
+}
+
+/** Applies it; whether the records are now what they became in the primary. */
+async function givesTheSame(c: Connection, { changes, applied }: AppliedWrite): Promise<boolean> {
+  const results = await applyChanges(c.asPrimary, changes);
+  return results.every((result, index) => result.record['version'] === applied[index]?.record['version']);
 }
 
 /** Whether exactly what waits lies on top of what came from the primary. */

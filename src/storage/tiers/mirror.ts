@@ -3,20 +3,15 @@
  * is left to it; only where the cache must answer before, the writes are applied there first.
  */
 import type { Applied, Change } from '../../domain/change.ts';
-import type { CacheReplica } from './cache.ts';
+import type { AppliedWrite, CacheReplica } from './cache.ts';
 
 /** From here on the feed should be asked: applying more than this would hold up an answer. */
 const MANY_WRITES = 128;
 /** Older ones are forgotten: the feed was held up for long, and brings them later. */
 const WRITES_MAX = 1_000;
 
-interface Write {
-  changes: readonly Change[];
-  applied: readonly Applied[];
-}
-
 export class Mirror {
-  #writes: Write[] = [];
+  #writes: AppliedWrite[] = [];
   #applying: Promise<void> = Promise.resolve();
 
   constructor(private readonly cache: Pick<CacheReplica, 'mirror'>) {}
@@ -33,11 +28,8 @@ export class Mirror {
     const writes = this.#writes;
     this.#writes = [];
     if (writes.length > 0) {
-      this.#applying = this.#applying.then(async () => {
-        for (const { changes, applied } of writes) {
-          await this.cache.mirror(changes, applied).catch(() => undefined);
-        }
-      });
+      const applying = this.cache.mirror(writes).catch(() => undefined);
+      this.#applying = Promise.all([this.#applying, applying]).then(() => undefined);
     }
     return this.#applying;
   }

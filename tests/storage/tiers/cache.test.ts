@@ -186,7 +186,7 @@ describe('a cache', () => {
     await refresh();
     const change = update(item.id, 1, { title: 'Two' });
     const { data } = await primary.write([change]);
-    await cache.mirror([change], data);
+    await cache.mirror([{ changes: [change], applied: data }]);
     const [row] = await cache.run(NOTHING, ({ session }) =>
       session.read((c) => c.db.select().from(c.tables.workItems)),
     );
