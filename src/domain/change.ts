@@ -15,6 +15,8 @@ export const CHANGE_SCHEMA_VERSION = 1;
 export const ENTITIES = [
   'work_item',
   'dependency',
+  'note',
+  'enhancement',
   'vendor',
   'deployment',
   'configuration',

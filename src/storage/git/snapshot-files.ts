@@ -13,12 +13,14 @@ import type { Files } from './snapshot-objects.ts';
 
 /**
  * Not in a snapshot: the history (`changes`, `applied_changes`), which grows for ever, and what follows from the
- * rest (labels one by one, counts, and the feed's position, which is in `meta.json`).
+ * rest (labels one by one, counts, the queue of ready work, and the feed's position, which is in `meta.json`).
  */
 const LEFT_OUT: readonly TableName[] = [
   'feed',
   'workItemLabels',
   'workItemCounts',
+  'readyQueue',
+  'clientPositions',
   'changes',
   'appliedChanges',
 ];

@@ -3,6 +3,7 @@ import type { Change, ChangeKind, Entity, FieldChange } from '../../domain/chang
 import type { ContextType } from '../../domain/configuration.ts';
 import type { ConflictKind, Resolution } from '../../domain/conflict-record.ts';
 import type { DependencyType } from '../../domain/dependency.ts';
+import type { EnhancementStatus } from '../../domain/enhancement.ts';
 import type { JsonObject, JsonValue } from '../../domain/json.ts';
 import type { VendorStatus } from '../../domain/vendor.ts';
 import type { ItemStatus, ItemType, Shelf } from '../../domain/work-item.ts';
@@ -146,6 +147,112 @@ export function defineTables(kit: Kit) {
       kit.index('work_item_dependencies_target').on(t.target_id, t.dependency_type, t.source_id),
     ],
   );
+
+  /** The claim on an item; a row stays when the claim ends, so that its token never comes again. */
+  const claims = kit.table('claims', {
+    item_id: kit
+      .uuid('item_id')
+      .primaryKey()
+      .references(() => workItems.id),
+    /** Fencing token: grows with every grant. */
+    token: kit.bigint('token').notNull(),
+    /** The same as `work_items.claimed_by` and `claim_expires_at`, which lists filter by; null when it is free. */
+    holder: kit.text('holder'),
+    /** The program that holds it. */
+    client: kit.text('client'),
+    expires_at: kit.timestamp('expires_at'),
+    /** The length that was asked for, in seconds. */
+    lease_seconds: kit.integer('lease_seconds').notNull(),
+    /** 1 while it was handed over and its new holder has not taken it yet. */
+    handed_over: kit.integer('handed_over').notNull(),
+    /** The change that granted the token. */
+    granted_by: kit.uuid('granted_by').notNull(),
+  });
+
+  /**
+   * The items that could be worked on if nobody had claimed them: live, planned or active, with no open blocker.
+   * Kept by `apply/readiness.ts` in the transaction of every change, so that the next ready item costs nothing.
+   */
+  const readyQueue = kit.table(
+    'ready_queue',
+    {
+      item_id: kit
+        .uuid('item_id')
+        .primaryKey()
+        .references(() => workItems.id),
+      priority: kit.integer('priority').notNull(),
+      /** Minus the number of open items that it blocks: what holds up most comes first. */
+      rank: kit.integer('rank').notNull(),
+      created_at: kit.timestamp('created_at').notNull(),
+    },
+    (t) => [kit.index('ready_queue_order').on(t.priority, t.rank, t.created_at, t.item_id)],
+  );
+
+  /** Comments on items: added, never altered. */
+  const notes = kit.table(
+    'notes',
+    {
+      id: kit.uuid('id').primaryKey(),
+      item_id: kit
+        .uuid('item_id')
+        .notNull()
+        .references(() => workItems.id),
+      text: kit.text('text').notNull(),
+      created_at: kit.timestamp('created_at').notNull(),
+      created_by: kit.text('created_by').notNull(),
+    },
+    (t) => [kit.index('notes_item').on(t.item_id, t.created_at, t.id)],
+  );
+
+  const enhancements = kit.table(
+    'enhancements',
+    {
+      id: kit.uuid('id').primaryKey(),
+      version: kit.integer('version').notNull(),
+      title: kit.text('title').notNull(),
+      description: kit.text('description'),
+      priority: kit.integer('priority').notNull(),
+      status: kit.text('status').$type<EnhancementStatus>().notNull(),
+      /** As `2026-Q1`. */
+      target_quarter: kit.text('target_quarter'),
+      requires_constitutional_principles: kit.json<string[]>('requires_constitutional_principles').notNull(),
+      /** The work item it was promoted to. */
+      work_item_id: kit.uuid('work_item_id').references(() => workItems.id),
+      created_at: kit.timestamp('created_at').notNull(),
+      updated_at: kit.timestamp('updated_at').notNull(),
+      created_by: kit.text('created_by').notNull(),
+      updated_by: kit.text('updated_by').notNull(),
+    },
+    (t) => [
+      kit.index('enhancements_priority').on(t.priority, t.created_at, t.id),
+      kit.index('enhancements_item').on(t.work_item_id),
+    ],
+  );
+
+  const enhancementDependencies = kit.table(
+    'enhancement_dependencies',
+    {
+      enhancement_id: kit
+        .uuid('enhancement_id')
+        .notNull()
+        .references(() => enhancements.id),
+      depends_on_id: kit
+        .uuid('depends_on_id')
+        .notNull()
+        .references(() => enhancements.id),
+    },
+    (t) => [
+      kit.primaryKey({ columns: [t.enhancement_id, t.depends_on_id] }),
+      kit.index('enhancement_dependencies_target').on(t.depends_on_id, t.enhancement_id),
+    ],
+  );
+
+  /** How far in the feed each client was when it last asked for its brief. */
+  const clientPositions = kit.table('client_positions', {
+    client: kit.text('client').primaryKey(),
+    seq: kit.bigint('seq').notNull(),
+    at: kit.timestamp('at').notNull(),
+  });
 
   const vendors = kit.table(
     'vendors',
@@ -329,6 +436,12 @@ export function defineTables(kit: Kit) {
     workItemCounts,
     workItemLabels,
     dependencies,
+    claims,
+    readyQueue,
+    notes,
+    enhancements,
+    enhancementDependencies,
+    clientPositions,
     vendors,
     deployments,
     deploymentVendors,

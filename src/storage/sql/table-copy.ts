@@ -16,6 +16,12 @@ const PRIMARY_KEYS = {
   workItems: ['id'],
   workItemLabels: ['item_id', 'label'],
   dependencies: ['source_id', 'target_id', 'dependency_type'],
+  claims: ['item_id'],
+  readyQueue: ['item_id'],
+  notes: ['id'],
+  enhancements: ['id'],
+  enhancementDependencies: ['enhancement_id', 'depends_on_id'],
+  clientPositions: ['client'],
   vendors: ['id'],
   deployments: ['id'],
   deploymentVendors: ['deployment_id', 'vendor_id'],
@@ -123,7 +129,8 @@ export async function insertRows(c: Connection, name: TableName, rows: readonly 
 /** Adds rows, or overwrites those with the same `id`. */
 export async function upsertRows(
   c: Connection,
-  name: TableName & ('workItems' | 'vendors' | 'deployments' | 'conflicts' | 'configuration'),
+  name: TableName &
+    ('workItems' | 'vendors' | 'deployments' | 'enhancements' | 'notes' | 'conflicts' | 'configuration'),
   rows: readonly Row[],
 ): Promise<void> {
   const table = c.tables[name];

@@ -28,6 +28,8 @@ export async function copyRecords(from: Connection, to: Connection, touched: Tou
   }
   for (const chunk of chunked([...items])) await copyItems(from, to, chunk);
   for (const chunk of chunked(ids('dependency'))) await copyDependencies(from, to, chunk);
+  for (const chunk of chunked(ids('note'))) await copyNotes(from, to, chunk);
+  for (const chunk of chunked(ids('enhancement'))) await copyEnhancements(from, to, chunk);
   for (const chunk of chunked(ids('vendor'))) await copyVendors(from, to, chunk);
   for (const chunk of chunked(ids('deployment'))) await copyDeployments(from, to, chunk);
   for (const chunk of chunked(ids('conflict'))) await copyConflicts(from, to, chunk);
@@ -37,7 +39,14 @@ export async function copyRecords(from: Connection, to: Connection, touched: Tou
 }
 
 async function copyItems(from: Connection, to: Connection, ids: string[]): Promise<void> {
-  const { workItems: t, workItemLabels: labels, dependencies: d, deploymentWorkItems } = to.tables;
+  const {
+    workItems: t,
+    workItemLabels: labels,
+    dependencies: d,
+    deploymentWorkItems,
+    claims,
+    notes,
+  } = to.tables;
   const before = new Map(
     (await to.db.select().from(t).where(inArray(t.id, ids))).map((item) => [item.id, item as WorkItem]),
   );
@@ -45,13 +54,20 @@ async function copyItems(from: Connection, to: Connection, ids: string[]): Promi
   const rows = await from.db.select().from(f).where(inArray(f.id, ids));
   const there = new Set(rows.map(({ id }) => id));
   const gone = ids.filter((id) => !there.has(id) && before.has(id));
+  const held = await from.db
+    .select()
+    .from(from.tables.claims)
+    .where(inArray(from.tables.claims.item_id, ids));
   await to.db.delete(labels).where(inArray(labels.item_id, ids));
+  await to.db.delete(claims).where(inArray(claims.item_id, ids));
   if (gone.length > 0) {
     await to.db.delete(d).where(or(inArray(d.source_id, gone), inArray(d.target_id, gone)));
     await to.db.delete(deploymentWorkItems).where(inArray(deploymentWorkItems.work_item_id, gone));
+    await to.db.delete(notes).where(inArray(notes.item_id, gone));
     await to.db.delete(t).where(inArray(t.id, gone));
   }
   await upsertRows(to, 'workItems', rows);
+  await insertRows(to, 'claims', held);
   await insertRows(
     to,
     'workItemLabels',
@@ -68,6 +84,32 @@ async function copyDependencies(from: Connection, to: Connection, ids: string[])
   const rows = await from.db.select().from(from.tables.dependencies).where(of(from));
   await to.db.delete(to.tables.dependencies).where(of(to));
   await insertRows(to, 'dependencies', rows);
+}
+
+/** `ids` may name items too: a note is filed under the item that it is about. */
+async function copyNotes(from: Connection, to: Connection, ids: string[]): Promise<void> {
+  const { notes: f } = from.tables;
+  const { notes: t } = to.tables;
+  const rows = await from.db.select().from(f).where(inArray(f.id, ids));
+  const gone = without(ids, rows);
+  if (gone.length > 0) await to.db.delete(t).where(inArray(t.id, gone));
+  await upsertRows(to, 'notes', rows);
+}
+
+async function copyEnhancements(from: Connection, to: Connection, ids: string[]): Promise<void> {
+  const { enhancements: f, enhancementDependencies: fd } = from.tables;
+  const { enhancements: t, enhancementDependencies: td } = to.tables;
+  const rows = await from.db.select().from(f).where(inArray(f.id, ids));
+  const links = await from.db.select().from(fd).where(inArray(fd.enhancement_id, ids));
+  const gone = without(ids, rows);
+  const unlinked = [
+    inArray(td.enhancement_id, ids),
+    ...(gone.length > 0 ? [inArray(td.depends_on_id, gone)] : []),
+  ];
+  await to.db.delete(td).where(or(...unlinked));
+  if (gone.length > 0) await to.db.delete(t).where(inArray(t.id, gone));
+  await upsertRows(to, 'enhancements', rows);
+  await insertRows(to, 'enhancementDependencies', links);
 }
 
 async function copyVendors(from: Connection, to: Connection, ids: string[]): Promise<void> {

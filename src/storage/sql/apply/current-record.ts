@@ -7,6 +7,8 @@ import { findConflict } from '../queries/conflicts.ts';
 import { findConfiguration } from '../queries/configuration.ts';
 import { findLinksBetween } from '../queries/dependencies.ts';
 import { findDeployment } from '../queries/deployments.ts';
+import { findEnhancement } from '../queries/enhancements.ts';
+import { findNote } from '../queries/notes.ts';
 import { findVendors } from '../queries/vendors.ts';
 import { findWorkItem } from '../queries/work-items.ts';
 import { asJson } from './effect.ts';
@@ -16,6 +18,10 @@ export async function findCurrentRecord(c: Connection, change: Change): Promise<
   switch (entity) {
     case 'work_item':
       return asJson((await findWorkItem(c, id)) ?? { id });
+    case 'note':
+      return asJson((await findNote(c, id)) ?? { id });
+    case 'enhancement':
+      return asJson((await findEnhancement(c, id)) ?? { id });
     case 'vendor':
       return asJson((await findVendors(c, [id]))[0] ?? { id });
     case 'deployment':
