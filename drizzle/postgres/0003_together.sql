@@ -9,12 +9,6 @@ CREATE TABLE "claims" (
 	"granted_by" uuid NOT NULL
 );
 --> statement-breakpoint
-CREATE TABLE "client_positions" (
-	"client" text collate "C" PRIMARY KEY NOT NULL,
-	"seq" bigint NOT NULL,
-	"at" timestamp(3) with time zone NOT NULL
-);
---> statement-breakpoint
 CREATE TABLE "enhancement_dependencies" (
 	"enhancement_id" uuid NOT NULL,
 	"depends_on_id" uuid NOT NULL,
@@ -58,6 +52,7 @@ ALTER TABLE "enhancement_dependencies" ADD CONSTRAINT "enhancement_dependencies_
 ALTER TABLE "enhancements" ADD CONSTRAINT "enhancements_work_item_id_work_items_id_fk" FOREIGN KEY ("work_item_id") REFERENCES "work_items"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "notes" ADD CONSTRAINT "notes_item_id_work_items_id_fk" FOREIGN KEY ("item_id") REFERENCES "work_items"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "ready_queue" ADD CONSTRAINT "ready_queue_item_id_work_items_id_fk" FOREIGN KEY ("item_id") REFERENCES "work_items"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+CREATE INDEX "claims_holder" ON "claims" USING btree ("holder","expires_at");--> statement-breakpoint
 CREATE INDEX "enhancement_dependencies_target" ON "enhancement_dependencies" USING btree ("depends_on_id","enhancement_id");--> statement-breakpoint
 CREATE INDEX "enhancements_priority" ON "enhancements" USING btree ("priority","created_at","id");--> statement-breakpoint
 CREATE INDEX "enhancements_item" ON "enhancements" USING btree ("work_item_id");--> statement-breakpoint

@@ -10,12 +10,7 @@ CREATE TABLE `claims` (
 	FOREIGN KEY (`item_id`) REFERENCES `work_items`(`id`) ON UPDATE no action ON DELETE no action
 );
 --> statement-breakpoint
-CREATE TABLE `client_positions` (
-	`client` text PRIMARY KEY NOT NULL,
-	`seq` integer NOT NULL,
-	`at` text NOT NULL
-);
---> statement-breakpoint
+CREATE INDEX `claims_holder` ON `claims` (`holder`,`expires_at`);--> statement-breakpoint
 CREATE TABLE `enhancement_dependencies` (
 	`enhancement_id` text NOT NULL,
 	`depends_on_id` text NOT NULL,

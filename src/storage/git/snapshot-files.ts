@@ -20,7 +20,6 @@ const LEFT_OUT: readonly TableName[] = [
   'workItemLabels',
   'workItemCounts',
   'readyQueue',
-  'clientPositions',
   'changes',
   'appliedChanges',
 ];

@@ -6,7 +6,6 @@ export const {
   appliedChanges,
   changes,
   claims,
-  clientPositions,
   configuration,
   conflicts,
   dependencies,

@@ -149,25 +149,29 @@ export function defineTables(kit: Kit) {
   );
 
   /** The claim on an item; a row stays when the claim ends, so that its token never comes again. */
-  const claims = kit.table('claims', {
-    item_id: kit
-      .uuid('item_id')
-      .primaryKey()
-      .references(() => workItems.id),
-    /** Fencing token: grows with every grant. */
-    token: kit.bigint('token').notNull(),
-    /** The same as `work_items.claimed_by` and `claim_expires_at`, which lists filter by; null when it is free. */
-    holder: kit.text('holder'),
-    /** The program that holds it. */
-    client: kit.text('client'),
-    expires_at: kit.timestamp('expires_at'),
-    /** The length that was asked for, in seconds. */
-    lease_seconds: kit.integer('lease_seconds').notNull(),
-    /** 1 while it was handed over and its new holder has not taken it yet. */
-    handed_over: kit.integer('handed_over').notNull(),
-    /** The change that granted the token. */
-    granted_by: kit.uuid('granted_by').notNull(),
-  });
+  const claims = kit.table(
+    'claims',
+    {
+      item_id: kit
+        .uuid('item_id')
+        .primaryKey()
+        .references(() => workItems.id),
+      /** Fencing token: grows with every grant. */
+      token: kit.bigint('token').notNull(),
+      /** The same as `work_items.claimed_by` and `claim_expires_at`, which lists filter by; null when it is free. */
+      holder: kit.text('holder'),
+      /** The program that holds it. */
+      client: kit.text('client'),
+      expires_at: kit.timestamp('expires_at'),
+      /** The length that was asked for, in seconds. */
+      lease_seconds: kit.integer('lease_seconds').notNull(),
+      /** 1 while it was handed over and its new holder has not taken it yet. */
+      handed_over: kit.integer('handed_over').notNull(),
+      /** The change that granted the token. */
+      granted_by: kit.uuid('granted_by').notNull(),
+    },
+    (t) => [kit.index('claims_holder').on(t.holder, t.expires_at)],
+  );
 
   /**
    * The items that could be worked on if nobody had claimed them: live, planned or active, with no open blocker.
@@ -246,13 +250,6 @@ export function defineTables(kit: Kit) {
       kit.index('enhancement_dependencies_target').on(t.depends_on_id, t.enhancement_id),
     ],
   );
-
-  /** How far in the feed each client was when it last asked for its brief. */
-  const clientPositions = kit.table('client_positions', {
-    client: kit.text('client').primaryKey(),
-    seq: kit.bigint('seq').notNull(),
-    at: kit.timestamp('at').notNull(),
-  });
 
   const vendors = kit.table(
     'vendors',
@@ -441,7 +438,6 @@ export function defineTables(kit: Kit) {
     notes,
     enhancements,
     enhancementDependencies,
-    clientPositions,
     vendors,
     deployments,
     deploymentVendors,

@@ -21,7 +21,6 @@ const PRIMARY_KEYS = {
   notes: ['id'],
   enhancements: ['id'],
   enhancementDependencies: ['enhancement_id', 'depends_on_id'],
-  clientPositions: ['client'],
   vendors: ['id'],
   deployments: ['id'],
   deploymentVendors: ['deployment_id', 'vendor_id'],
