@@ -1,4 +1,5 @@
 /** Other people's text at a terminal: made harmless, measured and cut by the columns it takes. */
+export { shortId } from '../domain/text.ts';
 
 /** Titles are other people's: no control character, direction override or line separator reaches a terminal. */
 // eslint-disable-next-line no-control-regex -- finding control characters is the point
@@ -51,8 +52,6 @@ function widthOf(grapheme: string): number {
 export function spokenTime(time: string): string {
   return time.slice(0, 16).replace('T', ' ');
 }
-
-export const shortId = (id: string): string => id.slice(0, 8);
 
 export function count(number: number, singular: string, plural = `${singular}s`): string {
   return `${number} ${number === 1 ? singular : plural}`;

@@ -1,5 +1,6 @@
 /** All commands, and the way from an argument list to an exit code. */
 import { Command, CommanderError } from 'commander';
+import { addBriefCommand } from './commands/brief.ts';
 import { addConfigCommand } from './commands/config.ts';
 import { addConflictsCommand } from './commands/conflicts.ts';
 import { addCreateCommand } from './commands/create.ts';
@@ -59,6 +60,7 @@ Exit codes: ${ExitCode.ok} ok, ${ExitCode.finding} a finding or a conflict, ${Ex
   for (const add of [
     addServeCommand,
     addStatusCommand,
+    addBriefCommand,
     addListCommand,
     addShowCommand,
     addCreateCommand,

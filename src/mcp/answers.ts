@@ -176,3 +176,23 @@ export const changeShape = {
   fields: z.array(z.object({ field: text, from: z.unknown(), to: z.unknown() })),
   merged_with: z.array(whole),
 };
+
+const briefSection = z.object({ total: whole, items: z.array(object) });
+
+export const briefShape = {
+  project: text,
+  seq: whole,
+  active_context_type: z.enum(CONTEXT_TYPES),
+  git_branch: nullableText,
+  default_token_budget: whole,
+  counts: object,
+  current_session: object.nullable(),
+  claimed: briefSection,
+  ready: briefSection,
+  blocked: briefSection,
+  broken_vendors: briefSection,
+  deployments: briefSection,
+  changed: z.object({ since: whole, total: whole, items: z.array(object) }),
+  open_conflicts: whole,
+  pending: whole,
+};

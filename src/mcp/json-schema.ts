@@ -16,12 +16,12 @@ export function outputSchema(tool: Tool): JsonSchema {
   return open(simplify(schema)) as JsonSchema;
 }
 
-/** What a client may take for granted in every answer; the contract files name the rest. */
+/** What clients are told of an answer in advance; the contract files name the rest. */
 const ALWAYS = new Set(['id', 'version', 'items', 'total_count', 'source_id', 'target_id', 'data_source']);
 
 /**
- * The output schema that `tools/list` advertises: the types of the fields that are never null, a small part
- * of the contract file's, because clients pay for it in every conversation. It is never closed.
+ * The output schema that `tools/list` advertises: the fields that a further call needs, a small part of the
+ * contract file's, because clients pay for it in every conversation. It is never closed.
  */
 export function advertisedOutputSchema(tool: Tool): JsonSchema {
   const { properties = {}, required = [] } = outputSchema(tool) as {
@@ -29,7 +29,7 @@ export function advertisedOutputSchema(tool: Tool): JsonSchema {
     required?: string[];
   };
   const types = Object.entries(properties)
-    .filter(([name, { type }]) => required.includes(name) && typeof type === 'string')
+    .filter(([name, { type }]) => ALWAYS.has(name) && required.includes(name) && typeof type === 'string')
     .map(([name, { type }]) => [name, { type }]);
   return {
     type: 'object',

@@ -1,6 +1,7 @@
 /** Every tool, in the order in which clients see them. */
 import type { Toolset } from '../domain/toolsets.ts';
 import type { Tool } from './define-tool.ts';
+import { getBriefTool } from './tools/brief.ts';
 import { listConflictsTool, resolveConflictTool } from './tools/conflicts.ts';
 import { getProjectConfigurationTool, updateProjectConfigurationTool } from './tools/configuration.ts';
 import { listDeploymentsTool, queryDeploymentTool, recordDeploymentTool } from './tools/deployments.ts';
@@ -20,6 +21,7 @@ import {
 } from './tools/work-items.ts';
 
 export const TOOLS: readonly Tool[] = [
+  getBriefTool,
   createWorkItemTool,
   updateWorkItemTool,
   queryWorkItemTool,

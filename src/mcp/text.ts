@@ -1,5 +1,7 @@
 /** Answers in few words. Ids are cut to 8 characters: prefixes are accepted wherever an id is taken. */
 import type { RecordedChange } from '../domain/change.ts';
+import { cut, shortId } from '../domain/text.ts';
+import { estimateTokens } from '../domain/tokens.ts';
 import type { Vendor } from '../domain/vendor.ts';
 import type { WorkItem } from '../domain/work-item.ts';
 import type { LinkedDeployment } from '../storage/sql/queries/deployments.ts';
@@ -10,7 +12,7 @@ const TITLE_IN_LIST_CHARACTERS = 60;
 const VALUE_IN_HISTORY_CHARACTERS = 60;
 const VENDORS_IN_LINE_CHARACTERS = 120;
 
-export const shortId = (id: string): string => id.slice(0, 8);
+export { cut, shortId };
 
 export function itemLine(
   item: Pick<WorkItem, 'id' | 'item_type' | 'title' | 'status'> & Partial<WorkItem>,
@@ -43,22 +45,6 @@ export function listText<T>(
   return `${head}${left}${more}\n${lines.join('\n')}`;
 }
 
-/**
- * Tokens of a line, estimated on the high side because a tokenizer would be larger than this program: four
- * letters of a Latin word share one, other scripts take up to one a character, and rare ones several.
- */
-function estimateTokens(line: string): number {
-  let tokens = 1;
-  for (const [part] of line.matchAll(/ ?[a-z]+|./gu)) {
-    const code = part.codePointAt(0) ?? 0;
-    if (code >= 0x10000) tokens += 4;
-    else if (code >= 0x800) tokens += 1;
-    else if (code >= 0x80) tokens += 0.5;
-    else tokens += Math.max(0.7, part.length / 4);
-  }
-  return tokens;
-}
-
 export function vendorLine(vendor: Vendor): string {
   const { passing = 0, total = 0 } = (vendor.metadata['test_results'] ?? {}) as Record<string, number>;
   return `${vendor.name} v${vendor.version} ${vendor.status} ${passing}/${total} tests, extractor ${vendor.extractor_version}`;
@@ -86,9 +72,4 @@ function value(entry: unknown): string {
   return entry === null
     ? '∅'
     : cut(typeof entry === 'string' ? entry : JSON.stringify(entry), VALUE_IN_HISTORY_CHARACTERS);
-}
-
-export function cut(text: string, max: number): string {
-  const characters = Array.from(text.slice(0, max * 2 + 2));
-  return characters.length <= max ? text : `${characters.slice(0, max - 1).join('')}…`;
 }

@@ -132,6 +132,7 @@ async function richExamples(surface: Surface): Promise<Map<string, Row[]>> {
     ['update_project_configuration', [{ current_session_id: session['id'] }]],
     ['list_conflicts', [{}, { id: contested.item['id'] }, { entity: 'vendor', resolved: true }]],
     ['resolve_conflict', [{ id: contested.conflict_id, resolution: 'reapply' }]],
+    ['get_brief', [{}, { max_tokens: 300 }, { since: 0 }]],
     ['query_history', [{}, { id: task['id'] }, { since: 0, limit: 5 }]],
   ]);
 }

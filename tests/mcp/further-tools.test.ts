@@ -26,6 +26,7 @@ const ARGUMENTS: Record<string, { required: string[]; optional: string[] }> = {
     required: ['source_id', 'target_id', 'dependency_type'],
     optional: ['remove', 'created_by', 'idempotency_key'],
   },
+  get_brief: { required: [], optional: ['max_tokens', 'since'] },
   query_history: {
     required: [],
     optional: ['id', 'vendor', 'entity', 'actor', 'from', 'to', 'since', 'limit', 'offset', 'cursor'],

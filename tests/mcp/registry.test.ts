@@ -87,8 +87,8 @@ describe('toolsets', () => {
     return names;
   };
 
-  it('offers the eight contract tools by default', async () => {
-    expect((await listed()).sort()).toEqual(CONTRACT_TOOLS.map(({ name }) => name).sort());
+  it('offers the brief and the eight contract tools by default', async () => {
+    expect((await listed()).sort()).toEqual(['get_brief', ...CONTRACT_TOOLS.map(({ name }) => name)].sort());
   });
 
   it('offers every tool with all, and with a list what is on it', async () => {

@@ -1,10 +1,12 @@
 /** Every question that can be asked of a store, over one connection. */
 import type { Connection } from './connection.ts';
+import * as brief from './queries/brief.ts';
 import * as changes from './queries/changes.ts';
 import * as conflicts from './queries/conflicts.ts';
 import * as configuration from './queries/configuration.ts';
 import * as dependencies from './queries/dependencies.ts';
 import * as deployments from './queries/deployments.ts';
+import * as names from './queries/names.ts';
 import * as status from './queries/status.ts';
 import * as vendors from './queries/vendors.ts';
 import * as workItemList from './queries/work-item-list.ts';
@@ -39,6 +41,11 @@ const QUERIES = {
   findConflict: conflicts.findConflict,
   findConflictsByIdRange: conflicts.findConflictsByIdRange,
   countOpenConflicts: conflicts.countOpenConflicts,
+  listClaimedBy: brief.listClaimedBy,
+  listBlocked: brief.listBlocked,
+  findLastChangeOf: brief.findLastChangeOf,
+  countAllOpenConflicts: brief.countAllOpenConflicts,
+  findNames: names.findNames,
   statusVendors: status.statusVendors,
   statusWorkItems: status.statusWorkItems,
 } as const;

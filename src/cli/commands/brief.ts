@@ -1,0 +1,41 @@
+import type { Command } from 'commander';
+import { fieldsFrom, numberFrom } from '../arguments.ts';
+import { optionsOf } from '../global-options.ts';
+import { printAnswer } from '../output.ts';
+import { commandLineCaller, withApp } from '../with-app.ts';
+
+const FIELDS = { maxTokens: 'max_tokens', since: 'since' } as const;
+
+/** `worktrail brief`: what an AI client is told when it starts. */
+export function addBriefCommand(program: Command): Command {
+  return program
+    .command('brief')
+    .description(
+      'show what a client needs when it starts: ready and blocked work, what changed, what is broken',
+    )
+    .option('--max-tokens <number>', 'budget of the text, 300 to 20000 (default: 2000)', numberFrom)
+    .option(
+      '--since <position>',
+      'what changed after this position of the feed (default: after your own last change)',
+      numberFrom,
+    )
+    .addHelpText(
+      'after',
+      `
+Examples:
+  worktrail brief
+  worktrail brief --max-tokens 500
+  worktrail brief --since 1200 --json`,
+    )
+    .action(async (_options: unknown, command: Command) => {
+      const options = optionsOf(command);
+      const { parseInput } = await import('../../domain/validate.ts');
+      const { getBriefInput } = await import('../../domain/brief.ts');
+      const { getBrief } = await import('../../services/brief.ts');
+      const { briefText } = await import('../../services/brief-text.ts');
+      const input = parseInput(getBriefInput, fieldsFrom(options, FIELDS));
+      await withApp(options, async ({ context }) => {
+        printAnswer(await getBrief(context, commandLineCaller(), input), options.json, briefText);
+      });
+    });
+}

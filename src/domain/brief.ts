@@ -1,0 +1,70 @@
+/** The brief: what a client needs when it starts, inside a budget of tokens (T8). */
+import * as z from 'zod';
+import { integer } from './fields.ts';
+import type { FieldChange } from './change.ts';
+import type { ItemStatus, WorkItem } from './work-item.ts';
+
+export const BRIEF_TOKENS_MIN = 300;
+export const BRIEF_TOKENS_MAX = 20_000;
+export const BRIEF_TOKENS_DEFAULT = 2_000;
+
+export const getBriefInput = z.object({
+  max_tokens: integer(BRIEF_TOKENS_MIN, BRIEF_TOKENS_MAX).default(BRIEF_TOKENS_DEFAULT),
+  since: integer(0).optional(),
+});
+export type GetBriefInput = z.output<typeof getBriefInput>;
+
+export type BriefItem = Pick<WorkItem, 'id' | 'version' | 'item_type' | 'title' | 'status' | 'priority'>;
+
+/** What there is of something, and the part of it that fits. */
+export interface BriefSection<T> {
+  total: number;
+  items: T[];
+}
+
+export interface BlockedItem extends BriefItem {
+  /** Open items that it waits for. */
+  blockers: { id: string; title: string }[];
+  /** What was written down as the reason; null without one. */
+  reason: string | null;
+}
+
+/** What happened to one record, told by its newest change. */
+export interface BriefChange {
+  seq: number;
+  at: string;
+  actor: string;
+  kind: string;
+  entity: string;
+  entity_id: string;
+  /** What it is called; null where that is not known. */
+  title: string | null;
+  /** The fields of the newest change. */
+  fields: FieldChange[];
+  /** How many changes there were to the record. */
+  changes: number;
+}
+
+export interface Brief {
+  project: string;
+  /** Position in the feed: pass it as `since` next time to hear only what is new. */
+  seq: number;
+  active_context_type: string;
+  git_branch: string | null;
+  default_token_budget: number;
+  /** Live items by status. */
+  counts: Record<ItemStatus, number>;
+  current_session: BriefItem | null;
+  /** Items that this client holds, by the end of the lease. */
+  claimed: BriefSection<BriefItem & { claim_expires_at: string }>;
+  ready: BriefSection<BriefItem>;
+  blocked: BriefSection<BlockedItem>;
+  broken_vendors: BriefSection<{ name: string; passing: number; total: number }>;
+  deployments: BriefSection<{ id: string; deployed_at: string; pr_number: number; pr_title: string }>;
+  /** What came after the position `since`, the newest first, a record once. */
+  changed: BriefSection<BriefChange> & { since: number };
+  /** Changes that could not be applied and wait for a decision. */
+  open_conflicts: number;
+  /** Writes that wait for the primary store. */
+  pending: number;
+}
