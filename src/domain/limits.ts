@@ -32,3 +32,8 @@ export const CHILDREN_MAX = 200;
 
 /** One message, whatever carries it. Room for the largest work item with every character escaped. */
 export const MESSAGE_MAX_BYTES = 1024 * 1024;
+
+/** What the text of one answer may cost in tokens: the range that callers may ask for, and what holds otherwise. */
+export const READ_TOKENS_MIN = 100;
+export const READ_TOKENS_MAX = 20_000;
+export const READ_TOKENS_DEFAULT = 4_000;

@@ -13,3 +13,23 @@ export function estimateTokens(text: string): number {
   }
   return tokens;
 }
+
+/** Room for the line that says what was cut. */
+const NOTICE_TOKENS = 24;
+
+/** As many whole lines as cost at most so many tokens, at least one; says how many were left out. */
+export function cutLines(text: string, maxTokens: number): string {
+  const lines = text.split('\n');
+  const costs = lines.map((line) => estimateTokens(line));
+  if (costs.reduce((sum, cost) => sum + cost, 0) <= maxTokens) return text;
+  let room = maxTokens - NOTICE_TOKENS;
+  let kept = 0;
+  for (const cost of costs) {
+    room -= cost;
+    if (room < 0 && kept > 0) break;
+    kept += 1;
+  }
+  const left = lines.length - kept;
+  if (left === 0) return text;
+  return `${lines.slice(0, kept).join('\n')}\n(cut at ${maxTokens} tokens: ${left} more lines; a larger max_tokens shows them)`;
+}

@@ -3,6 +3,8 @@
  * the test of the registry.
  */
 import * as z from 'zod';
+import { integer } from '../domain/fields.ts';
+import { READ_TOKENS_MAX, READ_TOKENS_MIN } from '../domain/limits.ts';
 import type { Toolset } from '../domain/toolsets.ts';
 import type { Warning } from '../domain/warnings.ts';
 import type { Caller, Context } from '../services/context.ts';
@@ -28,9 +30,15 @@ export interface Tool {
   output: z.ZodObject;
   annotations: Annotations;
   run(context: Context, caller: Caller, input: never): Promise<Answer<object>>;
-  /** The answer in few words, for clients that show text only. */
-  text(data: never): string;
+  /**
+   * The answer in few words, for clients that show text only.
+   * @param maxTokens what the caller asked for; undefined: as much as is useful by default
+   */
+  text(data: never, maxTokens: number | undefined): string;
 }
+
+/** Every tool that only reads takes it. */
+const maxTokens = { max_tokens: integer(READ_TOKENS_MIN, READ_TOKENS_MAX).optional() };
 
 /** Ties the types of one declaration together. */
 export function defineTool<Input extends z.ZodObject, Data extends object>(tool: {
@@ -41,9 +49,10 @@ export function defineTool<Input extends z.ZodObject, Data extends object>(tool:
   output: z.ZodObject;
   annotations: Annotations;
   run(context: Context, caller: Caller, input: z.output<Input>): Promise<Answer<Data>>;
-  text(data: Data): string;
+  text(data: Data, maxTokens: number | undefined): string;
 }): Tool {
-  return tool;
+  const reads = tool.annotations.readOnlyHint && !('max_tokens' in tool.input.shape);
+  return reads ? { ...tool, input: tool.input.extend(maxTokens) } : tool;
 }
 
 const LOCAL = { openWorldHint: false } as const;

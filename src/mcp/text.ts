@@ -8,6 +8,7 @@ import type { LinkedDeployment } from '../storage/sql/queries/deployments.ts';
 
 /** What the lines of a list may cost, as `estimateTokens` counts; with its head a list stays below 1,000 (T2). */
 const LIST_TEXT_MAX_TOKENS = 870;
+const LIST_HEAD_TOKENS = 40;
 const TITLE_IN_LIST_CHARACTERS = 60;
 const VALUE_IN_HISTORY_CHARACTERS = 60;
 const VENDORS_IN_LINE_CHARACTERS = 120;
@@ -27,10 +28,11 @@ export function listText<T>(
   page: { items: T[]; total_count: number; next_cursor: string | null },
   noun: string,
   line: (item: T) => string,
+  maxTokens = LIST_TEXT_MAX_TOKENS + LIST_HEAD_TOKENS,
 ): string {
   if (page.items.length === 0) return `No ${noun}${page.total_count > 0 ? ' on this page' : ''}.`;
   const lines: string[] = [];
-  let room = LIST_TEXT_MAX_TOKENS;
+  let room = maxTokens - LIST_HEAD_TOKENS;
   for (const item of page.items) {
     const next = line(item);
     room -= estimateTokens(next);
@@ -40,7 +42,9 @@ export function listText<T>(
   const hidden = page.items.length - lines.length;
   const head = `${page.total_count} ${noun}, ${lines.length} shown`;
   const left =
-    hidden > 0 ? ` (${hidden} more in structured content; a smaller limit pages through them)` : '';
+    hidden > 0
+      ? ` (${hidden} more in structured content; a larger max_tokens shows them, a smaller limit pages through them)`
+      : '';
   const more = page.next_cursor === null ? '' : '; more: pass next_cursor as cursor';
   return `${head}${left}${more}\n${lines.join('\n')}`;
 }

@@ -1,5 +1,7 @@
 /** Listing and calling tools: arguments in, one service, an answer or an error out. */
 import type { CallToolResult, Tool as ListedTool } from '@modelcontextprotocol/server';
+import { READ_TOKENS_DEFAULT } from '../domain/limits.ts';
+import { cutLines } from '../domain/tokens.ts';
 import { parseInput } from '../domain/validate.ts';
 import { nearestName } from '../domain/warnings.ts';
 import { TrackerError, databaseError, validationError } from '../errors.ts';
@@ -28,8 +30,11 @@ export function createToolCalls({ toolsets, app, log }: ServerOptions): ToolCall
         const input = parseInput(tool.input, arguments_);
         const { context } = await app();
         const answer = await tool.run(context, caller, input as never);
+        const { max_tokens } = input as { max_tokens?: number };
+        const said = tool.text(answer.data as never, max_tokens);
+        const text = tool.annotations.readOnlyHint ? cutLines(said, max_tokens ?? READ_TOKENS_DEFAULT) : said;
         return {
-          content: [{ type: 'text', text: tool.text(answer.data as never) + warningLines(answer.warnings) }],
+          content: [{ type: 'text', text: text + warningLines(answer.warnings) }],
           structuredContent: describeAnswer(answer),
         };
       } catch (error) {

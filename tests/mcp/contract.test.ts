@@ -64,12 +64,12 @@ describeEverySurface((surface) => {
     for (const tool of CONTRACT_TOOLS) await surface.call(tool.name, await tool.valid(surface));
   });
 
-  describe.each(CONTRACT_TOOLS)('$name', ({ name, required, optional, valid }) => {
+  describe.each(CONTRACT_TOOLS)('$name', ({ name, required, optional, added, valid }) => {
     it('refuses an argument it does not know, naming the nearest', async () => {
       const given = await valid(surface);
       const before = await surface.feedPosition();
-      const nearest = [...required, ...optional].at(-1) ?? '(none)';
-      const misspelt = nearest === '(none)' ? 'verbose' : `${nearest}x`;
+      const nearest = [...required, ...optional].at(-1) ?? added.at(-1) ?? '';
+      const misspelt = `${nearest}x`;
       const constraint = await surface.refuseField(misspelt, name, { ...given, [misspelt]: 1 });
       expect(constraint).toBe(`is not an argument here; the nearest is "${nearest}"`);
       expect(await surface.feedPosition()).toBe(before);

@@ -22,8 +22,8 @@ export const listConflictsTool = defineTool({
   output: answerSchema({ ...listShape(conflictShape), pending_count: z.int() }),
   annotations: READS,
   run: (context, _caller, input) => listConflicts(context, input),
-  text: (page) =>
-    `${listText(page, 'conflicts', conflictLine)}${page.pending_count > 0 ? `\n${page.pending_count} changes wait to be applied` : ''}`,
+  text: (page, maxTokens) =>
+    `${listText(page, 'conflicts', conflictLine, maxTokens)}${page.pending_count > 0 ? `\n${page.pending_count} changes wait to be applied` : ''}`,
 });
 
 export const resolveConflictTool = defineTool({

@@ -29,7 +29,7 @@ export const listDeploymentsTool = defineTool({
   output: answerSchema(listShape(deploymentShape)),
   annotations: READS,
   run: (context, _caller, input) => listDeployments(context, input),
-  text: (page) => listText(page, 'deployments', deploymentLine),
+  text: (page, maxTokens) => listText(page, 'deployments', deploymentLine, maxTokens),
 });
 
 export const queryDeploymentTool = defineTool({

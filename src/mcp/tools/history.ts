@@ -14,5 +14,6 @@ export const queryHistoryTool = defineTool({
   output: answerSchema({ ...listShape(changeShape), latest_seq: z.int() }),
   annotations: READS,
   run: (context, _caller, input) => queryHistory(context, input),
-  text: (history) => `${listText(history, 'changes', changeLine)}\nlatest_seq ${history.latest_seq}`,
+  text: (history, maxTokens) =>
+    `${listText(history, 'changes', changeLine, maxTokens)}\nlatest_seq ${history.latest_seq}`,
 });

@@ -56,6 +56,6 @@ export const listVendorsTool = defineTool({
   }),
   annotations: READS,
   run: (context, _caller, input) => listVendors(context, input),
-  text: (page) =>
-    `${page.summary.operational} operational, ${page.summary.broken} broken. ${listText(page, 'vendors', vendorLine)}`,
+  text: (page, maxTokens) =>
+    `${page.summary.operational} operational, ${page.summary.broken} broken. ${listText(page, 'vendors', vendorLine, maxTokens)}`,
 });

@@ -74,7 +74,7 @@ export const listWorkItemsTool = defineTool({
   output: answerSchema({ ...listShape(workItemShape), limit: z.int(), offset: z.int() }),
   annotations: READS,
   run: (context, _caller, input) => listWorkItems(context, input),
-  text: (page) => listText(page, 'work items', itemLine),
+  text: (page, maxTokens) => listText(page, 'work items', itemLine, maxTokens),
 });
 
 export const linkWorkItemsTool = defineTool({
