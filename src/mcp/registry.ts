@@ -1,6 +1,7 @@
 /** Every tool, in the order in which clients see them. */
 import type { Toolset } from '../domain/toolsets.ts';
 import type { Tool } from './define-tool.ts';
+import { claimWorkItemTool } from './tools/claims.ts';
 import { listConflictsTool, resolveConflictTool } from './tools/conflicts.ts';
 import { getProjectConfigurationTool, updateProjectConfigurationTool } from './tools/configuration.ts';
 import { listDeploymentsTool, queryDeploymentTool, recordDeploymentTool } from './tools/deployments.ts';
@@ -25,6 +26,7 @@ export const TOOLS: readonly Tool[] = [
   queryWorkItemTool,
   listWorkItemsTool,
   linkWorkItemsTool,
+  claimWorkItemTool,
   recordDeploymentTool,
   listDeploymentsTool,
   queryDeploymentTool,
