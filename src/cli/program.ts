@@ -1,6 +1,7 @@
 /** All commands, and the way from an argument list to an exit code. */
 import { Command, CommanderError } from 'commander';
 import { addBriefCommand } from './commands/brief.ts';
+import { addClaimCommand } from './commands/claim.ts';
 import { addConfigCommand } from './commands/config.ts';
 import { addConflictsCommand } from './commands/conflicts.ts';
 import { addCreateCommand } from './commands/create.ts';
@@ -9,6 +10,7 @@ import { addHistoryCommand } from './commands/history.ts';
 import { addImportCommand } from './commands/import.ts';
 import { addListCommand } from './commands/list.ts';
 import { addMigrateCommand } from './commands/migrate.ts';
+import { addReadyCommand } from './commands/ready.ts';
 import { addServeCommand } from './commands/serve.ts';
 import { addShowCommand } from './commands/show.ts';
 import { addStatusCommand } from './commands/status.ts';
@@ -65,6 +67,8 @@ Exit codes: ${ExitCode.ok} ok, ${ExitCode.finding} a finding or a conflict, ${Ex
     addShowCommand,
     addCreateCommand,
     addUpdateCommand,
+    addReadyCommand,
+    addClaimCommand,
     addHistoryCommand,
     addConflictsCommand,
     addImportCommand,

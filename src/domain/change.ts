@@ -26,9 +26,9 @@ export type Entity = (typeof ENTITIES)[number];
 
 /**
  * `create` and `update` make and alter versioned records; `link` and `unlink` add and remove dependencies;
- * `resolve` settles a conflict.
+ * `resolve` settles a conflict; `claim` takes, renews, releases or hands over the claim on an item.
  */
-export type ChangeKind = 'create' | 'update' | 'link' | 'unlink' | 'resolve';
+export type ChangeKind = 'create' | 'update' | 'link' | 'unlink' | 'resolve' | 'claim';
 
 export interface Change {
   /** UUID v7. Applying the same id twice gives the first result and changes nothing. */
@@ -58,6 +58,8 @@ export interface Change {
   base_fields?: JsonObject;
   /** Of an update made on a provisional version: the changes of the same maker that led there. */
   own_changes?: string[];
+  /** Of a claim granted while the primary was away: until when it was granted then, on this machine's clock. */
+  granted_until?: string;
 }
 
 /** One field of a record, before and after. Metadata is named key by key: `metadata.blocked_reason`. */

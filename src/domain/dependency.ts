@@ -1,7 +1,7 @@
 /** Dependencies between work items (W5). */
 import * as z from 'zod';
 import { validationError, type TrackerError } from '../errors.ts';
-import { actorName, idOrPrefix, idempotencyKey } from './fields.ts';
+import { actorName, idOrPrefix, idempotencyKey, integer } from './fields.ts';
 import type { ItemStatus, ItemType } from './work-item.ts';
 
 export const DEPENDENCY_TYPES = ['blocks', 'depends_on', 'relates_to', 'discovered_from'] as const;
@@ -25,6 +25,7 @@ export const linkWorkItemsInput = z.object({
   target_id: idOrPrefix,
   dependency_type: z.enum(DEPENDENCY_TYPES),
   remove: z.boolean().default(false),
+  claim_token: integer(1).optional(),
   created_by: actorName.optional(),
   idempotency_key: idempotencyKey.optional(),
 });

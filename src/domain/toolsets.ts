@@ -7,6 +7,7 @@ export const TOOLSETS = [
   'configuration',
   'history',
   'conflicts',
+  'work',
   'all',
 ] as const;
 export type Toolset = (typeof TOOLSETS)[number];

@@ -42,6 +42,23 @@ export type ItemStatus = (typeof ITEM_STATUSES)[number];
 /** Statuses that no longer hold anything up. */
 export const CLOSED_STATUSES = ['completed', 'cancelled'] as const satisfies readonly ItemStatus[];
 
+export function isClosed(status: ItemStatus): boolean {
+  return (CLOSED_STATUSES as readonly ItemStatus[]).includes(status);
+}
+
+/** Whether an item still holds up what it blocks. */
+export function isOpen(item: Pick<WorkItem, 'status' | 'deleted_at' | 'archived_at'>): boolean {
+  return item.deleted_at === null && item.archived_at === null && !isClosed(item.status);
+}
+
+/** The statuses in which work on an item may start. */
+export const STARTABLE_STATUSES = ['planned', 'active'] as const satisfies readonly ItemStatus[];
+
+/** Whether work on an item may start as soon as nothing open blocks it. */
+export function isStartable(item: Pick<WorkItem, 'status' | 'deleted_at' | 'archived_at'>): boolean {
+  return isOpen(item) && (STARTABLE_STATUSES as readonly ItemStatus[]).includes(item.status);
+}
+
 export const LIST_SORTS = ['updated', 'created', 'priority', 'title'] as const;
 
 /** A work item as it is stored and answered; times are ISO 8601 UTC with milliseconds. */
@@ -159,6 +176,7 @@ export const listWorkItemsInput = z.object({
   assignee: line(NAME_MAX_CHARACTERS).optional(),
   label: line(LABEL_MAX_CHARACTERS).optional(),
   ready: z.boolean().optional(),
+  explain: z.boolean().default(false),
   text: line(TITLE_MAX_CHARACTERS).optional(),
   include_deleted: z.boolean().default(false),
   archived: z.boolean().default(false),

@@ -38,6 +38,21 @@ export const workItemShape = {
   claim_expires_at: nullableText,
 };
 
+const reasons = object.optional();
+
+/** An item of a list; `not_ready` comes with `explain`. */
+export const listedItemShape = { ...workItemShape, not_ready: reasons };
+
+/** An item and its claim; when nothing is ready, why instead of the item. */
+export const claimShape = {
+  ...z.object(workItemShape).partial().shape,
+  claim_token: whole.nullable(),
+  nothing_ready: text.optional(),
+  waiting: z.array(object).optional(),
+  waiting_count: whole.optional(),
+  repeated: z.boolean().optional(),
+};
+
 /** How many changes to a record wait for a decision; absent without any. */
 export const openConflicts = { open_conflicts: whole.optional() };
 

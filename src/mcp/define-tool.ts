@@ -85,6 +85,9 @@ export const LINKS: Annotations = {
   ...LOCAL,
 };
 
+/** Takes, keeps or gives up a claim: a second take is refused, not repeated. */
+export const CLAIMS: Annotations = CHANGES;
+
 const warning = z.object({ code: z.string(), message: z.string() });
 
 /** What every answer says about itself (T5). */

@@ -2,6 +2,7 @@
 import type { Toolset } from '../domain/toolsets.ts';
 import type { Tool } from './define-tool.ts';
 import { getBriefTool } from './tools/brief.ts';
+import { claimWorkItemTool } from './tools/claims.ts';
 import { listConflictsTool, resolveConflictTool } from './tools/conflicts.ts';
 import { getProjectConfigurationTool, updateProjectConfigurationTool } from './tools/configuration.ts';
 import { listDeploymentsTool, queryDeploymentTool, recordDeploymentTool } from './tools/deployments.ts';
@@ -27,6 +28,7 @@ export const TOOLS: readonly Tool[] = [
   queryWorkItemTool,
   listWorkItemsTool,
   linkWorkItemsTool,
+  claimWorkItemTool,
   recordDeploymentTool,
   listDeploymentsTool,
   queryDeploymentTool,

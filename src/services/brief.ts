@@ -29,7 +29,6 @@ export async function getBrief(
   caller: Caller,
   { max_tokens, since }: GetBriefInput,
 ): Promise<Answer<Brief>> {
-  const now = context.now().toISOString();
   const [pending, head, answer] = await Promise.all([
     context.store.pending(),
     readHead(context.workTree),
@@ -44,8 +43,8 @@ export async function getBrief(
         );
         const [session, claimed, ready, blocked, vendors, deployments, changed] = await pipelined(
           currentSession(reader, configuration.current_session_id),
-          reader.listClaimedBy(caller.actor, now, ITEMS_READ),
-          reader.listWorkItems({ ...READY_ITEMS, limit: ITEMS_READ, now }),
+          reader.listClaimedBy(caller.actor, ITEMS_READ),
+          reader.listWorkItems({ ...READY_ITEMS, limit: ITEMS_READ }),
           reader.listBlocked(ITEMS_READ),
           reader.listVendors({ status: 'broken', limit: VENDORS_READ }),
           reader.listDeployments({ limit: DEPLOYMENTS_READ }),

@@ -2,6 +2,7 @@
 import { notFound, validationError } from '../errors.ts';
 import type { DependencyView, Dependency, LinkWorkItemsInput } from '../domain/dependency.ts';
 import { newRecordId } from '../domain/ids.ts';
+import type { NotReady } from '../domain/readiness.ts';
 import {
   idsOnPath,
   type CreateWorkItemInput,
@@ -17,6 +18,7 @@ import type { Answer } from '../storage/store.ts';
 import { patchOf, writeOne, type Caller, type Context, type WriteOutcome } from './context.ts';
 import { warnOfConflicts, withOpenConflicts } from './open-conflicts.ts';
 import { findItemId } from './find-id.ts';
+import { withReasons } from './ready.ts';
 import { pipelined } from '../storage/sql/pipelined.ts';
 import { readTree, type Tree } from './work-item-tree.ts';
 
@@ -131,19 +133,26 @@ async function readAncestors(reader: Reader, item: WorkItem): Promise<WorkItemVi
   });
 }
 
+/** An item of a list. */
+export interface ListedItem extends WorkItem {
+  open_conflicts?: number;
+  /** With `explain`, of an item that work cannot start on now: why. */
+  not_ready?: NotReady;
+}
+
 export async function listWorkItems(
   context: Context,
   input: ListWorkItemsInput,
-): Promise<Answer<Page<WorkItem> & { limit: number; offset: number }>> {
+): Promise<Answer<Page<ListedItem> & { limit: number; offset: number }>> {
   const answer = await context.store.read(async (reader) => {
-    const { parent_id, sort, ...filter } = input;
+    const { parent_id, sort, explain, ...filter } = input;
     const page = await reader.listWorkItems({
       ...filter,
       parent_id: await parentFilter(reader, parent_id),
-      sort: sort ?? (input.ready === true ? 'priority' : 'updated'),
-      now: context.now().toISOString(),
+      sort: sort ?? (input.ready === true ? 'ready' : 'updated'),
     });
-    const items = await withOpenConflicts(reader, page.items);
+    const shown = explain ? await withReasons(reader, page.items) : page.items;
+    const items: ListedItem[] = await withOpenConflicts(reader, shown);
     return { ...page, items, limit: input.limit, offset: input.offset ?? 0 };
   });
   return warnOfConflicts(answer, ({ items }) => items);
@@ -167,6 +176,7 @@ export async function linkWorkItems(
     entity_id: source_id,
     kind: input.remove ? 'unlink' : 'link',
     patch: { target_id, dependency_type: input.dependency_type },
+    claim_token: input.claim_token ?? null,
     actor: input.created_by,
     idempotency_key: input.idempotency_key,
   });

@@ -42,7 +42,7 @@ async function everyItem(tracker: Tracker): Promise<WorkItem[]> {
   for (let cursor: string | undefined; ;) {
     const input = listWorkItemsInput.parse({ include_deleted: true, sort: 'created', limit: 100, cursor });
     const page = await tracker.store.read((reader) =>
-      reader.listWorkItems({ ...input, parent_id: undefined, sort: 'created', now: tracker.clock.iso }),
+      reader.listWorkItems({ ...input, parent_id: undefined, sort: 'created' }),
     );
     items.push(...page.data.items);
     if (page.data.next_cursor === null) return items;

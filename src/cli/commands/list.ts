@@ -40,7 +40,7 @@ export function addListCommand(program: Command): Command {
     .option('--archived', 'the archive instead of the live items')
     .option(
       '--sort <order>',
-      'updated, created, priority or title (default: updated; with --ready: priority)',
+      'updated, created, priority or title (default: updated; with --ready: most urgent first)',
     )
     .option('--limit <number>', 'items on a page, 1 to 100 (default: 50)', numberFrom)
     .option('--offset <number>', 'items to skip', numberFrom)

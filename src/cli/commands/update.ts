@@ -22,6 +22,7 @@ const FIELDS = {
   commit: 'commit_hash',
   pr: 'pr_number',
   cascade: 'cascade',
+  token: 'claim_token',
   key: 'idempotency_key',
 } as const;
 
@@ -74,6 +75,11 @@ export function addUpdateCommand(program: Command): Command {
     .option('--delete', 'delete it; it can be restored')
     .option('--restore', 'undo a deletion')
     .option('--cascade', 'delete or restore everything below it too')
+    .option(
+      '--token <number>',
+      'your claim_token: refused when somebody else has the item by now',
+      numberFrom,
+    )
     .option('--key <key>', 'idempotency key, with --if-version: a repeated call changes nothing more')
     .addHelpText(
       'after',

@@ -11,12 +11,15 @@ import {
   listWorkItems,
   queryWorkItem,
   updateWorkItem,
+  type ListedItem,
   type WorkItemView,
 } from '../../services/work-items.ts';
+import { reasonText } from '../../domain/readiness.ts';
 import type { TreeNode } from '../../services/work-item-tree.ts';
 import {
   dependencyShape,
   listShape,
+  listedItemShape,
   openConflicts,
   workItemShape,
   workItemViewShape,
@@ -27,6 +30,7 @@ import { cut, itemLine, listText, shortId } from '../text.ts';
 import * as z from 'zod';
 
 const DESCRIPTION_IN_TEXT_CHARACTERS = 2_000;
+const REASON_IN_LIST_CHARACTERS = 160;
 
 export const createWorkItemTool = defineTool({
   name: 'create_work_item',
@@ -69,12 +73,12 @@ export const listWorkItemsTool = defineTool({
   name: 'list_work_items',
   toolset: 'core',
   description:
-    'List items, last updated first. parent_id "root" means without a parent; ready means startable now; text searches title and description. Page with cursor. Example: {"status":"active","limit":20}',
+    'List items, last updated first. parent_id "root" means without a parent; ready means startable now, most urgent first; explain says why others are not; text searches title and description. Page with cursor. Example: {"status":"active","limit":20}',
   input: listWorkItemsInput,
-  output: answerSchema({ ...listShape(workItemShape), limit: z.int(), offset: z.int() }),
+  output: answerSchema({ ...listShape(listedItemShape), limit: z.int(), offset: z.int() }),
   annotations: READS,
   run: (context, _caller, input) => listWorkItems(context, input),
-  text: (page, maxTokens) => listText(page, 'work items', itemLine, maxTokens),
+  text: (page, maxTokens) => listText(page, 'work items', listedLine, maxTokens),
 });
 
 export const linkWorkItemsTool = defineTool({
@@ -89,6 +93,12 @@ export const linkWorkItemsTool = defineTool({
   text: (link) =>
     `${link.removed ? 'Removed' : 'Linked'} ${shortId(link.source_id)} ${link.dependency_type} ${shortId(link.target_id)}`,
 });
+
+function listedLine(item: ListedItem): string {
+  const why =
+    item.not_ready === undefined ? '' : ` (${cut(reasonText(item.not_ready), REASON_IN_LIST_CHARACTERS)})`;
+  return `${itemLine(item)}${why}`;
+}
 
 function viewText(item: WorkItemView): string {
   const lines = [itemLine(item)];

@@ -57,6 +57,13 @@ export const postgresKit: Kit = pgKit;
 /** The same keys with the same meaning; drizzle types the two dialects apart although they build alike. */
 export const sqliteKit: Kit = liteKit as unknown as Kit;
 
+/**
+ * The database's clock, as a column of times holds it. Not `clock_timestamp()`: that differs from row to row, so
+ * that no index can be searched with it; and not `now()`, which stands still while a transaction waits for others.
+ */
+export const postgresNow = sql<string>`statement_timestamp()`;
+export const sqliteNow = sql<string>`strftime('%Y-%m-%dT%H:%M:%fZ', 'now')`;
+
 /** `column is null` for the condition of a partial index; columns by name, as migrations are written. */
 export function whereNull(...columns: string[]): SQL {
   return sql.raw(columns.map((column) => `${column} is null`).join(' and '));

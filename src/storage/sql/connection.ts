@@ -1,4 +1,5 @@
 /** One database connection as the queries see it, and the session that hands connections out. */
+import type { SQL } from 'drizzle-orm';
 import type { PgDatabase, PgQueryResultHKT } from 'drizzle-orm/pg-core';
 import { provisionalStep } from '../../domain/provisional-version.ts';
 import type { Tables } from './schema.ts';
@@ -23,6 +24,8 @@ export class Connection {
     readonly db: Db,
     readonly tables: Tables,
     readonly lockStructure: (mode: StructureLock) => Promise<void>,
+    /** The database's own clock at the start of the statement, as a value of a timestamp column. */
+    readonly now: SQL<string>,
     /** Whether this is a copy that stands in for a primary: its records may lag behind, its versions are provisional. */
     readonly isReplica = false,
   ) {}
@@ -30,7 +33,7 @@ export class Connection {
   /** The same connection for what the primary has applied already, with real versions. */
   get asPrimary(): Connection {
     if (!this.isReplica) return this;
-    this.#primary ??= new Connection(this.db, this.tables, this.lockStructure);
+    this.#primary ??= new Connection(this.db, this.tables, this.lockStructure, this.now);
     return this.#primary;
   }
 

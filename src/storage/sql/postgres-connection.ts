@@ -8,7 +8,7 @@
 import type net from 'node:net';
 import { drizzle } from 'drizzle-orm/postgres-js';
 import postgres, { type Sql } from 'postgres';
-import { postgresKit } from './columns.ts';
+import { postgresKit, postgresNow } from './columns.ts';
 import { Connection, OutcomeUnknown, type Db, type StructureLock } from './connection.ts';
 import { classifyDriverError, codedError, driverCode } from './driver-errors.ts';
 import {
@@ -72,6 +72,7 @@ export class PostgresConnection {
       drizzle(this.client, { logger: logQuery !== undefined && { logQuery } }) as unknown as Db,
       pgTables,
       (mode) => this.#lockStructure(schema, mode),
+      postgresNow,
     );
   }
 

@@ -7,6 +7,7 @@ import * as configuration from './queries/configuration.ts';
 import * as dependencies from './queries/dependencies.ts';
 import * as deployments from './queries/deployments.ts';
 import * as names from './queries/names.ts';
+import * as ready from './queries/ready.ts';
 import * as status from './queries/status.ts';
 import * as vendors from './queries/vendors.ts';
 import * as workItemList from './queries/work-item-list.ts';
@@ -22,6 +23,10 @@ const QUERIES = {
   countItems: workItems.countItems,
   findTitles: workItems.findTitles,
   listWorkItems: workItemList.listWorkItems,
+  findReady: workItemList.findReady,
+  findOpenBlockers: ready.findOpenBlockers,
+  findNow: ready.findNow,
+  findClaimedByKey: ready.findClaimedByKey,
   findDependencies: dependencies.findDependencies,
   findBlockedBy: dependencies.findBlockedBy,
   findVendorByKey: vendors.findVendorByKey,

@@ -5,7 +5,7 @@ import Database from 'better-sqlite3';
 import { drizzle } from 'drizzle-orm/better-sqlite3';
 import { migrate } from 'drizzle-orm/better-sqlite3/migrator';
 import { databaseError } from '../../errors.ts';
-import { sqliteKit } from './columns.ts';
+import { sqliteKit, sqliteNow } from './columns.ts';
 import {
   Connection,
   OutcomeUnknown,
@@ -287,5 +287,5 @@ export function connect(
   // The one place where a SQLite builder is handed out under the reference dialect's type.
   const logger = logQuery !== undefined && { logQuery };
   const db = drizzle(database, { logger }) as unknown as Db;
-  return new Connection(db, liteTables, () => Promise.resolve(), isReplica);
+  return new Connection(db, liteTables, () => Promise.resolve(), sqliteNow, isReplica);
 }

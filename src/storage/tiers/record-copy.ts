@@ -3,6 +3,7 @@ import { inArray, or } from 'drizzle-orm';
 import type { Entity } from '../../domain/change.ts';
 import type { WorkItem } from '../../domain/work-item.ts';
 import { recount, type CountedChange } from '../sql/apply/counts.ts';
+import { refreshQueue } from '../sql/apply/readiness.ts';
 import type { Connection } from '../sql/connection.ts';
 import { findDescendants } from '../sql/queries/work-items.ts';
 import { insertRows, upsertRows } from '../sql/table-copy.ts';
@@ -26,8 +27,10 @@ export async function copyRecords(from: Connection, to: Connection, touched: Tou
   for (const id of touched.moved) {
     for (const below of await findDescendants(from, id)) items.add(below.id);
   }
-  for (const chunk of chunked([...items])) await copyItems(from, to, chunk);
+  const copied: CountedChange[] = [];
+  for (const chunk of chunked([...items])) copied.push(...(await copyItems(from, to, chunk)));
   for (const chunk of chunked(ids('dependency'))) await copyDependencies(from, to, chunk);
+  await refreshQueue(to, copied, ids('dependency'));
   for (const chunk of chunked(ids('note'))) await copyNotes(from, to, chunk);
   for (const chunk of chunked(ids('enhancement'))) await copyEnhancements(from, to, chunk);
   for (const chunk of chunked(ids('vendor'))) await copyVendors(from, to, chunk);
@@ -38,13 +41,15 @@ export async function copyRecords(from: Connection, to: Connection, touched: Tou
   }
 }
 
-async function copyItems(from: Connection, to: Connection, ids: string[]): Promise<void> {
+/** @returns what it did, for the ready queue */
+async function copyItems(from: Connection, to: Connection, ids: string[]): Promise<CountedChange[]> {
   const {
     workItems: t,
     workItemLabels: labels,
     dependencies: d,
     deploymentWorkItems,
     claims,
+    readyQueue,
     notes,
   } = to.tables;
   const before = new Map(
@@ -63,6 +68,7 @@ async function copyItems(from: Connection, to: Connection, ids: string[]): Promi
   if (gone.length > 0) {
     await to.db.delete(d).where(or(inArray(d.source_id, gone), inArray(d.target_id, gone)));
     await to.db.delete(deploymentWorkItems).where(inArray(deploymentWorkItems.work_item_id, gone));
+    await to.db.delete(readyQueue).where(inArray(readyQueue.item_id, gone));
     await to.db.delete(notes).where(inArray(notes.item_id, gone));
     await to.db.delete(t).where(inArray(t.id, gone));
   }
@@ -73,8 +79,12 @@ async function copyItems(from: Connection, to: Connection, ids: string[]): Promi
     'workItemLabels',
     rows.flatMap((item) => item.labels.map((label) => ({ item_id: item.id, label }))),
   );
-  const changes: CountedChange[] = rows.map((after) => ({ before: before.get(after.id) ?? null, after }));
-  await recount(to, [...changes, ...gone.map((id) => ({ before: before.get(id) ?? null, after: null }))]);
+  const changes: CountedChange[] = [
+    ...rows.map((after) => ({ before: before.get(after.id) ?? null, after })),
+    ...gone.map((id) => ({ before: before.get(id) ?? null, after: null })),
+  ];
+  await recount(to, changes);
+  return changes;
 }
 
 /** All links of the given items. */

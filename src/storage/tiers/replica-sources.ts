@@ -9,6 +9,7 @@ import { TrackerError } from '../../errors.ts';
 import { readSnapshot } from '../git/snapshot.ts';
 import { parseStatusFile, type ParsedStatus } from '../markdown/status-parser.ts';
 import { recount } from '../sql/apply/counts.ts';
+import { refillQueue } from '../sql/apply/readiness.ts';
 import type { Connection, Session } from '../sql/connection.ts';
 import { describeDriverError } from '../sql/driver-errors.ts';
 import { imageOf, openMemorySqlite } from '../sql/memory-session.ts';
@@ -168,6 +169,7 @@ async function complete(c: Connection, { seq, changed_at }: FeedPosition, items:
     c,
     items.map((after) => ({ before: null, after })),
   );
+  await refillQueue(c);
   const configured = await c.db.select({ id: c.tables.configuration.id }).from(c.tables.configuration);
   if (configured.length === 0)
     await insertRows(c, 'configuration', [await defaultConfiguration(c, changed_at)]);

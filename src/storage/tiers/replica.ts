@@ -100,8 +100,8 @@ export async function applyToReplica(
       if (applied === undefined) throw new Error('a change was applied without a result');
       write.applied.push(first === undefined ? applied : { ...first, repeated: false });
       if (!applied.repeated) {
-        write.changes.push(prepared);
-        write.made.push(...madeBy(applied));
+        write.changes.push(withGrant(prepared, applied));
+        if (prepared.kind !== 'claim') write.made.push(...madeBy(applied));
         continue;
       }
       const keeper = await keeperOf(c, applied, own);
@@ -139,6 +139,12 @@ async function withBase(c: Connection, change: Change, { ownChanges }: OwnWrites
     ...(seen !== undefined && { base_fields: seen }),
     ...(own.size > 0 && { own_changes: [...own] }),
   };
+}
+
+/** A claim with the end that its holder is told: laid over a copy again, it ends then too. */
+function withGrant(change: Change, { record }: Applied): Change {
+  const until = record['claim_expires_at'];
+  return change.kind === 'claim' && typeof until === 'string' ? { ...change, granted_until: until } : change;
 }
 
 function madeBy({ entity, entity_id, change_id, record }: Applied): PreparedWrite['made'] {

@@ -300,7 +300,9 @@ export class TieredStore implements TrackerStore {
   async #mustWait(changes: readonly Change[]): Promise<boolean> {
     const { alters: waiting } = await this.parts.journals.waiting();
     // What an update is built on may lie in a journal that cannot be read at the moment.
-    const isBuiltOnOwn = changes.some(({ own_changes }) => own_changes !== undefined);
+    const isBuiltOnOwn = changes.some(
+      ({ own_changes, claim_token }) => own_changes !== undefined || isProvisional(claim_token ?? 0),
+    );
     if (isBuiltOnOwn && this.parts.journals.problems.size > 0) return true;
     if (waiting.size === 0) return false;
     const { alters, needs } = reachOf(changes);

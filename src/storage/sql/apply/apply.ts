@@ -12,12 +12,14 @@ import type { Connection } from '../connection.ts';
 import { pipelined } from '../pipelined.ts';
 import { insertRows } from '../table-copy.ts';
 import { updateConfiguration } from './configuration.ts';
+import { claimWorkItem } from './claims.ts';
 import { resolveConflict } from './conflicts.ts';
 import { recount } from './counts.ts';
 import { findCurrentRecord } from './current-record.ts';
 import { addDependency, removeDependency } from './dependencies.ts';
 import { recordDeployment } from './deployments.ts';
 import { unknownChange, type Effect, type Touched } from './effect.ts';
+import { refreshQueue } from './readiness.ts';
 import { registerVendor, updateVendor } from './vendors.ts';
 import { createWorkItem, updateWorkItem } from './work-items.ts';
 
@@ -31,6 +33,7 @@ export interface ApplyOptions {
 const RULES: Readonly<Record<string, Rule>> = {
   'create work_item': createWorkItem,
   'update work_item': updateWorkItem,
+  'claim work_item': claimWorkItem,
   'link dependency': addDependency,
   'unlink dependency': removeDependency,
   'create vendor': registerVendor,
@@ -137,7 +140,8 @@ function requestHash({ entity, kind, entity_id, base_version, patch, on_conflict
   const asked = {
     entity,
     kind,
-    entity_id: kind === 'create' ? null : entity_id,
+    // Of a claim on whatever is ready next, a retry may find another candidate.
+    entity_id: kind === 'create' || (kind === 'claim' && patch['next'] !== undefined) ? null : entity_id,
     base_version,
     patch: typeof patch['deleted_at'] === 'string' ? { ...patch, deleted_at: true } : patch,
     on_conflict,
@@ -179,7 +183,12 @@ export async function recordTouched(
   let seq = (await bumpFeed(c, rows.length * step, last)) - rows.length * step;
   const counted = done.flatMap(({ effect }) => effect.counted ?? []);
   const numbered = rows.map((row) => ({ ...row, seq: (seq += step) }));
-  await pipelined(recount(c, counted), insertRows(c, 'changes', numbered));
+  const relinked = done.flatMap(({ effect }) => effect.readiness ?? []);
+  await pipelined(
+    recount(c, counted),
+    insertRows(c, 'changes', numbered),
+    refreshQueue(c, counted, relinked),
+  );
 }
 
 function changeRow(c: Connection, change: Change, effect: Effect, touched: Touched) {

@@ -19,6 +19,8 @@ const KEPT_DETAILS = [
   'expected_version',
   'current_version',
   'problems',
+  'claimed_by',
+  'claim_expires_at',
 ] as const;
 
 /** A write of a tracker folder that was acknowledged while the primary was away. */
@@ -129,6 +131,7 @@ export async function resolveConflict(
     merged_with: [],
     warnings: effects.flatMap(({ warnings }) => warnings),
     counted: effects.flatMap(({ counted }) => counted ?? []),
+    readiness: effects.flatMap(({ readiness }) => readiness ?? []),
   };
 }
 
@@ -156,6 +159,8 @@ function changesOf(resolution: Resolution, mine: Change[], decision: Change): Ch
 async function onCurrentVersion(c: Connection, mine: Change, decision: Change): Promise<Change> {
   const { base_fields: _seen, own_changes: _own, ...change } = mine;
   const now = { ...change, id: decision.id, at: decision.at, actor: decision.actor, client: decision.client };
+  // Whoever decides does so in spite of a claim that ended or was never granted.
+  if (change.kind !== 'claim') now.claim_token = null;
   if (change.kind !== 'update') return { ...now, actor: mine.actor };
   return { ...now, base_version: await currentVersion(c, change) };
 }

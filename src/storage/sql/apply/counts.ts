@@ -3,7 +3,7 @@ import { sql } from 'drizzle-orm';
 import { shelfOf, type WorkItem } from '../../../domain/work-item.ts';
 import type { Connection } from '../connection.ts';
 
-type Counted = Pick<WorkItem, 'item_type' | 'status' | 'deleted_at' | 'archived_at'>;
+type Counted = Pick<WorkItem, 'id' | 'item_type' | 'status' | 'priority' | 'deleted_at' | 'archived_at'>;
 
 /** An item before and after a change; null where it was not there. */
 export interface CountedChange {

@@ -15,6 +15,7 @@ import { idsOnPath, type WorkItem } from '../../../domain/work-item.ts';
 import type { Connection } from '../connection.ts';
 import { findBlockingPath, findLinksBetween } from '../queries/dependencies.ts';
 import { findWorkItems } from '../queries/work-items.ts';
+import { checkLinkTokens } from './claims.ts';
 import { asJson, type Effect } from './effect.ts';
 
 export async function addDependency(c: Connection, change: Change): Promise<Effect> {
@@ -25,6 +26,7 @@ export async function addDependency(c: Connection, change: Change): Promise<Effe
   await c.lockStructure('exclusive');
   const { source, target } = await bothItems(c, wanted);
 
+  const warnings = await checkLinkTokens(c, change, source, target);
   refuseDeleted(source, 'source_id');
   refuseDeleted(target, 'target_id');
   const existing = await findSame(c, wanted);
@@ -48,14 +50,16 @@ export async function addDependency(c: Connection, change: Change): Promise<Effe
     record: asJson(link),
     touched: [touched(change, link, 'link')],
     merged_with: [],
-    warnings: [],
+    warnings,
+    ...(pair !== undefined && { readiness: [pair.blocker, pair.blocked] }),
   };
 }
 
 export async function removeDependency(c: Connection, change: Change): Promise<Effect> {
   const wanted = readPatch(change);
   if (blockingPair(wanted) !== undefined) await c.lockStructure('exclusive');
-  await bothItems(c, wanted);
+  const { source, target } = await bothItems(c, wanted);
+  const warnings = await checkLinkTokens(c, change, source, target);
   const link = await findSame(c, wanted);
   if (link === undefined) {
     throw notFound('dependency', {
@@ -76,7 +80,8 @@ export async function removeDependency(c: Connection, change: Change): Promise<E
     record: asJson(link),
     touched: [touched(change, link, 'unlink')],
     merged_with: [],
-    warnings: [],
+    warnings,
+    ...(blockingPair(link) !== undefined && { readiness: [link.source_id, link.target_id] }),
   };
 }
 

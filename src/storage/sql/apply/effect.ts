@@ -27,8 +27,10 @@ export interface Effect {
   touched: Touched[];
   merged_with: number[];
   warnings: Warning[];
-  /** The items that came to be or changed, to be counted. */
+  /** The items that came to be or changed, to be counted; what changes for the ready queue follows from them. */
   counted?: CountedChange[];
+  /** Further items whose place in the ready queue may have changed: both ends of a link. */
+  readiness?: string[];
 }
 
 export interface Versioned {

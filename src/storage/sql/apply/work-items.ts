@@ -1,6 +1,6 @@
 /** How a change makes or alters a work item: fields, place in the hierarchy, deletion (W1–W4, W7, W8). */
 import { and, eq, inArray, sql } from 'drizzle-orm';
-import { TrackerError, notFound, validationError } from '../../../errors.ts';
+import { notFound, validationError } from '../../../errors.ts';
 import { fieldChanges, type Change } from '../../../domain/change.ts';
 import type { JsonObject } from '../../../domain/json.ts';
 import { LABELS_MAX } from '../../../domain/limits.ts';
@@ -11,6 +11,7 @@ import {
   checkPlace,
   completedAt,
   idsOnPath,
+  isClosed,
   placeBelow,
   withoutEmptyKnown,
   type WorkItem,
@@ -19,6 +20,15 @@ import type { Connection } from '../connection.ts';
 import { findConfiguration } from '../queries/configuration.ts';
 import { findBlockingLinkAcross } from '../queries/dependencies.ts';
 import { chunks, descendantIds, findDescendants, findWorkItem } from '../queries/work-items.ts';
+import {
+  checkItemToken,
+  claimAsRead,
+  claimFields,
+  endClaims,
+  endedClaimsWarning,
+  isClaimedAs,
+  type EndedClaim,
+} from './claims.ts';
 import { asJson, oneRow, picked, rebase, type Effect, type Touched } from './effect.ts';
 
 /** Fields that a patch sets as they are; the rest of an item follows from rules. */
@@ -81,7 +91,7 @@ export async function updateWorkItem(c: Connection, change: Change): Promise<Eff
 
   const current = await findWorkItem(c, change.entity_id);
   if (current === undefined) throw notFound('work item', { id: change.entity_id });
-  checkClaim(current, change);
+  const claimWarnings = await checkItemToken(c, change, current);
   const { patch, merged_with, version } = await rebase(c, change, current, 'work item');
   refuseEditOfDeleted(current, patch);
 
@@ -106,14 +116,18 @@ export async function updateWorkItem(c: Connection, change: Change): Promise<Eff
   next.metadata = checked.metadata;
 
   let along: Along = [];
+  let ended: string[] = [];
   if (patch['parent_id'] !== undefined && patch['parent_id'] !== current.parent_id) {
     await move(c, current, next, patch['parent_id'] as string | null);
   }
   if (patch['deleted_at'] !== undefined) {
     next.deleted_at = patch['deleted_at'] as string | null;
-    along = await deleteOrRestore(c, change, current, next);
+    ({ along, ended } = await deleteOrRestore(c, change, current, next));
   }
+  const endsClaim = current.claimed_by !== null && (isClosed(next.status) || next.deleted_at !== null);
+  if (endsClaim) Object.assign(next, NOT_CLAIMED);
   const stored = oneRow(await writeItem(c, next, current));
+  if (endsClaim) await endClaims(c, [next.id]);
   await replaceLabels(c, next.id, current.labels, next.labels);
   return {
     record: asJson(stored),
@@ -123,7 +137,7 @@ export async function updateWorkItem(c: Connection, change: Change): Promise<Eff
     ],
     counted: [{ before: current, after: stored }, ...along],
     merged_with,
-    warnings: checked.warnings,
+    warnings: [...checked.warnings, ...claimWarnings, ...endedClaimsWarning(ended)],
   };
 }
 
@@ -157,16 +171,6 @@ async function liveParent(c: Connection, id: string): Promise<WorkItem> {
     );
   }
   return parent;
-}
-
-function checkClaim(current: WorkItem, change: Change): void {
-  if (change.claim_token === null || current.claimed_by !== null) return;
-  throw new TrackerError(
-    'ClaimError',
-    'A claim_token was given, but nobody holds a claim on this item. Nothing was saved.',
-    { claimed_by: null, claim_expires_at: null },
-    'Leave claim_token out, or claim the item first.',
-  );
 }
 
 function refuseEditOfDeleted(current: WorkItem, patch: JsonObject): void {
@@ -223,18 +227,27 @@ async function move(
     .where(inArray(workItems.id, descendantIds(c, current.id)));
 }
 
+const NOT_CLAIMED = { claimed_by: null, claim_expires_at: null } as const;
+
 /** The items that went along with another, before and after. */
 type Along = { before: WorkItem; after: WorkItem }[];
+
+interface Marked {
+  along: Along;
+  /** Who had claimed which of them, in words. */
+  ended: string[];
+}
 
 async function deleteOrRestore(
   c: Connection,
   change: Change,
   current: WorkItem,
   next: WorkItem,
-): Promise<Along> {
+): Promise<Marked> {
+  const nothing: Marked = { along: [], ended: [] };
   if (next.deleted_at === null) {
     if (next.parent_id !== null) await liveParent(c, next.parent_id);
-    if (!change.cascade || current.deleted_at === null) return [];
+    if (!change.cascade || current.deleted_at === null) return nothing;
     const together = (await findDescendants(c, current.id)).filter(
       (item) => item.deleted_at === current.deleted_at,
     );
@@ -243,7 +256,7 @@ async function deleteOrRestore(
   if (current.deleted_at !== null) {
     // Deleted once: the time stays, because it tells what went along and comes back with it.
     next.deleted_at = current.deleted_at;
-    return [];
+    return nothing;
   }
   const live = (await findDescendants(c, current.id)).filter((item) => item.deleted_at === null);
   if (live.length > 0 && !change.cascade) throw childrenError(current, live);
@@ -270,14 +283,16 @@ async function markAll(
   items: WorkItem[],
   change: Change,
   deletedAt: string | null,
-): Promise<Along> {
+): Promise<Marked> {
   const { workItems } = c.tables;
   const step = c.versionStep(change);
+  const claims = new Map<string, EndedClaim>();
   for (const chunk of chunks(items)) {
     const marked = await c.db
       .update(workItems)
       .set({
         deleted_at: deletedAt,
+        ...NOT_CLAIMED,
         version: sql`${workItems.version} + ${sql.raw(String(step))}`,
         updated_at: change.at,
         updated_by: change.actor,
@@ -292,11 +307,26 @@ async function markAll(
     const versions = new Map(marked.map(({ id, version }) => [id, version]));
     // Someone edited one of them in between: what is recorded must be what happened.
     chunk.forEach(({ id, version }) => oneRow(versions.get(id) === version + step ? [id] : []));
+    // Claims raise no version: who held one is known for certain only now that the rows are locked.
+    for (const claim of await endClaims(
+      c,
+      chunk.map(({ id }) => id),
+    )) {
+      claims.set(claim.item_id, claim);
+    }
   }
-  return items.map((before) => ({
-    before,
-    after: { ...before, version: before.version + step, deleted_at: deletedAt },
-  }));
+  const along = items.map((item) => {
+    const claim = claims.get(item.id);
+    const before = { ...item, ...NOT_CLAIMED, ...(claim !== undefined && claimFields(claim)) };
+    return {
+      before,
+      after: { ...before, ...NOT_CLAIMED, version: item.version + step, deleted_at: deletedAt },
+    };
+  });
+  const ended = along.flatMap(({ before: { title, claimed_by } }) =>
+    claimed_by === null ? [] : [`"${title}" (${claimed_by})`],
+  );
+  return { along, ended };
 }
 
 async function insertItem(c: Connection, row: WorkItem): Promise<WorkItem[]> {
@@ -305,7 +335,10 @@ async function insertItem(c: Connection, row: WorkItem): Promise<WorkItem[]> {
     .execute({ ...row });
 }
 
-/** Writes nothing when the item is no longer as it was read. Its path alters without its version when an ancestor moves. */
+/**
+ * Writes nothing when the item is no longer as it was read. Its path alters without its version when an ancestor
+ * moves, and who claims it when it is claimed.
+ */
 async function writeItem(c: Connection, row: WorkItem, current: WorkItem): Promise<WorkItem[]> {
   return await c
     .statement('update_work_item', (db, t) => {
@@ -318,11 +351,17 @@ async function writeItem(c: Connection, row: WorkItem, current: WorkItem): Promi
             eq(t.workItems.id, sql.placeholder('id')),
             eq(t.workItems.version, sql.placeholder('base_version')),
             eq(t.workItems.path, sql.placeholder('base_path')),
+            isClaimedAs(t),
           ),
         )
         .returning();
     })
-    .execute({ ...row, base_version: current.version, base_path: current.path });
+    .execute({
+      ...row,
+      base_version: current.version,
+      base_path: current.path,
+      ...claimAsRead(current),
+    });
 }
 
 /** A parameter of the same name for every field: the statement is then the same for all records. */

@@ -1,19 +1,19 @@
 /** What a brief asks and nothing else does: what a client holds, what is blocked and why, where it was last. */
-import { and, asc, count, eq, gt, inArray, isNull, max, notInArray, or, sql } from 'drizzle-orm';
-import { CLOSED_STATUSES, type WorkItem } from '../../../domain/work-item.ts';
+import { and, asc, count, eq, gt, inArray, isNull, max, sql } from 'drizzle-orm';
+import type { WorkItem } from '../../../domain/work-item.ts';
 import type { Connection } from '../connection.ts';
 import { pipelined } from '../pipelined.ts';
+import { findOpenBlockers } from './ready.ts';
 import { countItems } from './work-items.ts';
 
 /** Items under an unexpired claim of this holder, those whose lease ends first before the others. */
 export async function listClaimedBy(
   c: Connection,
   holder: string,
-  now: string,
   limit: number,
 ): Promise<{ total: number; items: WorkItem[] }> {
   const { claims, workItems: w } = c.tables;
-  const held = and(eq(claims.holder, holder), gt(claims.expires_at, now));
+  const held = and(eq(claims.holder, holder), gt(claims.expires_at, c.now));
   const [rows, totals] = await pipelined(
     c.db
       .select({ item: w })
@@ -60,45 +60,15 @@ export async function listBlocked(
     ({ shelf, status }) => shelf === 'live' && WORKABLE.some((one) => one === status),
   );
   const total = workable.reduce((sum, row) => sum + Number(row.items), 0) - Number(ready[0]?.total ?? 0);
-  const blockers = await findBlockers(
+  const found = await findOpenBlockers(
     c,
     items.map(({ id }) => id),
   );
-  return { total, items: items.map((item) => ({ ...item, blockers: blockers.get(item.id) ?? [] })) };
-}
-
-/** The open items that each of these waits for, by title; items that wait for none are absent. */
-async function findBlockers(
-  c: Connection,
-  ids: string[],
-): Promise<Map<string, { id: string; title: string }[]>> {
-  if (ids.length === 0) return new Map();
-  const { dependencies: d, workItems: w } = c.tables;
-  const waits = sql<string>`case ${d.dependency_type} when 'blocks' then ${d.target_id} else ${d.source_id} end`;
-  const rows = await c.db
-    .selectDistinct({ waits, id: w.id, title: w.title })
-    .from(d)
-    .innerJoin(
-      w,
-      sql`${w.id} = case ${d.dependency_type} when 'blocks' then ${d.source_id} else ${d.target_id} end`,
-    )
-    .where(
-      and(
-        isNull(w.deleted_at),
-        isNull(w.archived_at),
-        notInArray(w.status, [...CLOSED_STATUSES]),
-        or(
-          and(eq(d.dependency_type, 'blocks'), inArray(d.target_id, ids)),
-          and(eq(d.dependency_type, 'depends_on'), inArray(d.source_id, ids)),
-        ),
-      ),
-    )
-    .orderBy(asc(w.title), asc(w.id));
-  const blockers = new Map<string, { id: string; title: string }[]>();
-  for (const { waits: item, id, title } of rows) {
-    blockers.set(item, [...(blockers.get(item) ?? []), { id, title }]);
+  const blockers = new Map<string, BlockedRow['blockers']>();
+  for (const { blocked_id, id, title } of found) {
+    blockers.set(blocked_id, [...(blockers.get(blocked_id) ?? []), { id, title }]);
   }
-  return blockers;
+  return { total, items: items.map((item) => ({ ...item, blockers: blockers.get(item.id) ?? [] })) };
 }
 
 /** The position in the feed of an actor's last change; undefined when there is none. */

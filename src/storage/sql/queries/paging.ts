@@ -64,7 +64,8 @@ function isPlausible(column: string, value: string | number): boolean {
   if (typeof value === 'number')
     return Number.isSafeInteger(value) && (column === 'seq' || Math.abs(value) < 2 ** 31);
   if (column.endsWith('_at')) return /^(?!0000)\d{4}-/.test(value) && value === isoTime(value);
-  if (column === 'id') return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(value);
+  if (column === 'id' || column === 'item_id')
+    return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(value);
   return value.isWellFormed() && !value.includes('\0');
 }
 

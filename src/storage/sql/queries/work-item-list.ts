@@ -1,5 +1,5 @@
 /** Listing work items: any combination of filters, each combination prepared once per connection. */
-import { and, count, eq, inArray, isNotNull, isNull, not, or, sql, type SQL } from 'drizzle-orm';
+import { and, count, eq, getTableColumns, isNotNull, isNull, notInArray, sql, type SQL } from 'drizzle-orm';
 import {
   CLOSED_STATUSES,
   type ItemStatus,
@@ -28,40 +28,120 @@ export interface WorkItemFilter extends PageRequest {
   parent_id?: string | null | undefined;
   assignee?: string | undefined;
   label?: string | undefined;
-  /** Whether work could start on it at `now`. */
+  /** Whether work could start on it now, by the database's clock. */
   ready?: boolean | undefined;
+  /** Only what is neither completed nor cancelled. */
+  open?: boolean | undefined;
+  /** The path of an item: only what lies anywhere below it. */
+  below?: string | undefined;
   /** Found anywhere in title or description, without regard to the case of ASCII letters. */
   text?: string | undefined;
   include_deleted: boolean;
   archived: boolean;
-  sort: 'updated' | 'created' | 'priority' | 'title';
-  now: string;
+  /** `ready` is the order of the ready queue: priority, what unblocks most, age. For ready items only. */
+  sort: 'updated' | 'created' | 'priority' | 'title' | 'ready';
 }
 
 export async function listWorkItems(c: Connection, filter: WorkItemFilter): Promise<Page<WorkItem>> {
   const order = orderOf(c.tables, filter.sort);
   const cursor = filter.cursor === undefined ? {} : decodeCursor(order, filter.cursor);
-  const shape = shapeOf(filter);
-  const values = { ...valuesOf(filter), ...cursor, limit: filter.limit + 1, offset: filter.offset ?? 0 };
-  const rows = await c
-    .statement(`list ${shape} ${filter.sort} ${filter.cursor === undefined}`, (db, t) =>
-      db
-        .select()
-        .from(t.workItems)
-        .where(and(...conditions(t, filter), filter.cursor === undefined ? undefined : afterCursor(order)))
+  const values = { ...valuesOf(filter), ...cursor, offset: filter.offset ?? 0 };
+  const rows = await findRows(c, filter, order, { ...values, limit: filter.limit + 1 });
+  const page = toPage(rows, filter, order, await totalOf(c, filter, values));
+  return { ...page, items: page.items.map(({ rank: _rank, item_id: _id, ...item }) => item) };
+}
+
+export type ReadyFilter = Pick<WorkItemFilter, 'item_type' | 'label' | 'below'>;
+
+/** The first items that work could start on now, in the order of the queue. */
+export async function findReady(
+  c: Connection,
+  wanted: ReadyFilter,
+  limit: number,
+): Promise<{ id: string; title: string }[]> {
+  const filter = {
+    ...wanted,
+    ready: true,
+    include_deleted: false,
+    archived: false,
+    limit,
+    sort: 'ready',
+  } as const;
+  const order = orderOf(c.tables, filter.sort);
+  const rows = await findRows(c, filter, order, { ...valuesOf(filter), limit, offset: 0 });
+  return rows.map(({ id, title }) => ({ id, title }));
+}
+
+/** With what the queue says of an item, for ready ones. */
+type ListedRow = WorkItem & { rank?: number; item_id?: string };
+
+async function findRows(
+  c: Connection,
+  filter: WorkItemFilter,
+  order: Order,
+  values: Record<string, unknown>,
+): Promise<ListedRow[]> {
+  return await c
+    .statement(`list ${shapeOf(filter)} ${filter.sort} ${filter.cursor === undefined}`, (db, t) => {
+      const { workItems: w, readyQueue: q } = t;
+      const columns = getTableColumns(w);
+      // Ready items are read along the queue, which is in order already.
+      const from =
+        filter.ready === true
+          ? db
+              .select({ ...columns, rank: q.rank, item_id: q.item_id })
+              .from(q)
+              .innerJoin(w, eq(w.id, q.item_id))
+              .$dynamic()
+          : db.select(columns).from(w).$dynamic();
+      return from
+        .where(and(...conditions(c, filter), filter.cursor === undefined ? undefined : afterCursor(order)))
         .orderBy(...orderBy(order))
         .limit(sql.placeholder('limit'))
-        .offset(sql.placeholder('offset')),
-    )
+        .offset(sql.placeholder('offset'));
+    })
     .execute(values);
-  const total = (await totalByKind(c, filter)) ?? (await totalByCounting(c, filter, shape, values));
-  return toPage(rows, filter, order, total);
+}
+
+async function totalOf(
+  c: Connection,
+  filter: WorkItemFilter,
+  values: Record<string, unknown>,
+): Promise<number> {
+  return (
+    (await totalByKind(c, filter)) ??
+    (await totalOfQueue(c, filter)) ??
+    (await totalByCounting(c, filter, values))
+  );
+}
+
+/** Of everything that is ready: the length of the queue without what somebody holds. */
+async function totalOfQueue(c: Connection, filter: WorkItemFilter): Promise<number | undefined> {
+  const { ready, item_type, status, parent_id, assignee, label, text, open, below, archived } = filter;
+  if (ready !== true || archived) return undefined;
+  if (
+    [item_type, status, parent_id, assignee, label, text, open, below].some((other) => other !== undefined)
+  ) {
+    return undefined;
+  }
+  const [row] = await c
+    .statement('count_ready', (db, { readyQueue: q, claims: k }) =>
+      db
+        .select({
+          queued: count(),
+          held: sql<number>`(select count(*) from ${k} k join ${q} held on held.item_id = k.item_id where k.expires_at > ${c.now})`,
+        })
+        .from(q),
+    )
+    .execute();
+  return Number(row?.queued ?? 0) - Number(row?.held ?? 0);
 }
 
 /** From the kept counts, for filters that ask for kinds of items only. */
 async function totalByKind(c: Connection, filter: WorkItemFilter): Promise<number | undefined> {
-  const { parent_id, assignee, label, ready, text, item_type, status } = filter;
-  if ([parent_id, assignee, label, ready, text].some((other) => other !== undefined)) return undefined;
+  const { parent_id, assignee, label, ready, text, open, below, item_type, status } = filter;
+  if ([parent_id, assignee, label, ready, text, open, below].some((other) => other !== undefined))
+    return undefined;
   // An archived item may also be deleted; then only counting tells.
   if (filter.archived && !filter.include_deleted) return undefined;
   const shelves: Shelf[] = filter.archived
@@ -79,22 +159,26 @@ async function totalByKind(c: Connection, filter: WorkItemFilter): Promise<numbe
 async function totalByCounting(
   c: Connection,
   filter: WorkItemFilter,
-  shape: string,
   values: Record<string, unknown>,
 ): Promise<number> {
   const totals = await c
-    .statement(`count ${shape}`, (db, t) =>
-      db
-        .select({ total: count() })
-        .from(t.workItems)
-        .where(and(...conditions(t, filter))),
-    )
+    .statement(`count ${shapeOf(filter)}`, (db, { workItems: w, readyQueue: q }) => {
+      const counted = db.select({ total: count() });
+      return filter.ready === true
+        ? counted
+            .from(q)
+            .innerJoin(w, eq(w.id, q.item_id))
+            .where(and(...conditions(c, filter)))
+        : counted.from(w).where(and(...conditions(c, filter)));
+    })
     .execute(values);
   return Number(totals[0]?.total ?? 0);
 }
 
-function orderOf({ workItems: t }: Tables, sort: WorkItemFilter['sort']): Order {
+function orderOf({ workItems: t, readyQueue: q }: Tables, sort: WorkItemFilter['sort']): Order {
   switch (sort) {
+    case 'ready':
+      return { name: sort, columns: [q.priority, q.rank, q.created_at, q.item_id], descending: false };
     case 'updated':
       return { name: sort, columns: [t.updated_at, t.id], descending: true };
     case 'created':
@@ -109,6 +193,7 @@ function orderOf({ workItems: t }: Tables, sort: WorkItemFilter['sort']): Order 
 /** Which conditions a filter has, without their values: statements are prepared per shape. */
 function shapeOf(filter: WorkItemFilter): string {
   const { item_type, status, parent_id, assignee, label, ready, text, include_deleted, archived } = filter;
+  const { open = false, below } = filter;
   const parent = parent_id === null ? 'root' : parent_id !== undefined;
   return [
     item_type !== undefined,
@@ -120,17 +205,21 @@ function shapeOf(filter: WorkItemFilter): string {
     text !== undefined,
     include_deleted,
     archived,
+    open,
+    below !== undefined,
   ].join();
 }
 
-function valuesOf({ item_type, status, parent_id, assignee, label, text, now }: WorkItemFilter) {
+function valuesOf({ item_type, status, parent_id, assignee, label, text, below }: WorkItemFilter) {
+  const prefix = below === undefined ? undefined : `${below}/`;
   return {
     item_type,
     status,
     parent_id,
     assignee,
     label,
-    now,
+    prefix,
+    prefix_length: prefix?.length,
     pattern: text === undefined ? undefined : `%${asciiLowerCase(text.replaceAll(/[\\%_]/g, '\\$&'))}%`,
   };
 }
@@ -140,7 +229,8 @@ function asciiLowerCase(text: string): string {
   return text.replaceAll(/[A-Z]/g, (letter) => letter.toLowerCase());
 }
 
-function conditions(t: Tables, filter: WorkItemFilter): SQL[] {
+function conditions(c: Connection, filter: WorkItemFilter): SQL[] {
+  const t = c.tables;
   const w = t.workItems;
   const l = t.workItemLabels;
   const named = (name: string) => sql.placeholder(name);
@@ -162,18 +252,22 @@ function conditions(t: Tables, filter: WorkItemFilter): SQL[] {
       () => sql`(lower(${w.title}) like ${named('pattern')} escape '\\'
         or lower(${w.description}) like ${named('pattern')} escape '\\')`,
     ),
-    given(filter.ready, (ready) => (ready ? isReady(t) : not(isReady(t)))),
+    given(filter.open, (open) => (open ? notInArray(w.status, [...CLOSED_STATUSES]) : undefined)),
+    given(
+      filter.below,
+      () => sql`substr(${w.path}, 1, cast(${named('prefix_length')} as integer)) = ${named('prefix')}`,
+    ),
+    given(filter.ready, (ready) => (ready ? isFree(c) : isNotReady(c))),
   );
 }
 
-/** W10: live, planned or active, nobody holds it, and nothing open blocks it. */
-function isReady(t: Tables): SQL {
-  const w = t.workItems;
-  const free = or(isNull(w.claimed_by), sql`${w.claim_expires_at} <= ${sql.placeholder('now')}`);
-  const closed = sql.raw(CLOSED_STATUSES.map((status) => `'${status}'`).join(', '));
-  const openBlocker = sql`exists (
-    select 1 from ${t.dependencies} d join ${w} b on b.id = case d.dependency_type when 'blocks' then d.source_id else d.target_id end
-    where ((d.target_id = ${w}.id and d.dependency_type = 'blocks') or (d.source_id = ${w}.id and d.dependency_type = 'depends_on'))
-      and b.deleted_at is null and b.status not in (${closed}))`;
-  return and(isNull(w.deleted_at), inArray(w.status, ['planned', 'active']), free, not(openBlocker)) as SQL;
+/** Of an item in the queue: nobody holds a claim that has not ended. */
+function isFree(c: Connection): SQL {
+  const { workItems: w } = c.tables;
+  return sql`(${w.claimed_by} is null or ${w.claim_expires_at} <= ${c.now})`;
+}
+
+function isNotReady(c: Connection): SQL {
+  const { workItems: w, readyQueue: q } = c.tables;
+  return sql`(not exists (select 1 from ${q} where ${q.item_id} = ${w.id}) or not ${isFree(c)})`;
 }

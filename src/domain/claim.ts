@@ -1,0 +1,124 @@
+/** Claims: one holder works on an item for a while, with a token that proves it (W11). */
+import { createHash } from 'node:crypto';
+import * as z from 'zod';
+import { TrackerError } from '../errors.ts';
+import { actorName, idOrPrefix, idempotencyKey, integer, line, pageInput } from './fields.ts';
+import { LABEL_MAX_CHARACTERS, PAGE_MAX } from './limits.ts';
+import { PROVISIONAL_STEP, isProvisional, knownVersion } from './provisional-version.ts';
+import { ITEM_TYPES, type ItemType } from './work-item.ts';
+
+export const LEASE_DEFAULT_MINUTES = 30;
+const READY_DEFAULT = 20;
+export const LEASE_MAX_MINUTES = 24 * 60;
+
+export const CLAIM_ACTIONS = ['take', 'renew', 'release', 'hand_over'] as const;
+export type ClaimAction = (typeof CLAIM_ACTIONS)[number];
+
+export const claimWorkItemInput = z.object({
+  id: idOrPrefix.optional(),
+  action: z.enum(CLAIM_ACTIONS).default('take'),
+  claim_token: integer(1).optional(),
+  lease_minutes: integer(1, LEASE_MAX_MINUTES).optional(),
+  to: actorName.optional(),
+  label: line(LABEL_MAX_CHARACTERS).optional(),
+  item_type: z.enum(ITEM_TYPES).optional(),
+  parent_id: idOrPrefix.optional(),
+  claimed_by: actorName.optional(),
+  idempotency_key: idempotencyKey.optional(),
+});
+export type ClaimWorkItemInput = z.output<typeof claimWorkItemInput>;
+
+/** What could be started now: `parent_id` takes everything below that item. */
+export const readyWorkInput = z.object({
+  item_type: z.enum(ITEM_TYPES).optional(),
+  label: line(LABEL_MAX_CHARACTERS).optional(),
+  parent_id: idOrPrefix.optional(),
+  limit: integer(1, PAGE_MAX).default(READY_DEFAULT),
+  cursor: pageInput.cursor,
+});
+export type ReadyWorkInput = z.output<typeof readyWorkInput>;
+
+/** The claim on an item as it is stored: what is left of one that ended has no holder. */
+export interface Claim {
+  item_id: string;
+  /** Fencing token: another one with every grant. */
+  token: number;
+  holder: string | null;
+  client: string | null;
+  expires_at: string | null;
+  lease_seconds: number;
+  /** 1 while it was handed over and its new holder has not taken it yet. */
+  handed_over: number;
+  /** The change that granted the token. */
+  granted_by: string;
+}
+
+/** What the patch of a claim says. */
+export interface ClaimRequest {
+  action: ClaimAction;
+  /** Null: as long as it was, else the default. */
+  lease_seconds: number | null;
+  /** The new holder of a claim that is handed over. */
+  to?: string;
+  /** Of a claim on whatever is ready next: what it was asked for. It is refused when the item is not ready. */
+  next?: { label?: string; item_type?: ItemType; parent_id?: string };
+}
+
+/**
+ * The token that a grant gets. It grows by one; while the primary is away by a number of the change's own, a
+ * multiple of a million as for versions, so that the claim is found by it when it was applied under a real token.
+ */
+export function grantedToken(previous: number, change_id: string, provisional: boolean): number {
+  const known = knownVersion(previous);
+  return provisional ? known + tokenStep(change_id) : known + 1;
+}
+
+/** Whether a token is the one of this claim, also where it was granted under a provisional one. */
+export function isTokenOf(token: number, claim: Pick<Claim, 'token' | 'granted_by'>): boolean {
+  return token === claim.token || isGrantOf(token, claim.granted_by);
+}
+
+/** Whether a change granted this provisional token. */
+export function isGrantOf(token: number, change_id: string): boolean {
+  return isProvisional(token) && token - knownVersion(token) === tokenStep(change_id);
+}
+
+/** 1 to 2³² million: far enough apart that two grants do not meet, and exact in a number. */
+function tokenStep(change_id: string): number {
+  return (createHash('sha256').update(change_id).digest().readUInt32BE(0) + 1) * PROVISIONAL_STEP;
+}
+
+type Held = Pick<Claim, 'holder' | 'expires_at'>;
+
+/** The refusal of a claim on an item that somebody holds. */
+export function heldError(title: string, { holder, expires_at }: Held): TrackerError {
+  return new TrackerError(
+    'ClaimError',
+    `"${title}" is claimed by ${holder} until ${expires_at}. Nothing was changed.`,
+    { claimed_by: holder, claim_expires_at: expires_at },
+    'Claim another item (without id, the next ready one is taken), wait until that time, or ask the holder to hand it over. If you are the holder, pass your claim_token.',
+  );
+}
+
+/** The refusal of a token that is not, or no longer, the one of the claim. */
+export function staleTokenError(title: string, token: number, claim: Held | undefined): TrackerError {
+  const { holder = null, expires_at = null } = claim ?? {};
+  const now = holder === null ? 'nobody holds a claim on it' : `${holder} holds it until ${expires_at}`;
+  return new TrackerError(
+    'ClaimError',
+    `claim_token ${token} is not the current one of "${title}": ${now}. Nothing was saved.`,
+    { claimed_by: holder, claim_expires_at: expires_at },
+    'Your claim has ended: read the item to see what happened since, and claim it again when it is free.',
+  );
+}
+
+/** An item that was ready a moment ago is not any more: the next one is tried. */
+export function noLongerReadyError(title: string, claim: Held | undefined): TrackerError {
+  const { holder = null, expires_at = null } = claim ?? {};
+  return new TrackerError(
+    'ClaimError',
+    `"${title}" is not ready any more. Nothing was changed.`,
+    { claimed_by: holder, claim_expires_at: expires_at },
+    'Call again without id: the next ready item is taken.',
+  );
+}

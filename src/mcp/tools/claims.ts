@@ -1,0 +1,24 @@
+import { claimWorkItemInput } from '../../domain/claim.ts';
+import { claimWorkItem, type ClaimedItem, type NothingReady } from '../../services/claims.ts';
+import { claimShape } from '../answers.ts';
+import { CLAIMS, answerSchema, defineTool } from '../define-tool.ts';
+import { itemLine } from '../text.ts';
+
+export const claimWorkItemTool = defineTool({
+  name: 'claim_work_item',
+  toolset: 'work',
+  description:
+    'Take an item to work on, so that nobody else does: the one with id, else the next ready one (label, item_type, anywhere below parent_id). The lease ends after lease_minutes (default 30). Keep claim_token: writes that carry it are refused once another has the item; renew, release and hand_over (to a name) need it. Example: {"label":"ui"}',
+  input: claimWorkItemInput,
+  output: answerSchema(claimShape),
+  annotations: CLAIMS,
+  run: claimWorkItem,
+  text: claimText,
+});
+
+function claimText(data: ClaimedItem | NothingReady): string {
+  if ('nothing_ready' in data) return data.nothing_ready;
+  const { claim_token, claimed_by, claim_expires_at } = data;
+  if (claim_token === null) return `Released ${itemLine(data)}`;
+  return `Claimed by ${claimed_by} until ${claim_expires_at}, claim_token ${claim_token}: ${itemLine(data)}`;
+}
