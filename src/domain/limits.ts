@@ -32,3 +32,9 @@ export const CHILDREN_MAX = 200;
 
 /** One message, whatever carries it. Room for the largest work item with every character escaped. */
 export const MESSAGE_MAX_BYTES = 1024 * 1024;
+
+/** Items of one plan, and links among them. */
+export const PLAN_ITEMS_MAX = 500;
+export const PLAN_LINKS_MAX = 2_000;
+/** Items that one call updates. */
+export const UPDATES_MAX = 100;

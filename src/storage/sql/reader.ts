@@ -22,6 +22,7 @@ const QUERIES = {
   listWorkItems: workItemList.listWorkItems,
   findDependencies: dependencies.findDependencies,
   findBlockedBy: dependencies.findBlockedBy,
+  findBlockingLinks: dependencies.findBlockingLinks,
   findVendorByKey: vendors.findVendorByKey,
   findVendorWithConflicts: vendors.findVendorWithConflicts,
   findVendorsByIdRange: vendors.findVendorsByIdRange,

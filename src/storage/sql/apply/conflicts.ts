@@ -1,6 +1,7 @@
 /** How a write that could not be applied is kept, and how it is settled (F4). */
 import { eq } from 'drizzle-orm';
 import { notFound, validationError, type TrackerError } from '../../../errors.ts';
+import { partsOf, withParts } from '../../../domain/batch.ts';
 import type { Change } from '../../../domain/change.ts';
 import type { ConflictKind, Resolution } from '../../../domain/conflict-record.ts';
 import type { JsonObject } from '../../../domain/json.ts';
@@ -19,6 +20,7 @@ const KEPT_DETAILS = [
   'expected_version',
   'current_version',
   'problems',
+  'refused',
 ] as const;
 
 /** A write of a tracker folder that was acknowledged while the primary was away. */
@@ -62,7 +64,7 @@ export async function insertConflict(
   };
   const { conflicts, openConflicts } = c.tables;
   await c.db.insert(conflicts).values(row);
-  const records = [...new Set(write.changes.flatMap(recordsShown))];
+  const records = [...new Set(write.changes.flatMap(partsOf).flatMap(recordsShown))];
   await c.db.insert(openConflicts).values(records.map((record_id) => ({ record_id, conflict_id: write.id })));
   return {
     record: asJson(row),
@@ -155,6 +157,12 @@ function changesOf(resolution: Resolution, mine: Change[], decision: Change): Ch
 /** The change as if it were made now: by whoever decides, on what is there. */
 async function onCurrentVersion(c: Connection, mine: Change, decision: Change): Promise<Change> {
   const { base_fields: _seen, own_changes: _own, ...change } = mine;
+  if (mine.kind === 'batch') {
+    const parts: Change[] = [];
+    for (const part of partsOf(mine)) parts.push(await onCurrentVersion(c, part, decision));
+    const { at, client } = decision;
+    return withParts({ ...mine, id: decision.id, at, client }, parts);
+  }
   const now = { ...change, id: decision.id, at: decision.at, actor: decision.actor, client: decision.client };
   if (change.kind !== 'update') return { ...now, actor: mine.actor };
   return { ...now, base_version: await currentVersion(c, change) };
