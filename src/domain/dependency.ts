@@ -54,6 +54,42 @@ export function linkMeaning(link: Pick<Dependency, 'source_id' | 'target_id' | '
   return `${link.dependency_type} ${ends.join(' ')}`;
 }
 
+/**
+ * A cycle among pairs of blocker and blocked, as the ids along it, the first again at the end; undefined without
+ * one. One walk with its own stack: linear time, however many there are.
+ */
+export function findCycle(pairs: readonly { blocker: string; blocked: string }[]): string[] | undefined {
+  const next = new Map<string, string[]>();
+  for (const { blocker, blocked } of pairs) {
+    const known = next.get(blocker);
+    if (known === undefined) next.set(blocker, [blocked]);
+    else known.push(blocked);
+  }
+  const finished = new Set<string>();
+  const onWalk = new Set<string>();
+  for (const start of next.keys()) {
+    if (finished.has(start)) continue;
+    const walk = [{ id: start, at: 0 }];
+    onWalk.add(start);
+    for (let top = walk.at(-1); top !== undefined; top = walk.at(-1)) {
+      const id = next.get(top.id)?.[top.at];
+      top.at += 1;
+      if (id === undefined) {
+        walk.pop();
+        onWalk.delete(top.id);
+        finished.add(top.id);
+      } else if (onWalk.has(id)) {
+        const ids = walk.map((step) => step.id);
+        return [...ids.slice(ids.indexOf(id)), id];
+      } else if (!finished.has(id)) {
+        walk.push({ id, at: 0 });
+        onWalk.add(id);
+      }
+    }
+  }
+  return undefined;
+}
+
 /** Items named for a chain in an error: `title (id)`. */
 export interface NamedItem {
   id: string;

@@ -33,6 +33,12 @@ export const CHILDREN_MAX = 200;
 /** One message, whatever carries it. Room for the largest work item with every character escaped. */
 export const MESSAGE_MAX_BYTES = 1024 * 1024;
 
+/** Items of one plan, and links among them. */
+export const PLAN_ITEMS_MAX = 500;
+export const PLAN_LINKS_MAX = 2_000;
+/** Items that one call updates. */
+export const UPDATES_MAX = 100;
+
 /** What the text of one answer may cost in tokens: the range that callers may ask for, and what holds otherwise. */
 export const READ_TOKENS_MIN = 100;
 export const READ_TOKENS_MAX = 20_000;

@@ -1,4 +1,5 @@
 /** Which writes have to do with each other, so that one waits for another. Pure. */
+import { partsOf } from './batch.ts';
 import type { Change } from './change.ts';
 import { vendorNameKey } from './vendor.ts';
 
@@ -10,7 +11,7 @@ export function reachOf(changes: readonly Change[]): { alters: string[]; needs: 
   const alters = new Set<string>();
   const needs = new Set<string>();
   const need = (value: unknown) => typeof value === 'string' && needs.add(value);
-  for (const { entity, entity_id, patch } of changes) {
+  for (const { entity, entity_id, patch } of changes.flatMap(partsOf)) {
     if (entity === 'dependency') {
       alters.add(`link:${[entity_id, patch['target_id']].sort().join(':')}`);
       need(entity_id);

@@ -6,6 +6,7 @@ export const TOOLSETS = [
   'deployments',
   'configuration',
   'history',
+  'plan',
   'conflicts',
   'work',
   'all',

@@ -211,3 +211,26 @@ export const briefShape = {
   open_conflicts: whole,
   pending: whole,
 };
+
+export const appliedPlanShape = {
+  ids: z.record(text, text),
+  items_created: whole,
+  links_created: whole,
+  version: whole.optional(),
+  dry_run: z.boolean().optional(),
+  repeated: z.boolean().optional(),
+};
+
+export const bulkUpdateShape = {
+  items: z.array(
+    z.object({
+      id: text,
+      version: whole,
+      item_type: text.optional(),
+      title: text.optional(),
+      status: text.optional(),
+      priority: whole.optional(),
+    }),
+  ),
+  repeated: z.boolean().optional(),
+};

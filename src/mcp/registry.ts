@@ -7,6 +7,7 @@ import { listConflictsTool, resolveConflictTool } from './tools/conflicts.ts';
 import { getProjectConfigurationTool, updateProjectConfigurationTool } from './tools/configuration.ts';
 import { listDeploymentsTool, queryDeploymentTool, recordDeploymentTool } from './tools/deployments.ts';
 import { queryHistoryTool } from './tools/history.ts';
+import { applyPlanTool, updateWorkItemsTool } from './tools/plans.ts';
 import {
   listVendorsTool,
   queryVendorStatusTool,
@@ -39,6 +40,8 @@ export const TOOLS: readonly Tool[] = [
   getProjectConfigurationTool,
   updateProjectConfigurationTool,
   queryHistoryTool,
+  applyPlanTool,
+  updateWorkItemsTool,
   listConflictsTool,
   resolveConflictTool,
 ];

@@ -2,6 +2,7 @@
 import { notFound, validationError } from '../errors.ts';
 import type { DependencyView, Dependency, LinkWorkItemsInput } from '../domain/dependency.ts';
 import { newRecordId } from '../domain/ids.ts';
+import type { JsonObject } from '../domain/json.ts';
 import type { NotReady } from '../domain/readiness.ts';
 import {
   idsOnPath,
@@ -52,18 +53,10 @@ export async function updateWorkItem(
   caller: Caller,
   input: UpdateWorkItemInput,
 ): Promise<Answer<WorkItem & WriteOutcome>> {
-  const { id, version, parent_id, labels, cascade, updated_by, on_conflict, ...rest } = input;
-  const { claim_token, idempotency_key, ...fields } = rest;
-  const patch = patchOf({ ...fields, labels: labels === null ? [] : labels });
-  if (parent_id !== undefined) {
-    patch['parent_id'] = parent_id === null ? null : await resolve(context, parent_id, 'parent_id');
-  }
-  if (Object.keys(patch).length === 0) {
-    throw validationError(
-      { field: 'arguments', constraint: 'name at least one field to change', value: null },
-      'Give at least one of title, status, description, priority, labels, assignee, parent_id, metadata, branch_name, commit_hash, pr_number, deleted_at.',
-    );
-  }
+  const { id, version, parent_id, cascade, updated_by, on_conflict, claim_token, idempotency_key } = input;
+  const patch = updatePatch(input);
+  if (typeof parent_id === 'string') patch['parent_id'] = await resolve(context, parent_id, 'parent_id');
+  refuseEmptyPatch(patch);
   return await writeOne<WorkItem>(context, caller, {
     entity: 'work_item',
     entity_id: await resolve(context, id, 'id'),
@@ -76,6 +69,36 @@ export async function updateWorkItem(
     actor: updated_by,
     idempotency_key,
   });
+}
+
+type UpdateFields = Omit<UpdateWorkItemInput, 'updated_by' | 'idempotency_key'>;
+
+/** The fields that an update sets; `parent_id` as it was given, which may be a prefix. */
+export function updatePatch(input: UpdateFields): JsonObject {
+  const {
+    id: _id,
+    version: _version,
+    cascade: _cascade,
+    on_conflict: _on,
+    claim_token: _token,
+    ...rest
+  } = input;
+  const {
+    updated_by: _by,
+    idempotency_key: _key,
+    ...fields
+  } = rest as Omit<UpdateWorkItemInput, 'id' | 'version' | 'cascade' | 'on_conflict' | 'claim_token'>;
+  return patchOf({ ...fields, labels: fields.labels === null ? [] : fields.labels });
+}
+
+/** @throws ValidationError */
+export function refuseEmptyPatch(patch: JsonObject): void {
+  if (Object.keys(patch).length === 0) {
+    throw validationError(
+      { field: 'arguments', constraint: 'name at least one field to change', value: null },
+      'Give at least one of title, status, description, priority, labels, assignee, parent_id, metadata, branch_name, commit_hash, pr_number, deleted_at.',
+    );
+  }
 }
 
 export interface WorkItemView extends WorkItem, Partial<Tree> {

@@ -6,6 +6,7 @@ import {
   recordDeploymentInput,
 } from '../../src/domain/deployment.ts';
 import { queryHistoryInput } from '../../src/domain/change.ts';
+import { applyPlanInput, updateWorkItemsInput } from '../../src/domain/plan.ts';
 import { updateConfigurationInput } from '../../src/domain/configuration.ts';
 import { parseInput } from '../../src/domain/validate.ts';
 import {
@@ -20,10 +21,12 @@ import {
   queryWorkItemInput,
   updateWorkItemInput,
 } from '../../src/domain/work-item.ts';
+import { updateWorkItems } from '../../src/services/bulk-updates.ts';
 import * as configuration from '../../src/services/configuration.ts';
 import type { Caller, Context } from '../../src/services/context.ts';
 import * as deployments from '../../src/services/deployments.ts';
 import { queryHistory } from '../../src/services/history.ts';
+import { applyPlan } from '../../src/services/plans.ts';
 import * as vendors from '../../src/services/vendors.ts';
 import * as workItems from '../../src/services/work-items.ts';
 import type { OpenOptions } from '../../src/storage/open-store.ts';
@@ -211,6 +214,16 @@ export class Tracker {
 
   async history(args: Arguments = {}) {
     return data(await queryHistory(this.context, parseInput(queryHistoryInput, args)));
+  }
+
+  async plan(items: Arguments[], args: Arguments = {}, caller = this.caller) {
+    const input = parseInput(applyPlanInput, { items, ...args });
+    return data(await applyPlan(this.context, caller, input));
+  }
+
+  async updateMany(updates: Arguments[], args: Arguments = {}, caller = this.caller) {
+    const input = parseInput(updateWorkItemsInput, { updates, ...args });
+    return data(await updateWorkItems(this.context, caller, input));
   }
 
   /** Where the feed of changes stands. */

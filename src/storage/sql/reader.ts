@@ -29,6 +29,7 @@ const QUERIES = {
   findClaimedByKey: ready.findClaimedByKey,
   findDependencies: dependencies.findDependencies,
   findBlockedBy: dependencies.findBlockedBy,
+  findBlockingLinks: dependencies.findBlockingLinks,
   findVendorByKey: vendors.findVendorByKey,
   findVendorWithConflicts: vendors.findVendorWithConflicts,
   findVendorsByIdRange: vendors.findVendorsByIdRange,

@@ -5,6 +5,7 @@
  */
 import { and, eq, sql, type SQL } from 'drizzle-orm';
 import { TrackerError } from '../../errors.ts';
+import { partsOf, recordsOf, withParts } from '../../domain/batch.ts';
 import type { Applied, Change } from '../../domain/change.ts';
 import { touchedFields } from '../../domain/conflict.ts';
 import type { JsonObject, JsonValue } from '../../domain/json.ts';
@@ -119,13 +120,18 @@ export async function applyToReplica(
 }
 
 /** The change with what its maker saw: that makes a three-way merge possible later, wherever it is replayed. */
-async function withBase(c: Connection, change: Change, { ownChanges }: OwnWrites): Promise<Change> {
+async function withBase(c: Connection, change: Change, known: OwnWrites): Promise<Change> {
   const { base_version, entity_id } = change;
+  if (change.kind === 'batch') {
+    const parts: Change[] = [];
+    for (const part of partsOf(change)) parts.push(await withBase(c, part, known));
+    return withParts(change, parts);
+  }
   if (change.kind !== 'update' || base_version === null) return change;
   const record = await findCurrentRecord(c, change);
   const own = new Set(change.own_changes);
   if (isProvisional(base_version)) {
-    for (const id of ownChanges(entity_id, base_version)) own.add(id);
+    for (const id of known.ownChanges(entity_id, base_version)) own.add(id);
     const waiting = await findChangesSince(c, entity_id, PROVISIONAL_STEP - 1);
     const led = waiting.filter(({ version }) => version !== null && version <= base_version);
     // Else other writes lie on this copy than on the one that its maker saw.
@@ -148,6 +154,12 @@ function withGrant(change: Change, { record }: Applied): Change {
 }
 
 function madeBy({ entity, entity_id, change_id, record }: Applied): PreparedWrite['made'] {
+  const batched = recordsOf(record);
+  if (batched !== undefined) {
+    return batched.flatMap(({ id: record_id, version }) =>
+      version === null ? [] : [{ record_id, version, change_id }],
+    );
+  }
   // Settling a conflict alters the record that it is about.
   const altered = entity === 'conflict' ? record['record'] : { id: entity_id, version: record['version'] };
   const { id, version } = (altered ?? {}) as { id?: string; version?: JsonValue };

@@ -7,6 +7,7 @@
  * for the states, `replica.ts` and `journal.ts` for the layers, `replayer.ts` for the way back.
  */
 import { TrackerError } from '../../errors.ts';
+import { partsOf, withParts } from '../../domain/batch.ts';
 import type { Applied, Change } from '../../domain/change.ts';
 import type { JsonObject } from '../../domain/json.ts';
 import { isProvisional } from '../../domain/provisional-version.ts';
@@ -291,6 +292,12 @@ export class TieredStore implements TrackerStore {
   /** An update on a provisional version names the changes that led there, so that they are not taken for others'. */
   #withOwnChanges(change: Change): Change {
     const { base_version } = change;
+    if (change.kind === 'batch') {
+      return withParts(
+        change,
+        partsOf(change).map((part) => this.#withOwnChanges(part)),
+      );
+    }
     if (base_version === null || !isProvisional(base_version)) return change;
     const own = this.parts.memory.ownChanges(change.entity_id, base_version);
     return own.length === 0 ? change : { ...change, own_changes: own };
@@ -300,9 +307,9 @@ export class TieredStore implements TrackerStore {
   async #mustWait(changes: readonly Change[]): Promise<boolean> {
     const { alters: waiting } = await this.parts.journals.waiting();
     // What an update is built on may lie in a journal that cannot be read at the moment.
-    const isBuiltOnOwn = changes.some(
-      ({ own_changes, claim_token }) => own_changes !== undefined || isProvisional(claim_token ?? 0),
-    );
+    const isBuiltOnOwn = changes
+      .flatMap(partsOf)
+      .some(({ own_changes, claim_token }) => own_changes !== undefined || isProvisional(claim_token ?? 0));
     if (isBuiltOnOwn && this.parts.journals.problems.size > 0) return true;
     if (waiting.size === 0) return false;
     const { alters, needs } = reachOf(changes);

@@ -6,11 +6,13 @@ import { createHash } from 'node:crypto';
 import { eq, or, sql } from 'drizzle-orm';
 import { validationError } from '../../../errors.ts';
 import { CHANGE_SCHEMA_VERSION, type Applied, type Change } from '../../../domain/change.ts';
+import { partsOf } from '../../../domain/batch.ts';
 import { stableJson, type JsonObject } from '../../../domain/json.ts';
 import { PROVISIONAL_FEED_STEP, knownVersion } from '../../../domain/provisional-version.ts';
 import type { Connection } from '../connection.ts';
 import { pipelined } from '../pipelined.ts';
 import { insertRows } from '../table-copy.ts';
+import { applyBatch } from './batch.ts';
 import { updateConfiguration } from './configuration.ts';
 import { claimWorkItem } from './claims.ts';
 import { resolveConflict } from './conflicts.ts';
@@ -40,6 +42,11 @@ const RULES: Readonly<Record<string, Rule>> = {
   'update vendor': updateVendor,
   'create deployment': recordDeployment,
   'update configuration': updateConfiguration,
+  'batch work_item': (c, change) => applyBatch(c, change, applyRule),
+  'batch dependency': (c, change) => applyBatch(c, change, applyRule),
+  'batch vendor': (c, change) => applyBatch(c, change, applyRule),
+  'batch enhancement': (c, change) => applyBatch(c, change, applyRule),
+  'batch configuration': (c, change) => applyBatch(c, change, applyRule),
   'resolve conflict': (c, change) => resolveConflict(c, change, (again) => applyRule(c, again)),
 };
 
@@ -136,8 +143,13 @@ function answer(change: Change, effect: Effect, repeated: boolean): Applied {
  * What was asked, without what differs from try to try: the id of the change, its time, a new record's id, and
  * the moment of a deletion, which clients take from their clock.
  */
-function requestHash({ entity, kind, entity_id, base_version, patch, on_conflict, cascade }: Change): string {
-  const asked = {
+function requestHash(change: Change): string {
+  const asked = change.kind === 'batch' ? partsOf(change).map(askedBy) : askedBy(change);
+  return createHash('sha256').update(stableJson(asked)).digest('hex');
+}
+
+function askedBy({ entity, kind, entity_id, base_version, patch, on_conflict, cascade }: Change) {
+  return {
     entity,
     kind,
     // Of a claim on whatever is ready next, a retry may find another candidate.
@@ -147,7 +159,6 @@ function requestHash({ entity, kind, entity_id, base_version, patch, on_conflict
     on_conflict,
     cascade,
   };
-  return createHash('sha256').update(stableJson(asked)).digest('hex');
 }
 
 export type AppliedRow = {
@@ -192,6 +203,7 @@ export async function recordTouched(
 }
 
 function changeRow(c: Connection, change: Change, effect: Effect, touched: Touched) {
+  const base_version = touched.base_version === undefined ? change.base_version : touched.base_version;
   return {
     change_id: change.id,
     at: change.at,
@@ -201,11 +213,10 @@ function changeRow(c: Connection, change: Change, effect: Effect, touched: Touch
     entity_id: touched.entity_id,
     related_id: touched.related_id ?? null,
     kind: touched.kind,
-    base_version:
-      change.base_version === null || c.isReplica ? change.base_version : knownVersion(change.base_version),
+    base_version: base_version === null || c.isReplica ? base_version : knownVersion(base_version),
     version: touched.version,
     fields: touched.fields as never,
-    merged_with: effect.merged_with,
+    merged_with: touched.merged_with ?? effect.merged_with,
     schema_version: CHANGE_SCHEMA_VERSION,
   };
 }

@@ -1,6 +1,7 @@
 /** How a write that could not be applied is kept, and how it is settled (F4). */
 import { eq } from 'drizzle-orm';
 import { notFound, validationError, type TrackerError } from '../../../errors.ts';
+import { partsOf, withParts } from '../../../domain/batch.ts';
 import type { Change } from '../../../domain/change.ts';
 import type { ConflictKind, Resolution } from '../../../domain/conflict-record.ts';
 import type { JsonObject } from '../../../domain/json.ts';
@@ -21,6 +22,7 @@ const KEPT_DETAILS = [
   'problems',
   'claimed_by',
   'claim_expires_at',
+  'refused',
 ] as const;
 
 /** A write of a tracker folder that was acknowledged while the primary was away. */
@@ -64,7 +66,7 @@ export async function insertConflict(
   };
   const { conflicts, openConflicts } = c.tables;
   await c.db.insert(conflicts).values(row);
-  const records = [...new Set(write.changes.flatMap(recordsShown))];
+  const records = [...new Set(write.changes.flatMap(partsOf).flatMap(recordsShown))];
   await c.db.insert(openConflicts).values(records.map((record_id) => ({ record_id, conflict_id: write.id })));
   return {
     record: asJson(row),
@@ -158,6 +160,12 @@ function changesOf(resolution: Resolution, mine: Change[], decision: Change): Ch
 /** The change as if it were made now: by whoever decides, on what is there. */
 async function onCurrentVersion(c: Connection, mine: Change, decision: Change): Promise<Change> {
   const { base_fields: _seen, own_changes: _own, ...change } = mine;
+  if (mine.kind === 'batch') {
+    const parts: Change[] = [];
+    for (const part of partsOf(mine)) parts.push(await onCurrentVersion(c, part, decision));
+    const { at, client } = decision;
+    return withParts({ ...mine, id: decision.id, at, client }, parts);
+  }
   const now = { ...change, id: decision.id, at: decision.at, actor: decision.actor, client: decision.client };
   // Whoever decides does so in spite of a claim that ended or was never granted.
   if (change.kind !== 'claim') now.claim_token = null;

@@ -85,7 +85,7 @@ export async function removeDependency(c: Connection, change: Change): Promise<E
   };
 }
 
-function refuseDeleted(item: WorkItem, field: string): void {
+export function refuseDeleted(item: WorkItem, field: string): void {
   if (item.deleted_at === null) return;
   throw validationError(
     { field, constraint: `"${item.title}" is deleted`, value: item.id },
@@ -95,7 +95,7 @@ function refuseDeleted(item: WorkItem, field: string): void {
 
 type Wanted = Pick<Dependency, 'source_id' | 'target_id' | 'dependency_type'>;
 
-function readPatch(change: Change): Wanted {
+export function readPatch(change: Change): Wanted {
   return {
     source_id: change.entity_id,
     target_id: change.patch['target_id'] as string,
@@ -103,7 +103,7 @@ function readPatch(change: Change): Wanted {
   };
 }
 
-function touched(change: Change, link: Dependency, kind: 'link' | 'unlink') {
+export function touched(change: Change, link: Dependency, kind: 'link' | 'unlink') {
   const value = `${link.dependency_type} ${link.target_id}`;
   return {
     entity: 'dependency' as const,
@@ -138,14 +138,18 @@ async function findSame(c: Connection, wanted: Wanted): Promise<Dependency | und
   return links.find((link) => linkMeaning(link) === meaning);
 }
 
+export function refuseAncestor(source: WorkItem, target: WorkItem): void {
+  if (idsOnPath(source.path).includes(target.id)) throw ancestorLinkError(target, source);
+  if (idsOnPath(target.path).includes(source.id)) throw ancestorLinkError(source, target);
+}
+
 async function refuseCycle(
   c: Connection,
   { blocker, blocked }: { blocker: string; blocked: string },
   source: WorkItem,
   target: WorkItem,
 ): Promise<void> {
-  if (idsOnPath(source.path).includes(target.id)) throw ancestorLinkError(target, source);
-  if (idsOnPath(target.path).includes(source.id)) throw ancestorLinkError(source, target);
+  refuseAncestor(source, target);
   const back = await findBlockingPath(c, blocked, blocker);
   if (back === undefined) return;
   const first = back.at(-1);

@@ -18,6 +18,9 @@ export interface Touched {
   kind: ChangeKind;
   version: number | null;
   fields: FieldChange[];
+  /** Where a change is one of several in a batch: its own, in place of the batch's. */
+  base_version?: number | null;
+  merged_with?: number[];
 }
 
 export interface Effect {

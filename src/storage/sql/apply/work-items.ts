@@ -16,6 +16,7 @@ import {
   withoutEmptyKnown,
   type WorkItem,
 } from '../../../domain/work-item.ts';
+import type { Warning } from '../../../domain/warnings.ts';
 import type { Connection } from '../connection.ts';
 import { findConfiguration } from '../queries/configuration.ts';
 import { findBlockingLinkAcross } from '../queries/dependencies.ts';
@@ -49,20 +50,43 @@ const CHILDREN_NAMED = 5;
 
 export async function createWorkItem(c: Connection, change: Change): Promise<Effect> {
   const { patch } = change;
-  const item = { ...patch, id: change.entity_id } as unknown as WorkItem;
-  const parent = item.parent_id === null ? null : await lockedParent(c, item.parent_id);
-  if (parent !== null) checkPlace(item, parent, 0);
+  const parent = patch['parent_id'] === null ? null : await lockedParent(c, patch['parent_id'] as string);
+  if (parent !== null) checkPlace({ id: change.entity_id, title: patch['title'] as string }, parent, 0);
+  const budget =
+    patch['item_type'] === 'session' ? (await findConfiguration(c)).default_token_budget : undefined;
+  const { item: row, warnings } = newItem(change, parent, c.versionStep(change), budget);
+  const stored = oneRow(await insertItem(c, row));
+  await replaceLabels(c, row.id, [], row.labels);
+  return {
+    record: asJson(stored),
+    touched: [touch(stored, 'create', null)],
+    counted: [{ before: null, after: stored }],
+    merged_with: [],
+    warnings,
+  };
+}
 
+/**
+ * The item that a creation makes below `parent`.
+ * @param budget the tokens that a session gets unless it says so itself
+ */
+export function newItem(
+  change: Change,
+  parent: WorkItem | null,
+  version: number,
+  budget: number | undefined,
+): { item: WorkItem; warnings: Warning[] } {
+  const { patch } = change;
+  const item = { ...patch, id: change.entity_id } as unknown as WorkItem;
   let given: Record<string, unknown> = item.metadata;
-  if (item.item_type === 'session') {
-    const { default_token_budget } = await findConfiguration(c);
-    given = { token_budget: default_token_budget, prompts_count: 0, ...given };
-  }
+  if (item.item_type === 'session') given = { token_budget: budget, prompts_count: 0, ...given };
   const { metadata, warnings } = checkItemMetadata(item.item_type, withoutEmptyKnown(item.item_type, given));
   const row: WorkItem = {
-    ...item,
-    ...placeBelow(parent, item.id),
-    version: c.versionStep(change),
+    // In the order of the table, as it is read back and recorded.
+    ...{ id: item.id, version, item_type: item.item_type, title: item.title },
+    ...{ description: item.description, status: item.status, priority: item.priority, labels: item.labels },
+    ...{ assignee: item.assignee, parent_id: item.parent_id, ...placeBelow(parent, item.id) },
+    ...{ branch_name: item.branch_name, commit_hash: item.commit_hash, pr_number: item.pr_number },
     metadata,
     created_at: textOr(patch['created_at'], change.at),
     updated_at: textOr(patch['updated_at'], change.at),
@@ -74,15 +98,7 @@ export async function createWorkItem(c: Connection, change: Change): Promise<Eff
     claim_expires_at: null,
     archived_at: null,
   };
-  const stored = oneRow(await insertItem(c, row));
-  await replaceLabels(c, row.id, [], row.labels);
-  return {
-    record: asJson(stored),
-    touched: [touch(stored, 'create', null)],
-    counted: [{ before: null, after: stored }],
-    merged_with: [],
-    warnings,
-  };
+  return { item: row, warnings };
 }
 
 export async function updateWorkItem(c: Connection, change: Change): Promise<Effect> {
@@ -141,7 +157,7 @@ export async function updateWorkItem(c: Connection, change: Change): Promise<Eff
   };
 }
 
-function touch(item: WorkItem, kind: 'create' | 'update', before: WorkItem | null): Touched {
+export function touch(item: WorkItem, kind: 'create' | 'update', before: WorkItem | null): Touched {
   return {
     entity: 'work_item',
     entity_id: item.id,
@@ -162,7 +178,11 @@ async function lockedParent(c: Connection, id: string): Promise<WorkItem> {
 }
 
 async function liveParent(c: Connection, id: string): Promise<WorkItem> {
-  const parent = await findWorkItem(c, id);
+  return refuseAsParent(await findWorkItem(c, id), id);
+}
+
+/** The item, if new items may stand below it. */
+export function refuseAsParent(parent: WorkItem | undefined, id: string): WorkItem {
   if (parent === undefined) throw notFound('work item', { id });
   if (parent.deleted_at !== null) {
     throw validationError(

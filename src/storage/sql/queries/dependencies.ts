@@ -72,24 +72,7 @@ export async function findBlockingPath(
   from: string,
   to: string,
 ): Promise<NamedItem[] | undefined> {
-  const { dependencies: d } = c.tables;
-  const edges = await c.db
-    .select({
-      source_id: d.source_id,
-      target_id: d.target_id,
-      dependency_type: d.dependency_type,
-    })
-    .from(d)
-    .innerJoin(
-      sql`(with recursive reached(id) as (
-        select ${startAt(c, from)} as id
-        union
-        select case e.dependency_type when 'blocks' then e.target_id else e.source_id end
-        from reached join ${d} e on (e.source_id = reached.id and e.dependency_type = 'blocks')
-          or (e.target_id = reached.id and e.dependency_type = 'depends_on')
-      ) select id from reached) as r`,
-      sql`(${d.source_id} = r.id and ${d.dependency_type} = 'blocks') or (${d.target_id} = r.id and ${d.dependency_type} = 'depends_on')`,
-    );
+  const edges = await findBlockingLinks(c, [from]);
   const next = new Map<string, string[]>();
   for (const edge of edges) {
     const pair = blockingPair(edge);
@@ -99,6 +82,33 @@ export async function findBlockingPath(
   if (path === undefined) return undefined;
   const titles = new Map((await findWorkItems(c, path)).map(({ id, title }) => [id, title]));
   return path.map((id) => ({ id, title: titles.get(id) ?? id }));
+}
+
+/** Every blocking link that leads on from these items, directly or through others; each item is visited once. */
+export async function findBlockingLinks(
+  c: Connection,
+  from: string[],
+): Promise<Pick<Dependency, 'source_id' | 'target_id' | 'dependency_type'>[]> {
+  if (from.length === 0) return [];
+  const { dependencies: d, workItems: w } = c.tables;
+  return await c.db
+    .select({
+      source_id: d.source_id,
+      target_id: d.target_id,
+      dependency_type: d.dependency_type,
+    })
+    .from(d)
+    .innerJoin(
+      // The start is taken from the table so that it has the column's type.
+      sql`(with recursive reached(id) as (
+        select ${w.id} as id from ${w} where ${inArray(w.id, from)}
+        union
+        select case e.dependency_type when 'blocks' then e.target_id else e.source_id end
+        from reached join ${d} e on (e.source_id = reached.id and e.dependency_type = 'blocks')
+          or (e.target_id = reached.id and e.dependency_type = 'depends_on')
+      ) select id from reached) as r`,
+      sql`(${d.source_id} = r.id and ${d.dependency_type} = 'blocks') or (${d.target_id} = r.id and ${d.dependency_type} = 'depends_on')`,
+    );
 }
 
 /** A blocking link between one of some items and another item or anything below that; undefined if there is none. */
@@ -130,11 +140,6 @@ export async function findBlockingLinkAcross(
   const titles = new Map((await findWorkItems(c, ends)).map(({ id, title }) => [id, title]));
   const [ancestor, item] = ends.map((id) => ({ id, title: titles.get(id) ?? id }));
   return ancestor === undefined || item === undefined ? undefined : { ancestor, item };
-}
-
-/** The start of a recursive query, taken from the table so that it has the column's type. */
-function startAt(c: Connection, id: string) {
-  return sql`(select ${c.tables.workItems.id} from ${c.tables.workItems} where ${c.tables.workItems.id} = ${id})`;
 }
 
 function shortestPath(next: Map<string, string[]>, from: string, to: string): string[] | undefined {
