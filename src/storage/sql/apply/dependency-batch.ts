@@ -73,7 +73,7 @@ export async function addLinksOfNewItems(
 /** Only what was there before can be claimed; costs nothing where it is not. */
 async function checkClaims(
   c: Connection,
-  wanted: readonly { change: Change; link: Dependency }[],
+  wanted: readonly { change: Change; link: Pick<Dependency, 'source_id' | 'target_id'> }[],
   find: (id: string) => WorkItem,
 ): Promise<Warning[]> {
   const warnings: Warning[] = [];
