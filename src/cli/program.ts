@@ -8,6 +8,8 @@ import { addHistoryCommand } from './commands/history.ts';
 import { addImportCommand } from './commands/import.ts';
 import { addListCommand } from './commands/list.ts';
 import { addMigrateCommand } from './commands/migrate.ts';
+import { addNoteCommand } from './commands/note.ts';
+import { addSearchCommand } from './commands/search.ts';
 import { addServeCommand } from './commands/serve.ts';
 import { addShowCommand } from './commands/show.ts';
 import { addStatusCommand } from './commands/status.ts';
@@ -63,6 +65,8 @@ Exit codes: ${ExitCode.ok} ok, ${ExitCode.finding} a finding or a conflict, ${Ex
     addShowCommand,
     addCreateCommand,
     addUpdateCommand,
+    addNoteCommand,
+    addSearchCommand,
     addHistoryCommand,
     addConflictsCommand,
     addImportCommand,

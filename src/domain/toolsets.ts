@@ -7,6 +7,8 @@ export const TOOLSETS = [
   'configuration',
   'history',
   'conflicts',
+  'notes',
+  'search',
   'all',
 ] as const;
 export type Toolset = (typeof TOOLSETS)[number];

@@ -5,6 +5,8 @@ import { listConflictsTool, resolveConflictTool } from './tools/conflicts.ts';
 import { getProjectConfigurationTool, updateProjectConfigurationTool } from './tools/configuration.ts';
 import { listDeploymentsTool, queryDeploymentTool, recordDeploymentTool } from './tools/deployments.ts';
 import { queryHistoryTool } from './tools/history.ts';
+import { addNoteTool, listNotesTool } from './tools/notes.ts';
+import { searchTool } from './tools/search.ts';
 import {
   listVendorsTool,
   queryVendorStatusTool,
@@ -37,6 +39,9 @@ export const TOOLS: readonly Tool[] = [
   queryHistoryTool,
   listConflictsTool,
   resolveConflictTool,
+  addNoteTool,
+  listNotesTool,
+  searchTool,
 ];
 
 export function toolsOf(toolsets: readonly Toolset[]): Tool[] {

@@ -5,6 +5,8 @@ import * as conflicts from './queries/conflicts.ts';
 import * as configuration from './queries/configuration.ts';
 import * as dependencies from './queries/dependencies.ts';
 import * as deployments from './queries/deployments.ts';
+import * as notes from './queries/notes.ts';
+import * as search from './queries/search.ts';
 import * as status from './queries/status.ts';
 import * as vendors from './queries/vendors.ts';
 import * as workItemList from './queries/work-item-list.ts';
@@ -39,6 +41,9 @@ const QUERIES = {
   findConflict: conflicts.findConflict,
   findConflictsByIdRange: conflicts.findConflictsByIdRange,
   countOpenConflicts: conflicts.countOpenConflicts,
+  latestNotes: notes.latestNotes,
+  listNotes: notes.listNotes,
+  search: search.search,
   statusVendors: status.statusVendors,
   statusWorkItems: status.statusWorkItems,
 } as const;

@@ -18,6 +18,7 @@ import { findCurrentRecord } from './current-record.ts';
 import { addDependency, removeDependency } from './dependencies.ts';
 import { recordDeployment } from './deployments.ts';
 import { unknownChange, type Effect, type Touched } from './effect.ts';
+import { addNote } from './notes.ts';
 import { registerVendor, updateVendor } from './vendors.ts';
 import { createWorkItem, updateWorkItem } from './work-items.ts';
 
@@ -33,6 +34,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   'update work_item': updateWorkItem,
   'link dependency': addDependency,
   'unlink dependency': removeDependency,
+  'create note': addNote,
   'create vendor': registerVendor,
   'update vendor': updateVendor,
   'create deployment': recordDeployment,

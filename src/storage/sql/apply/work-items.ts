@@ -159,7 +159,7 @@ async function liveParent(c: Connection, id: string): Promise<WorkItem> {
   return parent;
 }
 
-function checkClaim(current: WorkItem, change: Change): void {
+export function checkClaim(current: WorkItem, change: Change): void {
   if (change.claim_token === null || current.claimed_by !== null) return;
   throw new TrackerError(
     'ClaimError',
