@@ -1,6 +1,6 @@
 /** Full-text search: what is asked, how words are told apart, how matches are ranked and shown (W14). Pure. */
 import * as z from 'zod';
-import { integer } from './fields.ts';
+import { askedText, integer } from './fields.ts';
 
 /** The kinds of record that are searched, as changes call them. */
 export const SEARCH_ENTITIES = ['work_item', 'note', 'vendor', 'deployment', 'enhancement'] as const;
@@ -10,7 +10,7 @@ const RESULTS_DEFAULT = 10;
 const RESULTS_MAX = 50;
 
 export const searchInput = z.object({
-  query: z.string(),
+  query: askedText(),
   entities: z.array(z.enum(SEARCH_ENTITIES)).max(SEARCH_ENTITIES.length).optional(),
   archived: z.boolean().default(false),
   limit: integer(1, RESULTS_MAX).default(RESULTS_DEFAULT),

@@ -7,6 +7,8 @@ import {
 } from '../../src/domain/deployment.ts';
 import { queryHistoryInput } from '../../src/domain/change.ts';
 import { updateConfigurationInput } from '../../src/domain/configuration.ts';
+import { addNoteInput, listNotesInput } from '../../src/domain/note.ts';
+import { searchInput } from '../../src/domain/search.ts';
 import { parseInput } from '../../src/domain/validate.ts';
 import {
   listVendorsInput,
@@ -23,6 +25,8 @@ import {
 import * as configuration from '../../src/services/configuration.ts';
 import type { Caller, Context } from '../../src/services/context.ts';
 import * as deployments from '../../src/services/deployments.ts';
+import * as notes from '../../src/services/notes.ts';
+import { search } from '../../src/services/search.ts';
 import { queryHistory } from '../../src/services/history.ts';
 import * as vendors from '../../src/services/vendors.ts';
 import * as workItems from '../../src/services/work-items.ts';
@@ -211,6 +215,23 @@ export class Tracker {
 
   async history(args: Arguments = {}) {
     return data(await queryHistory(this.context, parseInput(queryHistoryInput, args)));
+  }
+
+  note(item: { id: string }, text: string, args: Arguments = {}, caller = this.caller) {
+    return this.noteAnswer(item, text, args, caller).then(data);
+  }
+
+  async noteAnswer(item: { id: string }, text: string, args: Arguments = {}, caller = this.caller) {
+    const input = parseInput(addNoteInput, { id: item.id, text, ...args });
+    return await notes.addNote(this.context, caller, input);
+  }
+
+  async notes(item: { id: string }, args: Arguments = {}) {
+    return data(await notes.listNotes(this.context, parseInput(listNotesInput, { id: item.id, ...args })));
+  }
+
+  async search(query: string, args: Arguments = {}) {
+    return data(await search(this.context, parseInput(searchInput, { query, ...args })));
   }
 
   /** Where the feed of changes stands. */
