@@ -8,13 +8,14 @@ import type { Answer } from '../storage/store.ts';
 import { writeOne, type Caller, type Context, type WriteOutcome } from './context.ts';
 import { findItemId } from './find-id.ts';
 
+/** Answers the note without its text: who sent it has it. */
 export async function addNote(
   context: Context,
   caller: Caller,
   input: AddNoteInput,
-): Promise<Answer<Note & WriteOutcome>> {
+): Promise<Answer<Omit<Note, 'text'> & WriteOutcome>> {
   const { data: item_id } = await context.store.read((reader) => findItemId(reader, input.id));
-  return await writeOne<Note>(context, caller, {
+  const answer = await writeOne<Note>(context, caller, {
     entity: 'note',
     entity_id: newRecordId(),
     kind: 'create',
@@ -23,6 +24,8 @@ export async function addNote(
     actor: input.created_by,
     idempotency_key: input.idempotency_key,
   });
+  const { text: _text, ...data } = answer.data;
+  return { ...answer, data };
 }
 
 export interface NoteList extends Page<Note> {

@@ -12,9 +12,9 @@ export const addNoteTool = defineTool({
   name: 'add_note',
   toolset: 'notes',
   description:
-    'Add a comment to a work item (up to 64 KiB). Needs no version, never conflicts, cannot be altered. Example: {"id":"3f2a9c1b","text":"The vendor answers on Monday"}',
+    'Comment on a work item, for ever: up to 64 KiB, no version needed. Example: {"id":"3f2a9c1b","text":"Vendor answers Monday"}',
   input: addNoteInput,
-  output: answerSchema({ ...noteShape, ...writeShape }),
+  output: answerSchema({ id: z.string(), item_id: z.string(), created_at: z.string(), ...writeShape }),
   annotations: ADDS,
   run: addNote,
   text: (note) => `Added note ${shortId(note.id)} to ${shortId(note.item_id)}`,
@@ -23,9 +23,9 @@ export const addNoteTool = defineTool({
 export const listNotesTool = defineTool({
   name: 'list_notes',
   toolset: 'notes',
-  description: 'The notes of a work item, whole, newest first. Example: {"id":"3f2a9c1b","limit":10}',
+  description: "Notes of an item, newest first. Example: {\"id\":\"3f2a9c1b\"}",
   input: listNotesInput,
-  output: answerSchema({ item_id: z.string(), ...listShape(noteShape) }),
+  output: answerSchema(listShape(noteShape)),
   annotations: READS,
   run: (context, _caller, input) => listNotes(context, input),
   text: (page) => listText(page, 'notes', noteLine),
