@@ -11,6 +11,8 @@ import { addImportCommand } from './commands/import.ts';
 import { addListCommand } from './commands/list.ts';
 import { addMigrateCommand } from './commands/migrate.ts';
 import { addReadyCommand } from './commands/ready.ts';
+import { addNoteCommand } from './commands/note.ts';
+import { addSearchCommand } from './commands/search.ts';
 import { addServeCommand } from './commands/serve.ts';
 import { addShowCommand } from './commands/show.ts';
 import { addStatusCommand } from './commands/status.ts';
@@ -69,6 +71,8 @@ Exit codes: ${ExitCode.ok} ok, ${ExitCode.finding} a finding or a conflict, ${Ex
     addUpdateCommand,
     addReadyCommand,
     addClaimCommand,
+    addNoteCommand,
+    addSearchCommand,
     addHistoryCommand,
     addConflictsCommand,
     addImportCommand,

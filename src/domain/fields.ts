@@ -51,6 +51,18 @@ export function shortText(max: number) {
     .meta({ maxLength: max });
 }
 
+const neverStored = new WeakSet<z.ZodType>();
+
+/** Text of any form at all, also what no database takes: it is only read, and never stored or compared as it is. */
+export function askedText() {
+  const schema = z.string();
+  neverStored.add(schema);
+  return schema;
+}
+
+export const isAskedText = (schema: z.ZodType | undefined): boolean =>
+  schema !== undefined && neverStored.has(schema);
+
 export function integer(min: number, max: number = Number.MAX_SAFE_INTEGER) {
   return z.number().int().min(min).max(max);
 }

@@ -3,6 +3,7 @@ export const TITLE_MAX_CHARACTERS = 200;
 export const DESCRIPTION_MAX_BYTES = 64 * 1024;
 export const METADATA_MAX_BYTES = 100 * 1024;
 export const METADATA_MAX_DEPTH = 32;
+export const NOTE_MAX_BYTES = 64 * 1024;
 export const LABELS_MAX = 32;
 export const LABEL_MAX_CHARACTERS = 50;
 export const NAME_MAX_CHARACTERS = 100;

@@ -1,4 +1,7 @@
 /** Notes: comments on work items, added and never altered (W12). */
+import * as z from 'zod';
+import { actorName, idOrPrefix, idempotencyKey, integer, longText, pageInput } from './fields.ts';
+import { NOTE_MAX_BYTES } from './limits.ts';
 
 /** A note as it is stored and answered. */
 export interface Note {
@@ -9,3 +12,19 @@ export interface Note {
   created_at: string;
   created_by: string;
 }
+
+/** `id` is the item's. */
+export const addNoteInput = z.object({
+  id: idOrPrefix,
+  text: longText(NOTE_MAX_BYTES).refine((text) => text.trim() !== '', 'must not be empty or blank'),
+  created_by: actorName.optional(),
+  claim_token: integer(1).optional(),
+  idempotency_key: idempotencyKey.optional(),
+});
+export type AddNoteInput = z.output<typeof addNoteInput>;
+
+const { limit, cursor } = pageInput;
+
+/** `id` is the item's. */
+export const listNotesInput = z.object({ id: idOrPrefix, limit, cursor });
+export type ListNotesInput = z.output<typeof listNotesInput>;

@@ -22,6 +22,7 @@ export function reachOf(changes: readonly Change[]): { alters: string[]; needs: 
     if (entity === 'vendor' && typeof patch['name'] === 'string') alters.add(vendorName(patch['name']));
     need(patch['parent_id']);
     need(patch['current_session_id']);
+    need(patch['item_id']);
     for (const field of ['affected_vendor_ids', 'related_work_item_ids']) listOf(patch[field]).forEach(need);
     for (const name of listOf(patch['affected_vendors'])) need(vendorName(String(name)));
   }

@@ -9,6 +9,8 @@ export const TOOLSETS = [
   'plan',
   'conflicts',
   'work',
+  'notes',
+  'search',
   'all',
 ] as const;
 export type Toolset = (typeof TOOLSETS)[number];

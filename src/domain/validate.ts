@@ -1,6 +1,7 @@
 /** From unknown input to typed values, with every problem named as CONTRACT §3 asks. */
 import type * as z from 'zod';
 import { validationError, type Problem } from '../errors.ts';
+import { isAskedText } from './fields.ts';
 import { findUnstorable, isPlainObject } from './json.ts';
 import { nearestName } from './warnings.ts';
 
@@ -17,7 +18,10 @@ export function parseInput<Schema extends z.ZodObject>(schema: Schema, input: un
   if (!isPlainObject(raw)) {
     throw validationError({ field: 'arguments', constraint: 'must be an object', value: input });
   }
-  const unstorable = findUnstorable(raw, ARGUMENTS_MAX_DEPTH);
+  const stored = Object.entries(raw).filter(
+    ([name, value]) => typeof value !== 'string' || !isAskedText(schema.shape[name] as z.ZodType | undefined),
+  );
+  const unstorable = findUnstorable(Object.fromEntries(stored), ARGUMENTS_MAX_DEPTH);
   if (unstorable !== undefined) {
     throw validationError({
       field: unstorable.path,

@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { RESOLUTIONS } from '../domain/conflict-record.ts';
 import { CONTEXT_TYPES } from '../domain/configuration.ts';
 import { DEPENDENCY_TYPES } from '../domain/dependency.ts';
+import { SEARCH_ENTITIES } from '../domain/search.ts';
 import { VENDOR_STATUSES } from '../domain/vendor.ts';
 import { ITEM_STATUSES, ITEM_TYPES } from '../domain/work-item.ts';
 
@@ -110,12 +111,32 @@ export const workItemViewShape = {
   children_cut: z.object({ reason: text, children_total: whole.nullable(), next: text }).optional(),
   dependencies: z.array(dependencyView).optional(),
   dependencies_cut: z.object({ reason: text, next: text }).optional(),
+  notes: z.array(object).optional(),
+  notes_total: whole.optional(),
 };
 
 /** Every list answers these. */
 export function listShape(item: z.ZodRawShape) {
   return { items: z.array(z.object(item)), total_count: whole, next_cursor: nullableText };
 }
+
+export const noteShape = {
+  id: text,
+  item_id: text,
+  text: text,
+  created_at: text,
+  created_by: text,
+};
+
+export const searchResultShape = {
+  entity: z.enum(SEARCH_ENTITIES),
+  id: text,
+  item_id: text.optional(),
+  title: text,
+  status: text.optional(),
+  snippet: text,
+  score: z.number(),
+};
 
 export const vendorShape = {
   id: text,

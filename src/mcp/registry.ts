@@ -8,6 +8,8 @@ import { getProjectConfigurationTool, updateProjectConfigurationTool } from './t
 import { listDeploymentsTool, queryDeploymentTool, recordDeploymentTool } from './tools/deployments.ts';
 import { queryHistoryTool } from './tools/history.ts';
 import { applyPlanTool, updateWorkItemsTool } from './tools/plans.ts';
+import { addNoteTool, listNotesTool } from './tools/notes.ts';
+import { searchTool } from './tools/search.ts';
 import {
   listVendorsTool,
   queryVendorStatusTool,
@@ -44,6 +46,9 @@ export const TOOLS: readonly Tool[] = [
   updateWorkItemsTool,
   listConflictsTool,
   resolveConflictTool,
+  addNoteTool,
+  listNotesTool,
+  searchTool,
 ];
 
 export function toolsOf(toolsets: readonly Toolset[]): Tool[] {

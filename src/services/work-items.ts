@@ -20,6 +20,7 @@ import { patchOf, writeOne, type Caller, type Context, type WriteOutcome } from 
 import { warnOfConflicts, withOpenConflicts } from './open-conflicts.ts';
 import { findItemId } from './find-id.ts';
 import { withReasons } from './ready.ts';
+import { readLatestNotes, type NoteExcerpt } from './notes.ts';
 import { pipelined } from '../storage/sql/pipelined.ts';
 import { readTree, type Tree } from './work-item-tree.ts';
 
@@ -109,6 +110,9 @@ export interface WorkItemView extends WorkItem, Partial<Tree> {
   dependencies?: DependencyView[];
   /** Present when there are more than are shown. */
   dependencies_cut?: { reason: string; next: string };
+  /** The newest, newest first, long ones cut; absent without any. */
+  notes?: NoteExcerpt[];
+  notes_total?: number;
 }
 
 export async function queryWorkItem(
@@ -120,13 +124,14 @@ export async function queryWorkItem(
       const id = await findItemId(reader, input.id);
       const item = await reader.findWorkItem(id);
       if (item === undefined) throw notFound('work item', { id });
-      const [[shown = item], ancestors, tree, dependencies] = await pipelined(
+      const [[shown = item], ancestors, tree, dependencies, notes] = await pipelined(
         withOpenConflicts(reader, [item]),
         readAncestors(reader, item),
         input.include_children ? readTree(reader, item, input.max_depth) : Promise.resolve({}),
         input.include_dependencies ? reader.findDependencies(id).then(cutDependencies) : Promise.resolve({}),
+        readLatestNotes(reader, id),
       );
-      return { ...shown, ancestors, ...tree, ...dependencies };
+      return { ...shown, ancestors, ...tree, ...dependencies, ...notes };
     },
     { snapshot: true },
   );

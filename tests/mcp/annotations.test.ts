@@ -133,6 +133,9 @@ async function richExamples(surface: Surface): Promise<Map<string, Row[]>> {
     ['list_conflicts', [{}, { id: contested.item['id'] }, { entity: 'vendor', resolved: true }]],
     ['resolve_conflict', [{ id: contested.conflict_id, resolution: 'reapply' }]],
     ['get_brief', [{}, { max_tokens: 300 }, { since: 0 }]],
+    ['add_note', [{ id: task['id'], text: 'A comment' }]],
+    ['list_notes', [{ id: session['id'] }, { id: task['id'], limit: 1 }]],
+    ['search', [{ query: 'task' }, { query: 'Long', entities: ['work_item'], limit: 1 }, { query: '"' }]],
     ['query_history', [{}, { id: task['id'] }, { since: 0, limit: 5 }]],
   ]);
 }

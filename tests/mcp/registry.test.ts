@@ -27,7 +27,7 @@ const contractsFolder = path.join(packageRoot(), 'contracts');
 
 describe.each(TOOLS.map((tool) => ({ name: tool.name, tool })))('$name', ({ name, tool }) => {
   it('has a snake_case name and a description of sane length', () => {
-    expect(name).toMatch(/^[a-z]+(_[a-z]+)+$/);
+    expect(name).toMatch(/^(search|[a-z]+(_[a-z]+)+)$/);
     expect(tool.description.length).toBeGreaterThan(20);
     expect(tool.description.length).toBeLessThanOrEqual(DESCRIPTION_MAX_CHARACTERS);
     expect(tool.description).not.toMatch(/[\n\t]| {2}/);
@@ -54,7 +54,7 @@ describe.each(TOOLS.map((tool) => ({ name: tool.name, tool })))('$name', ({ name
     expect(openWorldHint).toBe(false);
     if (readOnlyHint)
       expect({ destructiveHint, idempotentHint }).toEqual({ destructiveHint: false, idempotentHint: true });
-    expect(readOnlyHint).toBe(/^(query|list|get)_/.test(name));
+    expect(readOnlyHint).toBe(/^((query|list|get)_|search$)/.test(name));
   });
 });
 

@@ -83,6 +83,10 @@ export function deploying(fields: Given & { patch: JsonObject }): Change {
   return change({ entity: 'deployment', kind: 'create', patch: { ...none, ...patch }, ...rest });
 }
 
+export function noting(fields: Given & { patch: JsonObject }): Change {
+  return change({ entity: 'note', kind: 'create', ...fields });
+}
+
 export function configuring(fields: Given & { base_version: number; patch: JsonObject }): Change {
   return change({ entity: 'configuration', kind: 'update', ...fields });
 }

@@ -8,6 +8,8 @@ import {
 import { queryHistoryInput } from '../../src/domain/change.ts';
 import { applyPlanInput, updateWorkItemsInput } from '../../src/domain/plan.ts';
 import { updateConfigurationInput } from '../../src/domain/configuration.ts';
+import { addNoteInput, listNotesInput } from '../../src/domain/note.ts';
+import { searchInput } from '../../src/domain/search.ts';
 import { parseInput } from '../../src/domain/validate.ts';
 import {
   listVendorsInput,
@@ -25,6 +27,8 @@ import { updateWorkItems } from '../../src/services/bulk-updates.ts';
 import * as configuration from '../../src/services/configuration.ts';
 import type { Caller, Context } from '../../src/services/context.ts';
 import * as deployments from '../../src/services/deployments.ts';
+import * as notes from '../../src/services/notes.ts';
+import { search } from '../../src/services/search.ts';
 import { queryHistory } from '../../src/services/history.ts';
 import { applyPlan } from '../../src/services/plans.ts';
 import * as vendors from '../../src/services/vendors.ts';
@@ -224,6 +228,23 @@ export class Tracker {
   async updateMany(updates: Arguments[], args: Arguments = {}, caller = this.caller) {
     const input = parseInput(updateWorkItemsInput, { updates, ...args });
     return data(await updateWorkItems(this.context, caller, input));
+  }
+
+  note(item: { id: string }, text: string, args: Arguments = {}, caller = this.caller) {
+    return this.noteAnswer(item, text, args, caller).then(data);
+  }
+
+  async noteAnswer(item: { id: string }, text: string, args: Arguments = {}, caller = this.caller) {
+    const input = parseInput(addNoteInput, { id: item.id, text, ...args });
+    return await notes.addNote(this.context, caller, input);
+  }
+
+  async notes(item: { id: string }, args: Arguments = {}) {
+    return data(await notes.listNotes(this.context, parseInput(listNotesInput, { id: item.id, ...args })));
+  }
+
+  async search(query: string, args: Arguments = {}) {
+    return data(await search(this.context, parseInput(searchInput, { query, ...args })));
   }
 
   /** Where the feed of changes stands. */

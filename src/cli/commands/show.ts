@@ -47,6 +47,7 @@ function renderItem(item: WorkItemView): string {
       (item.dependencies ?? []).map((link) => dependencyLine(link, item.id)),
     ),
     section('Children', childrenLines(item)),
+    section('Notes', noteLines(item)),
   ];
   return sections.filter((text) => text !== '').join('\n\n');
 }
@@ -108,6 +109,16 @@ function dependencyLine({ source_id, dependency_type, other }: DependencyView, o
   const [forwards, backwards] = WORDS[dependency_type];
   const said = source_id === ownId ? forwards : backwards;
   return `${said.padEnd(15)}  ${shortId(other.id)}  ${paintStatus(other.status)}  ${plainLine(other.title)}`;
+}
+
+function noteLines({ id, notes = [], notes_total = 0 }: WorkItemView): string[] {
+  const lines = notes.flatMap(({ text, created_at, created_by, cut }) => [
+    paint('dim', `${spokenTime(created_at)} UTC by ${plainLine(created_by)}`),
+    ...`${plainText(text).trim()}${cut === undefined ? '' : ` (${cut})`}`.split('\n'),
+  ]);
+  if (notes_total > notes.length)
+    lines.push(`(${count(notes_total - notes.length, 'older note')}: worktrail note ${shortId(id)} --list)`);
+  return lines;
 }
 
 function childrenLines({ children = [], children_cut }: WorkItemView): string[] {

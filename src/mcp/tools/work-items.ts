@@ -25,6 +25,7 @@ import {
   workItemViewShape,
   writeShape,
 } from '../answers.ts';
+import { notesText } from './notes.ts';
 import { ADDS, CHANGES, LINKS, READS, answerSchema, defineTool } from '../define-tool.ts';
 import { cut, itemLine, listText, shortId } from '../text.ts';
 import * as z from 'zod';
@@ -119,6 +120,7 @@ function viewText(item: WorkItemView): string {
     lines.push('children:', ...treeLines(item.children, 1));
   if (item.children_cut !== undefined)
     lines.push(`cut: ${item.children_cut.reason}. ${item.children_cut.next}`);
+  lines.push(...notesText(item));
   if (item.description !== null) lines.push('', cut(item.description, DESCRIPTION_IN_TEXT_CHARACTERS));
   return lines.join('\n');
 }

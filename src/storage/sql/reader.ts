@@ -8,6 +8,8 @@ import * as dependencies from './queries/dependencies.ts';
 import * as deployments from './queries/deployments.ts';
 import * as names from './queries/names.ts';
 import * as ready from './queries/ready.ts';
+import * as notes from './queries/notes.ts';
+import * as search from './queries/search.ts';
 import * as status from './queries/status.ts';
 import * as vendors from './queries/vendors.ts';
 import * as workItemList from './queries/work-item-list.ts';
@@ -52,6 +54,9 @@ const QUERIES = {
   findLastChangeOf: brief.findLastChangeOf,
   countAllOpenConflicts: brief.countAllOpenConflicts,
   findNames: names.findNames,
+  latestNotes: notes.latestNotes,
+  listNotes: notes.listNotes,
+  search: search.search,
   statusVendors: status.statusVendors,
   statusWorkItems: status.statusWorkItems,
 } as const;

@@ -22,6 +22,7 @@ import { addDependency, removeDependency } from './dependencies.ts';
 import { recordDeployment } from './deployments.ts';
 import { unknownChange, type Effect, type Touched } from './effect.ts';
 import { refreshQueue } from './readiness.ts';
+import { addNote } from './notes.ts';
 import { registerVendor, updateVendor } from './vendors.ts';
 import { createWorkItem, updateWorkItem } from './work-items.ts';
 
@@ -38,6 +39,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   'claim work_item': claimWorkItem,
   'link dependency': addDependency,
   'unlink dependency': removeDependency,
+  'create note': addNote,
   'create vendor': registerVendor,
   'update vendor': updateVendor,
   'create deployment': recordDeployment,

@@ -1,0 +1,76 @@
+import type { Command } from 'commander';
+import type { NoteList } from '../../services/notes.ts';
+import { numberFrom } from '../arguments.ts';
+import { optionsOf } from '../global-options.ts';
+import { paint, printAnswer } from '../output.ts';
+import { count, plainLine, plainText, shortId, spokenTime } from '../plain-text.ts';
+import { commandLineCaller, withApp } from '../with-app.ts';
+
+interface NoteOptions {
+  list?: true;
+  limit?: number | string;
+  cursor?: string;
+  key?: string;
+}
+
+/** `worktrail note ID TEXT`: adds a comment; `--list` shows all of them. */
+export function addNoteCommand(program: Command): Command {
+  return program
+    .command('note')
+    .description('add a note to a work item, or list its notes')
+    .argument('<id>', "the item's id, or the first 6 or more characters of it")
+    .argument('[text...]', 'the note; - reads it from standard input')
+    .option('--list', 'show all notes of the item instead')
+    .option('--limit <number>', 'notes on a page with --list, 1 to 100 (default: 50)', numberFrom)
+    .option('--cursor <cursor>', 'the next page, as the previous one named it')
+    .option('--key <key>', 'idempotency key: a repeated call with it adds nothing new')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  worktrail note 3f2a9c1e "The vendor answers on Monday"
+  git log -1 --format=%B | worktrail note 3f2a9c1e -
+  worktrail note 3f2a9c1e --list`,
+    )
+    .action(async (id: string, words: string[], _options: unknown, command: Command) => {
+      const options = optionsOf<NoteOptions>(command);
+      const { parseInput } = await import('../../domain/validate.ts');
+      const { addNoteInput, listNotesInput } = await import('../../domain/note.ts');
+      const { addNote, listNotes } = await import('../../services/notes.ts');
+      const { list, limit, cursor, key } = options;
+      if (list === true) {
+        const page = { ...(limit !== undefined && { limit }), ...(cursor !== undefined && { cursor }) };
+        const input = parseInput(listNotesInput, { id, ...page });
+        await withApp(options, async ({ context }) => {
+          printAnswer(await listNotes(context, input), options.json, renderNotes);
+        });
+        return;
+      }
+      const text = words.length === 1 && words[0] === '-' ? await standardInput() : words.join(' ');
+      const input = parseInput(addNoteInput, {
+        id,
+        text,
+        ...(key !== undefined && { idempotency_key: key }),
+      });
+      await withApp(options, async ({ context }) => {
+        const answer = await addNote(context, commandLineCaller(), input);
+        printAnswer(answer, options.json, (note) => `Added a note to ${shortId(note.item_id)}.`);
+      });
+    });
+}
+
+async function standardInput(): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString('utf8').trimEnd();
+}
+
+function renderNotes({ items, total_count, next_cursor }: NoteList): string {
+  if (items.length === 0) return total_count === 0 ? 'No notes.' : 'No notes on this page.';
+  const notes = items.map(
+    ({ text, created_at, created_by }) =>
+      `${paint('dim', `${spokenTime(created_at)} UTC by ${plainLine(created_by)}`)}\n${plainText(text).trim()}`,
+  );
+  const more = next_cursor === null ? '' : `; the next page: --cursor ${next_cursor}`;
+  return `${notes.join('\n\n')}\n\n${items.length} of ${count(total_count, 'note')}${more}`;
+}

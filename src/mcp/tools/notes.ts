@@ -1,0 +1,49 @@
+import * as z from 'zod';
+import { addNoteInput, listNotesInput, type Note } from '../../domain/note.ts';
+import type { WorkItemView } from '../../services/work-items.ts';
+import { addNote, listNotes, type NoteExcerpt } from '../../services/notes.ts';
+import { listShape, noteShape, writeShape } from '../answers.ts';
+import { ADDS, READS, answerSchema, defineTool } from '../define-tool.ts';
+import { cut, listText, shortId } from '../text.ts';
+
+const NOTE_IN_LINE_CHARACTERS = 500;
+
+export const addNoteTool = defineTool({
+  name: 'add_note',
+  toolset: 'notes',
+  description:
+    'Comment on a work item, for ever: up to 64 KiB, no version needed. Example: {"id":"3f2a9c1b","text":"Vendor answers Monday"}',
+  input: addNoteInput,
+  output: answerSchema({ id: z.string(), item_id: z.string(), created_at: z.string(), ...writeShape }),
+  annotations: ADDS,
+  run: addNote,
+  text: (note) => `Added note ${shortId(note.id)} to ${shortId(note.item_id)}`,
+});
+
+export const listNotesTool = defineTool({
+  name: 'list_notes',
+  toolset: 'notes',
+  description: 'Notes of an item, newest first. Example: {"id":"3f2a9c1b"}',
+  input: listNotesInput,
+  output: answerSchema(listShape(noteShape)),
+  annotations: READS,
+  run: (context, _caller, input) => listNotes(context, input),
+  text: (page) => listText(page, 'notes', noteLine),
+});
+
+function noteLine({ text, created_at, created_by }: Note | NoteExcerpt): string {
+  return `${created_at} ${created_by}: ${cut(text.replaceAll(/\s+/g, ' ').trim(), NOTE_IN_LINE_CHARACTERS)}`;
+}
+
+/** The notes beside an item, as lines. */
+export function notesText({
+  notes = [],
+  notes_total = 0,
+}: Pick<WorkItemView, 'notes' | 'notes_total'>): string[] {
+  if (notes.length === 0) return [];
+  const more = notes_total > notes.length ? ` (${notes.length} newest shown; list_notes has all)` : '';
+  return [
+    `${notes_total} notes${more}:`,
+    ...notes.map((note) => `  ${noteLine(note)}${note.cut === undefined ? '' : ` (${note.cut})`}`),
+  ];
+}
