@@ -1,5 +1,6 @@
 /** All commands, and the way from an argument list to an exit code. */
 import { Command, CommanderError } from 'commander';
+import { addArchiveCommand } from './commands/archive.ts';
 import { addConfigCommand } from './commands/config.ts';
 import { addConflictsCommand } from './commands/conflicts.ts';
 import { addCreateCommand } from './commands/create.ts';
@@ -65,6 +66,7 @@ Exit codes: ${ExitCode.ok} ok, ${ExitCode.finding} a finding or a conflict, ${Ex
     addUpdateCommand,
     addHistoryCommand,
     addConflictsCommand,
+    addArchiveCommand,
     addImportCommand,
     addDoctorCommand,
     addMigrateCommand,

@@ -26,9 +26,9 @@ export type Entity = (typeof ENTITIES)[number];
 
 /**
  * `create` and `update` make and alter versioned records; `link` and `unlink` add and remove dependencies;
- * `resolve` settles a conflict.
+ * `archive` and `restore` move an item with everything below it; `resolve` settles a conflict.
  */
-export type ChangeKind = 'create' | 'update' | 'link' | 'unlink' | 'resolve';
+export type ChangeKind = 'create' | 'update' | 'link' | 'unlink' | 'archive' | 'restore' | 'resolve';
 
 export interface Change {
   /** UUID v7. Applying the same id twice gives the first result and changes nothing. */

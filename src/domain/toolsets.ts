@@ -7,6 +7,8 @@ export const TOOLSETS = [
   'configuration',
   'history',
   'conflicts',
+  'archive',
+  'enhancements',
   'all',
 ] as const;
 export type Toolset = (typeof TOOLSETS)[number];

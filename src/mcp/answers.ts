@@ -36,6 +36,7 @@ export const workItemShape = {
   deleted_at: nullableText,
   claimed_by: nullableText,
   claim_expires_at: nullableText,
+  archived_at: nullableText,
 };
 
 /** How many changes to a record wait for a decision; absent without any. */

@@ -1,6 +1,7 @@
 /** Every tool, in the order in which clients see them. */
 import type { Toolset } from '../domain/toolsets.ts';
 import type { Tool } from './define-tool.ts';
+import { archiveWorkItemsTool } from './tools/archive.ts';
 import { listConflictsTool, resolveConflictTool } from './tools/conflicts.ts';
 import { getProjectConfigurationTool, updateProjectConfigurationTool } from './tools/configuration.ts';
 import { listDeploymentsTool, queryDeploymentTool, recordDeploymentTool } from './tools/deployments.ts';
@@ -37,6 +38,7 @@ export const TOOLS: readonly Tool[] = [
   queryHistoryTool,
   listConflictsTool,
   resolveConflictTool,
+  archiveWorkItemsTool,
 ];
 
 export function toolsOf(toolsets: readonly Toolset[]): Tool[] {

@@ -93,6 +93,7 @@ export const linkWorkItemsTool = defineTool({
 function viewText(item: WorkItemView): string {
   const lines = [itemLine(item)];
   if (item.deleted_at !== null) lines.push(`deleted at ${item.deleted_at}`);
+  if (item.archived_at !== null) lines.push(`in the archive since ${item.archived_at}`);
   if (item.assignee !== null) lines.push(`assignee: ${item.assignee}`);
   if (item.labels.length > 0) lines.push(`labels: ${item.labels.join(', ')}`);
   if (item.ancestors.length > 0) {

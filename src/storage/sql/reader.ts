@@ -1,5 +1,6 @@
 /** Every question that can be asked of a store, over one connection. */
 import type { Connection } from './connection.ts';
+import * as archive from './queries/archive.ts';
 import * as changes from './queries/changes.ts';
 import * as conflicts from './queries/conflicts.ts';
 import * as configuration from './queries/configuration.ts';
@@ -19,6 +20,8 @@ const QUERIES = {
   countChildren: workItems.countChildren,
   countItems: workItems.countItems,
   findTitles: workItems.findTitles,
+  findDescendants: workItems.findDescendants,
+  findDueSubtrees: archive.findDueSubtrees,
   listWorkItems: workItemList.listWorkItems,
   findDependencies: dependencies.findDependencies,
   findBlockedBy: dependencies.findBlockedBy,

@@ -11,6 +11,7 @@ import { PROVISIONAL_FEED_STEP, knownVersion } from '../../../domain/provisional
 import type { Connection } from '../connection.ts';
 import { pipelined } from '../pipelined.ts';
 import { insertRows } from '../table-copy.ts';
+import { archiveSubtree, restoreSubtree } from './archive.ts';
 import { updateConfiguration } from './configuration.ts';
 import { resolveConflict } from './conflicts.ts';
 import { recount } from './counts.ts';
@@ -31,6 +32,8 @@ export interface ApplyOptions {
 const RULES: Readonly<Record<string, Rule>> = {
   'create work_item': createWorkItem,
   'update work_item': updateWorkItem,
+  'archive work_item': archiveSubtree,
+  'restore work_item': restoreSubtree,
   'link dependency': addDependency,
   'unlink dependency': removeDependency,
   'create vendor': registerVendor,

@@ -1,6 +1,7 @@
 /** How a change makes or alters a work item: fields, place in the hierarchy, deletion (W1–W4, W7, W8). */
 import { and, eq, inArray, sql } from 'drizzle-orm';
 import { TrackerError, notFound, validationError } from '../../../errors.ts';
+import { isClosed } from '../../../domain/archive.ts';
 import { fieldChanges, type Change } from '../../../domain/change.ts';
 import type { JsonObject } from '../../../domain/json.ts';
 import { LABELS_MAX } from '../../../domain/limits.ts';
@@ -19,6 +20,7 @@ import type { Connection } from '../connection.ts';
 import { findConfiguration } from '../queries/configuration.ts';
 import { findBlockingLinkAcross } from '../queries/dependencies.ts';
 import { chunks, descendantIds, findDescendants, findWorkItem } from '../queries/work-items.ts';
+import { refuseArchived } from './archive.ts';
 import { asJson, oneRow, picked, rebase, type Effect, type Touched } from './effect.ts';
 
 /** Fields that a patch sets as they are; the rest of an item follows from rules. */
@@ -81,6 +83,7 @@ export async function updateWorkItem(c: Connection, change: Change): Promise<Eff
 
   const current = await findWorkItem(c, change.entity_id);
   if (current === undefined) throw notFound('work item', { id: change.entity_id });
+  refuseArchived(current, 'id');
   checkClaim(current, change);
   const { patch, merged_with, version } = await rebase(c, change, current, 'work item');
   refuseEditOfDeleted(current, patch);
@@ -150,6 +153,7 @@ async function lockedParent(c: Connection, id: string): Promise<WorkItem> {
 async function liveParent(c: Connection, id: string): Promise<WorkItem> {
   const parent = await findWorkItem(c, id);
   if (parent === undefined) throw notFound('work item', { id });
+  refuseArchived(parent, 'parent_id');
   if (parent.deleted_at !== null) {
     throw validationError(
       { field: 'parent_id', constraint: `"${parent.title}" is deleted`, value: id },
@@ -238,7 +242,7 @@ async function deleteOrRestore(
     const together = (await findDescendants(c, current.id)).filter(
       (item) => item.deleted_at === current.deleted_at,
     );
-    return await markAll(c, together, change, null);
+    return await markAll(c, together, change, null, openAgain(together));
   }
   if (current.deleted_at !== null) {
     // Deleted once: the time stays, because it tells what went along and comes back with it.
@@ -250,13 +254,25 @@ async function deleteOrRestore(
   return await markAll(c, live, change, next.deleted_at);
 }
 
+/**
+ * Of items that are deleted no longer, those that cannot stay in the archive: what is open again, and what is above it.
+ */
+function openAgain(restored: WorkItem[]): Set<string> {
+  const open = restored.filter(
+    (item) => item.archived_at !== null && !isClosed({ ...item, deleted_at: null }),
+  );
+  return new Set(open.flatMap(({ path }) => idsOnPath(path)));
+}
+
 function childrenError(item: WorkItem, live: WorkItem[]) {
   const children = live.filter(({ parent_id }) => parent_id === item.id);
+  const archived = live.filter(({ archived_at }) => archived_at !== null).length;
+  const kept = archived === 0 ? '' : `, ${archived} of them in the archive`;
   const names = children.slice(0, CHILDREN_NAMED).map(({ title }) => `"${title}"`);
   const error = validationError(
     {
       field: 'deleted_at',
-      constraint: `"${item.title}" has ${live.length} live item(s) below it: ${names.join(', ')}${children.length > names.length ? ', …' : ''}`,
+      constraint: `"${item.title}" has ${live.length} item(s) below it that are not deleted${kept}: ${names.join(', ')}${children.length > names.length ? ', …' : ''}`,
       value: item.id,
     },
     'Complete or move the items below it first, or ask the user whether all of them should go (cascade).',
@@ -270,14 +286,20 @@ async function markAll(
   items: WorkItem[],
   change: Change,
   deletedAt: string | null,
+  unarchived: ReadonlySet<string> = new Set(),
 ): Promise<Along> {
   const { workItems } = c.tables;
   const step = c.versionStep(change);
-  for (const chunk of chunks(items)) {
+  const groups = [
+    items.filter(({ id }) => !unarchived.has(id)),
+    items.filter(({ id }) => unarchived.has(id)),
+  ];
+  for (const chunk of groups.flatMap((group) => chunks(group))) {
     const marked = await c.db
       .update(workItems)
       .set({
         deleted_at: deletedAt,
+        ...(unarchived.has(chunk[0]?.id ?? '') && { archived_at: null }),
         version: sql`${workItems.version} + ${sql.raw(String(step))}`,
         updated_at: change.at,
         updated_by: change.actor,
@@ -295,7 +317,12 @@ async function markAll(
   }
   return items.map((before) => ({
     before,
-    after: { ...before, version: before.version + step, deleted_at: deletedAt },
+    after: {
+      ...before,
+      version: before.version + step,
+      deleted_at: deletedAt,
+      ...(unarchived.has(before.id) && { archived_at: null }),
+    },
   }));
 }
 
