@@ -5,6 +5,7 @@ import { addConfigCommand } from './commands/config.ts';
 import { addConflictsCommand } from './commands/conflicts.ts';
 import { addCreateCommand } from './commands/create.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
+import { addEnhancementCommand } from './commands/enhancement.ts';
 import { addHistoryCommand } from './commands/history.ts';
 import { addImportCommand } from './commands/import.ts';
 import { addListCommand } from './commands/list.ts';
@@ -67,6 +68,7 @@ Exit codes: ${ExitCode.ok} ok, ${ExitCode.finding} a finding or a conflict, ${Ex
     addHistoryCommand,
     addConflictsCommand,
     addArchiveCommand,
+    addEnhancementCommand,
     addImportCommand,
     addDoctorCommand,
     addMigrateCommand,

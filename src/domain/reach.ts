@@ -21,7 +21,9 @@ export function reachOf(changes: readonly Change[]): { alters: string[]; needs: 
     if (entity === 'vendor' && typeof patch['name'] === 'string') alters.add(vendorName(patch['name']));
     need(patch['parent_id']);
     need(patch['current_session_id']);
-    for (const field of ['affected_vendor_ids', 'related_work_item_ids']) listOf(patch[field]).forEach(need);
+    need(patch['work_item_id']);
+    for (const field of ['affected_vendor_ids', 'related_work_item_ids', 'depends_on'])
+      listOf(patch[field]).forEach(need);
     for (const name of listOf(patch['affected_vendors'])) need(vendorName(String(name)));
   }
   for (const name of alters) needs.delete(name);

@@ -5,6 +5,12 @@ import { archiveWorkItemsTool } from './tools/archive.ts';
 import { listConflictsTool, resolveConflictTool } from './tools/conflicts.ts';
 import { getProjectConfigurationTool, updateProjectConfigurationTool } from './tools/configuration.ts';
 import { listDeploymentsTool, queryDeploymentTool, recordDeploymentTool } from './tools/deployments.ts';
+import {
+  createEnhancementTool,
+  listEnhancementsTool,
+  promoteEnhancementTool,
+  updateEnhancementTool,
+} from './tools/enhancements.ts';
 import { queryHistoryTool } from './tools/history.ts';
 import {
   listVendorsTool,
@@ -39,6 +45,10 @@ export const TOOLS: readonly Tool[] = [
   listConflictsTool,
   resolveConflictTool,
   archiveWorkItemsTool,
+  createEnhancementTool,
+  updateEnhancementTool,
+  listEnhancementsTool,
+  promoteEnhancementTool,
 ];
 
 export function toolsOf(toolsets: readonly Toolset[]): Tool[] {

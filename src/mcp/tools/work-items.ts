@@ -102,6 +102,7 @@ function viewText(item: WorkItemView): string {
   if (Object.keys(item.metadata).length > 0) {
     lines.push(`metadata: ${cut(JSON.stringify(item.metadata), DESCRIPTION_IN_TEXT_CHARACTERS)}`);
   }
+  for (const { id, title } of item.enhancements ?? []) lines.push(`enhancement: ${title} (${shortId(id)})`);
   for (const { source_id, dependency_type, other } of item.dependencies ?? []) {
     const direction = source_id === item.id ? dependency_type : `is target of ${dependency_type} from`;
     lines.push(`${direction} ${shortId(other.id)} ${other.status} ${other.title}`);

@@ -6,6 +6,7 @@ import * as conflicts from './queries/conflicts.ts';
 import * as configuration from './queries/configuration.ts';
 import * as dependencies from './queries/dependencies.ts';
 import * as deployments from './queries/deployments.ts';
+import * as enhancements from './queries/enhancements.ts';
 import * as status from './queries/status.ts';
 import * as vendors from './queries/vendors.ts';
 import * as workItemList from './queries/work-item-list.ts';
@@ -33,6 +34,12 @@ const QUERIES = {
   findDeployment: deployments.findDeployment,
   findDeploymentsByIdRange: deployments.findDeploymentsByIdRange,
   listDeployments: deployments.listDeployments,
+  findEnhancement: enhancements.findEnhancement,
+  findEnhancementMentions: enhancements.findEnhancementMentions,
+  findEnhancementsByIdRange: enhancements.findEnhancementsByIdRange,
+  findEnhancementsOfItem: enhancements.findEnhancementsOfItem,
+  findEnhancementsWaitingFor: enhancements.findEnhancementsWaitingFor,
+  listEnhancements: enhancements.listEnhancements,
   findConfiguration: configuration.findConfiguration,
   findConfigurationWithConflicts: configuration.findConfigurationWithConflicts,
   findProject: configuration.findProject,
@@ -44,6 +51,7 @@ const QUERIES = {
   countOpenConflicts: conflicts.countOpenConflicts,
   statusVendors: status.statusVendors,
   statusWorkItems: status.statusWorkItems,
+  statusEnhancements: enhancements.statusEnhancements,
 } as const;
 
 type Queries = typeof QUERIES;

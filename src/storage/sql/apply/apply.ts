@@ -19,6 +19,7 @@ import { findCurrentRecord } from './current-record.ts';
 import { addDependency, removeDependency } from './dependencies.ts';
 import { recordDeployment } from './deployments.ts';
 import { unknownChange, type Effect, type Touched } from './effect.ts';
+import { createEnhancement, updateEnhancement } from './enhancements.ts';
 import { registerVendor, updateVendor } from './vendors.ts';
 import { createWorkItem, updateWorkItem } from './work-items.ts';
 
@@ -36,6 +37,8 @@ const RULES: Readonly<Record<string, Rule>> = {
   'restore work_item': restoreSubtree,
   'link dependency': addDependency,
   'unlink dependency': removeDependency,
+  'create enhancement': createEnhancement,
+  'update enhancement': updateEnhancement,
   'create vendor': registerVendor,
   'update vendor': updateVendor,
   'create deployment': recordDeployment,
