@@ -1,11 +1,16 @@
 /** Puts the program together: configuration → store → use cases. The only file that knows all of it. */
 import type { Config } from './config.ts';
+import { ArchiveSchedule } from './services/archive-schedule.ts';
 import type { Context } from './services/context.ts';
 import { StatusFileWriter } from './services/status-file.ts';
 import { openStore } from './storage/open-store.ts';
+import { systemClock } from './storage/tiers/clock.ts';
+import { Election } from './storage/tiers/election.ts';
 
 export interface App {
   context: Context;
+  /** Does from now on what is to be done once a day: for processes that stay. */
+  startDailyWork(): void;
   /** Writes what is still due and lets go of everything. Safe to call more than once. */
   close(): Promise<void>;
 }
@@ -28,13 +33,24 @@ export async function openApp(config: Config, log: (message: string) => void): P
     now: () => new Date(),
     onChange: () => writer?.changed(),
   };
+  const election = new Election(dataDir);
+  const archiving = new ArchiveSchedule({
+    context,
+    dataDir,
+    clock: systemClock,
+    elect: (role, work) => election.run(role, work),
+    log,
+  });
   let closing: Promise<void> | undefined;
   return {
     context,
+    startDailyWork: () => archiving.start(),
     close: () => (closing ??= closeAll()),
   };
 
   async function closeAll(): Promise<void> {
+    await archiving.stop();
+    election.close();
     await writer?.flush();
     await store.close();
   }

@@ -2,10 +2,12 @@
 import { Command, CommanderError } from 'commander';
 import { addBriefCommand } from './commands/brief.ts';
 import { addClaimCommand } from './commands/claim.ts';
+import { addArchiveCommand } from './commands/archive.ts';
 import { addConfigCommand } from './commands/config.ts';
 import { addConflictsCommand } from './commands/conflicts.ts';
 import { addCreateCommand } from './commands/create.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
+import { addEnhancementCommand } from './commands/enhancement.ts';
 import { addHistoryCommand } from './commands/history.ts';
 import { addImportCommand } from './commands/import.ts';
 import { addListCommand } from './commands/list.ts';
@@ -75,6 +77,8 @@ Exit codes: ${ExitCode.ok} ok, ${ExitCode.finding} a finding or a conflict, ${Ex
     addSearchCommand,
     addHistoryCommand,
     addConflictsCommand,
+    addArchiveCommand,
+    addEnhancementCommand,
     addImportCommand,
     addDoctorCommand,
     addMigrateCommand,

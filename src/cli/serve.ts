@@ -111,7 +111,9 @@ class LazyApp {
   async #open(): Promise<App> {
     try {
       const { openApp } = await import('../app.ts');
-      return (this.#opened = await openApp(this.config, log));
+      this.#opened = await openApp(this.config, log);
+      this.#opened.startDailyWork();
+      return this.#opened;
     } catch (error) {
       this.#opening = undefined;
       throw error;

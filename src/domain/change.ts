@@ -26,10 +26,11 @@ export type Entity = (typeof ENTITIES)[number];
 
 /**
  * `create` and `update` make and alter versioned records; `link` and `unlink` add and remove dependencies;
- * `resolve` settles a conflict; `claim` takes, renews, releases or hands over the claim on an item; a `batch` is many
- * changes that are applied as one (see `batch.ts`).
+ * `archive` and `restore` move an item with everything below it; `resolve` settles a conflict; `claim` takes, renews,
+ * releases or hands over the claim on an item; a `batch` is many changes that are applied as one (see `batch.ts`).
  */
-export type ChangeKind = 'create' | 'update' | 'link' | 'unlink' | 'resolve' | 'claim' | 'batch';
+export type ChangeKind =
+  'create' | 'update' | 'link' | 'unlink' | 'archive' | 'restore' | 'resolve' | 'claim' | 'batch';
 
 export interface Change {
   /** UUID v7. Applying the same id twice gives the first result and changes nothing. */

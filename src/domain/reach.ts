@@ -23,7 +23,9 @@ export function reachOf(changes: readonly Change[]): { alters: string[]; needs: 
     need(patch['parent_id']);
     need(patch['current_session_id']);
     need(patch['item_id']);
-    for (const field of ['affected_vendor_ids', 'related_work_item_ids']) listOf(patch[field]).forEach(need);
+    need(patch['work_item_id']);
+    for (const field of ['affected_vendor_ids', 'related_work_item_ids', 'depends_on'])
+      listOf(patch[field]).forEach(need);
     for (const name of listOf(patch['affected_vendors'])) need(vendorName(String(name)));
   }
   for (const name of alters) needs.delete(name);

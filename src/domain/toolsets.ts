@@ -11,6 +11,8 @@ export const TOOLSETS = [
   'work',
   'notes',
   'search',
+  'archive',
+  'enhancements',
   'all',
 ] as const;
 export type Toolset = (typeof TOOLSETS)[number];

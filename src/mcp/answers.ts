@@ -4,6 +4,7 @@ import { RESOLUTIONS } from '../domain/conflict-record.ts';
 import { CONTEXT_TYPES } from '../domain/configuration.ts';
 import { DEPENDENCY_TYPES } from '../domain/dependency.ts';
 import { SEARCH_ENTITIES } from '../domain/search.ts';
+import { ENHANCEMENT_STATUSES } from '../domain/enhancement.ts';
 import { VENDOR_STATUSES } from '../domain/vendor.ts';
 import { ITEM_STATUSES, ITEM_TYPES } from '../domain/work-item.ts';
 
@@ -37,6 +38,7 @@ export const workItemShape = {
   deleted_at: nullableText,
   claimed_by: nullableText,
   claim_expires_at: nullableText,
+  archived_at: nullableText,
 };
 
 const reasons = object.optional();
@@ -113,6 +115,7 @@ export const workItemViewShape = {
   dependencies_cut: z.object({ reason: text, next: text }).optional(),
   notes: z.array(object).optional(),
   notes_total: whole.optional(),
+  enhancements: z.array(z.object({ id: text, title: text, status: text })).optional(),
 };
 
 /** Every list answers these. */
@@ -149,6 +152,41 @@ export const vendorShape = {
   updated_at: text,
   created_by: text,
   updated_by: text,
+};
+
+export const enhancementShape = {
+  id: text,
+  version: whole,
+  title: text,
+  description: nullableText,
+  priority: whole,
+  status: z.enum(ENHANCEMENT_STATUSES),
+  target_quarter: nullableText,
+  requires_constitutional_principles: z.array(text),
+  depends_on: z.array(text),
+  work_item_id: nullableText,
+  created_at: text,
+  updated_at: text,
+  created_by: text,
+  updated_by: text,
+};
+
+const mention = z.object({ id: text, title: text, status: text });
+
+/** The same as writes answer it: optional here, so that `tools/list` names only what calls need to go on. */
+export const savedEnhancementShape = {
+  ...z.object(enhancementShape).partial().shape,
+  id: text,
+  version: whole,
+};
+
+/** With what surrounds one that was asked for by id. */
+export const enhancementViewShape = {
+  ...enhancementShape,
+  ...openConflicts,
+  dependencies: z.array(mention).optional(),
+  waiting: z.array(mention).optional(),
+  work_item: mention.optional(),
 };
 
 export const deploymentShape = {

@@ -3,9 +3,16 @@ import type { Toolset } from '../domain/toolsets.ts';
 import type { Tool } from './define-tool.ts';
 import { getBriefTool } from './tools/brief.ts';
 import { claimWorkItemTool } from './tools/claims.ts';
+import { archiveWorkItemsTool } from './tools/archive.ts';
 import { listConflictsTool, resolveConflictTool } from './tools/conflicts.ts';
 import { getProjectConfigurationTool, updateProjectConfigurationTool } from './tools/configuration.ts';
 import { listDeploymentsTool, queryDeploymentTool, recordDeploymentTool } from './tools/deployments.ts';
+import {
+  createEnhancementTool,
+  listEnhancementsTool,
+  promoteEnhancementTool,
+  updateEnhancementTool,
+} from './tools/enhancements.ts';
 import { queryHistoryTool } from './tools/history.ts';
 import { applyPlanTool, updateWorkItemsTool } from './tools/plans.ts';
 import { addNoteTool, listNotesTool } from './tools/notes.ts';
@@ -49,6 +56,11 @@ export const TOOLS: readonly Tool[] = [
   addNoteTool,
   listNotesTool,
   searchTool,
+  archiveWorkItemsTool,
+  createEnhancementTool,
+  updateEnhancementTool,
+  listEnhancementsTool,
+  promoteEnhancementTool,
 ];
 
 export function toolsOf(toolsets: readonly Toolset[]): Tool[] {

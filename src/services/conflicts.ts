@@ -4,12 +4,13 @@ import type { ConflictRecord, ListConflictsInput, ResolveConflictInput } from '.
 import type { JsonObject } from '../domain/json.ts';
 import { parseInput } from '../domain/validate.ts';
 import { updateConfigurationInput } from '../domain/configuration.ts';
+import { createEnhancementInput, updateEnhancementInput } from '../domain/enhancement.ts';
 import { updateVendorInput } from '../domain/vendor.ts';
 import { createWorkItemInput, updateWorkItemInput } from '../domain/work-item.ts';
 import type { Page } from '../storage/sql/queries/paging.ts';
 import type { Answer, PendingWrite } from '../storage/store.ts';
 import { writeOne, type Caller, type Context, type WriteOutcome } from './context.ts';
-import { findId, findItemId } from './find-id.ts';
+import { findId, findRecordId } from './find-id.ts';
 import { findVendor } from './vendors.ts';
 
 export interface ConflictList extends Page<ConflictRecord> {
@@ -26,7 +27,7 @@ export async function listConflicts(
     const { id, vendor, ...filter } = input;
     let record_id: string | undefined;
     if (vendor !== undefined) record_id = (await findVendor(reader, vendor)).id;
-    else if (id !== undefined) record_id = await findItemId(reader, id);
+    else if (id !== undefined) record_id = await findRecordId(reader, id);
     return { ...(await reader.listConflicts({ ...filter, record_id })), pending_count };
   });
 }
@@ -80,6 +81,9 @@ function checkFields(conflict: ConflictRecord | undefined, fields: JsonObject): 
 const SCHEMAS = {
   'create work_item': createWorkItemInput.partial(),
   'update work_item': updateWorkItemInput.omit({ id: true, version: true }),
+  // What it depends on is given by prefixes too, which only the tools resolve.
+  'create enhancement': createEnhancementInput.partial().omit({ depends_on: true }),
+  'update enhancement': updateEnhancementInput.omit({ id: true, version: true, depends_on: true }),
   'update vendor': updateVendorInput.omit({ name: true, version: true }),
   'update configuration': updateConfigurationInput.omit({ version: true }),
 } as Readonly<Record<string, Parameters<typeof parseInput>[0]>>;

@@ -34,3 +34,20 @@ export async function findId(look: Look, entity: string, hex: string, field = 'i
 export function findItemId(reader: Reader, hex: string, field = 'id'): Promise<string> {
   return findId(reader.findWorkItemsByIdRange, 'work item', hex, field);
 }
+
+/** An id may be of any kind of record; a prefix is looked for among work items first. */
+export async function findRecordId(reader: Reader, hex: string): Promise<string> {
+  for (const find of [
+    () => findItemId(reader, hex),
+    () => findId(reader.findDeploymentsByIdRange, 'deployment', hex),
+    () => findId(reader.findVendorsByIdRange, 'vendor', hex),
+    () => findId(reader.findEnhancementsByIdRange, 'enhancement', hex),
+  ]) {
+    try {
+      return await find();
+    } catch (error) {
+      if (!(error instanceof Error && error.name === 'NotFoundError')) throw error;
+    }
+  }
+  throw notFound('record', { id: hex });
+}

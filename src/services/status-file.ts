@@ -11,6 +11,7 @@ import { readStatus, STATUS_DEPLOYMENTS, type StatusReport } from './status-repo
 export const STATUS_FILE = '.project_status.md';
 /** Waiting writes that are listed; more are counted. */
 const PENDING_LISTED_MAX = 100;
+const DESCRIPTION_MAX_CHARACTERS = 300;
 /** When others write at the same time, the file is made again until it is not older than the store. */
 const ATTEMPTS = 3;
 
@@ -169,6 +170,17 @@ function viewOf(report: StatusReport): Record<string, unknown> {
       vendors: deployment.affected_vendors.map(({ name }) => name).join(', '),
       mark: mark(deployment),
     })),
+    enhancements_total: report.enhancements_total,
+    enhancements_left: report.enhancements_total - report.enhancements.length,
+    enhancements: report.enhancements.map((enhancement) => ({
+      title: enhancement.title,
+      priority: enhancement.priority,
+      // What is not said is planned.
+      status: enhancement.status === 'planned' ? '' : enhancement.status,
+      target: enhancement.target_quarter?.replace(/^(\d{4})-(Q\d)$/, '$2 $1') ?? '',
+      description: beginningOf(enhancement.description ?? ''),
+      mark: mark(enhancement),
+    })),
     pending_total: report.pending.length,
     pending: report.pending.slice(0, PENDING_LISTED_MAX).map((write) => ({
       at: `${spoken(write.at)} UTC`,
@@ -177,6 +189,16 @@ function viewOf(report: StatusReport): Record<string, unknown> {
     })),
     pending_left: Math.max(0, report.pending.length - PENDING_LISTED_MAX),
   };
+}
+
+/** A description on one line, cut where it is long: the file stays readable. */
+function beginningOf(description: string): string {
+  const characters = Array.from(description.replaceAll(/\s+/g, ' ').trim());
+  if (characters.length <= DESCRIPTION_MAX_CHARACTERS) return characters.join('');
+  return `${characters
+    .slice(0, DESCRIPTION_MAX_CHARACTERS - 1)
+    .join('')
+    .trimEnd()}…`;
 }
 
 /** `2026-01-31T09:30:00.000Z` as `2026-01-31 09:30:00`. */

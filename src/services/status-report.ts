@@ -1,6 +1,7 @@
 /** The project's status as data: what the status file and `worktrail status` show. */
 import type { LinkedDeployment } from '../storage/sql/queries/deployments.ts';
 import type { Reader } from '../storage/sql/reader.ts';
+import type { EnhancementStatus } from '../domain/enhancement.ts';
 import type { Vendor } from '../domain/vendor.ts';
 import type { Answer, PendingWrite } from '../storage/store.ts';
 import type { Context } from './context.ts';
@@ -8,6 +9,19 @@ import type { Context } from './context.ts';
 /** Items listed; more are counted. Keeps the file readable and quick to write in the largest tracker. */
 export const STATUS_ITEMS_MAX = 1_500;
 export const STATUS_DEPLOYMENTS = 10;
+/** Enhancements listed; more are counted. */
+export const STATUS_ENHANCEMENTS_MAX = 200;
+
+export interface StatusEnhancement {
+  id: string;
+  version: number;
+  title: string;
+  /** Its beginning, where it is long. */
+  description: string | null;
+  priority: number;
+  status: EnhancementStatus;
+  target_quarter: string | null;
+}
 
 export interface StatusItem {
   id: string;
@@ -34,6 +48,9 @@ export interface StatusReport {
   items_total: number;
   deployments: LinkedDeployment[];
   deployments_total: number;
+  /** Those not completed, the most important first. */
+  enhancements: StatusEnhancement[];
+  enhancements_total: number;
   /** Writes that wait for the primary store, in the order in which they will be applied. */
   pending: PendingWrite[];
 }
@@ -47,6 +64,7 @@ export async function readStatus(context: Pick<Context, 'store'>): Promise<Answe
       const vendors = await reader.statusVendors();
       const { items, total } = await readItems(reader);
       const deployments = await reader.listDeployments({ limit: STATUS_DEPLOYMENTS });
+      const enhancements = await reader.statusEnhancements(STATUS_ENHANCEMENTS_MAX);
       return {
         project_id: project?.project_id ?? '',
         seq,
@@ -57,6 +75,8 @@ export async function readStatus(context: Pick<Context, 'store'>): Promise<Answe
         items_total: total,
         deployments: deployments.items,
         deployments_total: deployments.total_count,
+        enhancements: enhancements.items,
+        enhancements_total: enhancements.total,
         pending,
       };
     },

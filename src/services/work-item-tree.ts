@@ -1,7 +1,7 @@
 /** The tree below an item: whole where it is small, cut where it is not, and honest about the cut (W6). */
 import { CHILDREN_MAX, HIERARCHY_MAX_DEPTH } from '../domain/limits.ts';
 import type { WorkItem } from '../domain/work-item.ts';
-import type { ChildItem } from '../storage/sql/queries/work-items.ts';
+import type { ChildItem, TreeShelf } from '../storage/sql/queries/work-items.ts';
 import type { Reader } from '../storage/sql/reader.ts';
 
 /** An item in the tree below another. */
@@ -19,9 +19,10 @@ export interface Tree {
 
 /** At most 200 items, from the top down, the oldest of each level first. */
 export async function readTree(reader: Reader, root: WorkItem, maxDepth: number): Promise<Tree> {
-  const found = maxDepth === 0 ? [] : await reader.findTree(root.id, maxDepth, CHILDREN_MAX + 1);
+  const shelf = root.archived_at === null ? 'live' : 'archived';
+  const found = maxDepth === 0 ? [] : await reader.findTree(root.id, maxDepth, CHILDREN_MAX + 1, shelf);
   const tooMany = found.length > CHILDREN_MAX;
-  const shown = tooMany ? await readLevels(reader, root, maxDepth) : found;
+  const shown = tooMany ? await readLevels(reader, root, maxDepth, shelf) : found;
 
   const children: TreeNode[] = [];
   const nodes = new Map<string, { children: TreeNode[]; children_total?: number }>([[root.id, { children }]]);
@@ -34,7 +35,7 @@ export async function readTree(reader: Reader, root: WorkItem, maxDepth: number)
   if (!tooMany && reachesBottom) return { children };
 
   // Only a tree that may have been cut pays for counting.
-  const totals = await reader.countChildren([...nodes.keys()]);
+  const totals = await reader.countChildren([...nodes.keys()], shelf);
   let cut = false;
   for (const [id, node] of nodes) {
     const total = totals.get(id) ?? 0;
@@ -54,13 +55,18 @@ export async function readTree(reader: Reader, root: WorkItem, maxDepth: number)
 }
 
 /** The first 200 items of a large tree, level by level: each level costs no more than what it may show. */
-async function readLevels(reader: Reader, root: WorkItem, maxDepth: number): Promise<ChildItem[]> {
+async function readLevels(
+  reader: Reader,
+  root: WorkItem,
+  maxDepth: number,
+  shelf: TreeShelf,
+): Promise<ChildItem[]> {
   const shown: ChildItem[] = [];
   let level = [root.id];
   for (let depth = 0; depth < maxDepth && level.length > 0; depth += 1) {
     const room = CHILDREN_MAX - shown.length;
     if (room === 0) break;
-    const items = await reader.findChildren(level, room);
+    const items = await reader.findChildren(level, room, shelf);
     shown.push(...items);
     level = items.map(({ id }) => id);
   }

@@ -13,6 +13,7 @@ import {
   type WorkItem,
 } from '../domain/work-item.ts';
 import { DEPENDENCIES_MAX } from '../storage/sql/queries/dependencies.ts';
+import type { EnhancementMention } from '../storage/sql/queries/enhancements.ts';
 import type { Page } from '../storage/sql/queries/paging.ts';
 import type { Reader } from '../storage/sql/reader.ts';
 import type { Answer } from '../storage/store.ts';
@@ -108,6 +109,8 @@ export interface WorkItemView extends WorkItem, Partial<Tree> {
   /** Root first. */
   ancestors: Pick<WorkItem, 'id' | 'version' | 'item_type' | 'title' | 'status' | 'depth'>[];
   dependencies?: DependencyView[];
+  /** The enhancement that it was made of; absent without one. */
+  enhancements?: EnhancementMention[];
   /** Present when there are more than are shown. */
   dependencies_cut?: { reason: string; next: string };
   /** The newest, newest first, long ones cut; absent without any. */
@@ -124,14 +127,16 @@ export async function queryWorkItem(
       const id = await findItemId(reader, input.id);
       const item = await reader.findWorkItem(id);
       if (item === undefined) throw notFound('work item', { id });
-      const [[shown = item], ancestors, tree, dependencies, notes] = await pipelined(
+      const [[shown = item], enhancements, ancestors, tree, dependencies, notes] = await pipelined(
         withOpenConflicts(reader, [item]),
+        reader.findEnhancementsOfItem(id),
         readAncestors(reader, item),
         input.include_children ? readTree(reader, item, input.max_depth) : Promise.resolve({}),
         input.include_dependencies ? reader.findDependencies(id).then(cutDependencies) : Promise.resolve({}),
         readLatestNotes(reader, id),
       );
-      return { ...shown, ancestors, ...tree, ...dependencies, ...notes };
+      const made = enhancements.length === 0 ? {} : { enhancements };
+      return { ...shown, ancestors, ...tree, ...dependencies, ...made, ...notes };
     },
     { snapshot: true },
   );

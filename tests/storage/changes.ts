@@ -90,3 +90,22 @@ export function noting(fields: Given & { patch: JsonObject }): Change {
 export function configuring(fields: Given & { base_version: number; patch: JsonObject }): Change {
   return change({ entity: 'configuration', kind: 'update', ...fields });
 }
+
+/** A new enhancement; the patch is laid over a bare one. */
+export function enhancing({ patch, ...fields }: Given): Change {
+  const bare = { priority: 3, status: 'planned', requires_constitutional_principles: [], depends_on: [] };
+  return change({ entity: 'enhancement', kind: 'create', patch: { ...bare, ...patch }, ...fields });
+}
+
+export function enhancementEdit(fields: Given & { base_version: number; patch: JsonObject }): Change {
+  return change({ entity: 'enhancement', kind: 'update', ...fields });
+}
+
+/** An item with everything below it to the archive. */
+export function archiving(entity_id: string, fields: Partial<Change> = {}): Change {
+  return change({ entity: 'work_item', kind: 'archive', entity_id, ...fields });
+}
+
+export function restoring(entity_id: string, fields: Partial<Change> = {}): Change {
+  return change({ entity: 'work_item', kind: 'restore', entity_id, ...fields });
+}

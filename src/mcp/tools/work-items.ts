@@ -104,6 +104,7 @@ function listedLine(item: ListedItem): string {
 function viewText(item: WorkItemView): string {
   const lines = [itemLine(item)];
   if (item.deleted_at !== null) lines.push(`deleted at ${item.deleted_at}`);
+  if (item.archived_at !== null) lines.push(`in the archive since ${item.archived_at}`);
   if (item.assignee !== null) lines.push(`assignee: ${item.assignee}`);
   if (item.labels.length > 0) lines.push(`labels: ${item.labels.join(', ')}`);
   if (item.ancestors.length > 0) {
@@ -112,6 +113,7 @@ function viewText(item: WorkItemView): string {
   if (Object.keys(item.metadata).length > 0) {
     lines.push(`metadata: ${cut(JSON.stringify(item.metadata), DESCRIPTION_IN_TEXT_CHARACTERS)}`);
   }
+  for (const { id, title } of item.enhancements ?? []) lines.push(`enhancement: ${title} (${shortId(id)})`);
   for (const { source_id, dependency_type, other } of item.dependencies ?? []) {
     const direction = source_id === item.id ? dependency_type : `is target of ${dependency_type} from`;
     lines.push(`${direction} ${shortId(other.id)} ${other.status} ${other.title}`);

@@ -5,10 +5,12 @@
 import { isoTime } from './status-lines.ts';
 import {
   deploymentParser,
+  enhancementParser,
   vendorParser,
   workItemParser,
   type LineParser,
   type ParsedDeployment,
+  type ParsedEnhancement,
   type ParsedVendor,
   type ParsedWorkItem,
 } from './status-sections.ts';
@@ -31,9 +33,12 @@ export interface ParsedStatus {
   /** Active items that the file says it leaves out. */
   work_items_left: number;
   deployments: ParsedDeployment[];
+  enhancements: ParsedEnhancement[];
+  /** Enhancements that the file says it leaves out. */
+  enhancements_left: number;
   /** Headings of sections that hold no records. */
   other_sections: string[];
-  /** Lines of the three sections with records that say nothing known: the first 1,000, each cut at 200 characters. */
+  /** Lines of the sections with records that say nothing known: the first 1,000, each cut at 200 characters. */
   not_understood: { line: number; text: string }[];
 }
 
@@ -52,6 +57,8 @@ export function parseStatusFile(text: string): ParsedStatus {
     work_items: [],
     work_items_left: 0,
     deployments: [],
+    enhancements: [],
+    enhancements_left: 0,
     other_sections: [],
     not_understood: [],
   };
@@ -59,6 +66,7 @@ export function parseStatusFile(text: string): ParsedStatus {
     { heading: '## Operational Vendors', parse: vendorParser(status.vendors) },
     { heading: '## Active Work Items', parse: workItemParser(status.work_items) },
     { heading: '## Recent Deployments', parse: deploymentParser(status.deployments) },
+    { heading: '## Future Enhancements', parse: enhancementParser(status.enhancements) },
   ];
   let parse: LineParser = () => true;
   plain.split('\n').forEach((full, index) => {
@@ -71,9 +79,11 @@ export function parseStatusFile(text: string): ParsedStatus {
     }
     const time = timeOfFile(line);
     const left = /^\*(\d{1,9}) more active items are not listed here/.exec(line)?.[1];
+    const later = /^\*(\d{1,9}) more enhancements are not listed here/.exec(line)?.[1];
     if (time !== undefined) status.generated_at = time;
     if (left !== undefined) status.work_items_left = Number(left);
-    if (time !== undefined || left !== undefined) return;
+    if (later !== undefined) status.enhancements_left = Number(later);
+    if (time !== undefined || left !== undefined || later !== undefined) return;
     const blank = line === '' || line === '---' || line.startsWith('<!-- worktrail status:');
     if (blank || (line.length <= LINE_MAX_CHARACTERS && parse(line))) return;
     if (status.not_understood.length < NOT_UNDERSTOOD_MAX) {

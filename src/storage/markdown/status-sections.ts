@@ -1,4 +1,5 @@
-/** The three sections of `.project_status.md` that hold records, line by line. */
+/** The sections of `.project_status.md` that hold records, line by line. */
+import { ENHANCEMENT_STATUSES, type EnhancementStatus } from '../../domain/enhancement.ts';
 import { VENDOR_STATUSES, type VendorStatus } from '../../domain/vendor.ts';
 import { ITEM_STATUSES, ITEM_TYPES, type ItemStatus, type ItemType } from '../../domain/work-item.ts';
 import {
@@ -42,6 +43,16 @@ export interface ParsedDeployment extends Marked {
   tests: Record<string, number>;
   compliant: boolean | null;
   vendor_names: string[];
+}
+
+export interface ParsedEnhancement extends Marked {
+  title: string;
+  priority: number;
+  status: EnhancementStatus;
+  /** As `2026-Q1`. */
+  target_quarter: string | null;
+  /** On one line, and only its beginning where it is long. */
+  description: string | null;
 }
 
 /** Whether it understood the line, which has no space at its end. */
@@ -187,5 +198,52 @@ function parseDeployment(line: string): ParsedDeployment | undefined {
     tests: {},
     compliant: null,
     vendor_names: [],
+  };
+}
+
+/** `### Title (Priority: 1)`, and below it what is known of the enhancement. */
+export function enhancementParser(enhancements: ParsedEnhancement[]): LineParser {
+  let enhancement: ParsedEnhancement | undefined;
+  return (line) => {
+    if (line.startsWith('### ')) {
+      enhancement = parseEnhancement(line);
+      if (enhancement !== undefined) enhancements.push(enhancement);
+      return enhancement !== undefined;
+    }
+    const [label, value = ''] = labelled(line) ?? [];
+    if (enhancement === undefined) return false;
+    switch (label) {
+      case 'Status':
+        if (!isOneOf(ENHANCEMENT_STATUSES, value)) return false;
+        enhancement.status = value;
+        return true;
+      case 'Target': {
+        const [, quarter, year] = /^Q([1-4]) (\d{4})$/.exec(value) ?? [];
+        if (year === undefined) return false;
+        enhancement.target_quarter = `${year}-Q${quarter}`;
+        return true;
+      }
+      case 'Description':
+        enhancement.description = unescape(value);
+        return true;
+      default:
+        return false;
+    }
+  };
+}
+
+function parseEnhancement(line: string): ParsedEnhancement | undefined {
+  const { rest, mark } = takeMark(line);
+  const open = rest.lastIndexOf(' (Priority: ');
+  const priority = / \(Priority: ([1-5])\)$/.exec(rest.slice(open))?.[1];
+  const title = unescape(rest.slice(4, open));
+  if (open === -1 || title === '' || priority === undefined) return undefined;
+  return {
+    ...mark,
+    title,
+    priority: Number(priority),
+    status: 'planned',
+    target_quarter: null,
+    description: null,
   };
 }

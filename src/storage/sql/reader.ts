@@ -1,6 +1,7 @@
 /** Every question that can be asked of a store, over one connection. */
 import type { Connection } from './connection.ts';
 import * as brief from './queries/brief.ts';
+import * as archive from './queries/archive.ts';
 import * as changes from './queries/changes.ts';
 import * as conflicts from './queries/conflicts.ts';
 import * as configuration from './queries/configuration.ts';
@@ -10,6 +11,7 @@ import * as names from './queries/names.ts';
 import * as ready from './queries/ready.ts';
 import * as notes from './queries/notes.ts';
 import * as search from './queries/search.ts';
+import * as enhancements from './queries/enhancements.ts';
 import * as status from './queries/status.ts';
 import * as vendors from './queries/vendors.ts';
 import * as workItemList from './queries/work-item-list.ts';
@@ -24,6 +26,8 @@ const QUERIES = {
   countChildren: workItems.countChildren,
   countItems: workItems.countItems,
   findTitles: workItems.findTitles,
+  findDescendants: workItems.findDescendants,
+  findDueSubtrees: archive.findDueSubtrees,
   listWorkItems: workItemList.listWorkItems,
   findReady: workItemList.findReady,
   findOpenBlockers: ready.findOpenBlockers,
@@ -40,6 +44,12 @@ const QUERIES = {
   findDeployment: deployments.findDeployment,
   findDeploymentsByIdRange: deployments.findDeploymentsByIdRange,
   listDeployments: deployments.listDeployments,
+  findEnhancement: enhancements.findEnhancement,
+  findEnhancementMentions: enhancements.findEnhancementMentions,
+  findEnhancementsByIdRange: enhancements.findEnhancementsByIdRange,
+  findEnhancementsOfItem: enhancements.findEnhancementsOfItem,
+  findEnhancementsWaitingFor: enhancements.findEnhancementsWaitingFor,
+  listEnhancements: enhancements.listEnhancements,
   findConfiguration: configuration.findConfiguration,
   findConfigurationWithConflicts: configuration.findConfigurationWithConflicts,
   findProject: configuration.findProject,
@@ -59,6 +69,7 @@ const QUERIES = {
   search: search.search,
   statusVendors: status.statusVendors,
   statusWorkItems: status.statusWorkItems,
+  statusEnhancements: enhancements.statusEnhancements,
 } as const;
 
 type Queries = typeof QUERIES;

@@ -1,4 +1,5 @@
 /** Every table, once. `drizzle/` holds the migrations generated from this file for both databases. */
+import { sql } from 'drizzle-orm';
 import type { Change, ChangeKind, Entity, FieldChange } from '../../domain/change.ts';
 import type { ContextType } from '../../domain/configuration.ts';
 import type { ConflictKind, Resolution } from '../../domain/conflict-record.ts';
@@ -13,6 +14,10 @@ export type Tables = ReturnType<typeof defineTables>;
 
 /** The condition under which default queries see an item; each of their indexes covers only these. */
 const LIVE = ['deleted_at', 'archived_at'] as const;
+
+/** The items that may go to the archive as far as they themselves tell: the condition of an index. */
+export const CLOSED_NOT_ARCHIVED =
+  "archived_at is null and (deleted_at is not null or status in ('completed', 'cancelled'))";
 
 export function defineTables(kit: Kit) {
   /** One row: which project this store belongs to. */
@@ -93,6 +98,7 @@ export function defineTables(kit: Kit) {
         .on(t.title, t.id)
         .where(whereNull(...LIVE)),
       kit.index('work_items_archived').on(t.archived_at),
+      kit.index('work_items_archivable').on(t.created_at, t.id).where(sql.raw(CLOSED_NOT_ARCHIVED)),
     ],
   );
 

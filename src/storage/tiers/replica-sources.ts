@@ -80,7 +80,7 @@ export async function loadStatusFile(
   if (status.project_id !== null && status.project_id !== project.project_id) {
     throw new LayerUnavailable('the status file is of another project');
   }
-  const records = [status.vendors, status.work_items, status.deployments];
+  const records = [status.vendors, status.work_items, status.deployments, status.enhancements];
   if (status.mark === 'absent' && records.every(({ length }) => length === 0)) {
     throw new LayerUnavailable('it was not written by Worktrail, and holds no records that can be read');
   }
@@ -88,7 +88,13 @@ export async function loadStatusFile(
   const rows = recordsOfStatus(status, as_of);
   const loaded = await filled('the records of the status file do not fit together', async (c) => {
     await insertRows(c, 'meta', [{ id: 1, ...project, created_at: as_of }]);
-    for (const name of ['vendors', 'workItems', 'deployments', 'deploymentVendors'] as const) {
+    for (const name of [
+      'vendors',
+      'workItems',
+      'deployments',
+      'deploymentVendors',
+      'enhancements',
+    ] as const) {
       await insertRows(c, name, rows[name] as unknown as Row[]);
     }
     await complete(c, { seq: 0, changed_at: as_of }, rows.workItems);
@@ -102,9 +108,10 @@ function notesOn(status: ParsedStatus, { repeated, nameless }: StatusRecords): s
   const notes: [applies: boolean, note: string][] = [
     [
       true,
-      'The status file lists active work items, vendors and the last deployments only: no other items, no descriptions, labels, priorities, assignees or links, no history, and of the configuration the defaults.',
+      'The status file lists active work items, vendors, the last deployments and enhancements not completed only: no other items, no descriptions but the beginning of an enhancement’s, no labels, priorities, assignees or links, no history, and of the configuration the defaults.',
     ],
     [left > 0, `It leaves out ${left} active work item(s).`],
+    [status.enhancements_left > 0, `It leaves out ${status.enhancements_left} enhancement(s).`],
     [status.mark === 'edited', 'It was edited by hand since Worktrail wrote it.'],
     [status.mark === 'absent', 'It does not carry the mark of a file that Worktrail wrote.'],
     [nameless > 0, `${nameless} of its records have no id; those shown for them are made from their names.`],

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { formatUuid } from '../../domain/ids.ts';
 import { HIERARCHY_MAX_DEPTH, PRIORITY_DEFAULT } from '../../domain/limits.ts';
+import type { Enhancement } from '../../domain/enhancement.ts';
 import type { Deployment } from '../../domain/deployment.ts';
 import {
   EXTRACTOR_VERSION_UNKNOWN,
@@ -18,6 +19,7 @@ export interface StatusRecords {
   workItems: WorkItem[];
   deployments: (Deployment & { compliant: number })[];
   deploymentVendors: { deployment_id: string; vendor_id: string }[];
+  enhancements: Omit<Enhancement, 'depends_on'>[];
   /** Records that stand in the file twice: the first counts. */
   repeated: number;
   /** Records without an id, which got one made from what they are called. */
@@ -32,6 +34,7 @@ export function recordsOfStatus(status: ParsedStatus, at: string): StatusRecords
   const vendors = vendorsOf(status, at, identify);
   const workItems = workItemsOf(status, at, identify);
   const deployments = deploymentsOf(status, identify);
+  const enhancements = enhancementsOf(status, at, identify);
   const idByName = new Map(vendors.map(({ name_key, id }) => [name_key, id]));
   const links = deployments.flatMap(({ row: { id }, vendor_names }) =>
     vendor_names.flatMap((name) => {
@@ -39,13 +42,14 @@ export function recordsOfStatus(status: ParsedStatus, at: string): StatusRecords
       return vendor_id === undefined ? [] : [{ deployment_id: id, vendor_id }];
     }),
   );
-  const written = [...status.vendors, ...status.work_items, ...status.deployments];
+  const written = [...status.vendors, ...status.work_items, ...status.deployments, ...status.enhancements];
   return {
     vendors,
     workItems,
     deployments: deployments.map(({ row }) => row),
     deploymentVendors: [...new Map(links.map((link) => [Object.values(link).join(), link])).values()],
-    repeated: written.length - vendors.length - workItems.length - deployments.length,
+    enhancements,
+    repeated: written.length - vendors.length - workItems.length - deployments.length - enhancements.length,
     nameless: written.filter(({ id }) => id === null).length,
   };
 }
@@ -166,6 +170,30 @@ function deploymentsOf({ deployments }: ParsedStatus, identify: Identify) {
       created_by: UNKNOWN_ACTOR,
     };
     rows.set(id, { row, vendor_names });
+  }
+  return [...rows.values()];
+}
+
+function enhancementsOf(
+  { enhancements }: ParsedStatus,
+  at: string,
+  identify: Identify,
+): StatusRecords['enhancements'] {
+  const rows = new Map<string, StatusRecords['enhancements'][number]>();
+  for (const { title, description, priority, status, target_quarter, ...mark } of enhancements) {
+    const id = identify('enhancement', mark, title);
+    if (rows.has(id)) continue;
+    rows.set(id, {
+      id,
+      version: mark.version ?? 1,
+      ...{ title, description, priority, status, target_quarter },
+      requires_constitutional_principles: [],
+      work_item_id: null,
+      created_at: at,
+      updated_at: at,
+      created_by: UNKNOWN_ACTOR,
+      updated_by: UNKNOWN_ACTOR,
+    });
   }
   return [...rows.values()];
 }

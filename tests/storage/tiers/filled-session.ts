@@ -1,21 +1,21 @@
 // A tracker with every kind of record in it, made by the ordinary rules over one session.
-import { eq } from 'drizzle-orm';
 import type { Change } from '../../../src/domain/change.ts';
 import { CONFIGURATION_DEFAULTS } from '../../../src/domain/configuration.ts';
 import { applyChanges } from '../../../src/storage/sql/apply/apply.ts';
-import { recount } from '../../../src/storage/sql/apply/counts.ts';
 import type { Connection, Session } from '../../../src/storage/sql/connection.ts';
 import { openMemorySqlite } from '../../../src/storage/sql/memory-session.ts';
-import { findWorkItem } from '../../../src/storage/sql/queries/work-items.ts';
 import { TABLE_NAMES, readTable, type Row, type TableName } from '../../../src/storage/sql/table-copy.ts';
 import { cleanUpLater } from '../../support/cleanup.ts';
 import {
+  archiving,
   configuring,
   creation,
   deploying,
   edit,
   linking,
   noting,
+  enhancementEdit,
+  enhancing,
   registration,
   vendorEdit,
 } from '../changes.ts';
@@ -26,6 +26,8 @@ const FOUNDED = '2026-01-01T00:00:00.000Z';
 const item = (number: number) => `${String(number).padStart(8, 'a')}-0000-4000-8000-000000000000`;
 const vendor = (number: number) => `${String(number).padStart(8, 'b')}-0000-4000-8000-000000000000`;
 const deployment = (number: number) => `${String(number).padStart(8, 'd')}-0000-4000-8000-000000000000`;
+
+const enhancement = (number: number) => `${String(number).padStart(8, 'e')}-0000-4000-8000-000000000000`;
 
 /** Items by what they are there for. */
 export const ITEMS = {
@@ -149,18 +151,25 @@ export async function fillSession(session: Session): Promise<void> {
     }),
     noting({ entity_id: item(20), patch: { item_id: ITEMS.task, text: 'A note\nof two lines' } }),
     noting({ entity_id: item(21), patch: { item_id: ITEMS.deleted, text: 'On what is gone' } }),
+    enhancing({ entity_id: enhancement(1), patch: { title: 'Sync clients', target_quarter: '2026-Q1' } }),
+    enhancing({
+      entity_id: enhancement(2),
+      patch: {
+        title: 'Read *scans*',
+        description: 'Line 1\nLine 2',
+        requires_constitutional_principles: ['Évidence first'],
+        depends_on: [enhancement(1)],
+      },
+    }),
+    enhancementEdit({
+      entity_id: enhancement(2),
+      base_version: 1,
+      patch: { status: 'implementing', work_item_id: ITEMS.task },
+    }),
     configuring({ entity_id: PROJECT_ID, base_version: 1, patch: { current_session_id: ITEMS.session } }),
+    archiving(ITEMS.archived),
   ]);
-  await session.write(archiveOne);
   await session.write(addConflict);
-}
-
-async function archiveOne(c: Connection): Promise<void> {
-  const before = await findWorkItem(c, ITEMS.archived);
-  if (before === undefined) throw new Error('the item to archive is missing');
-  const after = { ...before, archived_at: '2026-02-02T00:00:00.000Z' };
-  await c.db.update(c.tables.workItems).set(after).where(eq(c.tables.workItems.id, before.id));
-  await recount(c, [{ before, after }]);
 }
 
 async function addConflict(c: Connection): Promise<void> {

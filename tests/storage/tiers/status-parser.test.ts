@@ -103,11 +103,31 @@ const deployment = fc.record({
   compliant: fc.boolean(),
 });
 
+const enhancement = fc.record({
+  id: fc.uuid(),
+  version: fc.integer({ min: 1, max: 3_000_003 }),
+  title: line(TITLE_MAX_CHARACTERS),
+  priority: fc.integer({ min: 1, max: 5 }),
+  status: fc.constantFrom('planned' as const, 'approved' as const, 'implementing' as const),
+  target_quarter: fc.option(
+    fc
+      .tuple(fc.integer({ min: 1000, max: 9999 }), fc.integer({ min: 1, max: 4 }))
+      .map(([year, quarter]) => `${year}-Q${quarter}`),
+  ),
+  description: fc.option(
+    fc.oneof(
+      line(300),
+      fc.array(line(60), { minLength: 1, maxLength: 4 }).map((lines) => lines.join('\n')),
+    ),
+  ),
+});
+
 type ValueOf<A> = A extends fc.Arbitrary<infer T> ? T : never;
 type Drawn = {
   vendors: ValueOf<typeof vendor>[];
   items: StatusItem[];
   deployments: ValueOf<typeof deployment>[];
+  enhancements: ValueOf<typeof enhancement>[];
 };
 
 const drawn: fc.Arbitrary<Drawn> = fc
@@ -115,6 +135,7 @@ const drawn: fc.Arbitrary<Drawn> = fc
     vendors: fc.uniqueArray(vendor, { maxLength: 6, selector: ({ name }) => plain(name) }),
     items: fc.array(item, { maxLength: 12 }),
     deployments: fc.array(deployment, { maxLength: 4 }),
+    enhancements: fc.array(enhancement, { maxLength: 5 }),
   })
   .map(({ items, ...rest }) => ({ ...rest, items: asTree(items) }));
 
@@ -139,7 +160,7 @@ function plain(text: string): string {
   return text.replaceAll(/\s+/g, ' ').trim();
 }
 
-function reportOf({ vendors, items, deployments }: Drawn): StatusReport {
+function reportOf({ vendors, items, deployments, enhancements }: Drawn): StatusReport {
   const audit = { created_at: AT, updated_at: AT, created_by: 'ada', updated_by: 'ada' };
   return {
     project_id: '00000000-0000-4000-8000-000000000001',
@@ -163,11 +184,13 @@ function reportOf({ vendors, items, deployments }: Drawn): StatusReport {
       }),
     ),
     deployments_total: deployments.length,
+    enhancements,
+    enhancements_total: enhancements.length + 2,
     pending: [],
   } as StatusReport;
 }
 
-function expectedOf({ vendors, items, deployments }: Drawn): Partial<ParsedStatus> {
+function expectedOf({ vendors, items, deployments, enhancements }: Drawn): Partial<ParsedStatus> {
   const levels: number[] = [];
   return {
     generated_at: SECOND,
@@ -211,6 +234,12 @@ function expectedOf({ vendors, items, deployments }: Drawn): Partial<ParsedStatu
         vendor_names: expect.any(Array) as never,
       }),
     ),
+    enhancements: enhancements.map(({ title, description, ...rest }) => ({
+      ...rest,
+      title: plain(title),
+      description: description === null ? null : plain(description),
+    })),
+    enhancements_left: 2,
     not_understood: [],
   };
 }
@@ -231,7 +260,7 @@ describe('a generated status file', () => {
     const vendors = fc
       .sample(vendor, names.length)
       .map((one, index) => ({ ...one, name: names[index] ?? '' }));
-    const records = { vendors, items: [], deployments: fc.sample(deployment, 1) };
+    const records = { vendors, items: [], deployments: fc.sample(deployment, 1), enhancements: [] };
     const { deployments } = parseStatusFile(await renderStatusFile(reportOf(records)));
     expect(deployments[0]?.vendor_names).toEqual(names);
   });
@@ -254,13 +283,13 @@ describe('a generated status file', () => {
   it('may have sections that hold no records', async () => {
     const records = fc.sample(drawn, { numRuns: 1, seed: 3 })[0] as Drawn;
     const text = (await renderStatusFile(reportOf(records))).replace(
-      '## Future Enhancements (0)',
-      '## Pending Offline Changes (1)\n- **vendor_x**: broken (1/2 tests)\n### A (task)\n\n## Future Enhancements (0)',
+      '## Future Enhancements (',
+      '## Pending Offline Changes (1)\n- **vendor_x**: broken (1/2 tests)\n### A (task)\n\n## Future Enhancements (',
     );
     expect(parseStatusFile(text)).toMatchObject({
       ...expectedOf(records),
       mark: 'edited',
-      other_sections: ['Pending Offline Changes (1)', 'Future Enhancements (0)'],
+      other_sections: ['Pending Offline Changes (1)'],
     });
   });
 });
@@ -346,6 +375,7 @@ describe('any text at all', () => {
       '## Operational Vendors',
       '## Active Work Items',
       '## Recent Deployments',
+      '## Future Enhancements',
       '',
     );
     fc.assert(
@@ -384,7 +414,12 @@ describe('any text at all', () => {
   });
 
   it('takes time in proportion to its length', () => {
-    const sections = ['## Operational Vendors', '## Active Work Items', '## Recent Deployments'];
+    const sections = [
+      '## Operational Vendors',
+      '## Active Work Items',
+      '## Recent Deployments',
+      '## Future Enhancements',
+    ];
     const fillers = [
       '- **a**: operational [',
       '- **',
@@ -405,11 +440,13 @@ describe('any text at all', () => {
       '- **Tests**: a, b, c',
       '\n<!-- worktrail status:',
       '*1 more active items are not listed here',
+      ' (Priority: ',
     ];
     const opening: Record<string, string> = {
       '## Operational Vendors': '- **a, b, c, d, e, f, g, h**: broken\n- **',
       '## Active Work Items': '### a (task)\n',
       '## Recent Deployments': '### 2025-10-09 16:00:00 UTC - PR #1\n- **Tests**: ',
+      '## Future Enhancements': '### a (Priority: 1)\n- **Description**: ',
     };
     for (const filler of fillers) {
       for (const section of sections) {
@@ -423,7 +460,7 @@ describe('any text at all', () => {
 
   it('may have 5 MB', async () => {
     const records = fc.sample(drawn, { numRuns: 300, seed: 5 }).flatMap(({ items }) => items);
-    const report = reportOf({ vendors: [], items: records, deployments: [] });
+    const report = reportOf({ vendors: [], items: records, deployments: [], enhancements: [] });
     const once = await renderStatusFile(report);
     const text = once.repeat(Math.ceil((5 * 1024 * 1024) / once.length));
     const started = performance.now();

@@ -12,6 +12,7 @@ import { PROVISIONAL_FEED_STEP, knownVersion } from '../../../domain/provisional
 import type { Connection } from '../connection.ts';
 import { pipelined } from '../pipelined.ts';
 import { insertRows } from '../table-copy.ts';
+import { archiveSubtree, restoreSubtree } from './archive.ts';
 import { applyBatch } from './batch.ts';
 import { updateConfiguration } from './configuration.ts';
 import { claimWorkItem } from './claims.ts';
@@ -21,6 +22,7 @@ import { findCurrentRecord } from './current-record.ts';
 import { addDependency, removeDependency } from './dependencies.ts';
 import { recordDeployment } from './deployments.ts';
 import { unknownChange, type Effect, type Touched } from './effect.ts';
+import { createEnhancement, updateEnhancement } from './enhancements.ts';
 import { refreshQueue } from './readiness.ts';
 import { addNote } from './notes.ts';
 import { registerVendor, updateVendor } from './vendors.ts';
@@ -40,6 +42,10 @@ const RULES: Readonly<Record<string, Rule>> = {
   'link dependency': addDependency,
   'unlink dependency': removeDependency,
   'create note': addNote,
+  'archive work_item': archiveSubtree,
+  'restore work_item': restoreSubtree,
+  'create enhancement': createEnhancement,
+  'update enhancement': updateEnhancement,
   'create vendor': registerVendor,
   'update vendor': updateVendor,
   'create deployment': recordDeployment,

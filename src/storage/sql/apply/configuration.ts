@@ -6,6 +6,7 @@ import type { Configuration } from '../../../domain/configuration.ts';
 import type { Connection } from '../connection.ts';
 import { findConfiguration } from '../queries/configuration.ts';
 import { findWorkItem } from '../queries/work-items.ts';
+import { refuseArchived } from './archive.ts';
 import { asJson, oneRow, picked, rebase, type Effect } from './effect.ts';
 
 const FIELDS = [
@@ -16,8 +17,11 @@ const FIELDS = [
 ] as const;
 
 async function checkSession(c: Connection, id: string): Promise<void> {
+  // The archive takes everything but the current session: it must not decide at the same moment.
+  await c.lockStructure('shared');
   const item = await findWorkItem(c, id);
   if (item === undefined) throw notFound('work item', { id });
+  refuseArchived(item, 'current_session_id');
   if (item.item_type === 'session' && item.deleted_at === null) return;
   const is = item.deleted_at === null ? `is a ${item.item_type}` : 'is deleted';
   throw validationError(

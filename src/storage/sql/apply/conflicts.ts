@@ -8,6 +8,7 @@ import type { JsonObject } from '../../../domain/json.ts';
 import type { Connection } from '../connection.ts';
 import { findConflict } from '../queries/conflicts.ts';
 import { findConfiguration } from '../queries/configuration.ts';
+import { findEnhancement } from '../queries/enhancements.ts';
 import { findVendors } from '../queries/vendors.ts';
 import { findWorkItem } from '../queries/work-items.ts';
 import { asJson, type Effect } from './effect.ts';
@@ -179,6 +180,8 @@ async function currentVersion(c: Connection, { entity, entity_id }: Change): Pro
       ? await findWorkItem(c, entity_id)
       : entity === 'vendor'
         ? (await findVendors(c, [entity_id]))[0]
-        : await findConfiguration(c);
+        : entity === 'enhancement'
+          ? await findEnhancement(c, entity_id)
+          : await findConfiguration(c);
   return record?.version ?? 0;
 }

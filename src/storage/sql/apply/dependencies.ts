@@ -16,6 +16,7 @@ import type { Connection } from '../connection.ts';
 import { findBlockingPath, findLinksBetween } from '../queries/dependencies.ts';
 import { findWorkItems } from '../queries/work-items.ts';
 import { checkLinkTokens } from './claims.ts';
+import { refuseArchived } from './archive.ts';
 import { asJson, type Effect } from './effect.ts';
 
 export async function addDependency(c: Connection, change: Change): Promise<Effect> {
@@ -43,7 +44,12 @@ export async function addDependency(c: Connection, change: Change): Promise<Effe
       ],
     };
   }
-  if (pair !== undefined) await refuseCycle(c, pair, source, target);
+  if (pair !== undefined) {
+    // What is closed and out of sight holds nothing up; as a hint, it may be pointed at.
+    refuseArchived(source, 'source_id');
+    refuseArchived(target, 'target_id');
+    await refuseCycle(c, pair, source, target);
+  }
   const link: Dependency = { ...wanted, created_at: change.at, created_by: change.actor };
   await c.db.insert(c.tables.dependencies).values(link);
   return {

@@ -21,6 +21,7 @@ import type { Connection } from '../connection.ts';
 import { findConfiguration } from '../queries/configuration.ts';
 import { findBlockingLinkAcross } from '../queries/dependencies.ts';
 import { chunks, descendantIds, findDescendants, findWorkItem } from '../queries/work-items.ts';
+import { refuseArchived } from './archive.ts';
 import {
   checkItemToken,
   claimAsRead,
@@ -107,6 +108,7 @@ export async function updateWorkItem(c: Connection, change: Change): Promise<Eff
 
   const current = await findWorkItem(c, change.entity_id);
   if (current === undefined) throw notFound('work item', { id: change.entity_id });
+  refuseArchived(current, 'id');
   const claimWarnings = await checkItemToken(c, change, current);
   const { patch, merged_with, version } = await rebase(c, change, current, 'work item');
   refuseEditOfDeleted(current, patch);
@@ -184,6 +186,7 @@ async function liveParent(c: Connection, id: string): Promise<WorkItem> {
 /** The item, if new items may stand below it. */
 export function refuseAsParent(parent: WorkItem | undefined, id: string): WorkItem {
   if (parent === undefined) throw notFound('work item', { id });
+  refuseArchived(parent, 'parent_id');
   if (parent.deleted_at !== null) {
     throw validationError(
       { field: 'parent_id', constraint: `"${parent.title}" is deleted`, value: id },
@@ -271,7 +274,7 @@ async function deleteOrRestore(
     const together = (await findDescendants(c, current.id)).filter(
       (item) => item.deleted_at === current.deleted_at,
     );
-    return await markAll(c, together, change, null);
+    return await markAll(c, together, change, null, openAgain(together));
   }
   if (current.deleted_at !== null) {
     // Deleted once: the time stays, because it tells what went along and comes back with it.
@@ -283,13 +286,23 @@ async function deleteOrRestore(
   return await markAll(c, live, change, next.deleted_at);
 }
 
+/**
+ * Of items that are deleted no longer, those that cannot stay in the archive: what is open again, and what is above it.
+ */
+function openAgain(restored: WorkItem[]): Set<string> {
+  const open = restored.filter(({ archived_at, status }) => archived_at !== null && !isClosed(status));
+  return new Set(open.flatMap(({ path }) => idsOnPath(path)));
+}
+
 function childrenError(item: WorkItem, live: WorkItem[]) {
   const children = live.filter(({ parent_id }) => parent_id === item.id);
+  const archived = live.filter(({ archived_at }) => archived_at !== null).length;
+  const kept = archived === 0 ? '' : `, ${archived} of them in the archive`;
   const names = children.slice(0, CHILDREN_NAMED).map(({ title }) => `"${title}"`);
   const error = validationError(
     {
       field: 'deleted_at',
-      constraint: `"${item.title}" has ${live.length} live item(s) below it: ${names.join(', ')}${children.length > names.length ? ', …' : ''}`,
+      constraint: `"${item.title}" has ${live.length} item(s) below it that are not deleted${kept}: ${names.join(', ')}${children.length > names.length ? ', …' : ''}`,
       value: item.id,
     },
     'Complete or move the items below it first, or ask the user whether all of them should go (cascade).',
@@ -303,16 +316,22 @@ async function markAll(
   items: WorkItem[],
   change: Change,
   deletedAt: string | null,
+  unarchived: ReadonlySet<string> = new Set(),
 ): Promise<Marked> {
   const { workItems } = c.tables;
   const step = c.versionStep(change);
   const claims = new Map<string, EndedClaim>();
-  for (const chunk of chunks(items)) {
+  const groups = [
+    items.filter(({ id }) => !unarchived.has(id)),
+    items.filter(({ id }) => unarchived.has(id)),
+  ];
+  for (const chunk of groups.flatMap((group) => chunks(group))) {
     const marked = await c.db
       .update(workItems)
       .set({
         deleted_at: deletedAt,
         ...NOT_CLAIMED,
+        ...(unarchived.has(chunk[0]?.id ?? '') && { archived_at: null }),
         version: sql`${workItems.version} + ${sql.raw(String(step))}`,
         updated_at: change.at,
         updated_by: change.actor,
@@ -338,9 +357,10 @@ async function markAll(
   const along = items.map((item) => {
     const claim = claims.get(item.id);
     const before = { ...item, ...NOT_CLAIMED, ...(claim !== undefined && claimFields(claim)) };
+    const back = unarchived.has(item.id) && { archived_at: null };
     return {
       before,
-      after: { ...before, ...NOT_CLAIMED, version: item.version + step, deleted_at: deletedAt },
+      after: { ...before, ...NOT_CLAIMED, version: item.version + step, deleted_at: deletedAt, ...back },
     };
   });
   const ended = along.flatMap(({ before: { title, claimed_by } }) =>

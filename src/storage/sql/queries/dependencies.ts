@@ -179,6 +179,7 @@ export async function findBlockedBy(
     .where(
       and(
         isNull(w.deleted_at),
+        isNull(w.archived_at),
         or(
           and(eq(d.dependency_type, 'blocks'), inArray(d.source_id, ids)),
           and(eq(d.dependency_type, 'depends_on'), inArray(d.target_id, ids)),

@@ -1,7 +1,6 @@
 /** Reading work items: one record, ancestors, the tree below, and prefix look-up. */
-import { and, asc, count, eq, gte, inArray, isNull, lte, sql } from 'drizzle-orm';
+import { and, asc, count, eq, gte, inArray, isNotNull, isNull, lte, sql, type SQL } from 'drizzle-orm';
 import type { ItemStatus, ItemType, Shelf, WorkItem } from '../../../domain/work-item.ts';
-import { whereNull } from '../columns.ts';
 import type { Connection } from '../connection.ts';
 import type { Tables } from '../schema.ts';
 
@@ -96,25 +95,31 @@ function childColumns({ workItems: w }: Tables) {
   };
 }
 
+/** Which items a tree shows: below a live item what is live; below one in the archive what went there with it. */
+export type TreeShelf = 'live' | 'archived';
+
+function onShelf({ workItems: w }: Tables, shelf: TreeShelf): SQL | undefined {
+  return and(isNull(w.deleted_at), shelf === 'live' ? isNull(w.archived_at) : isNotNull(w.archived_at));
+}
+
 /**
- * The live children of some items, oldest first, at most `limit` of them in all. One call per level of a tree
- * keeps the work bounded however large the tree is.
+ * The children of some items that are on a shelf, oldest first, at most `limit` of them in all. One call per level
+ * of a tree keeps the work bounded however large the tree is.
  */
-export async function findChildren(c: Connection, parentIds: string[], limit: number): Promise<ChildItem[]> {
+export async function findChildren(
+  c: Connection,
+  parentIds: string[],
+  limit: number,
+  shelf: TreeShelf = 'live',
+): Promise<ChildItem[]> {
   const only = parentIds.length === 1 ? parentIds[0] : undefined;
   if (only !== undefined) {
     return await c
-      .statement('children_of_one', (db, t) =>
+      .statement(`${shelf}_children_of_one`, (db, t) =>
         db
           .select(childColumns(t))
           .from(t.workItems)
-          .where(
-            and(
-              eq(t.workItems.parent_id, sql.placeholder('parent')),
-              isNull(t.workItems.deleted_at),
-              isNull(t.workItems.archived_at),
-            ),
-          )
+          .where(and(eq(t.workItems.parent_id, sql.placeholder('parent')), onShelf(t, shelf)))
           .orderBy(asc(t.workItems.created_at), asc(t.workItems.id))
           .limit(sql.placeholder('limit')),
       )
@@ -124,19 +129,13 @@ export async function findChildren(c: Connection, parentIds: string[], limit: nu
   return await c.db
     .select(childColumns(c.tables))
     .from(workItems)
-    .where(
-      and(
-        inArray(workItems.parent_id, parentIds),
-        isNull(workItems.deleted_at),
-        isNull(workItems.archived_at),
-      ),
-    )
+    .where(and(inArray(workItems.parent_id, parentIds), onShelf(c.tables, shelf)))
     .orderBy(asc(workItems.parent_id), asc(workItems.created_at), asc(workItems.id))
     .limit(limit);
 }
 
 /**
- * The live items up to `maxDepth` levels below one, parents before children and siblings oldest first; but no
+ * The items of a shelf up to `maxDepth` levels below one, parents before children and siblings oldest first; but no
  * more than `limit`, and then any of them: the recursion stops there, so that the work stays bounded.
  */
 export async function findTree(
@@ -144,15 +143,20 @@ export async function findTree(
   id: string,
   maxDepth: number,
   limit: number,
+  shelf: TreeShelf = 'live',
 ): Promise<ChildItem[]> {
   return await c
-    .statement('tree', (db, t) => {
+    .statement(`${shelf}_tree`, (db, t) => {
       const w = t.workItems;
+      const on = (table: string) =>
+        sql.raw(
+          `${table}deleted_at is null and ${table}archived_at is ${shelf === 'live' ? '' : 'not '}null`,
+        );
       const ids = sql`(with recursive tree(id, level) as (
-        select id, 1 from ${w} where parent_id = ${sql.placeholder('id')} and ${whereNull('deleted_at', 'archived_at')}
+        select id, 1 from ${w} where parent_id = ${sql.placeholder('id')} and ${on('')}
         union all
         select c.id, tree.level + 1 from tree join ${w} c on c.parent_id = tree.id
-        where ${whereNull('c.deleted_at', 'c.archived_at')} and tree.level < ${sql.placeholder('maxDepth')}
+        where ${on('c.')} and tree.level < ${sql.placeholder('maxDepth')}
       ) select id from tree limit ${sql.placeholder('limit')})`;
       return db
         .select(childColumns(t))
@@ -163,17 +167,19 @@ export async function findTree(
     .execute({ id, maxDepth, limit });
 }
 
-/** How many live children each of these items has; items without children are absent. */
-export async function countChildren(c: Connection, parentIds: string[]): Promise<Map<string, number>> {
+/** How many children on a shelf each of these items has; items without children are absent. */
+export async function countChildren(
+  c: Connection,
+  parentIds: string[],
+  shelf: TreeShelf = 'live',
+): Promise<Map<string, number>> {
   const { workItems } = c.tables;
   const counts = new Map<string, number>();
   for (const chunk of chunks(parentIds)) {
     const rows = await c.db
       .select({ parent_id: workItems.parent_id, children: count() })
       .from(workItems)
-      .where(
-        and(inArray(workItems.parent_id, chunk), isNull(workItems.deleted_at), isNull(workItems.archived_at)),
-      )
+      .where(and(inArray(workItems.parent_id, chunk), onShelf(c.tables, shelf)))
       .groupBy(workItems.parent_id);
     for (const { parent_id, children } of rows) counts.set(parent_id ?? '', Number(children));
   }

@@ -1,0 +1,54 @@
+import * as z from 'zod';
+import { archiveInput } from '../../domain/archive.ts';
+import { archiveWorkItems, type ArchiveOutcome } from '../../services/archive.ts';
+import { LINKS, answerSchema, defineTool } from '../define-tool.ts';
+import { cut, shortId } from '../text.ts';
+
+const SUBTREES_IN_TEXT = 20;
+const TITLE_CHARACTERS = 60;
+
+const named = z.object({ id: z.string(), title: z.string() });
+
+export const archiveWorkItemsTool = defineTool({
+  name: 'archive_work_items',
+  toolset: 'archive',
+  description:
+    'Move closed items, each with all below it, to the archive; without ids all that is due (archive_after_days). Refused while anything in it is open, claimed or the current session. restore brings ids back, with archived ancestors. list_work_items archived shows it. Example: {"ids":["3f2a9c1b"]}',
+  input: archiveInput,
+  output: answerSchema({
+    action: z.enum(['archive', 'restore']),
+    dry_run: z.boolean(),
+    subtrees: z.array(named.extend({ items: z.int(), restored_ancestors: z.array(named).optional() })),
+    subtrees_total: z.int(),
+    items_total: z.int(),
+    refused: z.array(named.extend({ reason: z.string() })).optional(),
+    more_due: z.boolean().optional(),
+  }),
+  annotations: LINKS,
+  run: archiveWorkItems,
+  text: archiveText,
+});
+
+function archiveText(outcome: ArchiveOutcome): string {
+  const { action, dry_run, subtrees, subtrees_total, items_total, refused = [], more_due } = outcome;
+  const verb = dry_run ? `Would ${action}` : action === 'archive' ? 'Archived' : 'Restored';
+  const lines = subtrees
+    .slice(0, SUBTREES_IN_TEXT)
+    .map(({ id, title, items, restored_ancestors: above = [] }) => {
+      const with_ =
+        above.length === 0
+          ? ''
+          : `, with what it hangs below: ${above.map(({ id: one }) => shortId(one)).join(', ')}`;
+      return `${shortId(id)} ${cut(title, TITLE_CHARACTERS)} (${items} items${with_})`;
+    });
+  const left = subtrees_total - lines.length;
+  return [
+    `${verb} ${items_total} items in ${subtrees_total} subtrees.`,
+    ...lines,
+    ...(left > 0 ? [`and ${left} more`] : []),
+    ...refused.map(
+      ({ id, title, reason }) => `refused: ${shortId(id)} ${cut(title, TITLE_CHARACTERS)}: ${reason}`,
+    ),
+    ...(more_due === true ? ['More is due: call again.'] : []),
+  ].join('\n');
+}

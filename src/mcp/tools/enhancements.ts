@@ -1,0 +1,101 @@
+import * as z from 'zod';
+import {
+  createEnhancementInput,
+  listEnhancementsInput,
+  promoteEnhancementInput,
+  updateEnhancementInput,
+} from '../../domain/enhancement.ts';
+import {
+  createEnhancement,
+  listEnhancements,
+  promoteEnhancement,
+  updateEnhancement,
+  type EnhancementView,
+} from '../../services/enhancements.ts';
+import {
+  enhancementViewShape,
+  listShape,
+  savedEnhancementShape,
+  workItemShape,
+  writeShape,
+} from '../answers.ts';
+import { ADDS, CHANGES, READS, answerSchema, defineTool } from '../define-tool.ts';
+import { cut, itemLine, listText, shortId } from '../text.ts';
+
+const TITLE_IN_LIST_CHARACTERS = 60;
+const DESCRIPTION_IN_TEXT_CHARACTERS = 2_000;
+
+export const createEnhancementTool = defineTool({
+  name: 'create_enhancement',
+  toolset: 'enhancements',
+  description: 'Note what may be done one day. Example: {"title":"Sync clients","target_quarter":"2026-Q1"}',
+  input: createEnhancementInput,
+  output: answerSchema({ ...savedEnhancementShape, ...writeShape }),
+  annotations: ADDS,
+  run: createEnhancement,
+  text: (enhancement) => `Created ${enhancementLine(enhancement)}`,
+});
+
+export const updateEnhancementTool = defineTool({
+  name: 'update_enhancement',
+  toolset: 'enhancements',
+  description:
+    'Change fields, based on the version you read; null clears, depends_on replaces all. Example: {"id":"3f2a9c1b","version":1,"status":"approved"}',
+  input: updateEnhancementInput,
+  output: answerSchema({ ...savedEnhancementShape, ...writeShape }),
+  annotations: CHANGES,
+  run: updateEnhancement,
+  text: (enhancement) => `Saved ${enhancementLine(enhancement)}`,
+});
+
+export const listEnhancementsTool = defineTool({
+  name: 'list_enhancements',
+  toolset: 'enhancements',
+  description: 'By priority; id reads one with what surrounds it. Example: {"status":"approved"}',
+  input: listEnhancementsInput,
+  output: answerSchema(listShape(enhancementViewShape)),
+  annotations: READS,
+  run: (context, _caller, input) => listEnhancements(context, input),
+  text: (page) => {
+    const [only] = page.items;
+    const list = listText(page, 'enhancements', enhancementLine);
+    return only?.dependencies === undefined ? list : [list, ...surroundings(only)].join('\n');
+  },
+});
+
+export const promoteEnhancementTool = defineTool({
+  name: 'promote_enhancement',
+  toolset: 'enhancements',
+  description: 'Make a work item of an enhancement, once. Example: {"id":"3f2a9c1b","version":2}',
+  input: promoteEnhancementInput,
+  output: answerSchema({
+    ...savedEnhancementShape,
+    ...writeShape,
+    work_item: z.object(workItemShape).optional(),
+  }),
+  annotations: CHANGES,
+  run: promoteEnhancement,
+  text: (promoted) => `Promoted ${enhancementLine(promoted)}\nto ${itemLine(promoted.work_item)}`,
+});
+
+function enhancementLine(enhancement: EnhancementView): string {
+  const { id, version, status, priority, target_quarter, title, depends_on, work_item_id } = enhancement;
+  const target = target_quarter === null ? '' : ` ${target_quarter}`;
+  const needs = depends_on.length === 0 ? '' : ` (depends on ${depends_on.map(shortId).join(', ')})`;
+  const item = work_item_id === null ? '' : ` → work item ${shortId(work_item_id)}`;
+  return `${shortId(id)} v${version} ${status} p${priority}${target} ${cut(title, TITLE_IN_LIST_CHARACTERS)}${needs}${item}`;
+}
+
+function surroundings(enhancement: EnhancementView): string[] {
+  const { dependencies = [], waiting = [], work_item, description } = enhancement;
+  const principles = enhancement.requires_constitutional_principles;
+  const mention = ({ id, status, title }: { id: string; status: string; title: string }) =>
+    `${shortId(id)} ${status} ${cut(title, TITLE_IN_LIST_CHARACTERS)}`;
+  return [
+    ...dependencies.map((one) => `depends on ${mention(one)}`),
+    ...waiting.map((one) => `waited for by ${mention(one)}`),
+    ...(work_item === undefined ? [] : [`work item ${mention(work_item)}`]),
+    ...(principles.length === 0 ? [] : [`principles: ${principles.join('; ')}`]),
+    ...(description === null ? [] : ['', cut(description, DESCRIPTION_IN_TEXT_CHARACTERS)]),
+  ];
+}
