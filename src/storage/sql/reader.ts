@@ -5,6 +5,7 @@ import * as conflicts from './queries/conflicts.ts';
 import * as configuration from './queries/configuration.ts';
 import * as dependencies from './queries/dependencies.ts';
 import * as deployments from './queries/deployments.ts';
+import * as feed from './queries/feed.ts';
 import * as status from './queries/status.ts';
 import * as vendors from './queries/vendors.ts';
 import * as workItemList from './queries/work-item-list.ts';
@@ -34,6 +35,7 @@ const QUERIES = {
   findConfigurationWithConflicts: configuration.findConfigurationWithConflicts,
   findProject: configuration.findProject,
   findFeedPosition: configuration.findFeedPosition,
+  findFeedAfter: feed.findFeedAfter,
   listChanges: changes.listChanges,
   listConflicts: conflicts.listConflicts,
   findConflict: conflicts.findConflict,

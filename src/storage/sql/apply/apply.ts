@@ -179,7 +179,7 @@ export async function recordTouched(
   let seq = (await bumpFeed(c, rows.length * step, last)) - rows.length * step;
   const counted = done.flatMap(({ effect }) => effect.counted ?? []);
   const numbered = rows.map((row) => ({ ...row, seq: (seq += step) }));
-  await pipelined(recount(c, counted), insertRows(c, 'changes', numbered));
+  await pipelined(recount(c, counted), insertRows(c, 'changes', numbered), c.announceFeed(seq));
 }
 
 function changeRow(c: Connection, change: Change, effect: Effect, touched: Touched) {
