@@ -19,7 +19,8 @@ export function protocolError(error: unknown, log: (message: string) => void, ur
     );
   }
   if (error.cause !== undefined) log(`${error.message} (${driverCode(error.cause) ?? 'no code'})`);
-  const text = `${error.message} ${error.next}`;
+  const end = /[.?!]$/.test(error.message) ? '' : '.';
+  const text = `${error.message}${end} ${error.next}`;
   if (error.code === 'NotFoundError' && uri !== undefined) return new ResourceNotFoundError(uri, text);
   const isOurs = error.code === 'DatabaseError' || error.code === 'NotSavedError';
   return new ProtocolError(isOurs ? INTERNAL_ERROR : INVALID_PARAMS, text, error.toBody());

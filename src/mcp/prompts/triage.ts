@@ -17,7 +17,7 @@ export const triagePrompt = definePrompt({
       await itemList(context, 'Blocked', { status: 'blocked', ...of }),
       await itemList(context, 'Planned, most urgent first', { status: 'planned', sort: 'priority', ...of }),
       await itemList(context, 'Active, last updated first', { status: 'active', ...of }),
-      await brokenVendors(context),
+      ...(label === undefined ? [await brokenVendors(context)] : []),
     ].filter((list) => list !== '');
     return [
       `Triage the work items${label === undefined ? '' : ` labelled ${label}`} of this project. Ask before you cancel or delete anything.`,

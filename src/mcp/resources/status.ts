@@ -1,4 +1,4 @@
-import { renderStatusFile } from '../../services/status-file.ts';
+import { renderBody } from '../../services/status-file.ts';
 import { readStatus } from '../../services/status-report.ts';
 import { bounded, defineResource } from '../define-resource.ts';
 
@@ -11,7 +11,7 @@ export const statusResource = defineResource({
   mimeType: 'text/markdown',
   read: async (context) => {
     const { data: report, ...answer } = await readStatus(context);
-    const text = await renderStatusFile(report);
+    const text = await renderBody(report);
     return { ...answer, data: bounded(text, 'list_work_items pages through all items.') };
   },
   isTouched: () => true,
