@@ -47,10 +47,14 @@ export async function runServe(flags: ServeFlags): Promise<void> {
 async function serveStdio(app: LazyApp, factory: ReturnType<typeof createServerFactory>): Promise<void> {
   // The store is opened right after the client was greeted; a failure is told to the call that needs it.
   const openSoon = () => setTimeout(() => void app.get().catch(() => undefined), 0);
-  const connection = serveOverStdio(() => {
+  const greet = () => {
     openSoon();
     return factory();
-  }, log);
+  };
+  const connection = serveOverStdio(
+    Object.assign(greet, { subscriptions: () => factory.subscriptions() }),
+    log,
+  );
   await Promise.race([connection.closed, endOfProcess({ withParent: true })]);
   await shutDown([() => connection.close(), () => app.close()]);
 }

@@ -1,9 +1,14 @@
-/** The published contract: every tool's schemas, the errors and the settings, as the files in `contracts/`. */
+/** The published contract: every tool's schemas, resources, prompts, the errors and the settings, as the files in `contracts/`. */
 import * as z from 'zod';
 import { settingSchemas } from '../config-schema.ts';
 import { ERROR_CODES } from '../errors.ts';
 import { outputSchema } from './json-schema.ts';
+import { isTemplate } from './define-resource.ts';
+import { listPrompt } from './prompt-calls.ts';
+import { PROMPTS } from './prompt-registry.ts';
 import { TOOLS } from './registry.ts';
+import { listResource, listTemplate } from './resource-calls.ts';
+import { RESOURCES } from './resource-registry.ts';
 import { listTool } from './tool-calls.ts';
 
 const ERROR_DETAILS: Record<(typeof ERROR_CODES)[number], Record<string, string>> = {
@@ -44,6 +49,14 @@ export function contractFiles(): Record<string, string> {
   const config = z.toJSONSchema(settingSchemas().configFile, { io: 'input' });
   const files = Object.fromEntries([
     ...tools,
+    [
+      'resources.json',
+      {
+        resources: RESOURCES.filter((one) => !isTemplate(one)).map(listResource),
+        resourceTemplates: RESOURCES.filter(isTemplate).map(listTemplate),
+      },
+    ],
+    ['prompts.json', { prompts: PROMPTS.map(listPrompt) }],
     ['errors.json', { codes: ERROR_CODES, details: ERROR_DETAILS }],
     ['config.schema.json', { title: 'worktrail.config.json', ...config }],
   ]) as Record<string, unknown>;

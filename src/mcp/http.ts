@@ -13,7 +13,9 @@ import {
   localhostAllowedHostnames,
   localhostAllowedOrigins,
   originValidationResponse,
+  type JSONRPCMessage,
 } from '@modelcontextprotocol/server';
+import { createHttpListening } from './http-listening.ts';
 import type { ServerFactory } from './server.ts';
 import { SseTransport } from './sse-transport.ts';
 
@@ -36,8 +38,13 @@ export interface McpHttp {
 }
 
 export function createMcpHttp(factory: ServerFactory, log: (message: string) => void): McpHttp {
-  const modern = createMcpHandler(factory, { legacy: 'reject', onerror: (error) => log(error.message) });
-  const legacy = new Sessions<WebStandardStreamableHTTPServerTransport>();
+  const listening = createHttpListening(factory);
+  const modern = createMcpHandler(factory, {
+    legacy: 'reject',
+    bus: listening.bus,
+    onerror: (error) => log(error.message),
+  });
+  const legacy = new Sessions<SessionTransport>();
   const sse = new Sessions<SseTransport>();
 
   async function serveLegacy(request: Request, body: unknown): Promise<Response> {
@@ -45,12 +52,14 @@ export function createMcpHttp(factory: ServerFactory, log: (message: string) => 
     if (id !== null) {
       const transport = legacy.use(id);
       if (transport === undefined) return rpcError(404, -32001, 'Session not found: initialize a new one.');
-      return await transport.handleRequest(request, { parsedBody: body });
+      const response = await transport.handleRequest(request, { parsedBody: body });
+      if (request.method === 'GET' && response.ok) transport.streamOpened(request.signal);
+      return response;
     }
     if (!isInitializeRequest(body)) {
       return rpcError(400, -32000, 'Send initialize first, then the Mcp-Session-Id header it answered.');
     }
-    const transport: WebStandardStreamableHTTPServerTransport = new WebStandardStreamableHTTPServerTransport({
+    const transport: SessionTransport = new SessionTransport({
       sessionIdGenerator: randomUUID,
       onsessioninitialized: (sessionId) => {
         legacy.add(sessionId, transport);
@@ -65,7 +74,7 @@ export function createMcpHttp(factory: ServerFactory, log: (message: string) => 
     streamable: async (request, body) =>
       (await isLegacyRequest(request, body))
         ? await serveLegacy(request, body)
-        : await modern.fetch(request, { parsedBody: body }),
+        : await listening.around(body, () => modern.fetch(request, { parsedBody: body })),
 
     openSse: async (response) => {
       const transport = new SseTransport(response, '/messages');
@@ -109,6 +118,30 @@ export function rpcError(
   headers: Record<string, string> = {},
 ): Response {
   return Response.json({ jsonrpc: '2.0', id: null, error: { code, message } }, { status, headers });
+}
+
+/** A 2025 session. What changes while the client does not listen is told when it does, each resource once. */
+class SessionTransport extends WebStandardStreamableHTTPServerTransport {
+  #streams = 0;
+  readonly #untold = new Map<string, JSONRPCMessage>();
+
+  /** The client opened the stream on which it hears of changes; `signal` aborts when that ends. */
+  streamOpened(signal: AbortSignal): void {
+    this.#streams += 1;
+    signal.addEventListener('abort', () => (this.#streams -= 1), { once: true });
+    const untold = [...this.#untold.values()];
+    this.#untold.clear();
+    for (const message of untold) void this.send(message).catch(() => undefined);
+  }
+
+  override async send(
+    message: JSONRPCMessage,
+    options?: Parameters<WebStandardStreamableHTTPServerTransport['send']>[1],
+  ): Promise<void> {
+    const isUpdate = 'method' in message && message.method === 'notifications/resources/updated';
+    if (isUpdate && this.#streams === 0) this.#untold.set(String(message.params?.['uri']), message);
+    else await super.send(message, options);
+  }
 }
 
 class Sessions<T extends { close(): Promise<void> }> {

@@ -1,9 +1,10 @@
-/** One factory for every transport and both protocol eras: a server that offers the tools of some toolsets. */
+/** One factory for every transport and both protocol eras: a server with the tools of some toolsets, resources and prompts. */
 import { CLIENT_INFO_META_KEY, Server } from '@modelcontextprotocol/server';
 
 import type { Toolset } from '../domain/toolsets.ts';
 import type { Caller, Context } from '../services/context.ts';
 import type { ToolCalls } from './tool-calls.ts';
+import type { Subscriber, Subscriptions } from './subscriptions.ts';
 
 const INSTRUCTIONS =
   "Worktrail is the shared memory of this project's work. List or query before you start, keep the status of your items current, and pass the version you read when you update. Ids may be cut to 8 characters.";
@@ -17,7 +18,14 @@ export interface ServerOptions {
   log: (message: string) => void;
 }
 
-export type ServerFactory = () => Server;
+export interface ServerFactory {
+  (): Server;
+  /** For what the transports do themselves in the 2026 era: streams of subscriptions. */
+  subscriptions(): Promise<Subscriptions>;
+}
+
+/** Resources can be subscribed to; which there are does not change while a server runs. */
+const CAPABILITIES = { tools: {}, resources: { subscribe: true }, prompts: {}, completions: {} };
 
 /**
  * @returns a factory: cheap to call, because HTTP makes a server for every modern request. The tools are
@@ -27,17 +35,76 @@ export function createServerFactory(options: ServerOptions): ServerFactory {
   let loading: Promise<ToolCalls> | undefined;
   const tools = () =>
     (loading ??= import('./tool-calls.ts').then((module) => module.createToolCalls(options)));
-  return () => {
+  const resources = once(async () => (await import('./resource-calls.ts')).createResourceCalls(options));
+  const prompts = once(async () => (await import('./prompt-calls.ts')).createPromptCalls(options));
+  const completion = once(() => import('./completion-calls.ts'));
+  const subscriptions = once(async () => new (await import('./subscriptions.ts')).Subscriptions(options));
+
+  const factory = () => {
     const server = new Server(
       { name: 'worktrail', title: 'Worktrail', version: options.version },
-      { capabilities: { tools: {} }, instructions: INSTRUCTIONS },
+      { capabilities: CAPABILITIES, instructions: INSTRUCTIONS },
     );
     server.setRequestHandler('tools/list', async () => ({ tools: (await tools()).list() }));
     server.setRequestHandler('tools/call', async ({ params }, { mcpReq }) =>
       (await tools()).call(params.name, params.arguments, callerOf(clientInfo(server, mcpReq.envelope))),
     );
+    server.setRequestHandler('resources/list', async () => (await resources()).list());
+    server.setRequestHandler('resources/templates/list', async () => (await resources()).templates());
+    server.setRequestHandler('resources/read', async ({ params }) => (await resources()).read(params.uri));
+    server.setRequestHandler('prompts/list', async () => (await prompts()).list());
+    server.setRequestHandler('prompts/get', async ({ params }, { mcpReq }) =>
+      (await prompts()).get(params.name, params.arguments, callerOf(clientInfo(server, mcpReq.envelope))),
+    );
+    server.setRequestHandler('completion/complete', async ({ params }) =>
+      (await completion()).complete(params, options),
+    );
+    takeSubscriptions(server, subscriptions, async (uri) => void (await (await resources()).read(uri)));
     return server;
   };
+  return Object.assign(factory, { subscriptions });
+}
+
+/** `resources/subscribe` of the 2025 era, for as long as the connection lasts. */
+function takeSubscriptions(
+  server: Server,
+  subscriptions: () => Promise<Subscriptions>,
+  find: (uri: string) => Promise<void>,
+): void {
+  let subscriber: Subscriber | undefined;
+  let isClosed = false;
+  const tell = (uri: string) => void server.sendResourceUpdated({ uri }).catch(() => undefined);
+  server.setRequestHandler('resources/subscribe', async ({ params: { uri } }) => {
+    const all = await subscriptions();
+    subscriber ??= all.subscriber(tell);
+    await subscriber.add([uri]);
+    try {
+      await find(uri);
+    } catch (error) {
+      subscriber.remove(uri);
+      throw error;
+    }
+    if (isClosed) subscriber.close();
+    return {};
+  });
+  server.setRequestHandler('resources/unsubscribe', ({ params: { uri } }) => {
+    subscriber?.remove(uri);
+    return {};
+  });
+  server.onclose = () => {
+    isClosed = true;
+    subscriber?.close();
+  };
+}
+
+/** Loads at the first call; one that failed is tried again by the next. */
+function once<T>(load: () => Promise<T>): () => Promise<T> {
+  let loading: Promise<T> | undefined;
+  return () =>
+    (loading ??= load().catch((error: unknown) => {
+      loading = undefined;
+      throw error;
+    }));
 }
 
 const CLIENT_NAME_MAX_CHARACTERS = 100;

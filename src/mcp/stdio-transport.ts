@@ -156,7 +156,9 @@ export class StdioTransport implements Transport {
       );
       return;
     }
-    if (isJSONRPCRequest(message)) this.#unanswered.add(message.id);
+    // A stream of subscriptions is answered when it ends.
+    if (isJSONRPCRequest(message) && message.method !== 'subscriptions/listen')
+      this.#unanswered.add(message.id);
     else if ('method' in message && message.method === 'notifications/cancelled') {
       // A cancelled request may rightly go unanswered.
       const { requestId } = (message.params ?? {}) as { requestId?: RequestId };

@@ -1,5 +1,6 @@
 import { serveStdio } from '@modelcontextprotocol/server/stdio';
 import type { ServerFactory } from './server.ts';
+import { listenOverStdio } from './stdio-listening.ts';
 import { StdioTransport } from './stdio-transport.ts';
 
 /**
@@ -14,6 +15,7 @@ export function serveOverStdio(
   let resolveClosed: () => void;
   const closed = new Promise<void>((resolve) => (resolveClosed = resolve));
   const handle = serveStdio(factory, { transport, onerror: (error) => log(error.message) });
+  listenOverStdio(transport, factory);
   // serveStdio has set its own onclose; both must hear of the end.
   const { onclose } = transport;
   transport.onclose = () => {

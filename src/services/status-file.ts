@@ -24,7 +24,8 @@ export async function renderStatusFile(report: StatusReport): Promise<string> {
   return withMark(await renderBody(report), report.project_id);
 }
 
-async function renderBody(report: StatusReport): Promise<string> {
+/** The same without the mark. */
+export async function renderBody(report: StatusReport): Promise<string> {
   // Loaded on first use: a server that only answers does not pay for the template engine.
   const { renderStatus } = await import('../storage/markdown/status-template.ts');
   return renderStatus(viewOf(report));

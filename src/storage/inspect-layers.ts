@@ -257,6 +257,7 @@ function readOnly(primary: Primary, report: LayersReport, entries: JournalEntry[
       Promise.reject(new TrackerError('NotSavedError', 'This looks only.', {}, 'Use another command.')),
     health: () => primary.health(),
     pending: () => Promise.resolve(entries),
+    watch: () => Promise.resolve(() => undefined),
     layers: () => Promise.resolve(report),
     close: () => primary.close(),
   };

@@ -1,6 +1,7 @@
 /** What every layer that keeps the tracker's records must honour. */
 import type { Applied, Change } from '../domain/change.ts';
 import type { Warning } from '../domain/warnings.ts';
+import type { FeedListener } from './live/feed-watch.ts';
 import type { ReadOptions } from './sql/connection.ts';
 import type { Reader } from './sql/reader.ts';
 import type { JournalName } from './tiers/journal.ts';
@@ -55,6 +56,12 @@ export interface TrackerStore extends Store {
   write(changes: readonly Change[]): Promise<WriteAnswer>;
   /** The writes that wait for the primary, in the order in which they will be replayed. */
   pending(): Promise<PendingWrite[]>;
+  /**
+   * Calls `listener` after changes, whoever made them and wherever: within a second as a rule. Of a stretch in which
+   * nothing could be heard it is told once, afterwards. Costs something only while somebody listens.
+   * @returns when nothing that is committed from then on is missed; call the result to stop
+   */
+  watch(listener: FeedListener): Promise<() => void>;
   /** How each layer is, for people who look after the tracker. */
   layers(): Promise<LayersReport>;
 }

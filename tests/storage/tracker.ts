@@ -72,6 +72,7 @@ function withoutTiers(store: Store): TrackerStore {
     health: () => store.health(),
     close: () => store.close(),
     pending: () => Promise.resolve([]),
+    watch: () => Promise.reject(new Error('a single layer')),
     layers: () => Promise.reject(new Error('a single layer')),
   };
 }

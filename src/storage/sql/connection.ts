@@ -2,6 +2,7 @@
 import type { SQL } from 'drizzle-orm';
 import type { PgDatabase, PgQueryResultHKT } from 'drizzle-orm/pg-core';
 import { provisionalStep } from '../../domain/provisional-version.ts';
+import type { ChangeHints } from '../live/hints.ts';
 import type { Tables } from './schema.ts';
 
 /** The query builder, typed by the reference dialect. */
@@ -28,12 +29,21 @@ export class Connection {
     readonly now: SQL<string>,
     /** Whether this is a copy that stands in for a primary: its records may lag behind, its versions are provisional. */
     readonly isReplica = false,
+    /** Says, as the transaction commits, where the feed stands now, to whoever watches it. Free where nobody can listen. */
+    readonly announceFeed: (seq: number) => Promise<void> = () => Promise.resolve(),
   ) {}
 
   /** The same connection for what the primary has applied already, with real versions. */
   get asPrimary(): Connection {
     if (!this.isReplica) return this;
-    this.#primary ??= new Connection(this.db, this.tables, this.lockStructure, this.now);
+    this.#primary ??= new Connection(
+      this.db,
+      this.tables,
+      this.lockStructure,
+      this.now,
+      false,
+      this.announceFeed,
+    );
     return this.#primary;
   }
 
@@ -80,6 +90,8 @@ export interface Session {
    * error otherwise: also where a table is missing, or where reading works and writing does not.
    */
   probe(): Promise<void>;
+  /** Calls `onHint` when something was or may have been committed, by anyone, until it is stopped. */
+  hints(onHint: () => void): ChangeHints;
   /** Waits for the work that runs; on PostgreSQL for a second at most, and then cuts it off. */
   close(): Promise<void>;
 }

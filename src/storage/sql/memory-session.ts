@@ -4,6 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import Database from 'better-sqlite3';
 import { databaseError } from '../../errors.ts';
+import { NO_HINTS, type ChangeHints } from '../live/hints.ts';
 import type { Connection, QueryLog, Session } from './connection.ts';
 import { describeDriverError, driverCode } from './driver-errors.ts';
 import { readMigrations, schemaState, type Migrations, type SchemaState } from './migrate.ts';
@@ -93,6 +94,10 @@ class MemorySession implements Session {
 
   async probe(): Promise<void> {
     await this.#turns.run(() => Promise.resolve(this.database.prepare('select 1 from meta').get()));
+  }
+
+  hints(): ChangeHints {
+    return NO_HINTS;
   }
 
   async close(): Promise<void> {

@@ -38,6 +38,8 @@ export interface ConnectionEvents {
   /** The server answered something, were it an error. */
   answered(): void;
   died(connection: PostgresConnection, error: Error): void;
+  /** The server passed on an announcement; only to a connection that listens. */
+  notified?(): void;
 }
 
 export class PostgresConnection {
@@ -65,7 +67,10 @@ export class PostgresConnection {
     this.#socket = dial(address);
     this.#socket.on('error', (error) => this.die(error));
     this.#socket.on('close', () => this.die(connectionClosed()));
-    this.#driver = clientOn(this.#socket, address, options, (error) => this.die(error));
+    this.#driver = clientOn(this.#socket, address, options, {
+      onClose: (error) => this.die(error),
+      onNotify: () => events.notified?.(),
+    });
     this.client = this.#bounded();
     const { schema, logQuery } = options;
     this.connection = new Connection(
@@ -73,6 +78,8 @@ export class PostgresConnection {
       pgTables,
       (mode) => this.#lockStructure(schema, mode),
       postgresNow,
+      false,
+      (seq) => this.#announceFeed(schema, seq),
     );
   }
 
@@ -207,6 +214,11 @@ export class PostgresConnection {
   async #lockStructure(schema: string, mode: StructureLock): Promise<void> {
     const call = mode === 'shared' ? 'pg_advisory_xact_lock_shared' : 'pg_advisory_xact_lock';
     await this.client.unsafe(`select ${call}(hashtext(${quoteLiteral(`worktrail structure ${schema}`)}))`);
+  }
+
+  /** The server keeps it until the commit, and forgets it with a rollback. The channel has the schema's name. */
+  async #announceFeed(schema: string, seq: number): Promise<void> {
+    await this.client.unsafe('select pg_notify($1, $2)', [schema, String(seq)]);
   }
 
   async #limitServer(limits: ServerLimits): Promise<void> {

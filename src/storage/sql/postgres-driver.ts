@@ -38,11 +38,14 @@ export function clientOn(
   socket: net.Socket,
   address: Address,
   { url, schema, timeouts }: ConnectionOptions,
-  onClose: (error: Error) => void,
+  { onClose, onNotify }: { onClose: (error: Error) => void; onNotify: () => void },
 ): Sql {
   const connected = untilConnected(socket);
   let isTaken = false;
-  const settings: Options<Record<string, never>> & { socket: () => Promise<net.Socket> } = {
+  const settings: Options<Record<string, never>> & {
+    socket: () => Promise<net.Socket>;
+    onnotify: () => void;
+  } = {
     max: 1,
     ...(address.path === undefined && { host: address.host, port: address.port }),
     // Asked for again when the first one failed: there is no second.
@@ -60,6 +63,7 @@ export function clientOn(
     fetch_types: false,
     // The default prints notices to stdout, which belongs to the protocol.
     onnotice: () => undefined,
+    onnotify: onNotify,
     connection: {
       application_name: 'worktrail',
       search_path: quoteIdentifier(schema),

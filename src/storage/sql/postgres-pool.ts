@@ -22,7 +22,7 @@ export class PostgresPool {
   #closing: Promise<void> | undefined;
   #onEmpty: () => void = () => undefined;
 
-  constructor(private readonly options: ConnectionOptions) {
+  constructor(readonly options: ConnectionOptions) {
     const { connectMs, queryMs } = options.timeouts;
     this.#patienceMs = Math.max(connectMs, queryMs) + POOL_MARGIN_MS;
   }

@@ -9,6 +9,8 @@ import { drizzle } from 'drizzle-orm/postgres-js';
 import { migrate } from 'drizzle-orm/postgres-js/migrator';
 import type { Sql } from 'postgres';
 import { databaseError } from '../../errors.ts';
+import type { ChangeHints } from '../live/hints.ts';
+import { PostgresHints } from '../live/postgres-hints.ts';
 import type { Connection, ReadOptions, Session } from './connection.ts';
 import { codedError, describeDriverError } from './driver-errors.ts';
 import {
@@ -168,6 +170,11 @@ class PostgresSession implements Session {
 
   probe(): Promise<void> {
     return this.pool.use((pooled) => pooled.probe());
+  }
+
+  /** On a connection beside the pool: it is held for as long as somebody watches. */
+  hints(onHint: () => void): ChangeHints {
+    return new PostgresHints(this.pool.options, onHint);
   }
 
   close(): Promise<void> {

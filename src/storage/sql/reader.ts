@@ -12,6 +12,7 @@ import * as ready from './queries/ready.ts';
 import * as notes from './queries/notes.ts';
 import * as search from './queries/search.ts';
 import * as enhancements from './queries/enhancements.ts';
+import * as feed from './queries/feed.ts';
 import * as status from './queries/status.ts';
 import * as vendors from './queries/vendors.ts';
 import * as workItemList from './queries/work-item-list.ts';
@@ -54,6 +55,7 @@ const QUERIES = {
   findConfigurationWithConflicts: configuration.findConfigurationWithConflicts,
   findProject: configuration.findProject,
   findFeedPosition: configuration.findFeedPosition,
+  findFeedAfter: feed.findFeedAfter,
   listChanges: changes.listChanges,
   listConflicts: conflicts.listConflicts,
   findConflict: conflicts.findConflict,

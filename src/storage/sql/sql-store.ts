@@ -1,6 +1,7 @@
 /** A store over one SQL database. */
 import { TrackerError, databaseError, validationError } from '../../errors.ts';
 import type { Applied, Change } from '../../domain/change.ts';
+import type { ChangeHints } from '../live/hints.ts';
 import type { Answer, Store, StoreHealth } from '../store.ts';
 import { applyChanges, findFirstResult } from './apply/apply.ts';
 import type { OfflineWrite } from './apply/conflicts.ts';
@@ -43,6 +44,8 @@ export interface Primary extends Store {
   replay(write: OfflineWrite): Promise<ReplayOutcome>;
   /** All of `work` sees one moment of the store. For copying it. */
   inSnapshot<T>(work: (connection: Connection) => Promise<T>): Promise<T>;
+  /** See `Session.hints`. */
+  hints(onHint: () => void): ChangeHints;
 }
 
 export class SqlStore implements Primary {
@@ -105,6 +108,10 @@ export class SqlStore implements Primary {
 
   inSnapshot<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
     return this.#run(() => this.session.read(work, { snapshot: true }));
+  }
+
+  hints(onHint: () => void): ChangeHints {
+    return this.session.hints(onHint);
   }
 
   close(): Promise<void> {

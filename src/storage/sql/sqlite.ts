@@ -5,6 +5,8 @@ import Database from 'better-sqlite3';
 import { drizzle } from 'drizzle-orm/better-sqlite3';
 import { migrate } from 'drizzle-orm/better-sqlite3/migrator';
 import { databaseError } from '../../errors.ts';
+import type { ChangeHints } from '../live/hints.ts';
+import { watchDataVersion } from '../live/sqlite-hints.ts';
 import { sqliteKit, sqliteNow } from './columns.ts';
 import {
   Connection,
@@ -245,6 +247,17 @@ class SqliteSession implements Session {
         throw error;
       }
     });
+  }
+
+  /** The connection for reading sees what this process writes too. */
+  hints(onHint: () => void): ChangeHints {
+    const dataVersion = () =>
+      this.#reading.run(() => {
+        this.#checkFile();
+        const { database } = (this.#reader ??= openReader(this.options));
+        return Promise.resolve(Number(database.pragma('data_version', { simple: true })));
+      });
+    return watchDataVersion(dataVersion, onHint);
   }
 
   async close(): Promise<void> {

@@ -10,9 +10,10 @@ import { TrackerError } from '../../errors.ts';
 import { partsOf, withParts } from '../../domain/batch.ts';
 import type { Applied, Change } from '../../domain/change.ts';
 import type { JsonObject } from '../../domain/json.ts';
-import { isProvisional } from '../../domain/provisional-version.ts';
+import { PROVISIONAL_FEED_STEP, isProvisional } from '../../domain/provisional-version.ts';
 import { reachOf } from '../../domain/reach.ts';
 import type { Warning } from '../../domain/warnings.ts';
+import { FeedWatch, type FeedListener } from '../live/feed-watch.ts';
 import type { ReadOptions, SourceName } from '../sql/connection.ts';
 import { layerFailure } from '../sql/driver-errors.ts';
 import type { Reader } from '../sql/reader.ts';
@@ -72,6 +73,7 @@ export class TieredStore implements TrackerStore {
   readonly #breaker: Breaker;
   readonly #background: Background;
   readonly #replicas: Replicas;
+  readonly #watch: FeedWatch;
   #primary: Primary | undefined;
   #listeners: ((state: TierState) => void)[] = [];
 
@@ -85,6 +87,14 @@ export class TieredStore implements TrackerStore {
       connect: () => this.#connect(),
       reconnect: () => this.#reconnect(),
       known: () => this.#known(),
+    });
+    this.#watch = new FeedWatch({
+      primary: () => (asksPrimary(this.#breaker.state) ? this.#primary : undefined),
+      ask: async (work) => (await this.#readPrimary(work, {}))?.data,
+      copyPosition: () => this.#copyPosition(),
+      waiting: () => this.#waitingOrNone(),
+      clock,
+      log: parts.log,
     });
   }
 
@@ -193,6 +203,7 @@ export class TieredStore implements TrackerStore {
         const answer = await primary.write(asked);
         this.#breaker.succeeded();
         this.#background.written(asked, answer.data);
+        this.#watch.wake();
         return { ...answer, durability: this.#primarySource };
       } catch (error) {
         const failure = layerFailure(error);
@@ -227,6 +238,21 @@ export class TieredStore implements TrackerStore {
     return describeLayers(this.parts, this.#breaker);
   }
 
+  watch(listener: FeedListener): Promise<() => void> {
+    return this.#watch.listen(listener);
+  }
+
+  async #copyPosition(): Promise<number | undefined> {
+    const answer = await this.#readBelow((reader) => reader.findFeedPosition(), {}).catch(unlessNoLayer);
+    return answer && answer.data.seq % PROVISIONAL_FEED_STEP;
+  }
+
+  /** While the primary takes everything nothing waits, and the journals are not asked. */
+  async #waitingOrNone(): Promise<readonly PendingWrite[]> {
+    if (this.#breaker.state === 'online' && !this.parts.journals.mayHold) return [];
+    return (await this.parts.journals.waiting()).entries;
+  }
+
   /** Called with every state that is entered, until the store is closed. */
   onState(listener: (state: TierState) => void): void {
     this.#listeners.push(listener);
@@ -247,6 +273,7 @@ export class TieredStore implements TrackerStore {
 
   async close(): Promise<void> {
     this.#listeners = [];
+    this.#watch.close();
     await this.#background.stop();
     await this.#primary?.close();
     for (const replica of this.parts.replicas) await replica.close().catch(() => undefined);
@@ -286,6 +313,7 @@ export class TieredStore implements TrackerStore {
     if (to === 'offline') memory.noteOutage({ reason: reason ?? '', at: clock.now() });
     if (to === 'replaying' || to === 'online') memory.noteOutage(null);
     this.#background.wake();
+    this.#watch.wake();
     for (const listener of this.#listeners) listener(to);
   }
 
@@ -375,6 +403,7 @@ export class TieredStore implements TrackerStore {
     lost: unknown,
   ): Promise<WriteAnswer> {
     if (keeper !== 'primary') this.#breaker.move('journaled', null);
+    this.#watch.wake();
     const situation = this.#situation(await this.parts.journals.waiting());
     const isLost = lost !== undefined && { state: 'offline' as const, reason: words.reasonOf(lost) };
     return {

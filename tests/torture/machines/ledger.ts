@@ -51,6 +51,7 @@ export function noting(
     health: () => store.health(),
     close: () => store.close(),
     pending: () => store.pending(),
+    watch: (listener) => store.watch(listener),
     layers: () => store.layers(),
   };
 }

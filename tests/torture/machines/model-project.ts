@@ -67,6 +67,7 @@ export function behindLink(primary: Primary, process: ModelProcess): Primary {
     replay: (write) => through(() => primary.replay(write)),
     probe: () => through(() => primary.probe()),
     inSnapshot: (work) => through(() => primary.inSnapshot(work)),
+    hints: (onHint) => primary.hints(onHint),
     health: () => primary.health(),
     close: () => primary.close(),
   };

@@ -1,4 +1,5 @@
 // What the processes of one machine share: journals, the cache, notes, copies of the store, locks.
+import { NO_HINTS } from '../../../src/storage/live/hints.ts';
 import { codedError } from '../../../src/storage/sql/driver-errors.ts';
 import type { Connection, Session } from '../../../src/storage/sql/connection.ts';
 import type { Journal, JournalEntry, JournalName } from '../../../src/storage/tiers/journal.ts';
@@ -95,6 +96,7 @@ export class CacheDisk {
           undone: () => this.#transact(at, work, 'rollback'),
         }),
       probe: () => Promise.resolve(),
+      hints: () => NO_HINTS,
       close: () => Promise.resolve(),
     };
   }

@@ -6,6 +6,7 @@ import {
   type ReadOptions,
   type Session,
 } from '../../../src/storage/sql/connection.ts';
+import { NO_HINTS, type ChangeHints } from '../../../src/storage/live/hints.ts';
 import { codedError } from '../../../src/storage/sql/driver-errors.ts';
 import { findProject } from '../../../src/storage/sql/queries/configuration.ts';
 import { Mutex } from '../../../src/storage/sql/retry.ts';
@@ -158,6 +159,7 @@ export class Server {
       write: (changes) => write.write(changes),
       replay: (one) => replay.replay(one),
       probe: () => probe.probe(),
+      hints: () => NO_HINTS,
       inSnapshot: (work) => inSnapshot.inSnapshot(work),
       health: () => read.health(),
       close: () => Promise.resolve(),
@@ -172,6 +174,7 @@ export class Server {
       read: (work) => this.read(work),
       write: (work) => this.write(work),
       probe: () => Promise.resolve(),
+      hints: () => NO_HINTS,
       close: () => Promise.resolve(),
     };
     return new SqlStore(session, 'current', 'model');
@@ -244,6 +247,10 @@ class RemoteSession implements Session {
 
   probe(): Promise<void> {
     return this.read(() => Promise.resolve());
+  }
+
+  hints(): ChangeHints {
+    return NO_HINTS;
   }
 
   close(): Promise<void> {

@@ -207,6 +207,7 @@ export async function recordTouched(
     recount(c, counted),
     insertRows(c, 'changes', numbered),
     refreshQueue(c, counted, relinked),
+    c.announceFeed(seq),
   );
 }
 

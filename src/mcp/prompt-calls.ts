@@ -1,0 +1,66 @@
+/** Listing and getting prompts. */
+import {
+  INVALID_PARAMS,
+  ProtocolError,
+  type GetPromptResult,
+  type ListPromptsResult,
+} from '@modelcontextprotocol/server';
+import { parseInput } from '../domain/validate.ts';
+import { nearestName } from '../domain/warnings.ts';
+import type { Caller } from '../services/context.ts';
+import type { Prompt } from './define-prompt.ts';
+import { PROMPTS } from './prompt-registry.ts';
+import { protocolError } from './protocol-errors.ts';
+import { toolsOf } from './registry.ts';
+import type { ServerOptions } from './server.ts';
+
+export interface PromptCalls {
+  list(): ListPromptsResult;
+  /** @throws ProtocolError */
+  get(name: string, arguments_: unknown, caller: Caller): Promise<GetPromptResult>;
+}
+
+export function createPromptCalls({ toolsets, app, log }: ServerOptions): PromptCalls {
+  const offered = new Set(toolsOf(toolsets).map(({ name }) => name));
+  return {
+    list: () => ({ prompts: PROMPTS.map(listPrompt) }),
+    get: async (name, arguments_, caller) => {
+      const prompt = promptNamed(name);
+      try {
+        const input = parseInput(prompt.input, arguments_);
+        const { context } = await app();
+        const text = await prompt.text(
+          { context, caller, offers: (tool) => offered.has(tool) },
+          input as never,
+        );
+        return {
+          description: prompt.description,
+          messages: [{ role: 'user', content: { type: 'text', text } }],
+        };
+      } catch (error) {
+        throw protocolError(error, log);
+      }
+    },
+  };
+}
+
+/** A prompt as `prompts/list` and the contract file show it. */
+export function listPrompt({ name, title, description, input }: Prompt) {
+  const fields = Object.entries(input.shape).map(([field, schema]) => ({
+    name: field,
+    description: schema.description ?? '',
+    required: !schema.safeParse(undefined).success,
+  }));
+  return { name, title, description, arguments: fields };
+}
+
+/** @throws ProtocolError naming the nearest */
+export function promptNamed(name: string): Prompt {
+  const prompt = PROMPTS.find((one) => one.name === name);
+  if (prompt !== undefined) return prompt;
+  const names = PROMPTS.map((one) => one.name);
+  throw new ProtocolError(
+    INVALID_PARAMS,
+    `There is no such prompt here; the nearest is "${nearestName(name, names) ?? ''}". There are: ${names.join(', ')}.`,
+  );
+}

@@ -1,0 +1,65 @@
+/** Listing and reading resources. */
+import {
+  ResourceNotFoundError,
+  type ListResourceTemplatesResult,
+  type ListResourcesResult,
+  type ReadResourceResult,
+} from '@modelcontextprotocol/server';
+import type { Context } from '../services/context.ts';
+import { isTemplate } from './define-resource.ts';
+import { warningLines } from './define-tool.ts';
+import { protocolError } from './protocol-errors.ts';
+import { RESOURCES, resourceAt } from './resource-registry.ts';
+
+export interface ResourceCalls {
+  list(): ListResourcesResult;
+  templates(): ListResourceTemplatesResult;
+  /** @throws ProtocolError */
+  read(uri: string): Promise<ReadResourceResult>;
+}
+
+export interface ResourceCallsOptions {
+  app: () => Promise<{ context: Context }>;
+  log: (message: string) => void;
+}
+
+export function createResourceCalls({ app, log }: ResourceCallsOptions): ResourceCalls {
+  return {
+    list: () => ({ resources: RESOURCES.filter((one) => !isTemplate(one)).map(listResource) }),
+    templates: () => ({ resourceTemplates: RESOURCES.filter(isTemplate).map(listTemplate) }),
+    read: async (uri) => {
+      const found = resourceAt(uri);
+      if (found === undefined) throw unknownResource(uri);
+      const { resource, variable } = found;
+      try {
+        const { context } = await app();
+        const { data, source, as_of, warnings } = await resource.read(context, variable);
+        const text = resource.mimeType === 'text/markdown' ? data + warningLines(warnings) : data;
+        const _meta = {
+          data_source: source,
+          ...(as_of !== undefined && { as_of }),
+          ...(warnings.length > 0 && { warnings }),
+        };
+        return { contents: [{ uri, mimeType: resource.mimeType, text, _meta }] };
+      } catch (error) {
+        throw protocolError(error, log, uri);
+      }
+    },
+  };
+}
+
+/** A resource as `resources/list` and the contract file show it. */
+export function listResource({ uri, name, title, description, mimeType }: (typeof RESOURCES)[number]) {
+  return { uri, name, title, description, mimeType };
+}
+
+/** The same for `resources/templates/list`. */
+export function listTemplate({ uri, ...rest }: (typeof RESOURCES)[number]) {
+  const { name, title, description, mimeType } = rest;
+  return { uriTemplate: uri, name, title, description, mimeType };
+}
+
+export function unknownResource(uri: string): ResourceNotFoundError {
+  const known = RESOURCES.map((one) => one.uri).join(', ');
+  return new ResourceNotFoundError(uri, `There is no such resource here. There are: ${known}.`);
+}

@@ -1,0 +1,47 @@
+/** The feed as those read it who follow it: which records changed, without what changed in them. */
+import { asc, gt, sql } from 'drizzle-orm';
+import type { ChangeKind, Entity } from '../../../domain/change.ts';
+import type { Connection } from '../connection.ts';
+
+/** One record that a change altered. */
+export interface FeedEntry {
+  /** Position in the feed; null for a write that waits for the primary. */
+  seq: number | null;
+  change_id: string;
+  /** When it was made, ISO 8601. */
+  at: string;
+  actor: string;
+  client: string;
+  entity: Entity;
+  entity_id: string;
+  /** The other item of a dependency, the item of a note. */
+  related_id: string | null;
+  kind: ChangeKind;
+  /** The version the record has after it; null where it has none, or none yet. */
+  version: number | null;
+}
+
+/** What lies after a position, oldest first. */
+export async function findFeedAfter(c: Connection, seq: number, limit: number): Promise<FeedEntry[]> {
+  return await c
+    .statement('feed_after', (db, { changes: t }) =>
+      db
+        .select({
+          seq: t.seq,
+          change_id: t.change_id,
+          at: t.at,
+          actor: t.actor,
+          client: t.client,
+          entity: t.entity,
+          entity_id: t.entity_id,
+          related_id: t.related_id,
+          kind: t.kind,
+          version: t.version,
+        })
+        .from(t)
+        .where(gt(t.seq, sql.placeholder('seq')))
+        .orderBy(asc(t.seq))
+        .limit(sql.placeholder('limit')),
+    )
+    .execute({ seq, limit });
+}
