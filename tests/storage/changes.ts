@@ -86,3 +86,13 @@ export function deploying(fields: Given & { patch: JsonObject }): Change {
 export function configuring(fields: Given & { base_version: number; patch: JsonObject }): Change {
   return change({ entity: 'configuration', kind: 'update', ...fields });
 }
+
+export function claiming(fields: Given & { patch?: JsonObject }): Change {
+  const { patch, ...rest } = fields;
+  return change({
+    entity: 'work_item',
+    kind: 'claim',
+    patch: { action: 'take', lease_seconds: null, ...patch },
+    ...rest,
+  });
+}

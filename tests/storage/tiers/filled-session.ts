@@ -9,7 +9,16 @@ import { openMemorySqlite } from '../../../src/storage/sql/memory-session.ts';
 import { findWorkItem } from '../../../src/storage/sql/queries/work-items.ts';
 import { TABLE_NAMES, readTable, type Row, type TableName } from '../../../src/storage/sql/table-copy.ts';
 import { cleanUpLater } from '../../support/cleanup.ts';
-import { configuring, creation, deploying, edit, linking, registration, vendorEdit } from '../changes.ts';
+import {
+  claiming,
+  configuring,
+  creation,
+  deploying,
+  edit,
+  linking,
+  registration,
+  vendorEdit,
+} from '../changes.ts';
 
 export const PROJECT_ID = 'cccccccc-0000-4000-8000-000000000000';
 const FOUNDED = '2026-01-01T00:00:00.000Z';
@@ -140,6 +149,7 @@ export async function fillSession(session: Session): Promise<void> {
     }),
     configuring({ entity_id: PROJECT_ID, base_version: 1, patch: { current_session_id: ITEMS.session } }),
   ]);
+  await apply(session, [claiming({ entity_id: ITEMS.session })]);
   await session.write(archiveOne);
   await session.write(addConflict);
 }
