@@ -3,6 +3,7 @@ import { newChangeId, newRecordId } from '../src/domain/ids.ts';
 import { VENDOR_METADATA_DEFAULT } from '../src/domain/vendor.ts';
 import { ITEM_STATUSES, type WorkItem } from '../src/domain/work-item.ts';
 import { recount } from '../src/storage/sql/apply/counts.ts';
+import { refillQueue } from '../src/storage/sql/apply/readiness.ts';
 import type { Connection, Session } from '../src/storage/sql/connection.ts';
 
 const ROWS_PER_INSERT = 400;
@@ -32,6 +33,7 @@ export async function fill(session: Session, count: number): Promise<Filled> {
       c,
       items.map((after) => ({ before: null, after })),
     );
+    await refillQueue(c);
     const changes = items.map(changeOf);
     await insertAll(c, t.changes, changes);
     await insertAll(c, t.appliedChanges, changes.map(appliedOf));

@@ -66,6 +66,29 @@ export async function benchTools(
       floor: floor.read,
       run: () => call('list_work_items', { status: 'active', item_type: 'task' }),
     },
+    'list_work_items (ready)': {
+      floor: floor.read,
+      run: () => call('list_work_items', { ready: true }),
+    },
+    'list_work_items (not ready, explained)': {
+      floor: floor.read,
+      run: () => call('list_work_items', { ready: false, explain: true, limit: 20 }),
+    },
+    'claim_work_item (next)': { floor: floor.update, run: () => call('claim_work_item', {}) },
+    'claim_work_item (next, label)': {
+      floor: floor.update,
+      run: (run) => call('claim_work_item', { label: `area-${run % 40}` }),
+    },
+    'update_work_item (opens and closes)': {
+      floor: floor.update,
+      run: async (run) => {
+        // Every fourth item blocks another.
+        const { id, version } = filled.items[(run * 4 * 101) % filled.items.length] ?? { id: '', version: 1 };
+        const at = versions.get(id) ?? version;
+        await call('update_work_item', { id, version: at, status: at % 2 === 0 ? 'active' : 'completed' });
+        versions.set(id, at + 1);
+      },
+    },
     record_deployment: {
       floor: floor.update,
       run: (run) =>
@@ -122,6 +145,10 @@ const WITH_BAR = new Set([
   'create_work_item',
   'update_work_item',
   'query_work_item',
+  'list_work_items (ready)',
+  'claim_work_item (next)',
+  'claim_work_item (next, label)',
+  'update_work_item (opens and closes)',
   'query_vendor_status',
   'update_vendor_status',
   'full status',

@@ -15,7 +15,9 @@ describe('help', () => {
 
   it('has all commands', () => {
     expect(COMMANDS).toEqual(
-      'serve status brief list show create update history conflicts import doctor migrate config'.split(' '),
+      'serve status list show create update ready claim history conflicts import doctor migrate config'.split(
+        ' ',
+      ),
     );
   });
 
@@ -32,6 +34,8 @@ describe('help', () => {
     expect(await words('list')).toEqual(
       expect.arrayContaining([...ITEM_TYPES, ...ITEM_STATUSES, ...LIST_SORTS]),
     );
+    expect(await words('ready')).toEqual(expect.arrayContaining([...ITEM_TYPES]));
+    expect(await words('claim')).toEqual(expect.arrayContaining([...ITEM_TYPES]));
     expect(await words('create')).toEqual(expect.arrayContaining([...ITEM_TYPES, ...ITEM_STATUSES]));
     expect(await words('update')).toEqual(expect.arrayContaining([...ITEM_STATUSES]));
     expect(await words('history')).toEqual(expect.arrayContaining([...ENTITIES]));

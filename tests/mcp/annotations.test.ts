@@ -75,15 +75,17 @@ describeBothDatabases((surface) => {
       const position = await surface.feedPosition();
       const second = await surface.client().callTool(name, call);
       if (annotations.idempotentHint) expect(second.isError).toBe(false);
-      // Settled is settled: a conflict has no version to be behind.
-      else
-        expect(refusalOf(second).error).toBe(
-          name === 'resolve_conflict' ? 'ValidationError' : 'VersionConflictError',
-        );
+      else expect(refusalOf(second).error).toBe(REFUSED_TWICE[name] ?? 'VersionConflictError');
       expect(await surface.feedPosition()).toBe(position);
     },
   );
 });
+
+/** Settled is settled, and claimed is claimed: neither has a version to be behind. */
+const REFUSED_TWICE: Readonly<Record<string, string>> = {
+  resolve_conflict: 'ValidationError',
+  claim_work_item: 'ClaimError',
+};
 
 /** Calls of every tool on a store in which every field is filled somewhere. */
 async function richExamples(surface: Surface): Promise<Map<string, Row[]>> {
@@ -119,8 +121,9 @@ async function richExamples(surface: Surface): Promise<Map<string, Row[]>> {
         { id: task['id'], max_depth: 0 },
       ],
     ],
-    ['list_work_items', [{}, { limit: 1 }, { ready: true }, { label: 'nobody has this' }]],
+    ['list_work_items', [{}, { limit: 1 }, { ready: true }, { explain: true }, { label: 'nobody has this' }]],
     ['link_work_items', [{ ...link, dependency_type: 'discovered_from' }]],
+    ['claim_work_item', [{ lease_minutes: 5 }, { label: 'nobody has this' }]],
     ['record_deployment', [DEPLOYMENT, { ...DEPLOYMENT, ...links }]],
     ['list_deployments', [{}, { limit: 1 }, { vendor: vendor['name'], compliant: true }]],
     ['query_deployment', [{ id: deployment['id'] }]],
@@ -143,6 +146,7 @@ async function richExamples(surface: Surface): Promise<Map<string, Row[]>> {
 /** The same call, based on the current version of its record, and with a name that is free. */
 async function refreshed(surface: Surface, call: Row): Promise<Row> {
   if ('resolution' in call) return { ...call, id: (await surface.contested()).conflict_id };
+  if ('lease_minutes' in call) return { ...call, id: (await surface.item())['id'] };
   if ('status' in call && 'id' in call) {
     return { ...call, version: (await surface.call('query_work_item', { id: call['id'] }))['version'] };
   }

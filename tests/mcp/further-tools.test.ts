@@ -202,6 +202,64 @@ describeBothDatabases((surface) => {
     await surface.refuse('NotFoundError', 'link_work_items', { ...blocks, remove: true });
   });
 
+  it('claim_work_item takes, keeps, fences, hands over and gives back', async () => {
+    const label = surface.unique('label');
+    const [first, second] = [
+      await surface.item({ title: 'First', labels: [label], priority: 1 }),
+      await surface.item({ title: 'Second', labels: [label] }),
+    ];
+    await surface.call('link_work_items', {
+      ...{ source_id: first['id'], target_id: second['id'], dependency_type: 'blocks' },
+    });
+    const claimed = await surface.call('claim_work_item', { label });
+    expect(claimed).toMatchObject({
+      ...{ id: first['id'], version: 1, claimed_by: surface.clientName, claim_token: 1 },
+    });
+    const none = await surface.call('claim_work_item', { label });
+    expect(none).toMatchObject({ claim_token: null, waiting_count: 2 });
+    expect(none['nothing_ready']).toContain('"Second" waits for "First"');
+
+    const { id } = first;
+    const held = await surface.refuse('ClaimError', 'claim_work_item', { id });
+    expect(held.details).toEqual({
+      ...{ claimed_by: surface.clientName, claim_expires_at: claimed['claim_expires_at'] },
+    });
+    const handed = await surface.call('claim_work_item', {
+      ...{ id, action: 'hand_over', claim_token: 1, to: 'Ada' },
+    });
+    await surface.refuse('ClaimError', 'update_work_item', { id, version: 1, title: 'X', claim_token: 1 });
+    const token = { claim_token: handed['claim_token'] };
+    await surface.refuse('ClaimError', 'link_work_items', {
+      ...{ source_id: id, target_id: second['id'], dependency_type: 'blocks', remove: true, claim_token: 1 },
+    });
+    expect(await surface.call('claim_work_item', { id, claimed_by: 'Ada' })).toMatchObject(token);
+    expect(await surface.call('update_work_item', { id, version: 1, title: 'Without' })).toMatchObject({
+      warnings: [{ code: 'claimed' }],
+    });
+    await surface.call('claim_work_item', { id, action: 'renew', lease_minutes: 60, ...token });
+    await surface.call('update_work_item', { id, version: 2, status: 'completed', ...token });
+    expect(await surface.call('claim_work_item', { label })).toMatchObject({ id: second['id'] });
+    await surface.refuseField('to', 'claim_work_item', { id, action: 'hand_over', claim_token: 2 });
+  });
+
+  it('list_work_items explains why items are not ready', async () => {
+    const label = surface.unique('label');
+    const blocker = await surface.item({ title: 'Blocker', status: 'blocked', labels: [label] });
+    const waiting = await surface.item({ title: 'Waiting', labels: [label] });
+    await surface.item({ title: 'Ready', labels: [label] });
+    await surface.call('link_work_items', {
+      ...{ source_id: waiting['id'], target_id: blocker['id'], dependency_type: 'depends_on' },
+    });
+    const list = await surface.client().callTool('list_work_items', { label, explain: true, sort: 'title' });
+    expect(rows(list.structured?.['items'])).toMatchObject([
+      { title: 'Blocker', not_ready: { status: 'blocked' } },
+      { title: 'Ready' },
+      { title: 'Waiting', not_ready: { blockers: [{ id: blocker['id'], title: 'Blocker' }] } },
+    ]);
+    expect(rows(list.structured?.['items'])[1]).not.toHaveProperty('not_ready');
+    expect(list.text).toContain(`(waits for "Blocker" (${text(blocker['id']).slice(0, 8)}))`);
+  });
+
   it('query_history tells who changed what, of one record or since a position', async () => {
     const start = await surface.feedPosition();
     const item = await surface.item({ title: 'Before' });

@@ -109,3 +109,13 @@ export function archiving(entity_id: string, fields: Partial<Change> = {}): Chan
 export function restoring(entity_id: string, fields: Partial<Change> = {}): Change {
   return change({ entity: 'work_item', kind: 'restore', entity_id, ...fields });
 }
+
+export function claiming(fields: Given & { patch?: JsonObject }): Change {
+  const { patch, ...rest } = fields;
+  return change({
+    entity: 'work_item',
+    kind: 'claim',
+    patch: { action: 'take', lease_seconds: null, ...patch },
+    ...rest,
+  });
+}

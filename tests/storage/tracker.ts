@@ -1,4 +1,5 @@
 // The tracker as a caller meets it: arguments as a client sends them, through the real schemas and services.
+import { claimWorkItemInput } from '../../src/domain/claim.ts';
 import { linkWorkItemsInput } from '../../src/domain/dependency.ts';
 import {
   listDeploymentsInput,
@@ -24,6 +25,7 @@ import {
   updateWorkItemInput,
 } from '../../src/domain/work-item.ts';
 import { updateWorkItems } from '../../src/services/bulk-updates.ts';
+import * as claims from '../../src/services/claims.ts';
 import * as configuration from '../../src/services/configuration.ts';
 import type { Caller, Context } from '../../src/services/context.ts';
 import * as deployments from '../../src/services/deployments.ts';
@@ -125,6 +127,17 @@ export class Tracker {
 
   async list(args: Arguments = {}) {
     return data(await workItems.listWorkItems(this.context, parseInput(listWorkItemsInput, args)));
+  }
+
+  /** Takes, renews, releases or hands over; nothing being ready fails the test. */
+  async claim(args: Arguments = {}, caller = this.caller): Promise<claims.ClaimedItem> {
+    const { data: claimed } = await this.claimAnswer(args, caller);
+    if ('nothing_ready' in claimed) throw new Error(claimed.nothing_ready);
+    return claimed;
+  }
+
+  async claimAnswer(args: Arguments = {}, caller = this.caller) {
+    return await claims.claimWorkItem(this.context, caller, parseInput(claimWorkItemInput, args));
   }
 
   /** The titles of a list, in its order. */

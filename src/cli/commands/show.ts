@@ -74,7 +74,7 @@ function facts(item: WorkItemView): string {
     ['Branch', item.branch_name],
     ['Commit', item.commit_hash],
     ['Pull request', item.pr_number === null ? null : `#${item.pr_number}`],
-    ['Claimed', item.claimed_by],
+    ['Claimed', claimOf(item)],
     ['Created', moment(item.created_at, item.created_by)],
     ['Updated', moment(item.updated_at, item.updated_by)],
     ['Completed', item.completed_at === null ? null : moment(item.completed_at)],
@@ -82,6 +82,11 @@ function facts(item: WorkItemView): string {
   return known
     .flatMap(([name, value]) => (value === null ? [] : [`${`${name}:`.padEnd(14)}${plainLine(value)}`]))
     .join('\n');
+}
+
+function claimOf({ claimed_by, claim_expires_at }: WorkItemView): string | null {
+  if (claimed_by === null || claim_expires_at === null) return claimed_by;
+  return `${claimed_by} until ${spokenTime(claim_expires_at)} UTC`;
 }
 
 function metadataLines({ metadata }: WorkItemView): string[] {

@@ -8,6 +8,7 @@ import { TABLE_NAMES, readTable, type Row, type TableName } from '../../../src/s
 import { cleanUpLater } from '../../support/cleanup.ts';
 import {
   archiving,
+  claiming,
   configuring,
   creation,
   deploying,
@@ -169,6 +170,7 @@ export async function fillSession(session: Session): Promise<void> {
     configuring({ entity_id: PROJECT_ID, base_version: 1, patch: { current_session_id: ITEMS.session } }),
     archiving(ITEMS.archived),
   ]);
+  await apply(session, [claiming({ entity_id: ITEMS.session })]);
   await session.write(addConflict);
 }
 

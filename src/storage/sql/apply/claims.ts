@@ -240,7 +240,8 @@ export async function checkLinkTokens(
     } catch (error) {
       const wasGranted = !isProvisional(token) && token <= knownVersion(claim?.token ?? 0);
       if (wasGranted) throw error;
-      refusal ??= error;
+      // Of the two, the one that somebody holds says more.
+      if (refusal === undefined || claim?.holder != null) refusal = error;
     }
   }
   if (!isCurrent) throw refusal;

@@ -77,8 +77,16 @@ export async function refreshReadiness(
 
 /** Makes the whole queue anew: where records were filled in without the rules. */
 export async function refillQueue(c: Connection): Promise<void> {
-  await c.db.delete(c.tables.readyQueue);
-  await insertStatement(c.db, c.tables, sql`select id from ${c.tables.workItems}`);
+  const { readyQueue, workItems: w } = c.tables;
+  await c.db.delete(readyQueue);
+  const startable = await c.db
+    .select({ id: w.id })
+    .from(w)
+    .where(inArray(w.status, [...STARTABLE_STATUSES]));
+  await insertReady(
+    c,
+    startable.map(({ id }) => id),
+  );
 }
 
 async function insertReady(c: Connection, ids: string[]): Promise<void> {

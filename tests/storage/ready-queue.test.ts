@@ -1,0 +1,292 @@
+// The queue of ready work against a plain computation, over random graphs and writes: same items, same order (W10).
+// And never a cycle over the links that block (W5).
+import path from 'node:path';
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { blockingPair } from '../../src/domain/dependency.ts';
+import { STARTABLE_STATUSES, isOpen, type WorkItem } from '../../src/domain/work-item.ts';
+import { refillQueue } from '../../src/storage/sql/apply/readiness.ts';
+import type { Connection, Session } from '../../src/storage/sql/connection.ts';
+import { openMemorySqlite } from '../../src/storage/sql/memory-session.ts';
+import { openPostgres } from '../../src/storage/sql/postgres.ts';
+import { openSqlite } from '../../src/storage/sql/sqlite.ts';
+import { SQLITE_FILE, openPrimary, schemaName } from '../../src/storage/open-primary.ts';
+import { SqlStore } from '../../src/storage/sql/sql-store.ts';
+import { CacheReplica } from '../../src/storage/tiers/cache.ts';
+import { systemClock } from '../../src/storage/tiers/clock.ts';
+import { temporaryProject } from '../support/temporary-project.ts';
+import { TrackerError } from '../../src/errors.ts';
+import { describeEachBackend, inFolder } from './backends.ts';
+import { found } from './tiers/filled-session.ts';
+import { Tracker } from './tracker.ts';
+
+type Link = { do: 'link' | 'unlink'; from: number; kind: string; to: number };
+type Step =
+  | { do: 'create'; status: string; priority: number; below: number | null }
+  | { do: 'status'; item: number; status: string }
+  | { do: 'priority'; item: number; priority: number }
+  | { do: 'title'; item: number }
+  | { do: 'delete' | 'restore'; item: number; cascade: boolean }
+  | Link
+  | { do: 'move'; item: number; below: number | null };
+
+const item = fc.nat({ max: 11 });
+const below = fc.option(item);
+const status = fc.constantFrom('planned', 'active', 'active', 'blocked', 'completed', 'cancelled');
+const priority = fc.integer({ min: 1, max: 3 });
+const kind = fc.constantFrom('blocks', 'depends_on', 'blocks', 'relates_to');
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('create' as const), status, priority, below }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('status' as const), item, status }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('priority' as const), item, priority }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('title' as const), item }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constantFrom('delete' as const, 'restore' as const),
+      item,
+      cascade: fc.boolean(),
+    }),
+  },
+  { weight: 7, arbitrary: fc.record({ do: fc.constant('link' as const), from: item, kind, to: item }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('unlink' as const), from: item, kind, to: item }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('move' as const), item, below }) },
+);
+const steps = fc.array(step, { minLength: 15, maxLength: 60 });
+
+const isLink = (one: Step): one is Link => one.do === 'link' || one.do === 'unlink';
+
+/** Does what it can of the steps: many name what is not there or break a rule, and then nothing happens. */
+class Runner {
+  readonly ids: string[] = [];
+  done = 0;
+
+  constructor(readonly tracker: Tracker) {}
+
+  async run(one: Step): Promise<void> {
+    try {
+      await this.#attempt(one);
+      this.done += 1;
+    } catch (error) {
+      if (!(error instanceof TrackerError) || error.code === 'DatabaseError') throw error;
+    }
+  }
+
+  async #attempt(one: Step): Promise<unknown> {
+    const { tracker } = this;
+    tracker.clock.advance(1);
+    const parentOf = (at: number | null) => (at === null ? null : (this.ids[at] ?? null));
+    if (one.do === 'create') {
+      if (this.ids.length > 11) return undefined;
+      const { id } = await tracker.create({
+        title: `item ${this.ids.length}`,
+        status: one.status,
+        priority: one.priority,
+        parent_id: parentOf(one.below),
+      });
+      return this.ids.push(id);
+    }
+    if (isLink(one)) {
+      const [from, to] = [this.ids[one.from], this.ids[one.to]];
+      if (from === undefined || to === undefined) return undefined;
+      return one.do === 'link'
+        ? await tracker.link({ id: from }, one.kind, { id: to })
+        : await tracker.unlink({ id: from }, one.kind, { id: to });
+    }
+    const id = this.ids[one.item];
+    if (id === undefined) return undefined;
+    const current = await tracker.query(id);
+    switch (one.do) {
+      case 'status':
+        return await tracker.update(current, { status: one.status });
+      case 'priority':
+        return await tracker.update(current, { priority: one.priority });
+      case 'title':
+        return await tracker.update(current, { title: `${current.title}.` });
+      case 'delete':
+        return await tracker.update(current, { deleted_at: tracker.clock.iso, cascade: one.cascade });
+      case 'restore':
+        return await tracker.update(current, { deleted_at: null, cascade: one.cascade });
+      case 'move':
+        return await tracker.update(current, { parent_id: parentOf(one.below) });
+    }
+  }
+}
+
+interface Records {
+  items: WorkItem[];
+  links: { source_id: string; target_id: string; dependency_type: never }[];
+  queue: { item_id: string; priority: number; rank: number; created_at: string }[];
+}
+
+async function recordsOf(session: Pick<Session, 'read'>): Promise<Records> {
+  return await session.read(async (c) => ({
+    items: await c.db.select().from(c.tables.workItems),
+    links: (await c.db.select().from(c.tables.dependencies)) as never,
+    queue: await c.db.select().from(c.tables.readyQueue),
+  }));
+}
+
+/** What is ready, in order, worked out one item after the other. */
+function reference({ items, links }: Records) {
+  const byId = new Map(items.map((one) => [one.id, one]));
+  const pairs = links.flatMap((link) => blockingPair(link) ?? []);
+  const isOpenId = (id: string) => isOpen(byId.get(id) as WorkItem);
+  return items
+    .filter((one) => isOpen(one) && (STARTABLE_STATUSES as readonly string[]).includes(one.status))
+    .filter(({ id }) => !pairs.some(({ blocker, blocked }) => blocked === id && isOpenId(blocker)))
+    .map(({ id, priority: urgency, created_at }) => {
+      const held = new Set(
+        pairs.filter(({ blocker, blocked }) => blocker === id && isOpenId(blocked)).map((p) => p.blocked),
+      );
+      return { item_id: id, priority: urgency, rank: 0 - held.size, created_at };
+    })
+    .sort(
+      (a, b) =>
+        a.priority - b.priority ||
+        a.rank - b.rank ||
+        a.created_at.localeCompare(b.created_at) ||
+        (a.item_id < b.item_id ? -1 : 1),
+    );
+}
+
+function expectNoCycle({ links }: Records): void {
+  const next = new Map<string, string[]>();
+  for (const link of links) {
+    const pair = blockingPair(link);
+    if (pair !== undefined) next.set(pair.blocker, [...(next.get(pair.blocker) ?? []), pair.blocked]);
+  }
+  const finished = new Set<string>();
+  const visit = (id: string, path_: string[]): void => {
+    expect(path_, 'a cycle of blocking links').not.toContain(id);
+    if (finished.has(id)) return;
+    for (const one of next.get(id) ?? []) visit(one, [...path_, id]);
+    finished.add(id);
+  };
+  for (const id of next.keys()) visit(id, []);
+}
+
+async function expectQueue(session: Pick<Session, 'read'>, tracker: Tracker): Promise<void> {
+  const records = await recordsOf(session);
+  expectNoCycle(records);
+  const expected = reference(records);
+  const sorted = [...records.queue].sort((a, b) => (a.item_id < b.item_id ? -1 : 1));
+  expect(sorted).toEqual([...expected].sort((a, b) => (a.item_id < b.item_id ? -1 : 1)));
+  const all = await tracker.list({ ready: true, limit: 100 });
+  expect(all.items.map(({ id }) => id)).toEqual(expected.map(({ item_id }) => item_id));
+  expect(all.total_count).toBe(expected.length);
+  const others = await tracker.list({ ready: false, include_deleted: true, limit: 100, explain: true });
+  expect(others.total_count + all.total_count).toBe(records.items.length);
+  for (const one of others.items) expect(one.not_ready, one.title).toBeDefined();
+}
+
+async function pages(tracker: Tracker): Promise<string[]> {
+  const ids: string[] = [];
+  for (let cursor: string | undefined; ;) {
+    const page = await tracker.list({ ready: true, limit: 2, ...(cursor !== undefined && { cursor }) });
+    ids.push(...page.items.map(({ id }) => id));
+    if (page.next_cursor === null) return ids;
+    cursor = page.next_cursor;
+  }
+}
+
+const RUNS = { sqlite: 25, postgres: 8 } as const;
+
+describeEachBackend('the ready queue', (backend) => {
+  it('is what a plain computation finds, whatever is written', async () => {
+    const outcome = { done: 0, asked: 0 };
+    await fc.assert(
+      fc.asyncProperty(steps, async (all) => {
+        const place = await backend.place();
+        const primary = await openPrimary(place);
+        const { session } =
+          place.databaseUrl === undefined
+            ? await openSqlite({ file: path.join(place.dataDir, SQLITE_FILE) })
+            : await openPostgres({ url: place.databaseUrl, schema: schemaName(place.slug.value) });
+        try {
+          const tracker = new Tracker(primary, place);
+          const runner = new Runner(tracker);
+          for (const [index, one] of all.entries()) {
+            await runner.run(one);
+            if (index % 10 === 9) await expectQueue(session, tracker);
+          }
+          await expectQueue(session, tracker);
+          const kept = (await recordsOf(session)).queue;
+          expect(await pages(tracker)).toEqual(
+            (await tracker.list({ ready: true, limit: 100 })).items.map(({ id }) => id),
+          );
+          // Made anew from the records it is the same: what a copy without a queue does.
+          const sort = (rows: Records['queue']) => rows.map((row) => JSON.stringify(row)).sort();
+          const again = await session.write(async (c: Connection) => {
+            await refillQueue(c);
+            return await c.db.select().from(c.tables.readyQueue);
+          });
+          expect(sort(again)).toEqual(sort(kept));
+          outcome.done += runner.done;
+          outcome.asked += all.length;
+        } finally {
+          await session.close();
+          await primary.close();
+        }
+      }),
+      { numRuns: RUNS[backend.source as keyof typeof RUNS], endOnFailure: false },
+    );
+    // The steps are not refused as a rule.
+    expect(outcome.done / outcome.asked).toBeGreaterThan(0.3);
+  }, 240_000);
+});
+
+it('the ready queue of the local copy follows that of the primary', async () => {
+  await fc.assert(
+    fc.asyncProperty(steps, async (all) => {
+      const place = inFolder(await temporaryProject(), undefined);
+      const primary = await openPrimary(place);
+      const { project_id } = await primary.health();
+      const file = path.join(await temporaryProject(), 'cache.db');
+      const cache = new CacheReplica(
+        file,
+        () => project_id ?? undefined,
+        systemClock,
+        () => undefined,
+      );
+      const nothing = { fingerprint: 'nothing', list: () => Promise.resolve([]) };
+      try {
+        const tracker = new Tracker(primary, place);
+        const runner = new Runner(tracker);
+        for (const [index, one] of all.entries()) {
+          await runner.run(one);
+          if (index % 7 !== 6 && index !== all.length - 1) continue;
+          await cache.refresh(primary, () => Promise.resolve(nothing), {});
+          const copied = await cache.run(nothing, ({ session }) => recordsOf(session));
+          const sort = (rows: Records['queue']) => rows.map((row) => JSON.stringify(row)).sort();
+          expect(sort(copied.queue)).toEqual(sort(reference(copied)));
+        }
+      } finally {
+        await cache.close();
+        await primary.close();
+      }
+    }),
+    { numRuns: 10 },
+  );
+}, 240_000);
+
+it('the ready queue is the same on a copy that stands in for the primary', async () => {
+  await fc.assert(
+    fc.asyncProperty(steps, async (all) => {
+      const { session } = openMemorySqlite({ isReplica: true });
+      try {
+        await session.write((c) => found(c));
+        const tracker = new Tracker(
+          new SqlStore(session, 'current', 'memory'),
+          inFolder('/nowhere', undefined),
+        );
+        const runner = new Runner(tracker);
+        for (const one of all) await runner.run(one);
+        await expectQueue(session, tracker);
+      } finally {
+        await session.close();
+      }
+    }),
+    { numRuns: 25 },
+  );
+}, 120_000);
