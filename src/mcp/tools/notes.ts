@@ -23,7 +23,7 @@ export const addNoteTool = defineTool({
 export const listNotesTool = defineTool({
   name: 'list_notes',
   toolset: 'notes',
-  description: "Notes of an item, newest first. Example: {\"id\":\"3f2a9c1b\"}",
+  description: "Notes of an item, newest first. Example: {\"id\":\"3f2a9c\"}",
   input: listNotesInput,
   output: answerSchema(listShape(noteShape)),
   annotations: READS,
