@@ -15,7 +15,7 @@ describe('help', () => {
 
   it('has all commands', () => {
     expect(COMMANDS).toEqual(
-      'serve status list show create update history conflicts import doctor migrate config'.split(' '),
+      'serve status list show create update note search history conflicts import doctor migrate config'.split(' '),
     );
   });
 
