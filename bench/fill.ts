@@ -6,7 +6,7 @@ import { recount } from '../src/storage/sql/apply/counts.ts';
 import { refillQueue } from '../src/storage/sql/apply/readiness.ts';
 import type { Connection, Session } from '../src/storage/sql/connection.ts';
 
-const ROWS_PER_INSERT = 400;
+const ROWS_PER_INSERT = 100;
 export const VENDORS = 45;
 const DEPLOYMENTS = 50;
 /** One root, and below it five levels of these widths, repeated: about 150 items a project. */

@@ -118,6 +118,23 @@ export async function benchTools(
       },
     },
     get_project_configuration: { floor: floor.read, run: () => call('get_project_configuration', {}) },
+    'search (a rare word)': {
+      floor: floor.read,
+      run: (run) => call('search', { query: String((run * 7919) % filled.items.length) }),
+    },
+    'search (a word of every item)': { floor: floor.read, run: () => call('search', { query: 'extractor' }) },
+    'search (three common words, one kind)': {
+      floor: floor.read,
+      run: () => call('search', { query: 'every item enough', entities: ['work_item'] }),
+    },
+    'search (words of one item in 97)': {
+      floor: floor.read,
+      run: (run) => call('search', { query: `"part ${run % 97}" read` }),
+    },
+    add_note: {
+      floor: floor.update,
+      run: (run) => call('add_note', { id: item(run).id, text: `Note ${run} about the extractor` }),
+    },
     'full status': {
       floor: floor.read,
       run: async () => renderStatusFile((await readStatus(context)).data),
@@ -151,6 +168,11 @@ const WITH_BAR = new Set([
   'update_work_item (opens and closes)',
   'query_vendor_status',
   'update_vendor_status',
+  'search (a rare word)',
+  'search (a word of every item)',
+  'search (three common words, one kind)',
+  'search (words of one item in 97)',
+  'add_note',
   'full status',
 ]);
 

@@ -66,8 +66,8 @@ CREATE TABLE search_documents (
 	PRIMARY KEY (entity_id, entity)
 );
 --> statement-breakpoint
--- The body's positions begin past the title's, so that no phrase reaches from one into the other. Facets are words
--- with a `#`, which no text has. `#b` names the block: 2,048 records that came one after the other, so that the newest
+-- The body's positions begin past the title's, so that no phrase reaches from one into the other. Words of the
+-- title stand there again with a `=`, and facets with a `#`, which no text has. `#b` names the block: 2,048 records that came one after the other, so that the newest
 -- matches of a word that is everywhere are found without looking at all of them.
 CREATE FUNCTION search_documents_indexed() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
@@ -81,8 +81,10 @@ BEGIN
     FROM (
       SELECT word, at FROM unnest(title_words) WITH ORDINALITY AS t(word, at)
       UNION ALL
+      SELECT '=' || word, at FROM unnest(title_words) WITH ORDINALITY AS t(word, at)
+      UNION ALL
       SELECT word, first_of_body + at FROM unnest(body_words) WITH ORDINALITY AS b(word, at)
-    ) placed WHERE word <> ''
+    ) placed WHERE word NOT IN ('', '=')
   ), '')::tsvector
   || array_to_tsvector(array['#b' || (new.id >> 11)] || string_to_array('#' || replace(new.facets, ' ', ' #'), ' '));
   RETURN new;
@@ -235,6 +237,7 @@ SELECT entity, entity_id, item_id, created_ms, facets, title, body FROM (
   SELECT * FROM search_source_enhancements
 ) everything ORDER BY created_ms, entity_id;
 --> statement-breakpoint
+-- Without a list of words that wait: every search would read it, and now and then one write would pay for many.
 CREATE INDEX search_documents_words ON search_documents USING gin (words) WITH (fastupdate = off);
 --> statement-breakpoint
 CREATE INDEX search_documents_item ON search_documents (item_id);

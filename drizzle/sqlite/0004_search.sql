@@ -18,6 +18,9 @@ CREATE INDEX search_documents_item ON search_documents (item_id);
 --> statement-breakpoint
 CREATE VIRTUAL TABLE search_index USING fts5(title, body, facets, content='', contentless_delete=1, tokenize='unicode61 remove_diacritics 2');
 --> statement-breakpoint
+-- The titles once more, so that a word that is in many bodies and in few titles is found in these at once.
+CREATE VIRTUAL TABLE search_titles USING fts5(title, facets, content='', contentless_delete=1, tokenize='unicode61 remove_diacritics 2');
+--> statement-breakpoint
 -- Chinese, Japanese and Korean letters become words of one letter: these scripts have no spaces to go by.
 CREATE TRIGGER search_documents_added AFTER INSERT ON search_documents BEGIN
   INSERT INTO search_index (rowid, title, body, facets) VALUES (new.id,
@@ -36,11 +39,21 @@ CREATE TRIGGER search_documents_added AFTER INSERT ON search_documents BEGIN
     FROM (SELECT k.key AS at, substr(new.body, k.key * 200 + 1, 200) AS part FROM json_each('[' || replace(hex(zeroblob((length(new.body) - 1) / 200)), '00', '0,') || '0]') k LIMIT 1000000) p
   ) ELSE new.body END,
   new.facets);
+  INSERT INTO search_titles (rowid, title, facets) SELECT new.id,
+  CASE WHEN new.title GLOB '*[⺀-⿟々-〇〡-〩〱-〵぀-ヿ㄀-ㄯ㄰-㆏ㆠ-ㆿㇰ-ㇿ㐀-䶿一-鿿가-힯豈-﫿ｦ-ﾝ𠀀-𯿿]*' THEN (
+    SELECT group_concat((
+      SELECT group_concat(CASE WHEN c.letter GLOB '[⺀-⿟々-〇〡-〩〱-〵぀-ヿ㄀-ㄯ㄰-㆏ㆠ-ㆿㇰ-ㇿ㐀-䶿一-鿿가-힯豈-﫿ｦ-ﾝ𠀀-𯿿]' THEN ' ' || c.letter || ' ' ELSE c.letter END, '' ORDER BY c.at)
+      FROM (SELECT i.key AS at, substr(p.part, i.key + 1, 1) AS letter FROM json_each('[' || replace(hex(zeroblob(length(p.part) - 1)), '00', '0,') || '0]') i LIMIT 1000) c
+    ), '' ORDER BY p.at)
+    FROM (SELECT k.key AS at, substr(new.title, k.key * 200 + 1, 200) AS part FROM json_each('[' || replace(hex(zeroblob((length(new.title) - 1) / 200)), '00', '0,') || '0]') k LIMIT 1000000) p
+  ) ELSE new.title END,
+  new.facets WHERE new.title <> '';
 END;
 --> statement-breakpoint
 CREATE TRIGGER search_documents_altered AFTER UPDATE ON search_documents
 WHEN new.title IS NOT old.title OR new.body IS NOT old.body OR new.facets IS NOT old.facets BEGIN
   DELETE FROM search_index WHERE rowid = old.id;
+  DELETE FROM search_titles WHERE rowid = old.id;
   INSERT INTO search_index (rowid, title, body, facets) VALUES (new.id,
   CASE WHEN new.title GLOB '*[⺀-⿟々-〇〡-〩〱-〵぀-ヿ㄀-ㄯ㄰-㆏ㆠ-ㆿㇰ-ㇿ㐀-䶿一-鿿가-힯豈-﫿ｦ-ﾝ𠀀-𯿿]*' THEN (
     SELECT group_concat((
@@ -57,10 +70,20 @@ WHEN new.title IS NOT old.title OR new.body IS NOT old.body OR new.facets IS NOT
     FROM (SELECT k.key AS at, substr(new.body, k.key * 200 + 1, 200) AS part FROM json_each('[' || replace(hex(zeroblob((length(new.body) - 1) / 200)), '00', '0,') || '0]') k LIMIT 1000000) p
   ) ELSE new.body END,
   new.facets);
+  INSERT INTO search_titles (rowid, title, facets) SELECT new.id,
+  CASE WHEN new.title GLOB '*[⺀-⿟々-〇〡-〩〱-〵぀-ヿ㄀-ㄯ㄰-㆏ㆠ-ㆿㇰ-ㇿ㐀-䶿一-鿿가-힯豈-﫿ｦ-ﾝ𠀀-𯿿]*' THEN (
+    SELECT group_concat((
+      SELECT group_concat(CASE WHEN c.letter GLOB '[⺀-⿟々-〇〡-〩〱-〵぀-ヿ㄀-ㄯ㄰-㆏ㆠ-ㆿㇰ-ㇿ㐀-䶿一-鿿가-힯豈-﫿ｦ-ﾝ𠀀-𯿿]' THEN ' ' || c.letter || ' ' ELSE c.letter END, '' ORDER BY c.at)
+      FROM (SELECT i.key AS at, substr(p.part, i.key + 1, 1) AS letter FROM json_each('[' || replace(hex(zeroblob(length(p.part) - 1)), '00', '0,') || '0]') i LIMIT 1000) c
+    ), '' ORDER BY p.at)
+    FROM (SELECT k.key AS at, substr(new.title, k.key * 200 + 1, 200) AS part FROM json_each('[' || replace(hex(zeroblob((length(new.title) - 1) / 200)), '00', '0,') || '0]') k LIMIT 1000000) p
+  ) ELSE new.title END,
+  new.facets WHERE new.title <> '';
 END;
 --> statement-breakpoint
 CREATE TRIGGER search_documents_removed AFTER DELETE ON search_documents BEGIN
   DELETE FROM search_index WHERE rowid = old.id;
+  DELETE FROM search_titles WHERE rowid = old.id;
 END;
 --> statement-breakpoint
 CREATE VIEW search_source_work_items AS

@@ -1,7 +1,7 @@
 /** Notes: comments on work items, added and never altered (W12). */
 import * as z from 'zod';
-import { actorName, idOrPrefix, idempotencyKey, integer, longText, pageInput } from './fields.ts';
-import { NOTE_MAX_BYTES } from './limits.ts';
+import { actorName, idOrPrefix, idempotencyKey, integer, longText } from './fields.ts';
+import { NOTE_MAX_BYTES, PAGE_DEFAULT, PAGE_MAX } from './limits.ts';
 
 /** A note as it is stored and answered. */
 export interface Note {
@@ -23,8 +23,10 @@ export const addNoteInput = z.object({
 });
 export type AddNoteInput = z.output<typeof addNoteInput>;
 
-const { limit, cursor } = pageInput;
-
 /** `id` is the item's. */
-export const listNotesInput = z.object({ id: idOrPrefix, limit, cursor });
+export const listNotesInput = z.object({
+  id: idOrPrefix,
+  limit: integer(1, PAGE_MAX).default(PAGE_DEFAULT),
+  cursor: z.string().optional(),
+});
 export type ListNotesInput = z.output<typeof listNotesInput>;

@@ -121,12 +121,22 @@ export interface Mark {
 export function snippetOf(query: SearchQuery, text: string): string {
   const line = text.replaceAll(/\s+/g, ' ').trim();
   if (line.length <= SNIPPET_CHARACTERS) return line;
-  const [first] = marksIn(query, line);
+  const first = firstPlace(query, line);
   const from = first === undefined ? 0 : Math.max(0, first.start - SNIPPET_CHARACTERS / 4);
   const to = Math.min(line.length, from + SNIPPET_CHARACTERS);
   const start = from === 0 ? 0 : nearestSpace(line, from, Math.min(first?.start ?? from, from + 20));
   const end = to === line.length ? to : whole(line, to);
   return `${start > 0 ? '…' : ''}${line.slice(start, end).trim()}${end < line.length ? '…' : ''}`;
+}
+
+/** Where words that belong together stand so, else where any word does. */
+function firstPlace(query: SearchQuery, line: string): { start: number } | undefined {
+  for (const { words } of query.terms) {
+    if (words.length < 2) continue;
+    const start = line.search(new RegExp(words.join('[^\\p{L}\\p{N}]*'), 'iu'));
+    if (start !== -1) return { start };
+  }
+  return marksIn(query, line)[0];
 }
 
 /** The place after the first space between two places, or the first of them that cuts no character. */

@@ -1,6 +1,5 @@
 /** Full-text search over everything that is tracked. */
 import { parseQuery, snippetOf, type SearchEntity, type SearchInput } from '../domain/search.ts';
-import { CANDIDATES_MAX } from '../storage/sql/queries/search.ts';
 import type { Answer } from '../storage/store.ts';
 import type { Context } from './context.ts';
 
@@ -38,7 +37,7 @@ export async function search(context: Context, input: SearchInput): Promise<Answ
       limit: input.limit,
     });
     const reasons = [
-      ...(is_cut ? [`more than ${CANDIDATES_MAX} records match; only the newest were ranked`] : []),
+      ...(is_cut ? [`more records match than the ${ranked} newest ones that were ranked`] : []),
       ...(query.ignored > 0 ? ['the query was too long; only its first words were used'] : []),
     ];
     return {

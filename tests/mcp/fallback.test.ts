@@ -119,12 +119,19 @@ describeUnless(postgresSkipReason(), 'a database that goes away', () => {
         title: 'Made offline',
         parent_id: id,
       });
+      const noted = await call('add_note', { id, text: 'Noted offline about walnuts' });
+      expect(noted.durability).toBe('outbox');
+      const walnuts = await call('search', { query: 'walnuts' });
+      expectDegraded(walnuts, 'sqlite_cache');
+      expect(walnuts.answer).toMatchObject({
+        items: [{ entity: 'note', item_id: id, title: 'Changed offline' }],
+      });
       const read = await call('query_work_item', { id });
       expect(read.answer).toMatchObject({ title: 'Changed offline', status: 'completed' });
       expect(rows(read.answer['children'])).toMatchObject([{ title: 'Made offline' }]);
       expect(codes(read)).toContain('pending_changes');
       await eventually(async () =>
-        (await readFile(statusFile, 'utf8')).includes('## Pending Offline Changes (3)'),
+        (await readFile(statusFile, 'utf8')).includes('## Pending Offline Changes (4)'),
       );
 
       // The cache is lost too.
@@ -133,6 +140,8 @@ describeUnless(postgresSkipReason(), 'a database that goes away', () => {
       expectDegraded(fromGit, 'git_history');
       expect(fromGit.answer).toMatchObject({ total_count: 2 });
       expectDegraded(await call('query_vendor_status', { name: 'vendor_a' }), 'git_history');
+
+      expect((await call('search', { query: 'walnuts' })).answer).toMatchObject({ total_count: 1 });
 
       // Git is lost too.
       await rm(path.join(project, '.git'), { recursive: true });
@@ -149,6 +158,10 @@ describeUnless(postgresSkipReason(), 'a database that goes away', () => {
       const whole = await call('query_work_item', { id });
       expect(whole).toMatchObject({ data_source: 'postgres', as_of: undefined, warnings: [] });
       expect(whole.answer).toMatchObject({ version: 3, title: 'Changed offline', status: 'completed' });
+      expect(whole.answer).toMatchObject({
+        notes: [{ id: noted.answer['id'], text: 'Noted offline about walnuts' }],
+      });
+      expect((await call('search', { query: 'walnuts' })).answer).toMatchObject({ total_count: 1 });
       expect(rows(whole.answer['children'])).toMatchObject([{ id: made.answer['id'], version: 1 }]);
       expect((await call('list_work_items')).answer).toMatchObject({ total_count: 3 });
       expect((await call('list_conflicts')).answer).toMatchObject({ total_count: 0, pending_count: 0 });

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { TOOLSETS } from '../../domain/toolsets.ts';
 import { optionsOf } from '../global-options.ts';
 
 interface ServeOptions {
@@ -18,7 +19,7 @@ export function addServeCommand(program: Command): Command {
     .option('--port <number>', 'port for --http; 0 takes a free one (default: 7420)')
     .option(
       '--toolsets <list>',
-      'groups of tools to offer: core, links, vendors, deployments, configuration, history, conflicts, archive, enhancements or all (default: core)',
+      `groups of tools to offer: ${TOOLSETS.slice(0, -1).join(', ')} or all (default: core)`,
     )
     .addHelpText(
       'after',

@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import Database from 'better-sqlite3';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { newRecordId } from '../../../src/domain/ids.ts';
+import { parseQuery } from '../../../src/domain/search.ts';
 import { isProvisional } from '../../../src/domain/provisional-version.ts';
 import { packageRoot } from '../../../src/package-root.ts';
 import type { Context } from '../../../src/services/context.ts';
@@ -70,6 +71,8 @@ async function everyAnswer(reader: Reader) {
     deployments: await reader.listDeployments({ limit: 100 }),
     compliant: await reader.listDeployments({ limit: 100, compliant: true }),
     configuration: await reader.findConfiguration(),
+    notes: await reader.listNotes({ item_id: ITEMS.task, limit: 10 }),
+    noted: await reader.search({ query: parseQuery('note'), entities: [], archived: false, limit: 10 }),
     project: await reader.findProject(),
     feed: await reader.findFeedPosition(),
   };

@@ -38,6 +38,8 @@ export interface IndexQuery {
   archived: boolean;
   /** Whether the last word may be the beginning of one. */
   open: boolean;
+  /** Whether all words must be in the title. */
+  in_title: boolean;
 }
 
 /** The newest matches, newest first, at most `limit` of them. */
@@ -50,12 +52,13 @@ const shelfOf = ({ archived }: IndexQuery): string => (archived ? 'archived' : '
 
 /** Matches by the time they were made, newest first: the order of the index itself, so that it stops at `limit`. */
 async function newestInSqlite(c: Connection, query: IndexQuery, limit: number): Promise<Candidate[]> {
+  const index = query.in_title ? 'search_titles' : 'search_index';
   const rows = await c
-    .statement('search', (db) =>
+    .statement(index, (db) =>
       db
         .select(candidateColumns)
         .from(
-          from(sql`(select rowid as id from search_index where search_index match ${sql.placeholder('match')}
+          from(sql`(select rowid as id from ${sql.raw(index)} where ${sql.raw(index)} match ${sql.placeholder('match')}
             order by rowid desc limit ${sql.placeholder('limit')}) m cross join search_documents d on d.id = m.id`),
         )
         .orderBy(sql`m.id desc`),
@@ -66,12 +69,12 @@ async function newestInSqlite(c: Connection, query: IndexQuery, limit: number): 
 
 /** Everything of the user's stands in quotes: FTS5 then knows no operators in it. */
 function ftsQuery(asked: IndexQuery): string {
-  const { query, entities, open } = asked;
+  const { query, entities, open, in_title } = asked;
   const terms = query.terms.map(
     ({ words }, index) => `"${words.join(' ')}"${open && index === query.terms.length - 1 ? ' *' : ''}`,
   );
   const kinds = entities.length === 0 ? '' : ` AND (${entities.map(facetOf).join(' OR ')})`;
-  return `{title body} : (${terms.join(' AND ')}) AND facets : (${shelfOf(asked)}${kinds})`;
+  return `${in_title ? 'title' : '{title body}'} : (${terms.join(' AND ')}) AND facets : (${shelfOf(asked)}${kinds})`;
 }
 
 /** Records that came one after the other and share a word of their own in the index; see the migration. */
@@ -139,9 +142,11 @@ const LEXEME_MAX_CHARACTERS = 500;
 
 /** The words are letters and digits alone, so that quotes are enough. `search_fold` takes case and diacritics off. */
 function textQuery(asked: IndexQuery): string {
-  const { query, entities, open } = asked;
+  const { query, entities, open, in_title } = asked;
   const terms = query.terms.map(({ words }, index) => {
-    const lexemes = words.map((word) => `'${Array.from(word).slice(0, LEXEME_MAX_CHARACTERS).join('')}'`);
+    const lexemes = words.map(
+      (word) => `'${in_title ? '=' : ''}${Array.from(word).slice(0, LEXEME_MAX_CHARACTERS).join('')}'`,
+    );
     const isOpen = open && index === query.terms.length - 1;
     return `(${lexemes.join(' <-> ')}${isOpen ? ':*' : ''})`;
   });

@@ -13,8 +13,9 @@ import type { Connection } from '../connection.ts';
 import { pipelined } from '../pipelined.ts';
 import { candidateColumns, findNewest, from, toCandidate, type Candidate } from './search-index.ts';
 
-/** More matches than this are not ranked: the newest are. */
-export const CANDIDATES_MAX = 1_000;
+/** More matches than these are not ranked: the newest with all words in the title are, and the newest of the rest. */
+const IN_TITLE_MAX = 100;
+const ANYWHERE_MAX = 300;
 /** Records whose id begins as asked. */
 const BY_ID_MAX = 5;
 
@@ -37,9 +38,9 @@ export interface Match extends Candidate {
 export interface Matches {
   /** The best first; equal ones newest first. */
   items: Match[];
-  /** How many were found and ranked: at most `CANDIDATES_MAX`. */
+  /** How many were found and ranked. */
   ranked: number;
-  /** Whether older matches were left out. */
+  /** Whether there are more, older ones. */
   is_cut: boolean;
 }
 
@@ -55,12 +56,16 @@ export async function search(c: Connection, filter: SearchFilter): Promise<Match
   };
   if (query.hex !== null) add(await byId(c, filter, query.hex), () => 1);
   let is_cut = false;
+  const addNewest = async (open: boolean, in_title: boolean, max: number) => {
+    if (query.terms.length === 0 || found.size >= limit) return;
+    const newest = await findNewest(c, { ...filter, open, in_title }, max + 1);
+    is_cut ||= newest.length > max;
+    add(newest.slice(0, max), score);
+  };
   // The last word as a whole first: its beginning alone may match nearly everything.
   for (const open of query.open ? [false, true] : [false]) {
-    if (query.terms.length === 0 || found.size >= limit) break;
-    const newest = await newestMatches(c, filter, open);
-    is_cut = newest.length > CANDIDATES_MAX;
-    add(newest.slice(0, CANDIDATES_MAX), score);
+    await addNewest(open, true, IN_TITLE_MAX);
+    await addNewest(open, false, ANYWHERE_MAX);
   }
   const best = [...found.values()].sort(byRank).slice(0, limit);
   return { items: await withDetails(c, best), ranked: found.size, is_cut };
@@ -70,10 +75,6 @@ function byRank(a: Candidate & { score: number }, b: Candidate & { score: number
   if (a.score !== b.score) return b.score - a.score;
   if (a.created_ms !== b.created_ms) return b.created_ms - a.created_ms;
   return a.entity_id < b.entity_id ? -1 : 1;
-}
-
-async function newestMatches(c: Connection, filter: SearchFilter, open: boolean): Promise<Candidate[]> {
-  return await findNewest(c, { ...filter, open }, CANDIDATES_MAX + 1);
 }
 
 /** Ids are found by their beginnings along their own index, so that they are no words of the text. */
