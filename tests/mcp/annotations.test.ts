@@ -75,15 +75,14 @@ describeBothDatabases((surface) => {
       const position = await surface.feedPosition();
       const second = await surface.client().callTool(name, call);
       if (annotations.idempotentHint) expect(second.isError).toBe(false);
-      // Settled is settled: a conflict has no version to be behind.
-      else
-        expect(refusalOf(second).error).toBe(
-          name === 'resolve_conflict' ? 'ValidationError' : 'VersionConflictError',
-        );
+      // Settled is settled, and promoted is promoted: no version would make it good.
+      else expect(refusalOf(second).error).toBe(ONCE.has(name) ? 'ValidationError' : 'VersionConflictError');
       expect(await surface.feedPosition()).toBe(position);
     },
   );
 });
+
+const ONCE = new Set(['resolve_conflict', 'promote_enhancement']);
 
 /** Calls of every tool on a store in which every field is filled somewhere. */
 async function richExamples(surface: Surface): Promise<Map<string, Row[]>> {
@@ -100,6 +99,11 @@ async function richExamples(surface: Surface): Promise<Map<string, Row[]>> {
   const link = { source_id: session['id'], target_id: project['id'], dependency_type: 'relates_to' };
   await surface.call('link_work_items', link);
   const links = { affected_vendors: [vendor['name']], related_work_item_ids: [task['id']] };
+  const closed = await surface.item({ status: 'completed', parent_id: project['id'] });
+  const enhancement = await surface.call('create_enhancement', {
+    ...{ title: 'Read scans', description: 'Long', target_quarter: '2026-Q2' },
+    requires_constitutional_principles: ['Evidence first'],
+  });
   const contested = await surface.contested();
   const deployment = await surface.call('record_deployment', { ...DEPLOYMENT, ...links });
   return new Map<string, Row[]>([
@@ -132,6 +136,14 @@ async function richExamples(surface: Surface): Promise<Map<string, Row[]>> {
     ['update_project_configuration', [{ current_session_id: session['id'] }]],
     ['list_conflicts', [{}, { id: contested.item['id'] }, { entity: 'vendor', resolved: true }]],
     ['resolve_conflict', [{ id: contested.conflict_id, resolution: 'reapply' }]],
+    [
+      'archive_work_items',
+      [{ ids: [closed['id']] }, { dry_run: true }, { ids: [closed['id']], restore: true }],
+    ],
+    ['create_enhancement', [{ title: 'Sync clients', depends_on: [enhancement['id']] }]],
+    ['update_enhancement', [{ id: enhancement['id'], target_quarter: 'Q3 2026' }]],
+    ['list_enhancements', [{}, { id: enhancement['id'] }, { status: 'completed' }]],
+    ['promote_enhancement', [{ id: enhancement['id'], item_type: 'task' }]],
     ['query_history', [{}, { id: task['id'] }, { since: 0, limit: 5 }]],
   ]);
 }
@@ -139,6 +151,14 @@ async function richExamples(surface: Surface): Promise<Map<string, Row[]>> {
 /** The same call, based on the current version of its record, and with a name that is free. */
 async function refreshed(surface: Surface, call: Row): Promise<Row> {
   if ('resolution' in call) return { ...call, id: (await surface.contested()).conflict_id };
+  if ('item_type' in call && 'id' in call) {
+    const { id, version } = await surface.call('create_enhancement', { title: 'To promote' });
+    return { ...call, id, version };
+  }
+  if ('target_quarter' in call && 'id' in call) {
+    const { items } = await surface.call('list_enhancements', { id: call['id'] });
+    return { ...call, version: (items as Row[])[0]?.['version'] };
+  }
   if ('status' in call && 'id' in call) {
     return { ...call, version: (await surface.call('query_work_item', { id: call['id'] }))['version'] };
   }
