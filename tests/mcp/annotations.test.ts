@@ -81,9 +81,10 @@ describeBothDatabases((surface) => {
   );
 });
 
-/** Settled is settled, and claimed is claimed: neither has a version to be behind. */
+/** Settled is settled, promoted is promoted, and claimed is claimed: none has a version to be behind. */
 const REFUSED_TWICE: Readonly<Record<string, string>> = {
   resolve_conflict: 'ValidationError',
+  promote_enhancement: 'ValidationError',
   claim_work_item: 'ClaimError',
 };
 
@@ -102,6 +103,11 @@ async function richExamples(surface: Surface): Promise<Map<string, Row[]>> {
   const link = { source_id: session['id'], target_id: project['id'], dependency_type: 'relates_to' };
   await surface.call('link_work_items', link);
   const links = { affected_vendors: [vendor['name']], related_work_item_ids: [task['id']] };
+  const closed = await surface.item({ status: 'completed', parent_id: project['id'] });
+  const enhancement = await surface.call('create_enhancement', {
+    ...{ title: 'Read scans', description: 'Long', target_quarter: '2026-Q2' },
+    requires_constitutional_principles: ['Evidence first'],
+  });
   const contested = await surface.contested();
   const deployment = await surface.call('record_deployment', { ...DEPLOYMENT, ...links });
   return new Map<string, Row[]>([
@@ -139,6 +145,14 @@ async function richExamples(surface: Surface): Promise<Map<string, Row[]>> {
     ['add_note', [{ id: task['id'], text: 'A comment' }]],
     ['list_notes', [{ id: session['id'] }, { id: task['id'], limit: 1 }]],
     ['search', [{ query: 'task' }, { query: 'Long', entities: ['work_item'], limit: 1 }, { query: '"' }]],
+    [
+      'archive_work_items',
+      [{ ids: [closed['id']] }, { dry_run: true }, { ids: [closed['id']], restore: true }],
+    ],
+    ['create_enhancement', [{ title: 'Sync clients', depends_on: [enhancement['id']] }]],
+    ['update_enhancement', [{ id: enhancement['id'], target_quarter: 'Q3 2026' }]],
+    ['list_enhancements', [{}, { id: enhancement['id'] }, { status: 'completed' }]],
+    ['promote_enhancement', [{ id: enhancement['id'], item_type: 'task' }]],
     ['query_history', [{}, { id: task['id'] }, { since: 0, limit: 5 }]],
   ]);
 }
@@ -147,6 +161,14 @@ async function richExamples(surface: Surface): Promise<Map<string, Row[]>> {
 async function refreshed(surface: Surface, call: Row): Promise<Row> {
   if ('resolution' in call) return { ...call, id: (await surface.contested()).conflict_id };
   if ('lease_minutes' in call) return { ...call, id: (await surface.item())['id'] };
+  if ('item_type' in call && 'id' in call) {
+    const { id, version } = await surface.call('create_enhancement', { title: 'To promote' });
+    return { ...call, id, version };
+  }
+  if ('target_quarter' in call && 'id' in call) {
+    const { items } = await surface.call('list_enhancements', { id: call['id'] });
+    return { ...call, version: (items as Row[])[0]?.['version'] };
+  }
   if ('status' in call && 'id' in call) {
     return { ...call, version: (await surface.call('query_work_item', { id: call['id'] }))['version'] };
   }

@@ -297,12 +297,15 @@ function openAgain(restored: WorkItem[]): Set<string> {
 function childrenError(item: WorkItem, live: WorkItem[]) {
   const children = live.filter(({ parent_id }) => parent_id === item.id);
   const archived = live.filter(({ archived_at }) => archived_at !== null).length;
-  const kept = archived === 0 ? '' : `, ${archived} of them in the archive`;
+  const what =
+    archived === 0
+      ? `${live.length} live item(s) below it`
+      : `${live.length} item(s) below it, ${archived} of them in the archive`;
   const names = children.slice(0, CHILDREN_NAMED).map(({ title }) => `"${title}"`);
   const error = validationError(
     {
       field: 'deleted_at',
-      constraint: `"${item.title}" has ${live.length} item(s) below it that are not deleted${kept}: ${names.join(', ')}${children.length > names.length ? ', …' : ''}`,
+      constraint: `"${item.title}" has ${what}: ${names.join(', ')}${children.length > names.length ? ', …' : ''}`,
       value: item.id,
     },
     'Complete or move the items below it first, or ask the user whether all of them should go (cascade).',
