@@ -1,7 +1,8 @@
 // A subscription outlives what lies between a client and the tracker: a restarted database, a cut network, a lost stream.
+import postgres from 'postgres';
 import { describe, expect, it } from 'vitest';
 import { cleanUpLater } from '../support/cleanup.ts';
-import { describeUnless } from '../support/describe-with.ts';
+import { describeUnless, describeWithPostgres } from '../support/describe-with.ts';
 import { clientGenerations } from '../support/mcp-clients.ts';
 import { postgresSkipReason, startPostgres } from '../support/postgres.ts';
 import { startHttp, temporaryProject } from '../support/program.ts';
@@ -70,6 +71,55 @@ describeUnless(postgresSkipReason(), 'a subscription', () => {
     },
   );
 });
+
+describeWithPostgres('a client over HTTP that vanishes', (server) => {
+  it('is forgotten: nobody follows the feed for it any more', async () => {
+    const url = await server.createDatabase();
+    const project = await temporaryProject();
+    const http = await startHttp({ project, args: ['--database', url] });
+    cleanUpLater(async () => void (await http.stop()));
+    const ending = new AbortController();
+    const _meta = {
+      'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+      'io.modelcontextprotocol/clientInfo': { name: 'raw', version: '1' },
+      'io.modelcontextprotocol/clientCapabilities': {},
+    };
+    const params = { _meta, notifications: { resourceSubscriptions: [STATUS] } };
+    const response = await fetch(`${http.url}/mcp`, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        accept: 'application/json, text/event-stream',
+        'mcp-protocol-version': '2026-07-28',
+        'mcp-method': 'subscriptions/listen',
+      },
+      body: JSON.stringify({ jsonrpc: '2.0', id: 'one', method: 'subscriptions/listen', params }),
+      signal: ending.signal,
+    });
+    const reader = response.body?.getReader();
+    const first = new TextDecoder().decode((await reader?.read())?.value as Uint8Array);
+    expect(first).toContain('notifications/subscriptions/acknowledged');
+    await untilFollowers(url, 1);
+    ending.abort();
+    await reader?.cancel().catch(() => undefined);
+    await untilFollowers(url, 0);
+  });
+});
+
+async function untilFollowers(url: string, wanted: number): Promise<void> {
+  const sql = postgres(url, { max: 1, onnotice: () => undefined });
+  try {
+    for (const until = Date.now() + 10_000; ;) {
+      const rows = await sql`select 1 from pg_stat_activity where datname = current_database()
+        and pid <> pg_backend_pid() and (query ilike 'listen %' or query = 'select 1')`;
+      if (rows.length === wanted) return;
+      if (Date.now() > until) throw new Error(`${rows.length} connections listen`);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  } finally {
+    await sql.end();
+  }
+}
 
 /** A write to a database that has just been restarted may be kept locally first. */
 async function untilPrimary(writer: Awaited<ReturnType<typeof connectLive>>): Promise<void> {
