@@ -24,7 +24,7 @@ export interface FeedNews {
 export type FeedListener = (news: FeedNews) => void;
 
 export interface FollowedStore {
-  /** The primary, while it may be asked. */
+  /** The primary, while it answers reads. */
   primary: () => Primary | undefined;
   /** Asks the primary; undefined when it fails, of which the store has then taken note. */
   ask: <T>(work: (reader: Reader) => Promise<T>) => Promise<T | undefined>;

@@ -89,7 +89,8 @@ export class TieredStore implements TrackerStore {
       known: () => this.#known(),
     });
     this.#watch = new FeedWatch({
-      primary: () => (asksPrimary(this.#breaker.state) ? this.#primary : undefined),
+      // While it replays, reads are answered by a copy: of what is not to be read yet nobody is told.
+      primary: () => (this.#breaker.state === 'online' ? this.#primary : undefined),
       ask: async (work) => (await this.#readPrimary(work, {}))?.data,
       copyPosition: () => this.#copyPosition(),
       waiting: () => this.#waitingOrNone(),
