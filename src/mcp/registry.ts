@@ -4,7 +4,7 @@ import type { Tool } from './define-tool.ts';
 import { listConflictsTool, resolveConflictTool } from './tools/conflicts.ts';
 import { getProjectConfigurationTool, updateProjectConfigurationTool } from './tools/configuration.ts';
 import { listDeploymentsTool, queryDeploymentTool, recordDeploymentTool } from './tools/deployments.ts';
-import { queryHistoryTool } from './tools/history.ts';
+import { queryHistoryTool, undoTool } from './tools/history.ts';
 import { applyPlanTool, updateWorkItemsTool } from './tools/plans.ts';
 import {
   listVendorsTool,
@@ -36,6 +36,7 @@ export const TOOLS: readonly Tool[] = [
   getProjectConfigurationTool,
   updateProjectConfigurationTool,
   queryHistoryTool,
+  undoTool,
   applyPlanTool,
   updateWorkItemsTool,
   listConflictsTool,

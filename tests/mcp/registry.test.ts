@@ -27,7 +27,7 @@ const contractsFolder = path.join(packageRoot(), 'contracts');
 
 describe.each(TOOLS.map((tool) => ({ name: tool.name, tool })))('$name', ({ name, tool }) => {
   it('has a snake_case name and a description of sane length', () => {
-    expect(name).toMatch(/^[a-z]+(_[a-z]+)+$/);
+    expect(name).toMatch(/^[a-z]+(_[a-z]+)*$/);
     expect(tool.description.length).toBeGreaterThan(20);
     expect(tool.description.length).toBeLessThanOrEqual(DESCRIPTION_MAX_CHARACTERS);
     expect(tool.description).not.toMatch(/[\n\t]| {2}/);

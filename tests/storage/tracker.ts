@@ -8,6 +8,7 @@ import {
 import { queryHistoryInput } from '../../src/domain/change.ts';
 import { applyPlanInput, updateWorkItemsInput } from '../../src/domain/plan.ts';
 import { updateConfigurationInput } from '../../src/domain/configuration.ts';
+import { undoInput } from '../../src/domain/undo.ts';
 import { parseInput } from '../../src/domain/validate.ts';
 import {
   listVendorsInput,
@@ -27,6 +28,7 @@ import type { Caller, Context } from '../../src/services/context.ts';
 import * as deployments from '../../src/services/deployments.ts';
 import { queryHistory } from '../../src/services/history.ts';
 import { applyPlan } from '../../src/services/plans.ts';
+import { undo } from '../../src/services/undo.ts';
 import * as vendors from '../../src/services/vendors.ts';
 import * as workItems from '../../src/services/work-items.ts';
 import type { OpenOptions } from '../../src/storage/open-store.ts';
@@ -224,6 +226,10 @@ export class Tracker {
   async updateMany(updates: Arguments[], args: Arguments = {}, caller = this.caller) {
     const input = parseInput(updateWorkItemsInput, { updates, ...args });
     return data(await updateWorkItems(this.context, caller, input));
+  }
+
+  async undo(args: Arguments, caller = this.caller) {
+    return data(await undo(this.context, caller, parseInput(undoInput, args)));
   }
 
   /** Where the feed of changes stands. */

@@ -1,10 +1,12 @@
 /** Every question that can be asked of a store, over one connection. */
 import type { Connection } from './connection.ts';
+import * as changeRecords from './queries/change-records.ts';
 import * as changes from './queries/changes.ts';
 import * as conflicts from './queries/conflicts.ts';
 import * as configuration from './queries/configuration.ts';
 import * as dependencies from './queries/dependencies.ts';
 import * as deployments from './queries/deployments.ts';
+import * as records from './queries/records.ts';
 import * as status from './queries/status.ts';
 import * as vendors from './queries/vendors.ts';
 import * as workItemList from './queries/work-item-list.ts';
@@ -36,6 +38,16 @@ const QUERIES = {
   findProject: configuration.findProject,
   findFeedPosition: configuration.findFeedPosition,
   listChanges: changes.listChanges,
+  findChangeAt: changeRecords.findChangeAt,
+  findChangeIds: changeRecords.findChangeIds,
+  findRowsOfChange: changeRecords.findRowsOfChange,
+  findRowsBy: changeRecords.findRowsBy,
+  findRowsOfRecords: changeRecords.findRowsOfRecords,
+  findFirstRow: changeRecords.findFirstRow,
+  findRowsAfter: changeRecords.findRowsAfter,
+  findLastRow: changeRecords.findLastRow,
+  findResultByKey: changeRecords.findResultByKey,
+  findRecord: records.findRecord,
   listConflicts: conflicts.listConflicts,
   findConflict: conflicts.findConflict,
   findConflictsByIdRange: conflicts.findConflictsByIdRange,
