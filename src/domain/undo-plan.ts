@@ -6,7 +6,6 @@ import type { BatchPart } from './batch.ts';
 import type { RecordedChange } from './change.ts';
 import { equalJson, ownValue, type JsonObject, type JsonValue } from './json.ts';
 import { LABEL, effectsOf, listOf, neverUndone, withoutTakenBack, type Step } from './undo.ts';
-import { idsOnPath } from './work-item.ts';
 
 export interface UndoMaterial {
   /** What to take back: all rows of each change, oldest first. */
@@ -87,11 +86,7 @@ function choose(
         (later) => later.seq > row.seq && !gone.has(later.change_id),
       );
     const reason =
-      blocked.get(change_id) ??
-      firstOf(rows, (row) => whyNot(row, others(row), material.records)) ??
-      (rows.every((row) => effectsOf(row).size === 0 && row.kind !== 'create')
-        ? 'it changed nothing'
-        : undefined);
+      blocked.get(change_id) ?? firstOf(rows, (row) => whyNot(row, others(row), material.records));
     if (reason === undefined) accepted.push(change);
     else {
       refused.push({ change_id, reason });
@@ -210,6 +205,13 @@ function patchBack(
     delete patch['deleted_at'];
     if (current['deleted_at'] === null) patch['deleted_at'] = now;
   }
+  // What was deleted by these very changes, and stays so, may be edited as it is.
+  const wasDeletedHere =
+    rows.length > updates.length ||
+    updates.some(({ fields }) => fields.some(({ field }) => field === 'deleted_at'));
+  const stays = current['deleted_at'] !== null && !('deleted_at' in patch);
+  if (stays && wasDeletedHere && Object.keys(patch).length > 0)
+    patch['deleted_at'] = current['deleted_at'] ?? null;
   return patch;
 }
 
@@ -280,22 +282,24 @@ function structuralProblem(
   for (const { id, patch, current } of targets.values()) {
     const place = after(id);
     if (place === undefined) continue;
-    if (place.deleted && current['deleted_at'] !== null) {
+    if (place.deleted && current['deleted_at'] !== null && !('deleted_at' in patch)) {
       return {
         id,
         reason: `"${place.title}" was deleted at ${String(current['deleted_at'])}; restore it first`,
       };
     }
-    if (!place.deleted && ('parent_id' in patch || 'deleted_at' in patch) && place.parent_id !== null) {
+    if ((!place.deleted || 'parent_id' in patch) && place.parent_id !== null) {
       const parent = after(place.parent_id);
-      if (parent === undefined || parent.deleted) {
+      // Whatever is deleted in the end is so only when everything has its place.
+      const isThere = material.records.get(place.parent_id)?.['deleted_at'] === null;
+      if (parent === undefined || (parent.deleted && (!place.deleted || !isThere))) {
         return {
           id,
           reason: `its parent "${parent?.title ?? place.parent_id}" is deleted; restore that first`,
         };
       }
     }
-    if (!place.deleted || patch['deleted_at'] === undefined) continue;
+    if (!place.deleted || current['deleted_at'] !== null) continue;
     const child = material.children.find(({ id: below, parent_id }) => {
       const stays = after(below) ?? { parent_id, deleted: false };
       return stays.parent_id === id && !stays.deleted;
@@ -349,7 +353,6 @@ function partsOf(
 ): BatchPart[] {
   const isDeleted = ({ patch }: Target) => typeof patch['deleted_at'] === 'string';
   const [going, staying] = [targets.filter(isDeleted), targets.filter((target) => !isDeleted(target))];
-  const depthOf = ({ current }: Target) => idsOnPath(String(current['path'] ?? '')).length;
   const link = ({ source_id, target_id, dependency_type, kind }: LinkBack): BatchPart => ({
     entity: 'dependency',
     entity_id: source_id,
@@ -360,7 +363,7 @@ function partsOf(
     ...links.filter(({ kind }) => kind === 'unlink').map(link),
     ...parentsFirst(staying, material).map(update),
     ...links.filter(({ kind }) => kind === 'link').map(link),
-    ...going.toSorted((a, b) => depthOf(b) - depthOf(a)).map(update),
+    ...childrenFirst(going, material).map(update),
   ];
 }
 
@@ -383,5 +386,27 @@ function parentsFirst(targets: readonly Target[], material: UndoMaterial): Targe
     }
     for (const one of chain) ordered.add(one);
   }
+  return [...ordered];
+}
+
+/** Items before those that they stand below, both now and in the end: only then may these go. */
+function childrenFirst(targets: readonly Target[], material: UndoMaterial): Target[] {
+  const byId = new Map(targets.map((target) => [target.id, target]));
+  const below = new Map<string, Target[]>();
+  for (const target of targets) {
+    const parents = new Set([target.current['parent_id'], placeAfter(target.id, byId, material)?.parent_id]);
+    for (const parent of parents) {
+      if (typeof parent === 'string') below.set(parent, [...(below.get(parent) ?? []), target]);
+    }
+  }
+  const ordered = new Set<Target>();
+  const begun = new Set<Target>();
+  const visit = (target: Target): void => {
+    if (begun.has(target)) return;
+    begun.add(target);
+    for (const child of below.get(target.id) ?? []) visit(child);
+    ordered.add(target);
+  };
+  targets.forEach(visit);
   return [...ordered];
 }

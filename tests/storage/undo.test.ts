@@ -8,7 +8,7 @@ import type { Tracker } from './tracker.ts';
 
 const BOB = { actor: 'bob', client: 'cursor/2.0' };
 /** Each run opens a tracker and makes some dozens of writes on it. */
-const RUNS = 12;
+const RUNS = Number(process.env['RUNS'] ?? 12);
 
 describeEachBackend('undo', (backend) => {
   let tracker: Tracker;
@@ -30,19 +30,19 @@ describeEachBackend('undo', (backend) => {
         const made: string[] = [];
         for (const step of sequence.slice(5)) if (await work.make(step)) made.push(`#${await own.seq()}`);
         const end = await work.snapshot();
+        own.clock.advance(60);
+        const since = own.clock.iso;
         for (const change_id of made.toReversed()) {
-          own.clock.advance(60);
           await own.undo({ change_id });
+          own.clock.advance(60);
         }
         const back = await work.snapshot();
         for (const [at, id] of work.ids.entries()) {
           if (at < seeds) expect(back.get(id)).toEqual(first.get(id));
           else expect(back.get(id)).toMatchObject({ deleted_at: expect.any(String) as string });
         }
+        if (made.length === 0) return;
         // And all of the undoing, taken back in one, gives the end again.
-        const undone = await own.history({ since: Number(made.at(-1)?.slice(1) ?? own.seq()), limit: 100 });
-        if (made.length === 0 || undone.next_cursor !== null) return;
-        const since = undone.items[0]?.at ?? '';
         await own.undo({ actor: 'ada', since, apply: true });
         expect(await work.snapshot()).toEqual(end);
       }),
@@ -66,7 +66,8 @@ describeEachBackend('undo', (backend) => {
         const end = await work.snapshot();
         const shown = await own.undo({ actor: 'ada', since });
         expect(shown).toMatchObject({ applied: false, refused: [] });
-        expect(shown.undone).toHaveLength(made);
+        // Those that changed no field are among them.
+        expect(shown.undone.length).toBeGreaterThanOrEqual(made);
         const seqs = shown.undone.map(({ seq }) => seq);
         expect(seqs).toEqual([...seqs].sort((a, b) => b - a));
         expect(await work.snapshot()).toEqual(end);
