@@ -8,9 +8,11 @@ import { addHistoryCommand } from './commands/history.ts';
 import { addImportCommand } from './commands/import.ts';
 import { addListCommand } from './commands/list.ts';
 import { addMigrateCommand } from './commands/migrate.ts';
+import { addPlanCommand } from './commands/plan.ts';
 import { addServeCommand } from './commands/serve.ts';
 import { addShowCommand } from './commands/show.ts';
 import { addStatusCommand } from './commands/status.ts';
+import { addUndoCommand } from './commands/undo.ts';
 import { addUpdateCommand } from './commands/update.ts';
 import { ExitCode } from './exit-codes.ts';
 import { reportFailure, usageError } from './failure.ts';
@@ -63,7 +65,9 @@ Exit codes: ${ExitCode.ok} ok, ${ExitCode.finding} a finding or a conflict, ${Ex
     addShowCommand,
     addCreateCommand,
     addUpdateCommand,
+    addPlanCommand,
     addHistoryCommand,
+    addUndoCommand,
     addConflictsCommand,
     addImportCommand,
     addDoctorCommand,

@@ -40,9 +40,10 @@ export function planUndo(material: UndoMaterial): UndoPlan {
   for (;;) {
     const { accepted, refused } = choose(changes, material, blocked);
     const targets = targetsOf(accepted, material);
-    const problem = structuralProblem(targets, material);
+    const links = linksOf(accepted, material);
+    const problem = structuralProblem(targets, links, material);
     if (problem === undefined) {
-      const parts = partsOf(targets, linksOf(accepted, material), material);
+      const parts = partsOf(targets, links, material);
       return { parts, undone: accepted.map(({ change_id }) => change_id), refused };
     }
     // One more change is left out each time, so this ends.
@@ -273,12 +274,19 @@ function placeAfter(
 /** The first item that could not be what it is to become: its parent would be deleted, or itself above live items. */
 function structuralProblem(
   all: readonly Target[],
+  links: readonly LinkBack[],
   material: UndoMaterial,
 ): { id: string; reason: string } | undefined {
   const targets = new Map(
     all.filter(({ entity }) => entity === 'work_item').map((target) => [target.id, target]),
   );
   const after = (id: string) => placeAfter(id, targets, material);
+  for (const { kind, source_id, target_id } of links) {
+    if (kind === 'unlink') continue;
+    const gone = [source_id, target_id].map(after).find((place) => place?.deleted !== false);
+    if (gone === undefined) continue;
+    return { id: source_id, reason: `a link would come back to "${gone.title}", which is deleted` };
+  }
   for (const { id, patch, current } of targets.values()) {
     const place = after(id);
     if (place === undefined) continue;

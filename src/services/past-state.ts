@@ -100,7 +100,7 @@ async function linksAt(
 function notYet(entity: string, id: string, created: string): TrackerError {
   return new TrackerError(
     'NotFoundError',
-    `This ${entity.replace('_', ' ')} was not there yet: it was created at ${created}.`,
+    `This ${entity.replace('_', ' ')} was not there yet: it was recorded first at ${created}.`,
     { entity, id, created_at: created, did_you_mean: [] },
     'Ask about a time after that.',
   );

@@ -125,7 +125,7 @@ export class RandomWork {
     return this.ids[number % this.ids.length];
   }
 
-  /** The items as they are, links included; without versions and times of change. Deleted ones on request. */
+  /** The items as they are, links included; without versions and times of change and deletion. */
   async snapshot(): Promise<Map<string, unknown>> {
     const items = new Map<string, unknown>();
     for (const id of this.ids) {
@@ -135,9 +135,10 @@ export class RandomWork {
         updated_by: _by,
         ancestors: _a,
         dependencies,
+        deleted_at,
         ...item
       } = await this.tracker.query(id, { include_children: false });
-      items.set(id, { ...item, links: linksOf(dependencies ?? []) });
+      items.set(id, { ...item, deleted: deleted_at !== null, links: linksOf(dependencies ?? []) });
     }
     return items;
   }
