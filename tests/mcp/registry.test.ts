@@ -93,7 +93,11 @@ describe('toolsets', () => {
 
   it('offers every tool with all, and with a list what is on it', async () => {
     expect(await listed('--toolsets', 'all')).toEqual(TOOLS.map(({ name }) => name));
-    expect(await listed('--toolsets', ' history, links ')).toEqual(['link_work_items', 'query_history']);
+    expect(await listed('--toolsets', ' history, links ')).toEqual([
+      'link_work_items',
+      'query_history',
+      'undo',
+    ]);
     const each = TOOLSETS.filter((toolset) => toolset !== 'all').map((toolset) => toolsOf([toolset]));
     expect(each.every((tools) => tools.length > 0)).toBe(true);
     expect(each.flat()).toHaveLength(TOOLS.length);
