@@ -7,6 +7,7 @@ import { listTool } from '../src/mcp/tool-calls.ts';
 import { startPostgres } from '../tests/support/postgres.ts';
 import { vendorName } from './fill.ts';
 import { Report } from './figures.ts';
+import { benchPlan } from './plan.ts';
 import { checkPlans } from './plans.ts';
 import { benchRoundTrip, benchSpawn, bundleEmptyServer } from './stdio.ts';
 import { openBenchStore, type BenchStore } from './stores.ts';
@@ -44,6 +45,7 @@ report.section('Server-side time of the tools (P1: bars are for the 95th percent
 ]);
 for (const { where, store } of stores) {
   await benchTools(report, where, store.context, store.filled, store.floor);
+  await benchPlan(report, where, store.context);
 }
 
 report.section('Plans of the statements sent above (no sequential scan of a growing table)', [

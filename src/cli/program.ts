@@ -15,9 +15,11 @@ import { addMigrateCommand } from './commands/migrate.ts';
 import { addReadyCommand } from './commands/ready.ts';
 import { addNoteCommand } from './commands/note.ts';
 import { addSearchCommand } from './commands/search.ts';
+import { addPlanCommand } from './commands/plan.ts';
 import { addServeCommand } from './commands/serve.ts';
 import { addShowCommand } from './commands/show.ts';
 import { addStatusCommand } from './commands/status.ts';
+import { addUndoCommand } from './commands/undo.ts';
 import { addUpdateCommand } from './commands/update.ts';
 import { ExitCode } from './exit-codes.ts';
 import { reportFailure, usageError } from './failure.ts';
@@ -75,7 +77,9 @@ Exit codes: ${ExitCode.ok} ok, ${ExitCode.finding} a finding or a conflict, ${Ex
     addClaimCommand,
     addNoteCommand,
     addSearchCommand,
+    addPlanCommand,
     addHistoryCommand,
+    addUndoCommand,
     addConflictsCommand,
     addArchiveCommand,
     addEnhancementCommand,

@@ -19,7 +19,8 @@ const OWN_FIELDS = [
   'own_changes',
 ] as const satisfies readonly (keyof Change)[];
 
-export type BatchPart = Pick<Change, 'entity' | 'entity_id' | 'kind' | 'patch'> & Partial<Change>;
+export type BatchPart = Pick<Change, 'entity' | 'entity_id' | 'kind' | 'patch'> &
+  Partial<Pick<Change, (typeof OWN_FIELDS)[number]>>;
 
 /** The patch of a batch. */
 export function batchPatch(parts: readonly BatchPart[]): JsonObject {

@@ -113,6 +113,7 @@ export const queryHistoryInput = z.object({
   from: timestampInput.optional(),
   to: timestampInput.optional(),
   since: integer(0).optional(),
+  as_of: timestampInput.optional(),
   ...pageInput,
 });
 export type QueryHistoryInput = z.output<typeof queryHistoryInput>;

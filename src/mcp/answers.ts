@@ -293,3 +293,34 @@ export const bulkUpdateShape = {
   ),
   repeated: z.boolean().optional(),
 };
+
+/** Beside the changes: what a catch-up goes on with, and the state at a past time. */
+export const historyShape = {
+  latest_seq: whole,
+  next_since: whole.nullable().optional(),
+  state: object.optional(),
+  dependencies: z
+    .array(z.object({ source_id: text, target_id: text, dependency_type: z.enum(DEPENDENCY_TYPES) }))
+    .optional(),
+};
+
+const undoneShape = {
+  change_id: text,
+  seq: whole,
+  at: text,
+  actor: text,
+  kind: text,
+  entity: text,
+  entity_id: text,
+  title: text.optional(),
+  records: whole,
+};
+
+export const undoShape = {
+  applied: z.boolean(),
+  change_id: text.optional(),
+  undone: z.array(z.object(undoneShape)),
+  refused: z.array(z.object({ ...undoneShape, reason: text })),
+  records: z.array(z.object({ id: text, version: whole })).optional(),
+  repeated: z.boolean().optional(),
+};

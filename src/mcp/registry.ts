@@ -13,7 +13,7 @@ import {
   promoteEnhancementTool,
   updateEnhancementTool,
 } from './tools/enhancements.ts';
-import { queryHistoryTool } from './tools/history.ts';
+import { queryHistoryTool, undoTool } from './tools/history.ts';
 import { applyPlanTool, updateWorkItemsTool } from './tools/plans.ts';
 import { addNoteTool, listNotesTool } from './tools/notes.ts';
 import { searchTool } from './tools/search.ts';
@@ -49,6 +49,7 @@ export const TOOLS: readonly Tool[] = [
   getProjectConfigurationTool,
   updateProjectConfigurationTool,
   queryHistoryTool,
+  undoTool,
   applyPlanTool,
   updateWorkItemsTool,
   listConflictsTool,

@@ -64,13 +64,19 @@ export function deploymentLine(deployment: LinkedDeployment): string {
 }
 
 export function changeLine(change: RecordedChange): string {
-  const fields = change.fields
+  const isNew = change.kind === 'create';
+  // A place is told by its parent; of what is new, an id and where nothing was before say nothing.
+  const told = change.fields.filter(({ field }) => !(isNew ? SILENT_WHEN_NEW : SILENT).has(field));
+  const fields = told
     .slice(0, 4)
-    .map(({ field, from, to }) => `${field}: ${value(from)} → ${value(to)}`)
+    .map(({ field, from, to }) => `${field}: ${isNew ? '' : `${value(from)} → `}${value(to)}`)
     .join('; ');
-  const more = change.fields.length > 4 ? `; ${change.fields.length - 4} more` : '';
-  return `#${change.seq} ${change.at} ${change.actor} ${change.kind} ${change.entity} ${shortId(change.entity_id)}: ${fields}${more}`;
+  const more = told.length > 4 ? `; ${told.length - 4} more` : '';
+  return `#${change.seq} ${change.at.slice(0, 19)}Z ${change.actor} ${change.kind} ${change.entity} ${shortId(change.entity_id)}: ${fields}${more}`;
 }
+
+const SILENT = new Set(['path', 'depth']);
+const SILENT_WHEN_NEW = new Set([...SILENT, 'id', 'created_at', 'created_by']);
 
 function value(entry: unknown): string {
   return entry === null

@@ -53,12 +53,13 @@ describeBothDatabases((surface) => {
       });
       const before = await records();
       const position = await surface.feedPosition();
-      const { id } = await surface.call(name, await refreshed(surface, example));
-      expect(await surface.feedPosition()).toBe(position + 1);
+      const { id, ids = {} } = await surface.call(name, await refreshed(surface, example));
+      const added = new Set([...(id === undefined ? [] : [id]), ...Object.values(ids as Row)]);
+      expect(await surface.feedPosition()).toBeGreaterThan(position);
       const after = JSON.parse(
         JSON.stringify(await records(), (_key, value: unknown) =>
           Array.isArray(value)
-            ? value.filter((entry: unknown) => (entry as Row | null)?.['id'] !== id)
+            ? value.filter((entry: unknown) => !added.has((entry as Row | null)?.['id']))
             : value,
         ),
       ) as unknown;
@@ -84,6 +85,7 @@ describeBothDatabases((surface) => {
 /** Settled is settled, promoted is promoted, and claimed is claimed: none has a version to be behind. */
 const REFUSED_TWICE: Readonly<Record<string, string>> = {
   resolve_conflict: 'ValidationError',
+  undo: 'ValidationError',
   promote_enhancement: 'ValidationError',
   claim_work_item: 'ClaimError',
 };
@@ -153,12 +155,64 @@ async function richExamples(surface: Surface): Promise<Map<string, Row[]>> {
     ['update_enhancement', [{ id: enhancement['id'], target_quarter: 'Q3 2026' }]],
     ['list_enhancements', [{}, { id: enhancement['id'] }, { status: 'completed' }]],
     ['promote_enhancement', [{ id: enhancement['id'], item_type: 'task' }]],
-    ['query_history', [{}, { id: task['id'] }, { since: 0, limit: 5 }]],
+    [
+      'query_history',
+      [
+        {},
+        { id: task['id'] },
+        { since: 0, limit: 5 },
+        { id: session['id'], as_of: new Date().toISOString() },
+        { vendor: vendor['name'], as_of: new Date().toISOString() },
+      ],
+    ],
+    [
+      'undo',
+      [
+        { change_id: '' },
+        { actor: 'somebody', since: '2026-01-01T00:00:00Z' },
+        { actor: surface.clientName, since: new Date(Date.now() + 60_000).toISOString(), apply: false },
+      ],
+    ],
+    [
+      'apply_plan',
+      [
+        {
+          items: [
+            { key: 'a', item_type: 'task', title: 'A' },
+            { key: 'b', item_type: 'task', title: 'B', depends_on: ['a'] },
+          ],
+        },
+        { items: [{ key: 'a', item_type: 'task', title: 'A', parent: project['id'] }], dry_run: true },
+      ],
+    ],
+    [
+      'update_work_items',
+      [
+        {
+          updates: [
+            { id: session['id'], title: 'Renamed' },
+            { id: task['id'], priority: 1 },
+          ],
+        },
+      ],
+    ],
   ]);
 }
 
 /** The same call, based on the current version of its record, and with a name that is free. */
 async function refreshed(surface: Surface, call: Row): Promise<Row> {
+  if ('change_id' in call) {
+    const item = await surface.item();
+    await surface.call('update_work_item', { id: item['id'], version: 1, title: 'Changed' });
+    return { ...call, change_id: `#${await surface.feedPosition()}` };
+  }
+  if ('updates' in call) {
+    const updates = call['updates'] as Row[];
+    const versions = await Promise.all(
+      updates.map(async ({ id }) => (await surface.call('query_work_item', { id }))['version']),
+    );
+    return { ...call, updates: updates.map((update, at) => ({ ...update, version: versions[at] })) };
+  }
   if ('resolution' in call) return { ...call, id: (await surface.contested()).conflict_id };
   if ('lease_minutes' in call) return { ...call, id: (await surface.item())['id'] };
   if ('item_type' in call && 'id' in call) {

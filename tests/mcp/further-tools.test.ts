@@ -29,8 +29,26 @@ const ARGUMENTS: Record<string, { required: string[]; optional: string[] }> = {
   get_brief: { required: [], optional: ['max_tokens', 'since'] },
   query_history: {
     required: [],
-    optional: ['id', 'vendor', 'entity', 'actor', 'from', 'to', 'since', 'limit', 'offset', 'cursor'],
+    optional: [
+      'id',
+      'vendor',
+      'entity',
+      'actor',
+      'from',
+      'to',
+      'since',
+      'as_of',
+      'limit',
+      'offset',
+      'cursor',
+    ],
   },
+  undo: {
+    required: [],
+    optional: ['change_id', 'actor', 'since', 'apply', 'partial', 'updated_by', 'idempotency_key'],
+  },
+  apply_plan: { required: ['items'], optional: ['dry_run', 'created_by', 'idempotency_key'] },
+  update_work_items: { required: ['updates'], optional: ['updated_by', 'idempotency_key'] },
 };
 
 describeBothDatabases((surface) => {

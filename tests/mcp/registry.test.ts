@@ -27,7 +27,7 @@ const contractsFolder = path.join(packageRoot(), 'contracts');
 
 describe.each(TOOLS.map((tool) => ({ name: tool.name, tool })))('$name', ({ name, tool }) => {
   it('has a snake_case name and a description of sane length', () => {
-    expect(name).toMatch(/^(search|[a-z]+(_[a-z]+)+)$/);
+    expect(name).toMatch(/^[a-z]+(_[a-z]+)*$/);
     expect(tool.description.length).toBeGreaterThan(20);
     expect(tool.description.length).toBeLessThanOrEqual(DESCRIPTION_MAX_CHARACTERS);
     expect(tool.description).not.toMatch(/[\n\t]| {2}/);
@@ -93,7 +93,11 @@ describe('toolsets', () => {
 
   it('offers every tool with all, and with a list what is on it', async () => {
     expect(await listed('--toolsets', 'all')).toEqual(TOOLS.map(({ name }) => name));
-    expect(await listed('--toolsets', ' history, links ')).toEqual(['link_work_items', 'query_history']);
+    expect(await listed('--toolsets', ' history, links ')).toEqual([
+      'link_work_items',
+      'query_history',
+      'undo',
+    ]);
     const each = TOOLSETS.filter((toolset) => toolset !== 'all').map((toolset) => toolsOf([toolset]));
     expect(each.every((tools) => tools.length > 0)).toBe(true);
     expect(each.flat()).toHaveLength(TOOLS.length);

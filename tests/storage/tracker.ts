@@ -11,6 +11,7 @@ import { applyPlanInput, updateWorkItemsInput } from '../../src/domain/plan.ts';
 import { updateConfigurationInput } from '../../src/domain/configuration.ts';
 import { addNoteInput, listNotesInput } from '../../src/domain/note.ts';
 import { searchInput } from '../../src/domain/search.ts';
+import { undoInput } from '../../src/domain/undo.ts';
 import { parseInput } from '../../src/domain/validate.ts';
 import {
   listVendorsInput,
@@ -33,6 +34,7 @@ import * as notes from '../../src/services/notes.ts';
 import { search } from '../../src/services/search.ts';
 import { queryHistory } from '../../src/services/history.ts';
 import { applyPlan } from '../../src/services/plans.ts';
+import { undo } from '../../src/services/undo.ts';
 import * as vendors from '../../src/services/vendors.ts';
 import * as workItems from '../../src/services/work-items.ts';
 import type { OpenOptions } from '../../src/storage/open-store.ts';
@@ -259,6 +261,8 @@ export class Tracker {
 
   async search(query: string, args: Arguments = {}) {
     return data(await search(this.context, parseInput(searchInput, { query, ...args })));
+  async undo(args: Arguments, caller = this.caller) {
+    return data(await undo(this.context, caller, parseInput(undoInput, args)));
   }
 
   /** Where the feed of changes stands. */

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { FieldChange, RecordedChange } from '../../domain/change.ts';
-import type { JsonValue } from '../../domain/json.ts';
+import type { JsonObject, JsonValue } from '../../domain/json.ts';
 import type { Context } from '../../services/context.ts';
 import type { History } from '../../services/history.ts';
 import { fieldsFrom, numberFrom } from '../arguments.ts';
@@ -16,6 +16,7 @@ const FIELDS = {
   from: 'from',
   to: 'to',
   since: 'since',
+  at: 'as_of',
   limit: 'limit',
   cursor: 'cursor',
 } as const;
@@ -37,6 +38,7 @@ export function addHistoryCommand(program: Command): Command {
     .option('--from <time>', 'not before this time, as 2026-01-31T09:30:00+02:00')
     .option('--to <time>', 'not after this time')
     .option('--since <position>', 'only what came after this position of the feed, oldest first', numberFrom)
+    .option('--at <time>', 'the state of the record at this time, and the change that made it so')
     .option('--limit <number>', 'changes on a page, 1 to 100 (default: 50)', numberFrom)
     .option('--cursor <cursor>', 'the next page, as the previous one named it')
     .addHelpText(
@@ -45,6 +47,7 @@ export function addHistoryCommand(program: Command): Command {
 Examples:
   worktrail history 3f2a9c1e
   worktrail history --actor ada --from 2026-01-31T00:00:00Z
+  worktrail history 3f2a9c1e --at 2026-01-31T09:30:00Z
   worktrail history --since 120 --json`,
     )
     .action(async (id: string | undefined, _options: unknown, command: Command) => {
@@ -74,14 +77,38 @@ async function titlesOf(context: Context, changes: RecordedChange[]): Promise<Ma
   return new Map(data.map(({ id, title }) => [id, title]));
 }
 
-function renderHistory(
-  { items, total_count, next_cursor, latest_seq }: History,
-  titles: Map<string, string>,
-): string {
+function renderHistory(history: History, titles: Map<string, string>): string {
+  const { items, total_count, next_cursor, latest_seq, state } = history;
+  if (state !== undefined) return renderState(state, history, titles);
   const lines = items.flatMap((change) => changeLines(change, titles));
   const total = `${items.length} of ${count(total_count, 'change')}; the feed stands at ${latest_seq}`;
   const next = next_cursor === null ? '' : `; the next page: --cursor ${next_cursor}`;
   return [...lines, ...(lines.length > 0 ? [''] : []), total + next].join('\n');
+}
+
+/** Every field that had a value, one a line; then the links, and the change that left it so. */
+function renderState(
+  state: JsonObject,
+  { dependencies = [], items }: History,
+  titles: Map<string, string>,
+): string {
+  const { metadata, ...fields } = state;
+  const keys = Object.entries((metadata ?? {}) as JsonObject).map(([key, value]): [string, JsonValue] => [
+    `metadata.${key}`,
+    value,
+  ]);
+  const lines = [...Object.entries(fields), ...keys].filter(([, value]) => spoken(value) !== EMPTY);
+  const links = dependencies.map(
+    ({ source_id, dependency_type, target_id }) =>
+      `  ${shortId(source_id)} ${dependency_type} ${shortId(target_id)}`,
+  );
+  return [
+    ...lines.map(([field, value]) => `${plainLine(field)}: ${spoken(value)}`),
+    ...(links.length > 0 ? ['links:', ...links] : []),
+    ...(items.length > 0
+      ? ['', 'as left by', ...items.flatMap((change) => changeLines(change, titles))]
+      : []),
+  ].join('\n');
 }
 
 function changeLines(change: RecordedChange, titles: Map<string, string>): string[] {

@@ -1,19 +1,69 @@
-import * as z from 'zod';
 import { queryHistoryInput } from '../../domain/change.ts';
-import { queryHistory } from '../../services/history.ts';
-import { changeShape, listShape } from '../answers.ts';
-import { READS, answerSchema, defineTool } from '../define-tool.ts';
-import { changeLine, listText } from '../text.ts';
+import { undoInput } from '../../domain/undo.ts';
+import { queryHistory, type History } from '../../services/history.ts';
+import { undo, type Undo, type UndoneChange } from '../../services/undo.ts';
+import { changeShape, historyShape, listShape, undoShape } from '../answers.ts';
+import { CHANGES, READS, answerSchema, defineTool } from '../define-tool.ts';
+import { changeLine, listText, shortId } from '../text.ts';
+
+/** Changes named in the text of an undo; all of them are in the structured content. */
+const UNDONE_IN_TEXT = 20;
 
 export const queryHistoryTool = defineTool({
   name: 'query_history',
   toolset: 'history',
   description:
-    'Every change with who, when and each field before and after: of one record (id or vendor), by an actor, in a time range; newest first. since N gives what came after feed position N, oldest first. Example: {"id":"3f2a9c1b"}',
+    'Every change with who, when and each field before and after: of one record (id or vendor), by an actor, in a time range; newest first. since N: what came after feed position N, oldest first; go on with next_since. as_of: the state of a record at that time. Example: {"id":"3f2a9c1b"}',
   input: queryHistoryInput,
-  output: answerSchema({ ...listShape(changeShape), latest_seq: z.int() }),
+  output: answerSchema({ ...listShape(changeShape), ...historyShape }),
   annotations: READS,
   run: (context, _caller, input) => queryHistory(context, input),
-  text: (history, maxTokens) =>
-    `${listText(history, 'changes', changeLine, maxTokens)}\nlatest_seq ${history.latest_seq}`,
+  text: historyText,
 });
+
+export const undoTool = defineTool({
+  name: 'undo',
+  toolset: 'history',
+  description:
+    'Take back one change by its inverse: change_id (or "#12", its feed position) at once; or all that an actor did since a time, shown first, done with apply true. Refused where others changed the same fields since; partial leaves those out. Example: {"change_id":"#12"}',
+  input: undoInput,
+  output: answerSchema(undoShape),
+  annotations: CHANGES,
+  run: undo,
+  text: undoText,
+});
+
+function historyText(history: History, maxTokens: number | undefined): string {
+  const { state, latest_seq, next_since, items } = history;
+  if (state !== undefined) {
+    const links = (history.dependencies ?? []).map(
+      ({ source_id, dependency_type, target_id }) =>
+        `${shortId(source_id)} ${dependency_type} ${shortId(target_id)}`,
+    );
+    const by = items.map(changeLine).join('\n');
+    return [JSON.stringify(state), ...links, ...(by === '' ? [] : [`as left by ${by}`])].join('\n');
+  }
+  const next = typeof next_since === 'number' ? ` next_since ${next_since}` : '';
+  return `${listText(history, 'changes', changeLine, maxTokens)}\nlatest_seq ${latest_seq}${next}`;
+}
+
+function undoText({ applied, change_id, undone, refused, repeated }: Undo): string {
+  if (repeated === true) return 'Taken back by an earlier call with this key.';
+  const head = applied ? `Took back ${undone.length} changes` : `Would take back ${undone.length} changes`;
+  const how = applied
+    ? ` (as change ${change_id ?? ''}, which can be taken back too)`
+    : '; nothing was changed';
+  const line = ({ seq, kind, entity, entity_id, title, records }: UndoneChange) =>
+    `#${seq} ${kind} ${entity} ${shortId(entity_id)}${title === undefined ? '' : ` ${title}`}${records > 1 ? ` and ${records - 1} more records` : ''}`;
+  return [
+    head + how,
+    ...named(undone.map(line)),
+    ...(refused.length > 0 ? [`${refused.length} cannot be taken back:`] : []),
+    ...named(refused.map((change) => `${line(change)}: ${change.reason}`)),
+  ].join('\n');
+}
+
+function named(lines: string[]): string[] {
+  const left = lines.length - UNDONE_IN_TEXT;
+  return left > 0 ? [...lines.slice(0, UNDONE_IN_TEXT), `… and ${left} more`] : lines;
+}

@@ -2,6 +2,7 @@
 import type { Connection } from './connection.ts';
 import * as brief from './queries/brief.ts';
 import * as archive from './queries/archive.ts';
+import * as changeRecords from './queries/change-records.ts';
 import * as changes from './queries/changes.ts';
 import * as conflicts from './queries/conflicts.ts';
 import * as configuration from './queries/configuration.ts';
@@ -13,6 +14,7 @@ import * as notes from './queries/notes.ts';
 import * as search from './queries/search.ts';
 import * as enhancements from './queries/enhancements.ts';
 import * as feed from './queries/feed.ts';
+import * as records from './queries/records.ts';
 import * as status from './queries/status.ts';
 import * as vendors from './queries/vendors.ts';
 import * as workItemList from './queries/work-item-list.ts';
@@ -57,6 +59,16 @@ const QUERIES = {
   findFeedPosition: configuration.findFeedPosition,
   findFeedAfter: feed.findFeedAfter,
   listChanges: changes.listChanges,
+  findChangeAt: changeRecords.findChangeAt,
+  findChangeIds: changeRecords.findChangeIds,
+  findRowsOfChange: changeRecords.findRowsOfChange,
+  findRowsBy: changeRecords.findRowsBy,
+  findRowsOfRecords: changeRecords.findRowsOfRecords,
+  findFirstRow: changeRecords.findFirstRow,
+  findRowsAfter: changeRecords.findRowsAfter,
+  findLastRow: changeRecords.findLastRow,
+  findResultByKey: changeRecords.findResultByKey,
+  findRecord: records.findRecord,
   listConflicts: conflicts.listConflicts,
   findConflict: conflicts.findConflict,
   findConflictsByIdRange: conflicts.findConflictsByIdRange,

@@ -93,7 +93,19 @@ export class Replicas {
 function readerOfReplica(c: Connection, { isWhole }: Replica): Reader {
   if (isWhole) return readerOf(c);
   const refuse = () => Promise.reject(new LayerUnavailable('it does not hold the history of changes'));
-  return { ...readerOf(c), listChanges: refuse };
+  return {
+    ...readerOf(c),
+    listChanges: refuse,
+    findChangeAt: refuse,
+    findChangeIds: refuse,
+    findRowsOfChange: refuse,
+    findRowsBy: refuse,
+    findRowsOfRecords: refuse,
+    findFirstRow: refuse,
+    findRowsAfter: refuse,
+    findLastRow: refuse,
+    findResultByKey: refuse,
+  };
 }
 
 function isLayerError(error: unknown): boolean {

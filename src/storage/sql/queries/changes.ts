@@ -15,7 +15,7 @@ import {
   type PageRequest,
 } from './paging.ts';
 
-function changeColumns({ changes: t }: Tables) {
+export function changeColumns({ changes: t }: Tables) {
   return {
     seq: t.seq,
     change_id: t.change_id,

@@ -1,0 +1,40 @@
+/** A plan of 200 items with dependencies in one call (W15). */
+import { createToolCalls } from '../src/mcp/tool-calls.ts';
+import type { Context } from '../src/services/context.ts';
+import { ms, time, type Report } from './figures.ts';
+
+const ITEMS = 200;
+const RUNS = 20;
+/** 95th percentile in milliseconds. */
+const LIMIT_MS = 500;
+
+export async function benchPlan(report: Report, where: string, context: Context): Promise<void> {
+  const calls = createToolCalls({
+    version: 'bench',
+    toolsets: ['all'],
+    app: () => Promise.resolve({ context }),
+    log: (message) => report.fail(`${where}: ${message}`),
+  });
+  const figures = await time(
+    RUNS,
+    async () => {
+      const result = await calls.call('apply_plan', { items: PLAN }, { actor: 'bench', client: 'bench' });
+      if (result.isError === true) throw new Error(JSON.stringify(result.content));
+    },
+    3,
+  );
+  const name = `apply_plan (${ITEMS})`;
+  const bar = report.bar(`${name}, ${where}`, figures.p95, LIMIT_MS, ms);
+  report.row(where, name, ms(figures.p50), ms(figures.p95), bar, '–', '–');
+}
+
+/** Four levels; every item but the first forty waits for the one before it. */
+const PLAN = Array.from({ length: ITEMS }, (_, index) => ({
+  key: `k${index}`,
+  item_type: 'task',
+  title: `Step ${index} of a plan with a title of ordinary length`,
+  description: 'What has to be done in this step, in a sentence or two.',
+  labels: ['plan', `area-${index % 7}`],
+  ...(index > 0 && { parent: `k${Math.floor((index - 1) / 6)}` }),
+  ...(index > 40 && { depends_on: [`k${index - 1}`] }),
+}));

@@ -1,0 +1,97 @@
+import { readFileSync } from 'node:fs';
+import type { Command } from 'commander';
+import type { AppliedPlan } from '../../services/plans.ts';
+import { validationError } from '../../errors.ts';
+import { optionsOf } from '../global-options.ts';
+import { printAnswer } from '../output.ts';
+import { count, plainLine, shortId } from '../plain-text.ts';
+import { commandLineCaller, withApp } from '../with-app.ts';
+
+interface PlanOptions {
+  dryRun?: true;
+  key?: string;
+}
+
+/** `worktrail plan FILE`: makes a whole tree of items with its dependencies, all or nothing. */
+export function addPlanCommand(program: Command): Command {
+  return program
+    .command('plan')
+    .description('create a tree of items with dependencies from a file, all or nothing')
+    .argument('<file>', 'JSON or YAML: a list of items, or an object with "items"; "-" for standard input')
+    .option('--dry-run', 'check the plan and create nothing')
+    .option('--key <key>', 'idempotency key: a repeated call creates nothing more')
+    .addHelpText(
+      'after',
+      `
+Each item has a key, an item_type and a title, and may have a parent, depends_on and blocks (keys of the plan, or ids
+of items that are there) and every other field of an item: status, priority, labels, metadata, …
+
+Example:
+  - { key: shop, item_type: project, title: Shop }
+  - { key: api, item_type: task, title: API, parent: shop }
+  - { key: ui, item_type: task, title: UI, parent: shop, depends_on: [api] }`,
+    )
+    .action(async (file: string, _options: unknown, command: Command) => {
+      const options = optionsOf<PlanOptions>(command);
+      const items = await readPlan(file);
+      const { parseInput } = await import('../../domain/validate.ts');
+      const { applyPlanInput } = await import('../../domain/plan.ts');
+      const { applyPlan } = await import('../../services/plans.ts');
+      const input = parseInput(applyPlanInput, {
+        items,
+        ...(options.dryRun === true && { dry_run: true }),
+        ...(options.key !== undefined && { idempotency_key: options.key }),
+      });
+      await withApp(options, async ({ context }) => {
+        printAnswer(await applyPlan(context, commandLineCaller(), input), options.json, renderPlan);
+      });
+    });
+}
+
+async function readPlan(file: string): Promise<unknown> {
+  const { parseDocument } = await import('yaml');
+  const { MESSAGE_MAX_BYTES } = await import('../../domain/limits.ts');
+  const refuse = (constraint: string) =>
+    validationError(
+      { field: 'file', constraint, value: file },
+      'Correct the file, then call again; nothing was created.',
+    );
+  let text: string;
+  try {
+    text = readFileSync(file === '-' ? 0 : file, 'utf8');
+  } catch (error) {
+    throw refuse(`cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown reason'})`);
+  }
+  if (Buffer.byteLength(text) > MESSAGE_MAX_BYTES)
+    throw refuse(`must have at most ${MESSAGE_MAX_BYTES} bytes`);
+  // JSON is YAML too, and both say on which line they are wrong.
+  const document = parseDocument(text, { schema: 'core', prettyErrors: true, uniqueKeys: true });
+  const [problem] = document.errors;
+  if (problem !== undefined)
+    throw refuse(`is neither JSON nor YAML: ${problem.message.split('\n')[0] ?? ''}`);
+  let content: unknown;
+  try {
+    content = document.toJS({ maxAliasCount: ALIASES_MAX });
+  } catch {
+    throw refuse('has more aliases than a plan can need');
+  }
+  const isObject = typeof content === 'object' && content !== null && !Array.isArray(content);
+  if (!isObject) {
+    if (Array.isArray(content)) return content;
+    throw refuse('must hold a list of items, or an object with "items"');
+  }
+  const others = Object.keys(content as object).filter((name) => name !== 'items');
+  if (others.length > 0)
+    throw refuse(`has ${others.map((name) => JSON.stringify(name)).join(', ')} beside "items"`);
+  return (content as { items?: unknown }).items;
+}
+
+const ALIASES_MAX = 100;
+
+function renderPlan({ ids, items_created, links_created, dry_run, repeated }: AppliedPlan): string {
+  const counts = `${count(items_created, 'item')} and ${count(links_created, 'link')}`;
+  if (dry_run === true) return `The plan is sound: it would create ${counts}. Nothing was created.`;
+  const head =
+    repeated === true ? `Created by an earlier call with this key: ${counts}` : `Created ${counts}`;
+  return [head, ...Object.entries(ids).map(([key, id]) => `  ${shortId(id)}  ${plainLine(key)}`)].join('\n');
+}
