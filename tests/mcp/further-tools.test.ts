@@ -24,7 +24,14 @@ const ARGUMENTS: Record<string, { required: string[]; optional: string[] }> = {
   },
   link_work_items: {
     required: ['source_id', 'target_id', 'dependency_type'],
-    optional: ['remove', 'created_by', 'idempotency_key'],
+    optional: ['remove', 'claim_token', 'created_by', 'idempotency_key'],
+  },
+  claim_work_item: {
+    required: [],
+    optional: [
+      ...['id', 'action', 'claim_token', 'lease_minutes', 'to', 'label', 'item_type', 'parent_id'],
+      ...['claimed_by', 'idempotency_key'],
+    ],
   },
   get_brief: { required: [], optional: ['max_tokens', 'since'] },
   query_history: {

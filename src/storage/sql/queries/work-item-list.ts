@@ -115,15 +115,18 @@ async function totalOf(
   );
 }
 
-/** Of everything that is ready: the length of the queue without what somebody holds. */
+/** Of everything that is ready or is not: from the length of the queue, without what somebody holds. */
 async function totalOfQueue(c: Connection, filter: WorkItemFilter): Promise<number | undefined> {
   const { ready, item_type, status, parent_id, assignee, label, text, open, below, archived } = filter;
-  if (ready !== true || archived) return undefined;
-  if (
-    [item_type, status, parent_id, assignee, label, text, open, below].some((other) => other !== undefined)
-  ) {
-    return undefined;
-  }
+  if (ready === undefined || archived) return undefined;
+  const others = [item_type, status, parent_id, assignee, label, text, open, below];
+  if (others.some((other) => other !== undefined)) return undefined;
+  if (ready) return await countReady(c);
+  const all = await totalByKind(c, { ...filter, ready: undefined });
+  return all === undefined ? undefined : all - (await countReady(c));
+}
+
+async function countReady(c: Connection): Promise<number> {
   const [row] = await c
     .statement('count_ready', (db, { readyQueue: q, claims: k }) =>
       db
