@@ -78,11 +78,11 @@ function ftsQuery(asked: IndexQuery): string {
 }
 
 /** Records that came one after the other and share a word of their own in the index; see the migration. */
-const BLOCK_RECORDS = 2_048;
+const BLOCK_RECORDS = 512;
 /** A word for each of more blocks than these costs more than looking at all matches. */
 const NAMED_BLOCKS_MAX = 16;
 /** How much farther each look may go than the one before. */
-const GROWTH = 8;
+const GROWTH = 16;
 
 /**
  * Matches by the order in which they came into the database, newest first. GIN knows no order, and collecting all
