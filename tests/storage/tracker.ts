@@ -261,6 +261,8 @@ export class Tracker {
 
   async search(query: string, args: Arguments = {}) {
     return data(await search(this.context, parseInput(searchInput, { query, ...args })));
+  }
+
   async undo(args: Arguments, caller = this.caller) {
     return data(await undo(this.context, caller, parseInput(undoInput, args)));
   }
