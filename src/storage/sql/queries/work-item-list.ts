@@ -85,13 +85,13 @@ async function findRows(
     .statement(`list ${shapeOf(filter)} ${filter.sort} ${filter.cursor === undefined}`, (db, t) => {
       const { workItems: w, readyQueue: q } = t;
       const columns = getTableColumns(w);
-      // Ready items are read along the queue, which is in order already.
+      // Along the queue, which is in order already: SQLite keeps the order of a cross join, whatever it knows of sizes.
       const from =
         filter.ready === true
           ? db
               .select({ ...columns, rank: q.rank, item_id: q.item_id })
               .from(q)
-              .innerJoin(w, eq(w.id, q.item_id))
+              .crossJoin(w)
               .$dynamic()
           : db.select(columns).from(w).$dynamic();
       return from
@@ -170,7 +170,7 @@ async function totalByCounting(
       return filter.ready === true
         ? counted
             .from(q)
-            .innerJoin(w, eq(w.id, q.item_id))
+            .crossJoin(w)
             .where(and(...conditions(c, filter)))
         : counted.from(w).where(and(...conditions(c, filter)));
     })
@@ -237,9 +237,12 @@ function conditions(c: Connection, filter: WorkItemFilter): SQL[] {
   const w = t.workItems;
   const l = t.workItemLabels;
   const named = (name: string) => sql.placeholder(name);
+  const isQueued = filter.ready === true;
   return present(
-    filter.include_deleted ? undefined : isNull(w.deleted_at),
-    filter.archived ? isNotNull(w.archived_at) : isNull(w.archived_at),
+    // What is in the queue is live.
+    isQueued ? eq(w.id, t.readyQueue.item_id) : undefined,
+    filter.include_deleted || isQueued ? undefined : isNull(w.deleted_at),
+    filter.archived ? isNotNull(w.archived_at) : isQueued ? undefined : isNull(w.archived_at),
     given(filter.item_type, () => eq(w.item_type, named('item_type'))),
     given(filter.status, () => eq(w.status, named('status'))),
     given(filter.parent_id, (id) =>
