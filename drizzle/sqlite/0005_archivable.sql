@@ -1,1 +1,1 @@
-CREATE INDEX `work_items_archivable` ON `work_items` (`created_at`,`id`) WHERE archived_at is null and (deleted_at is not null or status in ('completed', 'cancelled'));
+CREATE INDEX `work_items_archivable` ON `work_items` (`created_at`,`id`) WHERE (archived_at is null) is true and (deleted_at is not null or status in ('completed', 'cancelled'));

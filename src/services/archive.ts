@@ -20,7 +20,7 @@ const SUBTREES_NAMED = 50;
 /** Items that one call without ids archives: a client does not wait for ever. */
 const ITEMS_PER_CALL = 10_000;
 /** Closed items looked at in one query. */
-const LOOKED_AT = 500;
+const LOOKED_AT = 100;
 
 export interface ArchiveOutcome {
   action: 'archive' | 'restore';
@@ -150,6 +150,7 @@ export async function archiveDue(
 
   const unfit = new Set<string>();
   const taken = new Set<string>();
+  let batch: DueSubtree[] = [];
   let after: DuePage['after'] = null;
   do {
     const page: DuePage = (
@@ -158,7 +159,6 @@ export async function archiveDue(
       )
     ).data;
     page.unfit.forEach((id) => unfit.add(id));
-    let batch: DueSubtree[] = [];
     for (const subtree of page.subtrees) {
       if (taken.has(subtree.id)) continue;
       if (items >= itemsMax || shouldStop()) {
@@ -177,9 +177,9 @@ export async function archiveDue(
       }
       batch.push(subtree);
     }
-    await flush(batch);
     after = page.after;
   } while (after !== null && !more);
+  await flush(batch);
   const result = outcome({ action: 'archive', dry_run }, moved);
   return {
     ...last,

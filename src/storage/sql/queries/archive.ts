@@ -116,16 +116,16 @@ async function weigh(
       .select({
         root: sql<string>`b.root`,
         items: count(),
-        in_the_way: sql<number>`sum(case when ${isDue(c, terms)} then 0 else 1 end)`,
+        in_the_way: sql<number>`sum(b.stays)`,
       })
-      .from(w)
-      .innerJoin(
-        sql`(with recursive below(root, id) as (
-          select id, id from ${w} where ${inArray(w.id, chunk)}
+      .from(
+        // What is looked at is carried along: a join to the items afterwards may read all of them.
+        sql`(with recursive below(root, id, stays) as (
+          select i.id, i.id, ${stays(terms)} from ${w} i where i.id in ${chunk}
           union all
-          select below.root, i.id from below join ${w} i on i.parent_id = below.id where i.archived_at is null
-        ) select root, id from below) as b`,
-        sql`b.id = ${w.id}`,
+          select below.root, i.id, ${stays(terms)} from below join ${w} i on i.parent_id = below.id
+            where (i.archived_at is null) is true
+        ) select root, stays from below) as b`,
       )
       .groupBy(sql`b.root`);
     for (const { root, items, in_the_way } of rows) {
@@ -135,15 +135,13 @@ async function weigh(
   return weights;
 }
 
-/** The same as `whyNotArchived`, for the database. */
-function isDue({ tables: { workItems: w } }: Connection, terms: ArchiveTerms): SQL | undefined {
+/** The same as `whyNotArchived`, for the database: 1 for an item `i` that may not go, 0 for one that may. */
+function stays({ now, current_session_id, created_before }: ArchiveTerms): SQL {
   const closed = sql.raw(CLOSED_STATUSES.map((status) => `'${status}'`).join(', '));
-  return and(
-    sql`(${w.deleted_at} is not null or ${w.status} in (${closed}))`,
-    terms.created_before === null ? undefined : lt(w.created_at, terms.created_before),
-    terms.current_session_id === null ? undefined : sql`${w.id} <> ${terms.current_session_id}`,
-    sql`(${w.claimed_by} is null or ${w.claim_expires_at} is null or ${w.claim_expires_at} <= ${terms.now})`,
-  );
+  const old = created_before === null ? sql`true` : sql`i.created_at < ${created_before}`;
+  const other = current_session_id === null ? sql`true` : sql`i.id <> ${current_session_id}`;
+  return sql`case when (i.deleted_at is not null or i.status in (${closed})) and ${old} and ${other}
+    and (i.claimed_by is null or i.claim_expires_at is null or i.claim_expires_at <= ${now}) then 0 else 1 end`;
 }
 
 async function restoredSince(c: Connection, ids: string[], since: string | null): Promise<string[]> {
