@@ -15,7 +15,9 @@ describe('help', () => {
 
   it('has all commands', () => {
     expect(COMMANDS).toEqual(
-      'serve status list show create update history conflicts import doctor migrate config'.split(' '),
+      'serve status list show create update plan history undo conflicts import doctor migrate config'.split(
+        ' ',
+      ),
     );
   });
 

@@ -30,7 +30,10 @@ export function addHistoryCommand(program: Command): Command {
     .description('show what was changed, newest first')
     .argument('[id]', 'only changes of this record: an id, or its first 6 or more characters')
     .option('--vendor <name>', 'only changes of this vendor')
-    .option('--entity <kind>', 'only work_item, dependency, vendor, deployment, configuration or conflict')
+    .option(
+      '--entity <kind>',
+      'only work_item, dependency, note, enhancement, vendor, deployment, configuration or conflict',
+    )
     .option('--actor <name>', 'only changes made by this name')
     .option('--from <time>', 'not before this time, as 2026-01-31T09:30:00+02:00')
     .option('--to <time>', 'not after this time')

@@ -18,7 +18,7 @@ export function addServeCommand(program: Command): Command {
     .option('--port <number>', 'port for --http; 0 takes a free one (default: 7420)')
     .option(
       '--toolsets <list>',
-      'groups of tools to offer: core, links, vendors, deployments, configuration, history, conflicts or all (default: core)',
+      'groups of tools to offer: core, links, vendors, deployments, configuration, history, plan, conflicts or all (default: core)',
     )
     .addHelpText(
       'after',
