@@ -3,7 +3,7 @@
 --
 -- Words as SQLite's FTS5 tells them apart (unicode61, remove_diacritics 2), whatever the locale of the server: in
 -- lower case, without diacritics. Lengths of text that is ASCII alone are compared first, because that is quick.
-CREATE FUNCTION search_fold(given text) RETURNS text LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+CREATE FUNCTION search_fold(given text) RETURNS text LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path FROM CURRENT AS $$
 DECLARE
   folded text := lower(given COLLATE "C");
 BEGIN
@@ -39,7 +39,7 @@ BEGIN
 END $$;
 --> statement-breakpoint
 -- Chinese, Japanese and Korean letters become words of one letter: these scripts have no spaces to go by.
-CREATE FUNCTION search_words(given text) RETURNS text[] LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+CREATE FUNCTION search_words(given text) RETURNS text[] LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path FROM CURRENT AS $$
 DECLARE
   words text := given;
 BEGIN
@@ -69,7 +69,7 @@ CREATE TABLE search_documents (
 -- The body's positions begin past the title's, so that no phrase reaches from one into the other. Words of the
 -- title stand there again with a `=`, and facets with a `#`, which no text has. `#b` names the block: 512 records that came one after the other, so that the newest
 -- matches of a word that is everywhere are found without looking at all of them.
-CREATE FUNCTION search_documents_indexed() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION search_documents_indexed() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
   title_words text[] := search_words(search_fold(new.title));
   body_words text[] := search_words(search_fold(new.body));
@@ -101,7 +101,7 @@ SELECT 'work_item' AS entity, w.id AS entity_id, w.id AS item_id, (extract(epoch
   concat_ws(E'\n', w.description, (SELECT string_agg(label, ' ') FROM jsonb_array_elements_text(w.labels) AS l(label)), w.assignee, w.branch_name, w.commit_hash, '#' || w.pr_number, (SELECT string_agg(v #>> '{}', ' ') FROM jsonb_path_query(w.metadata, 'strict $.**') AS j(v) WHERE jsonb_typeof(v) = 'string')) AS body
 FROM work_items w;
 --> statement-breakpoint
-CREATE FUNCTION search_work_items_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION search_work_items_changed() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
   IF TG_OP = 'INSERT' THEN
     INSERT INTO search_documents (entity, entity_id, item_id, created_ms, facets, title, body)
@@ -130,7 +130,7 @@ SELECT 'note' AS entity, n.id AS entity_id, n.item_id, (extract(epoch FROM n.cre
   coalesce((SELECT CASE WHEN w.deleted_at IS NOT NULL THEN 'deleted' WHEN w.archived_at IS NOT NULL THEN 'archived' ELSE 'live' END FROM work_items w WHERE w.id = n.item_id), 'live') || ' note' AS facets, '' AS title, n.text AS body
 FROM notes n;
 --> statement-breakpoint
-CREATE FUNCTION search_notes_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION search_notes_changed() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
   IF TG_OP = 'INSERT' THEN
     -- Nobody deletes or archives the item between this look and the end of the transaction.
@@ -156,7 +156,7 @@ SELECT 'vendor' AS entity, v.id AS entity_id, NULL::uuid AS item_id, (extract(ep
   'live vendor' AS facets, v.name AS title, concat_ws(E'\n', v.extractor_version, (SELECT string_agg(v #>> '{}', ' ') FROM jsonb_path_query(v.metadata, 'strict $.**') AS j(v) WHERE jsonb_typeof(v) = 'string')) AS body
 FROM vendors v;
 --> statement-breakpoint
-CREATE FUNCTION search_vendors_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION search_vendors_changed() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
   IF TG_OP = 'INSERT' THEN
     INSERT INTO search_documents (entity, entity_id, item_id, created_ms, facets, title, body)
@@ -181,7 +181,7 @@ SELECT 'deployment' AS entity, d.id AS entity_id, NULL::uuid AS item_id, (extrac
   concat_ws(E'\n', d.commit_hash, '#' || (d.metadata ->> 'pr_number'), (SELECT string_agg(v #>> '{}', ' ') FROM jsonb_path_query((d.metadata - 'pr_title'), 'strict $.**') AS j(v) WHERE jsonb_typeof(v) = 'string')) AS body
 FROM deployments d;
 --> statement-breakpoint
-CREATE FUNCTION search_deployments_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION search_deployments_changed() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
   IF TG_OP = 'INSERT' THEN
     INSERT INTO search_documents (entity, entity_id, item_id, created_ms, facets, title, body)
@@ -205,7 +205,7 @@ SELECT 'enhancement' AS entity, e.id AS entity_id, e.work_item_id AS item_id, (e
   'live enhancement' AS facets, e.title, concat_ws(E'\n', e.description, e.target_quarter, (SELECT string_agg(label, ' ') FROM jsonb_array_elements_text(e.requires_constitutional_principles) AS l(label))) AS body
 FROM enhancements e;
 --> statement-breakpoint
-CREATE FUNCTION search_enhancements_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION search_enhancements_changed() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
   IF TG_OP = 'INSERT' THEN
     INSERT INTO search_documents (entity, entity_id, item_id, created_ms, facets, title, body)

@@ -15,9 +15,12 @@ describe('help', () => {
 
   it('has all commands', () => {
     expect(COMMANDS).toEqual(
-      'serve status list show create update ready claim history conflicts import doctor migrate config'.split(
-        ' ',
-      ),
+      [
+        'serve status brief list show create update plan ready claim note search history undo conflicts',
+        'archive enhancement import doctor migrate config',
+      ]
+        .join(' ')
+        .split(' '),
     );
   });
 

@@ -73,6 +73,10 @@ async function filledFolder(): Promise<{ project: string; file: string; itemId: 
   await tracker.deploy({ affected_vendors: ['vendor_01'], related_work_item_ids: [moved.id] });
   const { version } = await tracker.configuration();
   await tracker.configure(version, { default_token_budget: 5000 });
+  await tracker.claim({ id: top.id });
+  await tracker.note(moved, 'Said of it\n🚀');
+  const first = await tracker.enhance({ title: 'First' });
+  await tracker.enhance({ title: 'Then', depends_on: [first.id] });
   await store.close();
   return { project, file, itemId: moved.id };
 }

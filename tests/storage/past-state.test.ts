@@ -6,7 +6,7 @@ import { RandomWork, linksOf, steps } from './random-changes.ts';
 import { refusalOf, refusedFields } from './refusal.ts';
 import type { Tracker } from './tracker.ts';
 
-const RUNS = 12;
+const RUNS = 8;
 
 describeEachBackend('the state at a past time', (backend) => {
   let tracker: Tracker;

@@ -2,6 +2,7 @@
 import { eq } from 'drizzle-orm';
 import path from 'node:path';
 import { expect, it } from 'vitest';
+import type { JsonObject } from '../../src/domain/json.ts';
 import { SEARCH_ENTITIES, parseQuery, wordsOf } from '../../src/domain/search.ts';
 import type { Connection, Session } from '../../src/storage/sql/connection.ts';
 import { openPostgres } from '../../src/storage/sql/postgres.ts';
@@ -75,6 +76,15 @@ async function writeAtRandom(session: Session, seed: number): Promise<void> {
     versions.set(id, (versions.get(id) ?? 0) + 1);
     return (versions.get(id) ?? 1) - 1;
   };
+  const shelve = (id: string, archived_at: string | null) =>
+    session.write(async ({ db, tables: { workItems: t } }) => {
+      await db.update(t).set({ archived_at }).where(eq(t.id, id));
+    });
+  /** What is in the archive is not altered. */
+  const change = async (entity_id: string, patch: JsonObject): Promise<void> => {
+    await shelve(entity_id, null);
+    await apply(session, [edit({ entity_id, base_version: raise(entity_id), patch })]);
+  };
   const steps: ((step: number) => Promise<void>)[] = [
     () => {
       const entity_id = idOf('a', count.item);
@@ -93,21 +103,17 @@ async function writeAtRandom(session: Session, seed: number): Promise<void> {
         { metadata: { note: { deep: [text()] } } },
         { priority: 1 },
       ];
-      return apply(session, [
-        edit({ entity_id, base_version: raise(entity_id), patch: { deleted_at: null, ...some(fields) } }),
-      ]);
+      return change(entity_id, { deleted_at: null, ...some(fields) });
     },
     () => {
       const entity_id = item();
       const deleted_at = some([null, '2026-02-03T00:00:00.000Z']);
-      return apply(session, [edit({ entity_id, base_version: raise(entity_id), patch: { deleted_at } })]);
+      return change(entity_id, { deleted_at });
     },
     () => {
       const id = item();
       const archived_at = some([null, '2026-02-03T00:00:00.000Z']);
-      return session.write(async ({ db, tables: { workItems: t } }) => {
-        await db.update(t).set({ archived_at }).where(eq(t.id, id));
-      });
+      return shelve(id, archived_at);
     },
     (step) =>
       apply(session, [noting({ entity_id: idOf('e', step), patch: { item_id: item(), text: text() } })]),

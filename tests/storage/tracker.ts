@@ -12,6 +12,7 @@ import { updateConfigurationInput } from '../../src/domain/configuration.ts';
 import { addNoteInput, listNotesInput } from '../../src/domain/note.ts';
 import { searchInput } from '../../src/domain/search.ts';
 import { undoInput } from '../../src/domain/undo.ts';
+import { createEnhancementInput } from '../../src/domain/enhancement.ts';
 import { parseInput } from '../../src/domain/validate.ts';
 import {
   listVendorsInput,
@@ -30,6 +31,7 @@ import * as claims from '../../src/services/claims.ts';
 import * as configuration from '../../src/services/configuration.ts';
 import type { Caller, Context } from '../../src/services/context.ts';
 import * as deployments from '../../src/services/deployments.ts';
+import { createEnhancement } from '../../src/services/enhancements.ts';
 import * as notes from '../../src/services/notes.ts';
 import { search } from '../../src/services/search.ts';
 import { queryHistory } from '../../src/services/history.ts';
@@ -244,6 +246,11 @@ export class Tracker {
   async updateMany(updates: Arguments[], args: Arguments = {}, caller = this.caller) {
     const input = parseInput(updateWorkItemsInput, { updates, ...args });
     return data(await updateWorkItems(this.context, caller, input));
+  }
+
+  async enhance(args: Arguments, caller = this.caller) {
+    const input = parseInput(createEnhancementInput, args);
+    return data(await createEnhancement(this.context, caller, input));
   }
 
   note(item: { id: string }, text: string, args: Arguments = {}, caller = this.caller) {

@@ -9,7 +9,7 @@ import type { Tracker } from './tracker.ts';
 
 const BOB = { actor: 'bob', client: 'cursor/2.0' };
 /** Each run opens a tracker and makes some dozens of writes on it. */
-const RUNS = 12;
+const RUNS = 8;
 
 /** Takes all of ada's changes back; changes that cancel each other out leave nothing to take back. */
 async function problemsOfUndo(tracker: Tracker, since: string): Promise<string[]> {

@@ -26,10 +26,14 @@ export function addPlanCommand(program: Command): Command {
 Each item has a key, an item_type and a title, and may have a parent, depends_on and blocks (keys of the plan, or ids
 of items that are there) and every other field of an item: status, priority, labels, metadata, …
 
-Example:
   - { key: shop, item_type: project, title: Shop }
   - { key: api, item_type: task, title: API, parent: shop }
-  - { key: ui, item_type: task, title: UI, parent: shop, depends_on: [api] }`,
+  - { key: ui, item_type: task, title: UI, parent: shop, depends_on: [api] }
+
+Examples:
+  worktrail plan plan.yaml --dry-run
+  worktrail plan plan.yaml
+  worktrail plan - < plan.json`,
     )
     .action(async (file: string, _options: unknown, command: Command) => {
       const options = optionsOf<PlanOptions>(command);

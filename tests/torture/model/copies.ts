@@ -35,6 +35,10 @@ const RECORD_TABLES = [
   'work_item_dependencies',
   'work_item_labels',
   'work_item_counts',
+  'claims',
+  'ready_queue',
+  'notes',
+  'enhancements',
   'work_items',
 ];
 
