@@ -16,7 +16,7 @@ describe('help', () => {
   it('has all commands', () => {
     expect(COMMANDS).toEqual(
       [
-        'serve status brief list show create update plan ready claim note search history undo conflicts',
+        'serve status brief list show create update ready claim note search plan history undo conflicts',
         'archive enhancement import doctor migrate config',
       ]
         .join(' ')

@@ -120,9 +120,18 @@ export async function publish({ session, schema, isStaging }: Target, slug: stri
 }
 
 async function rename(session: Session, from: string, to: string): Promise<void> {
-  await session.write((c) =>
-    c.db.execute(sql`alter schema ${sql.identifier(from)} rename to ${sql.identifier(to)}`),
-  );
+  await session.write(async (c) => {
+    await c.db.execute(sql`alter schema ${sql.identifier(from)} rename to ${sql.identifier(to)}`);
+    // The functions of its triggers look for their tables in the schema by name, whoever alters a row.
+    const name = to.replaceAll("'", "''");
+    await c.db.execute(
+      sql.raw(`do $$ declare one regprocedure; begin
+        for one in select oid from pg_proc where pronamespace = (select oid from pg_namespace where nspname = '${name}') loop
+          execute format('alter function %s set search_path = %I', one, '${name}');
+        end loop;
+      end $$`),
+    );
+  });
 }
 
 /** The project that is there under a name, and the server's version; changes nothing. */
