@@ -2,7 +2,7 @@
  * A resource, or a template of many, is one declaration: from it come the lists that clients see, reading, completion,
  * what its subscribers are told of, the contract file and the test of the registry.
  */
-import type { Context } from '../services/context.ts';
+import type { Caller, Context } from '../services/context.ts';
 import type { Suggestion } from '../services/completion.ts';
 import type { TouchedRecords } from '../services/touched-records.ts';
 import type { Answer } from '../storage/store.ts';
@@ -15,7 +15,7 @@ export interface Resource {
   description: string;
   mimeType: 'text/markdown' | 'application/json';
   /** @param variable what stands for the template's variable, decoded; empty for a plain resource */
-  read(context: Context, variable: string): Promise<Answer<string>>;
+  read(context: Context, variable: string, caller: Caller): Promise<Answer<string>>;
   /** Whether changes may have altered what `read` gives. */
   isTouched(touched: TouchedRecords, variable: string): boolean | Promise<boolean>;
   /** Values for a template's variable; templates have it. */

@@ -5,7 +5,7 @@ import {
   type ListResourcesResult,
   type ReadResourceResult,
 } from '@modelcontextprotocol/server';
-import type { Context } from '../services/context.ts';
+import type { Caller, Context } from '../services/context.ts';
 import { isTemplate } from './define-resource.ts';
 import { warningLines } from './define-tool.ts';
 import { protocolError } from './protocol-errors.ts';
@@ -15,7 +15,7 @@ export interface ResourceCalls {
   list(): ListResourcesResult;
   templates(): ListResourceTemplatesResult;
   /** @throws ProtocolError */
-  read(uri: string): Promise<ReadResourceResult>;
+  read(uri: string, caller: Caller): Promise<ReadResourceResult>;
 }
 
 export interface ResourceCallsOptions {
@@ -27,13 +27,13 @@ export function createResourceCalls({ app, log }: ResourceCallsOptions): Resourc
   return {
     list: () => ({ resources: RESOURCES.filter((one) => !isTemplate(one)).map(listResource) }),
     templates: () => ({ resourceTemplates: RESOURCES.filter(isTemplate).map(listTemplate) }),
-    read: async (uri) => {
+    read: async (uri, caller) => {
       const found = resourceAt(uri);
       if (found === undefined) throw unknownResource(uri);
       const { resource, variable } = found;
       try {
         const { context } = await app();
-        const { data, source, as_of, warnings } = await resource.read(context, variable);
+        const { data, source, as_of, warnings } = await resource.read(context, variable, caller);
         const text = resource.mimeType === 'text/markdown' ? data + warningLines(warnings) : data;
         const _meta = {
           data_source: source,

@@ -1,5 +1,6 @@
 /** Every resource, in the order in which clients see them. */
 import { isTemplate, stemOf, type Resource } from './define-resource.ts';
+import { briefResource } from './resources/brief.ts';
 import { deploymentsResource } from './resources/deployments.ts';
 import { statusResource } from './resources/status.ts';
 import { vendorResource } from './resources/vendors.ts';
@@ -7,6 +8,7 @@ import { workItemResource } from './resources/work-items.ts';
 
 export const RESOURCES: readonly Resource[] = [
   statusResource,
+  briefResource,
   deploymentsResource,
   workItemResource,
   vendorResource,

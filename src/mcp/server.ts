@@ -51,7 +51,9 @@ export function createServerFactory(options: ServerOptions): ServerFactory {
     );
     server.setRequestHandler('resources/list', async () => (await resources()).list());
     server.setRequestHandler('resources/templates/list', async () => (await resources()).templates());
-    server.setRequestHandler('resources/read', async ({ params }) => (await resources()).read(params.uri));
+    server.setRequestHandler('resources/read', async ({ params }, { mcpReq }) =>
+      (await resources()).read(params.uri, callerOf(clientInfo(server, mcpReq.envelope))),
+    );
     server.setRequestHandler('prompts/list', async () => (await prompts()).list());
     server.setRequestHandler('prompts/get', async ({ params }, { mcpReq }) =>
       (await prompts()).get(params.name, params.arguments, callerOf(clientInfo(server, mcpReq.envelope))),
@@ -59,7 +61,9 @@ export function createServerFactory(options: ServerOptions): ServerFactory {
     server.setRequestHandler('completion/complete', async ({ params }) =>
       (await completion()).complete(params, options),
     );
-    takeSubscriptions(server, subscriptions, async (uri) => void (await (await resources()).read(uri)));
+    takeSubscriptions(server, subscriptions, async (uri) => {
+      await (await resources()).read(uri, callerOf(clientInfo(server, undefined)));
+    });
     return server;
   };
   return Object.assign(factory, { subscriptions });

@@ -57,6 +57,7 @@ describe.each(meetings)('$generation over $transport', ({ generation, transport 
     });
     expect((await client.resources()).map(({ uri }) => uri)).toEqual([
       'worktrail://status',
+      'worktrail://brief',
       'worktrail://deployments',
     ]);
     expect((await client.templates()).map(({ uriTemplate }) => uriTemplate)).toEqual([
