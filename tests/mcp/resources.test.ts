@@ -135,7 +135,8 @@ describe.each(meetings)('$generation over $transport', ({ generation, transport 
     expect(start).toContain('Broken vendors (2): Meyer, Müller & Söhne/Nord');
     const over = await client.prompt('hand_over', { item_id: String(item['id']).slice(0, 8), to: 'Grace' });
     expect(over).toContain('to Grace');
-    expect(over).toContain(`"id":"${String(item['id'])}","version":1`);
+    expect(over).toContain(`add_note for ${String(item['id'])}`);
+    expect(over).toContain('claim_work_item with action "hand_over" and to "Grace"');
     const triage = await client.prompt('triage', { label: 'scan' });
     expect(triage).toContain('Planned, most urgent first (1)');
     expect(await client.prompt('triage', { label: 'other' })).toContain('nothing to triage');

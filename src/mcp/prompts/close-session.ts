@@ -29,7 +29,8 @@ export const closeSessionPrompt = definePrompt({
           'For each item you worked on, set its status, commit_hash and pr_number with update_work_item, passing the version you read.',
         offers('create_work_item') && 'Create items for what you found and did not do.',
         offers('add_note') && 'Leave what the next one must know with add_note.',
-        offers('release_work_item') && 'Let go of what you claimed with release_work_item.',
+        offers('claim_work_item') &&
+          'Let go of what you claimed: claim_work_item with action "release" and your claim_token.',
         offers('record_deployment') && 'If something was deployed, record it with record_deployment.',
         session !== undefined &&
           offers('update_work_item') &&

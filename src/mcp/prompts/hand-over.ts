@@ -32,7 +32,8 @@ export const handOverPrompt = definePrompt({
         to !== undefined &&
           offers('update_work_item') &&
           `Set its assignee to ${JSON.stringify(to)} with update_work_item, passing its latest version.`,
-        offers('release_work_item') && 'Let go of your claim with release_work_item.',
+        offers('claim_work_item') &&
+          `If you hold a claim on it, ${to === undefined ? 'release it: claim_work_item with action "release"' : `hand it over: claim_work_item with action "hand_over" and to ${JSON.stringify(to)}`}, with your claim_token.`,
       ),
     ].join('\n');
   },
