@@ -30,7 +30,7 @@ export const closeSessionPrompt = definePrompt({
         offers('create_work_item') && 'Create items for what you found and did not do.',
         offers('add_note') && 'Leave what the next one must know with add_note.',
         offers('claim_work_item') &&
-          'Let go of what you claimed: claim_work_item with action "release" and your claim_token.',
+          'Let go of what you claimed: claim_work_item with action "release" and the token of your claim.',
         offers('record_deployment') && 'If something was deployed, record it with record_deployment.',
         session !== undefined &&
           offers('update_work_item') &&

@@ -33,7 +33,7 @@ export const handOverPrompt = definePrompt({
           offers('update_work_item') &&
           `Set its assignee to ${JSON.stringify(to)} with update_work_item, passing its latest version.`,
         offers('claim_work_item') &&
-          `If you hold a claim on it, ${to === undefined ? 'release it: claim_work_item with action "release"' : `hand it over: claim_work_item with action "hand_over" and to ${JSON.stringify(to)}`}, with your claim_token.`,
+          `If you hold a claim on it, ${to === undefined ? 'release it: claim_work_item with action "release"' : `hand it over: claim_work_item with action "hand_over" and to ${JSON.stringify(to)}`}, with the token of your claim.`,
       ),
     ].join('\n');
   },
