@@ -81,5 +81,8 @@ const SILENT_WHEN_NEW = new Set([...SILENT, 'id', 'created_at', 'created_by']);
 function value(entry: unknown): string {
   return entry === null
     ? '∅'
-    : cut(typeof entry === 'string' ? entry : JSON.stringify(entry), VALUE_IN_HISTORY_CHARACTERS);
+    : cut(
+        (typeof entry === 'string' ? entry : JSON.stringify(entry)).replaceAll(/\s+/g, ' '),
+        VALUE_IN_HISTORY_CHARACTERS,
+      );
 }
