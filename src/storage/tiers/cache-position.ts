@@ -21,8 +21,9 @@ export interface Position {
 /** The position is the one row of a table that only a copy has. */
 const READ_POSITION = 'select cursor, items, checked_at, top from copy_state where id = 1';
 
-/** Makes the table where it is missing. */
+/** Makes the tables where they are missing. */
 export function makePosition(c: Connection): void {
+  execute(c, sql`create table if not exists copy_left_out (change_id text primary key) without rowid`);
   execute(
     c,
     sql`create table if not exists copy_state (id integer primary key, cursor integer, items integer, checked_at text, top text)`,
@@ -37,9 +38,20 @@ export function writePosition(c: Connection, { seq, items }: Truth, checkedAt: s
   );
 }
 
-/** Of a copy that was filled: remembers what lies on top of it now. */
-export function writeTop(c: Connection, fingerprint: string): void {
+/** Of a copy that was filled: remembers what lies on top of it now, and which waiting writes did not fit. */
+export function writeTop(c: Connection, fingerprint: string, leftOut: ReadonlySet<string>): void {
   execute(c, sql`update copy_state set top = ${fingerprint}`);
+  execute(c, sql`delete from copy_left_out`);
+  if (leftOut.size === 0) return;
+  const ids = JSON.stringify([...leftOut]);
+  execute(c, sql`insert into copy_left_out select value from json_each(${ids})`);
+}
+
+/** The waiting writes that did not fit when they were laid on top. */
+export function readLeftOut(c: Connection): Set<string> {
+  const query = sql`select change_id from copy_left_out`;
+  const rows = (c.db as unknown as { all(statement: unknown): { change_id: string }[] }).all(query);
+  return new Set(rows.map(({ change_id }) => change_id));
 }
 
 /** When a copy was last known to equal the primary, ISO 8601; undefined before it was filled. */

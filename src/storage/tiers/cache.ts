@@ -19,6 +19,7 @@ import { openSqlite } from '../sql/sqlite.ts';
 import {
   checkedAt,
   makePosition,
+  readLeftOut,
   readPosition,
   readSeen,
   writePosition,
@@ -76,8 +77,7 @@ export class CacheReplica implements Replica {
       const entries = top === waiting.fingerprint ? [] : await waiting.list();
       if (entries.length > 0) {
         await session.write(async (c) => {
-          await layOnTop(c, entries);
-          writeTop(c, waiting.fingerprint);
+          writeTop(c, waiting.fingerprint, await layOnTop(c, entries, readLeftOut(c)));
         });
       }
       return await work({ session, as_of: checked_at, notes: [] });
@@ -127,8 +127,7 @@ export class CacheReplica implements Replica {
           const waitingIds = entries.flatMap(({ changes }) => changes.map(({ id }) => id));
           await (isFarBehind ? fill(from, c) : catchUp(from, c, cursor, waitingIds));
           writePosition(c, truth, filledAt);
-          await layOnTop(c, entries);
-          writeTop(c, waiting.fingerprint);
+          writeTop(c, waiting.fingerprint, await layOnTop(c, entries));
           return truth.seq;
         });
       });

@@ -72,6 +72,8 @@ export class Journals {
   async append(changes: Change[]): Promise<JournalName> {
     const [first] = changes;
     if (first === undefined) throw new Error('a write without changes');
+    // Read first: what others of this folder have saved meanwhile comes before this one in the replay too.
+    const { entries, fingerprint } = await this.waiting();
     const now = this.clock.now();
     const project_id = this.projectId();
     this.#lamport = Math.max(this.#lamport + 1, now);
@@ -83,7 +85,6 @@ export class Journals {
       at: new Date(now).toISOString(),
       changes,
     };
-    const { entries, fingerprint } = await this.waiting();
     const isNew = !fingerprint.includes(UNREAD) && !entries.some(({ id }) => id === entry.id);
     const layers: NoJournal['layers'] = [];
     for (const journal of this.journals) {

@@ -28,7 +28,8 @@ export class MemoryReplica implements Replica {
   readonly location: string;
   readonly isWhole: boolean;
   readonly #turn = new Mutex();
-  #loaded: (Loaded & { mark: string; fingerprint: string; shown: Set<string> }) | undefined;
+  #loaded:
+    (Loaded & { mark: string; fingerprint: string; shown: Set<string>; leftOut: Set<string> }) | undefined;
   #mark = { value: '', at: Number.NEGATIVE_INFINITY };
 
   constructor(private readonly options: MemoryReplicaOptions) {
@@ -60,10 +61,17 @@ export class MemoryReplica implements Replica {
     const isOutdated = loaded?.mark !== mark || [...loaded.shown].some((id) => !ids.has(id));
     if (loaded === undefined || isOutdated) {
       await this.#drop();
-      loaded = { ...(await this.options.load()), mark, fingerprint: '', shown: new Set() };
+      loaded = {
+        ...(await this.options.load()),
+        mark,
+        fingerprint: '',
+        shown: new Set(),
+        leftOut: new Set(),
+      };
       this.#loaded = loaded;
     }
-    await loaded.session.write((c) => layOnTop(c, entries));
+    const { leftOut } = loaded;
+    loaded.leftOut = await loaded.session.write((c) => layOnTop(c, entries, leftOut));
     loaded.shown = ids;
     loaded.fingerprint = waiting.fingerprint;
     return loaded;

@@ -202,8 +202,16 @@ async function seenFields(
 /**
  * Applies the waiting writes that are not on top of the replica yet, inside the caller's transaction. One that
  * does not fit what is there now is left out: replaying it will show that as a conflict.
+ * @param leftOut the ids of those that did not fit before. What came later may make them fit, but they come
+ * before it in the replay: they stay out until all is laid on top of fresh records again
+ * @returns the ids of all that are left out now
  */
-export async function layOnTop(c: Connection, waiting: readonly JournalEntry[]): Promise<void> {
+export async function layOnTop(
+  c: Connection,
+  waiting: readonly JournalEntry[],
+  leftOut: ReadonlySet<string> = new Set(),
+): Promise<Set<string>> {
+  const out = new Set<string>();
   const there = await findApplied(
     c,
     waiting.flatMap(({ changes }) => changes.slice(0, 1).map(({ id }) => id)),
@@ -211,6 +219,10 @@ export async function layOnTop(c: Connection, waiting: readonly JournalEntry[]):
   for (const entry of [...waiting].sort(inReplayOrder)) {
     const [first] = entry.changes;
     if (first === undefined || there.has(first.id)) continue;
+    if (leftOut.has(entry.id)) {
+      out.add(entry.id);
+      continue;
+    }
     execute(c, sql`savepoint waiting_write`);
     try {
       await applyChanges(c, entry.changes, { merge: true });
@@ -218,9 +230,11 @@ export async function layOnTop(c: Connection, waiting: readonly JournalEntry[]):
       // A duplicate: the copy has what the write made, and does not remember which write that was.
       if (!(error instanceof TrackerError) && classifyDriverError(error) !== 'duplicate') throw error;
       execute(c, sql`rollback to waiting_write`);
+      out.add(entry.id);
     }
     execute(c, sql`release waiting_write`);
   }
+  return out;
 }
 
 /** Which of these changes a replica has on it. */

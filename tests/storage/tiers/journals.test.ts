@@ -1,10 +1,14 @@
 // Every journal under the one contract.
 import path from 'node:path';
 import { randomUUID } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
 import { GitJournal } from '../../../src/storage/git/journal.ts';
 import { MarkdownJournal } from '../../../src/storage/markdown/journal.ts';
+import { systemClock } from '../../../src/storage/tiers/clock.ts';
+import { Journals } from '../../../src/storage/tiers/journals.ts';
 import { openOutbox } from '../../../src/storage/tiers/outbox.ts';
 import { temporaryProject } from '../../support/temporary-project.ts';
+import { DEVICE, makeChange } from './journal-entries.ts';
 import { describeJournal } from './journal-suite.ts';
 import { MemoryJournal, newMedium } from './memory-journal.ts';
 
@@ -30,4 +34,20 @@ describeJournal(
 describeJournal('the journal in markdown', async () => {
   const folder = path.join(await temporaryProject(), '.worktrail', 'pending');
   return { open: () => new MarkdownJournal(folder, randomUUID()) };
+});
+
+describe('the journals of one folder', () => {
+  it('put a write after those that another process saved before, whatever the clocks say', async () => {
+    const medium = newMedium();
+    const at = (now: number) =>
+      new Journals([new MemoryJournal(medium)], DEVICE, { ...systemClock, now: () => now });
+    const [ahead, behind] = [at(2_000), at(1_000)];
+    await ahead.append([makeChange({ id: '00000000-0000-7000-8000-00000000000b' })]);
+    await behind.append([makeChange({ id: '00000000-0000-7000-8000-00000000000a' })]);
+    const { entries } = await ahead.waiting();
+    expect(entries.map(({ id, lamport }) => [id.at(-1), lamport])).toEqual([
+      ['b', 2_000],
+      ['a', 2_001],
+    ]);
+  });
 });
