@@ -4,6 +4,7 @@ import path from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { RecordedChange } from '../../src/domain/change.ts';
 import type { DependencyView } from '../../src/domain/dependency.ts';
+import type { Note } from '../../src/domain/note.ts';
 import type { WorkItem } from '../../src/domain/work-item.ts';
 import type { ImportPlan } from '../../src/services/import/plan.ts';
 import type { ImportResult } from '../../src/services/import/run.ts';
@@ -16,13 +17,14 @@ type Result = ImportResult &
   Omit<ImportPlan, 'items' | 'links'> &
   Partial<Pick<ImportPlan, 'items' | 'links'>>;
 
-const NOTHING = { created: 0, updated: 0, kept_local: 0, links_added: 0, links_removed: 0 };
+const NOTHING = { created: 0, updated: 0, kept_local: 0, links_added: 0, notes_added: 0, links_removed: 0 };
 
 interface Issue {
   id: string;
   title: string;
   issue_type?: string;
   status?: string;
+  comments?: object[];
   dependencies?: { issue_id: string; depends_on_id: string; type: string }[];
 }
 
@@ -100,6 +102,27 @@ describe('an import', () => {
     const before = await worktrail.text('history', '--json');
     expect(await importBeads(EXPORT)).toMatchObject({ ...NOTHING, unchanged: 3 });
     expect(await worktrail.text('history', '--json')).toBe(before);
+  });
+
+  it('makes notes of comments, each once, with their author and time', async () => {
+    const [epic, ...others] = EXPORT as [Issue, ...Issue[]];
+    const hello = { id: 1, author: 'ann', text: 'Hello', created_at: '2026-01-04T00:00:00Z' };
+    const commented = (...comments: object[]) => [{ ...epic, comments }, ...others];
+    expect(await importBeads(commented(hello), '--dry-run')).toMatchObject({ notes_added: 1 });
+    expect(await importBeads(commented(hello))).toMatchObject({ created: 3, notes_added: 1 });
+    expect(await importBeads(commented(hello))).toMatchObject({ ...NOTHING, unchanged: 3 });
+    const id = await idOf('Epic');
+    await worktrail.text('update', id, '--title', 'Ours');
+    const blank = { id: 3, author: 'ann', text: ' \n', created_at: '2026-01-05T00:00:00Z' };
+    const reply = { id: 2, author: null, text: 'And ours', created_at: '2026-01-05T00:00:00Z' };
+    // The item is left as it is here; what was said about it is added all the same.
+    const again = await importBeads(commented(hello, reply, blank));
+    expect(again).toMatchObject({ kept_local: 1, updated: 0, notes_added: 1 });
+    const { items: notes } = await worktrail.json<{ items: Note[] }>('note', id, '--list');
+    expect(notes.map(({ text, created_by, created_at }) => [text, created_by, created_at])).toEqual([
+      ['And ours', 'import:beads', '2026-01-05T00:00:00.000Z'],
+      ['Hello', 'ann', '2026-01-04T00:00:00.000Z'],
+    ]);
   });
 
   it('brings what changed in the source up to date', async () => {

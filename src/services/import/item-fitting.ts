@@ -1,6 +1,11 @@
 /** One foreign item as a work item: every field inside its limit, and what did not fit kept beside it. */
 import { equalJson, type JsonValue } from '../../domain/json.ts';
-import { DESCRIPTION_MAX_BYTES, NAME_MAX_CHARACTERS, TITLE_MAX_CHARACTERS } from '../../domain/limits.ts';
+import {
+  DESCRIPTION_MAX_BYTES,
+  NAME_MAX_CHARACTERS,
+  NOTE_MAX_BYTES,
+  TITLE_MAX_CHARACTERS,
+} from '../../domain/limits.ts';
 import { NO_DATE, readDate } from './dates.ts';
 import { cleanText, fitLabels, fitLine, splitBytes, type Replacements } from './fitting.ts';
 import { buildMetadata, hashOf } from './imported-metadata.ts';
@@ -176,15 +181,28 @@ function fitComments(
   clean: (text: string) => string,
 ): PlannedComment[] {
   const seen = new Map<string, number>();
-  return item.comments.map((comment) => {
+  return item.comments.flatMap((comment) => {
     const author = fitLine(clean(comment.author ?? ''), NAME_MAX_CHARACTERS).trim() || `import:${source}`;
-    const text = clean(comment.text);
     const created_at = readDate(comment.created)?.iso ?? fallback;
-    const content = JSON.stringify([item.key, author, text, created_at]);
-    const repetition = seen.get(content) ?? 0;
-    seen.set(content, repetition + 1);
-    return { id: plannedId(source, namespace, `comment ${repetition} ${content}`), author, text, created_at };
+    return partsOf(clean(comment.text)).map((text) => {
+      const content = JSON.stringify([item.key, author, text, created_at]);
+      const repetition = seen.get(content) ?? 0;
+      seen.set(content, repetition + 1);
+      return {
+        id: plannedId(source, namespace, `comment ${repetition} ${content}`),
+        author,
+        text,
+        created_at,
+      };
+    });
   });
+}
+
+/** A text in as many notes as it takes; none where it is blank. */
+function partsOf(text: string): string[] {
+  if (text.trim() === '') return [];
+  const { start, rest } = splitBytes(text, NOTE_MAX_BYTES);
+  return [start, ...partsOf(rest)];
 }
 
 /** A long id keeps its start and gets a part of the item's id, so that two of them stay different. */

@@ -40,7 +40,7 @@ export interface PlannedItem {
   parent_id: string | null;
   /** Known keys of the type, and `imported`: `{source, namespace, id, hash, ...fields without a home}`. */
   metadata: JsonObject;
-  /** Oldest first. They are in the description or in `metadata.imported` too, so none is lost without notes. */
+  /** Oldest first; they become notes. As the source has them they are in the description or in `metadata.imported` too. */
   comments: PlannedComment[];
   created_at: string;
   updated_at: string;
@@ -105,7 +105,7 @@ export interface ImportPlan {
   skipped: SkippedInput[];
 }
 
-/** What carrying out a plan did, or (with `dry_run`) would do. Counts of items, except `links_added`. */
+/** What carrying out a plan did, or (with `dry_run`) would do. Counts of items, except those of links and notes. */
 export interface ImportOutcome {
   created: number;
   updated: number;
@@ -113,6 +113,8 @@ export interface ImportOutcome {
   /** Items changed here since the last import, which were therefore left as they are. */
   kept_local: number;
   links_added: number;
+  /** Comments that became notes. */
+  notes_added: number;
   dry_run: boolean;
 }
 

@@ -39,9 +39,16 @@ function headline(plan: ImportPlan, { dry_run }: ImportOutcome): string {
   return dry_run ? `Dry run, nothing was changed: ${what}` : `Imported: ${what}`;
 }
 
-function outcomeLines({ created, updated, unchanged, kept_local, links_added }: ImportOutcome): string[] {
+function outcomeLines({
+  created,
+  updated,
+  unchanged,
+  kept_local,
+  links_added,
+  notes_added,
+}: ImportOutcome): string[] {
   return [
-    `  ${created} created, ${updated} updated, ${unchanged} unchanged, ${links_added} links added`,
+    `  ${created} created, ${updated} updated, ${unchanged} unchanged, ${links_added} links added, ${notes_added} notes added`,
     ...(kept_local > 0 ? [`  ${kept_local} changed here since the last import and left as they are`] : []),
   ];
 }

@@ -34,6 +34,7 @@ export function outcomeOnEmptyTracker(plan: ImportPlan): ImportResult {
     unchanged: 0,
     kept_local: 0,
     links_added: links.length,
+    notes_added: items.flatMap(({ comments }) => comments).length,
     links_removed: 0,
     dry_run: true,
     remarks: [],
@@ -42,7 +43,8 @@ export function outcomeOnEmptyTracker(plan: ImportPlan): ImportResult {
 
 /**
  * Applies a plan in one transaction. An item that is not there yet is created with the plan's id, dates and
- * author; one whose source changed is updated if only imports have touched it so far, else left as it is. A
+ * author; one whose source changed is updated if only imports have touched it so far, else left as it is. Its
+ * comments become notes: those that are not there yet are added, also to an item that was changed here. A
  * link that is there in either spelling, or that was removed here, is not added; one that an import made and
  * that the source has no longer is removed.
  * @param options with `dryRun` nothing is written and the outcome says what would be
@@ -100,19 +102,36 @@ async function prepare(reader: Reader, plan: ImportPlan): Promise<Prepared> {
       requests.push(update(current, planned, await livingParent(reader, planned, present, remark)));
     }
   }
+  const notes = await findMissingNotes(reader, plan);
   const links = await findLinkChanges(reader, plan, present, updated);
   remarks.push(...removedLinkRemarks(plan, links.keptRemoved));
   return {
     // What goes makes room first: an item may be moved below one that blocked it until now.
-    requests: [...links.removed.map(unlinking), ...requests, ...links.added.map(linking)],
+    requests: [...links.removed.map(unlinking), ...requests, ...links.added.map(linking), ...notes],
     outcome: {
       ...outcome,
       updated: updated.length,
       links_added: links.added.length,
+      notes_added: notes.length,
       links_removed: links.removed.length,
       remarks,
     },
   };
+}
+
+/** Notes are never removed here, so one that is not there was not imported yet. */
+async function findMissingNotes(reader: Reader, { items }: ImportPlan): Promise<ChangeRequest[]> {
+  const present = await reader.findNoteIds(items.flatMap(({ comments }) => comments.map(({ id }) => id)));
+  return items.flatMap(({ id: item_id, comments }) =>
+    comments
+      .filter(({ id }) => !present.has(id))
+      .map(({ id, author: created_by, text, created_at }) => ({
+        entity: 'note' as const,
+        entity_id: id,
+        kind: 'create' as const,
+        patch: { item_id, text, created_at, created_by },
+      })),
+  );
 }
 
 function removedLinkRemarks(plan: ImportPlan, links: PlannedLink[]): ImportRemark[] {

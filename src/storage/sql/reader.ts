@@ -78,6 +78,7 @@ const QUERIES = {
   findLastChangeOf: brief.findLastChangeOf,
   countAllOpenConflicts: brief.countAllOpenConflicts,
   findNames: names.findNames,
+  findNoteIds: notes.findNoteIds,
   latestNotes: notes.latestNotes,
   listNotes: notes.listNotes,
   search: search.search,

@@ -11,7 +11,15 @@ import { renderImportReport } from '../../../src/services/import/report.ts';
 import { readTaskMaster } from '../../../src/services/import/task-master.ts';
 import { expectStorable, folderOf } from './plan-checks.ts';
 
-const OUTCOME = { created: 0, updated: 0, unchanged: 0, kept_local: 0, links_added: 0, dry_run: true };
+const OUTCOME = {
+  created: 0,
+  updated: 0,
+  unchanged: 0,
+  kept_local: 0,
+  links_added: 0,
+  notes_added: 0,
+  dry_run: true,
+};
 const RUNS = 150;
 
 const ids = fc.oneof(

@@ -2,6 +2,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect } from 'vitest';
+import { addNoteInput } from '../../../src/domain/note.ts';
 import { createWorkItemInput, checkItemMetadata } from '../../../src/domain/work-item.ts';
 import type { ImportPlan, PlannedItem } from '../../../src/services/import/plan.ts';
 import { temporaryProject } from '../../support/temporary-project.ts';
@@ -74,6 +75,11 @@ function expectFields(item: PlannedItem): void {
   expect(JSON.stringify(item).isWellFormed()).toBe(true);
   for (const text of [item.title, item.description ?? '', ...comments.map((comment) => comment.text)]) {
     expect(text.isWellFormed() && !text.includes('\0')).toBe(true);
+  }
+  for (const { text, author, created_at: at } of comments) {
+    const note = { id: item.id, text, created_by: author };
+    expect(addNoteInput.safeParse(note).error, foreign_id).toBeUndefined();
+    expect(new Date(at).toISOString()).toBe(at);
   }
   for (const time of [created_at, updated_at, ...(completed_at === null ? [] : [completed_at])]) {
     expect(new Date(time).toISOString()).toBe(time);

@@ -9,7 +9,15 @@ import { readTaskMaster } from '../../../src/services/import/task-master.ts';
 import { describeWithSharedData } from '../../support/shared-data.ts';
 import { countBy, expectStorable, folderOf, importedOf, itemOf, linkTexts } from './plan-checks.ts';
 
-const OUTCOME = { created: 0, updated: 0, unchanged: 0, kept_local: 0, links_added: 0, dry_run: true };
+const OUTCOME = {
+  created: 0,
+  updated: 0,
+  unchanged: 0,
+  kept_local: 0,
+  links_added: 0,
+  notes_added: 0,
+  dry_run: true,
+};
 
 describeWithSharedData('the real Backlog.md input', (data) => {
   const backlog = path.join(data, 'backlog-md');

@@ -3,7 +3,15 @@ import { readBeads } from '../../../src/services/import/beads.ts';
 import { renderImportReport } from '../../../src/services/import/report.ts';
 import { folderOf, jsonLines } from './plan-checks.ts';
 
-const OUTCOME = { created: 1, updated: 1, unchanged: 0, kept_local: 1, links_added: 0, dry_run: false };
+const OUTCOME = {
+  created: 1,
+  updated: 1,
+  unchanged: 0,
+  kept_local: 1,
+  links_added: 0,
+  notes_added: 0,
+  dry_run: false,
+};
 
 describe('the report of an import', () => {
   it('tells counts, mappings, losses, references and skipped lines', async () => {
@@ -28,7 +36,7 @@ describe('the report of an import', () => {
     });
     expect(renderImportReport(await readBeads(folder), OUTCOME))
       .toBe(`Imported: 2 items and 0 links from beads, namespace x
-  1 created, 1 updated, 0 unchanged, 0 links added
+  1 created, 1 updated, 0 unchanged, 0 links added, 0 notes added
   1 changed here since the last import and left as they are
 
 Items by type and status

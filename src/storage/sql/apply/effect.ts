@@ -126,3 +126,8 @@ export function unknownChange(change: Change): Error {
     'Update Worktrail to the version that wrote it.',
   );
 }
+
+/** A text of a patch, which imports give where the source says it. */
+export function textOr<T extends string | null>(value: unknown, fallback: T): string | T {
+  return typeof value === 'string' ? value : fallback;
+}

@@ -5,7 +5,7 @@ import type { Note } from '../../../domain/note.ts';
 import type { Connection } from '../connection.ts';
 import { findWorkItem } from '../queries/work-items.ts';
 import { checkItemToken } from './claims.ts';
-import { asJson, type Effect } from './effect.ts';
+import { asJson, textOr, type Effect } from './effect.ts';
 
 /** The item may be deleted or archived: what is said about it afterwards counts too. */
 export async function addNote(c: Connection, change: Change): Promise<Effect> {
@@ -18,8 +18,8 @@ export async function addNote(c: Connection, change: Change): Promise<Effect> {
     id: change.entity_id,
     item_id,
     text: change.patch['text'] as string,
-    created_at: change.at,
-    created_by: change.actor,
+    created_at: textOr(change.patch['created_at'], change.at),
+    created_by: textOr(change.patch['created_by'], change.actor),
   };
   await c.db.insert(c.tables.notes).values(note);
   return {

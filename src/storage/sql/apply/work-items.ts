@@ -31,7 +31,7 @@ import {
   isClaimedAs,
   type EndedClaim,
 } from './claims.ts';
-import { asJson, oneRow, picked, rebase, type Effect, type Touched } from './effect.ts';
+import { asJson, oneRow, picked, rebase, textOr, type Effect, type Touched } from './effect.ts';
 
 /** Fields that a patch sets as they are; the rest of an item follows from rules. */
 const PLAIN_FIELDS = [
@@ -167,10 +167,6 @@ export function touch(item: WorkItem, kind: 'create' | 'update', before: WorkIte
     version: item.version,
     fields: fieldChanges(before, item),
   };
-}
-
-function textOr<T extends string | null>(value: unknown, fallback: T): string | T {
-  return typeof value === 'string' ? value : fallback;
 }
 
 /** The parent of a new item, kept from being moved or deleted until the item is there. */

@@ -1,7 +1,8 @@
 /** Reading notes. */
-import { and, count, desc, eq, sql } from 'drizzle-orm';
+import { and, count, desc, eq, inArray, sql } from 'drizzle-orm';
 import type { Note } from '../../../domain/note.ts';
 import type { Connection } from '../connection.ts';
+import { chunks } from './work-items.ts';
 import {
   afterCursor,
   decodeCursor,
@@ -16,6 +17,17 @@ export async function findNote(c: Connection, id: string): Promise<Note | undefi
   const { notes: t } = c.tables;
   const [row] = await c.db.select().from(t).where(eq(t.id, id));
   return row;
+}
+
+/** Which of these notes there are. */
+export async function findNoteIds(c: Connection, ids: readonly string[]): Promise<Set<string>> {
+  const { notes: t } = c.tables;
+  const found = new Set<string>();
+  for (const chunk of chunks([...ids])) {
+    const rows = await c.db.select({ id: t.id }).from(t).where(inArray(t.id, chunk));
+    for (const { id } of rows) found.add(id);
+  }
+  return found;
 }
 
 export interface NoteHead extends Omit<Note, 'item_id'> {
