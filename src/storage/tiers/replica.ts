@@ -202,8 +202,8 @@ async function seenFields(
 /**
  * Applies the waiting writes that are not on top of the replica yet, inside the caller's transaction. One that
  * does not fit what is there now is left out: replaying it will show that as a conflict.
- * @param leftOut the ids of those that did not fit before. What came later may make them fit, but they come
- * before it in the replay: they stay out until all is laid on top of fresh records again
+ * @param leftOut the ids of those that did not fit before. They are tried again when one that comes before them
+ * in the replay has turned up, never for one that comes after: it would lie below what it should lie above
  * @returns the ids of all that are left out now
  */
 export async function layOnTop(
@@ -212,6 +212,7 @@ export async function layOnTop(
   leftOut: ReadonlySet<string> = new Set(),
 ): Promise<Set<string>> {
   const out = new Set<string>();
+  let hasMore = false;
   const there = await findApplied(
     c,
     waiting.flatMap(({ changes }) => changes.slice(0, 1).map(({ id }) => id)),
@@ -219,13 +220,14 @@ export async function layOnTop(
   for (const entry of [...waiting].sort(inReplayOrder)) {
     const [first] = entry.changes;
     if (first === undefined || there.has(first.id)) continue;
-    if (leftOut.has(entry.id)) {
+    if (leftOut.has(entry.id) && !hasMore) {
       out.add(entry.id);
       continue;
     }
     execute(c, sql`savepoint waiting_write`);
     try {
       await applyChanges(c, entry.changes, { merge: true });
+      hasMore = true;
     } catch (error) {
       // A duplicate: the copy has what the write made, and does not remember which write that was.
       if (!(error instanceof TrackerError) && classifyDriverError(error) !== 'duplicate') throw error;
