@@ -9,6 +9,7 @@ import type { Toolset } from '../domain/toolsets.ts';
 import type { Warning } from '../domain/warnings.ts';
 import type { Caller, Context } from '../services/context.ts';
 import type { Answer } from '../storage/store.ts';
+import { fieldsInput } from './list-fields.ts';
 
 export interface Annotations {
   /** The tool changes nothing. */
@@ -51,8 +52,9 @@ export function defineTool<Input extends z.ZodObject, Data extends object>(tool:
   run(context: Context, caller: Caller, input: z.output<Input>): Promise<Answer<Data>>;
   text(data: Data, maxTokens: number | undefined): string;
 }): Tool {
-  const reads = tool.annotations.readOnlyHint && !('max_tokens' in tool.input.shape);
-  return reads ? { ...tool, input: tool.input.extend(maxTokens) } : tool;
+  if (!tool.annotations.readOnlyHint) return tool;
+  const further = { ...fieldsInput(tool.output), ...(!('max_tokens' in tool.input.shape) && maxTokens) };
+  return { ...tool, input: tool.input.extend(further) };
 }
 
 const LOCAL = { openWorldHint: false } as const;

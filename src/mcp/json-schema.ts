@@ -10,9 +10,11 @@ export function inputSchema(tool: Tool): JsonSchema {
   return simplify({ ...schema, additionalProperties: false }) as JsonSchema;
 }
 
-/** The whole output schema, as it is written to the contract files. */
+/** The whole output schema, as it is written to the contract files. With `fields` an item of a list has only those. */
 export function outputSchema(tool: Tool): JsonSchema {
   const schema = z.toJSONSchema(tool.output, { io: 'output', unrepresentable: 'any' }) as JsonSchema;
+  const { items } = schema['properties'] as { items?: { items: JsonSchema } };
+  if ('fields' in tool.input.shape && items !== undefined) delete items.items['required'];
   return open(simplify(schema)) as JsonSchema;
 }
 

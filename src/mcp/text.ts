@@ -10,7 +10,7 @@ import type { LinkedDeployment } from '../storage/sql/queries/deployments.ts';
 const LIST_TEXT_MAX_TOKENS = 870;
 const LIST_HEAD_TOKENS = 40;
 const TITLE_IN_LIST_CHARACTERS = 60;
-const VALUE_IN_HISTORY_CHARACTERS = 60;
+const VALUE_MAX_CHARACTERS = 60;
 const VENDORS_IN_LINE_CHARACTERS = 120;
 
 export { cut, shortId };
@@ -69,7 +69,7 @@ export function changeLine(change: RecordedChange): string {
   const told = change.fields.filter(({ field }) => !(isNew ? SILENT_WHEN_NEW : SILENT).has(field));
   const fields = told
     .slice(0, 4)
-    .map(({ field, from, to }) => `${field}: ${isNew ? '' : `${value(from)} → `}${value(to)}`)
+    .map(({ field, from, to }) => `${field}: ${isNew ? '' : `${spokenValue(from)} → `}${spokenValue(to)}`)
     .join('; ');
   const more = told.length > 4 ? `; ${told.length - 4} more` : '';
   return `#${change.seq} ${change.at.slice(0, 19)}Z ${change.actor} ${change.kind} ${change.entity} ${shortId(change.entity_id)}: ${fields}${more}`;
@@ -78,11 +78,12 @@ export function changeLine(change: RecordedChange): string {
 const SILENT = new Set(['path', 'depth']);
 const SILENT_WHEN_NEW = new Set([...SILENT, 'id', 'created_at', 'created_by']);
 
-function value(entry: unknown): string {
+/** A value of a record on one line, cut where it is long; `∅` for nothing. */
+export function spokenValue(entry: unknown): string {
   return entry === null
     ? '∅'
     : cut(
         (typeof entry === 'string' ? entry : JSON.stringify(entry)).replaceAll(/\s+/g, ' '),
-        VALUE_IN_HISTORY_CHARACTERS,
+        VALUE_MAX_CHARACTERS,
       );
 }

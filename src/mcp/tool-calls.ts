@@ -9,6 +9,7 @@ import type { Caller } from '../services/context.ts';
 import { driverCode } from '../storage/sql/driver-errors.ts';
 import { describeAnswer, warningLines, type Tool } from './define-tool.ts';
 import { advertisedOutputSchema, inputSchema } from './json-schema.ts';
+import { pickFields, pickedText } from './list-fields.ts';
 import { toolsOf } from './registry.ts';
 import type { ServerOptions } from './server.ts';
 
@@ -30,12 +31,14 @@ export function createToolCalls({ toolsets, app, log }: ServerOptions): ToolCall
         const input = parseInput(tool.input, arguments_);
         const { context } = await app();
         const answer = await tool.run(context, caller, input as never);
-        const { max_tokens } = input as { max_tokens?: number };
-        const said = tool.text(answer.data as never, max_tokens);
+        const { max_tokens, fields } = input as { max_tokens?: number; fields?: string[] };
+        const data = fields === undefined ? answer.data : pickFields(answer.data, fields);
+        const said =
+          fields === undefined ? tool.text(data as never, max_tokens) : pickedText(data, max_tokens);
         const text = tool.annotations.readOnlyHint ? cutLines(said, max_tokens ?? READ_TOKENS_DEFAULT) : said;
         return {
           content: [{ type: 'text', text: text + warningLines(answer.warnings) }],
-          structuredContent: describeAnswer(answer),
+          structuredContent: describeAnswer({ ...answer, data }),
         };
       } catch (error) {
         return errorResult(error, log);
