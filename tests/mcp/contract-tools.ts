@@ -87,7 +87,7 @@ export const CONTRACT_TOOLS: readonly ContractTool[] = [
       ...['item_type', 'status', 'parent_id', 'assignee', 'label', 'ready', 'text', 'include_deleted'],
       ...['archived', 'sort', 'limit', 'offset', 'cursor'],
     ],
-    added: ['explain', 'max_tokens'],
+    added: ['explain', 'fields', 'max_tokens'],
     readOnly: true,
     valid: () => Promise.resolve({ limit: 2 }),
     other: { limit: 1 },

@@ -64,8 +64,10 @@ describeBothDatabases((surface) => {
     const { required = [], optional = [] } = ARGUMENTS[name] ?? {};
     expect(tool?.inputSchema).toMatchObject({ type: 'object', additionalProperties: false });
     expect(tool?.inputSchema.required ?? []).toEqual(required);
-    // What every tool has that only reads.
-    const reading = tool?.annotations?.readOnlyHint === true ? ['max_tokens'] : [];
+    // What every tool has that only reads, and every list.
+    const reads = tool?.annotations?.readOnlyHint === true;
+    const lists = reads && tool.outputSchema?.required?.includes('items') === true;
+    const reading = [...(reads ? ['max_tokens'] : []), ...(lists ? ['fields'] : [])];
     expect(Object.keys(tool?.inputSchema.properties ?? {}).sort()).toEqual(
       [...new Set([...required, ...optional, ...reading])].sort(),
     );
