@@ -11,10 +11,12 @@ import { commandLineCaller, readSettings, withApp } from '../with-app.ts';
 
 type Read = (path: string, options: ImportOptions) => Promise<ImportPlan>;
 
-const READERS: Readonly<Record<ImportSource, () => Promise<Read>>> = {
+const READERS: Readonly<Record<Exclude<ImportSource, 'status-file'>, () => Promise<Read>>> = {
   'backlog-md': async () => (await import('../../services/import/backlog-md.ts')).readBacklogMd,
   beads: async () => (await import('../../services/import/beads.ts')).readBeads,
   'task-master': async () => (await import('../../services/import/task-master.ts')).readTaskMaster,
+  'session-prompts': async () =>
+    (await import('../../services/import/session-prompts/read-session-prompts.ts')).readSessionPrompts,
 };
 
 interface ImportCommandOptions {

@@ -12,7 +12,7 @@ import type { ItemStatus, ItemType } from '../../domain/work-item.ts';
 import { validationError } from '../../errors.ts';
 import { cleanText, fitLine } from './fitting.ts';
 
-export const IMPORT_SOURCES = ['backlog-md', 'beads', 'task-master'] as const;
+export const IMPORT_SOURCES = ['backlog-md', 'beads', 'task-master', 'session-prompts', 'status-file'] as const;
 export type ImportSource = (typeof IMPORT_SOURCES)[number];
 
 /** A comment that the source keeps apart from the item's text; it can be stored as a note (W12). */
@@ -38,6 +38,8 @@ export interface PlannedItem {
   labels: string[];
   assignee: string | null;
   parent_id: string | null;
+  /** Absent where the kind of source knows no branches. */
+  branch_name?: string | null;
   /** Known keys of the type, and `imported`: `{source, namespace, id, hash, ...fields without a home}`. */
   metadata: JsonObject;
   /** Oldest first. They are in the description or in `metadata.imported` too, so none is lost without notes. */
@@ -122,6 +124,8 @@ export interface ImportOptions {
    * id prefix of beads, `task-master` for Task Master. One line of 1 to 100 characters.
    */
   namespace?: string | undefined;
+  /** Absolute. What lies inside it is named by its path in there. */
+  projectDir?: string | undefined;
 }
 
 /**

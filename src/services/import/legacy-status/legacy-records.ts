@@ -139,11 +139,12 @@ export function readVendor(full: string, line: number): LegacyVendor | { reason:
 }
 
 /** `Title (task)`: the text of a heading. */
-export function readItem(
-  heading: string,
-): Pick<LegacyItem, 'title' | 'item_type'> | undefined {
+export function readItem(heading: string): Pick<LegacyItem, 'title' | 'item_type'> | undefined {
   const open = heading.endsWith(')') ? heading.lastIndexOf('(') : -1;
-  const type = heading.slice(open + 1, -1).trim().toLowerCase();
+  const type = heading
+    .slice(open + 1, -1)
+    .trim()
+    .toLowerCase();
   const title = open === -1 ? '' : unescape(heading.slice(0, open));
   return title !== '' && isOneOf(ITEM_TYPES, type) ? { title, item_type: type } : undefined;
 }
@@ -195,7 +196,8 @@ export function setItemField(item: LegacyItem, { label, value }: Field): Refusal
     }
     case 'branch':
       if (item.branch !== null) return TWICE;
-      if (!fits(text, NAME_MAX_CHARACTERS)) return `is not one line of 1 to ${NAME_MAX_CHARACTERS} characters`;
+      if (!fits(text, NAME_MAX_CHARACTERS))
+        return `is not one line of 1 to ${NAME_MAX_CHARACTERS} characters`;
       item.branch = text;
       return undefined;
     case 'parent':
@@ -219,13 +221,22 @@ export const DEPLOYMENT_LABELS = [
 ];
 export const ENHANCEMENT_LABELS = ['target', 'description', 'status', 'priority'];
 
-export function setDeploymentField(deployment: LegacyDeployment, { label, value }: Field, line: number): Refusal {
-  const list = () => value.split(',').map((one) => unescape(one)).filter((one) => one !== '');
+export function setDeploymentField(
+  deployment: LegacyDeployment,
+  { label, value }: Field,
+  line: number,
+): Refusal {
+  const list = () =>
+    value
+      .split(',')
+      .map((one) => unescape(one))
+      .filter((one) => one !== '');
   switch (label) {
     case 'title': {
       const title = unescape(value);
       if (deployment.title !== null) return TWICE;
-      if (!fits(title, TITLE_MAX_CHARACTERS)) return `is not one line of 1 to ${TITLE_MAX_CHARACTERS} characters`;
+      if (!fits(title, TITLE_MAX_CHARACTERS))
+        return `is not one line of 1 to ${TITLE_MAX_CHARACTERS} characters`;
       deployment.title = title;
       return undefined;
     }
@@ -238,7 +249,8 @@ export function setDeploymentField(deployment: LegacyDeployment, { label, value 
     }
     case 'tests': {
       const tests = testsOf(value);
-      if (tests === undefined) return 'is not a list as `unit: 150, integration: 30` or `45 passed, 0 failed`';
+      if (tests === undefined)
+        return 'is not a list as `unit: 150, integration: 30` or `45 passed, 0 failed`';
       if (deployment.tests !== null) return TWICE;
       deployment.tests = tests;
       return undefined;

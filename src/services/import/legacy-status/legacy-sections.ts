@@ -1,7 +1,7 @@
 /** How each kind of section of a hand-kept `.project_status.md` is read, line by line. */
 import { DESCRIPTION_MAX_BYTES } from '../../../domain/limits.ts';
 import { vendorNameKey } from '../../../domain/vendor.ts';
-import { parseYaml } from '../backlog-markdown.ts';
+import { readFrontmatter } from '../session-prompts/frontmatter.ts';
 import { bulletOf, fieldOf, type Heading, type SectionKind } from './legacy-lines.ts';
 import {
   DEPLOYMENT_LABELS,
@@ -110,7 +110,14 @@ function itemReader(items: LegacyItem[], form: Form): SectionReader {
       open = undefined;
       if (read === undefined) return false;
       const rest = { status: null, created: null, branch: null, parent_title: null };
-      open = { line, indent, level, ...read, ...rest, parent_index: parentByPlace(items, before, indent, level) };
+      open = {
+        line,
+        indent,
+        level,
+        ...read,
+        ...rest,
+        parent_index: parentByPlace(items, before, indent, level),
+      };
       items.push(open);
       form('A');
       return true;
@@ -183,7 +190,11 @@ function enhancementReader(enhancements: LegacyEnhancement[], form: Form): Secti
       const bullet = bulletOf(full);
       const field = fieldOf(full);
       const isOwn = field !== undefined && ENHANCEMENT_LABELS.includes(field.label);
-      if (open !== undefined && isOwn && (bullet === undefined || isBoldField(full) || readEnhancement(bullet) === undefined)) {
+      if (
+        open !== undefined &&
+        isOwn &&
+        (bullet === undefined || isBoldField(full) || readEnhancement(bullet) === undefined)
+      ) {
         const refusal = setEnhancementField(open, field);
         isDescribing = refusal === undefined && field.label === 'description';
         return refusal;
@@ -231,7 +242,7 @@ function sessionReader(sessions: LegacySession[], form: Form): SectionReader {
       refuse('is frontmatter without its closing "---"', yaml_line - 1, before - 1);
       return;
     }
-    const parsed = open.yaml === null ? undefined : parseYaml(open.yaml);
+    const parsed = open.yaml === null ? undefined : readFrontmatter(open.yaml);
     if (parsed !== undefined && 'reason' in parsed && open.yaml?.trim() !== '') {
       const at = Math.min(yaml_line + parsed.line - 1, before - 1);
       refuse(`is frontmatter that is not understood: ${parsed.reason}`, at, before - 1);

@@ -74,7 +74,13 @@ class Parser {
   readonly #fenced: boolean[];
   readonly #fates: Fate[];
   readonly #reasons = new Map<number, string>();
-  readonly #records: LegacyRecords = { vendors: [], items: [], deployments: [], enhancements: [], sessions: [] };
+  readonly #records: LegacyRecords = {
+    vendors: [],
+    items: [],
+    deployments: [],
+    enhancements: [],
+    sessions: [],
+  };
   readonly #forms = new Set<'A' | 'B'>();
   readonly #wrongCounts: WrongCount[] = [];
   #section: OpenSection | undefined;
@@ -161,9 +167,12 @@ class Parser {
   #takeBlock({ reader, kind }: OpenSection, from: number, end: number): number {
     let to = from + 1;
     while (to < end && (this.#fenced[to] === true || headingOf(this.#lines[to] ?? '') === undefined)) to += 1;
-    const looks = (line: string) => reader.isAlike(line) || /^\d{4}-\d{2}-\d{2}|PR #\d|\([A-Za-z]+\)$/.test(line);
+    const looks = (line: string) =>
+      reader.isAlike(line) || /^\d{4}-\d{2}-\d{2}|PR #\d|\([A-Za-z]+\)$/.test(line);
     const block = this.#lines.slice(from, to);
-    const isTheirs = block.some((line, index) => !this.#fenced[from + index] && looks(line.replace(/^#+ /, '')));
+    const isTheirs = block.some(
+      (line, index) => !this.#fenced[from + index] && looks(line.replace(/^#+ /, '')),
+    );
     if (!isTheirs) {
       for (let at = from; at < to; at += 1) this.#fates[at] = 'kept';
       return to - 1;
