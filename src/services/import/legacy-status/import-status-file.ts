@@ -14,7 +14,6 @@ import type { Warning } from '../../../domain/warnings.ts';
 import type { Answer, Durability } from '../../../storage/store.ts';
 import { write, type Caller, type Context } from '../../context.ts';
 import { IMPORT_CLIENT } from '../link-changes.ts';
-import type { LegacyStatus } from './parse-legacy-status.ts';
 import { findChangesOnEmptyTracker, findStatusChanges, type StatusChanges } from './status-changes.ts';
 import { describeImport, type StatusBackup, type StatusImportReport } from './status-report.ts';
 import type { StatusSource } from './status-source.ts';
@@ -25,7 +24,7 @@ export interface StatusImportOptions {
    * Called after a successful import that is durable in the primary: makes the file the generated one around the parts
    * that are people's. Without it the file stays as it is.
    */
-  takeOverFile?: (file: string, parsed: LegacyStatus) => Promise<void>;
+  takeOverFile?: (source: Pick<StatusSource, 'file' | 'sha256' | 'parsed'>) => Promise<void>;
   onProgress?: ReportProgress;
 }
 
@@ -86,14 +85,14 @@ function isNothing({ parsed, generated_by }: StatusSource, project_id: string | 
 
 /** The records are saved: whatever happens to the file now takes nothing of that back. */
 async function takeOver(
-  { file, parsed }: StatusSource,
+  source: StatusSource,
   durability: Durability,
   takeOverFile: StatusImportOptions['takeOverFile'],
 ): Promise<{ replaced: boolean; warnings: Warning[] }> {
   const isInPrimary = durability === 'postgres' || durability === 'sqlite';
   if (!isInPrimary || takeOverFile === undefined) return { replaced: false, warnings: [] };
   try {
-    await takeOverFile(file, parsed);
+    await takeOverFile(source);
     return { replaced: true, warnings: [] };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);

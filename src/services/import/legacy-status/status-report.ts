@@ -155,7 +155,7 @@ export function renderStatusImport(report: StatusImportReport): string {
     ),
     ...list('Notes', report.notes, (note) => note),
     ...list(
-      'Parts of the file that are nobody else’s',
+      "Parts of the file that are people's own",
       report.kept_parts,
       ({ heading, from_line, to_line }) =>
         `lines ${from_line} to ${to_line}${heading === null ? '' : `: ${heading}`}`,
