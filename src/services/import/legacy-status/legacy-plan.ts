@@ -84,16 +84,25 @@ export function planLegacyStatus(status: LegacyStatus, namespace: string): Legac
   const log = new PlanLog();
   const ids = new UniqueIds(namespace);
   const keyed = itemKeys(status.items);
+  const byTitle = new Map<string, number[]>();
+  status.items.forEach(({ title }, at) => {
+    const places = byTitle.get(title);
+    // More than three are as ambiguous as three.
+    if (places === undefined) byTitle.set(title, [at]);
+    else if (places.length < 3) places.push(at);
+  });
   const sessions = status.sessions.map((session) => sessionItem(session, log));
-  makeUnique(sessions);
-  const items = status.items.map((item, index) => workItem(item, index, keyed, status, log));
+  makeUnique(sessions, keyed);
+  const items = status.items.map((item, index) => workItem(item, index, keyed, status, byTitle, log));
   const plan = assemblePlan(STATUS_SOURCE, namespace, [...items, ...sessions], [], log);
+  const ofSessions = new Set(sessions.map(({ key }) => plannedId(STATUS_SOURCE, namespace, key)));
+  const titled = titles(plan);
   const unknown_work_items: UnknownReference[] = [];
   return {
     vendors: status.vendors.map((vendor) => plannedVendor(vendor, notes)),
     items: plan,
     deployments: status.deployments.map((deployment) =>
-      plannedDeployment(deployment, ids, titles(plan), namespace, notes, unknown_work_items),
+      plannedDeployment(deployment, ids, titled, namespace, notes, unknown_work_items),
     ),
     enhancements: status.enhancements.map(
       ({ line, title, priority, status: said, target_quarter, description }) => {
@@ -104,7 +113,7 @@ export function planLegacyStatus(status: LegacyStatus, namespace: string): Legac
       },
     ),
     sessions: plan.items
-      .filter(({ id }) => sessions.some(({ key }) => plannedId(STATUS_SOURCE, namespace, key) === id))
+      .filter(({ id }) => ofSessions.has(id))
       .map(({ id, foreign_id }) => ({ id, file: foreign_id })),
     notes,
     unknown_work_items,
@@ -225,16 +234,30 @@ function titles({ items }: ImportPlan): Map<string, string | null> {
 /** Unique: the titles from the root down, as the file places them; a repeated one is numbered. */
 function itemKeys(items: readonly LegacyItem[]): string[] {
   const keys: string[] = [];
-  const taken = new Set<string>();
+  const taken = new Taken();
   for (const { title, parent_index } of items) {
     const above = parent_index === null ? undefined : keys[parent_index];
-    const key = above === undefined ? title : `${above} > ${title}`;
-    let unique = key;
-    for (let count = 2; taken.has(unique); count += 1) unique = `${key}~${count}`;
-    taken.add(unique);
-    keys.push(unique);
+    keys.push(taken.unique(above === undefined ? title : `${above} > ${title}`));
   }
   return keys;
+}
+
+/** Makes keys unique: a repeated one gets the next free number. */
+class Taken {
+  readonly #taken: Set<string>;
+  readonly #last = new Map<string, number>();
+  constructor(keys: readonly string[] = []) {
+    this.#taken = new Set(keys);
+  }
+
+  unique(key: string): string {
+    let count = this.#last.get(key) ?? 1;
+    let unique = count === 1 ? key : `${key}~${count}`;
+    while (this.#taken.has(unique)) unique = `${key}~${(count += 1)}`;
+    this.#last.set(key, count);
+    this.#taken.add(unique);
+    return unique;
+  }
 }
 
 function workItem(
@@ -242,12 +265,13 @@ function workItem(
   index: number,
   keys: readonly string[],
   { items, generated_at }: LegacyStatus,
+  byTitle: ReadonlyMap<string, number[]>,
   log: PlanLog,
 ): SourceItem {
   const key = keys[index] ?? item.title;
   const { title, item_type, status, created, branch, parent_title } = item;
   log.map('status', status ?? '(none)', status ?? 'active');
-  const parent = parentOf(item, index, items);
+  const parent = parentOf(item, index, items, byTitle);
   if (parent_title !== null && parent === undefined) {
     log.unresolved(key, 'Parent', parent_title, 'no one item of the file has this title');
   }
@@ -277,13 +301,18 @@ function workItem(
 }
 
 /** The place in the list of the parent that the item names; null when it names none, undefined when that is not there. */
-function parentOf(item: LegacyItem, index: number, items: readonly LegacyItem[]): number | null | undefined {
+function parentOf(
+  item: LegacyItem,
+  index: number,
+  items: readonly LegacyItem[],
+  byTitle: ReadonlyMap<string, number[]>,
+): number | null | undefined {
   const { parent_title } = item;
   if (parent_title === null) return null;
   for (let at = item.parent_index; at !== null; at = items[at]?.parent_index ?? null) {
     if (items[at]?.title === parent_title) return at;
   }
-  const named = items.flatMap(({ title }, at) => (title === parent_title && at !== index ? [at] : []));
+  const named = (byTitle.get(parent_title) ?? []).filter((at) => at !== index);
   return named.length === 1 ? named[0] : undefined;
 }
 
@@ -297,12 +326,11 @@ function sessionItem(session: LegacyStatus['sessions'][number], log: PlanLog): S
   return promptItem({ key, frontmatter, body, heading, date, origin: { section: heading } }, log);
 }
 
-function makeUnique(items: SourceItem[]): void {
-  const taken = new Map<string, number>();
-  for (const item of items) {
-    const count = (taken.get(item.key) ?? 0) + 1;
-    taken.set(item.key, count);
-    if (count > 1) Object.assign(item, { key: `${item.key}~${count}`, foreignId: `${item.key}~${count}` });
+function makeUnique(sessions: SourceItem[], others: readonly string[]): void {
+  const taken = new Taken(others);
+  for (const session of sessions) {
+    const key = taken.unique(session.key);
+    Object.assign(session, { key, foreignId: key });
   }
 }
 

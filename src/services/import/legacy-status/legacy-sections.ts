@@ -30,6 +30,16 @@ export interface LegacyRecords {
   sessions: LegacySession[];
 }
 
+/** While they are read: with the vendors by name, of which a file may hold each once. */
+export interface ReadRecords extends LegacyRecords {
+  byName: Map<string, LegacyVendor>;
+}
+
+export const noRecords = (): ReadRecords => ({
+  ...{ vendors: [], items: [], deployments: [], enhancements: [], sessions: [] },
+  byName: new Map(),
+});
+
 /** Which of the two ways of writing was met. */
 export type Form = (dialect: 'A' | 'B') => void;
 
@@ -51,10 +61,10 @@ export interface SectionReader {
 
 const NOTHING_LEFT = { takesAll: () => false, end: () => [] };
 
-export function readerOfSection(kind: SectionKind, records: LegacyRecords, form: Form): SectionReader {
+export function readerOfSection(kind: SectionKind, records: ReadRecords, form: Form): SectionReader {
   switch (kind) {
     case 'vendors':
-      return vendorReader(records.vendors, form);
+      return vendorReader(records, form);
     case 'work_items':
       return itemReader(records.items, form);
     case 'deployments':
@@ -73,7 +83,8 @@ function counter(records: readonly unknown[]): SectionReader['found'] {
   return () => ({ total: records.length - before, operational: 0 });
 }
 
-function vendorReader(vendors: LegacyVendor[], form: Form): SectionReader {
+function vendorReader(records: ReadRecords, form: Form): SectionReader {
+  const { vendors } = records;
   const before = vendors.length;
   return {
     ...NOTHING_LEFT,
@@ -81,11 +92,13 @@ function vendorReader(vendors: LegacyVendor[], form: Form): SectionReader {
     line: (full, line) => {
       const vendor = readVendor(full, line);
       if ('reason' in vendor) return vendor.reason;
-      const earlier = vendors.find(({ name }) => vendorNameKey(name) === vendorNameKey(vendor.name));
+      const key = vendorNameKey(vendor.name);
+      const earlier = records.byName.get(key);
       if (earlier !== undefined)
         return `names "${earlier.name}" again: line ${earlier.line} tells of it, and names do not differ by case`;
       form(/^[ \t]*[-*+][ \t]+\*\*/.test(full) ? 'A' : 'B');
       vendors.push(vendor);
+      records.byName.set(key, vendor);
       return undefined;
     },
     isAlike: (full) => !('reason' in readVendor(full, 0)),
@@ -101,7 +114,8 @@ const isField = (full: string, labels: readonly string[]): boolean =>
   labels.includes(fieldOf(full)?.label ?? '');
 
 function itemReader(items: LegacyItem[], form: Form): SectionReader {
-  const before = items.length;
+  /** The items that a next one may stand below, the deepest last. */
+  const above: number[] = [];
   let open: LegacyItem | undefined;
   return {
     ...NOTHING_LEFT,
@@ -116,8 +130,9 @@ function itemReader(items: LegacyItem[], form: Form): SectionReader {
         level,
         ...read,
         ...rest,
-        parent_index: parentByPlace(items, before, indent, level),
+        parent_index: parentByPlace(items, above, { indent, level }),
       };
+      above.push(items.length);
       items.push(open);
       form('A');
       return true;
@@ -133,11 +148,18 @@ function itemReader(items: LegacyItem[], form: Form): SectionReader {
 }
 
 /** The nearest earlier item of the section that is less deep, by the level of its heading or else by its indentation. */
-function parentByPlace(items: LegacyItem[], first: number, indent: number, level: number): number | null {
-  for (let at = items.length - 1; at >= first; at -= 1) {
+function parentByPlace(
+  items: readonly LegacyItem[],
+  above: number[],
+  { level, indent }: Pick<LegacyItem, 'level' | 'indent'>,
+): number | null {
+  for (let at = above.at(-1); at !== undefined; at = above.at(-1)) {
     const earlier = items[at];
-    if (earlier === undefined) continue;
-    if (earlier.level < level || (earlier.level === level && earlier.indent < indent)) return at;
+    const isLessDeep =
+      earlier !== undefined &&
+      (earlier.level < level || (earlier.level === level && earlier.indent < indent));
+    if (isLessDeep) return at;
+    above.pop();
   }
   return null;
 }

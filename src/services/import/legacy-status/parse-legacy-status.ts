@@ -13,7 +13,7 @@ import {
   type SectionHeading,
   type WrittenTime,
 } from './legacy-lines.ts';
-import { readerOfSection, type LegacyRecords, type SectionReader } from './legacy-sections.ts';
+import { noRecords, readerOfSection, type LegacyRecords, type SectionReader } from './legacy-sections.ts';
 
 export type Fate = 'understood' | 'kept' | 'not_understood';
 
@@ -74,13 +74,7 @@ class Parser {
   readonly #fenced: boolean[];
   readonly #fates: Fate[];
   readonly #reasons = new Map<number, string>();
-  readonly #records: LegacyRecords = {
-    vendors: [],
-    items: [],
-    deployments: [],
-    enhancements: [],
-    sessions: [],
-  };
+  readonly #records = noRecords();
   readonly #forms = new Set<'A' | 'B'>();
   readonly #wrongCounts: WrongCount[] = [];
   #section: OpenSection | undefined;
@@ -102,11 +96,11 @@ class Parser {
       .filter(([at]) => this.#fates[at] === 'not_understood')
       .sort(([a], [b]) => a - b)
       .map(([at, reason]) => ({ line: at + 1, text: this.#excerpt(at), reason }));
-    const records = Object.values(this.#records) as unknown[][];
-    const isEmpty = records.every(({ length }) => length === 0);
+    const { byName: _names, ...records } = this.#records;
+    const isEmpty = (Object.values(records) as unknown[][]).every(({ length }) => length === 0);
     const [only] = this.#forms.size === 1 ? [...this.#forms] : ['mixed' as const];
     return {
-      ...this.#records,
+      ...records,
       dialect: isEmpty ? 'none' : (only ?? 'mixed'),
       generated_at: this.#generatedAt,
       wrong_counts: this.#wrongCounts,
@@ -241,8 +235,7 @@ class Parser {
     let next = at + 1;
     while (next < end && this.#lines[next] === '') next += 1;
     const line = this.#lines[next] ?? '';
-    const empty: LegacyRecords = { vendors: [], items: [], deployments: [], enhancements: [], sessions: [] };
-    const reader = readerOfSection(kind, empty, () => undefined);
+    const reader = readerOfSection(kind, noRecords(), () => undefined);
     const heading = headingOf(line);
     if (next >= end || this.#fenced[next] === true) return false;
     return heading === undefined
