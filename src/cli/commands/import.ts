@@ -23,7 +23,9 @@ const READERS: Readonly<Record<ListedSource, () => Promise<Read>>> = {
     (await import('../../services/import/session-prompts/read-session-prompts.ts')).readSessionPrompts,
 };
 
-type ImportCommandOptions = StatusOptions;
+interface ImportCommandOptions extends StatusOptions {
+  glob?: string;
+}
 
 /** What is read where no path is given, below the project's folder. */
 const USUAL_PATHS: Readonly<Partial<Record<string, string>>> = { 'session-prompts': 'docs/session-prompts' };
@@ -60,13 +62,14 @@ status reads a status file that was kept by hand: backed up first, imported whol
     )
     .action(async (source: string, wanted: string | undefined, _options: unknown, command: Command) => {
       const options = optionsOf<ImportCommandOptions>(command);
-      if (source === STATUS) return await importStatus(wanted, options);
+      if (source === STATUS) return await importStatus(wanted, options, withoutMakingAStore);
       const read = await readerOf(source);
       // A wrong setting is told before a long read.
       const config = await readSettings(options);
       const { namespace } = options;
       const { projectDir } = config;
-      const plan = await read(wanted ?? usualPath(source, projectDir), { namespace, projectDir });
+      const { glob } = options;
+      const plan = await read(wanted ?? usualPath(source, projectDir), { namespace, projectDir, glob });
       const answer =
         options.dryRun === true ? await rehearse(options, config, plan) : await carryOut(options, plan);
       const { renderImportReport } = await import('../../services/import/report.ts');
@@ -101,21 +104,32 @@ async function carryOut(options: GlobalOptions, plan: ImportPlan): Promise<Answe
   );
 }
 
-/** Compares the plan with what is there; where there is no store yet, none is made for that. */
+/** Compares the plan with what is there. */
 async function rehearse(
   options: GlobalOptions,
   config: Config,
   plan: ImportPlan,
 ): Promise<Answer<ImportResult>> {
-  const { inspectStore, unavailableError, outdatedError } = await import('../../storage/inspect-store.ts');
   const { runImport, outcomeOnEmptyTracker } = await import('../../services/import/run.ts');
+  return await withoutMakingAStore(
+    config,
+    () => Promise.resolve(outcomeOnEmptyTracker(plan)),
+    () => withApp(options, ({ context }) => runImport(context, commandLineCaller(), plan, { dryRun: true })),
+  );
+}
+
+/** A dry run: where there is no store yet, none is made for it. */
+async function withoutMakingAStore<T>(
+  config: Config,
+  onNothing: () => Promise<T>,
+  onStore: () => Promise<Answer<T>>,
+): Promise<Answer<T>> {
+  const { inspectStore, unavailableError, outdatedError } = await import('../../storage/inspect-store.ts');
   const found = await inspectStore(config);
   if (found.problem !== null) throw unavailableError(found);
-  if (!found.exists) return { data: outcomeOnEmptyTracker(plan), source: found.source, warnings: [] };
+  if (!found.exists) return { data: await onNothing(), source: found.source, warnings: [] };
   if (found.schema === 'behind') throw outdatedError(found);
-  return await withApp(options, ({ context }) =>
-    runImport(context, commandLineCaller(), plan, { dryRun: true }),
-  );
+  return await onStore();
 }
 
 /** What a program wants to know of an import; the planned records themselves only when nothing was written. */

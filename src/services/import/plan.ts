@@ -12,7 +12,13 @@ import type { ItemStatus, ItemType } from '../../domain/work-item.ts';
 import { validationError } from '../../errors.ts';
 import { cleanText, fitLine } from './fitting.ts';
 
-export const IMPORT_SOURCES = ['backlog-md', 'beads', 'task-master', 'session-prompts', 'status-file'] as const;
+export const IMPORT_SOURCES = [
+  'backlog-md',
+  'beads',
+  'task-master',
+  'session-prompts',
+  'status-file',
+] as const;
 export type ImportSource = (typeof IMPORT_SOURCES)[number];
 
 /** A comment that the source keeps apart from the item's text; it can be stored as a note (W12). */
@@ -126,6 +132,8 @@ export interface ImportOptions {
   namespace?: string | undefined;
   /** Absolute. What lies inside it is named by its path in there. */
   projectDir?: string | undefined;
+  /** Of a kind of source that is many files: which of them, as a pattern below the folder. */
+  glob?: string | undefined;
 }
 
 /**

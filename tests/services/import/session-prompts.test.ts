@@ -132,6 +132,18 @@ describe('a session prompt', () => {
     expect(one.items[0]?.foreign_id).toBe('docs/session-prompts/x.md');
   });
 
+  it.each([
+    ['**/*.md', ['a.md', 'b/c.md', 'b/d/e.md']],
+    ['*.md', ['a.md']],
+    ['b/**', ['b/c.md', 'b/d/e.md']],
+    ['**/?.md', ['a.md', 'b/c.md', 'b/d/e.md']],
+    ['b/**/e.*', ['b/d/e.md']],
+  ])('is chosen by a pattern: %s', async (glob, names) => {
+    const folder = await folderOf({ 'a.md': COMPLETE, 'b/c.md': COMPLETE, 'b/d/e.md': COMPLETE });
+    const { items } = await readSessionPrompts(folder, { glob });
+    expect(items.map(({ foreign_id }) => foreign_id)).toEqual(names);
+  });
+
   it.each(['nowhere', 'empty'])('folder that holds none is refused: %s', async (name) => {
     const folder = await folderOf({ 'empty/readme.txt': '' });
     await expect(readSessionPrompts(path.join(folder, name))).rejects.toMatchObject({

@@ -78,7 +78,7 @@ export async function rehearseStatusImport(source: StatusSource): Promise<Status
   return describeImport(source, changes, { dryRun: true, checks: rehearsedChecks(changes.expected) });
 }
 
-/** A file that this tracker wrote holds what the tracker has; one without any record is not a status file at all. */
+/** A file that this tracker wrote is no legacy; one without any record is not a status file at all. */
 function isNothing({ parsed, generated_by }: StatusSource, project_id: string | undefined): boolean {
   return parsed.dialect === 'none' || (generated_by !== null && generated_by === project_id);
 }

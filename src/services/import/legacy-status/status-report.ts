@@ -103,7 +103,8 @@ const MESSAGES: Record<StatusImportReport['outcome'], string> = {
   rehearsed: 'Dry run: nothing was changed.',
   not_a_status_file:
     'Nothing was imported: no line of this file is a record in a form that is understood. The file is unchanged.',
-  generated: 'Nothing was imported: this tracker wrote the file, and has all of it. The file is unchanged.',
+  generated:
+    'Nothing was imported: this tracker wrote the file. What somebody changed in it since is not imported this way. The file is unchanged.',
 };
 
 const LISTED_MAX = 50;

@@ -2,6 +2,7 @@
 import { lstat, readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { compareText } from '../natural-order.ts';
+import { globMatcher } from './glob.ts';
 import { assemblePlan } from '../plan-assembly.ts';
 import { PlanLog } from '../plan-log.ts';
 import { chooseNamespace, type ImportOptions, type ImportPlan } from '../plan.ts';
@@ -20,7 +21,7 @@ const FILES_MAX = 10_000;
 const FOLDERS_DEEP_MAX = 32;
 
 /**
- * Plans the import of every `.md` file at or below `source`. A file is known again by its path: in the project where it
+ * Plans the import of every `.md` file at or below `source`, or of those that `options.glob` names. A file is known again by its path: in the project where it
  * lies inside it, else below `source`. What is not understood is in `skipped`, and so is what a symbolic link leads to
  * outside of the project (or of `source` where that lies elsewhere).
  * @throws ValidationError (field `path`) when `source` is not there or holds no markdown file
@@ -33,7 +34,8 @@ export async function readSessionPrompts(source: string, options: ImportOptions 
     options.projectDir === undefined ? undefined : await openSource(options.projectDir, 'a folder');
   const isInProject = project !== undefined && (await insideFolder(project.real, real)) !== undefined;
   const root = isInProject ? project.real : kind === 'folder' ? real : path.dirname(real);
-  const files = kind === 'file' ? [real] : await findFiles(root, real, log);
+  const isWanted = globMatcher(options.glob ?? '**/*.md');
+  const files = kind === 'file' ? [real] : await findFiles(root, real, isWanted, log);
   if (files.length === 0 && log.result().skipped.length === 0) {
     throw sourceError(source, `holds no markdown file; expected ${EXPECTED}`);
   }
@@ -46,7 +48,12 @@ export async function readSessionPrompts(source: string, options: ImportOptions 
 }
 
 /** Real paths are not followed twice, so that a circle of links ends. */
-async function findFiles(root: string, folder: string, log: PlanLog): Promise<string[]> {
+async function findFiles(
+  root: string,
+  folder: string,
+  isWanted: (path: string) => boolean,
+  log: PlanLog,
+): Promise<string[]> {
   const files: string[] = [];
   const seen = new Set<string>();
   const name = (entry: string) => path.relative(root, entry).split(path.sep).join('/');
@@ -58,7 +65,9 @@ async function findFiles(root: string, folder: string, log: PlanLog): Promise<st
     for (const entry of (await readdir(at)).sort(compareText)) {
       if (entry.startsWith('.')) continue;
       const full = path.join(at, entry);
-      const isMarkdown = entry.toLowerCase().endsWith('.md');
+      const below = path.relative(folder, full).split(path.sep).join('/');
+      // Some systems write the ending in capitals.
+      const isMarkdown = /\.md$/i.test(entry) && isWanted(below.replace(/\.md$/i, '.md'));
       if ((await insideFolder(root, full)) === undefined) {
         const isLink = (await lstat(full).catch(() => undefined))?.isSymbolicLink() === true;
         if (isMarkdown || isLink) log.skip(name(full), 'leads out of the project, or nowhere');
