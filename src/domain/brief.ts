@@ -60,7 +60,7 @@ export interface Brief {
   ready: BriefSection<BriefItem>;
   blocked: BriefSection<BlockedItem>;
   broken_vendors: BriefSection<{ name: string; passing: number; total: number }>;
-  deployments: BriefSection<{ id: string; deployed_at: string; pr_number: number; pr_title: string }>;
+  deployments: BriefSection<{ id: string; deployed_at: string; pr_number: number | null; pr_title: string }>;
   /** What came after the position `since`, the newest first, a record once. */
   changed: BriefSection<BriefChange> & { since: number };
   /** Changes that could not be applied and wait for a decision. */

@@ -23,6 +23,7 @@ export interface Deployment {
   /** Always 1: a deployment does not change after it happened. */
   version: number;
   deployed_at: string;
+  /** 40 hex; of an imported deployment also shorter, as its source has it, or empty. */
   commit_hash: string;
   metadata: JsonObject;
   created_at: string;
@@ -71,13 +72,18 @@ const deploymentMetadata = z.object({
   constitutional_compliance: z.boolean(),
 });
 
+/** What somebody kept by hand may leave any of it out; nothing is put in its place. */
+const importedMetadata = deploymentMetadata.partial();
+
 /**
  * Checks a deployment's metadata. A `commit_hash` in it must agree with the deployment's, and is kept once.
- * @param commitHash the full hash
+ * @param commitHash the full hash; of an imported deployment as its source has it: shorter, or empty
+ * @param isImported whether it was read from a source that may say less than is asked of a new deployment
  */
 export function checkDeploymentMetadata(
   metadata: Record<string, unknown>,
   commitHash: string,
+  isImported = false,
 ): { metadata: JsonObject; warnings: Warning[] } {
   const { commit_hash: inside, ...rest } = metadata;
   const agrees =
@@ -90,5 +96,5 @@ export function checkDeploymentMetadata(
       value: inside,
     });
   }
-  return checkMetadata(rest, deploymentMetadata, 'deployment');
+  return checkMetadata(rest, isImported ? importedMetadata : deploymentMetadata, 'deployment');
 }

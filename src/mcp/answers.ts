@@ -324,3 +324,45 @@ export const undoShape = {
   records: z.array(z.object({ id: text, version: whole })).optional(),
   repeated: z.boolean().optional(),
 };
+
+const numbers = z.object({ created: whole, updated: whole, unchanged: whole, kept_local: whole });
+const atLine = z.array(object);
+
+export const statusImportShape = {
+  outcome: z.enum(['imported', 'unchanged', 'rehearsed', 'not_a_status_file', 'generated']),
+  message: text,
+  dry_run: z.boolean(),
+  file: text,
+  dialect: text,
+  records: z.record(text, numbers).nullable(),
+  checks: z.array(
+    z.object({
+      check: text,
+      source: whole,
+      migrated: whole.nullable(),
+      match: z.boolean().nullable(),
+      problems: z.array(text),
+    }),
+  ),
+  backup: z.object({ file: text, database: nullableText }).nullable(),
+  file_replaced: z.boolean(),
+  wrong_counts: atLine,
+  unresolved_commits: atLine,
+  unknown_vendors: atLine,
+  unknown_references: atLine,
+  not_understood: atLine,
+  not_understood_total: whole,
+  skipped: atLine,
+  kept_here: atLine,
+  notes: z.array(text),
+  kept_parts: atLine,
+  git: object,
+};
+
+export const promptsImportShape = {
+  ...numbers.shape,
+  dry_run: z.boolean(),
+  remarks: atLine,
+  notes: atLine,
+  skipped: atLine,
+};

@@ -14,6 +14,7 @@ import {
   updateEnhancementTool,
 } from './tools/enhancements.ts';
 import { queryHistoryTool, undoTool } from './tools/history.ts';
+import { importSessionPromptsTool, importStatusFileTool } from './tools/imports.ts';
 import { applyPlanTool, updateWorkItemsTool } from './tools/plans.ts';
 import { addNoteTool, listNotesTool } from './tools/notes.ts';
 import { searchTool } from './tools/search.ts';
@@ -62,6 +63,8 @@ export const TOOLS: readonly Tool[] = [
   updateEnhancementTool,
   listEnhancementsTool,
   promoteEnhancementTool,
+  importStatusFileTool,
+  importSessionPromptsTool,
 ];
 
 export function toolsOf(toolsets: readonly Toolset[]): Tool[] {

@@ -55,7 +55,8 @@ export function vendorLine(vendor: Vendor): string {
 }
 
 export function deploymentLine(deployment: LinkedDeployment): string {
-  const { pr_number, pr_title } = deployment.metadata;
+  // What a status file of somebody's own did not say is not known.
+  const { pr_number = '?', pr_title = '' } = deployment.metadata;
   const vendors = cut(
     deployment.affected_vendors.map(({ name }) => name).join(', '),
     VENDORS_IN_LINE_CHARACTERS,

@@ -58,7 +58,7 @@ const PARTS: readonly Part[] = [
     1,
     (brief) => brief.deployments,
     ({ id, deployed_at, pr_number, pr_title }) =>
-      `${shortId(id)} ${deployed_at.slice(0, 10)} PR #${pr_number} ${cut(pr_title, TITLE_CHARACTERS)}`,
+      `${shortId(id)} ${deployed_at.slice(0, 10)} PR #${pr_number ?? '?'} ${cut(pr_title, TITLE_CHARACTERS)}`,
     'list_deployments',
   ),
 ];

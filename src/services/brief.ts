@@ -74,8 +74,8 @@ export async function getBrief(
           deployments: section(deployments.total_count, deployments.items, (deployment) => ({
             id: deployment.id,
             deployed_at: deployment.deployed_at,
-            pr_number: Number(deployment.metadata['pr_number']),
-            pr_title: String(deployment.metadata['pr_title']),
+            pr_number: (deployment.metadata['pr_number'] ?? null) as number | null,
+            pr_title: String(deployment.metadata['pr_title'] ?? ''),
           })),
           changed,
           open_conflicts,

@@ -1,5 +1,5 @@
 // What the tools say of themselves, held against what they do: annotations and output schemas.
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { AjvJsonSchemaValidator } from '@modelcontextprotocol/sdk/validation/ajv';
 import { beforeAll, expect, it } from 'vitest';
@@ -111,6 +111,9 @@ async function richExamples(surface: Surface): Promise<Map<string, Row[]>> {
     requires_constitutional_principles: ['Evidence first'],
   });
   const contested = await surface.contested();
+  mkdirSync(path.join(surface.project(), 'legacy', 'prompts'), { recursive: true });
+  writeFileSync(path.join(surface.project(), 'legacy', 'status.md'), '## Vendors (1)\n- legacy: broken\n');
+  writeFileSync(path.join(surface.project(), 'legacy', 'prompts', 'one.md'), '# One\n');
   const deployment = await surface.call('record_deployment', { ...DEPLOYMENT, ...links });
   return new Map<string, Row[]>([
     [
@@ -155,6 +158,8 @@ async function richExamples(surface: Surface): Promise<Map<string, Row[]>> {
     ['update_enhancement', [{ id: enhancement['id'], target_quarter: 'Q3 2026' }]],
     ['list_enhancements', [{}, { id: enhancement['id'] }, { status: 'completed' }]],
     ['promote_enhancement', [{ id: enhancement['id'], item_type: 'task' }]],
+    ['import_status_file', [{ path: 'legacy/status.md', dry_run: false }, { path: 'legacy/status.md' }]],
+    ['import_session_prompts', [{ path: 'legacy/prompts', dry_run: false }, { path: 'legacy/prompts' }]],
     [
       'query_history',
       [

@@ -1,3 +1,4 @@
+import path from 'node:path';
 import type { Command } from 'commander';
 import type { Config } from '../../config.ts';
 import type { ImportSource, ImportOptions, ImportPlan } from '../../services/import/plan.ts';
@@ -7,30 +8,44 @@ import { validationError } from '../../errors.ts';
 import { optionsOf, type GlobalOptions } from '../global-options.ts';
 import { printAnswer } from '../output.ts';
 import { count, plainLine } from '../plain-text.ts';
+import { importStatus, type StatusOptions } from './import-status.ts';
 import { commandLineCaller, readSettings, withApp } from '../with-app.ts';
 
 type Read = (path: string, options: ImportOptions) => Promise<ImportPlan>;
 
-const READERS: Readonly<Record<ImportSource, () => Promise<Read>>> = {
+type ListedSource = Exclude<ImportSource, 'status-file'>;
+
+const READERS: Readonly<Record<ListedSource, () => Promise<Read>>> = {
   'backlog-md': async () => (await import('../../services/import/backlog-md.ts')).readBacklogMd,
   beads: async () => (await import('../../services/import/beads.ts')).readBeads,
   'task-master': async () => (await import('../../services/import/task-master.ts')).readTaskMaster,
+  'session-prompts': async () =>
+    (await import('../../services/import/session-prompts/read-session-prompts.ts')).readSessionPrompts,
 };
 
-interface ImportCommandOptions {
-  namespace?: string;
-  dryRun?: true;
+interface ImportCommandOptions extends StatusOptions {
+  glob?: string;
 }
+
+/** What is read where no path is given, below the project's folder. */
+const USUAL_PATHS: Readonly<Partial<Record<string, string>>> = { 'session-prompts': 'docs/session-prompts' };
+/** Not a list of items: it has a way of its own. */
+const STATUS = 'status';
 
 /** `worktrail import SOURCE PATH`: takes over another tracker's items, as often as one likes. */
 export function addImportCommand(program: Command): Command {
   return program
     .command('import')
     .description('import the items of another tracker; a repeated import brings them up to date')
-    .argument('<source>', 'backlog-md, beads or task-master')
-    .argument('<path>', 'the folder or file of that tracker')
+    .argument('<source>', 'backlog-md, beads, task-master, session-prompts or status')
+    .argument('[path]', 'the folder or file of that tracker')
     .option('--namespace <name>', 'keeps two imports of the same kind apart (default: from the source)')
     .option('--dry-run', 'show what would be done and change nothing')
+    .option(
+      '--session-prompts <dir>',
+      'status: the folder of session prompts (default: docs/session-prompts)',
+    )
+    .option('--add-from-git', 'status: add what the git history tells beyond the file')
     .addHelpText(
       'after',
       `
@@ -39,14 +54,22 @@ Items that were changed here since they were imported are left as they are, and 
 Examples:
   worktrail import backlog-md ./backlog --dry-run
   worktrail import beads .beads/issues.jsonl
-  worktrail import task-master .taskmaster/tasks/tasks.json --namespace shop`,
+  worktrail import task-master .taskmaster/tasks/tasks.json --namespace shop
+  worktrail import session-prompts docs/session-prompts
+  worktrail import status .project_status.md --dry-run
+
+status reads a status file that was kept by hand: backed up first, imported whole or not at all.`,
     )
-    .action(async (source: string, path: string, _options: unknown, command: Command) => {
+    .action(async (source: string, wanted: string | undefined, _options: unknown, command: Command) => {
       const options = optionsOf<ImportCommandOptions>(command);
+      if (source === STATUS) return await importStatus(wanted, options, withoutMakingAStore);
       const read = await readerOf(source);
       // A wrong setting is told before a long read.
       const config = await readSettings(options);
-      const plan = await read(path, { namespace: options.namespace });
+      const { namespace } = options;
+      const { projectDir } = config;
+      const { glob } = options;
+      const plan = await read(wanted ?? usualPath(source, projectDir), { namespace, projectDir, glob });
       const answer =
         options.dryRun === true ? await rehearse(options, config, plan) : await carryOut(options, plan);
       const { renderImportReport } = await import('../../services/import/report.ts');
@@ -61,11 +84,17 @@ async function readerOf(source: string): Promise<Read> {
   if (!Object.hasOwn(READERS, source)) {
     throw validationError({
       field: 'source',
-      constraint: `must be one of ${Object.keys(READERS).join(', ')}`,
+      constraint: `must be one of ${[...Object.keys(READERS), STATUS].join(', ')}`,
       value: source,
     });
   }
-  return await READERS[source as ImportSource]();
+  return await READERS[source as ListedSource]();
+}
+
+function usualPath(source: string, projectDir: string): string {
+  const usual = USUAL_PATHS[source];
+  if (usual !== undefined) return path.join(projectDir, usual);
+  throw validationError({ field: 'path', constraint: 'must name the folder or file to import', value: null });
 }
 
 async function carryOut(options: GlobalOptions, plan: ImportPlan): Promise<Answer<ImportResult>> {
@@ -75,21 +104,32 @@ async function carryOut(options: GlobalOptions, plan: ImportPlan): Promise<Answe
   );
 }
 
-/** Compares the plan with what is there; where there is no store yet, none is made for that. */
+/** Compares the plan with what is there. */
 async function rehearse(
   options: GlobalOptions,
   config: Config,
   plan: ImportPlan,
 ): Promise<Answer<ImportResult>> {
-  const { inspectStore, unavailableError, outdatedError } = await import('../../storage/inspect-store.ts');
   const { runImport, outcomeOnEmptyTracker } = await import('../../services/import/run.ts');
+  return await withoutMakingAStore(
+    config,
+    () => Promise.resolve(outcomeOnEmptyTracker(plan)),
+    () => withApp(options, ({ context }) => runImport(context, commandLineCaller(), plan, { dryRun: true })),
+  );
+}
+
+/** A dry run: where there is no store yet, none is made for it. */
+async function withoutMakingAStore<T>(
+  config: Config,
+  onNothing: () => Promise<T>,
+  onStore: () => Promise<Answer<T>>,
+): Promise<Answer<T>> {
+  const { inspectStore, unavailableError, outdatedError } = await import('../../storage/inspect-store.ts');
   const found = await inspectStore(config);
   if (found.problem !== null) throw unavailableError(found);
-  if (!found.exists) return { data: outcomeOnEmptyTracker(plan), source: found.source, warnings: [] };
+  if (!found.exists) return { data: await onNothing(), source: found.source, warnings: [] };
   if (found.schema === 'behind') throw outdatedError(found);
-  return await withApp(options, ({ context }) =>
-    runImport(context, commandLineCaller(), plan, { dryRun: true }),
-  );
+  return await onStore();
 }
 
 /** What a program wants to know of an import; the planned records themselves only when nothing was written. */

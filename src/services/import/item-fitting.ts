@@ -75,6 +75,7 @@ export function fitItem(
     return fitted.trim() === '' ? null : fitted;
   };
   const assignee = person('assignee', item.assignee);
+  const branch_name = item.branch === undefined ? undefined : person('branch', item.branch);
   const createdBy = person('author', item.author) ?? `import:${source}`;
 
   const dates = fitDates(item, foreignId, added, log);
@@ -108,6 +109,7 @@ export function fitItem(
     labels,
     assignee,
     parent_id: place.parentId,
+    ...(branch_name !== undefined && { branch_name }),
     metadata,
     comments,
     ...dates,

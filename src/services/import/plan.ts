@@ -12,7 +12,13 @@ import type { ItemStatus, ItemType } from '../../domain/work-item.ts';
 import { validationError } from '../../errors.ts';
 import { cleanText, fitLine } from './fitting.ts';
 
-export const IMPORT_SOURCES = ['backlog-md', 'beads', 'task-master'] as const;
+export const IMPORT_SOURCES = [
+  'backlog-md',
+  'beads',
+  'task-master',
+  'session-prompts',
+  'status-file',
+] as const;
 export type ImportSource = (typeof IMPORT_SOURCES)[number];
 
 /** A comment that the source keeps apart from the item's text; it can be stored as a note (W12). */
@@ -38,6 +44,8 @@ export interface PlannedItem {
   labels: string[];
   assignee: string | null;
   parent_id: string | null;
+  /** Absent where the kind of source knows no branches. */
+  branch_name?: string | null;
   /** Known keys of the type, and `imported`: `{source, namespace, id, hash, ...fields without a home}`. */
   metadata: JsonObject;
   /** Oldest first; they become notes. As the source has them they are in the description or in `metadata.imported` too. */
@@ -124,6 +132,10 @@ export interface ImportOptions {
    * id prefix of beads, `task-master` for Task Master. One line of 1 to 100 characters.
    */
   namespace?: string | undefined;
+  /** Absolute. What lies inside it is named by its path in there. */
+  projectDir?: string | undefined;
+  /** Of a kind of source that is many files: which of them, as a pattern below the folder. */
+  glob?: string | undefined;
 }
 
 /**

@@ -56,7 +56,7 @@ export async function runImport(
   plan: ImportPlan,
   options: { dryRun: boolean },
 ): Promise<Answer<ImportResult>> {
-  const answer = await context.store.read((reader) => prepare(reader, plan), { snapshot: true });
+  const answer = await context.store.read((reader) => prepareImport(reader, plan), { snapshot: true });
   const { requests, outcome } = answer.data;
   const result: ImportResult = { ...outcome, dry_run: options.dryRun };
   if (options.dryRun || requests.length === 0) return { ...answer, data: result };
@@ -69,12 +69,13 @@ export async function runImport(
   }
 }
 
-interface Prepared {
+export interface Prepared {
   requests: ChangeRequest[];
   outcome: Omit<ImportResult, 'dry_run'>;
 }
 
-async function prepare(reader: Reader, plan: ImportPlan): Promise<Prepared> {
+/** What a plan comes to where the tracker stands now: the changes to make, in their order, and what they amount to. */
+export async function prepareImport(reader: Reader, plan: ImportPlan): Promise<Prepared> {
   const found = await reader.findWorkItems(plan.items.map(({ id }) => id));
   const present = new Map(found.map((item) => [item.id, item]));
   const outcome = { created: 0, unchanged: 0, kept_local: 0 };
@@ -154,12 +155,18 @@ function creation(planned: PlannedItem, parentId: string | null): ChangeRequest 
     entity: 'work_item',
     entity_id: id,
     kind: 'create',
-    patch: { ...fields, parent_id: parentId, branch_name: null, commit_hash: null, pr_number: null },
+    patch: {
+      ...fields,
+      parent_id: parentId,
+      branch_name: planned.branch_name ?? null,
+      commit_hash: null,
+      pr_number: null,
+    },
   };
 }
 
 function update(current: WorkItem, planned: PlannedItem, parentId: string | null): ChangeRequest {
-  const { title, description, status, priority, labels, assignee, completed_at } = planned;
+  const { title, description, status, priority, labels, assignee, branch_name, completed_at } = planned;
   return {
     entity: 'work_item',
     entity_id: current.id,
@@ -173,6 +180,7 @@ function update(current: WorkItem, planned: PlannedItem, parentId: string | null
       labels,
       assignee,
       ...(completed_at !== null && { completed_at }),
+      ...(branch_name !== undefined && { branch_name }),
       metadata: metadataPatch(current, planned),
       ...(parentId !== current.parent_id && { parent_id: parentId }),
     },

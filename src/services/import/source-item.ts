@@ -19,6 +19,8 @@ export interface SourceItem {
   priority: number;
   labels: string[];
   assignee: string | null;
+  /** Absent where the kind of source knows no branches. */
+  branch?: string | null;
   /** Who wrote the item, where the source says so. */
   author: string | null;
   /** The key of an item of the same import. */

@@ -14,6 +14,7 @@ import * as notes from './queries/notes.ts';
 import * as search from './queries/search.ts';
 import * as enhancements from './queries/enhancements.ts';
 import * as feed from './queries/feed.ts';
+import * as reconciliation from './queries/reconciliation.ts';
 import * as records from './queries/records.ts';
 import * as status from './queries/status.ts';
 import * as vendors from './queries/vendors.ts';
@@ -82,6 +83,10 @@ const QUERIES = {
   latestNotes: notes.latestNotes,
   listNotes: notes.listNotes,
   search: search.search,
+  reconcile: reconciliation.reconcile,
+  findVendorsByKeys: vendors.findVendorsByKeys,
+  findDeploymentsLike: reconciliation.findDeploymentsLike,
+  findEnhancementsByTitles: reconciliation.findEnhancementsByTitles,
   statusVendors: status.statusVendors,
   statusWorkItems: status.statusWorkItems,
   statusEnhancements: enhancements.statusEnhancements,

@@ -290,7 +290,7 @@ export function defineTables(kit: Kit) {
       deployed_at: kit.timestamp('deployed_at').notNull(),
       commit_hash: kit.text('commit_hash').notNull(),
       metadata: kit.json<JsonObject>('metadata').notNull(),
-      /** `metadata.constitutional_compliance` as 0 or 1, to filter by. */
+      /** `metadata.constitutional_compliance` as 0 or 1, to filter by; -1 where nobody said. */
       compliant: kit.integer('compliant').notNull(),
       created_at: kit.timestamp('created_at').notNull(),
       created_by: kit.text('created_by').notNull(),

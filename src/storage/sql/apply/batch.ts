@@ -3,12 +3,13 @@ import { TrackerError, shorten } from '../../../errors.ts';
 import { partsOf } from '../../../domain/batch.ts';
 import type { Change } from '../../../domain/change.ts';
 import type { Theirs } from '../../../domain/conflict.ts';
-import type { JsonObject } from '../../../domain/json.ts';
+import type { JsonObject, JsonValue } from '../../../domain/json.ts';
 import type { Warning } from '../../../domain/warnings.ts';
 import type { WorkItem } from '../../../domain/work-item.ts';
 import type { Connection, StructureLock } from '../connection.ts';
 import { addLinksOfNewItems } from './dependency-batch.ts';
 import type { Effect } from './effect.ts';
+import { startReconciliation } from './reconciliation.ts';
 import { createWorkItems } from './work-item-batch.ts';
 
 /** A metadata key that is wrong in every item of a plan is told a few times, then counted. */
@@ -30,6 +31,7 @@ export async function applyBatch(
   // Before any row is locked: who locks rows first and then waits for the structure stands in the way of its holder.
   const lock = structureLock(parts);
   if (lock !== undefined) await c.lockStructure(lock);
+  const reconciliation = await startReconciliation(c, batch);
 
   const effects: Effect[] = [];
   const refused: Refused[] = [];
@@ -51,8 +53,13 @@ export async function applyBatch(
     at = end;
   }
   if (refused.length > 0) throw refusal(refused, parts.length);
+  const checks = await reconciliation?.();
   return {
-    record: { id: batch.entity_id, records: effects.flatMap(summaries) },
+    record: {
+      id: batch.entity_id,
+      records: effects.flatMap(summaries),
+      ...(checks !== undefined && { checks: checks as unknown as JsonValue }),
+    },
     touched: effects.flatMap(({ touched }) => touched),
     counted: effects.flatMap(({ counted }) => counted ?? []),
     readiness: effects.flatMap(({ readiness }) => readiness ?? []),

@@ -14,10 +14,19 @@ import { asJson, type Effect } from './effect.ts';
 /** Vendor names compared for "did you mean". */
 const NAMES_COMPARED = 1_000;
 
+const COMPLIANT: Readonly<Record<string, number>> = { true: 1, false: 0 };
+/** Found by no filter. */
+const COMPLIANCE_UNKNOWN = -1;
+
 export async function recordDeployment(c: Connection, change: Change): Promise<Effect> {
   const { patch } = change;
   const commit_hash = patch['commit_hash'] as string;
-  const { metadata, warnings } = checkDeploymentMetadata(patch['metadata'] as JsonObject, commit_hash);
+  const { metadata, warnings } = checkDeploymentMetadata(
+    patch['metadata'] as JsonObject,
+    commit_hash,
+    // No tool lets it through: only an import sets it.
+    patch['is_imported'] === true,
+  );
   const vendorIds = await linkedVendorIds(c, patch);
   const itemIds = await linkedItemIds(c, patch['related_work_item_ids'] as string[]);
   const deployment: Deployment = {
@@ -30,7 +39,7 @@ export async function recordDeployment(c: Connection, change: Change): Promise<E
     created_by: change.actor,
   };
   const t = c.tables;
-  const compliant = metadata['constitutional_compliance'] === true ? 1 : 0;
+  const compliant = COMPLIANT[String(metadata['constitutional_compliance'])] ?? COMPLIANCE_UNKNOWN;
   await c.db.insert(t.deployments).values({ ...deployment, compliant });
   if (vendorIds.length > 0) {
     await c.db

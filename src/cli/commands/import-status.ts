@@ -1,0 +1,51 @@
+import path from 'node:path';
+import type { Config } from '../../config.ts';
+import type { Answer } from '../../storage/store.ts';
+import type { GlobalOptions } from '../global-options.ts';
+import { printAnswer } from '../output.ts';
+import { commandLineCaller, readSettings, withApp } from '../with-app.ts';
+
+export interface StatusOptions {
+  namespace?: string;
+  dryRun?: true;
+  sessionPrompts?: string;
+  addFromGit?: true;
+}
+
+/** Runs the first where there is no store, else the second; never makes one. */
+type Rehearsal = <T>(
+  config: Config,
+  onNothing: () => Promise<T>,
+  onStore: () => Promise<Answer<T>>,
+) => Promise<Answer<T>>;
+
+/** `worktrail import status [FILE]`: takes over a status file that was kept by hand, all of it or nothing. */
+export async function importStatus(
+  wanted: string | undefined,
+  options: GlobalOptions & StatusOptions,
+  rehearse: Rehearsal,
+): Promise<void> {
+  const config = await readSettings(options);
+  const { readStatusSource, STATUS_FILE } =
+    await import('../../services/import/legacy-status/status-source.ts');
+  const { importStatusFile, rehearseStatusImport } =
+    await import('../../services/import/legacy-status/import-status-file.ts');
+  const { renderStatusImport } = await import('../../services/import/legacy-status/status-report.ts');
+  const file = wanted ?? path.join(config.projectDir, STATUS_FILE);
+  const source = await readStatusSource(config.projectDir, file, {
+    namespace: options.namespace,
+    sessionPrompts: options.sessionPrompts,
+    addFromGit: options.addFromGit === true,
+  });
+  const carryOut = (dryRun: boolean) =>
+    withApp(options, ({ context }) => importStatusFile(context, commandLineCaller(), source, { dryRun }));
+  const answer =
+    options.dryRun === true
+      ? await rehearse(
+          config,
+          () => rehearseStatusImport(source),
+          () => carryOut(true),
+        )
+      : await carryOut(false);
+  printAnswer(answer, options.json, renderStatusImport);
+}

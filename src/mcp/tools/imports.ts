@@ -1,0 +1,55 @@
+import { importSessionPromptsInput, importStatusFileInput } from '../../domain/status-import.ts';
+import { renderStatusImport } from '../../services/import/legacy-status/status-report.ts';
+import {
+  importProjectPrompts,
+  importProjectStatus,
+  type SessionPromptsReport,
+} from '../../services/project-imports.ts';
+import { promptsImportShape, statusImportShape } from '../answers.ts';
+import { LINKS as REPEATABLE, answerSchema, defineTool } from '../define-tool.ts';
+
+export const importStatusFileTool = defineTool({
+  name: 'import_status_file',
+  toolset: 'import',
+  description:
+    'Import a status file kept by hand, whole or not at all, after a backup; reports what is not understood. path: default .project_status.md. Example: {"dry_run":false}',
+  input: importStatusFileInput,
+  output: answerSchema(statusImportShape),
+  annotations: REPEATABLE,
+  run: importProjectStatus,
+  text: (report) => renderStatusImport(report),
+});
+
+export const importSessionPromptsTool = defineTool({
+  name: 'import_session_prompts',
+  toolset: 'import',
+  description:
+    'Import session prompt files (*.md below path, default docs/session-prompts) as sessions; again: updates. Example: {"dry_run":false}',
+  input: importSessionPromptsInput,
+  output: answerSchema(promptsImportShape),
+  annotations: REPEATABLE,
+  run: importProjectPrompts,
+  text: promptsText,
+});
+
+const LISTED_MAX = 50;
+
+function promptsText({
+  dry_run,
+  created,
+  updated,
+  unchanged,
+  kept_local,
+  skipped,
+  notes,
+}: SessionPromptsReport): string {
+  return [
+    `${dry_run ? 'Dry run, nothing was changed' : 'Imported'}: ${created} created, ${updated} updated, ${unchanged} unchanged, ${kept_local} changed here and left as they are`,
+    ...skipped
+      .slice(0, LISTED_MAX)
+      .map(
+        ({ file, line, reason }) => `skipped ${file}${line === undefined ? '' : `, line ${line}`}: ${reason}`,
+      ),
+    ...notes.slice(0, LISTED_MAX).map(({ foreign_id, message }) => `${foreign_id}: ${message}`),
+  ].join('\n');
+}

@@ -1,0 +1,102 @@
+/** Everything that an import of a hand-kept status file reads before it looks at the tracker. Alters nothing. */
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { resolveCommit } from '../../../storage/git/repository.ts';
+import { readMark } from '../../../storage/markdown/status-mark.ts';
+import { chooseNamespace, type ImportPlan } from '../plan.ts';
+import { readSessionPrompts, SESSION_PROMPTS_DIR } from '../session-prompts/read-session-prompts.ts';
+import { locateFile, readSourceText, sourceError } from '../source-files.ts';
+import { addFromLog, compareWithLog, type LogComparison } from './log-comparison.ts';
+import { planLegacyStatus, STATUS_SOURCE, type LegacyPlan } from './legacy-plan.ts';
+import { parseLegacyStatus, type LegacyStatus } from './parse-legacy-status.ts';
+
+export const STATUS_FILE = '.project_status.md';
+const EXPECTED = `a status file as ${STATUS_FILE}`;
+const FULL_HASH_LENGTH = 40;
+
+export interface StatusSource {
+  /** Absolute. */
+  file: string;
+  /** SHA-256 (hex) of its bytes as they were read. */
+  sha256: string;
+  namespace: string;
+  parsed: LegacyStatus;
+  plan: LegacyPlan;
+  /** Null where there is no folder of session prompts. */
+  prompts: ImportPlan | null;
+  log: LogComparison;
+  /** Of each commit that the file shortens: the whole hash, or why it is not known. */
+  commits: Map<string, { hash: string } | { reason: string }>;
+  /** The project whose tracker wrote the file; null when none did. */
+  generated_by: string | null;
+}
+
+export interface StatusSourceOptions {
+  namespace?: string | undefined;
+  /** The folder of session prompts; by default `docs/session-prompts` where that is there. */
+  sessionPrompts?: string | undefined;
+  /** Add what the git history tells beyond the file. */
+  addFromGit?: boolean;
+}
+
+/** @throws ValidationError (field `path`) when there is no such file, or it cannot be read */
+export async function readStatusSource(
+  projectDir: string,
+  wanted: string,
+  options: StatusSourceOptions = {},
+): Promise<StatusSource> {
+  const namespace = chooseNamespace(options.namespace, undefined, STATUS_SOURCE);
+  const file = await locateFile(wanted, [STATUS_FILE], EXPECTED);
+  const content = await readSourceText(file);
+  if ('reason' in content) throw sourceError(wanted, content.reason);
+  const sha256 = createHash('sha256')
+    .update(await readFile(file))
+    .digest('hex');
+  const parsed = parseLegacyStatus(content.text);
+  const mark = readMark(content.text.replaceAll('\r\n', '\n'));
+  const isForeign = parsed.dialect === 'none';
+  const log = isForeign ? nothingCompared() : await compareWithLog(projectDir, parsed);
+  let plan = planLegacyStatus(parsed, namespace);
+  if (content.damaged) plan.notes.push({ line: 1, message: 'bytes that are not UTF-8 were read as U+FFFD' });
+  if (options.addFromGit === true && !isForeign) {
+    plan = addFromLog(plan, log, namespace);
+    log.added = true;
+  }
+  return {
+    file,
+    sha256,
+    namespace,
+    parsed,
+    plan,
+    prompts: isForeign ? null : await readPrompts(projectDir, options.sessionPrompts),
+    log,
+    commits: await resolveCommits(projectDir, plan),
+    generated_by: mark === undefined ? null : (mark.project_id ?? ''),
+  };
+}
+
+const nothingCompared = (): LogComparison => ({
+  ...{ reason: 'the file holds no record', commits_read: 0, deployments: [], vendors: [], added: false },
+});
+
+async function readPrompts(projectDir: string, wanted: string | undefined): Promise<ImportPlan | null> {
+  const usual = path.join(projectDir, SESSION_PROMPTS_DIR);
+  if (wanted !== undefined) return await readSessionPrompts(wanted, { projectDir });
+  if (!existsSync(usual)) return null;
+  // The usual folder may be there for other reasons, and hold no prompt.
+  return await readSessionPrompts(usual, { projectDir }).catch(() => null);
+}
+
+async function resolveCommits(
+  projectDir: string,
+  { deployments }: LegacyPlan,
+): Promise<StatusSource['commits']> {
+  const commits: StatusSource['commits'] = new Map();
+  for (const { commit } of deployments) {
+    if (commit === '' || commit.length === FULL_HASH_LENGTH || commits.has(commit)) continue;
+    commits.set(commit, await resolveCommit(projectDir, commit));
+  }
+  return commits;
+}

@@ -1,0 +1,60 @@
+/** A session prompt as its file has it: frontmatter as data, and the markdown below it. Pure; nothing of it is run. */
+import { fencedLines, headingOf } from '../legacy-status/legacy-lines.ts';
+import { readFrontmatter } from './frontmatter.ts';
+
+export type PromptFile =
+  | {
+      /** Null where the file has none. */
+      frontmatter: Record<string, unknown> | null;
+      body: string;
+      /** The text of its first heading. */
+      heading: string | null;
+      /** What a file without frontmatter says of its date. */
+      date: string | null;
+    }
+  /** Why the file is no session prompt, and the line of the file where that shows. */
+  | { reason: string; line: number };
+
+/** Splits a prompt file; never throws. YAML is data of the core schema without aliases; `1.0` stays `"1.0"`. */
+export function readPromptFile(text: string): PromptFile {
+  const [first = ''] = text.split('\n', 1);
+  if (!first.startsWith('---')) return withoutFrontmatter(text);
+  const language = first.slice(3).trim();
+  if (language !== '') {
+    return {
+      reason: `its frontmatter begins with "---${language.slice(0, 20)}", which asks for something other than YAML; that is never run`,
+      line: 1,
+    };
+  }
+  const rest = text.slice(first.length + 1);
+  const closing = /^---[ \t]*(?:\r?\n|$)/m.exec(rest);
+  if (closing === null) return { reason: 'its frontmatter has no closing "---"', line: 1 };
+  const parsed = readFrontmatter(rest.slice(0, closing.index));
+  // The opening "---" is line 1 of the file.
+  if ('reason' in parsed) {
+    return { reason: `its frontmatter is not understood: ${parsed.reason}`, line: parsed.line + 1 };
+  }
+  const body = rest.slice(closing.index + closing[0].length);
+  return { frontmatter: parsed.data, body, heading: firstHeading(body), date: null };
+}
+
+function withoutFrontmatter(text: string): PromptFile {
+  const heading = firstHeading(text);
+  if (heading === null) return { reason: 'has neither frontmatter nor a heading', line: 1 };
+  const date = /^[ \t]*\*\*Date(?::\*\*|\*\*:)[ \t]*(\S.{0,60})$/im.exec(text)?.[1]?.trim() ?? null;
+  return { frontmatter: null, body: text, heading, date };
+}
+
+function firstHeading(markdown: string): string | null {
+  const lines = markdown.split('\n').map((line) => line.trimEnd());
+  const fenced = fencedLines(lines);
+  const found = lines.find((line, at) => !fenced[at] && headingOf(line) !== undefined);
+  return found === undefined ? null : (headingOf(found)?.text ?? null);
+}
+
+/** Headings as `## Prompt 2: implementation`. */
+export function countPrompts(markdown: string): number {
+  const lines = markdown.split('\n').map((line) => line.trimEnd());
+  const fenced = fencedLines(lines);
+  return lines.filter((line, at) => !fenced[at] && /^prompt\b/i.test(headingOf(line)?.text ?? '')).length;
+}

@@ -1,0 +1,48 @@
+/** Imports that a client may ask for: of files inside the project only. */
+import { realpath } from 'node:fs/promises';
+import path from 'node:path';
+import type { ImportSessionPromptsInput, ImportStatusFileInput } from '../domain/status-import.ts';
+import type { Answer } from '../storage/store.ts';
+import type { Caller, Context } from './context.ts';
+import { importStatusFile } from './import/legacy-status/import-status-file.ts';
+import { readStatusSource, STATUS_FILE } from './import/legacy-status/status-source.ts';
+import type { StatusImportReport } from './import/legacy-status/status-report.ts';
+import type { ImportPlan } from './import/plan.ts';
+import { runImport, type ImportResult } from './import/run.ts';
+import { readSessionPrompts, SESSION_PROMPTS_DIR } from './import/session-prompts/read-session-prompts.ts';
+import { insideFolder, isThere, sourceError } from './import/source-files.ts';
+
+export async function importProjectStatus(
+  context: Context,
+  caller: Caller,
+  input: ImportStatusFileInput,
+): Promise<Answer<StatusImportReport>> {
+  const file = await pathInProject(context.projectDir, input.path ?? STATUS_FILE);
+  const source = await readStatusSource(context.projectDir, file, { addFromGit: input.add_from_git });
+  return await importStatusFile(context, caller, source, { dryRun: input.dry_run });
+}
+
+export type SessionPromptsReport = ImportResult & Pick<ImportPlan, 'notes' | 'skipped'>;
+
+export async function importProjectPrompts(
+  context: Context,
+  caller: Caller,
+  input: ImportSessionPromptsInput,
+): Promise<Answer<SessionPromptsReport>> {
+  const folder = await pathInProject(context.projectDir, input.path ?? SESSION_PROMPTS_DIR);
+  const plan = await readSessionPrompts(folder, { projectDir: context.projectDir });
+  const answer = await runImport(context, caller, plan, { dryRun: input.dry_run });
+  return { ...answer, data: { ...answer.data, notes: plan.notes, skipped: plan.skipped } };
+}
+
+/** @throws ValidationError when it leads out of the project, also by a symbolic link */
+async function pathInProject(projectDir: string, wanted: string): Promise<string> {
+  if (wanted.trim() === '' || wanted.includes('\0')) throw sourceError(wanted, 'must name a file or folder');
+  const root = await realpath(projectDir);
+  const full = path.resolve(root, wanted);
+  const relative = path.relative(root, full);
+  const isOutside = relative.startsWith('..') || path.isAbsolute(relative);
+  const leadsOut = !isOutside && (await isThere(full)) && (await insideFolder(root, full)) === undefined;
+  if (isOutside || leadsOut) throw sourceError(wanted, 'must lie inside the project');
+  return full;
+}
