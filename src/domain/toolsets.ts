@@ -13,6 +13,7 @@ export const TOOLSETS = [
   'search',
   'archive',
   'enhancements',
+  'operations',
   'all',
 ] as const;
 export type Toolset = (typeof TOOLSETS)[number];

@@ -13,6 +13,7 @@ import {
   promoteEnhancementTool,
   updateEnhancementTool,
 } from './tools/enhancements.ts';
+import { getJobTool, listJobsTool } from './tools/jobs.ts';
 import { queryHistoryTool, undoTool } from './tools/history.ts';
 import { applyPlanTool, updateWorkItemsTool } from './tools/plans.ts';
 import { addNoteTool, listNotesTool } from './tools/notes.ts';
@@ -62,6 +63,8 @@ export const TOOLS: readonly Tool[] = [
   updateEnhancementTool,
   listEnhancementsTool,
   promoteEnhancementTool,
+  listJobsTool,
+  getJobTool,
 ];
 
 export function toolsOf(toolsets: readonly Toolset[]): Tool[] {

@@ -7,6 +7,7 @@ import { validationError } from '../../errors.ts';
 import { optionsOf, type GlobalOptions } from '../global-options.ts';
 import { printAnswer } from '../output.ts';
 import { count, plainLine } from '../plain-text.ts';
+import { withProgressBar } from '../progress-bar.ts';
 import { commandLineCaller, readSettings, withApp } from '../with-app.ts';
 
 type Read = (path: string, options: ImportOptions) => Promise<ImportPlan>;
@@ -70,8 +71,10 @@ async function readerOf(source: string): Promise<Read> {
 
 async function carryOut(options: GlobalOptions, plan: ImportPlan): Promise<Answer<ImportResult>> {
   const { runImport } = await import('../../services/import/run.ts');
-  return await withApp(options, ({ context }) =>
-    runImport(context, commandLineCaller(), plan, { dryRun: false }),
+  return await withProgressBar((onProgress) =>
+    withApp(options, ({ context }) =>
+      runImport(context, commandLineCaller(), plan, { dryRun: false, onProgress }),
+    ),
   );
 }
 
