@@ -87,6 +87,8 @@ export class Operations implements Jobs, JobHistory {
   #failedAt = Number.NEGATIVE_INFINITY;
   #heartbeat: NodeJS.Timeout | undefined;
   #ended = 0;
+  /** Abandoned jobs that were found and not told of yet. */
+  #interrupted = 0;
   readonly #live = new Set<LiveJob>();
   /** What ended and is not written yet. */
   readonly #unsavedJobs = new Map<string, JobRecord>();
@@ -184,10 +186,11 @@ export class Operations implements Jobs, JobHistory {
    */
   interruptAbandoned(): number {
     if (!existsSync(this.location)) return 0;
-    let found = 0;
     this.#attempt((file) => {
-      found = rows.interruptAbandoned(file, this.now());
+      this.#interrupted += rows.interruptAbandoned(file, this.now());
     });
+    const found = this.#interrupted;
+    this.#interrupted = 0;
     return found;
   }
 
@@ -211,13 +214,16 @@ export class Operations implements Jobs, JobHistory {
 
   #progressed(live: LiveJob): void {
     if (isOver(live.record.state)) return;
+    const isFirst = live.savedPhase === null && live.record.phase !== null;
     if (!live.isRecorded) this.#begin(live);
-    else if (this.#isOver(PROGRESS_PAUSE_MS, live.savedAt)) this.#save(live);
+    else if (isFirst || this.#isOver(PROGRESS_PAUSE_MS, live.savedAt)) this.#save(live);
+    else live.saveLater ??= setTimeout(() => this.#save(live), PROGRESS_PAUSE_MS).unref();
   }
 
   #end(live: LiveJob, state: JobRecord['state'], error: string | null): void {
     const { record } = live;
     if (!live.isRecorded || isOver(record.state)) return;
+    clearTimeout(live.saveLater);
     Object.assign(record, { state, error, ended_at: this.#time(), updated_at: this.#time() });
     this.#live.delete(live);
     this.#unsavedJobs.set(record.id, record);
@@ -230,8 +236,11 @@ export class Operations implements Jobs, JobHistory {
   }
 
   #save(live: LiveJob): void {
+    clearTimeout(live.saveLater);
+    live.saveLater = undefined;
     live.record.updated_at = this.#time();
     live.savedAt = this.now();
+    live.savedPhase = live.record.phase;
     this.#attempt((file) => rows.saveJob(file, live.record, thisProcess()));
   }
 
@@ -297,7 +306,7 @@ export class Operations implements Jobs, JobHistory {
     if (this.#file?.isCurrent() === false) this.#drop();
     if (this.#file === undefined) {
       this.#file = openOperationsFile(this.location);
-      rows.interruptAbandoned(this.#file, this.now());
+      this.#interrupted += rows.interruptAbandoned(this.#file, this.now());
       rows.prune(this.#file, this.now());
     }
     return this.#file;
@@ -378,6 +387,8 @@ class LiveJob {
   isRecorded = false;
   isCancelled = false;
   savedAt = Number.NEGATIVE_INFINITY;
+  savedPhase: string | null = null;
+  saveLater: NodeJS.Timeout | undefined;
 
   constructor(kind: JobKind, at: string) {
     const { pid, host } = thisProcess();
