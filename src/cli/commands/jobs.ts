@@ -33,6 +33,9 @@ export function addJobsCommand(program: Command): Command {
     .addHelpText(
       'after',
       `
+Kinds: replay, cache_refresh, archive, import, move_to_postgres, legacy_import, session_prompts, export, load, backup,
+restore, sync, report.
+
 Jobs are kept for 30 days, 1,000 of each kind at most, with numbers only: no titles or texts. "interrupted" is a job
 whose process ended before it did.
 
