@@ -1,4 +1,5 @@
 /** The archive: moving there what is closed and old, by name or all that is due, and bringing it back (W9). */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   ARCHIVE_BATCH_ITEMS,
   daysBefore,
@@ -165,6 +166,8 @@ async function sweep(context: Context, caller: Caller, options: DueOptions): Pro
       if (subtree !== undefined && count > 0) moved.push({ ...subtree, items: count });
     });
     if (moved.length > 0) options.onProgress?.({ phase: 'move', done: sumOf(moved), total: null });
+    // On SQLite nothing else waits for anything: other clients have their turn, and progress gets out.
+    await nextTurn();
   };
 
   const unfit = new Set<string>();
