@@ -34,7 +34,7 @@ export function addJobsCommand(program: Command): Command {
       'after',
       `
 Kinds: replay, cache_refresh, archive, import, move_to_postgres, legacy_import, session_prompts, export, load, backup,
-restore, sync, report.
+restore, sync, report
 
 Jobs are kept for 30 days, 1,000 of each kind at most, with numbers only: no titles or texts. "interrupted" is a job
 whose process ended before it did.
