@@ -2,7 +2,7 @@
 import { styleText } from 'node:util';
 import { ExitCode } from './exit-codes.ts';
 import type { Answer } from '../storage/store.ts';
-import { cutLine, plainLine, plainText } from './plain-text.ts';
+import { cutLine, plainText } from './plain-text.ts';
 
 /**
  * Colour travels inside the text as Unicode noncharacters, and becomes escape sequences only here, after
@@ -41,12 +41,14 @@ export function say(message: string): void {
   emit(process.stderr, `${coloured(plainText(message), false)}\n`);
 }
 
+/** Of a terminal that does not tell its width. */
+const COLUMNS_DEFAULT = 80;
 let isForNow = false;
 
 /** Shows one line at the terminal until anything else is printed; an empty one takes it away. Nothing elsewhere. */
 export function showForNow(line: string): void {
   if (!process.stderr.isTTY || (line === '' && !isForNow)) return;
-  const cut = cutLine(plainLine(line), Math.max(1, process.stderr.columns - 1));
+  const cut = cutLine(plainText(line), (Number(process.stderr.columns) || COLUMNS_DEFAULT) - 1);
   isForNow = false;
   emit(process.stderr, `${CLEAR_LINE}${cut}`);
   isForNow = line !== '';
