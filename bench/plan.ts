@@ -18,7 +18,8 @@ export async function benchPlan(report: Report, where: string, context: Context)
   const figures = await time(
     RUNS,
     async () => {
-      const result = await calls.call('apply_plan', { items: PLAN }, { actor: 'bench', client: 'bench' });
+      const caller = { actor: 'bench', client: 'bench' };
+      const result = await calls.call('apply_plan', { items: PLAN }, caller, () => undefined);
       if (result.isError === true) throw new Error(JSON.stringify(result.content));
     },
     3,

@@ -7,6 +7,7 @@ import Database from 'better-sqlite3';
 import postgres from 'postgres';
 import type { Context } from '../src/services/context.ts';
 import { CACHE_FILE, openStore } from '../src/storage/open-store.ts';
+import { UNRECORDED } from '../src/storage/operations/operations.ts';
 import { schemaName, SQLITE_FILE } from '../src/storage/open-primary.ts';
 import { openPostgres } from '../src/storage/sql/postgres.ts';
 import { openSqlite } from '../src/storage/sql/sqlite.ts';
@@ -63,6 +64,7 @@ export async function openBenchStore(count: number, databaseUrl: string | undefi
     workTree: projectDir,
     now: () => new Date(),
     onChange: () => undefined,
+    jobs: UNRECORDED,
   };
   return {
     context,

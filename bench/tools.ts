@@ -34,7 +34,7 @@ export async function benchTools(
     log: (message) => report.fail(`${where}: ${message}`),
   });
   const call = async (name: string, input: object): Promise<Record<string, unknown>> => {
-    const result = await calls.call(name, input, CALLER);
+    const result = await calls.call(name, input, CALLER, () => undefined);
     if (result.isError === true) throw new Error(`${name}: ${JSON.stringify(result.content)}`);
     return result.structuredContent as Record<string, unknown>;
   };

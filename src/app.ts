@@ -5,7 +5,10 @@ import type { Context } from './services/context.ts';
 import { StatusFileWriter } from './services/status-file.ts';
 import { openStore } from './storage/open-store.ts';
 import { systemClock } from './storage/tiers/clock.ts';
+import { Operations } from './storage/operations/operations.ts';
 import { Election } from './storage/tiers/election.ts';
+
+const FIRST_LOOK_MS = 1_000;
 
 export interface App {
   context: Context;
@@ -21,7 +24,13 @@ export interface App {
  * @throws DatabaseError when the store cannot be opened
  */
 export async function openApp(config: Config, log: (message: string) => void): Promise<App> {
-  const store = await openStore({ ...config, timeouts: config.databaseTimeouts, log });
+  const jobs = new Operations(config.dataDir);
+  const store = await openStore({ ...config, timeouts: config.databaseTimeouts, log, jobs }).catch(
+    (error: unknown) => {
+      jobs.close();
+      throw error;
+    },
+  );
   const { projectDir, workTree, dataDir, statusFile } = config;
   const writer = statusFile.enabled
     ? new StatusFileWriter({ store, projectDir }, dataDir, statusFile.debounceMs, log)
@@ -32,6 +41,7 @@ export async function openApp(config: Config, log: (message: string) => void): P
     workTree,
     now: () => new Date(),
     onChange: () => writer?.changed(),
+    jobs,
   };
   const election = new Election(dataDir);
   const archiving = new ArchiveSchedule({
@@ -44,7 +54,11 @@ export async function openApp(config: Config, log: (message: string) => void): P
   let closing: Promise<void> | undefined;
   return {
     context,
-    startDailyWork: () => archiving.start(),
+    startDailyWork: () => {
+      // What an earlier process left behind, after what a client asks for first.
+      setTimeout(() => jobs.interruptAbandoned(), FIRST_LOOK_MS).unref();
+      archiving.start();
+    },
     close: () => (closing ??= closeAll()),
   };
 
@@ -53,5 +67,7 @@ export async function openApp(config: Config, log: (message: string) => void): P
     election.close();
     await writer?.flush();
     await store.close();
+    jobs.interruptAbandoned();
+    jobs.close();
   }
 }

@@ -2,7 +2,7 @@
 import { styleText } from 'node:util';
 import { ExitCode } from './exit-codes.ts';
 import type { Answer } from '../storage/store.ts';
-import { plainText } from './plain-text.ts';
+import { cutLine, plainText } from './plain-text.ts';
 
 /**
  * Colour travels inside the text as Unicode noncharacters, and becomes escape sequences only here, after
@@ -41,6 +41,19 @@ export function say(message: string): void {
   emit(process.stderr, `${coloured(plainText(message), false)}\n`);
 }
 
+/** Of a terminal that does not tell its width. */
+const COLUMNS_DEFAULT = 80;
+let isForNow = false;
+
+/** Shows one line at the terminal until anything else is printed; an empty one takes it away. Nothing elsewhere. */
+export function showForNow(line: string): void {
+  if (!process.stderr.isTTY || (line === '' && !isForNow)) return;
+  const cut = cutLine(plainText(line), (Number(process.stderr.columns) || COLUMNS_DEFAULT) - 1);
+  isForNow = false;
+  emit(process.stderr, `${CLEAR_LINE}${cut}`);
+  isForNow = line !== '';
+}
+
 /** Prints an answer as JSON in the form of the tools, or as `render` tells it, with its warnings. */
 export function printAnswer<T extends object>(
   answer: Answer<T>,
@@ -73,6 +86,8 @@ function coloured(text: string, colour: boolean): string {
   );
 }
 
+/** To the beginning of the line, and nothing on it. */
+const CLEAR_LINE = '\r\u001b[2K';
 const watched = new WeakSet<NodeJS.WriteStream>();
 
 /** A reader that has seen enough (`| head`) is no failure: what it does not take is dropped. */
@@ -84,6 +99,10 @@ function emit(stream: NodeJS.WriteStream, text: string): void {
       process.exitCode = ExitCode.unavailable;
       say(`worktrail: the output could not be written (${error.code ?? 'unknown reason'})`);
     });
+  }
+  if (isForNow && stream.isTTY) {
+    isForNow = false;
+    process.stderr.write(CLEAR_LINE);
   }
   if (stream.writable) stream.write(text);
 }

@@ -10,6 +10,7 @@ import { addDoctorCommand } from './commands/doctor.ts';
 import { addEnhancementCommand } from './commands/enhancement.ts';
 import { addHistoryCommand } from './commands/history.ts';
 import { addImportCommand } from './commands/import.ts';
+import { addJobsCommand } from './commands/jobs.ts';
 import { addListCommand } from './commands/list.ts';
 import { addMigrateCommand } from './commands/migrate.ts';
 import { addReadyCommand } from './commands/ready.ts';
@@ -84,6 +85,7 @@ Exit codes: ${ExitCode.ok} ok, ${ExitCode.finding} a finding or a conflict, ${Ex
     addArchiveCommand,
     addEnhancementCommand,
     addImportCommand,
+    addJobsCommand,
     addDoctorCommand,
     addMigrateCommand,
     addConfigCommand,

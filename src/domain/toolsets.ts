@@ -14,6 +14,7 @@ export const TOOLSETS = [
   'archive',
   'enhancements',
   'import',
+  'operations',
   'all',
 ] as const;
 export type Toolset = (typeof TOOLSETS)[number];

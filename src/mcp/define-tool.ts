@@ -5,6 +5,7 @@
 import * as z from 'zod';
 import { integer } from '../domain/fields.ts';
 import { READ_TOKENS_MAX, READ_TOKENS_MIN } from '../domain/limits.ts';
+import type { ReportProgress } from '../domain/progress.ts';
 import type { Toolset } from '../domain/toolsets.ts';
 import type { Warning } from '../domain/warnings.ts';
 import type { Caller, Context } from '../services/context.ts';
@@ -30,7 +31,8 @@ export interface Tool {
   /** The fields that every good answer has; answers may carry more. */
   output: z.ZodObject;
   annotations: Annotations;
-  run(context: Context, caller: Caller, input: never): Promise<Answer<object>>;
+  /** @param onProgress takes how far the work is to the client, where that asked for it */
+  run(context: Context, caller: Caller, input: never, onProgress: ReportProgress): Promise<Answer<object>>;
   /**
    * The answer in few words, for clients that show text only.
    * @param maxTokens what the caller asked for; undefined: as much as is useful by default
@@ -49,7 +51,12 @@ export function defineTool<Input extends z.ZodObject, Data extends object>(tool:
   input: Input;
   output: z.ZodObject;
   annotations: Annotations;
-  run(context: Context, caller: Caller, input: z.output<Input>): Promise<Answer<Data>>;
+  run(
+    context: Context,
+    caller: Caller,
+    input: z.output<Input>,
+    onProgress: ReportProgress,
+  ): Promise<Answer<Data>>;
   text(data: Data, maxTokens: number | undefined): string;
 }): Tool {
   if (!tool.annotations.readOnlyHint) return tool;

@@ -13,6 +13,7 @@ import {
   promoteEnhancementTool,
   updateEnhancementTool,
 } from './tools/enhancements.ts';
+import { getJobTool, listJobsTool } from './tools/jobs.ts';
 import { queryHistoryTool, undoTool } from './tools/history.ts';
 import { importSessionPromptsTool, importStatusFileTool } from './tools/imports.ts';
 import { applyPlanTool, updateWorkItemsTool } from './tools/plans.ts';
@@ -65,6 +66,8 @@ export const TOOLS: readonly Tool[] = [
   promoteEnhancementTool,
   importStatusFileTool,
   importSessionPromptsTool,
+  listJobsTool,
+  getJobTool,
 ];
 
 export function toolsOf(toolsets: readonly Toolset[]): Tool[] {

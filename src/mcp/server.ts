@@ -3,6 +3,7 @@ import { CLIENT_INFO_META_KEY, Server } from '@modelcontextprotocol/server';
 
 import type { Toolset } from '../domain/toolsets.ts';
 import type { Caller, Context } from '../services/context.ts';
+import { withProgress } from './progress.ts';
 import type { ToolCalls } from './tool-calls.ts';
 import type { Subscriber, Subscriptions } from './subscriptions.ts';
 
@@ -46,9 +47,14 @@ export function createServerFactory(options: ServerOptions): ServerFactory {
       { capabilities: CAPABILITIES, instructions: INSTRUCTIONS },
     );
     server.setRequestHandler('tools/list', async () => ({ tools: (await tools()).list() }));
-    server.setRequestHandler('tools/call', async ({ params }, { mcpReq }) =>
-      (await tools()).call(params.name, params.arguments, callerOf(clientInfo(server, mcpReq.envelope))),
-    );
+    server.setRequestHandler('tools/call', async ({ params }, { mcpReq }) => {
+      const caller = callerOf(clientInfo(server, mcpReq.envelope));
+      const token = mcpReq._meta?.progressToken;
+      const calls = await tools();
+      return await withProgress(token, mcpReq.notify, (onProgress) =>
+        calls.call(params.name, params.arguments, caller, onProgress),
+      );
+    });
     server.setRequestHandler('resources/list', async () => (await resources()).list());
     server.setRequestHandler('resources/templates/list', async () => (await resources()).templates());
     server.setRequestHandler('resources/read', async ({ params }, { mcpReq }) =>

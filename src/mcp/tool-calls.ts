@@ -1,6 +1,7 @@
 /** Listing and calling tools: arguments in, one service, an answer or an error out. */
 import type { CallToolResult, Tool as ListedTool } from '@modelcontextprotocol/server';
 import { READ_TOKENS_DEFAULT } from '../domain/limits.ts';
+import type { ReportProgress } from '../domain/progress.ts';
 import { cutLines } from '../domain/tokens.ts';
 import { parseInput } from '../domain/validate.ts';
 import { nearestName } from '../domain/warnings.ts';
@@ -16,7 +17,12 @@ import type { ServerOptions } from './server.ts';
 export interface ToolCalls {
   list(): ListedTool[];
   /** Never throws: failures are results that say what to do. */
-  call(name: string, arguments_: unknown, caller: Caller): Promise<CallToolResult>;
+  call(
+    name: string,
+    arguments_: unknown,
+    caller: Caller,
+    onProgress: ReportProgress,
+  ): Promise<CallToolResult>;
 }
 
 export function createToolCalls({ toolsets, app, log }: ServerOptions): ToolCalls {
@@ -24,13 +30,13 @@ export function createToolCalls({ toolsets, app, log }: ServerOptions): ToolCall
   let listed: ListedTool[] | undefined;
   return {
     list: () => (listed ??= [...tools.values()].map(listTool)),
-    call: async (name, arguments_, caller) => {
+    call: async (name, arguments_, caller, onProgress) => {
       try {
         const tool = tools.get(name);
         if (tool === undefined) throw unknownTool(name, [...tools.keys()]);
         const input = parseInput(tool.input, arguments_);
         const { context } = await app();
-        const answer = await tool.run(context, caller, input as never);
+        const answer = await tool.run(context, caller, input as never, onProgress);
         const { max_tokens, fields } = input as { max_tokens?: number; fields?: string[] };
         const data = fields === undefined ? answer.data : pickFields(answer.data, fields);
         const said =

@@ -1,4 +1,5 @@
 /** The archive: moving there what is closed and old, by name or all that is due, and bringing it back (W9). */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   ARCHIVE_BATCH_ITEMS,
   daysBefore,
@@ -6,6 +7,8 @@ import {
   findInTheWay,
   type ArchiveInput,
 } from '../domain/archive.ts';
+import type { Job } from '../domain/job.ts';
+import type { ReportProgress } from '../domain/progress.ts';
 import type { Warning } from '../domain/warnings.ts';
 import { idsOnPath, type WorkItem } from '../domain/work-item.ts';
 import { notFound, validationError } from '../errors.ts';
@@ -46,6 +49,8 @@ export interface DueOptions {
   sparesRestored?: boolean;
   /** Asked between transactions. */
   shouldStop?: () => boolean;
+  /** Told after every transaction; how many there will be is not known before. */
+  onProgress?: ReportProgress | undefined;
 }
 
 /**
@@ -56,6 +61,7 @@ export async function archiveWorkItems(
   context: Context,
   caller: Caller,
   input: ArchiveInput,
+  onProgress?: ReportProgress,
 ): Promise<Answer<ArchiveOutcome>> {
   const { ids, restore, dry_run, idempotency_key } = input;
   if (ids === undefined) {
@@ -65,7 +71,7 @@ export async function archiveWorkItems(
         'Name what should come back; list_work_items {"archived":true} shows the archive.',
       );
     }
-    return await archiveDue(context, caller, { dryRun: dry_run });
+    return await archiveDue(context, caller, { dryRun: dry_run, onProgress });
   }
   const { data: named } = await context.store.read(async (reader) => {
     const found: string[] = [];
@@ -114,6 +120,19 @@ export async function archiveDue(
   caller: Caller,
   options: DueOptions = {},
 ): Promise<Answer<ArchiveOutcome>> {
+  const { dryRun = false, shouldStop = () => false, onProgress } = options;
+  if (dryRun) return await sweep(context, caller, options);
+  const work = async (job: Job) => {
+    const answer = await sweep(context, caller, { ...options, onProgress: job.report });
+    const { items_total, subtrees_total, more_due } = answer.data;
+    if (items_total > 0) job.counts({ items: items_total, subtrees: subtrees_total });
+    if (more_due === true && shouldStop()) job.cancelled();
+    return answer;
+  };
+  return await context.jobs.run('archive', work, { quiet: true, onProgress });
+}
+
+async function sweep(context: Context, caller: Caller, options: DueOptions): Promise<Answer<ArchiveOutcome>> {
   const { dryRun: dry_run = false, itemsMax = ITEMS_PER_CALL, shouldStop = () => false } = options;
   const first = await context.store.read((reader) => reader.findConfiguration());
   const { archive_after_days, current_session_id } = first.data;
@@ -146,6 +165,9 @@ export async function archiveDue(
       const count = (record as unknown as MovedRecord).moved_items ?? subtree?.items ?? 0;
       if (subtree !== undefined && count > 0) moved.push({ ...subtree, items: count });
     });
+    if (moved.length > 0) options.onProgress?.({ phase: 'move', done: sumOf(moved), total: null });
+    // On SQLite nothing else waits for anything: other clients have their turn, and progress gets out.
+    await nextTurn();
   };
 
   const unfit = new Set<string>();

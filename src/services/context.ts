@@ -2,6 +2,7 @@
 import { CHANGE_SCHEMA_VERSION, type Change } from '../domain/change.ts';
 import { newChangeId } from '../domain/ids.ts';
 import type { JsonObject } from '../domain/json.ts';
+import type { JobHistory, Jobs } from '../storage/operations/operations.ts';
 import type { Answer, TrackerStore, WriteAnswer } from '../storage/store.ts';
 
 export interface Context {
@@ -13,6 +14,8 @@ export interface Context {
   now: () => Date;
   /** Called after every write that changed something. */
   onChange: () => void;
+  /** Runs long work as jobs, which are recorded, and answers what ran: `jobs.run('import', (job) => …)`. */
+  jobs: Jobs & JobHistory;
 }
 
 /** Who calls, and through which program. */

@@ -8,8 +8,9 @@ import { runGit } from '../storage/git/repository.ts';
 import { inspectLayers, type Inspection, type Refusal } from '../storage/inspect-layers.ts';
 import type { LayersReport, TrackerStore } from '../storage/store.ts';
 import { readMark } from '../storage/markdown/status-mark.ts';
-import { acceptPrimary, retryParked, type Accepted } from '../storage/tiers/accept-primary.ts';
+import { acceptPrimary, type Accepted } from '../storage/tiers/accept-primary.ts';
 import { spokenAge } from '../storage/tiers/words.ts';
+import { checkRepairable } from './repairs.ts';
 import { STATUS_FILE, renderStatusFile } from './status-file.ts';
 import { readStatus } from './status-report.ts';
 
@@ -42,6 +43,7 @@ export async function diagnose(config: Config): Promise<Diagnosis> {
         ...checkWaiting(found),
         ...checkConflicts(found),
         ...checkLayers(found),
+        ...(await checkRepairable(config, found)),
         await checkDataFolder(config),
         await checkGit(config),
       ],
@@ -54,11 +56,6 @@ export async function diagnose(config: Config): Promise<Diagnosis> {
   } finally {
     await found.close();
   }
-}
-
-/** Lets writes be tried again that failed too often. @returns how many */
-export async function fixWhatIsSafe({ dataDir }: Config): Promise<{ retried: number }> {
-  return { retried: await retryParked(dataDir) };
 }
 
 /**
@@ -228,7 +225,7 @@ async function checkStatusFile(store: TrackerStore, config: Config): Promise<Che
   const present = await readFile(path.join(config.projectDir, STATUS_FILE), 'utf8').catch(() => undefined);
   if (present === undefined || present.trim() === '') {
     const when = config.statusFile.enabled
-      ? 'the next change, or `worktrail status --write`, makes it'
+      ? 'the next change, `worktrail status --write`, or `worktrail doctor --fix` makes it'
       : 'turned off';
     return { name, ok: true, message: `${STATUS_FILE} is not there; ${when}` };
   }

@@ -18,6 +18,7 @@ import {
   SQLITE_FILE,
   type PrimaryOptions,
 } from './open-primary.ts';
+import type { Jobs } from './operations/operations.ts';
 import type { Primary } from './sql/sql-store.ts';
 import { CacheReplica } from './tiers/cache.ts';
 import { checkedAt } from './tiers/cache-position.ts';
@@ -37,6 +38,8 @@ export interface OpenOptions extends PrimaryOptions {
   staleAfterMs?: number;
   /** For what a person should know, one line each. Nothing by default. */
   log?: (message: string) => void;
+  /** Runs what is done in the background as jobs; by default without a record of them. */
+  jobs?: Jobs;
   clock?: Clock;
 }
 
@@ -104,8 +107,9 @@ function partsOf(options: OpenOptions): TieredParts {
     cache,
     journals,
     memory: new TierMemory(() => outbox.open({ create: !isEmbedded && existsSync(dataDir) })),
-    snapshot: (primary, minAgeMs) => takeSnapshot(projectDir, primary, minAgeMs, clock),
+    snapshot: (primary, minAgeMs) => takeSnapshot(projectDir, primary, minAgeMs, clock, options.jobs),
     elect: (role, work) => election.run(role, work),
+    ...(options.jobs !== undefined && { jobs: options.jobs }),
     clock,
     ...(options.staleAfterMs !== undefined && { staleAfterMs: options.staleAfterMs }),
     log,
@@ -259,18 +263,23 @@ async function takeSnapshot(
   primary: Primary,
   minAgeMs: number,
   clock: Clock,
+  jobs: Jobs | undefined,
 ): Promise<void> {
   if (minAgeMs > 0) {
     const seconds = Number(await snapshotTip(projectDir, '%(creatordate:unix)'));
     const age = clock.now() - seconds * 1000;
     if (age >= 0 && age < minAgeMs) return;
   }
-  if ((await primary.inSnapshot(readTruth)).items > SNAPSHOT_ITEMS_MAX) return;
+  const { items, seq } = await primary.inSnapshot(readTruth);
+  if (items > SNAPSHOT_ITEMS_MAX) return;
   const text = await readFile(path.join(projectDir, STATUS_FILE), 'utf8').catch(() => undefined);
   const statusFile = text === undefined || readMark(text) === undefined ? undefined : text;
-  await writeSnapshot(projectDir, (work) => primary.inSnapshot(work), {
+  const taken = await writeSnapshot(projectDir, (work) => primary.inSnapshot(work), {
     ...(statusFile !== undefined && { statusFile }),
   });
+  if (!taken.written) return;
+  const { commit: reference, bytes, ms } = taken;
+  jobs?.snapshot({ kind: 'git_snapshot', reference, bytes, counts: { items, changes: seq, ms } });
 }
 
 async function snapshotTip(projectDir: string, format: string): Promise<string> {

@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
+import { JOB_KINDS, JOB_STATES } from '../../src/domain/job.ts';
 import { ENTITIES } from '../../src/domain/change.ts';
 import { TOOLSETS } from '../../src/domain/toolsets.ts';
 import { ITEM_STATUSES, ITEM_TYPES, LIST_SORTS } from '../../src/domain/work-item.ts';
@@ -17,7 +18,7 @@ describe('help', () => {
     expect(COMMANDS).toEqual(
       [
         'serve status brief list show create update ready claim note search plan history undo conflicts',
-        'archive enhancement import doctor migrate config',
+        'archive enhancement import jobs doctor migrate config',
       ]
         .join(' ')
         .split(' '),
@@ -42,6 +43,7 @@ describe('help', () => {
     expect(await words('create')).toEqual(expect.arrayContaining([...ITEM_TYPES, ...ITEM_STATUSES]));
     expect(await words('update')).toEqual(expect.arrayContaining([...ITEM_STATUSES]));
     expect(await words('history')).toEqual(expect.arrayContaining([...ENTITIES]));
+    expect(await words('jobs')).toEqual(expect.arrayContaining([...JOB_KINDS, ...JOB_STATES]));
     expect(await words('serve')).toEqual(expect.arrayContaining([...TOOLSETS]));
   });
 

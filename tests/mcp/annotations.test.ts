@@ -5,6 +5,7 @@ import { AjvJsonSchemaValidator } from '@modelcontextprotocol/sdk/validation/ajv
 import { beforeAll, expect, it } from 'vitest';
 import { TOOLS } from '../../src/mcp/registry.ts';
 import { packageRoot } from '../../src/package-root.ts';
+import { Operations } from '../../src/storage/operations/operations.ts';
 import { type Row, refusalOf } from './calls.ts';
 import { DEPLOYMENT } from './contract-tools.ts';
 import { type Surface, describeBothDatabases } from './surfaces.ts';
@@ -90,6 +91,19 @@ const REFUSED_TWICE: Readonly<Record<string, string>> = {
   claim_work_item: 'ClaimError',
 };
 
+/** A job of this process in the record that all processes of the folder share. */
+async function finishedJob(surface: Surface): Promise<Row> {
+  const jobs = new Operations(path.join(surface.project(), '.worktrail'));
+  const id = await jobs.run('backup', (job) => {
+    job.report({ phase: 'copy', done: 1, total: 2 });
+    job.counts({ items: 2 });
+    job.snapshot({ kind: 'backup', reference: 'somewhere', bytes: 1 });
+    return Promise.resolve(job.id);
+  });
+  jobs.close();
+  return { id };
+}
+
 /** Calls of every tool on a store in which every field is filled somewhere. */
 async function richExamples(surface: Surface): Promise<Map<string, Row[]>> {
   const project = await surface.item({
@@ -114,6 +128,7 @@ async function richExamples(surface: Surface): Promise<Map<string, Row[]>> {
   mkdirSync(path.join(surface.project(), 'legacy', 'prompts'), { recursive: true });
   writeFileSync(path.join(surface.project(), 'legacy', 'status.md'), '## Vendors (1)\n- legacy: broken\n');
   writeFileSync(path.join(surface.project(), 'legacy', 'prompts', 'one.md'), '# One\n');
+  const job = await finishedJob(surface);
   const deployment = await surface.call('record_deployment', { ...DEPLOYMENT, ...links });
   return new Map<string, Row[]>([
     [
@@ -138,6 +153,8 @@ async function richExamples(surface: Surface): Promise<Map<string, Row[]>> {
     ['record_deployment', [DEPLOYMENT, { ...DEPLOYMENT, ...links }]],
     ['list_deployments', [{}, { limit: 1 }, { vendor: vendor['name'], compliant: true }]],
     ['query_deployment', [{ id: deployment['id'] }]],
+    ['list_jobs', [{}, { kind: 'import' }, { state: 'failed', limit: 1 }]],
+    ['get_job', [{ id: job['id'] }]],
     ['query_vendor_status', [{ name: vendor['name'] }]],
     ['update_vendor_status', [{ name: vendor['name'], status: 'broken' }]],
     ['register_vendor', [{ name: 'vendor' }]],

@@ -26,6 +26,8 @@ export interface Surface extends Caller {
   client(): TestClient;
   /** The folder of the project, a git repository on branch main. */
   project(): string;
+  /** The arguments that name the database to a command. */
+  databaseArguments(): string[];
   /** A name that no other scenario uses: for labels, vendors and idempotency keys. */
   unique(stem: string): string;
   /** Creates a task, or what `fields` says. */
@@ -131,6 +133,7 @@ function surface(
     ...meeting,
     ...caller,
     client,
+    databaseArguments: () => ['--database', url()],
     unique,
     item,
     vendor: (fields = {}) => caller.call('register_vendor', { name: unique('vendor'), ...fields }),

@@ -48,9 +48,16 @@ export interface ToolResult {
   raw: unknown;
 }
 
+/** Told of each progress notification; a call that has it asks for them. */
+export type OnProgress = (progress: {
+  progress: number;
+  total?: number | undefined;
+  message?: string | undefined;
+}) => void;
+
 export interface TestClient {
   /** Throws on a protocol error and on a result that does not match the output schema. */
-  callTool(name: string, args?: Record<string, unknown>): Promise<ToolResult>;
+  callTool(name: string, args?: Record<string, unknown>, onProgress?: OnProgress): Promise<ToolResult>;
   /** Asks the server anew, all pages. */
   listTools(): Promise<Tool[]>;
   close(): Promise<void>;
@@ -63,7 +70,7 @@ export interface TestClient {
 /** What both SDKs' clients do in their own types. */
 export interface ClientAdapter {
   connect(): Promise<void>;
-  call(name: string, args: Record<string, unknown>): Promise<unknown>;
+  call(name: string, args: Record<string, unknown>, onProgress?: OnProgress): Promise<unknown>;
   list(): Promise<Tool[]>;
   close(): Promise<void>;
   pid(): number | undefined;
@@ -104,7 +111,7 @@ export async function connect(connection: Connection): Promise<TestClient> {
     });
   }
   return {
-    callTool: async (name, args = {}) => toolResult(await adapter.call(name, args)),
+    callTool: async (name, args = {}, onProgress) => toolResult(await adapter.call(name, args, onProgress)),
     listTools: () => adapter.list(),
     close: () => adapter.close(),
     stderr: () => errors,
@@ -134,7 +141,8 @@ function currentClient(target: Target, name: string, pinned: boolean): ClientAda
   const transport = currentTransport(target);
   return {
     connect: () => client.connect(transport),
-    call: (tool, args) => client.callTool({ name: tool, arguments: args }),
+    call: (tool, args, onprogress) =>
+      client.callTool({ name: tool, arguments: args }, onprogress && { onprogress }),
     // `refresh`: a 2026 server may allow caching, which would hide what a test has just changed.
     list: async () => (await client.listTools(undefined, { cacheMode: 'refresh' })).tools,
     close: async () => {

@@ -13,7 +13,8 @@ export function previousClient(target: Target, name: string): ClientAdapter {
   return {
     // The SDK's own transports miss its interface only under exactOptionalPropertyTypes.
     connect: () => client.connect(transport as Transport),
-    call: (tool, args) => client.callTool({ name: tool, arguments: args }),
+    call: (tool, args, onprogress) =>
+      client.callTool({ name: tool, arguments: args }, undefined, onprogress && { onprogress }),
     list: () => allTools(client),
     close: async () => {
       if (transport instanceof StreamableHTTPClientTransport) {

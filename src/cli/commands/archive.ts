@@ -6,6 +6,7 @@ import { ExitCode } from '../exit-codes.ts';
 import { optionsOf } from '../global-options.ts';
 import { printAnswer } from '../output.ts';
 import { count, plainLine, shortId } from '../plain-text.ts';
+import { withProgressBar } from '../progress-bar.ts';
 import { commandLineCaller, withApp } from '../with-app.ts';
 
 interface ArchiveOptions {
@@ -60,11 +61,14 @@ Examples:
         const caller = commandLineCaller();
         const answer =
           input.ids === undefined && !input.restore
-            ? await archiveDue(context, caller, {
-                olderThanDays,
-                dryRun: input.dry_run,
-                itemsMax: Number.MAX_SAFE_INTEGER,
-              })
+            ? await withProgressBar((onProgress) =>
+                archiveDue(context, caller, {
+                  olderThanDays,
+                  dryRun: input.dry_run,
+                  itemsMax: Number.MAX_SAFE_INTEGER,
+                  onProgress,
+                }),
+              )
             : await archiveWorkItems(context, caller, input);
         if ((answer.data.refused ?? []).length > 0) process.exitCode = ExitCode.finding;
         printAnswer(answer, options.json, render);

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { validationError } from '../../errors.ts';
 import type { Check, Diagnosis } from '../../services/diagnosis.ts';
+import type { Repairs } from '../../services/repairs.ts';
 import type { LayersReport } from '../../storage/store.ts';
 import type { Accepted } from '../../storage/tiers/accept-primary.ts';
 import { ExitCode } from '../exit-codes.ts';
@@ -21,7 +22,10 @@ export function addDoctorCommand(program: Command): Command {
     .description(
       'check store, layers, journals, conflicts, folder, git and status file; changes nothing by itself',
     )
-    .option('--fix', 'let writes be tried again that failed too often; does nothing else')
+    .option(
+      '--fix',
+      'put right what is safe: writes that failed too often, missing indexes, stale locks, a lost status file, interrupted jobs',
+    )
     .option(
       '--accept-database',
       'use the database although it is older than what this folder has seen: a backup was restored, or it was moved, on purpose',
@@ -29,6 +33,10 @@ export function addDoctorCommand(program: Command): Command {
     .addHelpText(
       'after',
       `
+--fix lets writes be tried again that failed too often, makes missing indexes again, removes lock files that a killed
+git left below refs/worktrail, writes a status file that is not there, and records jobs whose process is gone as
+interrupted. It says what it did, and does nothing else.
+
 --accept-database renames the local cache and forgets how far the database was; writes that wait stay and are
 applied to it. It refuses a database of another project.
 
@@ -48,7 +56,8 @@ Examples:
         );
       }
       const config = await readSettings(options);
-      const { acceptDatabase, diagnose, fixWhatIsSafe } = await import('../../services/diagnosis.ts');
+      const { acceptDatabase, diagnose } = await import('../../services/diagnosis.ts');
+      const { fixWhatIsSafe } = await import('../../services/repairs.ts');
       const fixed = options.fix === true ? await fixWhatIsSafe(config) : undefined;
       const accepted = options.acceptDatabase === true ? await acceptDatabase(config) : undefined;
       const diagnosis = await diagnose(config);
@@ -72,7 +81,7 @@ Examples:
       }
       print(
         [
-          ...(fixed === undefined ? [] : [spokenFix(fixed.retried), '']),
+          ...(fixed === undefined ? [] : [...repairLines(fixed), '']),
           ...(accepted === undefined ? [] : [...acceptedLines(accepted), '']),
           `Project ${config.projectDir}`,
           '',
@@ -84,10 +93,12 @@ Examples:
     });
 }
 
-function spokenFix(retried: number): string {
-  return retried === 0
-    ? 'Nothing was put aside that could be tried again.'
-    : `${count(retried, 'write')} will be tried again, by the next command that reaches the database. Programs that run now try them when they are started again.`;
+function repairLines({ done }: Repairs): string[] {
+  if (done.length === 0) return ['There was nothing to fix.'];
+  return done.map(({ name, ok, message }) => {
+    const mark = ok ? paint('green', 'fixed    ') : paint('red', 'not fixed');
+    return `${mark}  ${name.padEnd(12)}  ${message}`;
+  });
 }
 
 function acceptedLines({ cache_put_aside, position, waiting }: Accepted): string[] {

@@ -9,6 +9,7 @@ import { optionsOf, type GlobalOptions } from '../global-options.ts';
 import { printAnswer } from '../output.ts';
 import { count, plainLine } from '../plain-text.ts';
 import { importStatus, type StatusOptions } from './import-status.ts';
+import { withProgressBar } from '../progress-bar.ts';
 import { commandLineCaller, readSettings, withApp } from '../with-app.ts';
 
 type Read = (path: string, options: ImportOptions) => Promise<ImportPlan>;
@@ -99,8 +100,10 @@ function usualPath(source: string, projectDir: string): string {
 
 async function carryOut(options: GlobalOptions, plan: ImportPlan): Promise<Answer<ImportResult>> {
   const { runImport } = await import('../../services/import/run.ts');
-  return await withApp(options, ({ context }) =>
-    runImport(context, commandLineCaller(), plan, { dryRun: false }),
+  return await withProgressBar((onProgress) =>
+    withApp(options, ({ context }) =>
+      runImport(context, commandLineCaller(), plan, { dryRun: false, onProgress }),
+    ),
   );
 }
 

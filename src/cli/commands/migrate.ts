@@ -1,12 +1,15 @@
 import type { Command } from 'commander';
 import type { MoveReport, MoveStep } from '../../storage/move-to-postgres.ts';
 import type { StoreHealth } from '../../storage/store.ts';
+import type { Job } from '../../domain/job.ts';
+import type { Progress } from '../../domain/progress.ts';
 import { validationError } from '../../errors.ts';
 import { ExitCode } from '../exit-codes.ts';
 import { optionsOf, type GlobalOptions } from '../global-options.ts';
 import { print, printAnswer, printJson, say } from '../output.ts';
 import { count } from '../plain-text.ts';
 import { renderTable } from '../table.ts';
+import { withProgressBar } from '../progress-bar.ts';
 import { readSettings, withApp } from '../with-app.ts';
 
 type Migrated = StoreHealth & { before: 'none' | 'behind' | 'current' | 'newer' };
@@ -59,8 +62,21 @@ async function move(options: GlobalOptions, given: string): Promise<void> {
   const url = await postgresUrl(given);
   const { projectDir, dataDir, slug } = await readSettings(options);
   const { moveToPostgres } = await import('../../storage/move-to-postgres.ts');
-  const onProgress = (step: MoveStep) => say(spokenStep(step));
-  const report = await moveToPostgres({ projectDir, dataDir, slug, url, onProgress });
+  const { Operations } = await import('../../storage/operations/operations.ts');
+  const jobs = new Operations(dataDir);
+  const report = await withProgressBar(async (onProgress) => {
+    const work = async (job: Job) => {
+      const onStep = (step: MoveStep) => {
+        job.report(progressOf(step));
+        // The bar shows the others.
+        if (step.step === 'switched' || !process.stderr.isTTY) say(spokenStep(step));
+      };
+      const moved = await moveToPostgres({ projectDir, dataDir, slug, url, onProgress: onStep });
+      job.counts({ tables: moved.tables.length, rows: moved.rows });
+      return moved;
+    };
+    return await jobs.run('move_to_postgres', work, { onProgress });
+  }).finally(() => jobs.close());
   const database_url = withoutPassword(url);
   if (options.json === true) printJson({ ...report, database_url });
   else print(renderMove(report, database_url));
@@ -88,6 +104,12 @@ function withoutPassword(url: string): string {
     if (/pass/i.test(name)) shown.searchParams.delete(name);
   }
   return shown.href;
+}
+
+/** The tables differ in size, and only the rows of the present one are known. */
+function progressOf(step: MoveStep): Progress {
+  if (step.step === 'switched') return { phase: 'switch', done: 1, total: 1 };
+  return { phase: step.step === 'copied' ? 'copy' : 'compare', done: step.rows, total: null };
 }
 
 function spokenStep(step: MoveStep): string {

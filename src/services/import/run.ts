@@ -3,6 +3,8 @@
  * here after it was imported stays as they left it.
  */
 import { equalJson, isPlainObject, type JsonObject, type JsonValue } from '../../domain/json.ts';
+import type { Job } from '../../domain/job.ts';
+import type { ReportProgress } from '../../domain/progress.ts';
 import { idsOnPath, type WorkItem } from '../../domain/work-item.ts';
 import { TrackerError } from '../../errors.ts';
 import type { Reader } from '../../storage/sql/reader.ts';
@@ -47,23 +49,53 @@ export function outcomeOnEmptyTracker(plan: ImportPlan): ImportResult {
  * comments become notes: those that are not there yet are added, also to an item that was changed here. A
  * link that is there in either spelling, or that was removed here, is not added; one that an import made and
  * that the source has no longer is removed.
- * @param options with `dryRun` nothing is written and the outcome says what would be
+ * @param options with `dryRun` nothing is written, recorded or told, and the outcome says what would be
  * @throws ValidationError when an item or link contradicts what others made here; nothing is changed then
  */
 export async function runImport(
   context: Context,
   caller: Caller,
   plan: ImportPlan,
-  options: { dryRun: boolean },
+  options: { dryRun: boolean; onProgress?: ReportProgress | undefined },
 ): Promise<Answer<ImportResult>> {
-  const answer = await context.store.read((reader) => prepareImport(reader, plan), { snapshot: true });
+  const { dryRun, onProgress } = options;
+  if (dryRun) {
+    const { requests: _requests, ...answer } = await compare(context, plan, dryRun);
+    return answer;
+  }
+  return await context.jobs.run('import', (job) => carryOut(context, caller, plan, job), { onProgress });
+}
+
+async function compare(
+  context: Context,
+  plan: ImportPlan,
+  dry_run: boolean,
+  onProgress?: ReportProgress,
+): Promise<Answer<ImportResult> & { requests: ChangeRequest[] }> {
+  const answer = await context.store.read((reader) => prepareImport(reader, plan, onProgress), {
+    snapshot: true,
+  });
   const { requests, outcome } = answer.data;
-  const result: ImportResult = { ...outcome, dry_run: options.dryRun };
-  if (options.dryRun || requests.length === 0) return { ...answer, data: result };
+  return { ...answer, data: { ...outcome, dry_run }, requests };
+}
+
+async function carryOut(
+  context: Context,
+  caller: Caller,
+  plan: ImportPlan,
+  job: Job,
+): Promise<Answer<ImportResult>> {
+  const { requests, ...compared } = await compare(context, plan, false, job.report);
+  const { remarks, dry_run: _dry, ...counts } = compared.data;
+  job.counts({ ...counts, remarks: remarks.length });
+  if (requests.length === 0) return compared;
+  const total = requests.length;
+  job.report({ phase: 'write', done: 0, total });
   try {
     // Warnings about unknown metadata keys would only name `imported`, which every imported item has.
     const written = await write(context, { ...caller, client: IMPORT_CLIENT }, requests);
-    return { ...written, data: result, warnings: [] };
+    job.report({ phase: 'write', done: total, total });
+    return { ...written, data: compared.data, warnings: [] };
   } catch (error) {
     throw error instanceof TrackerError ? refused(error) : error;
   }
@@ -75,14 +107,19 @@ export interface Prepared {
 }
 
 /** What a plan comes to where the tracker stands now: the changes to make, in their order, and what they amount to. */
-export async function prepareImport(reader: Reader, plan: ImportPlan): Promise<Prepared> {
+export async function prepareImport(
+  reader: Reader,
+  plan: ImportPlan,
+  onProgress?: ReportProgress,
+): Promise<Prepared> {
   const found = await reader.findWorkItems(plan.items.map(({ id }) => id));
   const present = new Map(found.map((item) => [item.id, item]));
   const outcome = { created: 0, unchanged: 0, kept_local: 0 };
   const updated: string[] = [];
   const remarks: ImportRemark[] = [];
   const requests: ChangeRequest[] = [];
-  for (const planned of plan.items) {
+  for (const [done, planned] of plan.items.entries()) {
+    onProgress?.({ phase: 'compare', done, total: plan.items.length });
     const remark = (message: string) => remarks.push({ ...named(planned), message });
     const current = present.get(planned.id);
     if (current === undefined) {

@@ -3,6 +3,8 @@
  * fresh and takes snapshots. One loop per process; work that one process can do for all is elected for.
  */
 import type { Applied, Change } from '../../domain/change.ts';
+import type { Job } from '../../domain/job.ts';
+import { UNRECORDED, type Jobs } from '../operations/operations.ts';
 import { layerFailure } from '../sql/driver-errors.ts';
 import type { Primary } from '../sql/sql-store.ts';
 import type { Breaker } from './breaker.ts';
@@ -47,6 +49,7 @@ export class Background {
   #wake: () => void = () => undefined;
   #isWoken = false;
   readonly #mirror: Mirror | undefined;
+  readonly #jobs: Jobs;
   #refreshedAt = Number.NEGATIVE_INFINITY;
   #heldAt = Number.NEGATIVE_INFINITY;
   #snapshotAt = Number.NEGATIVE_INFINITY;
@@ -60,6 +63,7 @@ export class Background {
   constructor(private readonly options: BackgroundOptions) {
     const { cache } = options.parts;
     this.#mirror = cache && new Mirror(cache);
+    this.#jobs = options.parts.jobs ?? UNRECORDED;
   }
 
   start(): void {
@@ -172,16 +176,21 @@ export class Background {
     const { parts, breaker } = this.options;
     const primary = await this.options.connect();
     const done: JournalEntry[] = [];
-    const turn = await parts.elect('replay', () =>
-      replayWaiting({
+    const replay = async (job: Job) => {
+      const report = await replayWaiting({
         primary,
         journals: parts.journals,
         memory: parts.memory,
         onSettled: (entry) => done.push(entry),
         // A primary that failed meanwhile may be another when it answers again: it is looked at first.
         shouldStop: () => this.#stopped || breaker.state !== 'replaying',
-      }),
-    );
+        onProgress: job.report,
+      });
+      const { applied, conflicts, rejected, held } = report;
+      if (done.length > 0) job.counts({ applied, conflicts, rejected, held: held.length });
+      return report;
+    };
+    const turn = await parts.elect('replay', () => this.#jobs.run('replay', replay, { quiet: true }));
     if (done.length > 0) await this.#refresh(primary);
     if (!turn.ran) {
       await this.#rest(SHORT_PAUSE_MS);
@@ -245,8 +254,10 @@ export class Background {
     this.#refreshedAt = parts.clock.now();
     try {
       const forget = this.#mirror?.mark();
-      const turn = await parts.elect('refresh', async () =>
-        cache.refresh(primary, () => parts.journals.waiting(), this.options.known()),
+      const refresh = async (job: Job) =>
+        cache.refresh(primary, () => parts.journals.waiting(), this.options.known(), job.report);
+      const turn = await parts.elect('refresh', () =>
+        this.#jobs.run('cache_refresh', refresh, { quiet: true }),
       );
       this.#hasRefreshed = true;
       this.#refreshProblem = undefined;

@@ -10,6 +10,7 @@ import { renameSync, rmSync, statSync } from 'node:fs';
 import { sql } from 'drizzle-orm';
 import { TrackerError } from '../../errors.ts';
 import type { Applied, Change } from '../../domain/change.ts';
+import type { ReportProgress } from '../../domain/progress.ts';
 import { applyChanges } from '../sql/apply/apply.ts';
 import type { Connection, Session } from '../sql/connection.ts';
 import { driverCode } from '../sql/driver-errors.ts';
@@ -40,6 +41,8 @@ import { mismatchOf, readTruth, type Truth } from './truth.ts';
 
 /** A cache that is further behind is filled anew. */
 const CATCH_UP_MAX_CHANGES = 20_000;
+/** Catching up with fewer is the everyday case, done every two seconds, and not told of. */
+const CATCH_UP_TOLD_CHANGES = 100;
 
 export class TruthMismatch extends Error {
   override readonly name = 'TruthMismatch';
@@ -93,6 +96,7 @@ export class CacheReplica implements Replica {
    * Makes the copy equal to the primary as it is at this moment.
    * @param findWaiting the writes that wait at the moment it is called
    * @param known what else is known of the primary
+   * @param onProgress told when the copy is filled anew, or catches up with 100 changes or more
    * @returns the position of the feed that it stands at now
    * @throws TruthMismatch when the primary is not the truth; the copy stays as it was
    */
@@ -100,6 +104,7 @@ export class CacheReplica implements Replica {
     primary: Primary,
     findWaiting: () => Promise<WaitingWrites>,
     known: Partial<Truth>,
+    onProgress: ReportProgress = () => undefined,
   ): Promise<number> {
     return await this.#guarded(async (session) => {
       const before = await session.read(readPosition);
@@ -125,7 +130,19 @@ export class CacheReplica implements Replica {
           execute(c, sql`pragma defer_foreign_keys = on`);
           const isFarBehind = cursor === null || truth.seq - cursor > CATCH_UP_MAX_CHANGES;
           const waitingIds = entries.flatMap(({ changes }) => changes.map(({ id }) => id));
-          await (isFarBehind ? fill(from, c) : catchUp(from, c, cursor, waitingIds));
+          const changes = isFarBehind ? null : truth.seq - cursor;
+          const tell = (phase: string, done: number) => {
+            if (changes === null || changes >= CATCH_UP_TOLD_CHANGES)
+              onProgress({ phase, done, total: changes });
+          };
+          if (isFarBehind) {
+            tell('fill', 0);
+            await fill(from, c, (rows) => tell('fill', rows));
+          } else {
+            tell('catch_up', 0);
+            await catchUp(from, c, cursor, waitingIds);
+            tell('catch_up', truth.seq - cursor);
+          }
           writePosition(c, truth, filledAt);
           writeTop(c, waiting.fingerprint, await layOnTop(c, entries));
           return truth.seq;

@@ -7,10 +7,22 @@ import { copyRecords, type TouchedRecords } from './record-copy.ts';
 
 const ROWS_PER_READ = 500;
 
-/** Copies everything. */
-export async function fill(from: Connection, to: Connection): Promise<void> {
+/**
+ * Copies everything.
+ * @param onRows told how many rows were copied so far, of all tables together
+ */
+export async function fill(
+  from: Connection,
+  to: Connection,
+  onRows: (rows: number) => void = () => undefined,
+): Promise<void> {
   await clearTables(to);
-  await copyTables(from, to);
+  const copied = new Map<string, number>();
+  const onProgress = (table: string, rows: number) => {
+    copied.set(table, rows);
+    onRows([...copied.values()].reduce((sum, each) => sum + each, 0));
+  };
+  await copyTables(from, to, { onProgress });
 }
 
 interface LocalRecords extends TouchedRecords {

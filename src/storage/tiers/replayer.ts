@@ -3,6 +3,7 @@
  * the later writes to the same records, and nothing else.
  */
 import { CHANGE_SCHEMA_VERSION } from '../../domain/change.ts';
+import type { ReportProgress } from '../../domain/progress.ts';
 import { reachOf } from '../../domain/reach.ts';
 import type { ReplayOutcome } from '../sql/apply/replay.ts';
 import { layerFailure } from '../sql/driver-errors.ts';
@@ -39,6 +40,8 @@ export interface ReplayOptions {
   /** Told of each write that was settled. */
   onSettled?: (entry: JournalEntry, outcome: ReplayOutcome) => void;
   shouldStop?: () => boolean;
+  /** Told of every write that was settled. */
+  onProgress?: ReportProgress;
 }
 
 /**
@@ -46,7 +49,7 @@ export interface ReplayOptions {
  * @throws DatabaseError when the primary fails; what was settled until then stays settled
  */
 export async function replayWaiting(options: ReplayOptions): Promise<ReplayReport> {
-  const { primary, journals, memory, onSettled, shouldStop } = options;
+  const { primary, journals, memory, onSettled, onProgress, shouldStop } = options;
   const report: ReplayReport = {
     applied: 0,
     conflicts: 0,
@@ -59,6 +62,7 @@ export async function replayWaiting(options: ReplayOptions): Promise<ReplayRepor
   const failures = memory.failures();
   const heldBack = new Set<string>();
   let settled: string[] = [];
+  let done = 0;
   const letGo = async () => {
     if (settled.length > 0) await journals.remove(settled);
     settled = [];
@@ -84,6 +88,8 @@ export async function replayWaiting(options: ReplayOptions): Promise<ReplayRepor
       if (outcome.outcome === 'conflict') report.conflicts += 1;
       if (outcome.outcome === 'rejected') report.rejected += 1;
       onSettled?.(entry, outcome);
+      done += 1;
+      onProgress?.({ phase: 'replay', done, total: entries.length });
       settled.push(entry.id);
       if (settled.length >= REMOVE_AT_ONCE) await letGo();
     }

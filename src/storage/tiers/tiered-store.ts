@@ -14,6 +14,7 @@ import { PROVISIONAL_FEED_STEP, isProvisional } from '../../domain/provisional-v
 import { reachOf } from '../../domain/reach.ts';
 import type { Warning } from '../../domain/warnings.ts';
 import { FeedWatch, type FeedListener } from '../live/feed-watch.ts';
+import type { Jobs } from '../operations/operations.ts';
 import type { ReadOptions, SourceName } from '../sql/connection.ts';
 import { layerFailure } from '../sql/driver-errors.ts';
 import type { Reader } from '../sql/reader.ts';
@@ -61,6 +62,8 @@ export interface TieredParts {
   snapshot?: ((primary: Primary, minAgeMs: number) => Promise<void>) | undefined;
   /** Runs work that only one process of a folder needs to do at a time; false when another is doing it. */
   elect: <T>(role: string, work: () => Promise<T>) => Promise<{ ran: true; result: T } | { ran: false }>;
+  /** Runs what is done in the background as jobs; by default without a record of them. */
+  jobs?: Jobs;
   clock: Clock;
   staleAfterMs?: number;
   /** For what a person should know; one line. */

@@ -1,0 +1,116 @@
+/**
+ * Compares the indexes of a store with those of its schema, and makes again what is missing: without one everything is
+ * still right, but slow, and a unique one keeps a rule. Only for a store that is as new as the program.
+ */
+import path from 'node:path';
+import Database from 'better-sqlite3';
+import { SQLITE_FILE, schemaName, slugOfFolder, type PrimaryOptions } from './open-primary.ts';
+import { classifyDriverError, describeDriverError } from './sql/driver-errors.ts';
+import { withinConnectTimeout } from './sql/postgres.ts';
+import { retryContention } from './sql/retry.ts';
+import { schemaIndexes, type SchemaIndex } from './sql/schema-indexes.ts';
+
+/** The folder, and the store that its settings name. */
+export type MendOptions = Pick<PrimaryOptions, 'dataDir' | 'databaseUrl' | 'slug'>;
+
+export interface Mended {
+  name: string;
+  table: string;
+  /** Why it could not be made, in our words; null when it was. */
+  problem: string | null;
+}
+
+/** @throws a driver's error when the store cannot be read */
+export async function findMissingIndexes(options: MendOptions): Promise<SchemaIndex[]> {
+  return await withStore(options, { readonly: true }, async (store) => missingFrom(store));
+}
+
+/**
+ * Makes the missing indexes, one after the other; writers wait while one is made.
+ * @throws a driver's error when the store cannot be used
+ */
+export async function createMissingIndexes(options: MendOptions): Promise<Mended[]> {
+  return await withStore(options, { readonly: false }, async (store) => {
+    const mended: Mended[] = [];
+    for (const { name, table, sql } of await missingFrom(store)) {
+      const problem = await store.run(sql).then(() => null, whyNot);
+      mended.push({ name, table, problem });
+    }
+    return mended;
+  });
+}
+
+function whyNot(error: unknown): string {
+  const isDuplicate = classifyDriverError(error) === 'duplicate';
+  return isDuplicate ? 'records in it are the same where they must differ' : describeDriverError(error);
+}
+
+interface OpenedStore {
+  dialect: 'postgres' | 'sqlite';
+  names(): Promise<string[]>;
+  run(sql: string): Promise<unknown>;
+}
+
+async function missingFrom(store: OpenedStore): Promise<SchemaIndex[]> {
+  const present = new Set(await store.names());
+  return schemaIndexes(store.dialect).filter(({ name }) => !present.has(name));
+}
+
+async function withStore<T>(
+  { databaseUrl, dataDir, slug }: MendOptions,
+  { readonly }: { readonly: boolean },
+  work: (store: OpenedStore) => Promise<T>,
+): Promise<T> {
+  if (databaseUrl !== undefined) {
+    return await withPostgres(databaseUrl, schemaName(slugOfFolder({ dataDir, slug }).value), work);
+  }
+  const database = new Database(path.join(dataDir, SQLITE_FILE), {
+    fileMustExist: true,
+    readonly,
+    timeout: 20,
+  });
+  try {
+    return await work({
+      dialect: 'sqlite',
+      names: () =>
+        retryContention(
+          () =>
+            database.prepare("select name from sqlite_master where type = 'index'").pluck().all() as string[],
+        ),
+      run: (sql) => retryContention(() => database.exec(sql)),
+    });
+  } finally {
+    database.close();
+  }
+}
+
+async function withPostgres<T>(
+  url: string,
+  schema: string,
+  work: (store: OpenedStore) => Promise<T>,
+): Promise<T> {
+  const { default: postgres } = await import('postgres');
+  const client = postgres(url, {
+    max: 1,
+    connect_timeout: 5,
+    fetch_types: false,
+    onnotice: () => undefined,
+    // A store that is in use gets its turn; whoever waits for it is told.
+    connection: { search_path: `"${schema}"`, lock_timeout: 5_000 },
+  });
+  try {
+    await withinConnectTimeout(client`select 1`);
+    return await work({
+      dialect: 'postgres',
+      names: async () => {
+        const rows = await client<{ name: string }[]>`
+          select c.relname as name from pg_index i join pg_class c on c.oid = i.indexrelid
+          join pg_namespace n on n.oid = c.relnamespace where n.nspname = ${schema} and i.indisvalid`;
+        return rows.map(({ name }) => name);
+      },
+      run: (sql) => client.unsafe(sql),
+    });
+  } finally {
+    await client.end({ timeout: 0 });
+  }
+}

@@ -1,0 +1,197 @@
+/**
+ * The file of the operational store, `operations.db`: opening, making, bringing up to date, and putting a damaged one
+ * aside. It holds metadata of jobs only, and nothing depends on it.
+ *
+ * Every opening happens under a lock on a side file. SQLite finds the write-ahead log by its name, so a process that
+ * opened the file while another renames it could write into the log of its successor.
+ */
+import { existsSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import Database from 'better-sqlite3';
+import { codedError, driverCode } from '../sql/driver-errors.ts';
+import { keepLogShort } from '../sql/log-room.ts';
+import { withFileLockSync } from '../tiers/file-lock.ts';
+import { committedImage } from '../tiers/outbox-salvage.ts';
+
+/** "WTRJ": marks a file as an operational store (PRAGMA application_id). */
+export const OPERATIONS_APPLICATION_ID = 0x5754524a;
+/** A busy wait blocks the event loop, and what is recorded is not worth a longer one. */
+export const BUSY_TIMEOUT_MS = 25;
+/** Opening is rare, and other processes open within milliseconds. */
+const OPENING_TIMEOUT_MS = 100;
+const LOG_MAX_BYTES = 1024 * 1024;
+
+/** Each takes the file from `user_version` = its index to the next. Append only. */
+const MIGRATIONS: readonly string[] = [
+  `create table jobs (
+    id text primary key,
+    kind text not null,
+    state text not null
+      check (state in ('queued', 'running', 'succeeded', 'failed', 'cancelled', 'interrupted')),
+    phase text,
+    done integer,
+    total integer,
+    counts text not null default '{}',
+    queued_at text not null,
+    started_at text,
+    updated_at text not null,
+    ended_at text,
+    error text,
+    pid integer not null,
+    host text not null,
+    boot text not null,
+    process_started text not null
+  ) strict, without rowid;
+  create index jobs_order on jobs (queued_at, id);
+  create index jobs_kind on jobs (kind, queued_at, id);
+  create index jobs_open on jobs (state) where ended_at is null;
+  create table snapshot_events (
+    seq integer primary key,
+    kind text not null check (kind in ('git_snapshot', 'backup', 'restore', 'export')),
+    at text not null,
+    reference text not null,
+    bytes integer,
+    counts text not null default '{}',
+    job_id text references jobs (id) on delete set null
+  ) strict;
+  create index snapshot_events_kind on snapshot_events (kind, seq);
+  create index snapshot_events_job on snapshot_events (job_id);`,
+];
+export const SCHEMA_VERSION = MIGRATIONS.length;
+
+/** An opened file. Its statements are prepared once. */
+export class OperationsFile {
+  readonly #statements = new Map<string, Database.Statement>();
+  readonly #inode: number | undefined;
+
+  constructor(
+    readonly location: string,
+    readonly database: Database.Database,
+  ) {
+    this.#inode = inodeOf(location);
+  }
+
+  statement(sql: string): Database.Statement {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) this.#statements.set(sql, (statement = this.database.prepare(sql)));
+    return statement;
+  }
+
+  /** Runs `work` in one transaction. */
+  transaction<T>(work: () => T): T {
+    return this.database.transaction(work).immediate();
+  }
+
+  /** False when the path leads to another file by now, or to none. */
+  isCurrent(): boolean {
+    return inodeOf(this.location) === this.#inode;
+  }
+
+  close(): void {
+    this.database.close();
+  }
+}
+
+/**
+ * Opens the file; makes it when missing and puts a useless one aside.
+ * @throws a driver's error when it cannot be opened; the file is left as it is
+ */
+export function openOperationsFile(file: string): OperationsFile {
+  return withFileLockSync(`${file}.lock`, OPENING_TIMEOUT_MS, () => {
+    try {
+      return open(file);
+    } catch (error) {
+      if (!isUseless(error)) throw error;
+      putAside(file);
+      return open(file);
+    }
+  });
+}
+
+/** Puts the file aside that was found damaged, unless another process has done so already. */
+export function replaceDamaged(damaged: OperationsFile): void {
+  const { location } = damaged;
+  withFileLockSync(`${location}.lock`, OPENING_TIMEOUT_MS, () => {
+    if (damaged.isCurrent()) putAside(location);
+  });
+}
+
+/**
+ * A copy in memory, for looking without altering anything.
+ * @returns undefined where there is no file
+ * @throws a driver's error when it cannot be read
+ */
+export function readOperationsFile(file: string): OperationsFile | undefined {
+  if (!existsSync(file)) return undefined;
+  const log = existsSync(`${file}-wal`) ? readFileSync(`${file}-wal`) : Buffer.alloc(0);
+  const image = committedImage(readFileSync(file), log);
+  if (image.length === 0) return undefined;
+  const database = new Database(image);
+  try {
+    if (versionOf(database) === 0) throw codedError('SQLITE_NOTADB', 'it is not an operational store');
+    return new OperationsFile(file, database);
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+function open(file: string): OperationsFile {
+  const database = new Database(file, { timeout: OPENING_TIMEOUT_MS });
+  try {
+    database.pragma('foreign_keys = ON');
+    database.pragma('cell_size_check = ON');
+    const version = versionOf(database);
+    if (version < SCHEMA_VERSION || database.pragma('journal_mode', { simple: true }) !== 'wal') {
+      database.pragma('journal_mode = WAL');
+      migrate(database);
+    }
+    database.pragma('synchronous = NORMAL');
+    database.pragma(`journal_size_limit = ${LOG_MAX_BYTES}`);
+    keepLogShort(database, file);
+    database.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
+    return new OperationsFile(file, database);
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+/** 0 for a file without tables. @throws for one that is not ours, or of a newer version */
+function versionOf(database: Database.Database): number {
+  const id = database.pragma('application_id', { simple: true });
+  const version = Number(database.pragma('user_version', { simple: true }));
+  const tables = Number(database.prepare('select count(*) from sqlite_master').pluck().get());
+  if (id === 0 && tables === 0) return 0;
+  if (id !== OPERATIONS_APPLICATION_ID) throw codedError('SQLITE_NOTADB', 'it is not an operational store');
+  if (version > SCHEMA_VERSION) throw new NewerOperations('the record of jobs was made by a newer Worktrail');
+  return version;
+}
+
+function migrate(database: Database.Database): void {
+  database
+    .transaction(() => {
+      const version = Number(database.pragma('user_version', { simple: true }));
+      for (const step of MIGRATIONS.slice(version)) database.exec(step);
+      database.pragma(`application_id = ${OPERATIONS_APPLICATION_ID}`);
+      database.pragma(`user_version = ${SCHEMA_VERSION}`);
+    })
+    .immediate();
+}
+
+/** One of a newer program: left alone. */
+export class NewerOperations extends Error {}
+
+/** What no waiting will mend: damaged, another program's, or without the tables it should have. */
+export function isUseless(error: unknown): boolean {
+  return /^SQLITE_(CORRUPT|NOTADB|ERROR)/.test(driverCode(error) ?? '');
+}
+
+/** Never deleted: only the one before makes way. */
+function putAside(file: string): void {
+  renameSync(file, `${file.replace(/\.db$/, '')}.damaged.db`);
+  for (const suffix of ['-wal', '-shm']) rmSync(`${file}${suffix}`, { force: true });
+}
+
+function inodeOf(file: string): number | undefined {
+  return statSync(file, { throwIfNoEntry: false })?.ino;
+}

@@ -1,0 +1,118 @@
+// Progress notifications of a call that takes long, as every client meets them; and the tools that show jobs.
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import type { Progress } from '../../src/domain/progress.ts';
+import { withProgress } from '../../src/mcp/progress.ts';
+import { Operations } from '../../src/storage/operations/operations.ts';
+import { runCli } from '../support/program.ts';
+import { rows, text } from './calls.ts';
+import { type Surface, describeEverySurface } from './surfaces.ts';
+
+/** More than one transaction archives. */
+const DUE = 250;
+
+describeEverySurface((surface) => {
+  it('tells a client that asked how far the archiving is', { timeout: 60_000 }, async () => {
+    await importClosed(surface, DUE);
+    const told: { progress: number; message?: string | undefined }[] = [];
+    const result = await surface.client().callTool('archive_work_items', {}, (one) => told.push(one));
+    expect(result.isError, result.text).toBe(false);
+    expect(result.structured).toMatchObject({ items_total: DUE });
+    expect(told.length).toBeGreaterThan(0);
+    expect(told.every(({ message }) => message === 'move')).toBe(true);
+    const numbers = told.map(({ progress }) => progress);
+    expect(numbers).toEqual([...new Set(numbers)].sort((a, b) => a - b));
+    expect(Math.max(...numbers)).toBeLessThanOrEqual(DUE);
+
+    const [job] = rows((await surface.call('list_jobs', { kind: 'archive', limit: 1 }))['items']);
+    expect(job).toMatchObject({ state: 'succeeded', phase: 'move', counts: { items: DUE } });
+    expect(await surface.call('get_job', { id: text(job?.['id']).slice(0, 8) })).toMatchObject({
+      ...job,
+      snapshots: [],
+    });
+  });
+
+  it('refuses words that are none of a job, naming those that are', async () => {
+    expect(await surface.refuseField('state', 'list_jobs', { state: 'done' })).toContain('interrupted');
+    expect(await surface.refuseField('kind', 'list_jobs', { kind: 'thing' })).toContain('move_to_postgres');
+    expect(await surface.refuseField('cursor', 'list_jobs', { cursor: 'x' })).toContain('next_cursor');
+    await surface.refuse('NotFoundError', 'get_job', { id: 'abcdef' });
+  });
+
+  it('shows the copies that a job made', async () => {
+    const jobs = new Operations(path.join(surface.project(), '.worktrail'));
+    const id = await jobs.run('export', (job) => {
+      job.snapshot({ kind: 'export', reference: surface.unique('file'), bytes: 7 });
+      return Promise.resolve(job.id);
+    });
+    jobs.close();
+    const { snapshots } = await surface.call('get_job', { id });
+    expect(snapshots).toMatchObject([{ kind: 'export', bytes: 7, job_id: id }]);
+    expect(rows((await surface.call('list_jobs'))['snapshots'])).toContainEqual(rows(snapshots)[0]);
+  });
+});
+
+describe('progress notifications', () => {
+  const told = async (steps: Progress[], token: string | undefined = 'token') => {
+    const sent: Record<string, unknown>[] = [];
+    const notify = ({ params }: { params: object }) => Promise.resolve(void sent.push({ ...params }));
+    let late: (progress: Progress) => void = () => undefined;
+    await withProgress(token, notify, (report) => {
+      steps.forEach(report);
+      late = report;
+      return Promise.resolve();
+    });
+    late({ phase: 'late', done: 99, total: 99 });
+    return sent;
+  };
+
+  it('grow through all phases, whose totals are added', async () => {
+    const sent = await told([
+      { phase: 'copy', done: 10, total: 10 },
+      { phase: 'verify', done: 0, total: 5 },
+      { phase: 'verify', done: 5, total: 5 },
+      { phase: 'end', done: 1, total: 1 },
+    ]);
+    expect(sent).toEqual([
+      { progressToken: 'token', progress: 10, total: 10, message: 'copy' },
+      { progressToken: 'token', progress: 15, total: 15, message: 'verify' },
+      { progressToken: 'token', progress: 16, total: 16, message: 'end' },
+    ]);
+  });
+
+  it('are few however many steps there are, and never go back', async () => {
+    const steps = Array.from({ length: 10_000 }, (_, done) => ({ phase: 'copy', done, total: null }));
+    const sent = await told([...steps, { phase: 'copy', done: 3, total: null }]);
+    expect(sent.length).toBeLessThan(100);
+    expect(sent[0]).toEqual({ progressToken: 'token', progress: 0, message: 'copy' });
+  });
+
+  it('are not sent to a client that did not ask, and one that is gone does not hold up the work', async () => {
+    const notify = () => Promise.reject(new Error('closed'));
+    const work = (report: (progress: Progress) => void) => {
+      report({ phase: 'copy', done: 1, total: 1 });
+      return Promise.resolve('done');
+    };
+    expect(await withProgress('token', notify, work)).toBe('done');
+    let asked = 0;
+    await withProgress(undefined, () => Promise.resolve(void (asked += 1)), work);
+    expect(asked).toBe(0);
+  });
+});
+
+/** Closed items of long ago, as an import brings them. */
+async function importClosed(surface: Surface, count: number): Promise<void> {
+  const namespace = surface.unique('closed').replaceAll(/[^a-z0-9]+/gi, '-');
+  const issues = Array.from({ length: count }, (_, n) => ({
+    ...{ id: `bd-${n}`, title: `Old ${n}`, status: 'closed', priority: 2, issue_type: 'task' },
+    ...{ created_at: '2020-01-01T00:00:00Z', updated_at: '2020-01-02T00:00:00Z' },
+  }));
+  // Or the server's own daily run could take some of them first.
+  await writeFile(path.join(surface.project(), '.worktrail', 'last-archive-run'), new Date().toISOString());
+  const file = path.join(surface.project(), `${namespace}.jsonl`);
+  await writeFile(file, issues.map((issue) => JSON.stringify(issue)).join('\n'));
+  const args = ['import', 'beads', file, '--namespace', namespace, ...surface.databaseArguments()];
+  const { code, stderr } = await runCli(args, { project: surface.project() });
+  expect(code, stderr).toBe(0);
+}
