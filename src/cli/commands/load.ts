@@ -4,6 +4,7 @@ import { optionsOf } from '../global-options.ts';
 import { print, printJson } from '../output.ts';
 import { count } from '../plain-text.ts';
 import { readSettings } from '../with-app.ts';
+import { useOnce } from '../use-once.ts';
 
 /** `worktrail load`: an export or a backup into a place that has no tracker yet. */
 export function addLoadCommand(program: Command): Command {
@@ -25,6 +26,7 @@ Examples:
       const options = optionsOf(command);
       const { loadExport } = await import('../../storage/export/load.ts');
       const report = await loadExport({ ...(await readSettings(options)), file });
+      await useOnce(options);
       if (options.json === true) printJson(report);
       else print(render(report));
     });

@@ -4,6 +4,7 @@ import { optionsOf } from '../global-options.ts';
 import { print, printJson, say } from '../output.ts';
 import { count } from '../plain-text.ts';
 import { readSettings } from '../with-app.ts';
+import { useOnce } from '../use-once.ts';
 
 interface RestoreOptions {
   replace?: true;
@@ -41,6 +42,7 @@ Examples:
         replace: options.replace === true,
         keepIn: options.keepIn,
       });
+      await useOnce(options);
       if (options.json === true) return printJson(report);
       print(render(report));
       for (const warning of report.warnings) say(`warning: ${warning}`);
