@@ -30,7 +30,7 @@ read back before it gets its name. A folder on another disk survives the loss of
 Examples:
   worktrail backup --to /mnt/backups
   worktrail backup --keep 30
-  worktrail restore .worktrail/backups/worktrail-shop-backup-20261121T123000123Z-42.jsonl`,
+  worktrail restore .worktrail/backups/worktrail-shop-backup-20261121T123000123Z-42-3f9a.jsonl`,
     )
     .action(async (_options: unknown, command: Command) => {
       const options = optionsOf<BackupOptions>(command);

@@ -30,7 +30,7 @@ or the one after it. Writes that wait in this folder are applied on top afterwar
 PostgreSQL and have seen a later state stop until \`worktrail doctor --accept-database\` is run there.
 
 Examples:
-  worktrail restore .worktrail/backups/worktrail-shop-backup-20261121T123000123Z-42.jsonl
+  worktrail restore .worktrail/backups/worktrail-shop-backup-20261121T123000123Z-42-3f9a.jsonl
   worktrail restore shop.jsonl --project ../copy`,
     )
     .action(async (file: string, _options: unknown, command: Command) => {

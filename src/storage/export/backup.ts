@@ -4,6 +4,7 @@
  *     rows of one moment ──▶ hidden temporary file, on the disk ──▶ read back and compared ──▶ its name ──▶ old ones
  *     that nobody needs any more are removed
  */
+import { randomBytes } from 'node:crypto';
 import { readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { ReportProgress } from '../../domain/progress.ts';
@@ -102,9 +103,9 @@ const NAMES: Readonly<Record<ExportKind, string>> = {
   before_restore: 'before-restore',
 };
 
-/** As `worktrail-shop-backup-20261121T123000123Z-42.jsonl`: of one moment and position there is one. */
+/** As `worktrail-shop-backup-20261121T123000123Z-42-3f9a.jsonl`: time, position and something of chance. */
 function backupName({ project_slug, kind, taken_at, seq }: ExportHeader): string {
-  return `worktrail-${project_slug}-${NAMES[kind]}-${stampOf(new Date(taken_at))}-${seq}.jsonl`;
+  return `worktrail-${project_slug}-${NAMES[kind]}-${stampOf(new Date(taken_at))}-${seq}-${randomBytes(2).toString('hex')}.jsonl`;
 }
 
 /**
