@@ -265,7 +265,7 @@ async function takeSnapshot(
     const age = clock.now() - seconds * 1000;
     if (age >= 0 && age < minAgeMs) return;
   }
-  if ((await primary.inSnapshot(readTruth)).items > SNAPSHOT_ITEMS_MAX) return;
+  if ((await primary.inSnapshot((c) => readTruth(c))).items > SNAPSHOT_ITEMS_MAX) return;
   const text = await readFile(path.join(projectDir, STATUS_FILE), 'utf8').catch(() => undefined);
   const statusFile = text === undefined || readMark(text) === undefined ? undefined : text;
   await writeSnapshot(projectDir, (work) => primary.inSnapshot(work), {
