@@ -4,6 +4,7 @@ import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { randomUUID } from 'node:crypto';
 import path from 'node:path';
 import type { ReportProgress } from '../../domain/progress.ts';
+import { databaseError } from '../../errors.ts';
 import { TABLE_NAMES, primaryKeyOf } from '../sql/table-copy.ts';
 import { csvColumns, csvFileName, writeCsv } from './csv.ts';
 import { sqlName } from './format.ts';
@@ -149,7 +150,7 @@ export async function exportToCsv(options: ExportTo): Promise<ExportReport> {
 
 /**
  * Reads back what was written and compares it with what was meant to be.
- * @throws ValidationError when the disk gives back something else
+ * @throws DatabaseError or ValidationError when the disk gives back something else
  */
 export async function checkWritten(
   file: string,
@@ -158,7 +159,11 @@ export async function checkWritten(
 ): Promise<void> {
   const found = await checkExport(file, onProgress);
   if (found.sha256 !== meant.sha256 || found.rows !== meant.rows) {
-    throw new Error(`${file} does not hold what was written to it`);
+    throw databaseError(
+      'file',
+      `${path.dirname(file)} does not give back what was written to it`,
+      'Check the disk, or choose another folder with --to. Nothing was kept of it, and what is there stays.',
+    );
   }
 }
 

@@ -10,8 +10,8 @@ import { readMemory } from '../open-primary.ts';
 import { OUTBOX_FILE } from '../open-store.ts';
 import type { Connection } from '../sql/connection.ts';
 import { clearTables, insertRows } from '../sql/table-copy.ts';
-import { openOutbox } from '../tiers/outbox.ts';
-import { inOurWords } from './failures.ts';
+import { openOutbox, type Outbox } from '../tiers/outbox.ts';
+import { inOurWords, isOutcomeUnknown } from './failures.ts';
 import { damaged, rowLine, type ExportHeader } from './format.ts';
 import { checkExport, readRows, type CheckedExport } from './read-export.ts';
 import { readWaiting, type TrackerPlace } from './source.ts';
@@ -51,15 +51,20 @@ export async function loadExport(options: LoadOptions): Promise<LoadReport> {
   await refuseWaiting(options, checked);
   const target = await openTarget(options, checked.header);
   try {
-    await keepWaiting(options, checked);
-    const outcome = await inOurWords(target.source, () =>
-      target.session.write(async (c) => {
-        const standing = await takeAlone(target, c);
-        if (await isSameState(c, standing, checked)) return 'already' as const;
-        if (!standing.isEmpty) throw notEmpty(target, standing, checked.header);
-        await replaceState(target, c, checked, options.onProgress);
-        return 'loaded' as const;
-      }),
+    const outcome = await withWaiting(options, checked, (keepWaiting) =>
+      inOurWords(target.source, () =>
+        target.session.write(async (c) => {
+          const standing = await takeAlone(target, c);
+          if (await isSameState(c, standing, checked)) {
+            await keepWaiting();
+            return 'already' as const;
+          }
+          if (!standing.isEmpty) throw notEmpty(target, standing, checked.header);
+          await replaceState(target, c, checked, options.onProgress);
+          await keepWaiting();
+          return 'loaded' as const;
+        }),
+      ),
     );
     await settleFolder(options, target, checked.header);
     return loadReport(outcome, target, checked);
@@ -156,14 +161,39 @@ export async function refuseWaiting(options: TrackerPlace, { header }: CheckedEx
   );
 }
 
-/** The waiting writes of the file wait here from now on: before the rows are there, so that none is lost. */
-export async function keepWaiting({ dataDir }: TrackerPlace, { waiting }: CheckedExport): Promise<void> {
-  if (waiting.length === 0) return;
-  const outbox = openOutbox(path.join(dataDir, OUTBOX_FILE));
+/**
+ * Runs `work`, in which calling `keep` lets the waiting writes of the file wait here: before the rows are committed,
+ * so that none is lost. Where the work fails they are taken out again.
+ */
+export async function withWaiting<T>(
+  { dataDir }: TrackerPlace,
+  { waiting }: CheckedExport,
+  work: (keep: () => Promise<void>) => Promise<T>,
+): Promise<T> {
+  const added = new Set<string>();
+  const inOutbox = async (use: (outbox: Outbox) => Promise<void>): Promise<void> => {
+    const outbox = openOutbox(path.join(dataDir, OUTBOX_FILE));
+    try {
+      await use(outbox);
+    } finally {
+      await outbox.close();
+    }
+  };
+  const keep = async (): Promise<void> => {
+    if (waiting.length === 0) return;
+    await inOutbox(async (outbox) => {
+      const known = new Set((await outbox.list()).map(({ id }) => id));
+      for (const entry of waiting.filter(({ id }) => !known.has(id))) {
+        added.add(entry.id);
+        await outbox.append(entry);
+      }
+    });
+  };
   try {
-    for (const entry of waiting) await outbox.append(entry);
-  } finally {
-    await outbox.close();
+    return await work(keep);
+  } catch (error) {
+    if (added.size > 0 && !isOutcomeUnknown(error)) await inOutbox((outbox) => outbox.remove([...added]));
+    throw error;
   }
 }
 

@@ -13,10 +13,10 @@ import { inOurWords } from './failures.ts';
 import type { ExportHeader } from './format.ts';
 import {
   isSameState,
-  keepWaiting,
   loadReport,
   refuseWaiting,
   replaceState,
+  withWaiting,
   type LoadOptions,
   type LoadReport,
 } from './load.ts';
@@ -62,16 +62,21 @@ export async function restoreExport(options: RestoreOptions): Promise<RestoreRep
   const { target, damaged_file } = await openForRestore(options, checked.header, now);
   try {
     const waiting = await readWaiting(options);
-    await keepWaiting(options, checked);
-    const done = await inOurWords(target.source, () =>
-      target.session.write(async (c): Promise<{ outcome: RestoreReport['outcome']; kept?: KeptMoment }> => {
-        const standing = await takeAlone(target, c);
-        if (await isSameState(c, standing, checked)) return { outcome: 'already' };
-        await refuseNewer(options, target, c, standing, checked);
-        const kept = standing.isEmpty ? undefined : await keepPresent(options, c, waiting, now());
-        await replaceState(target, c, checked, onProgress);
-        return { outcome: 'restored', ...(kept !== undefined && { kept }) };
-      }),
+    const done = await withWaiting(options, checked, (keepWaiting) =>
+      inOurWords(target.source, () =>
+        target.session.write(async (c): Promise<{ outcome: RestoreReport['outcome']; kept?: KeptMoment }> => {
+          const standing = await takeAlone(target, c);
+          if (await isSameState(c, standing, checked)) {
+            await keepWaiting();
+            return { outcome: 'already' };
+          }
+          await refuseNewer(options, target, c, standing, checked);
+          const kept = standing.isEmpty ? undefined : await keepPresent(options, c, waiting, now());
+          await replaceState(target, c, checked, onProgress);
+          await keepWaiting();
+          return { outcome: 'restored', ...(kept !== undefined && { kept }) };
+        }),
+      ),
     );
     await settleFolder(options, target, checked.header);
     const { kept, outcome } = done;

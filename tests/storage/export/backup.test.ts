@@ -6,8 +6,9 @@ import { expect, it } from 'vitest';
 import { newRecordId } from '../../../src/domain/ids.ts';
 import { backupFolder, takeBackup } from '../../../src/storage/export/backup.ts';
 import { exportToFile } from '../../../src/storage/export/export.ts';
-import { loadExport } from '../../../src/storage/export/load.ts';
+import { loadExport, withWaiting } from '../../../src/storage/export/load.ts';
 import { checkExport } from '../../../src/storage/export/read-export.ts';
+import { readWaiting } from '../../../src/storage/export/source.ts';
 import { restoreExport } from '../../../src/storage/export/restore.ts';
 import { SQLITE_FILE } from '../../../src/storage/open-primary.ts';
 import { OUTBOX_FILE, openStore } from '../../../src/storage/open-store.ts';
@@ -80,6 +81,16 @@ describeEachBackend('a backup', (backend) => {
     const backup = await takeBackup(place);
     expect(backup).toMatchObject({ waiting: 1, warnings: [] });
     const elsewhere = await emptyPlace(backend);
+    // Refused, it leaves nothing behind: neither where records are, nor where it is ended on the way.
+    const taken = await filledPlace(backend);
+    const stop = () => Promise.reject(new Error('stopped'));
+    await expect(loadExport({ ...taken, file: backup.file })).rejects.toMatchObject({
+      code: 'ValidationError',
+    });
+    await expect(
+      withWaiting(elsewhere, await checkExport(backup.file), (keep) => keep().then(stop)),
+    ).rejects.toThrow('stopped');
+    for (const refused of [taken, elsewhere]) expect((await readWaiting(refused)).entries).toEqual([]);
     expect(await loadExport({ ...elsewhere, file: backup.file })).toMatchObject({ waiting: 1 });
     for (const used of [place, elsewhere, elsewhere]) {
       const store = await openStore(used);
