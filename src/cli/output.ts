@@ -36,6 +36,20 @@ export function printJson(value: unknown): void {
   emit(process.stdout, `${text}\n`);
 }
 
+/** Writes text as it is, which must be harmless by itself; resolves when more may come. False when nobody reads on. */
+export async function stream(text: string): Promise<boolean> {
+  const { stdout } = process;
+  if (emit(stdout, text)) return true;
+  if (!stdout.writable) return false;
+  return await new Promise((resolve) => {
+    const done = () => {
+      stdout.off('drain', done).off('close', done).off('error', done);
+      resolve(stdout.writable);
+    };
+    stdout.on('drain', done).on('close', done).on('error', done);
+  });
+}
+
 /** Tells a person something beside the result, on stderr. */
 export function say(message: string): void {
   emit(process.stderr, `${coloured(plainText(message), false)}\n`);
@@ -91,7 +105,7 @@ const CLEAR_LINE = '\r\u001b[2K';
 const watched = new WeakSet<NodeJS.WriteStream>();
 
 /** A reader that has seen enough (`| head`) is no failure: what it does not take is dropped. */
-function emit(stream: NodeJS.WriteStream, text: string): void {
+function emit(stream: NodeJS.WriteStream, text: string): boolean {
   if (!watched.has(stream)) {
     watched.add(stream);
     stream.on('error', (error: NodeJS.ErrnoException) => {
@@ -104,5 +118,5 @@ function emit(stream: NodeJS.WriteStream, text: string): void {
     isForNow = false;
     process.stderr.write(CLEAR_LINE);
   }
-  if (stream.writable) stream.write(text);
+  return stream.writable && stream.write(text);
 }

@@ -3,18 +3,22 @@ import { Command, CommanderError } from 'commander';
 import { addBriefCommand } from './commands/brief.ts';
 import { addClaimCommand } from './commands/claim.ts';
 import { addArchiveCommand } from './commands/archive.ts';
+import { addBackupCommand } from './commands/backup.ts';
 import { addConfigCommand } from './commands/config.ts';
 import { addConflictsCommand } from './commands/conflicts.ts';
 import { addCreateCommand } from './commands/create.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
 import { addEnhancementCommand } from './commands/enhancement.ts';
+import { addExportCommand } from './commands/export.ts';
 import { addHistoryCommand } from './commands/history.ts';
 import { addImportCommand } from './commands/import.ts';
 import { addJobsCommand } from './commands/jobs.ts';
 import { addListCommand } from './commands/list.ts';
+import { addLoadCommand } from './commands/load.ts';
 import { addMigrateCommand } from './commands/migrate.ts';
 import { addReadyCommand } from './commands/ready.ts';
 import { addNoteCommand } from './commands/note.ts';
+import { addRestoreCommand } from './commands/restore.ts';
 import { addSearchCommand } from './commands/search.ts';
 import { addPlanCommand } from './commands/plan.ts';
 import { addServeCommand } from './commands/serve.ts';
@@ -86,6 +90,10 @@ Exit codes: ${ExitCode.ok} ok, ${ExitCode.finding} a finding or a conflict, ${Ex
     addEnhancementCommand,
     addImportCommand,
     addJobsCommand,
+    addExportCommand,
+    addLoadCommand,
+    addBackupCommand,
+    addRestoreCommand,
     addDoctorCommand,
     addMigrateCommand,
     addConfigCommand,

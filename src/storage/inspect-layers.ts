@@ -211,7 +211,7 @@ async function whyRefused(
     const strange = await whyStrange(options, project);
     return strange === undefined ? undefined : { kind: 'stranger', why: strange };
   }
-  const found = await primary.inSnapshot(readTruth);
+  const found = await primary.inSnapshot((c) => readTruth(c, cached.last?.seq));
   const why = mismatchOf(found, { project_id: memory.project_id, seq }) ?? mismatchOf(found, cached);
   if (why === null) return undefined;
   return { kind: found.project_id === memory.project_id ? 'older' : 'other_project', why };
@@ -244,7 +244,7 @@ export async function readPrimaryTruth(options: InspectOptions): Promise<Truth> 
   if (!sighting.exists) return { project_id: null, seq: 0, items: 0 };
   const primary = await openForReading(options, sighting);
   try {
-    return await primary.inSnapshot(readTruth);
+    return await primary.inSnapshot((c) => readTruth(c));
   } finally {
     await primary.close();
   }

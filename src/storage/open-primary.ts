@@ -213,7 +213,7 @@ export function readMemory(dataDir: string): Memory | undefined {
   }
 }
 
-function writeMemory(dataDir: string, memory: Memory): void {
+export function writeMemory(dataDir: string, memory: Memory): void {
   renameSync(writeTemporary(dataDir, memory), path.join(dataDir, MEMORY_FILE));
 }
 

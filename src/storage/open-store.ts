@@ -270,7 +270,7 @@ async function takeSnapshot(
     const age = clock.now() - seconds * 1000;
     if (age >= 0 && age < minAgeMs) return;
   }
-  const { items, seq } = await primary.inSnapshot(readTruth);
+  const { items, seq } = await primary.inSnapshot((c) => readTruth(c));
   if (items > SNAPSHOT_ITEMS_MAX) return;
   const text = await readFile(path.join(projectDir, STATUS_FILE), 'utf8').catch(() => undefined);
   const statusFile = text === undefined || readMark(text) === undefined ? undefined : text;

@@ -80,7 +80,7 @@ function cannotForget(outboxFile: string) {
 }
 
 /** Renamed with its log, the log first: a new cache must never be seen beside the log of its predecessor. */
-function putAside(file: string): string | null {
+export function putAside(file: string): string | null {
   if (!existsSync(file)) return null;
   const time = new Date().toISOString().replace(/[-:.]/g, '');
   const aside = `${file.replace(/\.db$/, '')}.before-${time}.db`;

@@ -5,6 +5,7 @@
 import type { Applied, Change } from '../../domain/change.ts';
 import type { Job } from '../../domain/job.ts';
 import { UNRECORDED, type Jobs } from '../operations/operations.ts';
+import type { Connection } from '../sql/connection.ts';
 import { layerFailure } from '../sql/driver-errors.ts';
 import type { Primary } from '../sql/sql-store.ts';
 import type { Breaker } from './breaker.ts';
@@ -112,7 +113,7 @@ export class Background {
     const cached = (await cache?.known().catch(() => undefined)) ?? {};
     // Before the primary is read: what others note meanwhile may be newer than what is read.
     const known = this.options.known();
-    const truth = await this.#readTruth(primary, read);
+    const truth = await this.#readTruth(primary, (c) => read(c, cached.last?.seq));
     const mismatch = mismatchOf(truth, known) ?? mismatchOf(truth, cached);
     if (mismatch !== null) throw new TruthMismatch(mismatch);
     memory.sawPosition(truth.seq);
@@ -280,7 +281,7 @@ export class Background {
     this.#refreshProblem = problem;
   }
 
-  async #readTruth(primary: Primary, read: typeof readTruth): Promise<Truth> {
+  async #readTruth(primary: Primary, read: (c: Connection) => Promise<Truth>): Promise<Truth> {
     try {
       return await primary.inSnapshot(read);
     } catch (error) {

@@ -1,6 +1,6 @@
 /** What `cache.db` holds besides the tracker's tables: how far it has followed its primary, and what lies on top. */
 import Database from 'better-sqlite3';
-import { and, count, gt, lt, sql } from 'drizzle-orm';
+import { and, count, eq, gt, lt, sql } from 'drizzle-orm';
 import { PROVISIONAL_FEED_STEP } from '../../domain/provisional-version.ts';
 import type { Connection, Session } from '../sql/connection.ts';
 import { findProject } from '../sql/queries/configuration.ts';
@@ -80,12 +80,14 @@ export function lookIntoCache(location: string): CacheSighting | undefined {
     const { cursor, items, checked_at } = one(READ_POSITION) ?? {};
     if (typeof cursor !== 'number') return undefined;
     const project_id = one('select project_id from meta')?.['project_id'];
+    const change_id = one(`select change_id from changes where seq = ${cursor}`)?.['change_id'];
     const open = one('select count(*) as open from conflicts where resolved_at is null')?.['open'];
     return {
       truth: {
         seq: cursor,
         ...(typeof items === 'number' && { items }),
         ...(typeof project_id === 'string' && { project_id }),
+        ...(typeof change_id === 'string' && { last: { seq: cursor, change_id } }),
       },
       as_of: String(checked_at),
       openConflicts: Number(open),
@@ -115,8 +117,16 @@ export async function readSeen(c: Connection): Promise<Partial<Truth>> {
     .where(and(gt(t.seq, cursor), lt(t.seq, PROVISIONAL_FEED_STEP)));
   return {
     project_id: project?.project_id ?? null,
+    ...(await lastOf(c, cursor)),
     // What was mirrored is in the primary, beyond the cursor.
     seq: cursor + Number(mirrored?.rows ?? 0),
     ...(items !== null && { items: items + Number(mirrored?.items ?? 0) }),
   };
+}
+
+/** The change up to which the copy has followed the feed; nothing before the first one. */
+async function lastOf(c: Connection, seq: number): Promise<Pick<Truth, 'last'>> {
+  const { changes: t } = c.tables;
+  const [row] = await c.db.select({ change_id: t.change_id }).from(t).where(eq(t.seq, seq));
+  return row === undefined ? {} : { last: { seq, change_id: row.change_id } };
 }

@@ -111,7 +111,7 @@ export class CacheReplica implements Replica {
       const seen = await session.read(readSeen);
       // Taken before the primary is read: what others write meanwhile is not in the copy.
       const now = this.#now();
-      const found = await primary.inSnapshot(readTruth);
+      const found = await primary.inSnapshot((from) => readTruth(from, seen.last?.seq));
       checkTruth(found, seen, known);
       if (before.cursor === found.seq && (await isAsItShouldBe(session, before, await findWaiting()))) {
         await session.write((c) => Promise.resolve(writePosition(c, found, now)));
@@ -124,7 +124,7 @@ export class CacheReplica implements Replica {
         const entries = await waiting.list();
         return await primary.inSnapshot(async (from) => {
           const filledAt = this.#now();
-          const truth = await readTruth(from);
+          const truth = await readTruth(from, seen.last?.seq);
           checkTruth(truth, seen, known);
           const { cursor } = await readPosition(c);
           execute(c, sql`pragma defer_foreign_keys = on`);

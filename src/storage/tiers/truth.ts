@@ -2,7 +2,7 @@
  * Whether the database that answers is the one this folder knows (F6). An empty, an older or another database
  * behind the configured address is not the truth: nothing is copied from it and nothing replayed into it.
  */
-import { count, sql } from 'drizzle-orm';
+import { count, eq, sql } from 'drizzle-orm';
 import type { Connection } from '../sql/connection.ts';
 import { findFeedPosition, findProject } from '../sql/queries/configuration.ts';
 
@@ -13,6 +13,11 @@ export interface Truth {
   seq: number;
   /** Items of all kinds, deleted and archived ones too: they are never removed. */
   items: number;
+  /**
+   * The change at a position that is asked about. Of a copy: the last one that it has. A database that was restored
+   * and has grown past that position since shows by it that it is not the one that was copied.
+   */
+  last?: { seq: number; change_id: string | null };
 }
 
 /** A drop below this share of the items that were there is not believed. */
@@ -21,20 +26,32 @@ const ITEMS_KEPT_MIN = 0.8;
 const ITEMS_COMPARED_MIN = 10;
 
 /** The same with the items themselves counted, which reads all of them: for a primary that was away. */
-export async function countTruth(c: Connection): Promise<Truth> {
+export async function countTruth(c: Connection, at?: number): Promise<Truth> {
   const { workItems: t } = c.tables;
   const [row] = await c.db.select({ items: count() }).from(t);
-  return { ...(await readTruth(c)), items: Number(row?.items ?? 0) };
+  return { ...(await readTruth(c, at)), items: Number(row?.items ?? 0) };
 }
 
-export async function readTruth(c: Connection): Promise<Truth> {
+/** @param at the position at which the change is wanted */
+export async function readTruth(c: Connection, at?: number): Promise<Truth> {
   const project = await findProject(c);
   const { seq } = await findFeedPosition(c);
   const { workItemCounts: t } = c.tables;
   const [row] = await c.db
     .select({ items: sql<number | string | null>`coalesce(sum(${t.items}), 0)` })
     .from(t);
-  return { project_id: project?.project_id ?? null, seq, items: Number(row?.items ?? 0) };
+  return {
+    project_id: project?.project_id ?? null,
+    seq,
+    items: Number(row?.items ?? 0),
+    ...(at !== undefined && { last: { seq: at, change_id: await changeIdAt(c, at) } }),
+  };
+}
+
+async function changeIdAt(c: Connection, seq: number): Promise<string | null> {
+  const { changes: t } = c.tables;
+  const [row] = await c.db.select({ change_id: t.change_id }).from(t).where(eq(t.seq, seq));
+  return row?.change_id ?? null;
 }
 
 /**
@@ -47,6 +64,13 @@ export function mismatchOf(found: Truth, known: Partial<Truth>): string | null {
   }
   if (known.seq !== undefined && found.seq < known.seq) {
     return `it is older than what this folder has seen: it stands at change ${found.seq}, and change ${known.seq} was seen here`;
+  }
+  if (
+    known.last !== undefined &&
+    known.last.seq === found.last?.seq &&
+    known.last.change_id !== found.last.change_id
+  ) {
+    return `it has gone another way than what this folder has seen: change ${known.last.seq} is not the same`;
   }
   if (
     known.items !== undefined &&
