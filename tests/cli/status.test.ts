@@ -3,6 +3,10 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { commandLine } from './command-line.ts';
 
+async function edit(file: string, from: string, to: string): Promise<void> {
+  await writeFile(file, (await readFile(file, 'utf8')).replace(from, to));
+}
+
 describe('status', () => {
   it('shows the project at a glance', async () => {
     const worktrail = await commandLine();
@@ -38,15 +42,27 @@ describe('the status file', () => {
     await rm(file);
     expect(await worktrail.text('status', '--write')).toBe(`Wrote ${file}.\n`);
 
-    await appendFile(file, 'A line of mine\n');
+    await edit(file, '# Project Status', '# My Status');
     const outcome = await worktrail.json<{ written: boolean; saved_edit: string }>('status', '--write');
     expect(outcome).toMatchObject({ written: true, file, data_source: 'sqlite' });
-    expect(await readFile(outcome.saved_edit, 'utf8')).toContain('A line of mine');
-    expect(await readFile(file, 'utf8')).not.toContain('A line of mine');
-    await appendFile(file, 'Another line\n');
+    expect(await readFile(outcome.saved_edit, 'utf8')).toContain('# My Status');
+    expect(await readFile(file, 'utf8')).toContain('# Project Status');
+    await edit(file, '(task)', '(research)');
     expect(await worktrail.text('status', '--write')).toMatch(
-      /edited by hand; the edited file was kept as .+\.md\.\n$/,
+      /edited by hand; the edited file was kept as .+\.md\.\n/,
     );
+  });
+
+  it('keeps what people write into it', async () => {
+    const worktrail = await commandLine();
+    const file = path.join(worktrail.project, '.project_status.md');
+    await worktrail.text('create', 'A');
+    await appendFile(file, '## Mine\r\nA line of mine  \r\nand one without an end');
+    await worktrail.text('create', 'B');
+    const text = await readFile(file, 'utf8');
+    expect(text).toContain('### B (task)');
+    expect(text.endsWith('-->\n## Mine\r\nA line of mine  \r\nand one without an end')).toBe(true);
+    expect(await worktrail.text('status', '--write')).toBe(`${file} is up to date already.\n`);
   });
 
   it("is left alone when it is somebody else's, with a word about it", async () => {

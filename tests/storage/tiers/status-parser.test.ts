@@ -270,9 +270,10 @@ describe('a generated status file', () => {
     const parsed = parseStatusFile(text);
     expect(parseStatusFile(text.replaceAll('\n', '\r\n'))).toEqual(parsed);
     expect(parseStatusFile(`\uFEFF${text}`)).toEqual(parsed);
+    expect(parseStatusFile(`${text}more\n`)).toEqual(parsed);
     for (const edited of [
       text.replace('# Project', '# My project'),
-      `${text}more\n`,
+      text.replace('---\n*Generated', '---\n*Made'),
       text.replace('sha256 ', 'sha256 0'),
     ]) {
       expect(parseStatusFile(edited).mark).toBe('edited');
