@@ -21,6 +21,7 @@ export interface StatusEnhancement {
   priority: number;
   status: EnhancementStatus;
   target_quarter: string | null;
+  updated_at: string;
 }
 
 export interface StatusItem {
@@ -31,6 +32,7 @@ export interface StatusItem {
   status: string;
   branch_name: string | null;
   created_at: string;
+  updated_at: string;
   /** Steps below the nearest listed ancestor; 0 at the margin. */
   level: number;
   parent_title: string | null;
@@ -51,6 +53,8 @@ export interface StatusReport {
   /** Those not completed, the most important first. */
   enhancements: StatusEnhancement[];
   enhancements_total: number;
+  /** Items in the archive. */
+  archived_total: number;
   /** Writes that wait for the primary store, in the order in which they will be applied. */
   pending: PendingWrite[];
 }
@@ -65,6 +69,7 @@ export async function readStatus(context: Pick<Context, 'store'>): Promise<Answe
       const { items, total } = await readItems(reader);
       const deployments = await reader.listDeployments({ limit: STATUS_DEPLOYMENTS });
       const enhancements = await reader.statusEnhancements(STATUS_ENHANCEMENTS_MAX);
+      const archived = (await reader.countItems()).filter(({ shelf }) => shelf === 'archived');
       return {
         project_id: project?.project_id ?? '',
         seq,
@@ -77,6 +82,7 @@ export async function readStatus(context: Pick<Context, 'store'>): Promise<Answe
         deployments_total: deployments.total_count,
         enhancements: enhancements.items,
         enhancements_total: enhancements.total,
+        archived_total: archived.reduce((sum, { items: number }) => sum + number, 0),
         pending,
       };
     },
@@ -103,11 +109,11 @@ async function readItems(reader: Reader): Promise<{ items: StatusItem[]; total: 
   const ordered: StatusItem[] = [];
   const visit = (parent: string | null, level: number): void => {
     for (const row of below.get(parent) ?? []) {
-      const { id, version, item_type, title, status, branch_name, created_at, parent_id } = row;
+      const { parent_id, depth: _depth, path: _path, ...shown } = row;
       const parent_title =
         parent_id === null ? null : (listed.get(parent_id)?.title ?? titles.get(parent_id) ?? null);
-      ordered.push({ id, version, item_type, title, status, branch_name, created_at, level, parent_title });
-      visit(id, level + 1);
+      ordered.push({ ...shown, level, parent_title });
+      visit(row.id, level + 1);
     }
   };
   visit(null, 0);

@@ -86,8 +86,13 @@ function viewOf(report: StatusReport): Record<string, unknown> {
   };
 }
 
+/** A title as the file shows it: on one line. */
+export function asShown(text: string): string {
+  return text.replaceAll(/\s+/g, ' ').trim();
+}
+
 /** A description on one line, cut where it is long: the file stays readable. */
-function beginningOf(description: string): string {
+export function beginningOf(description: string): string {
   const characters = Array.from(description.replaceAll(/\s+/g, ' ').trim());
   if (characters.length <= DESCRIPTION_MAX_CHARACTERS) return characters.join('');
   return `${characters

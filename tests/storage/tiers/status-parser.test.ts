@@ -85,6 +85,7 @@ const item = fc.record({
   item_type: fc.constantFrom(...ITEM_TYPES),
   branch_name: fc.option(line(NAME_MAX_CHARACTERS)),
   created_at: time,
+  updated_at: fc.constant(AT),
   level: fc.nat({ max: 5 }),
   outside_parent: fc.option(line(TITLE_MAX_CHARACTERS)),
 });
@@ -114,6 +115,7 @@ const enhancement = fc.record({
       .tuple(fc.integer({ min: 1000, max: 9999 }), fc.integer({ min: 1, max: 4 }))
       .map(([year, quarter]) => `${year}-Q${quarter}`),
   ),
+  updated_at: fc.constant(AT),
   description: fc.option(
     fc.oneof(
       line(300),
@@ -186,6 +188,7 @@ function reportOf({ vendors, items, deployments, enhancements }: Drawn): StatusR
     deployments_total: deployments.length,
     enhancements,
     enhancements_total: enhancements.length + 2,
+    archived_total: 0,
     pending: [],
   } as StatusReport;
 }
@@ -234,9 +237,10 @@ function expectedOf({ vendors, items, deployments, enhancements }: Drawn): Parti
         vendor_names: expect.any(Array) as never,
       }),
     ),
-    enhancements: enhancements.map(({ title, description, ...rest }) => ({
+    enhancements: enhancements.map(({ title, description, updated_at: _at, ...rest }) => ({
       ...rest,
       title: plain(title),
+      has_status: rest.status !== 'planned',
       description: description === null ? null : plain(description),
     })),
     enhancements_left: 2,
