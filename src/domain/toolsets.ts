@@ -13,6 +13,7 @@ export const TOOLSETS = [
   'search',
   'archive',
   'enhancements',
+  'status',
   'all',
 ] as const;
 export type Toolset = (typeof TOOLSETS)[number];

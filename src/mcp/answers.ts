@@ -324,3 +324,19 @@ export const undoShape = {
   records: z.array(z.object({ id: text, version: whole })).optional(),
   repeated: z.boolean().optional(),
 };
+
+/** One of the two, as asked for. */
+export const statusReportShape = {
+  markdown: text.optional(),
+  report: z
+    .object({
+      changed_at: text,
+      vendors: z.object({ total: whole, operational: whole, items: z.array(object) }),
+      work_items: briefSection,
+      deployments: briefSection,
+      enhancements: briefSection,
+      pending: briefSection,
+      archived_count: whole,
+    })
+    .optional(),
+};

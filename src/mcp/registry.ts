@@ -17,6 +17,7 @@ import { queryHistoryTool, undoTool } from './tools/history.ts';
 import { applyPlanTool, updateWorkItemsTool } from './tools/plans.ts';
 import { addNoteTool, listNotesTool } from './tools/notes.ts';
 import { searchTool } from './tools/search.ts';
+import { generateStatusReportTool } from './tools/status-report.ts';
 import {
   listVendorsTool,
   queryVendorStatusTool,
@@ -62,6 +63,7 @@ export const TOOLS: readonly Tool[] = [
   updateEnhancementTool,
   listEnhancementsTool,
   promoteEnhancementTool,
+  generateStatusReportTool,
 ];
 
 export function toolsOf(toolsets: readonly Toolset[]): Tool[] {
