@@ -1,6 +1,5 @@
 /** Hand edits of a status file as changes of the tracker: one update for each record, each with its version check. */
-import { createHash } from 'node:crypto';
-import { stableJson, type JsonObject } from '../domain/json.ts';
+import type { JsonObject } from '../domain/json.ts';
 import { createEnhancementInput } from '../domain/enhancement.ts';
 import { parseInput } from '../domain/validate.ts';
 import { registerVendorInput } from '../domain/vendor.ts';
@@ -47,11 +46,12 @@ export async function importStatusEdits(
   file: PresentFile,
 ): Promise<Answer<StatusEditImport>> {
   const answer = await readStatusEdits(context, file);
-  const { edits, added, generated_at } = answer.data;
+  const { edits, added } = answer.data;
   const imported: ImportedEdit[] = [];
-  const makers = makersOf(context, caller, parseStatusFile(file.bytes), generated_at);
+  const makers = makersOf(context, caller, parseStatusFile(file.bytes), added);
   for (const record of added) {
-    if (record.reason === null) imported.push(await attempt(record, [], () => makers[record.entity](record)));
+    if (record.reason === null && record.id === null)
+      imported.push(await attempt(record, [], () => makers[record.entity](record)));
   }
   for (const own of byRecord(edits)) imported.push(await update(context, caller, own));
   return { ...answer, data: { ...answer.data, imported } };
@@ -95,7 +95,7 @@ type Done = { id: string; version: number; outcome: ImportedEdit['outcome'] };
 
 /** What one record cannot do does not keep the others from being saved; only a store that fails ends it all. */
 async function attempt(
-  record: { entity: string; name: string; id?: string },
+  record: { entity: string; name: string; id?: string | null },
   fields: string[],
   work: () => Promise<Done>,
 ): Promise<ImportedEdit> {
@@ -117,13 +117,10 @@ function makersOf(
   context: Context,
   caller: Caller,
   parsed: ParsedStatus,
-  generated_at: string | null,
+  added: readonly AddedRecord[],
 ): Record<AddedRecord['entity'], (record: AddedRecord) => Promise<Done>> {
   const made = new Map<number, string>();
-  const keyOf = (record: AddedRecord, said: object) => {
-    const asked = stableJson({ generated_at, ...record, said } as unknown as JsonObject);
-    return `status file ${createHash('sha256').update(asked).digest('hex')}`;
-  };
+  for (const { entity, index, id } of added) if (entity === 'work_item' && id !== null) made.set(index, id);
   const done = ({ id, version }: { id: string; version: number }): Done => ({
     id,
     version,
@@ -142,7 +139,7 @@ function makersOf(
             format_support: Object.fromEntries(formats.map((format) => [format, true])),
           }),
         },
-        idempotency_key: keyOf(record, said),
+        idempotency_key: record.key,
       });
       return done((await registerVendor(context, caller, input)).data);
     },
@@ -157,7 +154,7 @@ function makersOf(
       const input = parseInput(createWorkItemInput, {
         ...{ title, item_type, branch_name, parent_id },
         ...(status !== null && { status }),
-        idempotency_key: keyOf(record, said),
+        idempotency_key: record.key,
       });
       const { data } = await createWorkItem(context, caller, input);
       made.set(record.index, data.id);
@@ -168,7 +165,7 @@ function makersOf(
       const { title, priority, status, target_quarter, description } = said;
       const input = parseInput(createEnhancementInput, {
         ...{ title, priority, status, target_quarter, description },
-        idempotency_key: keyOf(record, said),
+        idempotency_key: record.key,
       });
       return done((await createEnhancement(context, caller, input)).data);
     },

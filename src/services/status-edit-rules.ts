@@ -1,5 +1,6 @@
 /** Which hand edits of a status file can become changes of the tracker, and which not and why. Pure. */
-import { equalJson, type JsonObject, type JsonValue } from '../domain/json.ts';
+import { createHash } from 'node:crypto';
+import { equalJson, stableJson, type JsonObject, type JsonValue } from '../domain/json.ts';
 import { parseInput } from '../domain/validate.ts';
 import { updateEnhancementInput } from '../domain/enhancement.ts';
 import { VENDOR_METADATA_DEFAULT, updateVendorInput, vendorNameKey } from '../domain/vendor.ts';
@@ -18,6 +19,10 @@ export interface AddedRecord {
   name: string;
   /** Its place among the records of its kind in the file. */
   index: number;
+  /** What it became, where it was taken over before; else null. */
+  id: string | null;
+  /** The idempotency key under which it is added. */
+  key: string;
   /** Why it cannot be taken over; null where it can. */
   reason: string | null;
 }
@@ -153,10 +158,12 @@ export function findAdded(
   ): AddedRecord[] =>
     records.flatMap((record, index): AddedRecord[] => {
       const name = nameOf(record);
-      if (record.id === null) return [{ entity, name, index, reason: whyNot(name) }];
+      const asked = stableJson({ at: parsed.generated_at, entity, index, record } as unknown as JsonObject);
+      const key = `status file ${createHash('sha256').update(asked).digest('hex')}`;
+      if (record.id === null) return [{ entity, name, index, id: null, key, reason: whyNot(name) }];
       const isCopy = seen.has(record.id);
       seen.add(record.id);
-      return isCopy ? [{ entity, name, index, reason: COPIED }] : [];
+      return isCopy ? [{ entity, name, index, id: null, key, reason: COPIED }] : [];
     });
   return [
     ...added(

@@ -100,11 +100,27 @@ export async function readStatusEdits(
       is_intact: false,
       generated_at,
       edits: edits.sort(byRecord),
-      added: findAdded(parsed, report, names),
+      added: await withFirstResults(context, findAdded(parsed, report, names)),
       removed: findRemoved(parsed, report),
       not_understood,
     },
   };
+}
+
+/** Those that were added before, with the ids that they got. */
+async function withFirstResults(
+  context: Pick<Context, 'store'>,
+  added: readonly AddedRecord[],
+): Promise<AddedRecord[]> {
+  const { data } = await context.store.read(async (reader) => {
+    const found: AddedRecord[] = [];
+    for (const [index, record] of added.entries()) {
+      const first = index < LOOKED_UP_MAX ? await reader.findResultByKey(record.key) : undefined;
+      found.push(first === undefined ? record : { ...record, id: first.entity_id, reason: null });
+    }
+    return found;
+  });
+  return data;
 }
 
 function nothingToCompareWith(): TrackerError {

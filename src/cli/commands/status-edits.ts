@@ -77,7 +77,12 @@ async function savedCopies(dataDir: string): Promise<string[]> {
 }
 
 function hasFindings({ edits, added, removed, not_understood }: StatusEdits): boolean {
-  return edits.length + added.length + removed.length + not_understood.length > 0;
+  return edits.length + openOf(added).length + removed.length + not_understood.length > 0;
+}
+
+/** Those that were not taken over before. */
+function openOf(added: StatusEdits['added']): StatusEdits['added'] {
+  return added.filter(({ id }) => id === null);
 }
 
 function isLeft({ edits, added, not_understood, imported }: StatusEditImport): boolean {
@@ -91,7 +96,7 @@ const TAKEN: ReadonlySet<string> = new Set(['saved', 'merged', 'added']);
 function diffText(found: StatusEdits, name: string, saved: readonly string[]): string {
   const lines = [
     ...found.edits.map(editLines),
-    ...found.added.map(
+    ...openOf(found.added).map(
       ({ entity, name: title, reason }) =>
         `${paint('green', '+')} ${spoken(entity)} ${plainLine(title)}${reason === null ? ': written by hand, would be added' : `: ${reason}`}`,
     ),
@@ -107,7 +112,11 @@ function diffText(found: StatusEdits, name: string, saved: readonly string[]): s
         ];
   const head = hasFindings(found)
     ? [...lines, '', 'Take them over: worktrail status --import-edits']
-    : [`The generated lines of ${name} say what Worktrail wrote.`];
+    : [
+        found.is_intact
+          ? `The generated lines of ${name} are as Worktrail wrote them.`
+          : `What was edited in ${name} is in the tracker already.`,
+      ];
   return [...head, ...hint].join('\n');
 }
 
