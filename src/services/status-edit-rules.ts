@@ -44,9 +44,10 @@ export function judgeValue(entity: EditedEntity, key: string, value: JsonValue, 
   const field = FIELDS[key] ?? key;
   const refused = (reason: string): Judged => ({ field, patch: {}, state: 'refused', reason });
   if (entity === 'deployment') return refused(NEVER_CHANGES);
+  if (value === null)
+    return refused('the file no longer says it, or not so that it can be read; that clears nothing');
   const fixed = FIXED[`${entity} ${key}`];
   if (fixed !== undefined) return refused(fixed);
-  if (value === null) return refused('it was taken out of the file; that clears nothing');
   if (key === 'description' && !isWhole(written['description'])) {
     return refused(
       'the file shows it on one line, and only its beginning: set it with `worktrail enhancement`',

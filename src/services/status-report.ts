@@ -3,6 +3,7 @@ import type { LinkedDeployment } from '../storage/sql/queries/deployments.ts';
 import type { Reader } from '../storage/sql/reader.ts';
 import type { EnhancementStatus } from '../domain/enhancement.ts';
 import type { Vendor } from '../domain/vendor.ts';
+import { pipelined } from '../storage/sql/pipelined.ts';
 import type { Answer, PendingWrite } from '../storage/store.ts';
 import type { Context } from './context.ts';
 
@@ -63,13 +64,17 @@ export async function readStatus(context: Pick<Context, 'store'>): Promise<Answe
   const pending = await context.store.pending();
   return await context.store.read(
     async (reader) => {
-      const { seq, changed_at } = await reader.findFeedPosition();
-      const project = await reader.findProject();
-      const vendors = await reader.statusVendors();
-      const { items, total } = await readItems(reader);
-      const deployments = await reader.listDeployments({ limit: STATUS_DEPLOYMENTS });
-      const enhancements = await reader.statusEnhancements(STATUS_ENHANCEMENTS_MAX);
-      const archived = (await reader.countItems()).filter(({ shelf }) => shelf === 'archived');
+      const [{ seq, changed_at }, project, vendors, { items, total }, deployments, enhancements, counts] =
+        await pipelined(
+          reader.findFeedPosition(),
+          reader.findProject(),
+          reader.statusVendors(),
+          readItems(reader),
+          reader.listDeployments({ limit: STATUS_DEPLOYMENTS }),
+          reader.statusEnhancements(STATUS_ENHANCEMENTS_MAX),
+          reader.countItems(),
+        );
+      const archived = counts.filter(({ shelf }) => shelf === 'archived');
       return {
         project_id: project?.project_id ?? '',
         seq,

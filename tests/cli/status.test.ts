@@ -77,3 +77,78 @@ describe('the status file', () => {
     expect(await readFile(file, 'utf8')).toBe('# Mine\n');
   });
 });
+
+describe('hand edits of the status file', () => {
+  it('are shown, then taken over, and the rest is said', async () => {
+    const worktrail = await commandLine();
+    const file = path.join(worktrail.project, '.project_status.md');
+    await worktrail.text('create', 'First');
+    const { id } = await worktrail.json<{ id: string }>('create', 'Second');
+    expect(await worktrail.text('status', '--diff')).toBe(
+      `The generated lines of ${file} are as Worktrail wrote them.\n`,
+    );
+    await edit(file, '### Second', '### Second one');
+    await edit(file, '- **Created**: 2', '- **Created**: before 2');
+    await edit(file, '\n## Recent', '\nMine\n\n### By hand (research)\n\n## Recent');
+
+    const shown = await worktrail.run(['status', '--diff']);
+    expect(shown.code).toBe(1);
+    expect(shown.stdout).toContain(
+      `~ work item ${id.slice(0, 8)} v1 Second\n  title\n    file:    Second one\n    tracker: Second\n`,
+    );
+    expect(shown.stdout).toContain('+ work item By hand: written by hand, would be added');
+    expect(shown.stdout).toMatch(/\? line \d+: - \*\*Created\*\*: before 2/);
+    const edited = await readFile(file, 'utf8');
+    const dry = await worktrail.run(['status', '--import-edits', '--dry-run', '--json']);
+    expect(dry.code).toBe(1);
+    expect(JSON.parse(dry.stdout)).toMatchObject({
+      file,
+      edits: [
+        { id, field: 'title', base_version: 1, file: 'Second one', tracker: 'Second', state: 'change' },
+      ],
+    });
+    expect(await readFile(file, 'utf8')).toBe(edited);
+    expect(await worktrail.json('show', id)).toMatchObject({ title: 'Second', version: 1 });
+
+    const done = await worktrail.run(['status', '--import-edits']);
+    expect(done.code).toBe(1);
+    expect(done.stdout).toContain('2 records taken over from the file.');
+    expect(done.stdout).toContain(`work item ${id.slice(0, 8)} Second: saved title, now version 2`);
+    expect(await worktrail.json('show', id)).toMatchObject({ title: 'Second one', version: 2 });
+    const written = await readFile(file, 'utf8');
+    expect(written).toContain('### By hand (research) <!-- ');
+    expect(written).toContain('\nMine\n');
+  });
+
+  it('are found in the copy that was kept when the file was written again', async () => {
+    const worktrail = await commandLine();
+    const file = path.join(worktrail.project, '.project_status.md');
+    const { id } = await worktrail.json<{ id: string }>('create', 'First');
+    await edit(file, '- **Status**: active', '- **Status**: blocked');
+    await worktrail.text('create', 'Another');
+    const { saved_edits } = await worktrail.json<{ saved_edits: string[] }>('status', '--diff');
+    expect(saved_edits).toHaveLength(1);
+    await worktrail.text('status', saved_edits[0] ?? '', '--import-edits');
+    expect(await worktrail.json('show', id)).toMatchObject({ status: 'blocked', version: 2 });
+    expect(await worktrail.text('status', saved_edits[0] ?? '', '--diff')).toContain(
+      'is in the tracker already',
+    );
+  });
+
+  it('are asked for in one way at a time, of a file that is ours', async () => {
+    const worktrail = await commandLine();
+    await worktrail.text('create', 'First');
+    const mine = path.join(worktrail.project, 'mine.md');
+    await writeFile(mine, '# Mine\n');
+    const refused = [
+      ['status', '--diff', '--write'],
+      ['status', '--dry-run'],
+      ['status', mine],
+      ['status', mine, '--diff'],
+      ['status', path.join(worktrail.project, 'nowhere.md'), '--diff'],
+    ];
+    for (const args of refused) {
+      expect((await worktrail.run(args)).code, args.join(' ')).toBe(2);
+    }
+  });
+});

@@ -2,7 +2,12 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { renderStatusFile } from '../../src/services/status-file.ts';
-import { layOut, partsOfText, readLayout } from '../../src/storage/markdown/status-layout.ts';
+import {
+  layOut,
+  partsOfText,
+  readLayout,
+  type StatusLayout,
+} from '../../src/storage/markdown/status-layout.ts';
 import { parseStatusFile } from '../../src/storage/markdown/status-parser.ts';
 import { drawn, reportOf } from '../storage/tiers/status-states.ts';
 import type { Random } from './model/random.ts';
@@ -104,6 +109,9 @@ describe('a damaged status file', () => {
           if (parent_index !== null && parent_index >= index) throw new Error('a parent behind its child');
         }
         const layout = readLayout(file);
+        if (linesIn(layout) !== saidLines(layout.hasByteOrderMark ? file.subarray(3) : file)) {
+          throw new Error(`file ${number} has lines that are neither generated nor kept, or both`);
+        }
         const written = layOut(layout, parts);
         let from = 0;
         for (const piece of layout.pieces) {
@@ -128,6 +136,22 @@ describe('a damaged status file', () => {
     TIMEOUT_MS,
   );
 });
+
+/** Lines that say something. */
+function saidLines(bytes: Buffer): number {
+  return bytes
+    .toString('latin1')
+    .split('\n')
+    .filter((line) => /[^ \t\r]/.test(line)).length;
+}
+
+/** The same, of the generated lines and those kept. */
+function linesIn({ pieces }: StatusLayout): number {
+  return pieces.reduce(
+    (sum, piece) => sum + (piece.part === null ? saidLines(piece.bytes) : piece.lines.length),
+    0,
+  );
+}
 
 /** The one blank line that goes with a part that goes. */
 function isBlank(bytes: Buffer): boolean {
