@@ -104,6 +104,7 @@ describe('hand edits of the status file', () => {
     expect(JSON.parse(dry.stdout)).toMatchObject({
       file,
       edits: [
+        { name: 'First', field: 'created_at', file: null, state: 'refused' },
         { id, field: 'title', base_version: 1, file: 'Second one', tracker: 'Second', state: 'change' },
       ],
     });
@@ -145,10 +146,11 @@ describe('hand edits of the status file', () => {
       ['status', '--dry-run'],
       ['status', mine],
       ['status', mine, '--diff'],
-      ['status', path.join(worktrail.project, 'nowhere.md'), '--diff'],
     ];
     for (const args of refused) {
       expect((await worktrail.run(args)).code, args.join(' ')).toBe(2);
     }
+    const nowhere = path.join(worktrail.project, 'nowhere.md');
+    expect(await worktrail.failure(1, 'status', nowhere, '--diff')).toMatchObject({ error: 'NotFoundError' });
   });
 });
