@@ -9,6 +9,7 @@ import type { Connection, Session } from '../src/storage/sql/connection.ts';
 const ROWS_PER_INSERT = 100;
 export const VENDORS = 45;
 const DEPLOYMENTS = 50;
+const ENHANCEMENTS = 8;
 /** One root, and below it five levels of these widths, repeated: about 150 items a project. */
 const LEVELS = [1, 3, 3, 2, 2, 2];
 
@@ -39,6 +40,7 @@ export async function fill(session: Session, count: number): Promise<Filled> {
     await insertAll(c, t.appliedChanges, changes.map(appliedOf));
     await insertAll(c, t.vendors, makeVendors());
     await insertAll(c, t.deployments, makeDeployments());
+    await insertAll(c, t.enhancements, makeEnhancements());
     await c.db.update(t.feed).set({ seq: items.length, changed_at: at(items.length) });
   });
   return {
@@ -177,5 +179,23 @@ function makeDeployments() {
     compliant: 1,
     created_at: at(number),
     created_by: 'bench',
+  }));
+}
+
+function makeEnhancements() {
+  return Array.from({ length: ENHANCEMENTS }, (_, number) => ({
+    id: newRecordId(),
+    version: 1,
+    title: `Enhancement ${number}: read the formats of part ${number}`,
+    description: 'What may be done one day, in two sentences. It says enough to decide about it.',
+    priority: (number % 5) + 1,
+    status: number % 2 === 0 ? 'planned' : 'approved',
+    target_quarter: '2026-Q3',
+    requires_constitutional_principles: [],
+    work_item_id: null,
+    created_at: at(number),
+    updated_at: at(number),
+    created_by: 'bench',
+    updated_by: 'bench',
   }));
 }

@@ -7,10 +7,16 @@ import { VENDORS, vendorName, type Filled } from './fill.ts';
 import { ms, time, type Figures, type Report } from './figures.ts';
 
 const RUNS = 300;
+const STATUS_RUNS = 30;
 const CALLER = { actor: 'bench', client: 'bench' };
 
 /** P1 in milliseconds at the 95th percentile; the rest of those with a bar have that of a write. */
-const P1_MS: Record<string, number> = { query_vendor_status: 1, 'full status': 100 };
+const P1_MS: Record<string, number> = {
+  query_vendor_status: 1,
+  'full status': 100,
+  generate_status_report: 100,
+  'generate_status_report (data)': 100,
+};
 const P1_OTHER_MS = 10;
 
 export interface Floor {
@@ -139,10 +145,15 @@ export async function benchTools(
       floor: floor.read,
       run: async () => renderStatusFile((await readStatus(context)).data),
     },
+    generate_status_report: { floor: floor.read, run: () => call('generate_status_report', {}) },
+    'generate_status_report (data)': {
+      floor: floor.read,
+      run: () => call('generate_status_report', { format: 'json', max_tokens: 20_000 }),
+    },
   };
 
   for (const [name, { floor: base, run }] of Object.entries(work)) {
-    const figures = await time(name === 'full status' ? 30 : RUNS, run, 10);
+    const figures = await time(P1_MS[name] === 100 ? STATUS_RUNS : RUNS, run, 10);
     const limit = P1_MS[name] ?? P1_OTHER_MS;
     const bar = limitFor(report, `${name}, ${where}`, figures, limit, name);
     report.row(
@@ -174,6 +185,8 @@ const WITH_BAR = new Set([
   'search (words of one item in 97)',
   'add_note',
   'full status',
+  'generate_status_report',
+  'generate_status_report (data)',
 ]);
 
 function limitFor(report: Report, name: string, figures: Figures, limit: number, tool: string): string {

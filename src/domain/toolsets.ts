@@ -15,6 +15,7 @@ export const TOOLSETS = [
   'enhancements',
   'import',
   'operations',
+  'status',
   'all',
 ] as const;
 export type Toolset = (typeof TOOLSETS)[number];

@@ -395,3 +395,19 @@ export const snapshotEventShape = {
   counts,
   job_id: nullableText,
 };
+
+/** One of the two, as asked for. */
+export const statusReportShape = {
+  markdown: text.optional(),
+  report: z
+    .object({
+      changed_at: text,
+      vendors: z.object({ total: whole, operational: whole, items: z.array(object) }),
+      work_items: briefSection,
+      deployments: briefSection,
+      enhancements: briefSection,
+      pending: briefSection,
+      archived_count: whole,
+    })
+    .optional(),
+};

@@ -19,6 +19,7 @@ import { importSessionPromptsTool, importStatusFileTool } from './tools/imports.
 import { applyPlanTool, updateWorkItemsTool } from './tools/plans.ts';
 import { addNoteTool, listNotesTool } from './tools/notes.ts';
 import { searchTool } from './tools/search.ts';
+import { generateStatusReportTool } from './tools/status-report.ts';
 import {
   listVendorsTool,
   queryVendorStatusTool,
@@ -68,6 +69,7 @@ export const TOOLS: readonly Tool[] = [
   importSessionPromptsTool,
   listJobsTool,
   getJobTool,
+  generateStatusReportTool,
 ];
 
 export function toolsOf(toolsets: readonly Toolset[]): Tool[] {

@@ -1,17 +1,15 @@
 /** What is well with a project's tracker, what is not, and what to do about each problem. Looking changes nothing. */
 import { existsSync } from 'node:fs';
-import { access, constants, readFile } from 'node:fs/promises';
-import path from 'node:path';
+import { access, constants } from 'node:fs/promises';
 import type { Config } from '../config.ts';
 import { validationError } from '../errors.ts';
 import { runGit } from '../storage/git/repository.ts';
 import { inspectLayers, type Inspection, type Refusal } from '../storage/inspect-layers.ts';
 import type { LayersReport, TrackerStore } from '../storage/store.ts';
-import { readMark } from '../storage/markdown/status-mark.ts';
 import { acceptPrimary, type Accepted } from '../storage/tiers/accept-primary.ts';
 import { spokenAge } from '../storage/tiers/words.ts';
 import { checkRepairable } from './repairs.ts';
-import { STATUS_FILE, renderStatusFile } from './status-file.ts';
+import { STATUS_FILE, isUpToDate, readStatusFile } from './status-file.ts';
 import { readStatus } from './status-report.ts';
 
 export interface Check {
@@ -222,14 +220,14 @@ function checkLayers({ report, has_git }: Inspection): Check[] {
 
 async function checkStatusFile(store: TrackerStore, config: Config): Promise<Check> {
   const name = 'status file';
-  const present = await readFile(path.join(config.projectDir, STATUS_FILE), 'utf8').catch(() => undefined);
-  if (present === undefined || present.trim() === '') {
+  const file = await readStatusFile(config.projectDir).catch(() => undefined);
+  if (file === undefined) {
     const when = config.statusFile.enabled
       ? 'the next change, `worktrail status --write`, or `worktrail doctor --fix` makes it'
       : 'turned off';
     return { name, ok: true, message: `${STATUS_FILE} is not there; ${when}` };
   }
-  if (readMark(present) === undefined) {
+  if (!file.isOurs) {
     return {
       name,
       ok: !config.statusFile.enabled,
@@ -239,14 +237,16 @@ async function checkStatusFile(store: TrackerStore, config: Config): Promise<Che
       }),
     };
   }
-  if (present === (await renderStatusFile((await readStatus({ store })).data))) {
+  if (file.isIntact && (await isUpToDate(file, (await readStatus({ store })).data))) {
     return { name, ok: true, message: `${STATUS_FILE} is up to date` };
   }
   return {
     name,
     ok: false,
-    message: `${STATUS_FILE} is out of date or was edited by hand`,
-    next: 'Run `worktrail status --write`; an edited file is kept aside.',
+    message: `${STATUS_FILE} ${file.isIntact ? 'is out of date' : 'has generated lines that were edited by hand'}`,
+    next: file.isIntact
+      ? 'Run `worktrail status --write`.'
+      : 'Run `worktrail status --diff` to see the edits and `--import-edits` to take them over; `--write` keeps the edited file aside.',
   };
 }
 

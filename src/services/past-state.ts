@@ -32,8 +32,11 @@ export async function readPastState(reader: Reader, id: string, time: string): P
   return { state, dependencies: await linksAt(reader, id, time), ...(last !== undefined && { last }) };
 }
 
-/** @param rows newest first */
-function takeBack(record: JsonObject, rows: readonly RecordedChange[]): JsonObject {
+/**
+ * A record as it was before these changes of it.
+ * @param rows newest first
+ */
+export function takeBack(record: JsonObject, rows: readonly RecordedChange[]): JsonObject {
   const state: JsonObject = { ...record };
   const metadata: JsonObject = { ...(record['metadata'] as JsonObject | undefined) };
   for (const { fields } of rows) {

@@ -1,17 +1,26 @@
 /** Writing `.project_status.md`: after changes and on request, atomically, never over someone's own work. */
 import { createHash, randomUUID } from 'node:crypto';
-import { copyFile, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { validationError } from '../errors.ts';
-import { readMark, withMark } from '../storage/markdown/status-mark.ts';
-import { describePending } from './conflicts.ts';
+import {
+  EMPTY_LAYOUT,
+  STATUS_PARTS,
+  holdsRecordsOfOurs,
+  layOut,
+  partsOfText,
+  readLayout,
+  type StatusLayout,
+  type StatusPart,
+} from '../storage/markdown/status-layout.ts';
+import { markOf, withMark } from '../storage/markdown/status-mark.ts';
 import type { Context } from './context.ts';
-import { readStatus, STATUS_DEPLOYMENTS, type StatusReport } from './status-report.ts';
+import { readStatus, type StatusReport } from './status-report.ts';
+import { renderStatusFile } from './status-view.ts';
+
+export { renderBody, renderStatusFile } from './status-view.ts';
 
 export const STATUS_FILE = '.project_status.md';
-/** Waiting writes that are listed; more are counted. */
-const PENDING_LISTED_MAX = 100;
-const DESCRIPTION_MAX_CHARACTERS = 300;
 /** When others write at the same time, the file is made again until it is not older than the store. */
 const ATTEMPTS = 3;
 
@@ -19,21 +28,10 @@ export type StatusFileOutcome =
   | { written: true; file: string; saved_edit: string | null }
   | { written: false; file: string; reason: 'unchanged' | 'not_ours' };
 
-/** The whole file for a report, its last line a mark by which hand edits are noticed. */
-export async function renderStatusFile(report: StatusReport): Promise<string> {
-  return withMark(await renderBody(report), report.project_id);
-}
-
-/** The same without the mark. */
-export async function renderBody(report: StatusReport): Promise<string> {
-  // Loaded on first use: a server that only answers does not pay for the template engine.
-  const { renderStatus } = await import('../storage/markdown/status-template.ts');
-  return renderStatus(viewOf(report));
-}
-
 /**
- * Brings the file up to date. A file that was edited by hand is copied to `.worktrail/edited/` first; one
- * that Worktrail did not write is left alone (`not_ours`).
+ * Brings the generated parts of the file up to date; what people wrote around them stays as it is. A file in which
+ * generated lines were edited by hand is copied to `.worktrail/edited/` first; one that Worktrail did not write is left
+ * alone (`not_ours`).
  */
 export async function writeStatusFile(
   context: Pick<Context, 'store' | 'projectDir'>,
@@ -43,35 +41,105 @@ export async function writeStatusFile(
   let outcome: StatusFileOutcome = { written: false, file, reason: 'unchanged' };
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
     const { data: report, source } = await readStatus(context);
+    const parts = partsOfText(await renderStatusFile(report));
     const isWhole = source !== 'git_history' && source !== 'markdown_file';
-    const text = isWhole ? await renderStatusFile(report) : await withPendingSection(file, report);
-    if (text === undefined) break;
-    outcome = await replace(file, text, dataDir);
+    const partsFor = (present: PresentFile | undefined) =>
+      isWhole ? parts : withPending(present, parts, report.project_id);
+    outcome = await replace(file, dataDir, partsFor);
     const { data: position } = await context.store.read((reader) => reader.findFeedPosition());
     if (position.seq === report.seq || !outcome.written) break;
   }
   return outcome;
 }
 
-/**
- * The present file with the writes that wait now, and nothing else changed: what is known of the records comes
- * from this file, or from something older. Undefined when it is not ours or was edited.
- */
-async function withPendingSection(file: string, report: StatusReport): Promise<string | undefined> {
-  const present = await readFile(file, 'utf8').catch(() => undefined);
-  const mark = present === undefined ? undefined : readMark(present);
-  if (mark?.isIntact !== true) return undefined;
-  const [before, , after] = aroundPending(mark.body);
-  const [, pending] = aroundPending(await renderBody(report));
-  return withMark(`${before}${pending}${after}`, report.project_id);
+/** A status file as it is. */
+export interface PresentFile {
+  bytes: Buffer;
+  layout: StatusLayout;
+  /** Whether Worktrail wrote it once. */
+  isOurs: boolean;
+  /** Whether its generated lines are as Worktrail wrote them. */
+  isIntact: boolean;
 }
 
-/** What comes before the section of waiting writes, that section (empty where there is none), and the foot of the file. */
-function aroundPending(body: string): [before: string, pending: string, foot: string] {
-  const foot = body.lastIndexOf('\n---\n');
-  const section = body.lastIndexOf('\n## Pending Offline Changes (', foot);
-  const start = section < 0 ? foot : section;
-  return [body.slice(0, start), body.slice(start, foot), body.slice(foot)];
+/** Undefined for an empty file. */
+export function presentOf(bytes: Buffer): PresentFile | undefined {
+  if (bytes.toString().trim() === '') return undefined;
+  const layout = readLayout(bytes);
+  const mark = markOf(layout, bytes);
+  // A file that lost its mark still carries the ids.
+  const isOurs = mark !== undefined || holdsRecordsOfOurs(layout);
+  return { bytes, layout, isOurs, isIntact: mark?.isIntact === true };
+}
+
+/** The project's status file; undefined where there is none, or an empty one. */
+export async function readStatusFile(projectDir: string): Promise<PresentFile | undefined> {
+  const bytes = await readPresent(path.join(projectDir, STATUS_FILE));
+  return bytes === undefined ? undefined : presentOf(bytes);
+}
+
+/** Whether its generated parts say what the report says. */
+export async function isUpToDate({ bytes, layout }: PresentFile, report: StatusReport): Promise<boolean> {
+  return layOut(layout, partsOfText(await renderStatusFile(report))).equals(bytes);
+}
+
+/** What a person wrote, and the generated part that it stands behind; null before all of them. */
+export interface KeptSection {
+  behind: StatusPart | null;
+  /** As it stands in the file, blank lines around it included. */
+  bytes: Buffer;
+}
+
+/**
+ * The generated file around text that people wrote: for a file that Worktrail takes over. Every section is there to the
+ * byte, in the given order, behind its part; one that does not end with a newline gets one where a generated part
+ * follows. What comes out is a file of ours: the next `writeStatusFile` keeps the same sections.
+ * @param lineEnd of the generated lines
+ */
+export async function renderAround(
+  kept: readonly KeptSection[],
+  report: StatusReport,
+  lineEnd: StatusLayout['lineEnd'] = '\n',
+): Promise<Buffer> {
+  const parts = partsOfText(await renderStatusFile(report));
+  const blank = Buffer.from(lineEnd);
+  const pieces: StatusLayout['pieces'] = [];
+  const add = (behind: StatusPart | null): boolean => {
+    const own = kept.filter((section) => section.behind === behind);
+    pieces.push(...own.map(({ bytes }) => ({ part: null, bytes })));
+    return own.length > 0;
+  };
+  add(null);
+  for (const [part, text] of parts) {
+    pieces.push({ part, text, lines: [] });
+    if (!add(part) && part !== 'mark') pieces.push({ part: null, bytes: blank });
+  }
+  // Of a part that is not there now, as that of waiting writes, the text comes last.
+  const homeless = kept.filter(({ behind }) => behind !== null && !parts.has(behind));
+  pieces.push(...homeless.map(({ bytes }) => ({ part: null, bytes })));
+  return layOut({ hasByteOrderMark: false, lineEnd, pieces }, parts);
+}
+
+/**
+ * The parts that the file has, with the writes that wait now, and nothing else changed: what is known of the records
+ * comes from this file, or from something older. Undefined when it is not ours or was edited.
+ */
+function withPending(
+  present: PresentFile | undefined,
+  parts: ReadonlyMap<StatusPart, string>,
+  project_id: string,
+): ReadonlyMap<StatusPart, string> | undefined {
+  if (present?.isIntact !== true) return undefined;
+  const own = present.layout.pieces.flatMap((piece): [StatusPart, string][] =>
+    piece.part === null || piece.part === 'pending'
+      ? []
+      : [[piece.part, piece.text.replaceAll('\r\n', '\n')]],
+  );
+  const pending = parts.get('pending');
+  const merged = new Map(own);
+  if (pending !== undefined) merged.set('pending', pending);
+  const body = STATUS_PARTS.flatMap((part) => (part === 'mark' ? [] : (merged.get(part) ?? [])));
+  return partsOfText(withMark(body.join('\n'), project_id));
 }
 
 /** @throws ValidationError when the file there is not ours; for commands, which must say so */
@@ -87,124 +155,57 @@ export function refuseForeignFile(outcome: StatusFileOutcome): void {
   );
 }
 
-async function replace(file: string, text: string, dataDir: string): Promise<StatusFileOutcome> {
-  const present = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined;
-    throw error;
-  });
-  if (present === text) return { written: false, file, reason: 'unchanged' };
-  let saved_edit: string | null = null;
-  if (present !== undefined && present.trim() !== '') {
-    const mark = readMark(present);
-    if (mark === undefined) return { written: false, file, reason: 'not_ours' };
-    if (!mark.isIntact) {
-      saved_edit = await saveEdit(file, present, dataDir);
-    }
+async function replace(
+  file: string,
+  dataDir: string,
+  partsFor: (present: PresentFile | undefined) => ReadonlyMap<StatusPart, string> | undefined,
+  triesLeft = ATTEMPTS,
+): Promise<StatusFileOutcome> {
+  const bytes = await readPresent(file);
+  const present = bytes === undefined ? undefined : presentOf(bytes);
+  if (present?.isOurs === false) return { written: false, file, reason: 'not_ours' };
+  const parts = partsFor(present);
+  const written = parts === undefined ? undefined : layOut(present?.layout ?? EMPTY_LAYOUT, parts);
+  if (written === undefined || bytes?.equals(written) === true) {
+    return { written: false, file, reason: 'unchanged' };
   }
+  const saved_edit = present?.isIntact === false ? await saveEdit(present.bytes, dataDir) : null;
   // Beside nobody's sources, and on the same file system, so that the rename is one step.
   const temporary = path.join(dataDir, `status.${randomUUID()}.tmp`);
   try {
-    await writeFile(temporary, text);
-    await rename(temporary, file);
-  } catch (error) {
+    await writeFile(temporary, written);
+    // Somebody may have saved it meanwhile: then it is looked at again.
+    const isSame = sameBytes(await readPresent(file), bytes);
+    if (isSame) await rename(temporary, file);
+    else if (triesLeft > 0) return await replace(file, dataDir, partsFor, triesLeft - 1);
+    else return { written: false, file, reason: 'unchanged' };
+  } finally {
     await rm(temporary, { force: true });
-    throw error;
   }
   return { written: true, file, saved_edit };
 }
 
-async function saveEdit(file: string, present: string, dataDir: string): Promise<string> {
+async function readPresent(file: string): Promise<Buffer | undefined> {
+  return await readFile(file).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+}
+
+function sameBytes(a: Buffer | undefined, b: Buffer | undefined): boolean {
+  return a === undefined || b === undefined ? a === b : a.equals(b);
+}
+
+async function saveEdit(present: Buffer, dataDir: string): Promise<string> {
   const folder = path.join(dataDir, 'edited');
   await mkdir(folder, { recursive: true });
   const copy = path.join(folder, `project_status-${sha256(present).slice(0, 12)}.md`);
-  await copyFile(file, copy);
+  await writeFile(copy, present);
   return copy;
 }
 
-function sha256(text: string): string {
+function sha256(text: Buffer): string {
   return createHash('sha256').update(text).digest('hex');
-}
-
-function viewOf(report: StatusReport): Record<string, unknown> {
-  const mark = (record: { id: string; version: number }) => `<!-- ${record.id} v${record.version} -->`;
-  return {
-    time: `${report.changed_at.slice(0, 19)}+00:00`,
-    operational: report.operational,
-    vendors_total: report.vendors.length,
-    vendors: report.vendors.map((vendor) => {
-      const { test_results = {}, format_support = {} } = vendor.metadata as {
-        test_results?: Record<string, number>;
-        format_support?: Record<string, boolean>;
-      };
-      return {
-        name: vendor.name,
-        status: vendor.status,
-        extractor_version: vendor.extractor_version,
-        passing: test_results['passing'] ?? 0,
-        total: test_results['total'] ?? 0,
-        skipped: test_results['skipped'] ?? 0,
-        formats: ['excel', 'csv', 'pdf', 'ocr']
-          .filter((format) => format_support[format] === true)
-          .join(', '),
-        mark: mark(vendor),
-      };
-    }),
-    items_total: report.items_total,
-    items_left: report.items_total - report.items.length,
-    items: report.items.map((item) => ({
-      ...item,
-      indent: '  '.repeat(item.level),
-      created: `${spoken(item.created_at)} UTC`,
-      mark: mark(item),
-    })),
-    deployments_max: STATUS_DEPLOYMENTS,
-    deployments: report.deployments.map((deployment) => ({
-      deployed: `${spoken(deployment.deployed_at)} UTC`,
-      commit_hash: deployment.commit_hash,
-      pr_number: deployment.metadata['pr_number'] ?? '',
-      pr_title: deployment.metadata['pr_title'] ?? '',
-      tests: Object.entries(deployment.metadata['test_summary'] as Record<string, number>)
-        .sort(([a], [b]) => (a < b ? -1 : 1))
-        .map(([category, number]) => `${category}: ${number}`)
-        .join(', '),
-      compliance: deployment.metadata['constitutional_compliance'] === true ? '✓' : '✗',
-      vendors: deployment.affected_vendors.map(({ name }) => name).join(', '),
-      mark: mark(deployment),
-    })),
-    enhancements_total: report.enhancements_total,
-    enhancements_left: report.enhancements_total - report.enhancements.length,
-    enhancements: report.enhancements.map((enhancement) => ({
-      title: enhancement.title,
-      priority: enhancement.priority,
-      // What is not said is planned.
-      status: enhancement.status === 'planned' ? '' : enhancement.status,
-      target: enhancement.target_quarter?.replace(/^(\d{4})-(Q\d)$/, '$2 $1') ?? '',
-      description: beginningOf(enhancement.description ?? ''),
-      mark: mark(enhancement),
-    })),
-    pending_total: report.pending.length,
-    pending: report.pending.slice(0, PENDING_LISTED_MAX).map((write) => ({
-      at: `${spoken(write.at)} UTC`,
-      actor: write.changes[0]?.actor ?? '',
-      what: describePending(write),
-    })),
-    pending_left: Math.max(0, report.pending.length - PENDING_LISTED_MAX),
-  };
-}
-
-/** A description on one line, cut where it is long: the file stays readable. */
-function beginningOf(description: string): string {
-  const characters = Array.from(description.replaceAll(/\s+/g, ' ').trim());
-  if (characters.length <= DESCRIPTION_MAX_CHARACTERS) return characters.join('');
-  return `${characters
-    .slice(0, DESCRIPTION_MAX_CHARACTERS - 1)
-    .join('')
-    .trimEnd()}…`;
-}
-
-/** `2026-01-31T09:30:00.000Z` as `2026-01-31 09:30:00`. */
-function spoken(time: string): string {
-  return time.slice(0, 19).replace('T', ' ');
 }
 
 /** Keeps the file up to date while a process serves: once per pause between changes, and once more at the end. */

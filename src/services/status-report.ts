@@ -3,6 +3,7 @@ import type { LinkedDeployment } from '../storage/sql/queries/deployments.ts';
 import type { Reader } from '../storage/sql/reader.ts';
 import type { EnhancementStatus } from '../domain/enhancement.ts';
 import type { Vendor } from '../domain/vendor.ts';
+import { pipelined } from '../storage/sql/pipelined.ts';
 import type { Answer, PendingWrite } from '../storage/store.ts';
 import type { Context } from './context.ts';
 
@@ -21,6 +22,7 @@ export interface StatusEnhancement {
   priority: number;
   status: EnhancementStatus;
   target_quarter: string | null;
+  updated_at: string;
 }
 
 export interface StatusItem {
@@ -31,6 +33,7 @@ export interface StatusItem {
   status: string;
   branch_name: string | null;
   created_at: string;
+  updated_at: string;
   /** Steps below the nearest listed ancestor; 0 at the margin. */
   level: number;
   parent_title: string | null;
@@ -51,6 +54,8 @@ export interface StatusReport {
   /** Those not completed, the most important first. */
   enhancements: StatusEnhancement[];
   enhancements_total: number;
+  /** Items in the archive. */
+  archived_total: number;
   /** Writes that wait for the primary store, in the order in which they will be applied. */
   pending: PendingWrite[];
 }
@@ -59,12 +64,17 @@ export async function readStatus(context: Pick<Context, 'store'>): Promise<Answe
   const pending = await context.store.pending();
   return await context.store.read(
     async (reader) => {
-      const { seq, changed_at } = await reader.findFeedPosition();
-      const project = await reader.findProject();
-      const vendors = await reader.statusVendors();
-      const { items, total } = await readItems(reader);
-      const deployments = await reader.listDeployments({ limit: STATUS_DEPLOYMENTS });
-      const enhancements = await reader.statusEnhancements(STATUS_ENHANCEMENTS_MAX);
+      const [{ seq, changed_at }, project, vendors, { items, total }, deployments, enhancements, counts] =
+        await pipelined(
+          reader.findFeedPosition(),
+          reader.findProject(),
+          reader.statusVendors(),
+          readItems(reader),
+          reader.listDeployments({ limit: STATUS_DEPLOYMENTS }),
+          reader.statusEnhancements(STATUS_ENHANCEMENTS_MAX),
+          reader.countItems(),
+        );
+      const archived = counts.filter(({ shelf }) => shelf === 'archived');
       return {
         project_id: project?.project_id ?? '',
         seq,
@@ -77,6 +87,7 @@ export async function readStatus(context: Pick<Context, 'store'>): Promise<Answe
         deployments_total: deployments.total_count,
         enhancements: enhancements.items,
         enhancements_total: enhancements.total,
+        archived_total: archived.reduce((sum, { items: number }) => sum + number, 0),
         pending,
       };
     },
@@ -103,11 +114,11 @@ async function readItems(reader: Reader): Promise<{ items: StatusItem[]; total: 
   const ordered: StatusItem[] = [];
   const visit = (parent: string | null, level: number): void => {
     for (const row of below.get(parent) ?? []) {
-      const { id, version, item_type, title, status, branch_name, created_at, parent_id } = row;
+      const { parent_id, depth: _depth, path: _path, ...shown } = row;
       const parent_title =
         parent_id === null ? null : (listed.get(parent_id)?.title ?? titles.get(parent_id) ?? null);
-      ordered.push({ id, version, item_type, title, status, branch_name, created_at, level, parent_title });
-      visit(id, level + 1);
+      ordered.push({ ...shown, level, parent_title });
+      visit(row.id, level + 1);
     }
   };
   visit(null, 0);

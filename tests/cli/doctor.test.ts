@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { appendFile, mkdir, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { describeWithPostgres } from '../support/describe-with.ts';
@@ -96,6 +96,8 @@ describe('doctor', () => {
     const file = path.join(worktrail.project, '.project_status.md');
     await worktrail.text('create', 'A');
     await appendFile(file, 'mine\n');
+    expect(await examine(worktrail)).toMatchObject({ code: 0, problems: [] });
+    await writeFile(file, (await readFile(file, 'utf8')).replace('(task)', '(research)'));
     expect(await examine(worktrail)).toMatchObject({ code: 1, problems: ['status file'] });
     await writeFile(file, '# Mine\n');
     expect(await examine(worktrail)).toMatchObject({ code: 1, problems: ['status file'] });

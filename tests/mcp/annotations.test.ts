@@ -167,6 +167,7 @@ async function richExamples(surface: Surface): Promise<Map<string, Row[]>> {
     ['add_note', [{ id: task['id'], text: 'A comment' }]],
     ['list_notes', [{ id: session['id'] }, { id: task['id'], limit: 1 }]],
     ['search', [{ query: 'task' }, { query: 'Long', entities: ['work_item'], limit: 1 }, { query: '"' }]],
+    ['generate_status_report', [{}, { format: 'json' }]],
     [
       'archive_work_items',
       [{ ids: [closed['id']] }, { dry_run: true }, { ids: [closed['id']], restore: true }],

@@ -54,7 +54,7 @@ describe.each(TOOLS.map((tool) => ({ name: tool.name, tool })))('$name', ({ name
     expect(openWorldHint).toBe(false);
     if (readOnlyHint)
       expect({ destructiveHint, idempotentHint }).toEqual({ destructiveHint: false, idempotentHint: true });
-    expect(readOnlyHint).toBe(/^((query|list|get)_|search$)/.test(name));
+    expect(readOnlyHint).toBe(/^((query|list|get|generate)_|search$)/.test(name));
   });
 });
 

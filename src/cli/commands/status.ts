@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { validationError } from '../../errors.ts';
 import type { StatusFileOutcome } from '../../services/status-file.ts';
 import type { StatusReport } from '../../services/status-report.ts';
 import type { LinkedDeployment } from '../../storage/sql/queries/deployments.ts';
@@ -9,22 +10,46 @@ import { count, plainLine, shortId, spokenTime } from '../plain-text.ts';
 import { paintStatus, renderTable, statusStyle } from '../table.ts';
 import { withApp } from '../with-app.ts';
 
-/** `worktrail status`: the project at a glance; with --write, as its status file. */
+interface StatusOptions {
+  write?: true;
+  diff?: true;
+  importEdits?: true;
+  dryRun?: true;
+}
+
+/** `worktrail status`: the project at a glance; as its status file; and what was edited in that by hand. */
 export function addStatusCommand(program: Command): Command {
   return program
     .command('status')
     .description("show the project's vendors, active work and last deployments")
+    .argument('[file]', 'with --diff and --import-edits: an edited copy instead of the status file itself')
     .option('--write', 'bring .project_status.md up to date instead')
+    .option('--diff', 'show what was edited by hand in its generated lines')
+    .option('--import-edits', 'take these edits over, each with its version check')
+    .option('--dry-run', 'with --import-edits: only show them')
     .addHelpText(
       'after',
       `
+Text of your own, anywhere between the generated parts of the file, stays as you wrote it.
+Exit codes of --diff and --import-edits: 0 nothing is left, 1 there are edits, or some were not taken over.
+
 Examples:
   worktrail status
   worktrail status --write
+  worktrail status --diff
+  worktrail status --import-edits --dry-run
+  worktrail status .worktrail/edited/project_status-0a1b2c3d4e5f.md --import-edits
   worktrail status --json`,
     )
-    .action(async (_options: unknown, command: Command) => {
-      const options = optionsOf<{ write?: true }>(command);
+    .action(async (file: string | undefined, _options: unknown, command: Command) => {
+      const options = optionsOf<StatusOptions>(command);
+      checkOptions(file, options);
+      if (options.diff === true || options.importEdits === true) {
+        const { importEdits, showStatusEdits } = await import('./status-edits.ts');
+        const isShown = options.diff === true || options.dryRun === true;
+        await (isShown ? showStatusEdits : importEdits)(file, options);
+        return;
+      }
       const { readStatus } = await import('../../services/status-report.ts');
       const { writeStatusFile, refuseForeignFile } = await import('../../services/status-file.ts');
       await withApp(options, async ({ context }, config) => {
@@ -40,12 +65,26 @@ Examples:
     });
 }
 
+function checkOptions(file: string | undefined, { write, diff, importEdits, dryRun }: StatusOptions): void {
+  const chosen = [write, diff, importEdits].filter((option) => option === true).length;
+  const isOfEdits = diff === true || importEdits === true;
+  if (chosen <= 1 && (isOfEdits || file === undefined) && (importEdits === true || dryRun !== true)) return;
+  throw validationError(
+    chosen > 1
+      ? { field: 'options', constraint: 'must be one of --write, --diff and --import-edits', value: chosen }
+      : file === undefined || isOfEdits
+        ? { field: 'dry-run', constraint: 'goes with --import-edits', value: true }
+        : { field: 'file', constraint: 'goes with --diff and --import-edits', value: file },
+    'See `worktrail status --help`. Nothing was changed.',
+  );
+}
+
 function renderOutcome(outcome: StatusFileOutcome): string {
   if (!outcome.written) return `${outcome.file} is up to date already.`;
   const edit = outcome.saved_edit;
   return edit === null
     ? `Wrote ${outcome.file}.`
-    : `Wrote ${outcome.file}. It had been edited by hand; the edited file was kept as ${edit}.`;
+    : `Wrote ${outcome.file}. It had been edited by hand; the edited file was kept as ${edit}.\nTake the edits over: worktrail status ${edit} --import-edits`;
 }
 
 function renderStatus(report: StatusReport): string {
@@ -57,6 +96,8 @@ function renderStatus(report: StatusReport): string {
     ),
     section(`Active work items: ${report.items_total}`, itemLines(report)),
     section(deploymentsHeading(report), deploymentTable(report.deployments)),
+    section(`Enhancements not completed: ${report.enhancements_total}`, enhancementTable(report)),
+    `${count(report.archived_total, 'archived item')}; ${count(report.pending.length, 'offline change')} waiting for the database`,
   ];
   return sections.join('\n\n');
 }
@@ -96,6 +137,16 @@ function deploymentsHeading({ deployments, deployments_total }: StatusReport): s
   return deployments_total > deployments.length
     ? `Deployments: the last ${deployments.length} of ${deployments_total}`
     : `Deployments: ${deployments_total}`;
+}
+
+function enhancementTable({ enhancements }: StatusReport): string {
+  if (enhancements.length === 0) return '';
+  return renderTable(enhancements, [
+    { title: 'PRIORITY', value: ({ priority }) => String(priority), align: 'right' },
+    { title: 'STATUS', value: ({ status }) => status },
+    { title: 'TARGET', value: ({ target_quarter }) => target_quarter ?? '' },
+    { title: 'TITLE', value: ({ title }) => title, flexible: true },
+  ]);
 }
 
 function deploymentTable(deployments: LinkedDeployment[]): string {

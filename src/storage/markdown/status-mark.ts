@@ -1,35 +1,43 @@
-/** The last line of `.project_status.md`: whose it is, and by which hand edits are noticed. */
+/** The last generated line of `.project_status.md`: whose it is, and by which hand edits of generated lines are noticed. */
 import { createHash } from 'node:crypto';
+import { hashOfParts, readLayout, type StatusLayout } from './status-layout.ts';
 
-const BEGINNING = '\n<!-- worktrail status:';
-/** The project is missing in files of early versions. */
 const MARK =
-  /^\n<!-- worktrail status: do not edit below or above by hand; (?:project ([0-9a-f-]{36}); )?sha256 ([0-9a-f]{64}) -->\n$/;
-const MARK_MAX_CHARACTERS = 250;
+  /^<!-- worktrail status: (generated from the tracker; text of your own stays|do not edit below or above by hand); (?:project ([0-9a-f-]{36}); )?sha256 ([0-9a-f]{64}) -->$/;
+const BEGINNING = '\n<!-- worktrail status:';
 
 export interface StatusMark {
-  /** The file without the mark. */
-  body: string;
   /** Null where the mark does not say. */
   project_id: string | null;
-  /** Whether the file is as Worktrail wrote it. */
+  /** Whether the generated lines are as Worktrail wrote them; what people wrote beside them does not count. */
   isIntact: boolean;
 }
 
-/** The whole file for a body. */
+/** The whole text for a body in which nobody else wrote. */
 export function withMark(body: string, project_id: string): string {
-  return `${body}${BEGINNING} do not edit below or above by hand; project ${project_id}; sha256 ${sha256(body)} -->\n`;
+  const hash = hashOfParts(readLayout(Buffer.from(body)));
+  return `${body}${BEGINNING} generated from the tracker; text of your own stays; project ${project_id}; sha256 ${hash} -->\n`;
 }
 
-/** Undefined for a file that Worktrail did not write. */
-export function readMark(file: string): StatusMark | undefined {
-  const start = file.lastIndexOf(BEGINNING);
-  if (start === -1) return undefined;
-  const found = MARK.exec(file.slice(start, start + MARK_MAX_CHARACTERS));
-  const body = file.slice(0, start);
-  return { body, project_id: found?.[1] ?? null, isIntact: found?.[2] === sha256(body) };
+/** Undefined for a file that Worktrail did not write. Line ends do not count: git may change them. */
+export function readMark(file: Buffer | string): StatusMark | undefined {
+  const bytes = typeof file === 'string' ? Buffer.from(file) : file;
+  return markOf(readLayout(bytes), bytes);
 }
 
-function sha256(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
+/** The same for a file that was read. */
+export function markOf(layout: StatusLayout, file: Buffer): StatusMark | undefined {
+  const piece = layout.pieces.find(({ part }) => part === 'mark');
+  if (piece?.part !== 'mark') return undefined;
+  const [, wording = '', project_id = null, hash] = MARK.exec(piece.lines[0]?.text ?? '') ?? [];
+  // Early versions hashed the whole file, and some did not name the project.
+  const isOld = wording.startsWith('do not edit');
+  return { project_id, isIntact: hash === (isOld ? hashOfWhole(file) : hashOfParts(layout)) };
+}
+
+function hashOfWhole(file: Buffer): string {
+  const text = file.toString().replaceAll('\r\n', '\n');
+  return createHash('sha256')
+    .update(text.slice(0, text.lastIndexOf(BEGINNING)))
+    .digest('hex');
 }

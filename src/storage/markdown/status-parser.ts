@@ -14,15 +14,16 @@ import {
   type ParsedVendor,
   type ParsedWorkItem,
 } from './status-sections.ts';
-import { readMark } from './status-mark.ts';
+import { readLayout, type StatusLayout } from './status-layout.ts';
+import { markOf } from './status-mark.ts';
 
 /** Times are ISO 8601 UTC with milliseconds; the file itself tells seconds. */
 export interface ParsedStatus {
   /** The state of the tracker that the file shows; null when it does not say. */
   generated_at: string | null;
   /**
-   * `intact`: as Worktrail wrote it; `edited`: by hand since then; `absent`: it has no mark of Worktrail's. Line
-   * ends do not count: git may change them.
+   * `intact`: its generated lines are as Worktrail wrote them; `edited`: by hand since then; `absent`: it has no
+   * mark of Worktrail's. Line ends do not count: git may change them.
    */
   mark: 'intact' | 'edited' | 'absent';
   /** The project that it is of; null when it does not say. */
@@ -47,12 +48,16 @@ const EXCERPT_MAX_CHARACTERS = 200;
 /** No line of a record is longer: 500 vendors' names, each character escaped. */
 const LINE_MAX_CHARACTERS = 200_000;
 
-/** Never throws, whatever the text; takes time in proportion to its length. */
-export function parseStatusFile(text: string): ParsedStatus {
-  const plain = text.replace(/^\uFEFF/, '').replaceAll('\r\n', '\n');
+/**
+ * In a file of ours only the generated lines count; in any other, every line below a heading that is known.
+ * Never throws, whatever the text; takes time in proportion to its length.
+ */
+export function parseStatusFile(text: string | Buffer): ParsedStatus {
+  const bytes = typeof text === 'string' ? Buffer.from(text) : text;
+  const layout = readLayout(bytes);
   const status: ParsedStatus = {
     generated_at: null,
-    ...markOf(plain),
+    ...markIn(layout, bytes),
     vendors: [],
     work_items: [],
     work_items_left: 0,
@@ -62,6 +67,39 @@ export function parseStatusFile(text: string): ParsedStatus {
     other_sections: [],
     not_understood: [],
   };
+  if (status.mark === 'absent') readLines(status, linesOf(bytes.toString()));
+  else {
+    const pieces = layout.pieces.flatMap((piece) => (piece.part === null ? [] : [piece]));
+    readLines(
+      status,
+      pieces.flatMap(({ lines }) => lines),
+    );
+    const kept = layout.pieces.flatMap((piece) =>
+      piece.part === null ? linesOf(piece.bytes.toString()) : [],
+    );
+    status.other_sections.push(...kept.flatMap(({ text: line }) => headingOf(line) ?? []));
+  }
+  findParents(status);
+  nameVendors(status);
+  return status;
+}
+
+interface NumberedLine {
+  /** From 1. */
+  number: number;
+  /** Without space at its end. */
+  text: string;
+}
+
+function linesOf(text: string): NumberedLine[] {
+  const lines = text.replace(/^\uFEFF/, '').split('\n');
+  return lines.map((line, index) => ({ number: index + 1, text: line.trimEnd() }));
+}
+
+const headingOf = (line: string): string | undefined =>
+  line.startsWith('## ') ? line.slice(3, 3 + EXCERPT_MAX_CHARACTERS) : undefined;
+
+function readLines(status: ParsedStatus, lines: readonly NumberedLine[]): void {
   const sections: { heading: string; parse: LineParser }[] = [
     { heading: '## Operational Vendors', parse: vendorParser(status.vendors) },
     { heading: '## Active Work Items', parse: workItemParser(status.work_items) },
@@ -69,13 +107,13 @@ export function parseStatusFile(text: string): ParsedStatus {
     { heading: '## Future Enhancements', parse: enhancementParser(status.enhancements) },
   ];
   let parse: LineParser = () => true;
-  plain.split('\n').forEach((full, index) => {
-    const line = full.trimEnd();
-    if (line.startsWith('## ')) {
-      const known = sections.find(({ heading }) => line.startsWith(heading));
+  for (const { number, text: line } of lines) {
+    const heading = headingOf(line);
+    if (heading !== undefined) {
+      const known = sections.find((section) => line.startsWith(section.heading));
       parse = known?.parse ?? (() => true);
-      if (known === undefined) status.other_sections.push(line.slice(3, 3 + EXCERPT_MAX_CHARACTERS));
-      return;
+      if (known === undefined) status.other_sections.push(heading);
+      continue;
     }
     const time = timeOfFile(line);
     const left = /^\*(\d{1,9}) more active items are not listed here/.exec(line)?.[1];
@@ -83,16 +121,13 @@ export function parseStatusFile(text: string): ParsedStatus {
     if (time !== undefined) status.generated_at = time;
     if (left !== undefined) status.work_items_left = Number(left);
     if (later !== undefined) status.enhancements_left = Number(later);
-    if (time !== undefined || left !== undefined || later !== undefined) return;
+    if (time !== undefined || left !== undefined || later !== undefined) continue;
     const blank = line === '' || line === '---' || line.startsWith('<!-- worktrail status:');
-    if (blank || (line.length <= LINE_MAX_CHARACTERS && parse(line))) return;
+    if (blank || (line.length <= LINE_MAX_CHARACTERS && parse(line))) continue;
     if (status.not_understood.length < NOT_UNDERSTOOD_MAX) {
-      status.not_understood.push({ line: index + 1, text: line.slice(0, EXCERPT_MAX_CHARACTERS) });
+      status.not_understood.push({ line: number, text: line.slice(0, EXCERPT_MAX_CHARACTERS) });
     }
-  });
-  findParents(status);
-  nameVendors(status);
-  return status;
+  }
 }
 
 /** Both the title and the last line tell it; the last one counts. */
@@ -101,8 +136,8 @@ function timeOfFile(line: string): string | undefined {
   return written === undefined ? undefined : isoTime(written);
 }
 
-function markOf(text: string): Pick<ParsedStatus, 'mark' | 'project_id'> {
-  const found = readMark(text);
+function markIn(layout: StatusLayout, bytes: Buffer): Pick<ParsedStatus, 'mark' | 'project_id'> {
+  const found = markOf(layout, bytes);
   if (found === undefined) return { mark: 'absent', project_id: null };
   return { mark: found.isIntact ? 'intact' : 'edited', project_id: found.project_id };
 }

@@ -49,6 +49,8 @@ export interface ParsedEnhancement extends Marked {
   title: string;
   priority: number;
   status: EnhancementStatus;
+  /** Whether a line says it; else it is planned. */
+  has_status: boolean;
   /** As `2026-Q1`. */
   target_quarter: string | null;
   /** On one line, and only its beginning where it is long. */
@@ -216,6 +218,7 @@ export function enhancementParser(enhancements: ParsedEnhancement[]): LineParser
       case 'Status':
         if (!isOneOf(ENHANCEMENT_STATUSES, value)) return false;
         enhancement.status = value;
+        enhancement.has_status = true;
         return true;
       case 'Target': {
         const [, quarter, year] = /^Q([1-4]) (\d{4})$/.exec(value) ?? [];
@@ -243,6 +246,7 @@ function parseEnhancement(line: string): ParsedEnhancement | undefined {
     title,
     priority: Number(priority),
     status: 'planned',
+    has_status: false,
     target_quarter: null,
     description: null,
   };

@@ -180,12 +180,12 @@ function enhancementsOf(
   identify: Identify,
 ): StatusRecords['enhancements'] {
   const rows = new Map<string, StatusRecords['enhancements'][number]>();
-  for (const { title, description, priority, status, target_quarter, ...mark } of enhancements) {
-    const id = identify('enhancement', mark, title);
+  for (const { title, description, priority, status, target_quarter, id: known, version } of enhancements) {
+    const id = identify('enhancement', { id: known }, title);
     if (rows.has(id)) continue;
     rows.set(id, {
       id,
-      version: mark.version ?? 1,
+      version: version ?? 1,
       ...{ title, description, priority, status, target_quarter },
       requires_constitutional_principles: [],
       work_item_id: null,

@@ -241,7 +241,10 @@ describe('the status file', () => {
 
   it('is read also where a hand left it odd: doubles, cycles, too deep', async () => {
     const nested = Array.from({ length: 12 }, (_, level) => `${'  '.repeat(level)}### Level ${level} (task)`);
-    const odd = `${text}\n${text}\n## Active Work Items (1)\n${nested.join('\n')}\n`;
+    const heading = '## Active Work Items (5)\n';
+    const start = text.indexOf(heading) + heading.length;
+    const listed = text.slice(start, text.indexOf('\n## Recent'));
+    const odd = `${text.slice(0, start)}${nested.join('\n')}\n${listed}${text.slice(start)}\n${text}`;
     const layer = await loaded(loadStatusFile(odd, { project: PROJECT }));
     const items = (await allRows(layer.session, ['workItems'])).workItems ?? [];
     expect(Math.max(...items.map(({ depth }) => Number(depth)))).toBe(5);

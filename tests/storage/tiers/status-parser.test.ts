@@ -3,192 +3,11 @@ import * as fc from 'fast-check';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import {
-  DESCRIPTION_MAX_BYTES,
-  NAME_MAX_CHARACTERS,
-  TITLE_MAX_CHARACTERS,
-} from '../../../src/domain/limits.ts';
-import type { Vendor } from '../../../src/domain/vendor.ts';
-import { ITEM_TYPES } from '../../../src/domain/work-item.ts';
+import { DESCRIPTION_MAX_BYTES } from '../../../src/domain/limits.ts';
 import { renderStatusFile } from '../../../src/services/status-file.ts';
-import type { StatusItem, StatusReport } from '../../../src/services/status-report.ts';
 import { parseStatusFile, type ParsedStatus } from '../../../src/storage/markdown/status-parser.ts';
 import { describeWithSharedData } from '../../support/shared-data.ts';
-
-const AT = '2026-03-01T12:30:45.678Z';
-const SECOND = '2026-03-01T12:30:45.000Z';
-
-/** One line as the tracker accepts it: not blank, no control characters. */
-const line = (max: number) =>
-  fc
-    .oneof(
-      fc.string({ unit: 'grapheme', maxLength: max }),
-      fc.string({ unit: 'binary', maxLength: max }),
-      fc
-        .array(
-          fc.constantFrom(
-            '*',
-            '\\',
-            '`',
-            '[',
-            ']',
-            '(task)',
-            ' ',
-            '<!-- ',
-            ' -->',
-            '##',
-            '_',
-            ', ',
-            ': 3',
-            'v1',
-            'a',
-          ),
-        )
-        .map((parts) => parts.join('')),
-      fc.constantFrom(
-        'x'.repeat(max),
-        '🚀'.repeat(max),
-        '\\'.repeat(max),
-        '- **Status**: completed',
-        '### A (task)',
-      ),
-    )
-    // eslint-disable-next-line no-control-regex -- as the tracker refuses them
-    .map((text) => text.replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, '').toWellFormed())
-    .map((text) => Array.from(text).slice(0, max).join(''))
-    .filter((text) => text.trim() !== '');
-const count = fc.nat({ max: 999 });
-const time = fc
-  .integer({ min: Date.UTC(1971, 0), max: Date.UTC(9999, 11) })
-  .map((ms) => new Date(Math.floor(ms / 1000) * 1000).toISOString());
-
-const vendor = fc.record({
-  id: fc.uuid(),
-  version: fc.integer({ min: 1, max: 3_000_003 }),
-  name: line(NAME_MAX_CHARACTERS),
-  status: fc.constantFrom('operational' as const, 'broken' as const),
-  extractor_version: line(50),
-  metadata: fc.record({
-    test_results: fc.record({ passing: count, total: count, skipped: count }),
-    format_support: fc.record({
-      excel: fc.boolean(),
-      csv: fc.boolean(),
-      pdf: fc.boolean(),
-      ocr: fc.boolean(),
-    }),
-  }),
-});
-const item = fc.record({
-  id: fc.uuid(),
-  version: fc.integer({ min: 1, max: 3_000_003 }),
-  title: line(TITLE_MAX_CHARACTERS),
-  item_type: fc.constantFrom(...ITEM_TYPES),
-  branch_name: fc.option(line(NAME_MAX_CHARACTERS)),
-  created_at: time,
-  level: fc.nat({ max: 5 }),
-  outside_parent: fc.option(line(TITLE_MAX_CHARACTERS)),
-});
-const deployment = fc.record({
-  id: fc.uuid(),
-  deployed_at: time,
-  commit_hash: fc.string({ unit: fc.constantFrom(...'0123456789abcdef'), minLength: 40, maxLength: 40 }),
-  pr_number: fc.integer({ min: 1, max: 2 ** 31 - 1 }),
-  pr_title: line(TITLE_MAX_CHARACTERS),
-  tests: fc.dictionary(
-    line(20)
-      .map(plain)
-      .filter((name) => !name.includes(',') && !name.includes(': ')),
-    count,
-  ),
-  compliant: fc.boolean(),
-});
-
-const enhancement = fc.record({
-  id: fc.uuid(),
-  version: fc.integer({ min: 1, max: 3_000_003 }),
-  title: line(TITLE_MAX_CHARACTERS),
-  priority: fc.integer({ min: 1, max: 5 }),
-  status: fc.constantFrom('planned' as const, 'approved' as const, 'implementing' as const),
-  target_quarter: fc.option(
-    fc
-      .tuple(fc.integer({ min: 1000, max: 9999 }), fc.integer({ min: 1, max: 4 }))
-      .map(([year, quarter]) => `${year}-Q${quarter}`),
-  ),
-  description: fc.option(
-    fc.oneof(
-      line(300),
-      fc.array(line(60), { minLength: 1, maxLength: 4 }).map((lines) => lines.join('\n')),
-    ),
-  ),
-});
-
-type ValueOf<A> = A extends fc.Arbitrary<infer T> ? T : never;
-type Drawn = {
-  vendors: ValueOf<typeof vendor>[];
-  items: StatusItem[];
-  deployments: ValueOf<typeof deployment>[];
-  enhancements: ValueOf<typeof enhancement>[];
-};
-
-const drawn: fc.Arbitrary<Drawn> = fc
-  .record({
-    vendors: fc.uniqueArray(vendor, { maxLength: 6, selector: ({ name }) => plain(name) }),
-    items: fc.array(item, { maxLength: 12 }),
-    deployments: fc.array(deployment, { maxLength: 4 }),
-    enhancements: fc.array(enhancement, { maxLength: 5 }),
-  })
-  .map(({ items, ...rest }) => ({ ...rest, items: asTree(items) }));
-
-/** Levels that only step down by one, and the title of whoever stands above. */
-function asTree(items: ValueOf<typeof item>[]): StatusItem[] {
-  const above: StatusItem[] = [];
-  return items.map(({ outside_parent, ...rest }) => {
-    above.length = Math.min(above.length, rest.level);
-    const made = {
-      ...rest,
-      status: 'active',
-      level: above.length,
-      parent_title: above.at(-1)?.title ?? outside_parent,
-    };
-    above.push(made);
-    return made;
-  });
-}
-
-/** As text on one line is shown. */
-function plain(text: string): string {
-  return text.replaceAll(/\s+/g, ' ').trim();
-}
-
-function reportOf({ vendors, items, deployments, enhancements }: Drawn): StatusReport {
-  const audit = { created_at: AT, updated_at: AT, created_by: 'ada', updated_by: 'ada' };
-  return {
-    project_id: '00000000-0000-4000-8000-000000000001',
-    seq: 1,
-    changed_at: AT,
-    vendors: vendors.map((one) => ({ ...one, ...audit })) as Vendor[],
-    operational: 0,
-    items,
-    items_total: items.length + 3,
-    deployments: deployments.map(
-      ({ id, deployed_at, commit_hash, pr_number, pr_title, tests, compliant }) => ({
-        id,
-        version: 1,
-        deployed_at,
-        commit_hash,
-        created_at: AT,
-        created_by: 'ada',
-        metadata: { pr_number, pr_title, test_summary: tests, constitutional_compliance: compliant },
-        affected_vendors: vendors.map(({ id: vendor_id, name, status }) => ({ id: vendor_id, name, status })),
-        related_work_items: [],
-      }),
-    ),
-    deployments_total: deployments.length,
-    enhancements,
-    enhancements_total: enhancements.length + 2,
-    pending: [],
-  } as StatusReport;
-}
+import { SECOND, deployment, drawn, plain, reportOf, vendor, type Drawn } from './status-states.ts';
 
 function expectedOf({ vendors, items, deployments, enhancements }: Drawn): Partial<ParsedStatus> {
   const levels: number[] = [];
@@ -234,9 +53,10 @@ function expectedOf({ vendors, items, deployments, enhancements }: Drawn): Parti
         vendor_names: expect.any(Array) as never,
       }),
     ),
-    enhancements: enhancements.map(({ title, description, ...rest }) => ({
+    enhancements: enhancements.map(({ title, description, updated_at: _at, ...rest }) => ({
       ...rest,
       title: plain(title),
+      has_status: rest.status !== 'planned',
       description: description === null ? null : plain(description),
     })),
     enhancements_left: 2,
@@ -270,9 +90,10 @@ describe('a generated status file', () => {
     const parsed = parseStatusFile(text);
     expect(parseStatusFile(text.replaceAll('\n', '\r\n'))).toEqual(parsed);
     expect(parseStatusFile(`\uFEFF${text}`)).toEqual(parsed);
+    expect(parseStatusFile(`${text}more\n`)).toEqual(parsed);
     for (const edited of [
       text.replace('# Project', '# My project'),
-      `${text}more\n`,
+      text.replace('---\n*Generated', '---\n*Made'),
       text.replace('sha256 ', 'sha256 0'),
     ]) {
       expect(parseStatusFile(edited).mark).toBe('edited');

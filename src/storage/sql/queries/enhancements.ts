@@ -147,6 +147,7 @@ export async function statusEnhancements(c: Connection, limit: number) {
           priority: t.priority,
           status: t.status,
           target_quarter: t.target_quarter,
+          updated_at: t.updated_at,
         })
         .from(t)
         .where(ne(t.status, 'completed'))

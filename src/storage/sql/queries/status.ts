@@ -33,6 +33,7 @@ export async function statusWorkItems(c: Connection, limit: number) {
           path: w.path,
           branch_name: w.branch_name,
           created_at: w.created_at,
+          updated_at: w.updated_at,
         })
         .from(w)
         .where(and(eq(w.status, 'active'), isNull(w.deleted_at), isNull(w.archived_at)))

@@ -1,0 +1,159 @@
+// Status files that were damaged in every way: reading one never throws, and writing it again loses no text of people's.
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { renderStatusFile } from '../../src/services/status-file.ts';
+import {
+  layOut,
+  partsOfText,
+  readLayout,
+  type StatusLayout,
+} from '../../src/storage/markdown/status-layout.ts';
+import { parseStatusFile } from '../../src/storage/markdown/status-parser.ts';
+import { drawn, reportOf } from '../storage/tiers/status-states.ts';
+import type { Random } from './model/random.ts';
+import { TIMEOUT_MS, counted, episodes, randomFor, report } from './scale.ts';
+
+const FILES = episodes(3_000, 100_000);
+const SOURCES = 60;
+const SPLICED = [
+  ...['# Project Status - 2026-01-01T00:00:00+00:00', '## Operational Vendors (1/1)', '## Active Work Items'],
+  ...[
+    '## Recent Deployments',
+    '## Future Enhancements (9)',
+    '## Pending Offline Changes (1)',
+    '## Mine',
+    '# Mine',
+  ],
+  ...['---', '*Generated at 9999-99-99T99:99:99Z*', '<!-- worktrail status: ', '```', '~~~', '', '   '],
+  ...['- **a**: broken (99999999999999999999/1 tests)', '- **a**: broken (9007199254740993/1 tests)'],
+  ...[
+    '### a (task)',
+    `${' '.repeat(5_000)}### a (task)`,
+    '- **Status**: active',
+    '- **Parent**: a',
+    '\u0000',
+  ],
+  ...['### 2025-10-09 16:00:00 UTC - PR #99999999999', '- **Tests**: a: 1e999, b: 99999999999999999'],
+  ...['### a (Priority: 5)', '- **Target**: Q1 99999', '*999999999 more active items are not listed here'],
+  ...['- **a**: broken <!-- 00000000-0000-4000-8000-000000000000 v999999999999999 -->', '\uFEFF'],
+];
+
+/** A whole number from `least` to `most`. */
+function between(random: Random, least: number, most: number): number {
+  return least + random.int(most - least + 1);
+}
+
+function mutated(source: Buffer, others: readonly Buffer[], random: Random): Buffer {
+  let file = Buffer.from(source);
+  for (let times = between(random, 1, 6); times > 0; times -= 1) {
+    const at = between(random, 0, file.length);
+    switch (between(random, 0, 6)) {
+      case 0:
+        if (at < file.length) file[at] = (file[at] ?? 0) ^ (1 << between(random, 0, 7));
+        break;
+      case 1:
+        file = file.subarray(0, at);
+        break;
+      case 2:
+        file = Buffer.concat([
+          file.subarray(0, at),
+          file.subarray(Math.min(file.length, at + between(random, 1, 300))),
+        ]);
+        break;
+      case 3: {
+        const other = others[between(random, 0, others.length - 1)] ?? source;
+        const from = between(random, 0, other.length);
+        const piece = other.subarray(from, from + between(random, 1, 600));
+        file = Buffer.concat([file.subarray(0, at), piece, file.subarray(at)]);
+        break;
+      }
+      case 4: {
+        const start = file.indexOf('\n', at) + 1;
+        const line = Buffer.from(`${SPLICED[between(random, 0, SPLICED.length - 1)] ?? ''}\n`);
+        file = Buffer.concat([file.subarray(0, start), line, file.subarray(start)]);
+        break;
+      }
+      case 5:
+        file = Buffer.from(
+          file.toString('latin1').replaceAll('\n', between(random, 0, 1) === 0 ? '\r\n' : '\r'),
+          'latin1',
+        );
+        break;
+      default: {
+        const bytes = Buffer.from(
+          Array.from({ length: between(random, 1, 40) }, () => between(random, 0, 255)),
+        );
+        file = Buffer.concat([file.subarray(0, at), bytes, file.subarray(at)]);
+      }
+    }
+  }
+  return file;
+}
+
+describe('a damaged status file', () => {
+  it(
+    'is read without an error, and written again around all that is not generated',
+    async () => {
+      const random = randomFor('status file');
+      const states = fc.sample(drawn, { numRuns: SOURCES, seed: between(random, 0, 2 ** 31 - 1) });
+      const sources = await Promise.all(
+        states.map(async (state) => Buffer.from(await renderStatusFile(reportOf(state)))),
+      );
+      const parts = partsOfText(sources[0]?.toString() ?? '');
+      let [keptBytes, records] = [0, 0];
+      for (let number = 0; number < FILES; number += 1) {
+        const file = mutated(sources[number % SOURCES] ?? Buffer.alloc(0), sources, random);
+        const parsed = parseStatusFile(file);
+        records += parsed.vendors.length + parsed.work_items.length;
+        for (const [index, { parent_index }] of parsed.work_items.entries()) {
+          if (parent_index !== null && parent_index >= index) throw new Error('a parent behind its child');
+        }
+        const layout = readLayout(file);
+        if (linesIn(layout) !== saidLines(layout.hasByteOrderMark ? file.subarray(3) : file)) {
+          throw new Error(`file ${number} has lines that are neither generated nor kept, or both`);
+        }
+        const written = layOut(layout, parts);
+        let from = 0;
+        for (const piece of layout.pieces) {
+          if (piece.part !== null) continue;
+          const at = written.indexOf(piece.bytes, from);
+          if (at === -1 && !isBlank(piece.bytes)) {
+            throw new Error(`file ${number} lost ${JSON.stringify(piece.bytes.toString())}`);
+          }
+          if (at !== -1 && !isBlank(piece.bytes)) {
+            from = at + piece.bytes.length;
+            keptBytes += piece.bytes.length;
+          }
+        }
+      }
+      report(
+        'damaged status files',
+        `${counted(FILES)} files, ${counted(records)} records read, ${counted(keptBytes)} bytes of people's kept, 0 errors`,
+      );
+      expect(keptBytes).toBeGreaterThan(0);
+      expect(records).toBeGreaterThan(0);
+    },
+    TIMEOUT_MS,
+  );
+});
+
+/** Lines that say something. */
+function saidLines(bytes: Buffer): number {
+  return bytes
+    .toString('latin1')
+    .split('\n')
+    .filter((line) => /[^ \t\r]/.test(line)).length;
+}
+
+/** The same, of the generated lines and those kept. */
+function linesIn({ pieces }: StatusLayout): number {
+  return pieces.reduce(
+    (sum, piece) => sum + (piece.part === null ? saidLines(piece.bytes) : piece.lines.length),
+    0,
+  );
+}
+
+/** The one blank line that goes with a part that goes. */
+function isBlank(bytes: Buffer): boolean {
+  return bytes.toString().trim() === '';
+}
