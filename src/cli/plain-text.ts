@@ -20,13 +20,15 @@ const WIDE =
   /^(?:[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{20000}-\u{3fffd}]|\p{Emoji_Presentation})/u;
 const NARROW_ONLY = /^[\u0020-\u02ff]*$/;
 const NO_WIDTH = /^[\p{Mark}\p{Cf}]+$/u;
-const graphemes = new Intl.Segmenter();
+let segmenter: Intl.Segmenter | undefined;
+/** Made at the first need: making one costs more than starting the program. */
+const graphemes = () => (segmenter ??= new Intl.Segmenter());
 
 /** Columns that a line takes at a terminal. */
 export function displayWidth(line: string): number {
   if (NARROW_ONLY.test(line)) return line.length;
   let width = 0;
-  for (const { segment } of graphemes.segment(line)) width += widthOf(segment);
+  for (const { segment } of graphemes().segment(line)) width += widthOf(segment);
   return width;
 }
 
@@ -35,7 +37,7 @@ export function cutLine(line: string, columns: number): string {
   if (displayWidth(line) <= columns) return line;
   let kept = '';
   let width = 1;
-  for (const { segment } of graphemes.segment(line)) {
+  for (const { segment } of graphemes().segment(line)) {
     width += widthOf(segment);
     if (width > columns) break;
     kept += segment;
