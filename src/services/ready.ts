@@ -3,6 +3,7 @@ import type { ReadyWorkInput } from '../domain/claim.ts';
 import type { NotReady, WaitingItem } from '../domain/readiness.ts';
 import { notFound } from '../errors.ts';
 import { STARTABLE_STATUSES, isClosed, type ItemStatus, type WorkItem } from '../domain/work-item.ts';
+import type { WaitingRow } from '../storage/sql/queries/labelled.ts';
 import type { OpenBlocker } from '../storage/sql/queries/ready.ts';
 import type { ReadyFilter } from '../storage/sql/queries/work-item-list.ts';
 import type { Page } from '../storage/sql/queries/paging.ts';
@@ -14,7 +15,7 @@ import { findItemId } from './find-id.ts';
 const BLOCKERS_MAX = 5;
 
 /** The items, each that is not ready with the reasons. Two queries, however many items. */
-export async function withReasons<T extends WorkItem>(
+export async function withReasons<T extends WaitingRow>(
   reader: Reader,
   items: readonly T[],
 ): Promise<(T & { not_ready?: NotReady })[]> {
@@ -31,7 +32,7 @@ export async function withReasons<T extends WorkItem>(
   });
 }
 
-function reasonsOf(item: WorkItem, blockers: OpenBlocker[], now: string): NotReady {
+function reasonsOf(item: WaitingRow, blockers: OpenBlocker[], now: string): NotReady {
   const { status, deleted_at, archived_at, claimed_by, claim_expires_at } = item;
   const isStartable = (STARTABLE_STATUSES as readonly ItemStatus[]).includes(status);
   return {
@@ -62,6 +63,20 @@ export interface Waiting {
 
 /** The open items that are not ready, with the reasons. */
 export async function readWaiting(reader: Reader, filter: ReadyFilter, limit: number): Promise<Waiting> {
+  const { items, total } = await findWaiting(reader, filter, limit);
+  const waiting = (await withReasons(reader, items)).map(
+    ({ id, title, status, priority, not_ready = {} }) => ({ id, title, status, priority, not_ready }),
+  );
+  return { waiting, waiting_count: total };
+}
+
+async function findWaiting(
+  reader: Reader,
+  filter: ReadyFilter,
+  limit: number,
+): Promise<{ items: WaitingRow[]; total: number }> {
+  const { label } = filter;
+  if (label !== undefined) return await reader.findWaitingLabelled({ ...filter, label }, limit);
   const { items, total_count } = await reader.listWorkItems({
     ...filter,
     ready: false,
@@ -71,10 +86,7 @@ export async function readWaiting(reader: Reader, filter: ReadyFilter, limit: nu
     sort: 'priority',
     limit,
   });
-  const waiting = (await withReasons(reader, items)).map(
-    ({ id, title, status, priority, not_ready = {} }) => ({ id, title, status, priority, not_ready }),
-  );
-  return { waiting, waiting_count: total_count };
+  return { items, total: total_count };
 }
 
 export interface ReadyWork extends Page<WorkItem>, Waiting {}

@@ -10,6 +10,7 @@ import * as dependencies from './queries/dependencies.ts';
 import * as deployments from './queries/deployments.ts';
 import * as names from './queries/names.ts';
 import * as ready from './queries/ready.ts';
+import * as labelled from './queries/labelled.ts';
 import * as notes from './queries/notes.ts';
 import * as search from './queries/search.ts';
 import * as enhancements from './queries/enhancements.ts';
@@ -33,7 +34,8 @@ const QUERIES = {
   findDescendants: workItems.findDescendants,
   findDueSubtrees: archive.findDueSubtrees,
   listWorkItems: workItemList.listWorkItems,
-  findReady: workItemList.findReady,
+  findReady: labelled.findReady,
+  findWaitingLabelled: labelled.findWaitingLabelled,
   findOpenBlockers: ready.findOpenBlockers,
   findNow: ready.findNow,
   findClaimedByKey: ready.findClaimedByKey,

@@ -53,12 +53,18 @@ export async function listWorkItems(c: Connection, filter: WorkItemFilter): Prom
 
 export type ReadyFilter = Pick<WorkItemFilter, 'item_type' | 'label' | 'below'>;
 
-/** The first items that work could start on now, in the order of the queue. */
-export async function findReady(
+/** Of an item that work could start on now. */
+export interface ReadyItem {
+  id: string;
+  title: string;
+}
+
+/** The first items of the queue that nobody holds, in its order; with a label, see `findReady`. */
+export async function findReadyInQueue(
   c: Connection,
-  wanted: ReadyFilter,
+  wanted: Omit<ReadyFilter, 'label'>,
   limit: number,
-): Promise<{ id: string; title: string }[]> {
+): Promise<ReadyItem[]> {
   const filter = {
     ...wanted,
     ready: true,
@@ -178,7 +184,8 @@ async function totalByCounting(
   return Number(totals[0]?.total ?? 0);
 }
 
-function orderOf({ workItems: t, readyQueue: q }: Tables, sort: WorkItemFilter['sort']): Order {
+/** The columns that a sort goes by. */
+export function orderOf({ workItems: t, readyQueue: q }: Tables, sort: WorkItemFilter['sort']): Order {
   switch (sort) {
     case 'ready':
       return { name: sort, columns: [q.priority, q.rank, q.created_at, q.item_id], descending: false };
@@ -194,7 +201,7 @@ function orderOf({ workItems: t, readyQueue: q }: Tables, sort: WorkItemFilter['
 }
 
 /** Which conditions a filter has, without their values: statements are prepared per shape. */
-function shapeOf(filter: WorkItemFilter): string {
+export function shapeOf(filter: Omit<WorkItemFilter, keyof PageRequest | 'sort'>): string {
   const { item_type, status, parent_id, assignee, label, ready, text, include_deleted, archived } = filter;
   const { open = false, below } = filter;
   const parent = parent_id === null ? 'root' : parent_id !== undefined;
@@ -213,7 +220,16 @@ function shapeOf(filter: WorkItemFilter): string {
   ].join();
 }
 
-function valuesOf({ item_type, status, parent_id, assignee, label, text, below }: WorkItemFilter) {
+/** The values of the placeholders of `conditions`. */
+export function valuesOf({
+  item_type,
+  status,
+  parent_id,
+  assignee,
+  label,
+  text,
+  below,
+}: Partial<WorkItemFilter>) {
   const prefix = below === undefined ? undefined : `${below}/`;
   return {
     item_type,
@@ -232,7 +248,8 @@ function asciiLowerCase(text: string): string {
   return text.replaceAll(/[A-Z]/g, (letter) => letter.toLowerCase());
 }
 
-function conditions(c: Connection, filter: WorkItemFilter): SQL[] {
+/** What a filter asks for, over work items and, for ready ones, the queue. */
+export function conditions(c: Connection, filter: Omit<WorkItemFilter, keyof PageRequest | 'sort'>): SQL[] {
   const t = c.tables;
   const w = t.workItems;
   const l = t.workItemLabels;
@@ -268,12 +285,12 @@ function conditions(c: Connection, filter: WorkItemFilter): SQL[] {
 }
 
 /** Of an item in the queue: nobody holds a claim that has not ended. */
-function isFree(c: Connection): SQL {
+export function isFree(c: Connection): SQL {
   const { workItems: w } = c.tables;
   return sql`(${w.claimed_by} is null or ${w.claim_expires_at} <= ${c.now})`;
 }
 
-function isNotReady(c: Connection): SQL {
+export function isNotReady(c: Connection): SQL {
   const { workItems: w, readyQueue: q } = c.tables;
   return sql`(not exists (select 1 from ${q} where ${q.item_id} = ${w.id}) or not ${isFree(c)})`;
 }
