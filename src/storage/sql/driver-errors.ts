@@ -47,6 +47,7 @@ const SYSTEM: Meanings = [
 export function classifyDriverError(error: unknown): DriverFailure {
   const code = driverCode(error);
   if (code === undefined) return 'other';
+  if (lacksTable(error)) return 'partial';
   const table = code.startsWith('SQLITE_') ? SQLITE : [...POSTGRES, ...SYSTEM];
   return table.find(([pattern]) => pattern.test(code))?.[1] ?? 'other';
 }
@@ -63,12 +64,22 @@ export function layerFailure(error: unknown): LayerFailure | undefined {
 
 /** The driver's own code, found through the wrappers around it (drizzle's, OutcomeUnknown, a TrackerError). */
 export function driverCode(error: unknown): string | undefined {
+  return driverError(error)?.code;
+}
+
+function driverError(error: unknown): { code: string; message: string } | undefined {
   for (let current = error, depth = 0; current instanceof Error && depth < WRAPPERS_MAX; depth += 1) {
-    const { code } = current as { code?: unknown };
-    if (typeof code === 'string' && !(current instanceof TrackerError)) return code;
+    const { code, message } = current as { code?: unknown; message: string };
+    if (typeof code === 'string' && !(current instanceof TrackerError)) return { code, message };
     current = current.cause;
   }
   return undefined;
+}
+
+/** Whether a SQLite file lacks a table or column that this program made: its log was lost. SQLite has no code for it. */
+export function lacksTable(error: unknown): boolean {
+  const { code, message = '' } = driverError(error) ?? {};
+  return code === 'SQLITE_ERROR' && /^no such (table|column): /.test(message);
 }
 
 const WRAPPERS_MAX = 8;

@@ -13,7 +13,7 @@ import type { Applied, Change } from '../../domain/change.ts';
 import type { ReportProgress } from '../../domain/progress.ts';
 import { applyChanges } from '../sql/apply/apply.ts';
 import type { Connection, Session } from '../sql/connection.ts';
-import { driverCode } from '../sql/driver-errors.ts';
+import { driverCode, lacksTable } from '../sql/driver-errors.ts';
 import type { Primary } from '../sql/sql-store.ts';
 import { findProject } from '../sql/queries/configuration.ts';
 import { openSqlite } from '../sql/sqlite.ts';
@@ -302,7 +302,8 @@ class ForeignCopy extends Error {}
 
 /** What no waiting will mend: the file is not a database, damaged, another program's or another project's. */
 function isUseless(error: unknown): boolean {
-  if (error instanceof ForeignCopy || /CORRUPT|NOTADB/.test(driverCode(error) ?? '')) return true;
+  if (error instanceof ForeignCopy || lacksTable(error)) return true;
+  if (/CORRUPT|NOTADB/.test(driverCode(error) ?? '')) return true;
   return error instanceof TrackerError && error.message.includes('of another program');
 }
 

@@ -1,6 +1,7 @@
 // The local copy of a tracker: equal to it after every refresh, whatever was laid on top or happened to the file.
 import { existsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
 import type { Change } from '../../../src/domain/change.ts';
 import { newChangeId, newRecordId } from '../../../src/domain/ids.ts';
@@ -14,6 +15,7 @@ import type { JournalEntry } from '../../../src/storage/tiers/journal.ts';
 import { LayerUnavailable, applyToReplica, type WaitingWrites } from '../../../src/storage/tiers/replica.ts';
 import { cleanUpLater } from '../../support/cleanup.ts';
 import { temporaryProject } from '../../support/temporary-project.ts';
+import { layerFailure } from '../../../src/storage/sql/driver-errors.ts';
 import { inFolder } from '../backends.ts';
 import { Tracker } from '../tracker.ts';
 import { provisionalStep } from '../../../src/domain/provisional-version.ts';
@@ -274,5 +276,23 @@ describe('a cache', () => {
     await again.refresh(primary, findNothing, {});
     expect(await contentOf(again)).toEqual(await contentOf(primary));
     expect(existsSync(file.replace('.db', '.damaged.db'))).toBe(content.length > 0);
+  });
+
+  it('that lost tables with its log fails as a layer does, and is put aside and filled again', async () => {
+    const { tracker, primary, cache, open, refresh, file } = await scene();
+    await tracker.create();
+    await refresh();
+    await cache.close();
+    const database = new Database(file);
+    database.exec('drop table work_item_counts');
+    database.close();
+    const again = open();
+    const asked = again.run(NOTHING, ({ session }) =>
+      session.read((c) => c.db.select().from(c.tables.workItemCounts)),
+    );
+    expect(layerFailure(await asked.catch((error: unknown) => error))).toBe('partial');
+    await again.refresh(primary, findNothing, {});
+    expect(await contentOf(again)).toEqual(await contentOf(primary));
+    expect(existsSync(file.replace('.db', '.damaged.db'))).toBe(true);
   });
 });
