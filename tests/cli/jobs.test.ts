@@ -113,7 +113,7 @@ describe('jobs', () => {
         'status',
         await put('more.md', `${legacy}## Vendors\n- new: broken\n`),
       );
-      await worktrail.failure(3, 'backup', '--to', broken);
+      await worktrail.failure(2, 'backup', '--to', broken);
 
       const { items } = await worktrail.json<JobList>('jobs', '--limit', '100');
       const ran = (state: string) =>

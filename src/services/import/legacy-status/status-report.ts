@@ -129,12 +129,7 @@ export function renderStatusImport(report: StatusImportReport): string {
     }
   }
   lines.push(...list('Checks', checks, checkLine));
-  if (backup !== null) {
-    lines.push(
-      '',
-      `Backup: ${[backup.file, ...(backup.database === null ? [] : [backup.database])].join(' and ')}`,
-    );
-  }
+  if (backup !== null) lines.push('', ...backupLines(backup));
   if (report.file_replaced) {
     lines.push(
       '',
@@ -176,6 +171,15 @@ export function renderStatusImport(report: StatusImportReport): string {
   );
   if (report.outcome !== 'not_a_status_file') lines.push(...gitLines(git));
   return lines.join('\n');
+}
+
+/** An import is no change that can be taken back: vendors and deployments are never deleted. */
+function backupLines({ file, database }: StatusBackup): string[] {
+  if (database === null) return [`Backup: ${file}`];
+  return [
+    `Backup: ${file} and ${database}`,
+    `Back to the state before: worktrail restore ${database} --replace (what is there then is kept first)`,
+  ];
 }
 
 function checkLine({ check, source, migrated, match, problems }: Check): string {
