@@ -39,7 +39,8 @@ export async function takeOverStatusFile(
   if (createHash('sha256').update(was).digest('hex') !== sha256) throw editedMeanwhile();
   if (isUtf16(was)) throw new Error('it is UTF-16; save it as UTF-8 and import it again');
   const { data: report, source } = await readStatus(context);
-  if (source === 'git_history' || source === 'markdown_file') {
+  // A copy may not have what was just imported.
+  if (source !== 'postgres' && source !== 'sqlite') {
     throw new Error('the database does not answer any more; import it again when it is back');
   }
   const written = await renderKept(was, report);
