@@ -7,6 +7,7 @@ import Database from 'better-sqlite3';
 import postgres from 'postgres';
 import type { Context } from '../src/services/context.ts';
 import { CACHE_FILE, openStore } from '../src/storage/open-store.ts';
+import { takeBackup } from '../src/storage/export/backup.ts';
 import { UNRECORDED } from '../src/storage/operations/operations.ts';
 import { schemaName, SQLITE_FILE } from '../src/storage/open-primary.ts';
 import { openPostgres } from '../src/storage/sql/postgres.ts';
@@ -65,6 +66,9 @@ export async function openBenchStore(count: number, databaseUrl: string | undefi
     now: () => new Date(),
     onChange: () => undefined,
     jobs: UNRECORDED,
+    dataDir,
+    keepsStatusFile: false,
+    backUp: (options) => takeBackup({ ...place, ...options }),
   };
   return {
     context,

@@ -42,6 +42,12 @@ export async function openApp(config: Config, log: (message: string) => void): P
     now: () => new Date(),
     onChange: () => writer?.changed(),
     jobs,
+    dataDir,
+    keepsStatusFile: statusFile.enabled,
+    backUp: async (options) => {
+      const { takeBackup } = await import('./storage/export/backup.ts');
+      return await takeBackup({ ...config, ...options });
+    },
   };
   const election = new Election(dataDir);
   const archiving = new ArchiveSchedule({

@@ -74,6 +74,7 @@ describe('the house', () => {
     const maintenance =
       /^storage\/(inspect-\w+|mend-indexes|move-to-postgres|move\/\w+|export\/[\w-]+|tiers\/accept-primary)\.ts$/;
     expect(outsideStorage(maintenance).sort()).toEqual([
+      'app.ts',
       'cli/commands/backup.ts',
       'cli/commands/doctor.ts',
       'cli/commands/export.ts',

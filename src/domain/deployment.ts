@@ -98,3 +98,8 @@ export function checkDeploymentMetadata(
   }
   return checkMetadata(rest, isImported ? importedMetadata : deploymentMetadata, 'deployment');
 }
+
+/** How compliance is kept for filters: -1, which none finds, where it is not known. */
+export function complianceNumber(compliant: unknown): 0 | 1 | -1 {
+  return typeof compliant === 'boolean' ? (compliant ? 1 : 0) : -1;
+}

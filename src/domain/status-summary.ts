@@ -58,8 +58,10 @@ export interface RecentDeployment {
   id: string;
   deployed_at: string;
   pr_number: number | null;
+  /** Empty where it is not known. */
   pr_title: string;
-  compliant: boolean;
+  /** Null where it is not known. */
+  compliant: boolean | null;
   vendors: string[];
 }
 

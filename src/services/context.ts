@@ -2,12 +2,17 @@
 import { CHANGE_SCHEMA_VERSION, type Change } from '../domain/change.ts';
 import { newChangeId } from '../domain/ids.ts';
 import type { JsonObject } from '../domain/json.ts';
+import type { ReportProgress } from '../domain/progress.ts';
 import type { JobHistory, Jobs } from '../storage/operations/operations.ts';
 import type { Answer, TrackerStore, WriteAnswer } from '../storage/store.ts';
 
 export interface Context {
   store: TrackerStore;
   projectDir: string;
+  /** The tracker's folder, `.worktrail`. */
+  dataDir: string;
+  /** Whether the project's status file is generated (`status_file.enabled`). */
+  keepsStatusFile: boolean;
   /** Where the current git branch is read: the work tree the program was started in. */
   workTree: string;
   /** The time, as a function so that tests can hold it still. */
@@ -16,6 +21,22 @@ export interface Context {
   onChange: () => void;
   /** Runs long work as jobs, which are recorded, and answers what ran: `jobs.run('import', (job) => …)`. */
   jobs: Jobs & JobHistory;
+  /**
+   * Keeps the state of this moment as a checked file that `worktrail restore` takes.
+   * @param options `to`: its folder; `keep`: how many of them stay there
+   * @throws DatabaseError when the primary does not answer, or the disk does not take it
+   */
+  backUp: (options: { to: string; keep: number; onProgress?: ReportProgress }) => Promise<TakenBackup>;
+}
+
+/** A backup that is whole. */
+export interface TakenBackup {
+  file: string;
+  bytes: number;
+  rows: number;
+  /** Older backups of that folder that were removed. */
+  removed: string[];
+  warnings: string[];
 }
 
 /** Who calls, and through which program. */

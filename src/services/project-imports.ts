@@ -2,9 +2,11 @@
 import { realpath } from 'node:fs/promises';
 import path from 'node:path';
 import type { ImportSessionPromptsInput, ImportStatusFileInput } from '../domain/status-import.ts';
+import type { ReportProgress } from '../domain/progress.ts';
 import type { Answer } from '../storage/store.ts';
 import type { Caller, Context } from './context.ts';
 import { importStatusFile } from './import/legacy-status/import-status-file.ts';
+import { handOver } from './import/legacy-status/take-over-file.ts';
 import { readStatusSource, STATUS_FILE } from './import/legacy-status/status-source.ts';
 import type { StatusImportReport } from './import/legacy-status/status-report.ts';
 import type { ImportPlan } from './import/plan.ts';
@@ -16,10 +18,12 @@ export async function importProjectStatus(
   context: Context,
   caller: Caller,
   input: ImportStatusFileInput,
+  onProgress?: ReportProgress,
 ): Promise<Answer<StatusImportReport>> {
   const file = await pathInProject(context.projectDir, input.path ?? STATUS_FILE);
   const source = await readStatusSource(context.projectDir, file, { addFromGit: input.add_from_git });
-  return await importStatusFile(context, caller, source, { dryRun: input.dry_run });
+  const takeOverFile = await handOver(context, source);
+  return await importStatusFile(context, caller, source, { dryRun: input.dry_run, takeOverFile, onProgress });
 }
 
 export type SessionPromptsReport = ImportResult & Pick<ImportPlan, 'notes' | 'skipped'>;
@@ -28,10 +32,11 @@ export async function importProjectPrompts(
   context: Context,
   caller: Caller,
   input: ImportSessionPromptsInput,
+  onProgress?: ReportProgress,
 ): Promise<Answer<SessionPromptsReport>> {
   const folder = await pathInProject(context.projectDir, input.path ?? SESSION_PROMPTS_DIR);
   const plan = await readSessionPrompts(folder, { projectDir: context.projectDir });
-  const answer = await runImport(context, caller, plan, { dryRun: input.dry_run });
+  const answer = await runImport(context, caller, plan, { dryRun: input.dry_run, onProgress });
   return { ...answer, data: { ...answer.data, notes: plan.notes, skipped: plan.skipped } };
 }
 

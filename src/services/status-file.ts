@@ -90,16 +90,20 @@ export interface KeptSection {
   bytes: Buffer;
 }
 
+export interface AroundOptions extends Partial<Pick<StatusLayout, 'lineEnd' | 'hasByteOrderMark'>> {
+  /** Of the parts, all of them; default: as in a new file. */
+  order?: readonly StatusPart[];
+}
+
 /**
  * The generated file around text that people wrote: for a file that Worktrail takes over. Every section is there to the
  * byte, in the given order, behind its part; one that does not end with a newline gets one where a generated part
  * follows. What comes out is a file of ours: the next `writeStatusFile` keeps the same sections.
- * @param lineEnd of the generated lines
  */
 export async function renderAround(
   kept: readonly KeptSection[],
   report: StatusReport,
-  lineEnd: StatusLayout['lineEnd'] = '\n',
+  { lineEnd = '\n', hasByteOrderMark = false, order = STATUS_PARTS }: AroundOptions = {},
 ): Promise<Buffer> {
   const parts = partsOfText(await renderStatusFile(report));
   const blank = Buffer.from(lineEnd);
@@ -110,14 +114,16 @@ export async function renderAround(
     return own.length > 0;
   };
   add(null);
-  for (const [part, text] of parts) {
+  for (const part of order) {
+    const text = parts.get(part);
+    if (text === undefined) continue;
     pieces.push({ part, text, lines: [] });
     if (!add(part) && part !== 'mark') pieces.push({ part: null, bytes: blank });
   }
   // Of a part that is not there now, as that of waiting writes, the text comes last.
   const homeless = kept.filter(({ behind }) => behind !== null && !parts.has(behind));
   pieces.push(...homeless.map(({ bytes }) => ({ part: null, bytes })));
-  return layOut({ hasByteOrderMark: false, lineEnd, pieces }, parts);
+  return layOut({ hasByteOrderMark, lineEnd, pieces }, parts);
 }
 
 /**
@@ -170,19 +176,30 @@ async function replace(
     return { written: false, file, reason: 'unchanged' };
   }
   const saved_edit = present?.isIntact === false ? await saveEdit(present.bytes, dataDir) : null;
+  // Somebody may have saved it meanwhile: then it is looked at again.
+  if (await exchange(file, { was: bytes, written, dataDir })) return { written: true, file, saved_edit };
+  if (triesLeft > 0) return await replace(file, dataDir, partsFor, triesLeft - 1);
+  return { written: false, file, reason: 'unchanged' };
+}
+
+/**
+ * Puts a text in the place of the file in one step, as long as the file is still what it was.
+ * @returns whether it was
+ */
+export async function exchange(
+  file: string,
+  { was, written, dataDir }: { was: Buffer | undefined; written: Buffer; dataDir: string },
+): Promise<boolean> {
   // Beside nobody's sources, and on the same file system, so that the rename is one step.
   const temporary = path.join(dataDir, `status.${randomUUID()}.tmp`);
   try {
     await writeFile(temporary, written);
-    // Somebody may have saved it meanwhile: then it is looked at again.
-    const isSame = sameBytes(await readPresent(file), bytes);
+    const isSame = sameBytes(await readPresent(file), was);
     if (isSame) await rename(temporary, file);
-    else if (triesLeft > 0) return await replace(file, dataDir, partsFor, triesLeft - 1);
-    else return { written: false, file, reason: 'unchanged' };
+    return isSame;
   } finally {
     await rm(temporary, { force: true });
   }
-  return { written: true, file, saved_edit };
 }
 
 async function readPresent(file: string): Promise<Buffer | undefined> {

@@ -7,7 +7,7 @@ import type { Answer } from '../storage/store.ts';
 import { describePending } from './conflicts.ts';
 import type { Caller, Context } from './context.ts';
 import { readStatus, type StatusReport } from './status-report.ts';
-import { asShown } from './status-view.ts';
+import { asShown, complianceOf } from './status-view.ts';
 
 /** One of the two, as asked for. */
 export interface GeneratedStatusReport {
@@ -62,7 +62,7 @@ function summaryOf(report: StatusReport): StatusSummary {
         ...{ id, deployed_at },
         pr_number: (metadata['pr_number'] ?? null) as number | null,
         pr_title: String(metadata['pr_title'] ?? ''),
-        compliant: metadata['constitutional_compliance'] === true,
+        compliant: (metadata['constitutional_compliance'] ?? null) as boolean | null,
         vendors: affected_vendors.map(({ name }) => name),
       })),
     },
@@ -167,7 +167,7 @@ const LINES: { [Name in SectionName]: (row: Row<Name>) => string } = {
   work_items: ({ id, version, item_type, title, level }) =>
     `${'  '.repeat(level)}- ${shortId(id)} v${version} ${item_type} ${plain(title)}`,
   deployments: ({ id, deployed_at, pr_number, pr_title, compliant, vendors }) =>
-    `- ${shortId(id)} ${deployed_at.slice(0, 10)} PR #${pr_number ?? '?'} ${plain(pr_title)} ${compliant ? '✓' : '✗'}${vendors.length === 0 ? '' : ` [${plain(vendors.join(', '))}]`}`,
+    `- ${shortId(id)} ${deployed_at.slice(0, 10)} PR #${pr_number ?? '?'} ${plain(pr_title)} ${complianceOf(compliant) || '?'}${vendors.length === 0 ? '' : ` [${plain(vendors.join(', '))}]`}`,
   enhancements: ({ id, version, title, priority, status, target_quarter }) =>
     `- ${shortId(id)} v${version} p${priority} ${status} ${plain(title)}${target_quarter === null ? '' : ` (${target_quarter})`}`,
   pending: ({ at, actor, change }) => `- ${at.slice(0, 19)}Z ${plain(actor)}: ${plain(change)}`,

@@ -52,16 +52,17 @@ function viewOf(report: StatusReport): Record<string, unknown> {
       mark: mark(item),
     })),
     deployments_max: STATUS_DEPLOYMENTS,
+    // What is not known of an imported one has no line.
     deployments: report.deployments.map((deployment) => ({
       deployed: `${spoken(deployment.deployed_at)} UTC`,
       commit_hash: deployment.commit_hash,
       pr_number: deployment.metadata['pr_number'] ?? '',
       pr_title: deployment.metadata['pr_title'] ?? '',
-      tests: Object.entries(deployment.metadata['test_summary'] as Record<string, number>)
+      tests: Object.entries((deployment.metadata['test_summary'] ?? {}) as Record<string, number>)
         .sort(([a], [b]) => (a < b ? -1 : 1))
         .map(([category, number]) => `${category}: ${number}`)
         .join(', '),
-      compliance: deployment.metadata['constitutional_compliance'] === true ? '✓' : '✗',
+      compliance: complianceOf(deployment.metadata['constitutional_compliance']),
       vendors: deployment.affected_vendors.map(({ name }) => name).join(', '),
       mark: mark(deployment),
     })),
@@ -84,6 +85,11 @@ function viewOf(report: StatusReport): Record<string, unknown> {
     })),
     pending_left: Math.max(0, report.pending.length - PENDING_LISTED_MAX),
   };
+}
+
+/** Empty where it is not known. */
+export function complianceOf(compliant: unknown): '✓' | '✗' | '' {
+  return typeof compliant === 'boolean' ? (compliant ? '✓' : '✗') : '';
 }
 
 /** A title as the file shows it: on one line. */

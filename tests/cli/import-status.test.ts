@@ -39,7 +39,7 @@ describe('import status', () => {
     expect(await contentOf(worktrail.project)).toEqual(before);
   });
 
-  it('imports the usual file, tells all it found, and leaves the file as it was', async () => {
+  it('imports the usual file, tells all it found, and makes the file the generated one', async () => {
     const file = await put('.project_status.md', STATUS);
     const text = await worktrail.text('import', 'status');
     for (const said of [
@@ -53,9 +53,12 @@ describe('import status', () => {
     ]) {
       expect(text).toContain(said);
     }
-    expect(await readFile(file, 'utf8')).toBe(STATUS);
-    expect(await worktrail.json('import', 'status')).toMatchObject({ outcome: 'unchanged', dry_run: false });
-    expect(await worktrail.json('import', 'status', '--dry-run')).toMatchObject({ outcome: 'rehearsed' });
+    const written = await readFile(file, 'utf8');
+    expect(written).toContain('\n## Vendors (2 total)\n- two: upside down\n');
+    expect(written).toContain('\n## Ours\n  kept\n');
+    expect(await worktrail.text('status', '--diff')).toContain('are as Worktrail wrote them');
+    expect(await worktrail.json('import', 'status')).toMatchObject({ outcome: 'generated' });
+    expect(await readFile(file, 'utf8')).toBe(written);
   });
 
   it('imports nothing of the file that it generated, nor of one in no known form', async () => {

@@ -1,6 +1,6 @@
 // `worktrail jobs`: the record of long work as people read it, and that no text of a record ever gets into it.
 import { existsSync } from 'node:fs';
-import { chmod, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { JobView, JobList } from '../../src/services/jobs.ts';
@@ -62,47 +62,93 @@ describe('jobs', () => {
     expect(await worktrail.json<JobList>('jobs')).toMatchObject({ total_count: 1 });
   });
 
-  it('hold no title, text, name or path of a record after jobs of every kind, good and bad', async () => {
-    const worktrail = await commandLine({ git: true });
-    const issue = { title: CANARY, description: CANARY, labels: [CANARY], assignee: CANARY, notes: CANARY };
-    await worktrail.text('create', CANARY, '--label', CANARY);
-    await worktrail.text(
-      'import',
-      'beads',
-      await writeBeads(worktrail, [issue, { ...issue, status: 'closed' }]),
-    );
-    await worktrail.text('archive');
-    // An import that is refused quotes the record in its error.
-    const [parent] = (await worktrail.json<{ items: { id: string }[] }>('list')).items;
-    await worktrail.text('create', CANARY, '--parent', parent?.id ?? '');
-    await git(worktrail.project, 'commit', '--quiet', '--allow-empty', '-m', CANARY);
+  it(
+    'hold no title, text, name or path of a record after jobs of every kind, good and bad',
+    { timeout: 180_000 },
+    async () => {
+      const worktrail = await commandLine({ git: true });
+      const issue = { title: CANARY, description: CANARY, labels: [CANARY], assignee: CANARY, notes: CANARY };
+      await worktrail.text('create', CANARY, '--label', CANARY);
+      await worktrail.text(
+        'import',
+        'beads',
+        await writeBeads(worktrail, [issue, { ...issue, status: 'closed' }]),
+      );
+      await worktrail.text('archive');
+      // An import that is refused quotes the record in its error.
+      const [parent] = (await worktrail.json<{ items: { id: string }[] }>('list')).items;
+      await worktrail.text('create', CANARY, '--parent', parent?.id ?? '');
+      await git(worktrail.project, 'commit', '--quiet', '--allow-empty', '-m', CANARY);
 
-    const jobs = new Operations(path.join(worktrail.project, '.worktrail'));
-    for (const kind of [
-      'replay',
-      'backup',
-      'restore',
-      'session_prompts',
-      'legacy_import',
-      'export',
-    ] as const) {
-      await jobs.run(kind, (job) => {
-        job.report({ phase: `${CANARY} and more`, done: 1, total: 1 });
-        job.counts({ [`Of ${CANARY}`]: 1, [CANARY]: CANARY as unknown as number });
-        return Promise.resolve();
-      });
-      const failure = Object.assign(new Error(CANARY, { cause: new Error(CANARY) }), {
-        name: CANARY,
-        code: CANARY,
-      });
-      await jobs.run(kind, () => Promise.reject(failure)).catch(() => undefined);
-    }
-    // Before the log is taken into the file, and after.
-    await expectNoCanary(worktrail);
-    jobs.close();
-    await expectNoCanary(worktrail);
-    expect((await worktrail.json<JobList>('jobs')).total_count).toBe(14);
-  });
+      // The real work of every kind, good and refused.
+      const put = async (name: string, text: string) => {
+        const file = path.join(worktrail.project, name);
+        await mkdir(path.dirname(file), { recursive: true });
+        await writeFile(file, text);
+        return file;
+      };
+      const prompts = path.join('docs', 'session-prompts');
+      await put(path.join(prompts, 'a.md'), `---\nschema_version: "1"\ntitle: ${CANARY}\n---\n${CANARY}\n`);
+      await worktrail.text('import', 'session-prompts');
+      const legacy = `## Vendors\n- ${CANARY}: operational\n- ${CANARY} lost\n## ${CANARY}\n`;
+      await worktrail.text('import', 'status', await put('old.md', legacy));
+      const copies = path.join(worktrail.project, 'copies');
+      const { file } = await worktrail.json<{ file: string }>('backup', '--to', copies);
+      await worktrail.text('export', '--to', path.join(copies, 'all.jsonl'));
+      await worktrail.text('export', '--format', 'csv', '--to', path.join(copies, 'tables'));
+      await worktrail.text('create', `${CANARY} later`);
+      await worktrail.failure(2, 'restore', file);
+      await worktrail.failure(2, 'load', file);
+      await worktrail.text('restore', file, '--replace');
+      await worktrail.failure(2, 'export', '--to', path.join(copies, 'all.jsonl'));
+      const broken = await put('broken.jsonl', `${CANARY}\n`);
+      await worktrail.failure(2, 'restore', broken);
+
+      // A file where their folder should be.
+      await rm(path.join(worktrail.project, '.worktrail', 'backups', 'before-import'), { recursive: true });
+      await put(path.join('.worktrail', 'backups', 'before-import'), CANARY);
+      await worktrail.failure(
+        3,
+        'import',
+        'status',
+        await put('more.md', `${legacy}## Vendors\n- new: broken\n`),
+      );
+      await worktrail.failure(2, 'backup', '--to', broken);
+
+      const { items } = await worktrail.json<JobList>('jobs', '--limit', '100');
+      const ran = (state: string) =>
+        [...new Set(items.filter((job) => job.state === state).map(({ kind }) => kind))].sort();
+      expect(ran('succeeded')).toEqual(
+        expect.arrayContaining([
+          ...['archive', 'backup', 'export', 'import', 'legacy_import', 'restore', 'session_prompts'],
+        ]),
+      );
+      expect(ran('failed')).toEqual(['backup', 'export', 'legacy_import', 'load', 'restore']);
+      const copiesMade = await worktrail.json<JobList>('jobs', '--snapshots');
+      expect([...new Set(copiesMade.snapshots.map(({ kind }) => kind))]).toEqual(
+        expect.arrayContaining(['backup', 'export', 'restore']),
+      );
+
+      const jobs = new Operations(path.join(worktrail.project, '.worktrail'));
+      for (const kind of ['replay', 'sync', 'report'] as const) {
+        await jobs.run(kind, (job) => {
+          job.report({ phase: `${CANARY} and more`, done: 1, total: 1 });
+          job.counts({ [`Of ${CANARY}`]: 1, [CANARY]: CANARY as unknown as number });
+          return Promise.resolve();
+        });
+        const failure = Object.assign(new Error(CANARY, { cause: new Error(CANARY) }), {
+          name: CANARY,
+          code: CANARY,
+        });
+        await jobs.run(kind, () => Promise.reject(failure)).catch(() => undefined);
+      }
+      // Before the log is taken into the file, and after.
+      await expectNoCanary(worktrail);
+      jobs.close();
+      await expectNoCanary(worktrail);
+      expect((await worktrail.json<JobList>('jobs')).total_count).toBe(items.length + 6);
+    },
+  );
 });
 
 describeWithPostgres('jobs on PostgreSQL', (server) => {

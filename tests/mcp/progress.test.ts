@@ -33,6 +33,28 @@ describeEverySurface((surface) => {
     });
   });
 
+  it(
+    'tells how far an import is, and shows its job with the backup before it',
+    { timeout: 60_000 },
+    async () => {
+      const vendors = Array.from({ length: 30 }, (_, at) => `- ${surface.unique('told')} ${at}: broken\n`);
+      await writeFile(path.join(surface.project(), 'told.md'), `## Vendors\n${vendors.join('')}`);
+      const told: { progress: number; message?: string | undefined }[] = [];
+      const input = { path: 'told.md', dry_run: false };
+      const result = await surface.client().callTool('import_status_file', input, (one) => told.push(one));
+      expect(result.structured, result.text).toMatchObject({ outcome: 'imported' });
+      // The last one comes together with the answer, where some clients listen no more.
+      expect(told.map(({ message }) => message)).toEqual(expect.arrayContaining(['copy', 'verify']));
+      const numbers = told.map(({ progress }) => progress);
+      expect(numbers).toEqual([...new Set(numbers)].sort((a, b) => a - b));
+      const [job] = rows((await surface.call('list_jobs', { kind: 'legacy_import', limit: 1 }))['items']);
+      expect(job).toMatchObject({ state: 'succeeded', phase: 'write', counts: { created: 30 } });
+      expect(await surface.call('get_job', { id: text(job?.['id']) })).toMatchObject({
+        snapshots: [{ kind: 'backup' }],
+      });
+    },
+  );
+
   it('refuses words that are none of a job, naming those that are', async () => {
     expect(await surface.refuseField('state', 'list_jobs', { state: 'done' })).toContain('interrupted');
     expect(await surface.refuseField('kind', 'list_jobs', { kind: 'thing' })).toContain('move_to_postgres');

@@ -40,6 +40,7 @@ import { undo } from '../../src/services/undo.ts';
 import * as vendors from '../../src/services/vendors.ts';
 import * as workItems from '../../src/services/work-items.ts';
 import type { OpenOptions } from '../../src/storage/open-store.ts';
+import { takeBackup } from '../../src/storage/export/backup.ts';
 import { UNRECORDED } from '../../src/storage/operations/operations.ts';
 import type { Durability, Answer, Store, TrackerStore } from '../../src/storage/store.ts';
 
@@ -104,6 +105,9 @@ export class Tracker {
         this.announced += 1;
       },
       jobs: UNRECORDED,
+      dataDir: place.dataDir,
+      keepsStatusFile: true,
+      backUp: (options) => takeBackup({ ...place, ...options }),
     };
   }
 

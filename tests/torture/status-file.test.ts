@@ -10,7 +10,7 @@ import {
 } from '../../src/storage/markdown/status-layout.ts';
 import { parseStatusFile } from '../../src/storage/markdown/status-parser.ts';
 import { drawn, reportOf } from '../storage/tiers/status-states.ts';
-import type { Random } from './model/random.ts';
+import { between, mutated } from './mutated-files.ts';
 import { TIMEOUT_MS, counted, episodes, randomFor, report } from './scale.ts';
 
 const FILES = episodes(3_000, 100_000);
@@ -38,58 +38,6 @@ const SPLICED = [
   ...['- **a**: broken <!-- 00000000-0000-4000-8000-000000000000 v999999999999999 -->', '\uFEFF'],
 ];
 
-/** A whole number from `least` to `most`. */
-function between(random: Random, least: number, most: number): number {
-  return least + random.int(most - least + 1);
-}
-
-function mutated(source: Buffer, others: readonly Buffer[], random: Random): Buffer {
-  let file = Buffer.from(source);
-  for (let times = between(random, 1, 6); times > 0; times -= 1) {
-    const at = between(random, 0, file.length);
-    switch (between(random, 0, 6)) {
-      case 0:
-        if (at < file.length) file[at] = (file[at] ?? 0) ^ (1 << between(random, 0, 7));
-        break;
-      case 1:
-        file = file.subarray(0, at);
-        break;
-      case 2:
-        file = Buffer.concat([
-          file.subarray(0, at),
-          file.subarray(Math.min(file.length, at + between(random, 1, 300))),
-        ]);
-        break;
-      case 3: {
-        const other = others[between(random, 0, others.length - 1)] ?? source;
-        const from = between(random, 0, other.length);
-        const piece = other.subarray(from, from + between(random, 1, 600));
-        file = Buffer.concat([file.subarray(0, at), piece, file.subarray(at)]);
-        break;
-      }
-      case 4: {
-        const start = file.indexOf('\n', at) + 1;
-        const line = Buffer.from(`${SPLICED[between(random, 0, SPLICED.length - 1)] ?? ''}\n`);
-        file = Buffer.concat([file.subarray(0, start), line, file.subarray(start)]);
-        break;
-      }
-      case 5:
-        file = Buffer.from(
-          file.toString('latin1').replaceAll('\n', between(random, 0, 1) === 0 ? '\r\n' : '\r'),
-          'latin1',
-        );
-        break;
-      default: {
-        const bytes = Buffer.from(
-          Array.from({ length: between(random, 1, 40) }, () => between(random, 0, 255)),
-        );
-        file = Buffer.concat([file.subarray(0, at), bytes, file.subarray(at)]);
-      }
-    }
-  }
-  return file;
-}
-
 describe('a damaged status file', () => {
   it(
     'is read without an error, and written again around all that is not generated',
@@ -102,7 +50,7 @@ describe('a damaged status file', () => {
       const parts = partsOfText(sources[0]?.toString() ?? '');
       let [keptBytes, records] = [0, 0];
       for (let number = 0; number < FILES; number += 1) {
-        const file = mutated(sources[number % SOURCES] ?? Buffer.alloc(0), sources, random);
+        const file = mutated(sources[number % SOURCES] ?? Buffer.alloc(0), sources, SPLICED, random);
         const parsed = parseStatusFile(file);
         records += parsed.vendors.length + parsed.work_items.length;
         for (const [index, { parent_index }] of parsed.work_items.entries()) {

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { validationError } from '../../errors.ts';
 import type { BackupReport } from '../../storage/export/backup.ts';
+import { asJob } from '../as-job.ts';
 import { numberFrom } from '../arguments.ts';
 import { optionsOf } from '../global-options.ts';
 import { print, printJson, say } from '../output.ts';
@@ -36,7 +37,14 @@ Examples:
       const options = optionsOf<BackupOptions>(command);
       const keep = keepOf(options.keep);
       const { takeBackup } = await import('../../storage/export/backup.ts');
-      const report = await takeBackup({ ...(await readSettings(options)), to: options.to, keep });
+      const place = await readSettings(options);
+      const report = await asJob('backup', place.dataDir, async (job) => {
+        const taken = await takeBackup({ ...place, to: options.to, keep, onProgress: job.report });
+        const { file: reference, bytes, rows, waiting, removed } = taken;
+        job.counts({ rows, waiting, removed: removed.length });
+        job.snapshot({ kind: 'backup', reference, bytes, counts: { rows, waiting } });
+        return taken;
+      });
       if (options.json === true) return printJson(report);
       print(render(report));
       for (const warning of report.warnings) say(`warning: ${warning}`);

@@ -1,6 +1,8 @@
 import { Option, type Command } from 'commander';
 import { validationError } from '../../errors.ts';
+import type { Job } from '../../domain/job.ts';
 import type { ExportReport } from '../../storage/export/export.ts';
+import { asJob } from '../as-job.ts';
 import { optionsOf, type GlobalOptions } from '../global-options.ts';
 import { print, printJson, say, stream } from '../output.ts';
 import { count } from '../plain-text.ts';
@@ -46,18 +48,35 @@ Examples:
       const { exportToCsv, exportToFile, exportToSink } = await import('../../storage/export/export.ts');
       if (options.to === STANDARD_OUTPUT) {
         if (options.format === 'csv' || options.json === true) throw notThere(options.format);
-        const report = await exportToSink(place, async (text) => {
-          if (!(await stream(text))) throw new ReaderLeft();
-        }).catch(unlessReaderLeft);
+        const report = await asJob('export', place.dataDir, async (job) => {
+          const sink = async (text: string) => {
+            if (!(await stream(text))) throw new ReaderLeft();
+          };
+          const exported = await exportToSink({ ...place, onProgress: job.report }, sink).catch(
+            unlessReaderLeft,
+          );
+          if (exported === undefined) job.cancelled();
+          else tell(job, exported);
+          return exported;
+        });
         for (const warning of report?.warnings ?? []) say(`warning: ${warning}`);
         return;
       }
-      const to = { ...place, to: options.to, folder: process.cwd() };
-      const report = options.format === 'csv' ? await exportToCsv(to) : await exportToFile(to);
+      const report = await asJob('export', place.dataDir, async (job) => {
+        const to = { ...place, to: options.to, folder: process.cwd(), onProgress: job.report };
+        const exported = options.format === 'csv' ? await exportToCsv(to) : await exportToFile(to);
+        tell(job, exported);
+        return exported;
+      });
       if (options.json === true) return printJson(report);
       print(render(report));
       for (const warning of report.warnings) say(`warning: ${warning}`);
     });
+}
+
+function tell(job: Job, { to, bytes, rows, waiting }: ExportReport): void {
+  job.counts({ rows, waiting });
+  job.snapshot({ kind: 'export', reference: to ?? STANDARD_OUTPUT, bytes, counts: { rows, waiting } });
 }
 
 class ReaderLeft extends Error {}

@@ -3,6 +3,7 @@ import type { Config } from '../../config.ts';
 import type { Answer } from '../../storage/store.ts';
 import type { GlobalOptions } from '../global-options.ts';
 import { printAnswer } from '../output.ts';
+import { withProgressBar } from '../progress-bar.ts';
 import { commandLineCaller, readSettings, withApp } from '../with-app.ts';
 
 export interface StatusOptions {
@@ -30,6 +31,7 @@ export async function importStatus(
     await import('../../services/import/legacy-status/status-source.ts');
   const { importStatusFile, rehearseStatusImport } =
     await import('../../services/import/legacy-status/import-status-file.ts');
+  const { handOver } = await import('../../services/import/legacy-status/take-over-file.ts');
   const { renderStatusImport } = await import('../../services/import/legacy-status/status-report.ts');
   const file = wanted ?? path.join(config.projectDir, STATUS_FILE);
   const source = await readStatusSource(config.projectDir, file, {
@@ -38,7 +40,16 @@ export async function importStatus(
     addFromGit: options.addFromGit === true,
   });
   const carryOut = (dryRun: boolean) =>
-    withApp(options, ({ context }) => importStatusFile(context, commandLineCaller(), source, { dryRun }));
+    withProgressBar((onProgress) =>
+      withApp(options, async ({ context }) => {
+        const takeOverFile = await handOver(context, source);
+        return await importStatusFile(context, commandLineCaller(), source, {
+          dryRun,
+          takeOverFile,
+          onProgress,
+        });
+      }),
+    );
   const answer =
     options.dryRun === true
       ? await rehearse(

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { LoadReport } from '../../storage/export/load.ts';
+import { asJob } from '../as-job.ts';
 import { optionsOf } from '../global-options.ts';
 import { print, printJson } from '../output.ts';
 import { count } from '../plain-text.ts';
@@ -25,7 +26,16 @@ Examples:
     .action(async (file: string, _options: unknown, command: Command) => {
       const options = optionsOf(command);
       const { loadExport } = await import('../../storage/export/load.ts');
-      const report = await loadExport({ ...(await readSettings(options)), file });
+      const place = await readSettings(options);
+      const report = await asJob('load', place.dataDir, async (job) => {
+        const loaded = await loadExport({ ...place, file, onProgress: job.report });
+        const { outcome, rows, waiting } = loaded;
+        job.counts({ rows, waiting });
+        if (outcome === 'loaded') {
+          job.snapshot({ kind: 'restore', reference: loaded.file, counts: { rows, waiting } });
+        }
+        return loaded;
+      });
       await useOnce(options);
       if (options.json === true) printJson(report);
       else print(render(report));

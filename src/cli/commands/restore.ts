@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { RestoreReport } from '../../storage/export/restore.ts';
+import { asJob } from '../as-job.ts';
 import { optionsOf } from '../global-options.ts';
 import { print, printJson, say } from '../output.ts';
 import { count } from '../plain-text.ts';
@@ -36,11 +37,17 @@ Examples:
     .action(async (file: string, _options: unknown, command: Command) => {
       const options = optionsOf<RestoreOptions>(command);
       const { restoreExport } = await import('../../storage/export/restore.ts');
-      const report = await restoreExport({
-        ...(await readSettings(options)),
-        file,
-        replace: options.replace === true,
-        keepIn: options.keepIn,
+      const place = await readSettings(options);
+      const report = await asJob('restore', place.dataDir, async (job) => {
+        const how = { replace: options.replace === true, keepIn: options.keepIn, onProgress: job.report };
+        const restored = await restoreExport({ ...place, file, ...how });
+        const { outcome, rows, waiting, replaced } = restored;
+        job.counts({ rows, waiting });
+        if (replaced !== null) job.snapshot({ kind: 'backup', reference: replaced.kept_in });
+        if (outcome === 'restored') {
+          job.snapshot({ kind: 'restore', reference: restored.file, counts: { rows, waiting } });
+        }
+        return restored;
       });
       await useOnce(options);
       if (options.json === true) return printJson(report);

@@ -3,7 +3,7 @@
  * here after it was imported stays as they left it.
  */
 import { equalJson, isPlainObject, type JsonObject, type JsonValue } from '../../domain/json.ts';
-import type { Job } from '../../domain/job.ts';
+import type { Job, JobKind } from '../../domain/job.ts';
 import type { ReportProgress } from '../../domain/progress.ts';
 import { idsOnPath, type WorkItem } from '../../domain/work-item.ts';
 import { TrackerError } from '../../errors.ts';
@@ -63,8 +63,13 @@ export async function runImport(
     const { requests: _requests, ...answer } = await compare(context, plan, dryRun);
     return answer;
   }
-  return await context.jobs.run('import', (job) => carryOut(context, caller, plan, job), { onProgress });
+  return await context.jobs.run(jobKindOf(plan), (job) => carryOut(context, caller, plan, job), {
+    onProgress,
+  });
 }
+
+const jobKindOf = ({ source }: ImportPlan): JobKind =>
+  source === 'session-prompts' ? 'session_prompts' : 'import';
 
 async function compare(
   context: Context,

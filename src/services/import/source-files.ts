@@ -22,6 +22,12 @@ export type SourceText =
  * that some bytes were not valid and became U+FFFD. Anything but a regular file of at most 64 MiB is a reason.
  */
 export async function readSourceText(file: string): Promise<SourceText> {
+  const read = await readSourceBytes(file);
+  return 'reason' in read ? read : decodeSource(read.bytes);
+}
+
+/** The same before it is read as text. */
+export async function readSourceBytes(file: string): Promise<{ bytes: Buffer } | { reason: string }> {
   try {
     // Asked before opening: opening a pipe would wait for its writer.
     if (!(await stat(file)).isFile()) return { reason: 'is not a regular file' };
@@ -31,7 +37,9 @@ export async function readSourceText(file: string): Promise<SourceText> {
       if (size > SOURCE_FILE_MAX_BYTES) {
         return { reason: `has ${size} bytes; the limit is ${SOURCE_FILE_MAX_BYTES} (64 MiB)` };
       }
-      return decode(await handle.readFile());
+      const bytes = await handle.readFile();
+      if (bytes.length > SOURCE_FILE_MAX_BYTES) return { reason: 'grew past 64 MiB while it was read' };
+      return { bytes };
     } finally {
       await handle.close();
     }
@@ -139,15 +147,18 @@ export function isNestedTooDeep(root: unknown): boolean {
   return false;
 }
 
-function decode(bytes: Buffer): SourceText {
-  if (bytes.length > SOURCE_FILE_MAX_BYTES) return { reason: 'grew past 64 MiB while it was read' };
-  if (bytes[0] === 0xff && bytes[1] === 0xfe) {
+/** What bytes say as text, without a byte order mark. */
+export function decodeSource(bytes: Buffer): { text: string; damaged: boolean } {
+  if (isUtf16(bytes)) {
     const text = bytes.subarray(2).toString('utf16le');
     return { text: text.toWellFormed(), damaged: !text.isWellFormed() };
   }
   const text = bytes.toString('utf8');
   return { text: text.startsWith('\uFEFF') ? text.slice(1) : text, damaged: !isUtf8(bytes) };
 }
+
+/** UTF-16LE, by its byte order mark. */
+export const isUtf16 = (bytes: Buffer): boolean => bytes[0] === 0xff && bytes[1] === 0xfe;
 
 function errorCode(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : 'unknown reason';

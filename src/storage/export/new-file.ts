@@ -130,7 +130,8 @@ async function onDisk<T>(folder: string, work: () => Promise<T>): Promise<T> {
   } catch (error) {
     const isSystem = error instanceof Error && 'syscall' in error;
     if (error instanceof TrackerError || !isSystem || classifyDriverError(error) !== 'unavailable') {
-      if (isSystem && driverCode(error) === 'ENOTDIR') throw notAFolder(folder);
+      const isFile = isSystem && error.syscall === 'mkdir' && driverCode(error) === 'EEXIST';
+      if (isFile || (isSystem && driverCode(error) === 'ENOTDIR')) throw notAFolder(folder);
       throw error;
     }
     throw databaseError(

@@ -152,7 +152,7 @@ function placer(items: ParsedWorkItem[]): (item: ParsedWorkItem, indent: number)
   };
 }
 
-/** `### 2026-01-31 09:30:00 UTC - PR #100`, and below it what is known of the deployment. */
+/** `### 2026-01-31 09:30:00 UTC - PR #100`, or without the PR, and below it what is known of the deployment. */
 export function deploymentParser(deployments: ParsedDeployment[]): LineParser {
   let deployment: ParsedDeployment | undefined;
   return (line) => {
@@ -188,7 +188,7 @@ export function deploymentParser(deployments: ParsedDeployment[]): LineParser {
 
 function parseDeployment(line: string): ParsedDeployment | undefined {
   const { rest, mark } = takeMark(line);
-  const [, time = '', pr = ''] = /^### ([\d: UTC-]{1,30}) - PR #(\d{0,10})$/.exec(rest) ?? [];
+  const [, time = '', pr = ''] = /^### ([\d: UTC-]{1,30}?)(?: - PR #(\d{0,10}))?$/.exec(rest) ?? [];
   const deployed_at = spokenTime(time);
   if (deployed_at === undefined) return undefined;
   return {

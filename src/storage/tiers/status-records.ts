@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { formatUuid } from '../../domain/ids.ts';
 import { HIERARCHY_MAX_DEPTH, PRIORITY_DEFAULT } from '../../domain/limits.ts';
 import type { Enhancement } from '../../domain/enhancement.ts';
-import type { Deployment } from '../../domain/deployment.ts';
+import { complianceNumber, type Deployment } from '../../domain/deployment.ts';
 import {
   EXTRACTOR_VERSION_UNKNOWN,
   VENDOR_METADATA_DEFAULT,
@@ -165,7 +165,7 @@ function deploymentsOf({ deployments }: ParsedStatus, identify: Identify) {
         test_summary: tests,
         ...(compliant !== null && { constitutional_compliance: compliant }),
       },
-      compliant: compliant === true ? 1 : 0,
+      compliant: complianceNumber(compliant),
       created_at: deployed_at,
       created_by: UNKNOWN_ACTOR,
     };

@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { DESCRIPTION_MAX_BYTES } from '../../../src/domain/limits.ts';
 import { renderStatusFile } from '../../../src/services/status-file.ts';
 import { parseStatusFile, type ParsedStatus } from '../../../src/storage/markdown/status-parser.ts';
+import { recordsOfStatus } from '../../../src/storage/tiers/status-records.ts';
 import { describeWithSharedData } from '../../support/shared-data.ts';
 import { SECOND, deployment, drawn, plain, reportOf, vendor, type Drawn } from './status-states.ts';
 
@@ -45,9 +46,9 @@ function expectedOf({ vendors, items, deployments, enhancements }: Drawn): Parti
         id,
         version: 1,
         deployed_at,
-        commit_hash,
+        commit_hash: commit_hash === '' ? null : commit_hash,
         pr_number,
-        pr_title: plain(pr_title),
+        pr_title: pr_title === null ? null : plain(pr_title),
         tests: Object.fromEntries(Object.entries(tests).map(([name, number]) => [plain(name), number])),
         compliant,
         vendor_names: expect.any(Array) as never,
@@ -72,6 +73,36 @@ describe('a generated status file', () => {
         expect(parseStatusFile(text)).toMatchObject(expectedOf(records));
       }),
       { numRuns: 500 },
+    );
+  });
+
+  it('says nothing of a deployment that is not known, and reads that back as not known', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.uniqueArray(deployment, { maxLength: 4, selector: ({ id }) => id }),
+        async (all) => {
+          const text = await renderStatusFile(
+            reportOf({ vendors: [], items: [], enhancements: [], deployments: all }),
+          );
+          expect(text.match(/Compliance\*\*: /g) ?? []).toHaveLength(
+            all.filter(({ compliant }) => compliant !== null).length,
+          );
+          expect(text).not.toMatch(/\*\*:[ `]*$|PR #(?!\d)/m);
+          const rows = recordsOfStatus(parseStatusFile(text), SECOND).deployments;
+          expect(rows).toHaveLength(all.length);
+          for (const [at, row] of rows.entries()) {
+            const { pr_number, pr_title, compliant, commit_hash } = all[at] as (typeof all)[number];
+            expect(row).toMatchObject({
+              commit_hash,
+              compliant: compliant === null ? -1 : Number(compliant),
+            });
+            expect('pr_number' in row.metadata).toBe(pr_number !== null);
+            expect('pr_title' in row.metadata).toBe(pr_title !== null);
+            expect('constitutional_compliance' in row.metadata).toBe(compliant !== null);
+          }
+        },
+      ),
+      { numRuns: 200 },
     );
   });
 

@@ -79,19 +79,22 @@ export const item = fc.record({
   level: fc.nat({ max: 5 }),
   outside_parent: fc.option(line(TITLE_MAX_CHARACTERS)),
 });
+const hex = (minLength: number, maxLength: number) =>
+  fc.string({ unit: fc.constantFrom(...'0123456789abcdef'), minLength, maxLength });
 export const deployment = fc.record({
   id: fc.uuid(),
   deployed_at: time,
-  commit_hash: fc.string({ unit: fc.constantFrom(...'0123456789abcdef'), minLength: 40, maxLength: 40 }),
-  pr_number: fc.integer({ min: 1, max: 2 ** 31 - 1 }),
-  pr_title: line(TITLE_MAX_CHARACTERS),
+  // An imported one may lack most of it.
+  commit_hash: fc.oneof(hex(40, 40), hex(7, 39), fc.constant('')),
+  pr_number: fc.option(fc.integer({ min: 1, max: 2 ** 31 - 1 })),
+  pr_title: fc.option(line(TITLE_MAX_CHARACTERS)),
   tests: fc.dictionary(
     line(20)
       .map(plain)
       .filter((name) => !name.includes(',') && !name.includes(': ')),
     count,
   ),
-  compliant: fc.boolean(),
+  compliant: fc.option(fc.boolean()),
 });
 
 export const enhancement = fc.record({
@@ -170,7 +173,12 @@ export function reportOf({ vendors, items, deployments, enhancements }: Drawn): 
         commit_hash,
         created_at: AT,
         created_by: 'ada',
-        metadata: { pr_number, pr_title, test_summary: tests, constitutional_compliance: compliant },
+        metadata: {
+          ...(pr_number !== null && { pr_number }),
+          ...(pr_title !== null && { pr_title }),
+          test_summary: tests,
+          ...(compliant !== null && { constitutional_compliance: compliant }),
+        },
         affected_vendors: vendors.map(({ id: vendor_id, name, status }) => ({ id: vendor_id, name, status })),
         related_work_items: [],
       }),

@@ -2,20 +2,25 @@
  * Importing a hand-kept status file (I1): a backup, one transaction that ends with five checks, a report. When a check
  * fails, the transaction is rolled back and the file was never touched: both are as before.
  */
-import { randomBytes } from 'node:crypto';
-import { copyFile, mkdir } from 'node:fs/promises';
-import path from 'node:path';
 import { batchPatch } from '../../../domain/batch.ts';
+import type { Counts, Job } from '../../../domain/job.ts';
 import type { JsonValue } from '../../../domain/json.ts';
 import type { ReportProgress } from '../../../domain/progress.ts';
 import { rehearsedChecks, type Check } from '../../../domain/reconciliation.ts';
-import { databaseError, TrackerError } from '../../../errors.ts';
+import { TrackerError } from '../../../errors.ts';
 import type { Warning } from '../../../domain/warnings.ts';
-import type { Answer, Durability } from '../../../storage/store.ts';
+import type { Answer } from '../../../storage/store.ts';
 import { write, type Caller, type Context } from '../../context.ts';
 import { IMPORT_CLIENT } from '../link-changes.ts';
-import { findChangesOnEmptyTracker, findStatusChanges, type StatusChanges } from './status-changes.ts';
-import { describeImport, type StatusBackup, type StatusImportReport } from './status-report.ts';
+import { backUpImport } from './import-backup.ts';
+import {
+  KINDS,
+  findChangesOnEmptyTracker,
+  findStatusChanges,
+  type KindOutcome,
+  type StatusChanges,
+} from './status-changes.ts';
+import { describeImport, type StatusImportReport } from './status-report.ts';
 import type { StatusSource } from './status-source.ts';
 
 export interface StatusImportOptions {
@@ -24,8 +29,8 @@ export interface StatusImportOptions {
    * Called after a successful import that is durable in the primary: makes the file the generated one around the parts
    * that are people's. Without it the file stays as it is.
    */
-  takeOverFile?: (source: Pick<StatusSource, 'file' | 'sha256' | 'parsed'>) => Promise<void>;
-  onProgress?: ReportProgress;
+  takeOverFile?: ((source: Pick<StatusSource, 'file' | 'sha256' | 'parsed'>) => Promise<void>) | undefined;
+  onProgress?: ReportProgress | undefined;
 }
 
 /**
@@ -39,36 +44,91 @@ export async function importStatusFile(
   source: StatusSource,
   { dryRun, takeOverFile, onProgress }: StatusImportOptions,
 ): Promise<Answer<StatusImportReport>> {
-  onProgress?.({ phase: 'compare', done: 0, total: null });
-  const found = await context.store.read(
+  if (dryRun) {
+    const found = await compare(context, source);
+    return {
+      ...found,
+      data: describeImport(source, found.data?.changes, { dryRun, checks: found.data?.checks }),
+    };
+  }
+  const work = (job: Job) => carryOut(context, caller, source, job, takeOverFile);
+  return await context.jobs.run('legacy_import', work, { onProgress });
+}
+
+/** What the file comes to here; undefined when nothing is to be imported of it. */
+async function compare(
+  context: Context,
+  source: StatusSource,
+): Promise<Answer<{ changes: StatusChanges; checks: Check[] } | undefined>> {
+  return await context.store.read(
     async (reader) => {
       const project_id = (await reader.findProject())?.project_id;
       if (isNothing(source, project_id)) return undefined;
       const changes = await findStatusChanges(reader, source);
       // What is there already is compared all the same.
-      const present = changes.parts.length === 0 ? await reader.reconcile(changes.expected) : undefined;
-      return { changes, present };
+      const isPresent = changes.parts.length === 0;
+      const checks = isPresent ? await reader.reconcile(changes.expected) : rehearsedChecks(changes.expected);
+      return { changes, checks };
     },
     { snapshot: true },
   );
-  if (found.data === undefined) return { ...found, data: describeImport(source, undefined, { dryRun }) };
-  const { changes, present } = found.data;
-  const checks = present ?? rehearsedChecks(changes.expected);
-  if (dryRun || changes.parts.length === 0) {
-    return { ...found, data: describeImport(source, changes, { dryRun, checks }) };
+}
+
+async function carryOut(
+  context: Context,
+  caller: Caller,
+  source: StatusSource,
+  job: Job,
+  takeOverFile: StatusImportOptions['takeOverFile'],
+): Promise<Answer<StatusImportReport>> {
+  job.report({ phase: 'compare', done: 0, total: null });
+  const found = await compare(context, source);
+  job.counts({ not_understood: source.parsed.not_understood.length });
+  if (found.data === undefined)
+    return { ...found, data: describeImport(source, undefined, { dryRun: false }) };
+  const { changes, checks } = found.data;
+  job.counts(countsOf(changes));
+  if (changes.parts.length === 0) {
+    // All is in the tracker: the file may have been left the last time.
+    const isInPrimary = found.source === 'postgres' || found.source === 'sqlite';
+    if (!isInPrimary || takeOverFile === undefined) {
+      return { ...found, data: describeImport(source, changes, { dryRun: false, checks }) };
+    }
+    const { backup } = await backUpImport(context, source, job, { withDatabase: false });
+    const taken = await takeOver(source, takeOverFile);
+    const report = describeImport(source, changes, {
+      ...{ dryRun: false, checks, backup, file_replaced: taken.replaced },
+    });
+    return { ...found, warnings: [...found.warnings, ...taken.warnings], data: report };
   }
-  onProgress?.({ phase: 'backup', done: 0, total: null });
-  const backup = await backUp(context, source);
-  onProgress?.({ phase: 'write', done: 0, total: changes.parts.length });
-  const written = await writeAll(context, caller, changes);
-  const { answer, checks: compared } = written;
-  const taken = await takeOver(source, answer.durability, takeOverFile);
+  const { backup, warnings } = await backUpImport(context, source, job, { withDatabase: true });
+  job.report({ phase: 'write', done: 0, total: changes.parts.length });
+  const { answer, checks: compared } = await writeAll(context, caller, changes);
+  job.report({ phase: 'write', done: changes.parts.length, total: changes.parts.length });
+  const isInPrimary = answer.durability === 'postgres' || answer.durability === 'sqlite';
+  const taken = isInPrimary ? await takeOver(source, takeOverFile) : { replaced: false, warnings: [] };
+  const waits: Warning[] = isInPrimary ? [] : [{ code: 'import_waits', message: WAITS }];
   const report = describeImport(source, changes, {
-    ...{ dryRun, backup, file_replaced: taken.replaced },
+    ...{ dryRun: false, isWritten: true, backup, file_replaced: taken.replaced },
     // A write that waits for its database may not have been compared with anything yet.
     checks: compared.length > 0 ? compared : checks,
   });
-  return { ...answer, warnings: [...answer.warnings, ...taken.warnings], data: report };
+  return {
+    ...answer,
+    warnings: [...answer.warnings, ...warnings, ...waits, ...taken.warnings],
+    data: report,
+  };
+}
+
+const WAITS =
+  'The import waits for the database. It is checked when it gets there: then all of it is applied, or it is refused as a whole and listed by `worktrail conflicts`. The file stays as it is; import it again when the database is back to have it replaced by the generated one.';
+
+function countsOf({ outcome }: StatusChanges): Counts {
+  const sum = (what: keyof KindOutcome) => KINDS.reduce((total, kind) => total + outcome[kind][what], 0);
+  return {
+    ...{ created: sum('created'), updated: sum('updated') },
+    ...{ unchanged: sum('unchanged'), kept_local: sum('kept_local') },
+  };
 }
 
 /** A dry run where there is no tracker yet; none is made for it. */
@@ -86,11 +146,9 @@ function isNothing({ parsed, generated_by }: StatusSource, project_id: string | 
 /** The records are saved: whatever happens to the file now takes nothing of that back. */
 async function takeOver(
   source: StatusSource,
-  durability: Durability,
   takeOverFile: StatusImportOptions['takeOverFile'],
 ): Promise<{ replaced: boolean; warnings: Warning[] }> {
-  const isInPrimary = durability === 'postgres' || durability === 'sqlite';
-  if (!isInPrimary || takeOverFile === undefined) return { replaced: false, warnings: [] };
+  if (takeOverFile === undefined) return { replaced: false, warnings: [] };
   try {
     await takeOverFile(source);
     return { replaced: true, warnings: [] };
@@ -125,31 +183,4 @@ function refused(error: TrackerError): TrackerError {
   if (error.code !== 'ValidationError') return error;
   const message = `Nothing was imported: ${error.message}`;
   return new TrackerError(error.code, message, error.details, error.next, { cause: error });
-}
-
-/**
- * Copies the file, and of an embedded tracker the database, to `.worktrail/backups/`. PostgreSQL has its transaction:
- * what fails there leaves nothing behind, and its administrators back it up.
- */
-async function backUp(context: Context, source: StatusSource): Promise<StatusBackup> {
-  const name = `status-import-${context.now().toISOString().replaceAll(/[:.]/g, '-')}-${randomBytes(3).toString('hex')}`;
-  const folder = path.join(context.projectDir, '.worktrail', 'backups', name);
-  const health = await context.store.health();
-  try {
-    await mkdir(folder, { recursive: true });
-    const file = path.join(folder, path.basename(source.file));
-    await copyFile(source.file, file);
-    if (health.source !== 'sqlite' || !health.reachable) return { file, database: null };
-    const database = path.join(folder, path.basename(health.location));
-    const { copySqliteFile } = await import('../../../storage/sql/copy-sqlite-file.ts');
-    await copySqliteFile(health.location, database);
-    return { file, database };
-  } catch (error) {
-    throw databaseError(
-      health.source,
-      `the backup before the import could not be written to ${folder}`,
-      'Nothing was imported. Make room, or make the folder writable, and import again.',
-      error,
-    );
-  }
 }

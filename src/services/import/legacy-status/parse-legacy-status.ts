@@ -11,6 +11,7 @@ import {
   timeOf,
   type Heading,
   type SectionHeading,
+  type SectionKind,
   type WrittenTime,
 } from './legacy-lines.ts';
 import { noRecords, readerOfSection, type LegacyRecords, type SectionReader } from './legacy-sections.ts';
@@ -28,6 +29,8 @@ export interface LegacyStatus extends LegacyRecords {
   not_understood: NotUnderstood[];
   /** What became of each line. */
   fates: Fate[];
+  /** Where records stand, in the order of the file. */
+  sections: RecordSection[];
 }
 
 /** A heading that says another number than its section has. */
@@ -37,6 +40,13 @@ export interface WrongCount {
   /** As `5/5` or `8`. */
   said: string;
   found: string;
+}
+
+export interface RecordSection {
+  kind: SectionKind;
+  /** From 1, both inclusive; the first is its heading. */
+  from_line: number;
+  to_line: number;
 }
 
 export interface KeptPart {
@@ -77,6 +87,7 @@ class Parser {
   readonly #records = noRecords();
   readonly #forms = new Set<'A' | 'B'>();
   readonly #wrongCounts: WrongCount[] = [];
+  readonly #sections: RecordSection[] = [];
   #section: OpenSection | undefined;
   /** Of the part that is kept now; 0 while no heading opened one. */
   #keptLevel = 0;
@@ -107,6 +118,7 @@ class Parser {
       kept: this.#keptParts(),
       not_understood,
       fates: this.#fates,
+      sections: this.#sections,
     };
   }
 
@@ -214,6 +226,7 @@ class Parser {
       for (let at = section.line; at < end; at += 1) this.#fates[at] = 'kept';
       return;
     }
+    this.#sections.push({ kind: section.kind, from_line: section.line + 1, to_line: end });
     this.#compareCount(section, total + section.left, operational);
   }
 

@@ -9,7 +9,7 @@ import type { StatusSource } from './status-source.ts';
 
 export interface StatusBackup {
   file: string;
-  /** Null on PostgreSQL, where the transaction is the way back. */
+  /** What `worktrail restore` takes; null where the database was not altered, or did not answer. */
   database: string | null;
 }
 
@@ -49,10 +49,16 @@ const NOT_UNDERSTOOD_MAX = 1_000;
 export function describeImport(
   source: StatusSource,
   changes: StatusChanges | undefined,
-  did: { dryRun: boolean; checks?: Check[]; backup?: StatusBackup; file_replaced?: boolean },
+  did: {
+    dryRun: boolean;
+    isWritten?: boolean;
+    checks?: Check[] | undefined;
+    backup?: StatusBackup;
+    file_replaced?: boolean;
+  },
 ): StatusImportReport {
   const { parsed, plan, prompts } = source;
-  const outcome = outcomeOf(source, changes, did.dryRun, did.backup !== undefined);
+  const outcome = outcomeOf(source, changes, did.dryRun, did.isWritten === true);
   const unresolved = [...plan.items.unresolved, ...(prompts?.unresolved ?? [])];
   const adjusted = [...plan.items.notes, ...(prompts?.notes ?? [])];
   return {
@@ -123,10 +129,11 @@ export function renderStatusImport(report: StatusImportReport): string {
     }
   }
   lines.push(...list('Checks', checks, checkLine));
-  if (backup !== null) {
+  if (backup !== null) lines.push('', ...backupLines(backup));
+  if (report.file_replaced) {
     lines.push(
       '',
-      `Backup: ${[backup.file, ...(backup.database === null ? [] : [backup.database])].join(' and ')}`,
+      "The file is the generated one now; what is people's own and what was not understood stands in it.",
     );
   }
   const atLine = ({ line, message }: LineNote) => `line ${line}: ${message}`;
@@ -164,6 +171,15 @@ export function renderStatusImport(report: StatusImportReport): string {
   );
   if (report.outcome !== 'not_a_status_file') lines.push(...gitLines(git));
   return lines.join('\n');
+}
+
+/** An import is no change that can be taken back: vendors and deployments are never deleted. */
+function backupLines({ file, database }: StatusBackup): string[] {
+  if (database === null) return [`Backup: ${file}`];
+  return [
+    `Backup: ${file} and ${database}`,
+    `Back to the state before: worktrail restore ${database} --replace (what is there then is kept first)`,
+  ];
 }
 
 function checkLine({ check, source, migrated, match, problems }: Check): string {

@@ -1,13 +1,12 @@
 /** Everything that an import of a hand-kept status file reads before it looks at the tracker. Alters nothing. */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { resolveCommit } from '../../../storage/git/repository.ts';
 import { readMark } from '../../../storage/markdown/status-mark.ts';
 import { chooseNamespace, type ImportPlan } from '../plan.ts';
 import { readSessionPrompts, SESSION_PROMPTS_DIR } from '../session-prompts/read-session-prompts.ts';
-import { locateFile, readSourceText, sourceError } from '../source-files.ts';
+import { decodeSource, locateFile, readSourceBytes, sourceError } from '../source-files.ts';
 import { addFromLog, compareWithLog, type LogComparison } from './log-comparison.ts';
 import { planLegacyStatus, STATUS_SOURCE, type LegacyPlan } from './legacy-plan.ts';
 import { parseLegacyStatus, type LegacyStatus } from './parse-legacy-status.ts';
@@ -49,11 +48,10 @@ export async function readStatusSource(
 ): Promise<StatusSource> {
   const namespace = chooseNamespace(options.namespace, undefined, STATUS_SOURCE);
   const file = await locateFile(wanted, [STATUS_FILE], EXPECTED);
-  const content = await readSourceText(file);
-  if ('reason' in content) throw sourceError(wanted, content.reason);
-  const sha256 = createHash('sha256')
-    .update(await readFile(file))
-    .digest('hex');
+  const read = await readSourceBytes(file);
+  if ('reason' in read) throw sourceError(wanted, read.reason);
+  const content = decodeSource(read.bytes);
+  const sha256 = createHash('sha256').update(read.bytes).digest('hex');
   const parsed = parseLegacyStatus(content.text);
   const mark = readMark(content.text.replaceAll('\r\n', '\n'));
   const isForeign = parsed.dialect === 'none';

@@ -1,7 +1,7 @@
 /** How a change records a deployment with its links (D1). */
 import { notFound, validationError } from '../../../errors.ts';
 import { fieldChanges, type Change } from '../../../domain/change.ts';
-import { checkDeploymentMetadata, type Deployment } from '../../../domain/deployment.ts';
+import { checkDeploymentMetadata, complianceNumber, type Deployment } from '../../../domain/deployment.ts';
 import type { JsonObject } from '../../../domain/json.ts';
 import { vendorNameKey, type Vendor } from '../../../domain/vendor.ts';
 import { nearestName } from '../../../domain/warnings.ts';
@@ -13,10 +13,6 @@ import { asJson, type Effect } from './effect.ts';
 
 /** Vendor names compared for "did you mean". */
 const NAMES_COMPARED = 1_000;
-
-const COMPLIANT: Readonly<Record<string, number>> = { true: 1, false: 0 };
-/** Found by no filter. */
-const COMPLIANCE_UNKNOWN = -1;
 
 export async function recordDeployment(c: Connection, change: Change): Promise<Effect> {
   const { patch } = change;
@@ -39,7 +35,7 @@ export async function recordDeployment(c: Connection, change: Change): Promise<E
     created_by: change.actor,
   };
   const t = c.tables;
-  const compliant = COMPLIANT[String(metadata['constitutional_compliance'])] ?? COMPLIANCE_UNKNOWN;
+  const compliant = complianceNumber(metadata['constitutional_compliance']);
   await c.db.insert(t.deployments).values({ ...deployment, compliant });
   if (vendorIds.length > 0) {
     await c.db
