@@ -10,6 +10,9 @@ import type { Attempt, View } from './ledger.ts';
 import { Random } from './random.ts';
 import type { Impostor } from './server.ts';
 import type { World } from './world.ts';
+import * as batches from './batch-writes.ts';
+import * as claims from './claim-writes.ts';
+import * as records from './record-writes.ts';
 import * as writes from './writes.ts';
 
 const ACTIONS = [
@@ -36,6 +39,17 @@ const ACTIONS = [
   [2, 'stop'],
   [3, 'clock jumps'],
   [4, 'wait'],
+  [6, 'take'],
+  [3, 'take next'],
+  [6, 'keep claim'],
+  [6, 'note'],
+  [2, 'create enhancement'],
+  [4, 'update enhancement'],
+  [1.5, 'promote'],
+  [4, 'plan'],
+  [6, 'bulk update'],
+  [4, 'undo'],
+  [5, 'archive'],
 ] as const;
 export type Action = (typeof ACTIONS)[number][1];
 
@@ -90,6 +104,19 @@ const ACTS: Readonly<Record<Action, Act>> = {
   'update vendor': (_, client, random) => writing(client, () => writes.vendorUpdate(client, random)),
   group: (_, client, random) => writing(client, () => writes.group(client, random)),
   repeat: (_, client, random) => writing(client, () => writes.repetition(client, random)),
+  take: (_, client, random) => writing(client, () => claims.taking(client, random)),
+  'take next': takeNext,
+  'keep claim': (_, client, random) =>
+    writing(client, () => claims.keeping(client, random) ?? claims.taking(client, random)),
+  note: (_, client, random) => writing(client, () => records.note(client, random)),
+  'create enhancement': (_, client, random) => writing(client, () => records.enhancement(client, random)),
+  'update enhancement': (_, client, random) =>
+    writing(client, () => records.enhancementUpdate(client, random) ?? records.enhancement(client, random)),
+  promote: (_, client, random) => writing(client, () => records.promotion(client, random)),
+  plan: (_, client, random) => writing(client, () => batches.plan(client, random)),
+  'bulk update': (_, client, random) => writing(client, () => batches.bulkUpdate(client, random)),
+  undo,
+  archive: (_, client, random) => writing(client, () => records.archiving(client, random)),
   resolve,
   read: async (world, client, random) => {
     const target = writes.anyTarget(world, random);
@@ -215,6 +242,32 @@ async function resolve(_: World, client: Client, random: Random): Promise<void> 
   });
 }
 
+/** Whatever its process says is ready. */
+async function takeNext(_: World, client: Client, random: Random): Promise<void> {
+  if (!(await isReady(client))) return;
+  client.begin(async (process) => {
+    const ready = await client.ask(process, (reader) => reader.findReady({}, READY_ASKED));
+    const made = claims.takingNext(client, random, ready?.map(({ id }) => id) ?? []);
+    if (made !== undefined) await client.write(process, client.compose(made.changes, made.seen));
+  });
+}
+
+const READY_ASKED = 3;
+
+/** Takes back a write of its own, mostly the last. */
+async function undo(_: World, client: Client, random: Random): Promise<void> {
+  if (!(await isReady(client))) return;
+  const { writes: own } = client;
+  const write = random.chance(0.6) ? own.at(-1) : own[random.int(own.length)];
+  const change = write?.changes.at(-1);
+  if (change === undefined) return;
+  client.begin(async (process) => {
+    const read = await client.ask(process, (reader) => batches.readForUndo(client, reader, change.id));
+    const made = read === undefined ? undefined : batches.undoing(client, random, read);
+    if (made !== undefined) await client.write(process, client.compose(made.changes, made.seen));
+  });
+}
+
 /** Somebody with a connection of his own changes the primary, at once and without faults. */
 async function another(world: World, _: Client, random: Random): Promise<void> {
   const { server, ledger, time } = world;
@@ -256,5 +309,5 @@ async function composedOutside(world: World, store: SqlStore, random: Random): P
   const patch =
     entity === 'vendor' ? writes.vendorPatch(world, random) : writes.itemPatch(world, random, view, id);
   const change = writes.makeChange(world, who, { ...fields, patch, cascade: random.chance(0.5) });
-  return { changes: [change], seen: new Map([[change.id, view]]) };
+  return { changes: [change], seen: new Map([[id, view]]) };
 }

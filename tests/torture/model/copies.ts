@@ -38,12 +38,14 @@ const RECORD_TABLES = [
   'claims',
   'ready_queue',
   'notes',
+  'enhancement_dependencies',
   'enhancements',
   'work_items',
 ];
 
 async function checkOnTop(world: World, machine: Machine): Promise<void> {
   const expected = borrowDatabase('copy');
+  expected.clock = () => machine.wall;
   expected.fill(world.server.right.tables(), '');
   expected.raw.exec('begin');
   await layOnTop(expected.connection, machine.entries());
