@@ -11,11 +11,18 @@ const LEASES = [1, 5, 20, 120, 1_800];
 export function taking(client: Client, random: Random): Composed | undefined {
   const items = knownItems(client.world);
   if (items.length === 0) return undefined;
-  const id = random.pick(items);
+  const open = items.filter((id) => isOpen(client.views.get(id)?.at(-1)?.record));
+  const id = random.pick(open.length > 0 && random.chance(0.8) ? open : items);
   // With a token of its own it is prolonged.
   const given = random.chance(0.2) ? tokenFor(client, id, random) : {};
   return plain(claim(client, random, id, { action: 'take' }, given));
 }
+
+const isOpen = (record: JsonObject | undefined): boolean =>
+  record !== undefined &&
+  record['deleted_at'] === null &&
+  record['archived_at'] === null &&
+  !['completed', 'cancelled'].includes(String(record['status']));
 
 /** Of what was ready a moment ago. */
 export function takingNext(client: Client, random: Random, ready: readonly string[]): Composed | undefined {
