@@ -87,7 +87,10 @@ export function checkOwnWrite(
   // What the primary has, a cache that others' changes put behind shows later; it says from when it is.
   if (!isPrimary && (attempt.durability === 'postgres' || attempt.source !== 'sqlite_cache')) return;
   // Behind an open conflict, or while no copy can show it, a write waits and the primary answers without it.
-  const isHeld = hasOpenConflicts(world, at) || at.machine.isTroubled;
+  // A cache that was not filled yet when it was written shows nothing either; then the answer says what it lacks.
+  const isLacking =
+    attempt.source !== 'sqlite_cache' && read.warnings.some(({ code }) => code === 'pending_changes');
+  const isHeld = isLacking || hasOpenConflicts(world, at) || at.machine.isTroubled;
   if (isPrimary && attempt.durability !== 'postgres' && isHeld) return;
   checkShown(world, { ...own, record: read.data.record, what: `an own write, read from ${read.source},` });
 }
