@@ -73,6 +73,11 @@ export function grantedToken(previous: number, change_id: string, provisional: b
   return provisional ? known + tokenStep(change_id) : known + 1;
 }
 
+/** When a lease that begins at `time` ends, ISO 8601 UTC. */
+export function leaseEnd(time: string, lease_seconds: number): string {
+  return new Date(Date.parse(time) + lease_seconds * 1000).toISOString();
+}
+
 /** Whether a token is the one of this claim, also where it was granted under a provisional one. */
 export function isTokenOf(token: number, claim: Pick<Claim, 'token' | 'granted_by'>): boolean {
   return token === claim.token || isGrantOf(token, claim.granted_by);

@@ -3,6 +3,7 @@
 // new in each run; WORKTRAIL_TORTURE_SEED repeats it, WORKTRAIL_TORTURE_SCHEDULES sets how many schedules there are.
 import { expect, it } from 'vitest';
 import { episodes, report, seed } from './scale.ts';
+import { KNOWN } from './model/known.ts';
 import { Tally, explain, makeSchedule, runMany, runSchedule } from './model/schedule.ts';
 
 const SCHEDULES = Number(process.env['WORKTRAIL_TORTURE_SCHEDULES'] ?? episodes(600, 12_000));
@@ -27,15 +28,8 @@ it.each(SEEDS)(
 );
 
 // Each showed a fault that no other test shows.
-it.each([
-  // A waiting write that did not fit was tried again on top of later ones, and came to lie above them.
-  'estuary/2852',
-  // The write that it builds on turned up later, from a journal that could not be read: now it does fit.
-  'harbour/7',
-  'lighthouse/1630',
-  'estuary/1773',
-])('keeps its promise in the schedule %s', { timeout: TIMEOUT_MS }, async (name) => {
-  expect((await runSchedule(makeSchedule(name))).violations).toEqual([]);
+it.each(KNOWN)('keeps its promise in the known schedule $seed', { timeout: TIMEOUT_MS }, async (schedule) => {
+  expect((await runSchedule(schedule)).violations).toEqual([]);
 });
 
 it('gives the same run for the same seed', { timeout: TIMEOUT_MS }, async () => {

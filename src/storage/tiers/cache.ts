@@ -31,6 +31,7 @@ import { catchUp, fill, localRecords } from './catch-up.ts';
 import type { Clock } from './clock.ts';
 import {
   LayerUnavailable,
+  OUT_OF_ORDER,
   execute,
   layOnTop,
   type ReadyReplica,
@@ -285,7 +286,7 @@ async function givesTheSame(c: Connection, { changes, applied }: AppliedWrite): 
   return results.every((result, index) => result.record['version'] === applied[index]?.record['version']);
 }
 
-/** Whether exactly what waits lies on top of what came from the primary. */
+/** Whether exactly what waits lies on top of what came from the primary, in the order of the replay. */
 async function isAsItShouldBe(
   session: Session,
   { cursor, top }: Position,
@@ -293,6 +294,8 @@ async function isAsItShouldBe(
 ): Promise<boolean> {
   const ids = new Set((await waiting.list()).flatMap(({ changes }) => changes.map(({ id }) => id)));
   if (ids.size > 0 && top !== waiting.fingerprint) return false;
+  if (ids.size > 0 && (await session.read((c) => Promise.resolve(readLeftOut(c)))).has(OUT_OF_ORDER))
+    return false;
   const { changes } = await session.read((c) => localRecords(c, cursor ?? 0));
   return changes.every((id) => ids.has(id));
 }

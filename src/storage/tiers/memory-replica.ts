@@ -2,7 +2,7 @@
 import type { Clock } from './clock.ts';
 import { Mutex } from '../sql/retry.ts';
 import type { DataSource } from '../store.ts';
-import { layOnTop, type ReadyReplica, type Replica, type WaitingWrites } from './replica.ts';
+import { OUT_OF_ORDER, layOnTop, type ReadyReplica, type Replica, type WaitingWrites } from './replica.ts';
 import type { Loaded } from './replica-sources.ts';
 
 /** How long the thing it was loaded from is taken to be unchanged. */
@@ -58,7 +58,10 @@ export class MemoryReplica implements Replica {
     const entries = await waiting.list();
     const ids = new Set(entries.map(({ id }) => id));
     // What waits no longer is part of the primary now, or was refused: the copy is made anew.
-    const isOutdated = loaded?.mark !== mark || [...loaded.shown].some((id) => !ids.has(id));
+    const isOutdated =
+      loaded?.mark !== mark ||
+      loaded.leftOut.has(OUT_OF_ORDER) ||
+      [...loaded.shown].some((id) => !ids.has(id));
     if (loaded === undefined || isOutdated) {
       await this.#drop();
       loaded = {

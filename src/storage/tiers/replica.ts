@@ -7,6 +7,7 @@ import { and, eq, sql, type SQL } from 'drizzle-orm';
 import { TrackerError } from '../../errors.ts';
 import { partsOf, recordsOf, withParts } from '../../domain/batch.ts';
 import type { Applied, Change } from '../../domain/change.ts';
+import { LEASE_DEFAULT_MINUTES, leaseEnd, type ClaimRequest } from '../../domain/claim.ts';
 import { touchedFields } from '../../domain/conflict.ts';
 import type { JsonObject, JsonValue } from '../../domain/json.ts';
 import {
@@ -199,12 +200,17 @@ async function seenFields(
   return fields;
 }
 
+/** Stands among the ids of writes that were left out of a copy; no write has it. */
+export const OUT_OF_ORDER = 'out of order';
+
 /**
  * Applies the waiting writes that are not on top of the replica yet, inside the caller's transaction. One that
  * does not fit what is there now is left out: replaying it will show that as a conflict.
  * @param leftOut the ids of those that did not fit before. They are tried again when one that comes before them
  * in the replay has turned up, never for one that comes after: it would lie below what it should lie above
- * @returns the ids of all that are left out now
+ * @returns the ids of all that are left out now, and `OUT_OF_ORDER` among them when a write came here after one that
+ * follows it in the replay: what lies on top then may be something else than the replay will make of it, until all of
+ * it is laid anew
  */
 export async function layOnTop(
   c: Connection,
@@ -212,21 +218,27 @@ export async function layOnTop(
   leftOut: ReadonlySet<string> = new Set(),
 ): Promise<Set<string>> {
   const out = new Set<string>();
+  if (leftOut.has(OUT_OF_ORDER)) out.add(OUT_OF_ORDER);
   let hasMore = false;
   const there = await findApplied(
     c,
     waiting.flatMap(({ changes }) => changes.slice(0, 1).map(({ id }) => id)),
   );
-  for (const entry of [...waiting].sort(inReplayOrder)) {
+  const inOrder = [...waiting].sort(inReplayOrder);
+  const lastThere = inOrder.findLastIndex(
+    ({ changes: [first] }) => first !== undefined && there.has(first.id),
+  );
+  for (const [index, entry] of inOrder.entries()) {
     const [first] = entry.changes;
     if (first === undefined || there.has(first.id)) continue;
     if (leftOut.has(entry.id) && !hasMore) {
       out.add(entry.id);
       continue;
     }
+    if (index < lastThere) out.add(OUT_OF_ORDER);
     execute(c, sql`savepoint waiting_write`);
     try {
-      await applyChanges(c, entry.changes, { merge: true });
+      await applyChanges(c, entry.changes.map(withEnd), { merge: true });
       hasMore = true;
     } catch (error) {
       // A duplicate: the copy has what the write made, and does not remember which write that was.
@@ -237,6 +249,16 @@ export async function layOnTop(
     execute(c, sql`release waiting_write`);
   }
   return out;
+}
+
+/**
+ * A claim that was saved without being checked was granted nowhere, so that nobody said when it ends: then so long after
+ * it was made. Else it would begin anew with every copy it is laid over.
+ */
+function withEnd(change: Change): Change {
+  if (change.kind !== 'claim' || change.granted_until !== undefined) return change;
+  const { lease_seconds } = change.patch as unknown as ClaimRequest;
+  return { ...change, granted_until: leaseEnd(change.at, lease_seconds ?? LEASE_DEFAULT_MINUTES * 60) };
 }
 
 /** Which of these changes a replica has on it. */

@@ -1,4 +1,5 @@
 // Whether an answer is true, judged at the moment it is given.
+import { partsOf } from '../../../src/domain/batch.ts';
 import type { Change } from '../../../src/domain/change.ts';
 import { equalJson, type JsonObject, type JsonValue } from '../../../src/domain/json.ts';
 import { knownVersion } from '../../../src/domain/provisional-version.ts';
@@ -33,7 +34,10 @@ export function checkReadAnswer(
   if (source === 'postgres') {
     if (as_of !== undefined || warnings.length > 0) return;
     const expected = versionAt(world, target.id, data.seq);
-    if (version !== expected) world.violated(`${what} version ${String(version)}, it is ${String(expected)}`);
+    const isThere =
+      target.entity !== 'note' || isMade(world, target.id, data.seq) === (data.record !== undefined);
+    if (version !== expected || !isThere)
+      world.violated(`${what} version ${String(version)}, it is ${String(expected)}`);
     return;
   }
   if (!REPLICAS.has(source)) return world.violated(`${what}, which is no layer here`);
@@ -57,7 +61,7 @@ function checkWaitingShown(
 ): void {
   if (at.machine.isTroubled) return;
   for (const { changes } of waiting) {
-    for (const change of changes) {
+    for (const change of changes.flatMap(partsOf)) {
       if (change.entity_id !== target.id || change.entity !== target.entity) continue;
       const write = world.ledger.writeOf(change.id);
       const attempt = write?.attempts.find(({ outcome }) => outcome === 'acknowledged');
@@ -83,7 +87,10 @@ export function checkOwnWrite(
   // What the primary has, a cache that others' changes put behind shows later; it says from when it is.
   if (!isPrimary && (attempt.durability === 'postgres' || attempt.source !== 'sqlite_cache')) return;
   // Behind an open conflict, or while no copy can show it, a write waits and the primary answers without it.
-  const isHeld = hasOpenConflicts(world, at) || at.machine.isTroubled;
+  // A cache that was not filled yet when it was written shows nothing either; then the answer says what it lacks.
+  const isLacking =
+    attempt.source !== 'sqlite_cache' && read.warnings.some(({ code }) => code === 'pending_changes');
+  const isHeld = isLacking || hasOpenConflicts(world, at) || at.machine.isTroubled;
   if (isPrimary && attempt.durability !== 'postgres' && isHeld) return;
   checkShown(world, { ...own, record: read.data.record, what: `an own write, read from ${read.source},` });
 }
@@ -97,6 +104,7 @@ function checkShown(
   if (missing === undefined || isInConflict(world, change)) return;
   const others = touches(change)
     .flatMap((id) => world.ledger.touching(id))
+    .concat(world.ledger.writes.filter(({ changes }) => changes.flatMap(partsOf).some(reachesFar)))
     .filter((other) => other !== write);
   const since = write.attempts[0]?.startedAt ?? attempt.startedAt;
   const isDisturbed = others.some(
@@ -112,10 +120,12 @@ function checkShown(
 /** The first field of a change that a record does not have. */
 function notShown(write: Write, change: Change, record: JsonObject | undefined): string | undefined {
   if (record === undefined) return 'the record is not there';
+  if (change.kind === 'claim') return holderAfter(change) === record['claimed_by'] ? undefined : 'the claim';
+  if (change.kind === 'archive' || change.kind === 'restore') return undefined;
   for (const [field, value] of Object.entries(change.patch)) {
     if (field === 'deleted_at' || field === 'completed_at') continue;
     if (field === 'labels') {
-      const seen = asList(write.seen.get(change.id)?.record['labels'] ?? []);
+      const seen = asList(write.seen.get(change.entity_id)?.record['labels'] ?? []);
       const added = asList(value).filter((label) => !seen.includes(label));
       if (!added.every((label) => asList(record['labels'] ?? []).includes(label))) return field;
     } else if (field === 'metadata') {
@@ -128,6 +138,16 @@ function notShown(write: Write, change: Change, record: JsonObject | undefined):
   }
   return undefined;
 }
+
+/** Who has the item after a claim that was granted. */
+function holderAfter({ patch, actor }: Change): JsonValue {
+  if (patch['action'] === 'release') return null;
+  return patch['action'] === 'hand_over' ? (patch['to'] ?? null) : actor;
+}
+
+/** Whether a change alters records that it does not name: what is below or above its own. */
+const reachesFar = ({ kind, cascade, patch }: Change): boolean =>
+  kind === 'archive' || kind === 'restore' || (cascade && 'deleted_at' in patch);
 
 /** A write is where the answer says. */
 export function checkWriteAnswer(world: World, at: ModelProcess, write: Write, answer: WriteAnswer): void {
@@ -176,6 +196,11 @@ function versionAt(world: World, id: string, seq: number): number | undefined {
     seq,
   );
   return row?.version ?? undefined;
+}
+
+function isMade(world: World, id: string, seq: number): boolean {
+  const sql = 'select 1 from changes where entity_id = ? and seq <= ?';
+  return world.server.right.get(sql, id, seq) !== undefined;
 }
 
 function isInConflict(world: World, { id }: Change): boolean {

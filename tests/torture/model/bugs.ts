@@ -1,4 +1,5 @@
 // Bugs that were put in on purpose, each between the parts of a process: the model has to notice every one.
+import { partsOf, withParts } from '../../../src/domain/batch.ts';
 import type { Change } from '../../../src/domain/change.ts';
 import { isOutcomeUnknown, type Primary } from '../../../src/storage/sql/sql-store.ts';
 import type { Connection } from '../../../src/storage/sql/connection.ts';
@@ -44,7 +45,7 @@ const onJournal = (alter: (journal: Journal, at: ModelProcess) => Partial<Journa
 const right = ({ world }: ModelProcess) => world.server.right;
 
 function currentVersion(at: ModelProcess, { entity, entity_id }: Change): number {
-  const table = entity === 'vendor' ? 'vendors' : 'work_items';
+  const table = { vendor: 'vendors', enhancement: 'enhancements' }[String(entity)] ?? 'work_items';
   return (
     right(at).get<{ version: number }>(`select version from ${table} where id = ?`, entity_id)?.version ?? 0
   );
@@ -334,6 +335,131 @@ export const BUGS: Readonly<Record<string, Seams>> = {
       remove: (ids) => journal.remove(ids.filter((id) => !kept.delete(id))),
     };
   }),
+
+  'replays a batch without its last part': replaying((write) =>
+    mapChanges(write, (change) => {
+      const parts = partsOf(change);
+      return parts.length > 1 ? withParts(change, parts.slice(0, -1)) : change;
+    }),
+  ),
+
+  'replays the parts of a batch on the current versions': replaying((write, at) =>
+    mapChanges(write, (change) =>
+      change.kind === 'batch'
+        ? withParts(
+            change,
+            partsOf(change).map((part) =>
+              part.kind === 'update' ? { ...part, base_version: currentVersion(at, part) } : part,
+            ),
+          )
+        : change,
+    ),
+  ),
+
+  'shows the conflict of a batch on its first record only': {
+    primary: (primary, at) =>
+      patched(primary, {
+        replay: async (write) => {
+          const outcome = await primary.replay(write);
+          const [change] = write.changes;
+          const sql = 'delete from open_conflicts where conflict_id = ? and record_id <> ? returning 1';
+          if (change?.kind === 'batch') right(at).all(sql, write.id, change.entity_id);
+          return outcome;
+        },
+      }),
+  },
+
+  'replays a note twice, the second time under a new id': {
+    primary: (primary, at) =>
+      patched(primary, {
+        replay: async (write) => {
+          const outcome = await primary.replay(write);
+          const [note] = write.changes;
+          if (note?.entity === 'note' && outcome.outcome === 'applied') {
+            const sql = `insert into notes (id, item_id, text, created_at, created_by)
+              select ?, item_id, text, created_at, created_by from notes where id = ? returning 1`;
+            right(at).all(sql, at.world.random.uuid(), note.entity_id);
+          }
+          return outcome;
+        },
+      }),
+  },
+
+  'loses a note that it says is applied': {
+    primary: (primary, at) =>
+      patched(primary, {
+        replay: async (write) => {
+          const outcome = await primary.replay(write);
+          for (const { entity, entity_id } of write.changes)
+            if (entity === 'note') right(at).all('delete from notes where id = ? returning 1', entity_id);
+          return outcome;
+        },
+      }),
+  },
+
+  'grants an offline claim although another holds the item': replaying((write, at) =>
+    mapChanges(write, (change) => {
+      const held = right(at).get<{ token: number; holder: string | null }>(
+        'select token, holder from claims where item_id = ?',
+        change.entity_id,
+      );
+      if (change.kind !== 'claim' || change.claim_token !== null || held?.holder == null) return change;
+      const patch = { ...change.patch, action: 'hand_over', to: change.actor };
+      return { ...change, claim_token: held.token, patch };
+    }),
+  ),
+
+  'replays a write whose claim has ended': replaying((write) =>
+    mapChanges(write, (change) => (change.kind === 'claim' ? change : { ...change, claim_token: null })),
+  ),
+
+  'gives the token of an earlier claim again': {
+    primary: (primary, at) =>
+      patched(primary, {
+        write: async (changes) => {
+          const applied = await primary.write(changes);
+          const sql = 'update claims set token = token - 1 where item_id = ? and holder is null returning 1';
+          for (const { kind, entity_id } of changes) if (kind === 'claim') right(at).all(sql, entity_id);
+          return applied;
+        },
+      }),
+  },
+
+  'leaves a claim with an item that is closed': {
+    primary: (primary, at) =>
+      patched(primary, {
+        write: async (changes) => {
+          const ids = changes.flatMap(partsOf).map(({ entity_id }) => entity_id);
+          const held = ids.flatMap((id) =>
+            right(at).all<{ item_id: string; holder: string; expires_at: string }>(
+              'select item_id, holder, expires_at from claims where item_id = ? and holder is not null',
+              id,
+            ),
+          );
+          const applied = await primary.write(changes);
+          const sql =
+            'update claims set holder = ?, expires_at = ? where item_id = ? and holder is null returning 1';
+          for (const { item_id, holder, expires_at } of held) {
+            if (!changes.some(({ kind }) => kind === 'claim'))
+              right(at).all(sql, holder, expires_at, item_id);
+          }
+          return applied;
+        },
+      }),
+  },
+
+  'archives an item without what is below it': {
+    primary: (primary, at) =>
+      patched(primary, {
+        replay: async (write) => {
+          const outcome = await primary.replay(write);
+          const sql = 'update work_items set archived_at = null where parent_id = ? returning 1';
+          for (const { kind, entity_id } of write.changes)
+            if (kind === 'archive') right(at).all(sql, entity_id);
+          return outcome;
+        },
+      }),
+  },
 
   'loses the count of items': {
     primary: (primary, at) =>

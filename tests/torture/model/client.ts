@@ -1,5 +1,6 @@
 // A caller: it remembers what it saw, bases its updates on that, and notes what it is told.
-import type { Applied, Change } from '../../../src/domain/change.ts';
+import { partsOf, recordsOf } from '../../../src/domain/batch.ts';
+import type { Applied, Change, Entity } from '../../../src/domain/change.ts';
 import type { JsonObject } from '../../../src/domain/json.ts';
 import { TrackerError } from '../../../src/errors.ts';
 import type { ConflictRecord } from '../../../src/domain/conflict-record.ts';
@@ -12,6 +13,7 @@ import type { Slot, World } from './world.ts';
 
 /** Older views that a client still bases updates on now and then. */
 const VIEWS_KEPT = 4;
+const TOKENS_KEPT = 4;
 
 const REFUSALS: ReadonlySet<string> = new Set([
   'ValidationError',
@@ -20,14 +22,19 @@ const REFUSALS: ReadonlySet<string> = new Set([
   'ClaimError',
 ]);
 
+/** The kinds of records that are read and compared. */
+const READ = ['work_item', 'vendor', 'enhancement', 'note'] as const;
+
 export interface Target {
-  entity: 'work_item' | 'vendor';
+  entity: (typeof READ)[number];
   id: string;
 }
 
 export class Client {
   /** What it saw of each record, oldest first. */
   readonly views = new Map<string, View[]>();
+  /** The tokens of its claims on each item, oldest first. */
+  readonly tokens = new Map<string, number[]>();
   /** Its writes, oldest first. */
   readonly writes: Write[] = [];
   /** What it waits for; undefined when it is free. */
@@ -90,13 +97,16 @@ export class Client {
     attempt.outcome = 'acknowledged';
     attempt.durability = answer.durability;
     attempt.source = answer.source;
-    attempt.isUnchecked = answer.data.some(({ record }) => typeof record['version'] !== 'number');
+    attempt.isUnchecked = answer.data.some(isEcho);
+    attempt.applied = answer.data;
     checkWriteAnswer(this.world, process, write, answer);
     this.#see(answer.data, answer);
-    for (const change of write.changes) {
-      if (change.entity !== 'work_item' && change.entity !== 'vendor') continue;
+    this.#keepTokens(answer.data);
+    for (const change of write.changes.flatMap(partsOf)) {
+      const { entity, entity_id: id } = change;
+      if (!isRead(entity)) continue;
       if (answer.data.some(({ change_id, repeated }) => change_id === change.id && !repeated)) {
-        const read = await this.#read(process, { entity: change.entity, id: change.entity_id });
+        const read = await this.#read(process, { entity, id });
         if (read !== undefined) checkOwnWrite(this.world, process, { write, change, attempt, read });
       }
     }
@@ -104,6 +114,16 @@ export class Client {
 
   async read(process: ModelProcess, target: Target): Promise<void> {
     await this.#read(process, target);
+  }
+
+  /** What its process answers to a question, at one moment; undefined when no layer does. */
+  async ask<T>(process: ModelProcess, question: (reader: Reader) => Promise<T>): Promise<T | undefined> {
+    try {
+      return (await process.store.read(question, { snapshot: true })).data;
+    } catch (error) {
+      this.#mustBeExpected(error);
+      return undefined;
+    }
   }
 
   /** The open conflicts that its process can see. */
@@ -137,10 +157,18 @@ export class Client {
 
   #see(applied: readonly Applied[], answer: Answer<unknown>): void {
     for (const { entity, entity_id, record, repeated } of applied) {
-      if (entity !== 'work_item' && entity !== 'vendor') continue;
+      if (!isRead(entity) || recordsOf(record) !== undefined) continue;
       const id = typeof record['id'] === 'string' ? record['id'] : entity_id;
       // The first result of a retry is from then; it may be older than what was seen since.
       if (!repeated) this.#noteView(id, record, answer.source !== 'markdown_file');
+    }
+  }
+
+  #keepTokens(applied: readonly Applied[]): void {
+    for (const { entity_id, record } of applied) {
+      const { claim_token } = record;
+      if (typeof claim_token !== 'number') continue;
+      this.tokens.set(entity_id, [...(this.tokens.get(entity_id) ?? []), claim_token].slice(-TOKENS_KEPT));
     }
   }
 
@@ -170,6 +198,12 @@ export class Client {
   }
 }
 
+/** Whether an answer only repeats what was asked: it was saved without being checked against any copy. */
+function isEcho({ entity, record }: Applied): boolean {
+  if (entity === 'note') return !('created_by' in record);
+  return recordsOf(record) === undefined && typeof record['version'] !== 'number';
+}
+
 function isComplete({ source, warnings }: Answer<unknown>): boolean {
   return source !== 'markdown_file' && !warnings.some(({ message }) => message === INCOMPLETE.status);
 }
@@ -178,8 +212,10 @@ function isComplete({ source, warnings }: Answer<unknown>): boolean {
 export async function askFor(reader: Reader, { entity, id }: Target): Promise<ItemAnswer> {
   const { seq } = await reader.findFeedPosition();
   const record =
-    entity === 'work_item'
-      ? await reader.findWorkItem(id)
-      : (await reader.listVendors({ limit: 50 })).items.find((vendor) => vendor.id === id);
+    entity === 'vendor'
+      ? (await reader.listVendors({ limit: 50 })).items.find((vendor) => vendor.id === id)
+      : await reader.findRecord(entity, id);
   return { seq, record: record as unknown as JsonObject | undefined };
 }
+
+const isRead = (entity: Entity): entity is Target['entity'] => READ.some((one) => one === entity);

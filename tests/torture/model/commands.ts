@@ -1,15 +1,15 @@
 // What happens in a schedule, as data: so that it can be repeated, and cut down when it shows a fault.
-import { TrackerError } from '../../../src/errors.ts';
-import type { SqlStore } from '../../../src/storage/sql/sql-store.ts';
-import { askFor, type Client } from './client.ts';
+import type { Client } from './client.ts';
 import type { Machine } from './machine.ts';
-import { EPOCH_MS } from './database.ts';
 import { DISK_FULL, JOURNALS } from './disk.ts';
 import { FAULT_KINDS, SITES, type FaultKind, type Site } from './faults.ts';
-import type { Attempt, View } from './ledger.ts';
 import { Random } from './random.ts';
 import type { Impostor } from './server.ts';
 import type { World } from './world.ts';
+import * as batches from './batch-writes.ts';
+import * as claims from './claim-writes.ts';
+import * as outsider from './outsider.ts';
+import * as records from './record-writes.ts';
 import * as writes from './writes.ts';
 
 const ACTIONS = [
@@ -36,6 +36,18 @@ const ACTIONS = [
   [2, 'stop'],
   [3, 'clock jumps'],
   [4, 'wait'],
+  [9, 'take'],
+  [3, 'take next'],
+  [8, 'keep claim'],
+  [6, 'note'],
+  [2, 'create enhancement'],
+  [4, 'update enhancement'],
+  [1.5, 'promote'],
+  [4, 'plan'],
+  [6, 'bulk update'],
+  [4, 'undo'],
+  [5, 'archive'],
+  [8, 'another works'],
 ] as const;
 export type Action = (typeof ACTIONS)[number][1];
 
@@ -90,13 +102,27 @@ const ACTS: Readonly<Record<Action, Act>> = {
   'update vendor': (_, client, random) => writing(client, () => writes.vendorUpdate(client, random)),
   group: (_, client, random) => writing(client, () => writes.group(client, random)),
   repeat: (_, client, random) => writing(client, () => writes.repetition(client, random)),
+  take: (_, client, random) => writing(client, () => claims.taking(client, random)),
+  'take next': takeNext,
+  'keep claim': (_, client, random) =>
+    writing(client, () => claims.keeping(client, random) ?? claims.taking(client, random)),
+  note: (_, client, random) => writing(client, () => records.note(client, random)),
+  'create enhancement': (_, client, random) => writing(client, () => records.enhancement(client, random)),
+  'update enhancement': (_, client, random) =>
+    writing(client, () => records.enhancementUpdate(client, random) ?? records.enhancement(client, random)),
+  promote: (_, client, random) => writing(client, () => records.promotion(client, random)),
+  plan: (_, client, random) => writing(client, () => batches.plan(client, random)),
+  'bulk update': (_, client, random) => writing(client, () => batches.bulkUpdate(client, random)),
+  undo,
+  archive: (_, client, random) => writing(client, () => records.archiving(client, random)),
   resolve,
   read: async (world, client, random) => {
     const target = writes.anyTarget(world, random);
     if (target === undefined || !(await isReady(client))) return;
     client.begin((process) => client.read(process, target));
   },
-  'another client': another,
+  'another client': outsider.another,
+  'another works': outsider.anotherWorks,
   fault: (world, { slot }, random) => {
     const site = random.pick(random.chance(0.6) ? WRITING_SITES : SITES);
     world.faults.arm({
@@ -215,46 +241,28 @@ async function resolve(_: World, client: Client, random: Random): Promise<void> 
   });
 }
 
-/** Somebody with a connection of his own changes the primary, at once and without faults. */
-async function another(world: World, _: Client, random: Random): Promise<void> {
-  const { server, ledger, time } = world;
-  if (server.current !== server.right || server.isLocked) return;
-  const store = server.outside();
-  const made = await composedOutside(world, store, random);
-  const attempt: Attempt = {
-    outcome: 'acknowledged',
-    startedAt: ledger.next(),
-    endedAt: undefined,
-    time: time.now,
-    at: undefined,
-    wasUncertain: false,
-  };
-  ledger.add({ ...made, attempts: [attempt], waitingBefore: new Set() });
-  try {
-    await store.write(made.changes);
-  } catch (error) {
-    if (!(error instanceof TrackerError)) throw error;
-    attempt.outcome = 'refused';
-  }
-  attempt.endedAt = ledger.next();
+/** Whatever its process says is ready. */
+async function takeNext(_: World, client: Client, random: Random): Promise<void> {
+  if (!(await isReady(client))) return;
+  client.begin(async (process) => {
+    const ready = await client.ask(process, (reader) => reader.findReady({}, READY_ASKED));
+    const made = claims.takingNext(client, random, ready?.map(({ id }) => id) ?? []);
+    if (made !== undefined) await client.write(process, client.compose(made.changes, made.seen));
+  });
 }
 
-async function composedOutside(world: World, store: SqlStore, random: Random): Promise<writes.Composed> {
-  const who = { name: 'another', now: EPOCH_MS + world.time.now };
-  const entity = random.chance(0.25) ? 'vendor' : 'work_item';
-  const rows = world.server.right.all<{ id: string }>(`select id from ${entity}s order by id`);
-  const id = rows.length === 0 || random.chance(0.1) ? undefined : random.pick(rows).id;
-  if (id === undefined) {
-    const fields = { entity: 'work_item', kind: 'create', entity_id: world.random.uuid() } as const;
-    const patch = writes.newItem(world, random, null);
-    return { changes: [writes.makeChange(world, who, { ...fields, patch })], seen: new Map() };
-  }
-  const { data } = await store.read((reader) => askFor(reader, { entity, id }));
-  const record = data.record ?? {};
-  const view: View = { version: Number(record['version']), record, isComplete: true };
-  const fields = { entity, kind: 'update', entity_id: id, base_version: view.version } as const;
-  const patch =
-    entity === 'vendor' ? writes.vendorPatch(world, random) : writes.itemPatch(world, random, view, id);
-  const change = writes.makeChange(world, who, { ...fields, patch, cascade: random.chance(0.5) });
-  return { changes: [change], seen: new Map([[change.id, view]]) };
+const READY_ASKED = 3;
+
+/** Takes back a write of its own, mostly the last. */
+async function undo(_: World, client: Client, random: Random): Promise<void> {
+  if (!(await isReady(client))) return;
+  const { writes: own } = client;
+  const write = random.chance(0.6) ? own.at(-1) : own[random.int(own.length)];
+  const change = write?.changes.at(-1);
+  if (change === undefined) return;
+  client.begin(async (process) => {
+    const read = await client.ask(process, (reader) => batches.readForUndo(client, reader, change.id));
+    const made = read === undefined ? undefined : batches.undoing(client, random, read);
+    if (made !== undefined) await client.write(process, client.compose(made.changes, made.seen));
+  });
 }

@@ -53,11 +53,14 @@ export type SqlRow = Record<string, unknown>;
 export class ModelDatabase {
   readonly raw: Database.Database;
   readonly connection: Connection;
+  /** The time by which it judges claims, in milliseconds. */
+  clock = (): number => EPOCH_MS;
   #position: string | undefined;
 
   constructor(role: 'primary' | 'copy', content: Buffer = image()) {
     this.raw = new Database(content);
     this.raw.pragma('foreign_keys = ON');
+    setClock(this.raw, () => this.clock());
     keepStatements(this.raw);
     this.connection = connect(this.raw, { isReplica: role !== 'primary' });
   }
@@ -147,6 +150,12 @@ export class ModelDatabase {
       at,
     );
   }
+}
+
+/** The database's time is the simulated one. */
+export function setClock(database: Database.Database, now: () => number): void {
+  const iso = () => new Date(now()).toISOString();
+  database.function('strftime', { varargs: true, deterministic: false }, iso);
 }
 
 /** Most questions are asked again and again, and the query builder compiles them anew each time. */

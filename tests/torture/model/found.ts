@@ -19,6 +19,7 @@ export interface ConflictRow {
   kind: string;
   changes: Change[];
   resolved_at: string | null;
+  resolution: string | null;
   resolved_by_change: string | null;
 }
 

@@ -1,5 +1,6 @@
 // What each caller was told. The oracle knows nothing else of the tracker's inside.
-import type { Change } from '../../../src/domain/change.ts';
+import { partsOf } from '../../../src/domain/batch.ts';
+import type { Applied, Change } from '../../../src/domain/change.ts';
 import type { JsonObject } from '../../../src/domain/json.ts';
 import type { ModelProcess } from './machine.ts';
 import type { Durability, DataSource } from '../../../src/storage/store.ts';
@@ -36,13 +37,15 @@ export interface Attempt {
   source?: DataSource;
   /** It was saved without being checked against any copy. */
   isUnchecked?: boolean;
+  /** What it was answered. */
+  applied?: readonly Applied[];
   error?: string;
 }
 
 /** A write, with every attempt to make it. */
 export interface Write {
   changes: Change[];
-  /** By id of an update: what its maker saw. */
+  /** By id of an updated record: what its maker saw. */
   seen: ReadonlyMap<string, View>;
   attempts: Attempt[];
   /** Writes that waited when it was first tried: they take effect after it was made. */
@@ -107,9 +110,17 @@ export function mayFollow(other: Write, moment: number): boolean {
 }
 
 /** The records that a change is about. */
-export function touches({ entity, entity_id, patch }: Change): string[] {
-  const other = entity === 'dependency' ? patch['target_id'] : patch['parent_id'];
-  return typeof other === 'string' ? [entity_id, other] : [entity_id];
+export function touches(change: Change): string[] {
+  const ids = partsOf(change).flatMap(({ entity, entity_id, patch }) => {
+    const other =
+      entity === 'dependency'
+        ? patch['target_id']
+        : entity === 'note'
+          ? patch['item_id']
+          : patch['parent_id'];
+    return typeof other === 'string' ? [entity_id, other] : [entity_id];
+  });
+  return [...new Set(ids)];
 }
 
 function into<T>(map: Map<string, T[]>, key: string, value: T): void {

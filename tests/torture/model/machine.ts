@@ -1,4 +1,5 @@
 // A machine with its own clock and disk, and the processes on it: each a real TieredStore.
+import type { Database } from 'better-sqlite3';
 import { sql } from 'drizzle-orm';
 import type { Change } from '../../../src/domain/change.ts';
 import { openMemorySqlite } from '../../../src/storage/sql/memory-session.ts';
@@ -13,7 +14,7 @@ import type { Loaded } from '../../../src/storage/tiers/replica-sources.ts';
 import { TierMemory } from '../../../src/storage/tiers/tier-memory.ts';
 import { TieredStore, type TieredParts } from '../../../src/storage/tiers/tiered-store.ts';
 import { decodeEntry } from '../../../src/storage/tiers/entry-codec.ts';
-import { EPOCH_MS, PROJECT_ID, PROJECT_SLUG, type SqlRow } from './database.ts';
+import { EPOCH_MS, PROJECT_ID, PROJECT_SLUG, setClock, type SqlRow } from './database.ts';
 import { CacheDisk, JOURNALS, ModelJournal, ModelNotebook, newMedia } from './disk.ts';
 import { call, type Failing } from './faults.ts';
 import type { World } from './world.ts';
@@ -55,6 +56,7 @@ export class Machine {
     skew: number,
   ) {
     this.id = world.random.uuid();
+    this.cache.database.clock = () => this.wall;
     this.#skews = [{ since: 0, skew }];
   }
 
@@ -256,7 +258,7 @@ export class ModelProcess {
         call(this, {
           site: `${source}.load`,
           failing: LOAD_FAILING,
-          effect: () => load(of, machine.kept[of]),
+          effect: () => load(of, machine.kept[of], () => machine.wall),
         }),
       age: () => Promise.resolve(machine.kept[of]?.as_of),
       mark: () => Promise.resolve(String(machine.kept[of]?.number)),
@@ -266,10 +268,11 @@ export class ModelProcess {
 }
 
 /** Neither has the history of changes; the status file has hardly more than titles. */
-async function load(of: 'snapshot' | 'status', kept: Kept | undefined): Promise<Loaded> {
+async function load(of: 'snapshot' | 'status', kept: Kept | undefined, wall: () => number): Promise<Loaded> {
   if (kept === undefined) throw new LayerUnavailable('there is none');
   const { session, state } = openMemorySqlite({ image: kept.image, isReplica: true });
   await session.write((c) => {
+    setClock((c.db as unknown as { $client: Database }).$client, wall);
     for (const statement of of === 'snapshot' ? NO_HISTORY : [...NO_HISTORY, ...LITTLE])
       execute(c, statement);
     return Promise.resolve();

@@ -1,8 +1,10 @@
 // The promise, checked on what is in the primary in the end against what callers were told.
+import { partsOf } from '../../../src/domain/batch.ts';
 import type { Change } from '../../../src/domain/change.ts';
 import { describe } from './answers.ts';
 import { readPrimary, type Found } from './found.ts';
-import { checkDerived, checkHistory } from './history.ts';
+import { checkArchive, checkDerived, checkHistory, checkNotes } from './history.ts';
+import { checkHolders } from './holders.ts';
 import { verdictOf, type Write } from './ledger.ts';
 import { checkOverwrites } from './overwrites.ts';
 import type { World } from './world.ts';
@@ -11,13 +13,20 @@ export function checkPrimary(world: World): void {
   const found = readPrimary(world);
   checkFates(world, found);
   checkForeign(world, found);
+  checkBatches(world, found);
   checkHistory(world, found);
+  checkHolders(world, found);
+  checkNotes(world, found);
+  checkArchive(world);
   checkOverwrites(world, found);
   checkDerived(world);
   checkConflictsShown(world, found);
 }
 
 type Fate = 'applied' | 'in conflict' | 'waiting' | 'none';
+
+/** Linking what is linked and archiving what is archived already leave nothing in the history. */
+const mayLeaveNoTrace = ({ kind }: Change): boolean => ['link', 'archive', 'restore'].includes(kind);
 
 /** What became of the writes, for the report of a run. */
 export interface Fates {
@@ -32,9 +41,8 @@ export interface Fates {
 
 function fateOf(world: World, found: Found, change: Change): Fate {
   if (found.conflicting.has(change.id)) return 'in conflict';
-  // Linking what is linked already is the only thing that leaves no trace in the history.
-  if (found.settled.has(change.id) && (found.applied.has(change.id) || change.kind === 'link'))
-    return 'applied';
+  const leftTrace = found.applied.has(change.id) || partsOf(change).every(mayLeaveNoTrace);
+  if (found.settled.has(change.id) && leftTrace) return 'applied';
   return world.machines.some((machine) => machine.hasEntries && machine.holds(change)) ? 'waiting' : 'none';
 }
 
@@ -108,6 +116,26 @@ function checkForeign(world: World, { history, settled, conflicts }: Found): voi
   }
 }
 
+/** A batch that was applied, or made again to settle a conflict, was so with all of its parts. */
+function checkBatches(world: World, found: Found): void {
+  const rows = new Set(found.history.map(({ change_id, entity_id }) => `${change_id} ${entity_id}`));
+  const check = (change: Change, as: string) => {
+    if (change.kind !== 'batch') return;
+    const missing = partsOf(change).filter(
+      (part) => !mayLeaveNoTrace(part) && !rows.has(`${as} ${part.entity_id}`),
+    );
+    if (missing.length > 0)
+      world.violated(`half a batch: ${missing.map(describe).join('; ')} is missing from ${describe(change)}`);
+  };
+  for (const change of world.ledger.writes.flatMap(({ changes }) => changes)) {
+    if (found.settled.has(change.id) && !found.conflicting.has(change.id)) check(change, change.id);
+  }
+  for (const { changes, resolution, resolved_by_change } of found.conflicts) {
+    if (resolution === 'reapply' && resolved_by_change !== null)
+      for (const change of changes) check(change, resolved_by_change);
+  }
+}
+
 function checkConflictsShown(world: World, { conflicts }: Found): void {
   const shown = new Set(
     world.server.right
@@ -115,7 +143,7 @@ function checkConflictsShown(world: World, { conflicts }: Found): void {
       .map(({ record_id, conflict_id }) => `${record_id} ${conflict_id}`),
   );
   for (const { id, changes, resolved_at } of conflicts) {
-    for (const { entity_id } of changes) {
+    for (const entity_id of new Set(changes.flatMap(partsOf).flatMap(recordsOf))) {
       const isShown = shown.has(`${entity_id} ${id}`);
       if (isShown !== (resolved_at === null)) {
         world.violated(
@@ -125,6 +153,10 @@ function checkConflictsShown(world: World, { conflicts }: Found): void {
     }
   }
 }
+
+/** The records that a change is about, as a conflict of it is shown. */
+const recordsOf = ({ entity, entity_id, patch }: Change): string[] =>
+  entity === 'dependency' ? [entity_id, String(patch['target_id'])] : [entity_id];
 
 export const noFates = (): Fates => ({
   acknowledged: 0,

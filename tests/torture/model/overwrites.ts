@@ -1,4 +1,5 @@
 // No silent overwrite: what an update replaced is compared with what its maker was shown.
+import { partsOf } from '../../../src/domain/batch.ts';
 import type { Change } from '../../../src/domain/change.ts';
 import { equalJson, type JsonObject, type JsonValue } from '../../../src/domain/json.ts';
 import { describe } from './answers.ts';
@@ -9,12 +10,14 @@ import type { World } from './world.ts';
 export function checkOverwrites(world: World, found: Found): void {
   for (const row of found.history) {
     if (row.kind !== 'update') continue;
-    const change = world.ledger.changeOf(row.change_id);
-    const view = world.ledger.writeOf(row.change_id)?.seen.get(row.change_id);
+    const made = world.ledger.changeOf(row.change_id);
+    const view = world.ledger.writeOf(row.change_id)?.seen.get(row.entity_id);
+    const isOwn = ({ kind, entity_id }: Change) => kind === 'update' && entity_id === row.entity_id;
+    const change = made === undefined ? undefined : partsOf(made).find(isOwn);
     // Deciding a conflict is meant to replace what is there; what goes along with a deleted parent is not named.
-    if (change?.kind !== 'update' || change.entity_id !== row.entity_id || view === undefined) continue;
+    if (change === undefined || view === undefined) continue;
     for (const { field, from, to } of row.fields) {
-      if (MOVED_ALONG.has(field)) continue;
+      if (MOVED_ALONG.has(field) || CLAIMED.has(field)) continue;
       if (!view.isComplete && LITTLE_KNOWN.test(field)) continue;
       const known = mayHaveSeen(world, found, { change, field, seq: row.seq });
       const isFair =
@@ -44,10 +47,10 @@ function mayHaveSeen(
   );
   const pending = world.ledger
     .touching(change.entity_id)
-    .flatMap(({ changes }) => changes)
+    .flatMap(({ changes }) => changes.flatMap(partsOf))
     .filter((one) => one.entity_id === change.entity_id && sets(one, field) && !applied.has(one.id));
-  return [change, ...pending].flatMap(({ id }) => {
-    const view = world.ledger.writeOf(id)?.seen.get(id);
+  return [change, ...pending].flatMap(({ id, entity_id }) => {
+    const view = world.ledger.writeOf(id)?.seen.get(entity_id);
     return view === undefined ? [] : [seenValue(view.record, field)];
   });
 }
@@ -57,6 +60,9 @@ function sets({ patch }: Change, field: string): boolean {
     return Object.hasOwn((patch['metadata'] ?? {}) as JsonObject, field.slice('metadata.'.length));
   return Object.hasOwn(patch, field) || (field === 'completed_at' && Object.hasOwn(patch, 'status'));
 }
+
+/** Closing an item ends the claim on it, whoever has it. */
+const CLAIMED: ReadonlySet<string> = new Set(['claimed_by', 'claim_expires_at']);
 
 /** What a status file does not say. */
 const LITTLE_KNOWN = /^(description|assignee|priority|metadata|labels)/;

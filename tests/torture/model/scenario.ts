@@ -125,7 +125,7 @@ function edit(world: World, client: Client, id: string, patch: Change['patch']):
     patch,
   } as const;
   const change = makeChange(world, who(client), fields);
-  return { change, seen: new Map([[change.id, view]]) };
+  return { change, seen: new Map([[id, view]]) };
 }
 
 /** Another client sets the same field meanwhile, if the record is there by then. */
@@ -140,7 +140,7 @@ async function outside(world: World, id: string): Promise<void> {
   await store.write([change]);
   world.ledger.add({
     changes: [change],
-    seen: new Map([[change.id, { version: data.version, record, isComplete: true }]]),
+    seen: new Map([[id, { version: data.version, record, isComplete: true }]]),
     waitingBefore: new Set(),
     attempts: [
       {

@@ -11,7 +11,7 @@ import { codedError } from '../../../src/storage/sql/driver-errors.ts';
 import { findProject } from '../../../src/storage/sql/queries/configuration.ts';
 import { Mutex } from '../../../src/storage/sql/retry.ts';
 import { SqlStore, type Primary } from '../../../src/storage/sql/sql-store.ts';
-import { ModelDatabase, PROJECT_ID, borrowDatabase, giveBack } from './database.ts';
+import { EPOCH_MS, ModelDatabase, PROJECT_ID, borrowDatabase, giveBack } from './database.ts';
 import { call, type Failing, type Site } from './faults.ts';
 import type { ModelProcess } from './machine.ts';
 import type { World } from './world.ts';
@@ -51,6 +51,7 @@ export class Server {
 
   constructor(private readonly world: World) {
     this.right.found();
+    this.right.clock = () => EPOCH_MS + this.world.time.now;
   }
 
   read<T>(work: (c: Connection) => Promise<T>): Promise<T> {
@@ -114,6 +115,7 @@ export class Server {
         ? new ModelDatabase('primary', this.#backup)
         : borrowDatabase('primary');
     if (kind === 'other') database.found('dddddddd-0000-4000-8000-000000000000');
+    database.clock = this.right.clock;
     this.current = database;
     this.#impostor = { kind, before: stateOf(database) };
   }
@@ -141,6 +143,12 @@ export class Server {
   /** Where the feed stood before a moment of simulated time. */
   seqBefore(at: number): number {
     return this.commits.findLast((commit) => commit.at < at)?.seq ?? 0;
+  }
+
+  /** When a position of the feed was committed, by the clock of the primary. */
+  committedAt(seq: number): string {
+    const commit = this.commits.find((one) => one.seq >= seq);
+    return new Date(EPOCH_MS + (commit?.at ?? this.world.time.now)).toISOString();
   }
 
   /** As a process reaches it, with everything that may fail in between. */

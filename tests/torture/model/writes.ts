@@ -1,4 +1,5 @@
 // The changes that clients make: few records and few fields, so that they get in each other's way.
+import { partsOf } from '../../../src/domain/batch.ts';
 import { CHANGE_SCHEMA_VERSION, type Change } from '../../../src/domain/change.ts';
 import type { JsonObject } from '../../../src/domain/json.ts';
 import type { Client, Target } from './client.ts';
@@ -11,12 +12,12 @@ const LABELS = ['a', 'b', 'c', 'd'];
 const VENDOR_NAMES = ['Acme', 'ACME', 'Bolt', 'Core'];
 const LINK_KINDS = ['blocks', 'depends_on', 'relates_to', 'discovered_from'];
 /** More records than this, and nobody meets anybody. */
-const ITEMS_MAX = 5;
+export const ITEMS_MAX = 5;
 
 /** What is written, and what its maker saw of what it alters. */
 export interface Composed {
   changes: Change[];
-  seen: Map<string, View>;
+  seen: ReadonlyMap<string, View>;
 }
 
 /** The records that anybody made so far. */
@@ -28,10 +29,10 @@ export function knownVendors(world: World): string[] {
   return recordsOf(world, 'vendor');
 }
 
-function recordsOf(world: World, entity: Change['entity']): string[] {
+export function recordsOf(world: World, entity: Change['entity']): string[] {
   const ids = new Set<string>();
   for (const { changes } of world.ledger.writes) {
-    for (const change of changes)
+    for (const change of changes.flatMap(partsOf))
       if (change.kind === 'create' && change.entity === entity) ids.add(change.entity_id);
   }
   return [...ids];
@@ -40,7 +41,8 @@ function recordsOf(world: World, entity: Change['entity']): string[] {
 export function anyTarget(world: World, random: Random): Target | undefined {
   const items = knownItems(world).map((id): Target => ({ entity: 'work_item', id }));
   const vendors = knownVendors(world).map((id): Target => ({ entity: 'vendor', id }));
-  const all = [...items, ...items, ...vendors];
+  const enhancements = recordsOf(world, 'enhancement').map((id): Target => ({ entity: 'enhancement', id }));
+  const all = [...items, ...items, ...vendors, ...enhancements];
   return all.length === 0 ? undefined : random.pick(all);
 }
 
@@ -62,10 +64,10 @@ export function makeChange(world: World, who: { name: string; now: number }, giv
   };
 }
 
-const whoIs = (client: Client) => ({ name: client.name, now: client.slot.machine.wall });
+export const whoIs = (client: Client) => ({ name: client.name, now: client.slot.machine.wall });
 
 /** With a key now and then, so that it can be repeated under another id. */
-const keyed = (client: Client, random: Random): Partial<Change> =>
+export const keyed = (client: Client, random: Random): Partial<Change> =>
   random.chance(0.2) ? { idempotency_key: `key-${client.world.random.hex(8)}` } : {};
 
 export function creation(client: Client, random: Random): Composed | undefined {
@@ -117,12 +119,20 @@ export function update(client: Client, random: Random): Composed | undefined {
     patch,
     on_conflict: random.chance(0.5) ? 'merge' : 'reject',
     cascade: random.chance(0.5),
+    ...tokenFor(client, id, random),
   });
-  return { changes: [change], seen: new Map([[change.id, view]]) };
+  return { changes: [change], seen: new Map([[id, view]]) };
+}
+
+/** The token of a claim on the item that the client has or had, now and then. */
+export function tokenFor(client: Client, itemId: string, random: Random): Partial<Change> {
+  const tokens = client.tokens.get(itemId) ?? [];
+  if (tokens.length === 0 || random.chance(0.4)) return {};
+  return { claim_token: random.chance(0.8) ? (tokens.at(-1) ?? null) : random.pick(tokens) };
 }
 
 /** Mostly the last one, sometimes one from before. */
-function viewOf(client: Client, id: string, random: Random): View | undefined {
+export function viewOf(client: Client, id: string, random: Random): View | undefined {
   const views = client.views.get(id) ?? [];
   return random.chance(0.75) ? views.at(-1) : views[random.int(views.length)];
 }
@@ -214,7 +224,7 @@ export function vendorUpdate(client: Client, random: Random): Composed | undefin
     patch,
     on_conflict: random.chance(0.5) ? 'merge' : 'reject',
   });
-  return { changes: [change], seen: new Map([[change.id, view]]) };
+  return { changes: [change], seen: new Map([[id, view]]) };
 }
 
 export function vendorPatch(world: World, random: Random): JsonObject {
@@ -259,8 +269,7 @@ export function repetition(client: Client, random: Random): Write | Composed | u
   const now = client.slot.machine.wall;
   const again: Change = { ...change, id: world.newChangeId(now), at: new Date(now).toISOString() };
   if (change.kind === 'create') again.entity_id = world.random.uuid();
-  const view = write.seen.get(change.id);
-  return { changes: [again], seen: new Map(view === undefined ? [] : [[again.id, view]]) };
+  return { changes: [again], seen: write.seen };
 }
 
 export function resolution(
@@ -287,4 +296,4 @@ export function settling(client: Client, conflictId: string, patch: JsonObject):
   });
 }
 
-const plain = (change: Change): Composed => ({ changes: [change], seen: new Map() });
+export const plain = (change: Change): Composed => ({ changes: [change], seen: new Map() });

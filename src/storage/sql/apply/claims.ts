@@ -17,6 +17,7 @@ import {
   heldError,
   isGrantOf,
   isTokenOf,
+  leaseEnd,
   noLongerReadyError,
   staleTokenError,
   type Claim,
@@ -68,7 +69,8 @@ export async function claimWorkItem(c: Connection, change: Change): Promise<Effe
       const granted = { ...grant(c, change, current), holder: ask.to ?? null, handed_over: 1 };
       const until = lease(c, change, ask, now, current);
       // Whoever writes meanwhile notices a claim that changed by its end.
-      if (until.expires_at === item.claim_expires_at) until.expires_at = later(until.expires_at, 1);
+      if (until.expires_at === item.claim_expires_at)
+        until.expires_at = oneMillisecondLater(until.expires_at);
       return await save(c, change, item, { ...granted, client: null, ...until });
     }
   }
@@ -96,11 +98,11 @@ function lease(c: Connection, change: Change, ask: ClaimRequest, now: string, pr
   const lease_seconds = ask.lease_seconds ?? previous?.lease_seconds ?? LEASE_DEFAULT_MINUTES * 60;
   // Laid over a copy again, it ends when its holder was told; on the primary, by the primary's clock.
   const until = c.isReplica ? change.granted_until : undefined;
-  return { lease_seconds, expires_at: until ?? later(now, lease_seconds * 1000) };
+  return { lease_seconds, expires_at: until ?? leaseEnd(now, lease_seconds) };
 }
 
-function later(time: string, ms: number): string {
-  return new Date(Date.parse(time) + ms).toISOString();
+function oneMillisecondLater(time: string): string {
+  return new Date(Date.parse(time) + 1).toISOString();
 }
 
 function refuseUnclaimable(item: WorkItem, { next }: ClaimRequest): void {
