@@ -3,7 +3,7 @@ import { and, count, eq, gte, inArray, lt, sql, type SQL } from 'drizzle-orm';
 import type { ArchiveTerms } from '../../../domain/archive.ts';
 import { CLOSED_STATUSES, idsOnPath } from '../../../domain/work-item.ts';
 import type { Connection } from '../connection.ts';
-import { CLOSED_NOT_ARCHIVED } from '../schema.ts';
+import { CLOSED_NOT_ARCHIVED } from '../schema-work-items.ts';
 import { chunks, findTitles } from './work-items.ts';
 
 /** A subtree that may go to the archive whole. */
