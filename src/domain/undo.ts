@@ -72,6 +72,28 @@ export interface Step extends Effect {
   row: RecordedChange;
 }
 
+/** The changes of each field, in the order of the rows. */
+export function stepsByField(rows: readonly RecordedChange[]): Map<string, Step[]> {
+  const steps = new Map<string, Step[]>();
+  for (const row of rows) {
+    for (const [field, effect] of effectsOf(row)) {
+      const step = { ...effect, row };
+      const known = steps.get(field);
+      if (known === undefined) steps.set(field, [step]);
+      else known.push(step);
+    }
+  }
+  return steps;
+}
+
+export function firstOf<T, R>(all: readonly T[], look: (one: T) => R | undefined): R | undefined {
+  for (const one of all) {
+    const found = look(one);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
 /** What is left of changes of one field when those that took each other back are set aside. */
 export function withoutTakenBack(steps: readonly Step[]): Step[] {
   const left: Step[] = [];
