@@ -299,6 +299,9 @@ export interface EndedClaim {
   expires_at: string | null;
 }
 
+/** The fields of an item that nobody has claimed. */
+export const NOT_CLAIMED = { claimed_by: null, claim_expires_at: null } as const;
+
 export function claimFields({ holder, expires_at }: EndedClaim) {
   return { claimed_by: holder, claim_expires_at: expires_at };
 }
