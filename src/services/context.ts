@@ -2,7 +2,7 @@
 import { CHANGE_SCHEMA_VERSION, type Change } from '../domain/change.ts';
 import { newChangeId } from '../domain/ids.ts';
 import type { JsonObject } from '../domain/json.ts';
-import type { JobHistory, Jobs } from '../storage/operations/operations.ts';
+import type { JobHistory, Jobs } from '../storage/operations/jobs.ts';
 import type { Answer, TrackerStore, WriteAnswer } from '../storage/store.ts';
 
 export interface Context {

@@ -1,7 +1,7 @@
 /** Looking at jobs: what long or background work ran, how far it is, how it ended (O1). */
 import type { GetJobInput, JobRecord, ListJobsInput, SnapshotEvent } from '../domain/job.ts';
 import { databaseError, notFound } from '../errors.ts';
-import { OperationsUnavailable, type JobHistory } from '../storage/operations/operations.ts';
+import { OperationsUnavailable, type JobHistory } from '../storage/operations/jobs.ts';
 import type { Answer } from '../storage/store.ts';
 import { findId } from './find-id.ts';
 

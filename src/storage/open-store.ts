@@ -18,7 +18,7 @@ import {
   SQLITE_FILE,
   type PrimaryOptions,
 } from './open-primary.ts';
-import type { Jobs } from './operations/operations.ts';
+import type { Jobs } from './operations/jobs.ts';
 import type { Primary } from './sql/sql-store.ts';
 import { CacheReplica } from './tiers/cache.ts';
 import { checkedAt } from './tiers/cache-position.ts';

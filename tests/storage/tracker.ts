@@ -40,7 +40,7 @@ import { undo } from '../../src/services/undo.ts';
 import * as vendors from '../../src/services/vendors.ts';
 import * as workItems from '../../src/services/work-items.ts';
 import type { OpenOptions } from '../../src/storage/open-store.ts';
-import { UNRECORDED } from '../../src/storage/operations/operations.ts';
+import { UNRECORDED } from '../../src/storage/operations/jobs.ts';
 import type { Durability, Answer, Store, TrackerStore } from '../../src/storage/store.ts';
 
 /** Arguments as they come over the wire: wrong ones can be sent too. */

@@ -13,7 +13,7 @@ import type { Change } from '../../domain/change.ts';
 import { PROVISIONAL_FEED_STEP, isProvisional } from '../../domain/provisional-version.ts';
 import { reachOf } from '../../domain/reach.ts';
 import { FeedWatch, type FeedListener } from '../live/feed-watch.ts';
-import type { Jobs } from '../operations/operations.ts';
+import type { Jobs } from '../operations/jobs.ts';
 import type { ReadOptions } from '../sql/connection.ts';
 import { layerFailure } from '../sql/driver-errors.ts';
 import type { Reader } from '../sql/reader.ts';
