@@ -35,7 +35,7 @@ export interface Effect {
 /** Fields that follow from others or from rules: what they follow from is taken back. */
 const DERIVED = new Set(['id', 'path', 'depth', 'created_at', 'created_by']);
 /** Fields that have ways of their own to be set. */
-export const CLAIM_FIELDS: ReadonlySet<string> = new Set(['claimed_by', 'claim_expires_at']);
+const CLAIM_FIELDS: ReadonlySet<string> = new Set(['claimed_by', 'claim_expires_at']);
 
 /** What a recorded change did, field by field; labels one by one, metadata key by key. */
 export function effectsOf(row: RecordedChange): Map<string, Effect> {

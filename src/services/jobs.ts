@@ -9,6 +9,7 @@ import { findId } from './find-id.ts';
 const SNAPSHOTS_SHOWN = 5;
 const SNAPSHOTS_OF_JOB_MAX = 20;
 
+/** A page of jobs with the latest copies of the tracker. */
 export interface JobList {
   /** The newest first. */
   items: JobRecord[];
@@ -18,8 +19,10 @@ export interface JobList {
   snapshots: SnapshotEvent[];
 }
 
+/** A job with the copies that it made or put back, the newest first. */
 export type JobView = JobRecord & { snapshots: SnapshotEvent[] };
 
+/** @throws DatabaseError when the record of jobs cannot be read; ValidationError for a cursor of another list */
 export function listJobs(
   { jobs }: { jobs: JobHistory },
   input: ListJobsInput,

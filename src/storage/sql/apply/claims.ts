@@ -197,7 +197,7 @@ async function save(c: Connection, change: Change, item: WorkItem, claim: Claim)
  * @returns without a token, a warning when somebody holds the item
  * @throws ClaimError
  */
-export async function checkClaimToken(c: Connection, change: Change, itemId: string): Promise<Warning[]> {
+async function checkClaimToken(c: Connection, change: Change, itemId: string): Promise<Warning[]> {
   const found = await findItemAndClaim(c, itemId);
   if (found === undefined) throw notFound('work item', { id: itemId });
   const claim = found.claim ?? undefined;
