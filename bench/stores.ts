@@ -8,7 +8,7 @@ import postgres from 'postgres';
 import type { Context } from '../src/services/context.ts';
 import { CACHE_FILE, openStore } from '../src/storage/open-store.ts';
 import { takeBackup } from '../src/storage/export/backup.ts';
-import { UNRECORDED } from '../src/storage/operations/operations.ts';
+import { UNRECORDED } from '../src/storage/operations/jobs.ts';
 import { schemaName, SQLITE_FILE } from '../src/storage/open-primary.ts';
 import { openPostgres } from '../src/storage/sql/postgres.ts';
 import { openSqlite } from '../src/storage/sql/sqlite.ts';

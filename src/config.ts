@@ -14,10 +14,10 @@ import { innermostWorkTree, mainWorkTree } from './storage/git/main-work-tree.ts
 import { CONNECT_TIMEOUT_MS_DEFAULT, QUERY_TIMEOUT_MS_DEFAULT } from './storage/sql/postgres-timeouts.ts';
 
 export const CONFIG_FILE = 'worktrail.config.json';
-export const HOST_DEFAULT = '127.0.0.1';
-export const PORT_DEFAULT = 7420;
-export const STATUS_FILE_DEBOUNCE_MS_DEFAULT = 500;
-export const STALE_AFTER_MINUTES_DEFAULT = 30;
+const HOST_DEFAULT = '127.0.0.1';
+const PORT_DEFAULT = 7420;
+const STATUS_FILE_DEBOUNCE_MS_DEFAULT = 500;
+const STALE_AFTER_MINUTES_DEFAULT = 30;
 
 export interface Flags {
   project?: string | undefined;
@@ -246,7 +246,7 @@ function settingError(field: string, constraint: string, value: unknown) {
 }
 
 /** A URL without its password, for messages. */
-export function hidePassword(value: unknown): unknown {
+function hidePassword(value: unknown): unknown {
   return typeof value === 'string'
     ? value.replace(/(:\/\/)\S*@/, '$1…@').replaceAll(/([?&]password=)[^&\s]*/g, '$1…')
     : value;

@@ -1,6 +1,7 @@
 /** The only way to standard output, and the way to stderr. Everything that passes is harmless to a terminal. */
 import { styleText } from 'node:util';
 import { ExitCode } from './exit-codes.ts';
+import { describeAnswer } from '../services/described-answer.ts';
 import type { Answer } from '../storage/store.ts';
 import { cutLine, plainText } from './plain-text.ts';
 
@@ -74,19 +75,12 @@ export function printAnswer<T extends object>(
   asJson: true | undefined,
   render: (data: T) => string,
 ): void {
-  const { data, source, as_of, warnings, durability } = answer;
   if (asJson === true) {
-    printJson({
-      ...data,
-      data_source: source,
-      ...(as_of !== undefined && { as_of }),
-      ...(warnings.length > 0 && { warnings }),
-      ...(durability !== undefined && { durability }),
-    });
+    printJson(describeAnswer(answer));
     return;
   }
-  print(render(data));
-  for (const { message } of warnings) say(`warning: ${message}`);
+  print(render(answer.data));
+  for (const { message } of answer.warnings) say(`warning: ${message}`);
 }
 
 function coloured(text: string, colour: boolean): string {

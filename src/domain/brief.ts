@@ -4,8 +4,8 @@ import { integer } from './fields.ts';
 import type { FieldChange } from './change.ts';
 import type { ItemStatus, WorkItem } from './work-item.ts';
 
-export const BRIEF_TOKENS_MIN = 300;
-export const BRIEF_TOKENS_MAX = 20_000;
+const BRIEF_TOKENS_MIN = 300;
+const BRIEF_TOKENS_MAX = 20_000;
 export const BRIEF_TOKENS_DEFAULT = 2_000;
 
 export const getBriefInput = z.object({

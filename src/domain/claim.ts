@@ -9,9 +9,9 @@ import { ITEM_TYPES, type ItemType } from './work-item.ts';
 
 export const LEASE_DEFAULT_MINUTES = 30;
 const READY_DEFAULT = 20;
-export const LEASE_MAX_MINUTES = 24 * 60;
+const LEASE_MAX_MINUTES = 24 * 60;
 
-export const CLAIM_ACTIONS = ['take', 'renew', 'release', 'hand_over'] as const;
+const CLAIM_ACTIONS = ['take', 'renew', 'release', 'hand_over'] as const;
 export type ClaimAction = (typeof CLAIM_ACTIONS)[number];
 
 export const claimWorkItemInput = z.object({

@@ -35,7 +35,7 @@ export interface Effect {
 /** Fields that follow from others or from rules: what they follow from is taken back. */
 const DERIVED = new Set(['id', 'path', 'depth', 'created_at', 'created_by']);
 /** Fields that have ways of their own to be set. */
-export const CLAIM_FIELDS: ReadonlySet<string> = new Set(['claimed_by', 'claim_expires_at']);
+const CLAIM_FIELDS: ReadonlySet<string> = new Set(['claimed_by', 'claim_expires_at']);
 
 /** What a recorded change did, field by field; labels one by one, metadata key by key. */
 export function effectsOf(row: RecordedChange): Map<string, Effect> {
@@ -70,6 +70,28 @@ export const listOf = (value: JsonValue | undefined): string[] =>
 /** One change among others of the same field, oldest first. */
 export interface Step extends Effect {
   row: RecordedChange;
+}
+
+/** The changes of each field, in the order of the rows. */
+export function stepsByField(rows: readonly RecordedChange[]): Map<string, Step[]> {
+  const steps = new Map<string, Step[]>();
+  for (const row of rows) {
+    for (const [field, effect] of effectsOf(row)) {
+      const step = { ...effect, row };
+      const known = steps.get(field);
+      if (known === undefined) steps.set(field, [step]);
+      else known.push(step);
+    }
+  }
+  return steps;
+}
+
+export function firstOf<T, R>(all: readonly T[], look: (one: T) => R | undefined): R | undefined {
+  for (const one of all) {
+    const found = look(one);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 /** What is left of changes of one field when those that took each other back are set aside. */

@@ -3,7 +3,6 @@ import * as z from 'zod';
 import { RESOLUTIONS } from '../domain/conflict-record.ts';
 import { CONTEXT_TYPES } from '../domain/configuration.ts';
 import { DEPENDENCY_TYPES } from '../domain/dependency.ts';
-import { JOB_KINDS, JOB_STATES, SNAPSHOT_KINDS } from '../domain/job.ts';
 import { SEARCH_ENTITIES } from '../domain/search.ts';
 import { ENHANCEMENT_STATUSES } from '../domain/enhancement.ts';
 import { VENDOR_STATUSES } from '../domain/vendor.ts';
@@ -366,34 +365,6 @@ export const promptsImportShape = {
   remarks: atLine,
   notes: atLine,
   skipped: atLine,
-};
-
-const counts = z.record(text, whole);
-
-export const jobShape = {
-  id: text,
-  kind: z.enum(JOB_KINDS),
-  state: z.enum(JOB_STATES),
-  phase: nullableText,
-  done: whole.nullable(),
-  total: whole.nullable(),
-  counts,
-  queued_at: text,
-  started_at: nullableText,
-  updated_at: text,
-  ended_at: nullableText,
-  error: nullableText,
-  pid: whole,
-  host: text,
-};
-
-export const snapshotEventShape = {
-  kind: z.enum(SNAPSHOT_KINDS),
-  at: text,
-  reference: text,
-  bytes: whole.nullable(),
-  counts,
-  job_id: nullableText,
 };
 
 /** One of the two, as asked for. */

@@ -112,18 +112,6 @@ export function answerSchema(fields: z.ZodRawShape): z.ZodObject {
   return z.object({ ...fields, ...selfDescription });
 }
 
-/** The answer as the client gets it: the record's fields at the top level, beside where they came from. */
-export function describeAnswer(answer: Answer<object>): Record<string, unknown> {
-  const { data, source, as_of, warnings, durability } = answer;
-  return {
-    ...data,
-    data_source: source,
-    ...(as_of !== undefined && { as_of }),
-    ...(warnings.length > 0 && { warnings }),
-    ...(durability !== undefined && { durability }),
-  };
-}
-
 export function warningLines(warnings: Warning[]): string {
   return warnings.map(({ message }) => `\n! ${message}`).join('');
 }

@@ -6,6 +6,7 @@ import {
   type ReadResourceResult,
 } from '@modelcontextprotocol/server';
 import type { Caller, Context } from '../services/context.ts';
+import { describeAnswer } from '../services/described-answer.ts';
 import { isTemplate } from './define-resource.ts';
 import { warningLines } from './define-tool.ts';
 import { protocolError } from './protocol-errors.ts';
@@ -33,13 +34,10 @@ export function createResourceCalls({ app, log }: ResourceCallsOptions): Resourc
       const { resource, variable } = found;
       try {
         const { context } = await app();
-        const { data, source, as_of, warnings } = await resource.read(context, variable, caller);
-        const text = resource.mimeType === 'text/markdown' ? data + warningLines(warnings) : data;
-        const _meta = {
-          data_source: source,
-          ...(as_of !== undefined && { as_of }),
-          ...(warnings.length > 0 && { warnings }),
-        };
+        const answer = await resource.read(context, variable, caller);
+        const text =
+          answer.data + (resource.mimeType === 'text/markdown' ? warningLines(answer.warnings) : '');
+        const _meta = describeAnswer({ ...answer, data: {} });
         return { contents: [{ uri, mimeType: resource.mimeType, text, _meta }] };
       } catch (error) {
         throw protocolError(error, log, uri);

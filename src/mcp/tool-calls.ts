@@ -7,8 +7,9 @@ import { parseInput } from '../domain/validate.ts';
 import { nearestName } from '../domain/warnings.ts';
 import { TrackerError, databaseError, validationError } from '../errors.ts';
 import type { Caller } from '../services/context.ts';
+import { describeAnswer } from '../services/described-answer.ts';
 import { driverCode } from '../storage/sql/driver-errors.ts';
-import { describeAnswer, warningLines, type Tool } from './define-tool.ts';
+import { warningLines, type Tool } from './define-tool.ts';
 import { advertisedOutputSchema, inputSchema } from './json-schema.ts';
 import { pickFields, pickedText } from './list-fields.ts';
 import { toolsOf } from './registry.ts';
@@ -37,10 +38,12 @@ export function createToolCalls({ toolsets, app, log }: ServerOptions): ToolCall
         const input = parseInput(tool.input, arguments_);
         const { context } = await app();
         const answer = await tool.run(context, caller, input as never, onProgress);
-        const { max_tokens, fields } = input as { max_tokens?: number; fields?: string[] };
-        const data = fields === undefined ? answer.data : pickFields(answer.data, fields);
+        const { max_tokens, fields } = input as { max_tokens?: number; fields?: unknown };
+        // Of a decision about a conflict, `fields` are values to set; of a list, the names of those to answer.
+        const names = Array.isArray(fields) ? (fields as string[]) : undefined;
+        const data = names === undefined ? answer.data : pickFields(answer.data, names);
         const said =
-          fields === undefined ? tool.text(data as never, max_tokens) : pickedText(data, max_tokens);
+          names === undefined ? tool.text(data as never, max_tokens) : pickedText(data, max_tokens);
         const text = tool.annotations.readOnlyHint ? cutLines(said, max_tokens ?? READ_TOKENS_DEFAULT) : said;
         return {
           content: [{ type: 'text', text: text + warningLines(answer.warnings) }],

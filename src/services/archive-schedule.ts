@@ -32,6 +32,7 @@ export interface ArchiveScheduleOptions {
   onRun?: (outcome: ArchiveOutcome) => void;
 }
 
+/** Looks for what is due from its start until it is stopped; keeps no work going on after that. */
 export class ArchiveSchedule {
   #stopped = false;
   #running: Promise<void> = Promise.resolve();

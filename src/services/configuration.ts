@@ -7,6 +7,7 @@ import { patchOf, writeOne, type Caller, type Context, type WriteOutcome } from 
 import { findItemId } from './find-id.ts';
 import { warnOfConflicts } from './open-conflicts.ts';
 
+/** The configuration with what git and the primary store say at this moment. */
 export interface ConfigurationView extends Configuration {
   /** Null on a detached head and outside a repository. */
   git_branch: string | null;
@@ -17,6 +18,7 @@ export interface ConfigurationView extends Configuration {
   last_health_check_at: string;
 }
 
+/** Reads the one configuration of the project. Never fails for git: without a repository its fields are null. */
 export async function getConfiguration(context: Context): Promise<Answer<ConfigurationView>> {
   const [answer, head] = await Promise.all([
     context.store.read(async (reader): Promise<Configuration & { open_conflicts?: number }> => {
@@ -38,6 +40,11 @@ export async function getConfiguration(context: Context): Promise<Answer<Configu
   };
 }
 
+/**
+ * Sets the given fields; `current_session_id` may be a prefix, or null.
+ * @throws VersionConflictError for a stale version; NotFoundError for an unknown session; ValidationError without
+ * a field
+ */
 export async function updateConfiguration(
   context: Context,
   caller: Caller,

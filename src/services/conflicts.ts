@@ -13,11 +13,16 @@ import { writeOne, type Caller, type Context, type WriteOutcome } from './contex
 import { findId, findRecordId } from './find-id.ts';
 import { findVendor } from './vendors.ts';
 
+/** A page of conflicts, the newest first. */
 export interface ConflictList extends Page<ConflictRecord> {
   /** Writes made here that wait for the primary store. */
   pending_count: number;
 }
 
+/**
+ * The open conflicts, or with `resolved` the settled ones; of all records or of one.
+ * @throws NotFoundError for a record or vendor that is not there
+ */
 export async function listConflicts(
   context: Context,
   input: ListConflictsInput,
@@ -32,7 +37,10 @@ export async function listConflicts(
   });
 }
 
-/** Settles one conflict. `record` is what it is about, as it is afterwards; null when nothing was applied. */
+/**
+ * Settles one conflict. `record` is what it is about, as it is afterwards; null when nothing was applied.
+ * @throws NotFoundError; ValidationError when it is settled already, or what takes the place of its fields is not valid
+ */
 export async function resolveConflict(
   context: Context,
   caller: Caller,

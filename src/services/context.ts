@@ -3,9 +3,10 @@ import { CHANGE_SCHEMA_VERSION, type Change } from '../domain/change.ts';
 import { newChangeId } from '../domain/ids.ts';
 import type { JsonObject } from '../domain/json.ts';
 import type { ReportProgress } from '../domain/progress.ts';
-import type { JobHistory, Jobs } from '../storage/operations/operations.ts';
+import type { JobHistory, Jobs } from '../storage/operations/jobs.ts';
 import type { Answer, TrackerStore, WriteAnswer } from '../storage/store.ts';
 
+/** What every use case works with: made once by `app.ts`, shared by all calls. */
 export interface Context {
   store: TrackerStore;
   projectDir: string;
@@ -47,13 +48,19 @@ export interface Caller {
   client: string;
 }
 
+/** What a use case asks for; who, through which program and when are filled in where they are left out. */
 export type ChangeRequest = Pick<Change, 'entity' | 'entity_id' | 'kind' | 'patch'> &
   Partial<Pick<Change, 'at' | 'base_version' | 'on_conflict' | 'cascade' | 'claim_token'>> & {
     actor?: string | undefined;
     idempotency_key?: string | undefined;
   };
 
-/** Applies changes: all of them or none. */
+/**
+ * Applies changes, all of them or none, and tells those who watch. Safe for concurrent callers; a key that was used
+ * before answers the first result. Every use case that writes does it here, and throws what this throws beside its own.
+ * @throws ValidationError, NotFoundError, VersionConflictError or ClaimError when a rule is broken: nothing was changed
+ * @throws NotSavedError when no layer could keep them, with what was asked
+ */
 export async function write(
   context: Context,
   caller: Caller,

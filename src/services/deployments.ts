@@ -13,6 +13,10 @@ import { findVendor } from './vendors.ts';
 
 const FULL_HASH_LENGTH = 40;
 
+/**
+ * Records a deployment. A commit hash of fewer than 40 characters is completed from the project's git repository.
+ * @throws ValidationError when it cannot be; NotFoundError for a vendor or work item that is not there
+ */
 export async function recordDeployment(
   context: Context,
   caller: Caller,
@@ -54,6 +58,7 @@ async function fullCommitHash(context: Context, hash: string): Promise<string> {
   );
 }
 
+/** A deployment with what it touches, as that is now. */
 export interface DeploymentView extends LinkedDeployment {
   impact: {
     vendors_affected: number;
@@ -67,6 +72,7 @@ export interface DeploymentView extends LinkedDeployment {
   };
 }
 
+/** @throws NotFoundError; ValidationError for a prefix of several ids */
 export async function queryDeployment(context: Context, hex: string): Promise<Answer<DeploymentView>> {
   return await context.store.read(
     async (reader) => {
@@ -94,6 +100,7 @@ export async function queryDeployment(context: Context, hex: string): Promise<An
   );
 }
 
+/** A page of the timeline, the newest first. @throws NotFoundError for a vendor that is not there */
 export async function listDeployments(
   context: Context,
   input: ListDeploymentsInput,

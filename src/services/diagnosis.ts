@@ -12,6 +12,7 @@ import { checkRepairable } from './repairs.ts';
 import { STATUS_FILE, isUpToDate, readStatusFile } from './status-file.ts';
 import { readStatus } from './status-report.ts';
 
+/** One thing that was looked at, in words for a person. */
 export interface Check {
   name: string;
   ok: boolean;
@@ -20,6 +21,7 @@ export interface Check {
   next?: string;
 }
 
+/** What `doctor` tells. */
 export interface Diagnosis {
   checks: Check[];
   /** Whether the primary can be used. */
@@ -31,6 +33,7 @@ export interface Diagnosis {
   open_conflicts: Inspection['open_conflicts'];
 }
 
+/** Looks at every layer by itself, without the tiers in between. Its problems are answered, not thrown. */
 export async function diagnose(config: Config): Promise<Diagnosis> {
   const found = await inspectLayers(config);
   const { report, sighting, refusal, breaker, parked, open_conflicts } = found;

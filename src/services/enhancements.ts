@@ -27,10 +27,11 @@ import {
 import { findId, findItemId } from './find-id.ts';
 import { warnOfConflicts, withOpenConflicts } from './open-conflicts.ts';
 
-export function findEnhancementId(reader: Reader, hex: string, field = 'id'): Promise<string> {
+function findEnhancementId(reader: Reader, hex: string, field = 'id'): Promise<string> {
   return findId(reader.findEnhancementsByIdRange, 'enhancement', hex, field);
 }
 
+/** @throws NotFoundError for one that it depends on and that is not there */
 export async function createEnhancement(
   context: Context,
   caller: Caller,
@@ -52,6 +53,10 @@ export async function createEnhancement(
   });
 }
 
+/**
+ * Sets the given fields; `depends_on` replaces the whole list.
+ * @throws VersionConflictError for a stale version; ValidationError without a field, or naming a cycle of dependencies
+ */
 export async function updateEnhancement(
   context: Context,
   caller: Caller,
@@ -78,6 +83,7 @@ export async function updateEnhancement(
   });
 }
 
+/** An enhancement as a read shows it. */
 export type EnhancementView = Enhancement & {
   /** Changes to it that wait for a decision; absent without any. */
   open_conflicts?: number;
@@ -87,7 +93,10 @@ export type EnhancementView = Enhancement & {
   work_item?: Pick<WorkItem, 'id' | 'title' | 'status'>;
 };
 
-/** @throws NotFoundError for an id that does not exist */
+/**
+ * A page, the most important first, older before newer; with `id` that one alone, and what surrounds it.
+ * @throws NotFoundError for an id that does not exist
+ */
 export async function listEnhancements(
   context: Context,
   input: ListEnhancementsInput,
@@ -124,6 +133,7 @@ async function withSurroundings(reader: Reader, enhancement: EnhancementView): P
   };
 }
 
+/** The enhancement as it is after its promotion, with the item that was made. */
 export type Promotion = Enhancement & WriteOutcome & { work_item: WorkItem };
 
 /**

@@ -31,6 +31,7 @@ export async function findId(look: Look, entity: string, hex: string, field = 'i
   throw error;
 }
 
+/** `findId` among work items. */
 export function findItemId(reader: Reader, hex: string, field = 'id'): Promise<string> {
   return findId(reader.findWorkItemsByIdRange, 'work item', hex, field);
 }

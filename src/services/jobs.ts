@@ -1,7 +1,7 @@
 /** Looking at jobs: what long or background work ran, how far it is, how it ended (O1). */
 import type { GetJobInput, JobRecord, ListJobsInput, SnapshotEvent } from '../domain/job.ts';
 import { databaseError, notFound } from '../errors.ts';
-import { OperationsUnavailable, type JobHistory } from '../storage/operations/operations.ts';
+import { OperationsUnavailable, type JobHistory } from '../storage/operations/jobs.ts';
 import type { Answer } from '../storage/store.ts';
 import { findId } from './find-id.ts';
 
@@ -9,6 +9,7 @@ import { findId } from './find-id.ts';
 const SNAPSHOTS_SHOWN = 5;
 const SNAPSHOTS_OF_JOB_MAX = 20;
 
+/** A page of jobs with the latest copies of the tracker. */
 export interface JobList {
   /** The newest first. */
   items: JobRecord[];
@@ -18,8 +19,10 @@ export interface JobList {
   snapshots: SnapshotEvent[];
 }
 
+/** A job with the copies that it made or put back, the newest first. */
 export type JobView = JobRecord & { snapshots: SnapshotEvent[] };
 
+/** @throws DatabaseError when the record of jobs cannot be read; ValidationError for a cursor of another list */
 export function listJobs(
   { jobs }: { jobs: JobHistory },
   input: ListJobsInput,

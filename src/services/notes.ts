@@ -8,7 +8,7 @@ import type { Answer } from '../storage/store.ts';
 import { writeOne, type Caller, type Context, type WriteOutcome } from './context.ts';
 import { findItemId } from './find-id.ts';
 
-/** Answers the note without its text: who sent it has it. */
+/** Answers the note without its text: who sent it has it. @throws NotFoundError for an item that is not there */
 export async function addNote(
   context: Context,
   caller: Caller,
@@ -28,11 +28,12 @@ export async function addNote(
   return { ...answer, data };
 }
 
+/** A page of an item's notes, whole. */
 export interface NoteList extends Page<Note> {
   item_id: string;
 }
 
-/** Newest first. */
+/** Newest first. @throws NotFoundError for an item that is not there */
 export async function listNotes(context: Context, input: ListNotesInput): Promise<Answer<NoteList>> {
   return await context.store.read(async (reader) => {
     const { id, ...page } = input;
@@ -48,6 +49,7 @@ export async function listNotes(context: Context, input: ListNotesInput): Promis
 const NOTES_SHOWN = 5;
 const NOTE_SHOWN_CHARACTERS = 500;
 
+/** A note as its item shows it. */
 export interface NoteExcerpt extends Omit<Note, 'item_id'> {
   /** What of the text is shown, where that is not all of it. */
   cut?: string;

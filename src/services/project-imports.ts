@@ -26,6 +26,7 @@ export async function importProjectStatus(
   return await importStatusFile(context, caller, source, { dryRun: input.dry_run, takeOverFile, onProgress });
 }
 
+/** What was done with the prompts, and which files or parts of them were left out and why. */
 export type SessionPromptsReport = ImportResult & Pick<ImportPlan, 'notes' | 'skipped'>;
 
 export async function importProjectPrompts(

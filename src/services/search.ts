@@ -3,6 +3,7 @@ import { parseQuery, snippetOf, type SearchEntity, type SearchInput } from '../d
 import type { Answer } from '../storage/store.ts';
 import type { Context } from './context.ts';
 
+/** A record that matches. */
 export interface SearchResult {
   entity: SearchEntity;
   id: string;
@@ -18,6 +19,7 @@ export interface SearchResult {
   score: number;
 }
 
+/** The matches that were ranked, and what was left out. */
 export interface SearchResults {
   /** The best first, equal ones newest first. */
   items: SearchResult[];
@@ -27,6 +29,7 @@ export interface SearchResults {
   cut?: { reason: string; next: string };
 }
 
+/** Finds and ranks records. Any text is a query: none is an error, and one without words finds nothing. */
 export async function search(context: Context, input: SearchInput): Promise<Answer<SearchResults>> {
   const query = parseQuery(input.query);
   return await context.store.read(async (reader) => {

@@ -19,6 +19,10 @@ import { patchOf, writeOne, type Caller, type Context, type WriteOutcome } from 
 /** Vendor names compared for "did you mean". */
 const NAMES_COMPARED = 1_000;
 
+/**
+ * Adds a vendor: broken, all formats false and no tests unless the input says more.
+ * @throws ValidationError when the name is taken, in whatever case
+ */
 export async function registerVendor(
   context: Context,
   caller: Caller,
@@ -35,11 +39,16 @@ export async function registerVendor(
   });
 }
 
+/** A vendor as a read shows it. */
 export type VendorView = Vendor & {
   /** Changes to it that wait for a decision; absent without any. */
   open_conflicts?: number;
 };
 
+/**
+ * Reads a vendor by its name, in any case.
+ * @throws NotFoundError with the nearest name
+ */
 export async function queryVendor(context: Context, name: string): Promise<Answer<VendorView>> {
   const answer = await context.store.read(async (reader): Promise<VendorView> => {
     const found = await reader.findVendorWithConflicts(vendorNameKey(name));
@@ -58,6 +67,10 @@ export async function findVendor(reader: Reader, name: string): Promise<Vendor> 
   throw notFound('vendor', { name }, nearest === undefined ? [] : [nearest]);
 }
 
+/**
+ * Sets the given fields; metadata is merged key by key.
+ * @throws NotFoundError with the nearest name; VersionConflictError for a stale version; ValidationError without a field
+ */
 export async function updateVendor(
   context: Context,
   caller: Caller,
@@ -84,6 +97,7 @@ export async function updateVendor(
   });
 }
 
+/** A page of vendors by name, with how many of all that match are operational and broken. */
 export async function listVendors(
   context: Context,
   input: ListVendorsInput,

@@ -25,6 +25,10 @@ import { readLatestNotes, type NoteExcerpt } from './notes.ts';
 import { pipelined } from '../storage/sql/pipelined.ts';
 import { readTree, type Tree } from './work-item-tree.ts';
 
+/**
+ * Makes an item at the root, or below `parent_id` (an id or a prefix of one).
+ * @throws NotFoundError for an unknown parent; ValidationError for one that is deleted, archived or too deep
+ */
 export async function createWorkItem(
   context: Context,
   caller: Caller,
@@ -50,6 +54,12 @@ export async function createWorkItem(
   });
 }
 
+/**
+ * Sets the given fields; metadata is merged key by key, `parent_id` moves the whole subtree, `deleted_at` deletes or
+ * restores.
+ * @throws VersionConflictError for a stale version, with `merge` only when others changed the same fields; ClaimError
+ * for an old claim token; ValidationError without a field, or for a move or deletion that the hierarchy does not allow
+ */
 export async function updateWorkItem(
   context: Context,
   caller: Caller,
@@ -103,6 +113,7 @@ export function refuseEmptyPatch(patch: JsonObject): void {
   }
 }
 
+/** An item with what surrounds it; which parts there are follows from what was asked for. */
 export interface WorkItemView extends WorkItem, Partial<Tree> {
   /** Changes to it that wait for a decision; absent without any. */
   open_conflicts?: number;
@@ -118,6 +129,10 @@ export interface WorkItemView extends WorkItem, Partial<Tree> {
   notes_total?: number;
 }
 
+/**
+ * Reads an item, archived and deleted ones too, with everything around it of one moment.
+ * @throws NotFoundError; ValidationError for a prefix of several ids
+ */
 export async function queryWorkItem(
   context: Context,
   input: QueryWorkItemInput,
@@ -173,6 +188,7 @@ export interface ListedItem extends WorkItem {
   not_ready?: NotReady;
 }
 
+/** A page of items: the latest updated first unless `sort` says otherwise, ready ones in the order of the queue. */
 export async function listWorkItems(
   context: Context,
   input: ListWorkItemsInput,

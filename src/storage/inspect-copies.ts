@@ -5,12 +5,11 @@ import path from 'node:path';
 import { runPlumbing } from './git/plumbing.ts';
 import { SNAPSHOT_REF, readCommittedStatusFile } from './git/snapshot.ts';
 import { parseStatusFile } from './markdown/status-parser.ts';
+import { STATUS_FILE } from './markdown/status-file-name.ts';
 import { describeDriverError } from './sql/driver-errors.ts';
 import type { DataSource, LayerReport } from './store.ts';
 import { lookIntoCache } from './tiers/cache-position.ts';
 import type { Truth } from './tiers/truth.ts';
-
-const STATUS_FILE = '.project_status.md';
 
 /** How many conflicts wait for a decision. */
 export interface OpenConflicts {

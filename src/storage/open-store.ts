@@ -7,6 +7,7 @@ import { runPlumbing } from './git/plumbing.ts';
 import { GitJournal } from './git/journal.ts';
 import { SNAPSHOT_REF, readCommittedStatusFile, writeSnapshot } from './git/snapshot.ts';
 import { MarkdownJournal } from './markdown/journal.ts';
+import { STATUS_FILE } from './markdown/status-file-name.ts';
 import { readMark } from './markdown/status-mark.ts';
 import { parseStatusFile } from './markdown/status-parser.ts';
 import {
@@ -18,7 +19,7 @@ import {
   SQLITE_FILE,
   type PrimaryOptions,
 } from './open-primary.ts';
-import type { Jobs } from './operations/operations.ts';
+import type { Jobs } from './operations/jobs.ts';
 import type { Primary } from './sql/sql-store.ts';
 import { CacheReplica } from './tiers/cache.ts';
 import { checkedAt } from './tiers/cache-position.ts';
@@ -50,7 +51,6 @@ export const OUTBOX_FILE = 'outbox.db';
 /** The last journal: one Markdown file per process. */
 export const PENDING_DIR = 'pending';
 const DEVICE_FILE = 'device';
-const STATUS_FILE = '.project_status.md';
 
 /**
  * Opens, and at the first start makes, the project's tracker. Goes on without its primary when that is away and

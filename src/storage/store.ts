@@ -39,6 +39,7 @@ export interface Store {
 /** Where a write is durable: in a store, or in a journal from which it is replayed. */
 export type Durability = 'postgres' | 'sqlite' | 'outbox' | 'git' | 'markdown';
 
+/** The answer to a write; `warnings` says what is special where it is not in the primary yet. */
 export interface WriteAnswer extends Answer<Applied[]> {
   durability: Durability;
 }
@@ -82,6 +83,7 @@ export interface LayersReport {
   damage: string[];
 }
 
+/** A layer that answers. */
 export interface LayerReport {
   source: DataSource;
   label: string;
@@ -92,12 +94,14 @@ export interface LayerReport {
   problem: string | null;
 }
 
+/** A layer that keeps writes until they are replayed. */
 export interface JournalReport {
   name: JournalName;
   location: string;
   problem: string | null;
 }
 
+/** The primary as it is at this moment. */
 export interface StoreHealth {
   source: DataSource;
   engine: string;

@@ -41,7 +41,7 @@ import * as vendors from '../../src/services/vendors.ts';
 import * as workItems from '../../src/services/work-items.ts';
 import type { OpenOptions } from '../../src/storage/open-store.ts';
 import { takeBackup } from '../../src/storage/export/backup.ts';
-import { UNRECORDED } from '../../src/storage/operations/operations.ts';
+import { UNRECORDED } from '../../src/storage/operations/jobs.ts';
 import type { Durability, Answer, Store, TrackerStore } from '../../src/storage/store.ts';
 
 /** Arguments as they come over the wire: wrong ones can be sent too. */

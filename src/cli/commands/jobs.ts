@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { JobRecord, SnapshotEvent } from '../../domain/job.ts';
 import type { JobView } from '../../services/jobs.ts';
-import type { JobHistory } from '../../storage/operations/operations.ts';
+import type { JobHistory } from '../../storage/operations/jobs.ts';
 import { fieldsFrom, numberFrom } from '../arguments.ts';
 import { optionsOf, type GlobalOptions } from '../global-options.ts';
 import { printAnswer, type Style } from '../output.ts';

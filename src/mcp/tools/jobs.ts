@@ -1,7 +1,8 @@
 import { getJobInput, listJobsInput, type JobRecord, type SnapshotEvent } from '../../domain/job.ts';
 import { getJob, listJobs } from '../../services/jobs.ts';
-import { jobShape, listShape, snapshotEventShape } from '../answers.ts';
+import { listShape } from '../answers.ts';
 import { READS, answerSchema, defineTool } from '../define-tool.ts';
+import { jobShape, snapshotEventShape } from '../job-answers.ts';
 import { listText, shortId } from '../text.ts';
 import * as z from 'zod';
 

@@ -12,14 +12,7 @@ import type { ItemStatus, ItemType } from '../../domain/work-item.ts';
 import { validationError } from '../../errors.ts';
 import { cleanText, fitLine } from './fitting.ts';
 
-export const IMPORT_SOURCES = [
-  'backlog-md',
-  'beads',
-  'task-master',
-  'session-prompts',
-  'status-file',
-] as const;
-export type ImportSource = (typeof IMPORT_SOURCES)[number];
+export type ImportSource = 'backlog-md' | 'beads' | 'task-master' | 'session-prompts' | 'status-file';
 
 /** A comment that the source keeps apart from the item's text; it can be stored as a note (W12). */
 export interface PlannedComment {

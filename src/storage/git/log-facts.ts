@@ -52,7 +52,7 @@ export async function readLogFacts(folder: string): Promise<LogFacts | { reason:
 }
 
 /** @param log commits as `hash 1f date 1f subject 1f body 1e` */
-export function factsOf(log: string): LogFacts {
+function factsOf(log: string): LogFacts {
   const deployments: LoggedDeployment[] = [];
   const vendors = new Map<string, LoggedVendor>();
   const seen = new Set<number>();

@@ -13,6 +13,7 @@
  */
 import { performance } from 'node:perf_hooks';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { STATUS_FILE } from '../markdown/status-file-name.ts';
 import type { Connection } from '../sql/connection.ts';
 import type { Row, TableName } from '../sql/table-copy.ts';
 import {
@@ -37,7 +38,6 @@ import {
 
 export const SNAPSHOT_REF = 'refs/worktrail/snapshot';
 const META_FILE = 'meta.json';
-const STATUS_FILE = '.project_status.md';
 
 /** Runs `work` on the store to be kept, all of it seeing one moment: `session.read(work, { snapshot: true })`. */
 export type SnapshotSource = <T>(work: (c: Connection) => Promise<T>) => Promise<T>;

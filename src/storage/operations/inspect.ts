@@ -5,6 +5,7 @@ import { findAbandoned } from './job-rows.ts';
 import { NewerOperations, readOperationsFile } from './operations-file.ts';
 import { OPERATIONS_FILE } from './operations.ts';
 
+/** What was found; nothing where no job was ever recorded. */
 export interface OperationsSighting {
   location: string;
   /** Jobs that say they are going on although their process is gone. */
@@ -13,6 +14,7 @@ export interface OperationsSighting {
   problem: string | null;
 }
 
+/** Never throws. @param now milliseconds since 1970, to tell which jobs have been silent for too long */
 export function inspectOperations(dataDir: string, now = Date.now()): OperationsSighting {
   const location = path.join(dataDir, OPERATIONS_FILE);
   try {

@@ -6,6 +6,7 @@ const CODE = /^([A-Z][A-Z0-9_]{2,39}|[0-9A-Z]{5})$/;
 const NAME = /^[A-Z][A-Za-z]{0,30}Error$/;
 const LAYERS: readonly unknown[] = ['sqlite', 'sqlite_cache', 'postgres', 'outbox', 'git', 'markdown'];
 
+/** Never quotes the message of an error. */
 export function describeJobError(error: unknown): string {
   if (!(error instanceof Error)) return 'an unexpected failure';
   const code = driverCode(error);

@@ -13,11 +13,12 @@ import { isGone, type Owner } from './owner.ts';
 import type { OperationsFile } from './operations-file.ts';
 
 /** What ended is kept this long, */
-export const KEPT_DAYS = 30;
+const KEPT_DAYS = 30;
 /** and of each kind so many at most, so that a frequent kind never pushes out a rare one. */
 export const KEPT_OF_A_KIND = 1_000;
 const DAY_MS = 86_400_000;
 
+/** `total_count` counts all that match, not only those of the page. */
 export interface JobPage {
   items: JobRecord[];
   total_count: number;
@@ -111,7 +112,7 @@ export function findAbandoned(
   );
 }
 
-export const INTERRUPTED = 'its process ended before the job did';
+const INTERRUPTED = 'its process ended before the job did';
 
 /** @returns how many were found abandoned and are `interrupted` now */
 export function interruptAbandoned(file: OperationsFile, now: number): number {

@@ -12,7 +12,6 @@ import {
   isOver,
   plainCounts,
   plainProgress,
-  type Counts,
   type Job,
   type JobFilter,
   type JobKind,
@@ -21,10 +20,11 @@ import {
   type NewSnapshotEvent,
   type SnapshotEvent,
 } from '../../domain/job.ts';
-import { newRecordId } from '../../domain/ids.ts';
 import { describeDriverError } from '../sql/driver-errors.ts';
 import { describeJobError, isAbort } from './job-error.ts';
 import * as rows from './job-rows.ts';
+import { OperationsUnavailable, type JobHistory, type Jobs } from './jobs.ts';
+import { LiveJob } from './live-job.ts';
 import {
   NewerOperations,
   isUseless,
@@ -48,36 +48,6 @@ const UNSAVED_MAX = 200;
 const ENDED_PER_PRUNING = 100;
 const REFERENCE_MAX_CHARACTERS = 500;
 const STOPPED = 'the program was stopped before the job was done';
-
-/** What runs work as jobs. */
-export interface Jobs {
-  /**
-   * Runs `work` and records it as a job of this kind.
-   * @returns what it returns; what it throws is thrown
-   */
-  run<T>(kind: JobKind, work: (job: Job) => Promise<T>, options?: JobOptions): Promise<T>;
-  /** Records a copy of the tracker that was made or put back outside of any job. */
-  snapshot(event: NewSnapshotEvent): void;
-}
-
-/** What is asked about jobs. @throws OperationsUnavailable when the store cannot be read */
-export interface JobHistory {
-  list(filter: JobFilter): rows.JobPage;
-  find(id: string): JobRecord | undefined;
-  findIds(range: { from: string; to: string }): { id: string; title: string }[];
-  snapshots(of: { job_id?: string; limit: number }): SnapshotEvent[];
-}
-
-/** `reason` is in our words. */
-export class OperationsUnavailable extends Error {
-  override readonly name = 'OperationsUnavailable';
-  constructor(
-    readonly reason: string,
-    options?: ErrorOptions,
-  ) {
-    super(`the record of jobs cannot be used: ${reason}`, options);
-  }
-}
 
 /** Safe for any number of jobs at once, and of processes. */
 export class Operations implements Jobs, JobHistory {
@@ -359,44 +329,6 @@ export class Operations implements Jobs, JobHistory {
   #isOver(pauseMs: number, since: number): boolean {
     const age = this.now() - since;
     return age < 0 || age >= pauseMs;
-  }
-}
-
-/** Runs work without recording it: for where there is no folder of a tracker. */
-export const UNRECORDED: Jobs & JobHistory = {
-  run: async (_kind, work, { onProgress, turn } = {}) => {
-    await turn?.();
-    return await work({
-      id: newRecordId(),
-      report: (progress) => onProgress?.(progress),
-      counts: () => undefined,
-      snapshot: () => undefined,
-      cancelled: () => undefined,
-    });
-  },
-  snapshot: () => undefined,
-  list: () => ({ items: [], total_count: 0, next_cursor: null }),
-  find: () => undefined,
-  findIds: () => [],
-  snapshots: () => [],
-};
-
-/** What is known of a job that this process runs. */
-class LiveJob {
-  readonly record: JobRecord;
-  isRecorded = false;
-  isCancelled = false;
-  savedAt = Number.NEGATIVE_INFINITY;
-  savedPhase: string | null = null;
-  saveLater: NodeJS.Timeout | undefined;
-
-  constructor(kind: JobKind, at: string) {
-    const { pid, host } = thisProcess();
-    const counts: Counts = {};
-    this.record = {
-      ...{ id: newRecordId(), kind, state: 'queued', phase: null, done: null, total: null, counts },
-      ...{ queued_at: at, started_at: null, updated_at: at, ended_at: null, error: null, pid, host },
-    };
   }
 }
 

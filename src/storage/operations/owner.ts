@@ -8,6 +8,7 @@ import os from 'node:os';
  */
 export const LEASE_MS = 120_000;
 
+/** A process, told apart from others that had or will have its id. */
 export interface Owner {
   pid: number;
   host: string;
@@ -19,6 +20,7 @@ export interface Owner {
 
 let own: Owner | undefined;
 
+/** Looked up once; on a system without `/proc` its start and boot are not told. */
 export function thisProcess(): Owner {
   return (own ??= { pid: process.pid, host: os.hostname(), boot: bootOf(), started: startOf(process.pid) });
 }

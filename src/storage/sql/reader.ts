@@ -30,7 +30,7 @@ const QUERIES = {
   findChildren: workItems.findChildren,
   countChildren: workItems.countChildren,
   countItems: workItems.countItems,
-  findTitles: workItems.findTitles,
+  findTitles: names.findTitles,
   findDescendants: workItems.findDescendants,
   findDueSubtrees: archive.findDueSubtrees,
   listWorkItems: workItemList.listWorkItems,

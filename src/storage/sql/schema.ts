@@ -1,26 +1,17 @@
-/** Every table, once. `drizzle/` holds the migrations generated from this file for both databases. */
-import { sql } from 'drizzle-orm';
+/**
+ * Every table, once; those of work items are defined in `schema-work-items.ts`. `drizzle/` holds the migrations
+ * generated from here for both databases.
+ */
 import type { Change, ChangeKind, Entity, FieldChange } from '../../domain/change.ts';
 import type { ContextType } from '../../domain/configuration.ts';
 import type { ConflictKind, Resolution } from '../../domain/conflict-record.ts';
-import type { DependencyType } from '../../domain/dependency.ts';
 import type { EnhancementStatus } from '../../domain/enhancement.ts';
 import type { JsonObject, JsonValue } from '../../domain/json.ts';
 import type { VendorStatus } from '../../domain/vendor.ts';
-import type { ItemStatus, ItemType, Shelf } from '../../domain/work-item.ts';
-import { whereNull, type Kit } from './columns.ts';
+import type { Kit } from './columns.ts';
+import { defineWorkItemTables } from './schema-work-items.ts';
 
 export type Tables = ReturnType<typeof defineTables>;
-
-/** The condition under which default queries see an item; each of their indexes covers only these. */
-const LIVE = ['deleted_at', 'archived_at'] as const;
-
-/**
- * The items that may go to the archive as far as they themselves tell: the condition of an index. `is true` keeps
- * SQLite from looking along the index of `archived_at`, where all live items are.
- */
-export const CLOSED_NOT_ARCHIVED =
-  "(archived_at is null) is true and (deleted_at is not null or status in ('completed', 'cancelled'))";
 
 export function defineTables(kit: Kit) {
   /** One row: which project this store belongs to. */
@@ -40,182 +31,8 @@ export function defineTables(kit: Kit) {
     changed_at: kit.timestamp('changed_at').notNull(),
   });
 
-  const workItems = kit.table(
-    'work_items',
-    {
-      id: kit.uuid('id').primaryKey(),
-      version: kit.integer('version').notNull(),
-      item_type: kit.text('item_type').$type<ItemType>().notNull(),
-      title: kit.text('title').notNull(),
-      description: kit.text('description'),
-      status: kit.text('status').$type<ItemStatus>().notNull(),
-      priority: kit.integer('priority').notNull(),
-      labels: kit.json<string[]>('labels').notNull(),
-      assignee: kit.text('assignee'),
-      parent_id: kit.uuid('parent_id'),
-      path: kit.text('path').notNull(),
-      depth: kit.integer('depth').notNull(),
-      branch_name: kit.text('branch_name'),
-      commit_hash: kit.text('commit_hash'),
-      pr_number: kit.integer('pr_number'),
-      metadata: kit.json<JsonObject>('metadata').notNull(),
-      created_at: kit.timestamp('created_at').notNull(),
-      updated_at: kit.timestamp('updated_at').notNull(),
-      completed_at: kit.timestamp('completed_at'),
-      created_by: kit.text('created_by').notNull(),
-      updated_by: kit.text('updated_by').notNull(),
-      deleted_at: kit.timestamp('deleted_at'),
-      claimed_by: kit.text('claimed_by'),
-      claim_expires_at: kit.timestamp('claim_expires_at'),
-      archived_at: kit.timestamp('archived_at'),
-    },
-    (t) => [
-      kit.foreignKey({ columns: [t.parent_id], foreignColumns: [t.id] }),
-      kit.index('work_items_parent').on(t.parent_id, t.created_at, t.id),
-      kit
-        .index('work_items_updated')
-        .on(t.updated_at, t.id)
-        .where(whereNull(...LIVE)),
-      kit
-        .index('work_items_created')
-        .on(t.created_at, t.id)
-        .where(whereNull(...LIVE)),
-      kit
-        .index('work_items_status')
-        .on(t.status, t.updated_at, t.id)
-        .where(whereNull(...LIVE)),
-      kit
-        .index('work_items_type')
-        .on(t.item_type, t.updated_at, t.id)
-        .where(whereNull(...LIVE)),
-      kit
-        .index('work_items_assignee')
-        .on(t.assignee, t.updated_at, t.id)
-        .where(whereNull(...LIVE)),
-      kit
-        .index('work_items_priority')
-        .on(t.priority, t.created_at, t.id)
-        .where(whereNull(...LIVE)),
-      kit
-        .index('work_items_title')
-        .on(t.title, t.id)
-        .where(whereNull(...LIVE)),
-      kit.index('work_items_archived').on(t.archived_at),
-      kit.index('work_items_archivable').on(t.created_at, t.id).where(sql.raw(CLOSED_NOT_ARCHIVED)),
-    ],
-  );
-
-  /**
-   * How many items there are of each kind, so that the total of a list costs nothing however long it is. Kept
-   * by `apply/counts.ts` in the transaction of every change.
-   */
-  const workItemCounts = kit.table(
-    'work_item_counts',
-    {
-      shelf: kit.text('shelf').$type<Shelf>().notNull(),
-      item_type: kit.text('item_type').$type<ItemType>().notNull(),
-      status: kit.text('status').$type<ItemStatus>().notNull(),
-      items: kit.integer('items').notNull(),
-    },
-    (t) => [kit.primaryKey({ columns: [t.shelf, t.item_type, t.status] })],
-  );
-
-  /** The labels of each item again, one row each, so that listing by label can use an index. */
-  const workItemLabels = kit.table(
-    'work_item_labels',
-    {
-      item_id: kit
-        .uuid('item_id')
-        .notNull()
-        .references(() => workItems.id),
-      label: kit.text('label').notNull(),
-    },
-    (t) => [
-      kit.primaryKey({ columns: [t.item_id, t.label] }),
-      kit.index('work_item_labels_label').on(t.label, t.item_id),
-    ],
-  );
-
-  const dependencies = kit.table(
-    'work_item_dependencies',
-    {
-      source_id: kit
-        .uuid('source_id')
-        .notNull()
-        .references(() => workItems.id),
-      target_id: kit
-        .uuid('target_id')
-        .notNull()
-        .references(() => workItems.id),
-      dependency_type: kit.text('dependency_type').$type<DependencyType>().notNull(),
-      created_at: kit.timestamp('created_at').notNull(),
-      created_by: kit.text('created_by').notNull(),
-    },
-    (t) => [
-      kit.primaryKey({ columns: [t.source_id, t.target_id, t.dependency_type] }),
-      kit.index('work_item_dependencies_target').on(t.target_id, t.dependency_type, t.source_id),
-    ],
-  );
-
-  /** The claim on an item; a row stays when the claim ends, so that its token never comes again. */
-  const claims = kit.table(
-    'claims',
-    {
-      item_id: kit
-        .uuid('item_id')
-        .primaryKey()
-        .references(() => workItems.id),
-      /** Fencing token: grows with every grant. */
-      token: kit.bigint('token').notNull(),
-      /** The same as `work_items.claimed_by` and `claim_expires_at`, which lists filter by; null when it is free. */
-      holder: kit.text('holder'),
-      /** The program that holds it. */
-      client: kit.text('client'),
-      expires_at: kit.timestamp('expires_at'),
-      /** The length that was asked for, in seconds. */
-      lease_seconds: kit.integer('lease_seconds').notNull(),
-      /** 1 while it was handed over and its new holder has not taken it yet. */
-      handed_over: kit.integer('handed_over').notNull(),
-      /** The change that granted the token. */
-      granted_by: kit.uuid('granted_by').notNull(),
-    },
-    (t) => [kit.index('claims_holder').on(t.holder, t.expires_at)],
-  );
-
-  /**
-   * The items that could be worked on if nobody had claimed them: live, planned or active, with no open blocker.
-   * Kept by `apply/readiness.ts` in the transaction of every change, so that the next ready item costs nothing.
-   */
-  const readyQueue = kit.table(
-    'ready_queue',
-    {
-      item_id: kit
-        .uuid('item_id')
-        .primaryKey()
-        .references(() => workItems.id),
-      priority: kit.integer('priority').notNull(),
-      /** Minus the number of open items that it blocks: what holds up most comes first. */
-      rank: kit.integer('rank').notNull(),
-      created_at: kit.timestamp('created_at').notNull(),
-    },
-    (t) => [kit.index('ready_queue_order').on(t.priority, t.rank, t.created_at, t.item_id)],
-  );
-
-  /** Comments on items: added, never altered. */
-  const notes = kit.table(
-    'notes',
-    {
-      id: kit.uuid('id').primaryKey(),
-      item_id: kit
-        .uuid('item_id')
-        .notNull()
-        .references(() => workItems.id),
-      text: kit.text('text').notNull(),
-      created_at: kit.timestamp('created_at').notNull(),
-      created_by: kit.text('created_by').notNull(),
-    },
-    (t) => [kit.index('notes_item').on(t.item_id, t.created_at, t.id)],
-  );
+  const work = defineWorkItemTables(kit);
+  const { workItems } = work;
 
   const enhancements = kit.table(
     'enhancements',
@@ -438,13 +255,7 @@ export function defineTables(kit: Kit) {
   return {
     meta,
     feed,
-    workItems,
-    workItemCounts,
-    workItemLabels,
-    dependencies,
-    claims,
-    readyQueue,
-    notes,
+    ...work,
     enhancements,
     enhancementDependencies,
     vendors,

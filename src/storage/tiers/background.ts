@@ -4,7 +4,7 @@
  */
 import type { Applied, Change } from '../../domain/change.ts';
 import type { Job } from '../../domain/job.ts';
-import { UNRECORDED, type Jobs } from '../operations/operations.ts';
+import { UNRECORDED, type Jobs } from '../operations/jobs.ts';
 import type { Connection } from '../sql/connection.ts';
 import { layerFailure } from '../sql/driver-errors.ts';
 import type { Primary } from '../sql/sql-store.ts';

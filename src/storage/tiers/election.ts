@@ -1,6 +1,7 @@
 /**
  * Lets one process of a tracker folder do what would be wasted twice. The kernel releases the lock when a process
- * dies. Nothing depends on it being right: without a lock file everyone does the work.
+ * dies. Nothing depends on it being right: without a lock file everyone does the work. It never waits and keeps its
+ * files open, being asked all the time; `file-lock.ts` is for work that must wait for its turn.
  */
 import path from 'node:path';
 import Database from 'better-sqlite3';

@@ -11,7 +11,7 @@ import type { JournalEntry } from './journal.ts';
 const RECORD_VERSION = 1;
 export const RECORD_START = '{"worktrail_entry":';
 /** The opening of the longest record that is believed: 15 digits of length. */
-export const RECORD_OPENING_MAX_BYTES = 150;
+const RECORD_OPENING_MAX_BYTES = 150;
 const OPENING = /^\{"worktrail_entry":(\d{1,9}),"bytes":(\d{1,15}),"sha256":"([0-9a-f]{64})","entry":/;
 /** Ids become names of files in git: letters, digits, `-` and `_`. */
 const ENTRY_ID = /^[\w-]{1,100}$/;

@@ -1,4 +1,7 @@
-/** A lock between processes that cannot be left behind: the kernel lets go of it when its holder dies. */
+/**
+ * A lock between processes that cannot be left behind: the kernel lets go of it when its holder dies. For work that
+ * must be done by everyone, one after the other; `election.ts` is for work that others need not repeat.
+ */
 import Database from 'better-sqlite3';
 import { retryContention } from '../sql/retry.ts';
 

@@ -1,4 +1,5 @@
 /** How every layer is, for people who look after the tracker. */
+import type { SourceName } from '../sql/connection.ts';
 import type { LayersReport } from '../store.ts';
 import type { Breaker } from './breaker.ts';
 import { holdOf } from './replayer.ts';
@@ -11,7 +12,7 @@ export async function describeLayers(parts: TieredParts, breaker: Breaker): Prom
   const holds = waiting.entries.map((entry) => holdOf(entry, failures));
   const layers: LayersReport['layers'] = [
     {
-      source: parts.cache === undefined ? 'sqlite' : 'postgres',
+      source: primarySource(parts),
       label: parts.primaryLabel,
       location: parts.location,
       as_of: breaker.reason === null ? new Date(clock.now()).toISOString() : null,
@@ -51,4 +52,9 @@ async function problemOf(work: () => Promise<void>): Promise<string | null> {
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }
+}
+
+/** What the primary is in an answer: an embedded tracker has no cache of it. */
+export function primarySource({ cache }: Pick<TieredParts, 'cache'>): SourceName {
+  return cache === undefined ? 'sqlite' : 'postgres';
 }

@@ -4,39 +4,34 @@
  *
  * A read goes to the primary, else to the first replica that can answer. A write goes to the primary, else it
  * is validated against a replica and saved in a journal, and replayed when the primary is back. See `state.ts`
- * for the states, `replica.ts` and `journal.ts` for the layers, `replayer.ts` for the way back.
+ * for the states, `lower-layers.ts` for what is done without the primary, `replica.ts` and `journal.ts` for the
+ * layers, `replayer.ts` for the way back.
  */
 import { TrackerError } from '../../errors.ts';
 import { partsOf, withParts } from '../../domain/batch.ts';
-import type { Applied, Change } from '../../domain/change.ts';
-import type { JsonObject } from '../../domain/json.ts';
+import type { Change } from '../../domain/change.ts';
 import { PROVISIONAL_FEED_STEP, isProvisional } from '../../domain/provisional-version.ts';
 import { reachOf } from '../../domain/reach.ts';
-import type { Warning } from '../../domain/warnings.ts';
 import { FeedWatch, type FeedListener } from '../live/feed-watch.ts';
-import type { Jobs } from '../operations/operations.ts';
-import type { ReadOptions, SourceName } from '../sql/connection.ts';
+import type { Jobs } from '../operations/jobs.ts';
+import type { ReadOptions } from '../sql/connection.ts';
 import { layerFailure } from '../sql/driver-errors.ts';
 import type { Reader } from '../sql/reader.ts';
-import { isOutcomeUnknown, type Primary } from '../sql/sql-store.ts';
+import type { Primary } from '../sql/sql-store.ts';
 import type { Answer, LayersReport, PendingWrite, StoreHealth, TrackerStore, WriteAnswer } from '../store.ts';
 import { Background } from './background.ts';
 import { Breaker } from './breaker.ts';
 import { TruthMismatch, type CacheReplica } from './cache.ts';
 import type { Clock } from './clock.ts';
-import type { JournalName } from './journal.ts';
-import { NoJournal, type Journals, type Waiting } from './journals.ts';
-import { describeLayers } from './layers-report.ts';
+import type { Journals } from './journals.ts';
+import { describeLayers, primarySource } from './layers-report.ts';
+import { LowerLayers } from './lower-layers.ts';
 import { readByParts } from './partial-read.ts';
-import { applyToReplica, type Keeper, type PreparedWrite, type Replica } from './replica.ts';
-import { NoReplica, Replicas, type ChosenReplica, type Found } from './replicas.ts';
+import type { Replica } from './replica.ts';
 import { asksPrimary, type TierState } from './state.ts';
 import type { TierMemory } from './tier-memory.ts';
 import type { Truth } from './truth.ts';
 import * as words from './words.ts';
-
-/** A cache that was not confirmed for longer is `stale`, and a lower layer is used if it is newer. */
-export const STALE_AFTER_MS_DEFAULT = 30 * 60_000;
 
 export interface TieredParts {
   /** What the primary is called in messages, as `PostgreSQL`. */
@@ -75,14 +70,13 @@ export interface TieredParts {
 export class TieredStore implements TrackerStore {
   readonly #breaker: Breaker;
   readonly #background: Background;
-  readonly #replicas: Replicas;
+  readonly #lower: LowerLayers;
   readonly #watch: FeedWatch;
   #primary: Primary | undefined;
   #listeners: ((state: TierState) => void)[] = [];
 
   constructor(readonly parts: TieredParts) {
-    const { clock, replicas, staleAfterMs = STALE_AFTER_MS_DEFAULT } = parts;
-    this.#replicas = new Replicas(replicas, clock, staleAfterMs);
+    const { clock } = parts;
     this.#breaker = new Breaker(clock, (to, reason) => this.#onTransition(to, reason));
     this.#background = new Background({
       parts,
@@ -90,6 +84,12 @@ export class TieredStore implements TrackerStore {
       connect: () => this.#connect(),
       reconnect: () => this.#reconnect(),
       known: () => this.#known(),
+    });
+    this.#lower = new LowerLayers({
+      parts,
+      breaker: this.#breaker,
+      mirrored: () => this.#background.mirrored(),
+      onSaved: () => this.#watch.wake(),
     });
     this.#watch = new FeedWatch({
       // While it replays, reads are answered by a copy: of what is not to be read yet nobody is told.
@@ -134,18 +134,18 @@ export class TieredStore implements TrackerStore {
   async read<T>(work: (reader: Reader) => Promise<T>, options: ReadOptions = {}): Promise<Answer<T>> {
     if (this.#breaker.state === 'replaying') {
       // A whole copy comes first because it shows what waits; without one the primary is there.
-      const answer = await this.#readBelow(work, options, { wholeOnly: true }).catch(unlessNoLayer);
+      const answer = await this.#lower.read(work, options, { wholeOnly: true }).catch(unlessNoLayer);
       if (answer !== undefined) return answer;
     }
     // Asked again: the primary may have been refused while the copies were looked at.
-    if (!asksPrimary(this.#breaker.state)) return await this.#readBelow(work, options);
+    if (!asksPrimary(this.#breaker.state)) return await this.#lower.read(work, options);
     try {
-      return (await this.#readPrimary(work, options)) ?? (await this.#readBelow(work, options));
+      return (await this.#readPrimary(work, options)) ?? (await this.#lower.read(work, options));
     } catch (error) {
       // What waits is not in the primary yet; a lesser copy has it on top.
       const isMissing = error instanceof TrackerError && error.code === 'NotFoundError';
       if (!isMissing || !this.parts.journals.mayHold) throw error;
-      return await this.#readBelow(work, options).catch(() => Promise.reject(error));
+      return await this.#lower.read(work, options).catch(() => Promise.reject(error));
     }
   }
 
@@ -168,32 +168,12 @@ export class TieredStore implements TrackerStore {
       const failure = layerFailure(error);
       if (failure === undefined || failure === 'contention') throw error;
       if (failure === 'partial') {
-        const answer = await readByParts(primary, work, (part) => this.#onReplica(part));
+        const answer = await readByParts(primary, work, (part) => this.#lower.onReplica(part));
         if (answer !== undefined) return answer;
       }
       this.#primaryFailed(error);
       return undefined;
     }
-  }
-
-  async #readBelow<T>(
-    work: (reader: Reader) => Promise<T>,
-    options: ReadOptions,
-    which: { wholeOnly?: boolean } = {},
-  ): Promise<Answer<T>> {
-    const waiting = await this.parts.journals.waiting();
-    const { data, ...found } = await this.#onReplica(async ({ replica, as_of, isStale, notes, read }) => {
-      const warnings: Warning[] = [
-        ...words.readWarnings(this.#situation(waiting), replica, as_of, isStale),
-        ...notes.map((message) => ({ code: 'incomplete', message })),
-      ];
-      try {
-        return { answer: await read(work, options), warnings };
-      } catch (error) {
-        throw words.withSituation(error, this.#situation(waiting), replica, as_of);
-      }
-    }, which);
-    return { ...found, data: data.answer, warnings: data.warnings };
   }
 
   async write(changes: readonly Change[]): Promise<WriteAnswer> {
@@ -208,7 +188,7 @@ export class TieredStore implements TrackerStore {
         this.#breaker.succeeded();
         this.#background.written(asked, answer.data);
         this.#watch.wake();
-        return { ...answer, durability: this.#primarySource };
+        return { ...answer, durability: primarySource(this.parts) };
       } catch (error) {
         const failure = layerFailure(error);
         if (failure === undefined || failure === 'contention') throw error;
@@ -216,14 +196,14 @@ export class TieredStore implements TrackerStore {
         if (failure === 'unavailable') this.#primaryFailed(error);
       }
     }
-    return await this.#writeBelow(asked, lost);
+    return await this.#lower.write(asked, lost);
   }
 
   async health(): Promise<StoreHealth> {
     const { project_id = null, project_slug = null } = this.parts.project();
     if (asksPrimary(this.#breaker.state) && this.#primary !== undefined) return await this.#primary.health();
     return {
-      source: this.#primarySource,
+      source: primarySource(this.parts),
       engine: this.parts.primaryLabel,
       location: this.parts.location,
       reachable: false,
@@ -247,7 +227,7 @@ export class TieredStore implements TrackerStore {
   }
 
   async #copyPosition(): Promise<number | undefined> {
-    const answer = await this.#readBelow((reader) => reader.findFeedPosition(), {}).catch(unlessNoLayer);
+    const answer = await this.#lower.read((reader) => reader.findFeedPosition(), {}).catch(unlessNoLayer);
     return answer && answer.data.seq % PROVISIONAL_FEED_STEP;
   }
 
@@ -260,10 +240,6 @@ export class TieredStore implements TrackerStore {
   /** Called with every state that is entered, until the store is closed. */
   onState(listener: (state: TierState) => void): void {
     this.#listeners.push(listener);
-  }
-
-  get #primarySource(): SourceName {
-    return this.parts.cache === undefined ? 'sqlite' : 'postgres';
   }
 
   get state(): TierState {
@@ -347,103 +323,6 @@ export class TieredStore implements TrackerStore {
     const { alters, needs } = reachOf(changes);
     return [...alters, ...needs].some((name) => waiting.has(name));
   }
-
-  /** @param lost why the primary did not take it; undefined when it was not asked */
-  async #writeBelow(changes: Change[], lost: unknown): Promise<WriteAnswer> {
-    let saved: { journal: JournalName; write: PreparedWrite } | undefined;
-    let nowhere: NoJournal | undefined;
-    const accept = async (write: PreparedWrite) => {
-      try {
-        saved = { journal: await this.parts.journals.append(write.changes), write };
-      } catch (error) {
-        if (error instanceof NoJournal) nowhere = error;
-        throw error;
-      }
-    };
-    const waiting = await this.parts.journals.waiting();
-    try {
-      const { data: write, ...from } = await this.#onReplica(({ session, replica, as_of }) => {
-        // A replica whose commit failed after the write was saved is not asked again: the next would save it twice.
-        if (saved !== undefined) return Promise.resolve(saved.write);
-        return applyToReplica(
-          session,
-          changes,
-          {
-            ownChanges: (id, version) => this.parts.memory.ownChanges(id, version),
-            findWaiting: (id) => this.parts.journals.find(id),
-          },
-          accept,
-        ).catch((error: unknown) => {
-          throw words.withSituation(error, this.#situation(waiting), replica, as_of);
-        });
-      });
-      // Of the attempt that saved it: a repetition of the transaction finds it on the copy already.
-      this.parts.memory.noteProvisional(saved?.write.made ?? []);
-      const keeper = saved?.journal ?? write.keptIn.find((one) => one !== 'primary') ?? 'primary';
-      return await this.#answerSaved(write.applied, from, keeper, lost);
-    } catch (error) {
-      if (nowhere !== undefined) throw words.notSaved(changes, lost, this.#breaker.reason, nowhere.layers);
-      const brokeRule = error instanceof TrackerError && error.code !== 'DatabaseError';
-      if (brokeRule && !isOutcomeUnknown(lost)) throw error;
-      // It may be saved already, so no rule may refuse it; or there is no copy to check it against.
-      return await this.#saveUnchecked(changes, lost);
-    }
-  }
-
-  async #saveUnchecked(changes: Change[], lost: unknown): Promise<WriteAnswer> {
-    try {
-      const journal = await this.parts.journals.append(changes);
-      return await this.#answerSaved(changes.map(unchecked), { source: 'sqlite_cache' }, journal, lost);
-    } catch (error) {
-      const layers = error instanceof NoJournal ? error.layers : [];
-      throw words.notSaved(changes, lost, this.#breaker.reason, layers);
-    }
-  }
-
-  async #answerSaved(
-    applied: Applied[],
-    from: Pick<WriteAnswer, 'source' | 'as_of'>,
-    keeper: Keeper,
-    lost: unknown,
-  ): Promise<WriteAnswer> {
-    if (keeper !== 'primary') this.#breaker.move('journaled', null);
-    this.#watch.wake();
-    const situation = this.#situation(await this.parts.journals.waiting());
-    const isLost = lost !== undefined && { state: 'offline' as const, reason: words.reasonOf(lost) };
-    return {
-      data: applied,
-      ...from,
-      warnings: [
-        ...applied.flatMap(({ warnings }) => warnings),
-        ...words.writeWarnings({ ...situation, ...isLost }, keeper, isOutcomeUnknown(lost)),
-      ],
-      durability: keeper === 'primary' ? this.#primarySource : keeper,
-    };
-  }
-
-  /** @throws DatabaseError when no replica can do it */
-  async #onReplica<T>(
-    work: (chosen: ChosenReplica) => Promise<T>,
-    which: { wholeOnly?: boolean } = {},
-  ): Promise<Found<T>> {
-    await this.#background.mirrored();
-    try {
-      return await this.#replicas.run(await this.parts.journals.waiting(), work, which);
-    } catch (error) {
-      if (!(error instanceof NoReplica)) throw error;
-      throw words.noLayer(this.parts.primaryLabel, this.#breaker.reason, error.layers);
-    }
-  }
-
-  #situation(waiting: Waiting): words.Situation {
-    return {
-      primaryLabel: this.parts.primaryLabel,
-      state: this.#breaker.state,
-      reason: this.#breaker.reason,
-      waiting: waiting.entries.length,
-      now: this.parts.clock.now(),
-    };
-  }
 }
 
 function unlessNoLayer(error: unknown): undefined {
@@ -453,16 +332,3 @@ function unlessNoLayer(error: unknown): undefined {
 
 /** How long a process that starts believes another one that found the primary away. */
 const OUTAGE_BELIEVED_MS = 10_000;
-
-/** What is answered for a write that could not be checked: what was asked. */
-function unchecked(change: Change): Applied {
-  return {
-    change_id: change.id,
-    entity: change.entity,
-    entity_id: change.entity_id,
-    record: { id: change.entity_id, ...change.patch } as JsonObject,
-    merged_with: [],
-    warnings: [],
-    repeated: false,
-  };
-}

@@ -29,7 +29,8 @@ import {
   readOperationsFile,
 } from '../../../src/storage/operations/operations-file.ts';
 import { KEPT_OF_A_KIND } from '../../../src/storage/operations/job-rows.ts';
-import { Operations, OperationsUnavailable } from '../../../src/storage/operations/operations.ts';
+import { OperationsUnavailable } from '../../../src/storage/operations/jobs.ts';
+import { Operations } from '../../../src/storage/operations/operations.ts';
 import { LEASE_MS, isGone, thisProcess } from '../../../src/storage/operations/owner.ts';
 import { cleanUpLater } from '../../support/cleanup.ts';
 import { mountReadOnly } from '../tiers/mounts.ts';

@@ -13,6 +13,7 @@ import { notFound } from '../../../errors.ts';
 import type { Connection } from '../connection.ts';
 import { findConfiguration } from '../queries/configuration.ts';
 import { chunks, findDescendants, findWorkItem, findWorkItems } from '../queries/work-items.ts';
+import { NOT_CLAIMED } from './claims.ts';
 import { asJson, oneRow, type Effect } from './effect.ts';
 
 /**
@@ -106,12 +107,11 @@ async function setArchivedAt(
   const { workItems: w, claims } = c.tables;
   const step = c.versionStep(change);
   const audit = { updated_at: change.at, updated_by: change.actor };
-  const free = { claimed_by: null, claim_expires_at: null };
   for (const chunk of chunks(items)) {
     const ids = chunk.map(({ id }) => id);
     const moved = await c.db
       .update(w)
-      .set({ archived_at, ...free, version: sql`${w.version} + ${sql.raw(String(step))}`, ...audit })
+      .set({ archived_at, ...NOT_CLAIMED, version: sql`${w.version} + ${sql.raw(String(step))}`, ...audit })
       // Claimed in between: the transaction is repeated and sees the claim.
       .where(
         and(
@@ -128,5 +128,11 @@ async function setArchivedAt(
       .set({ holder: null, client: null, expires_at: null, handed_over: 0 })
       .where(inArray(claims.item_id, ids));
   }
-  return items.map((item) => ({ ...item, ...free, ...audit, archived_at, version: item.version + step }));
+  return items.map((item) => ({
+    ...item,
+    ...NOT_CLAIMED,
+    ...audit,
+    archived_at,
+    version: item.version + step,
+  }));
 }

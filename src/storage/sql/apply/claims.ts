@@ -199,7 +199,7 @@ async function save(c: Connection, change: Change, item: WorkItem, claim: Claim)
  * @returns without a token, a warning when somebody holds the item
  * @throws ClaimError
  */
-export async function checkClaimToken(c: Connection, change: Change, itemId: string): Promise<Warning[]> {
+async function checkClaimToken(c: Connection, change: Change, itemId: string): Promise<Warning[]> {
   const found = await findItemAndClaim(c, itemId);
   if (found === undefined) throw notFound('work item', { id: itemId });
   const claim = found.claim ?? undefined;
@@ -300,6 +300,9 @@ export interface EndedClaim {
   holder: string | null;
   expires_at: string | null;
 }
+
+/** The fields of an item that nobody has claimed. */
+export const NOT_CLAIMED = { claimed_by: null, claim_expires_at: null } as const;
 
 export function claimFields({ holder, expires_at }: EndedClaim) {
   return { claimed_by: holder, claim_expires_at: expires_at };

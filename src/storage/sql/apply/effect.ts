@@ -101,7 +101,7 @@ export async function rebase(
 }
 
 /** Thrown when a row changed between being read and being written: the transaction is repeated. */
-export class Overtaken extends Error {
+class Overtaken extends Error {
   /** PostgreSQL's serialization_failure, so that it is retried like one. */
   readonly code = '40001';
 }

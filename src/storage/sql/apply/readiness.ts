@@ -47,7 +47,7 @@ export async function refreshQueue(
  * Recomputes the rows of these items, and of those that they block or that block them.
  * @param alone leaves the others out: right where an item stayed open or closed as it was
  */
-export async function refreshReadiness(
+async function refreshReadiness(
   c: Connection,
   ids: readonly string[],
   { alone = false }: { alone?: boolean } = {},

@@ -6,7 +6,8 @@ import { findConfiguration } from '../queries/configuration.ts';
 import { findWorkItems } from '../queries/work-items.ts';
 import { insertRows } from '../table-copy.ts';
 import { asJson, type Effect } from './effect.ts';
-import { newItem, refuseAsParent, touch } from './work-items.ts';
+import { refuseAsParent } from './work-item-place.ts';
+import { newItem, touch } from './work-items.ts';
 
 /**
  * @param changes creations, parents before their children

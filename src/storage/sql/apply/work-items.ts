@@ -1,4 +1,4 @@
-/** How a change makes or alters a work item: fields, place in the hierarchy, deletion (W1–W4, W7, W8). */
+/** How a change makes or alters a work item (W1–W3, W7); its place and its deletion have files of their own. */
 import { and, eq, inArray, sql } from 'drizzle-orm';
 import { notFound, validationError } from '../../../errors.ts';
 import { fieldChanges, type Change } from '../../../domain/change.ts';
@@ -7,10 +7,8 @@ import { LABELS_MAX } from '../../../domain/limits.ts';
 import { mergeMetadata } from '../../../domain/metadata.ts';
 import {
   checkItemMetadata,
-  blockedPlaceError,
   checkPlace,
   completedAt,
-  idsOnPath,
   isClosed,
   placeBelow,
   withoutEmptyKnown,
@@ -19,19 +17,19 @@ import {
 import type { Warning } from '../../../domain/warnings.ts';
 import type { Connection } from '../connection.ts';
 import { findConfiguration } from '../queries/configuration.ts';
-import { findBlockingLinkAcross } from '../queries/dependencies.ts';
-import { chunks, descendantIds, findDescendants, findWorkItem } from '../queries/work-items.ts';
+import { findWorkItem } from '../queries/work-items.ts';
 import { refuseArchived } from './archive.ts';
 import {
+  NOT_CLAIMED,
   checkItemToken,
   claimAsRead,
-  claimFields,
   endClaims,
   endedClaimsWarning,
   isClaimedAs,
-  type EndedClaim,
 } from './claims.ts';
 import { asJson, oneRow, picked, rebase, textOr, type Effect, type Touched } from './effect.ts';
+import { deleteOrRestore, type Along } from './work-item-deletion.ts';
+import { lockedParent, moveSubtree } from './work-item-place.ts';
 
 /** Fields that a patch sets as they are; the rest of an item follows from rules. */
 const PLAIN_FIELDS = [
@@ -45,9 +43,6 @@ const PLAIN_FIELDS = [
   'commit_hash',
   'pr_number',
 ] as const;
-
-/** The first children named when an item with children may not be deleted. */
-const CHILDREN_NAMED = 5;
 
 export async function createWorkItem(c: Connection, change: Change): Promise<Effect> {
   const { patch } = change;
@@ -136,7 +131,7 @@ export async function updateWorkItem(c: Connection, change: Change): Promise<Eff
   let along: Along = [];
   let ended: string[] = [];
   if (patch['parent_id'] !== undefined && patch['parent_id'] !== current.parent_id) {
-    await move(c, current, next, patch['parent_id'] as string | null);
+    await moveSubtree(c, current, next, patch['parent_id'] as string | null);
   }
   if (patch['deleted_at'] !== undefined) {
     next.deleted_at = patch['deleted_at'] as string | null;
@@ -169,29 +164,6 @@ export function touch(item: WorkItem, kind: 'create' | 'update', before: WorkIte
   };
 }
 
-/** The parent of a new item, kept from being moved or deleted until the item is there. */
-async function lockedParent(c: Connection, id: string): Promise<WorkItem> {
-  await c.lockStructure('shared');
-  return await liveParent(c, id);
-}
-
-async function liveParent(c: Connection, id: string): Promise<WorkItem> {
-  return refuseAsParent(await findWorkItem(c, id), id);
-}
-
-/** The item, if new items may stand below it. */
-export function refuseAsParent(parent: WorkItem | undefined, id: string): WorkItem {
-  if (parent === undefined) throw notFound('work item', { id });
-  refuseArchived(parent, 'parent_id');
-  if (parent.deleted_at !== null) {
-    throw validationError(
-      { field: 'parent_id', constraint: `"${parent.title}" is deleted`, value: id },
-      'Choose another parent, or restore that one first (update it with deleted_at null).',
-    );
-  }
-  return parent;
-}
-
 function refuseEditOfDeleted(current: WorkItem, patch: JsonObject): void {
   if (current.deleted_at === null || 'deleted_at' in patch) return;
   throw validationError(
@@ -215,157 +187,6 @@ function refuseTooManyLabels({ length }: string[]): void {
     },
     'Read the item, decide which labels may go, and repeat the change with its current version.',
   );
-}
-
-/** Moves an item with everything below it: `next` gets its place, its descendants theirs, in one statement. */
-async function move(
-  c: Connection,
-  current: WorkItem,
-  next: WorkItem,
-  parentId: string | null,
-): Promise<void> {
-  const { workItems } = c.tables;
-  const parent = parentId === null ? null : await liveParent(c, parentId);
-  if (parent !== null) {
-    const [deepest] = await c.db
-      .select({ depth: sql<number | string | null>`max(${workItems.depth})` })
-      .from(workItems)
-      .where(inArray(workItems.id, descendantIds(c, current.id)));
-    checkPlace(current, parent, Math.max(0, Number(deepest?.depth ?? current.depth) - current.depth));
-    const link = await findBlockingLinkAcross(c, idsOnPath(parent.path), current.id);
-    if (link !== undefined) throw blockedPlaceError(link.ancestor, link.item, parent.id);
-  }
-  next.parent_id = parentId;
-  Object.assign(next, placeBelow(parent, current.id));
-  await c.db
-    .update(workItems)
-    .set({
-      path: sql`cast(${next.path} as text) || substr(${workItems.path}, ${sql.raw(String(current.path.length + 1))})`,
-      depth: sql`${workItems.depth} + ${sql.raw(String(next.depth - current.depth))}`,
-    })
-    .where(inArray(workItems.id, descendantIds(c, current.id)));
-}
-
-const NOT_CLAIMED = { claimed_by: null, claim_expires_at: null } as const;
-
-/** The items that went along with another, before and after. */
-type Along = { before: WorkItem; after: WorkItem }[];
-
-interface Marked {
-  along: Along;
-  /** Who had claimed which of them, in words. */
-  ended: string[];
-}
-
-async function deleteOrRestore(
-  c: Connection,
-  change: Change,
-  current: WorkItem,
-  next: WorkItem,
-): Promise<Marked> {
-  const nothing: Marked = { along: [], ended: [] };
-  if (next.deleted_at === null) {
-    if (next.parent_id !== null) await liveParent(c, next.parent_id);
-    if (!change.cascade || current.deleted_at === null) return nothing;
-    const together = (await findDescendants(c, current.id)).filter(
-      (item) => item.deleted_at === current.deleted_at,
-    );
-    return await markAll(c, together, change, null, openAgain(together));
-  }
-  if (current.deleted_at !== null) {
-    // Deleted once: the time stays, because it tells what went along and comes back with it.
-    next.deleted_at = current.deleted_at;
-    return nothing;
-  }
-  const live = (await findDescendants(c, current.id)).filter((item) => item.deleted_at === null);
-  if (live.length > 0 && !change.cascade) throw childrenError(current, live);
-  return await markAll(c, live, change, next.deleted_at);
-}
-
-/**
- * Of items that are deleted no longer, those that cannot stay in the archive: what is open again, and what is above it.
- */
-function openAgain(restored: WorkItem[]): Set<string> {
-  const open = restored.filter(({ archived_at, status }) => archived_at !== null && !isClosed(status));
-  return new Set(open.flatMap(({ path }) => idsOnPath(path)));
-}
-
-function childrenError(item: WorkItem, live: WorkItem[]) {
-  const children = live.filter(({ parent_id }) => parent_id === item.id);
-  const archived = live.filter(({ archived_at }) => archived_at !== null).length;
-  const what =
-    archived === 0
-      ? `${live.length} live item(s) below it`
-      : `${live.length} item(s) below it, ${archived} of them in the archive`;
-  const names = children.slice(0, CHILDREN_NAMED).map(({ title }) => `"${title}"`);
-  const error = validationError(
-    {
-      field: 'deleted_at',
-      constraint: `"${item.title}" has ${what}: ${names.join(', ')}${children.length > names.length ? ', …' : ''}`,
-      value: item.id,
-    },
-    'Complete or move the items below it first, or ask the user whether all of them should go (cascade).',
-  );
-  error.details['children'] = children.slice(0, CHILDREN_NAMED).map(({ id, title }) => ({ id, title }));
-  return error;
-}
-
-async function markAll(
-  c: Connection,
-  items: WorkItem[],
-  change: Change,
-  deletedAt: string | null,
-  unarchived: ReadonlySet<string> = new Set(),
-): Promise<Marked> {
-  const { workItems } = c.tables;
-  const step = c.versionStep(change);
-  const claims = new Map<string, EndedClaim>();
-  const groups = [
-    items.filter(({ id }) => !unarchived.has(id)),
-    items.filter(({ id }) => unarchived.has(id)),
-  ];
-  for (const chunk of groups.flatMap((group) => chunks(group))) {
-    const marked = await c.db
-      .update(workItems)
-      .set({
-        deleted_at: deletedAt,
-        ...NOT_CLAIMED,
-        ...(unarchived.has(chunk[0]?.id ?? '') && { archived_at: null }),
-        version: sql`${workItems.version} + ${sql.raw(String(step))}`,
-        updated_at: change.at,
-        updated_by: change.actor,
-      })
-      .where(
-        inArray(
-          workItems.id,
-          chunk.map(({ id }) => id),
-        ),
-      )
-      .returning({ id: workItems.id, version: workItems.version });
-    const versions = new Map(marked.map(({ id, version }) => [id, version]));
-    // Someone edited one of them in between: what is recorded must be what happened.
-    chunk.forEach(({ id, version }) => oneRow(versions.get(id) === version + step ? [id] : []));
-    // Claims raise no version: who held one is known for certain only now that the rows are locked.
-    for (const claim of await endClaims(
-      c,
-      chunk.map(({ id }) => id),
-    )) {
-      claims.set(claim.item_id, claim);
-    }
-  }
-  const along = items.map((item) => {
-    const claim = claims.get(item.id);
-    const before = { ...item, ...NOT_CLAIMED, ...(claim !== undefined && claimFields(claim)) };
-    const back = unarchived.has(item.id) && { archived_at: null };
-    return {
-      before,
-      after: { ...before, ...NOT_CLAIMED, version: item.version + step, deleted_at: deletedAt, ...back },
-    };
-  });
-  const ended = along.flatMap(({ before: { title, claimed_by } }) =>
-    claimed_by === null ? [] : [`"${title}" (${claimed_by})`],
-  );
-  return { along, ended };
 }
 
 async function insertItem(c: Connection, row: WorkItem): Promise<WorkItem[]> {

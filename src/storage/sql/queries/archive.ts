@@ -3,8 +3,9 @@ import { and, count, eq, gte, inArray, lt, sql, type SQL } from 'drizzle-orm';
 import type { ArchiveTerms } from '../../../domain/archive.ts';
 import { CLOSED_STATUSES, idsOnPath } from '../../../domain/work-item.ts';
 import type { Connection } from '../connection.ts';
-import { CLOSED_NOT_ARCHIVED } from '../schema.ts';
-import { chunks, findTitles } from './work-items.ts';
+import { CLOSED_NOT_ARCHIVED } from '../schema-work-items.ts';
+import { findTitles } from './names.ts';
+import { chunks } from './work-items.ts';
 
 /** A subtree that may go to the archive whole. */
 export interface DueSubtree {

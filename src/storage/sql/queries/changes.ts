@@ -1,19 +1,11 @@
 /** Reading the record of all changes: history, and what happened since a version. */
-import { and, asc, count, eq, gt, gte, lte, or, sql, type SQL } from 'drizzle-orm';
+import { and, asc, eq, gt, gte, lte, or, sql, type SQL } from 'drizzle-orm';
 import type { Entity, RecordedChange } from '../../../domain/change.ts';
 import { PROVISIONAL_FEED_STEP } from '../../../domain/provisional-version.ts';
 import type { Connection } from '../connection.ts';
 import type { Tables } from '../schema.ts';
 import { given, present } from './conditions.ts';
-import {
-  afterCursor,
-  decodeCursor,
-  orderBy,
-  toPage,
-  type Order,
-  type Page,
-  type PageRequest,
-} from './paging.ts';
+import { findPage, type Order, type Page, type PageRequest } from './paging.ts';
 
 export function changeColumns({ changes: t }: Tables) {
   return {
@@ -74,22 +66,14 @@ export async function listChanges(c: Connection, filter: ChangeFilter): Promise<
     columns: [t.seq],
     descending: !catchingUp,
   };
-  const cursor = filter.cursor === undefined ? {} : decodeCursor(order, filter.cursor);
-  const where = conditions(c.tables, filter);
-  const rows = await c.db
-    .select(changeColumns(c.tables))
-    .from(t)
-    .where(and(...where, filter.cursor === undefined ? undefined : afterCursor(order)))
-    .orderBy(...orderBy(order))
-    .limit(filter.limit + 1)
-    .offset(filter.offset ?? 0)
-    .prepare('list_changes')
-    .execute(cursor);
-  const totals = await c.db
-    .select({ total: count() })
-    .from(t)
-    .where(and(...where));
-  return toPage<RecordedChange>(rows, filter, order, Number(totals[0]?.total ?? 0));
+  return await findPage(c, {
+    name: 'list_changes',
+    table: t,
+    select: c.db.select(changeColumns(c.tables)).from(t).$dynamic(),
+    where: conditions(c.tables, filter),
+    order,
+    request: filter,
+  });
 }
 
 function conditions({ changes: t }: Tables, filter: ChangeFilter): SQL[] {

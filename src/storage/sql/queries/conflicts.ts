@@ -5,15 +5,7 @@ import type { ConflictRecord } from '../../../domain/conflict-record.ts';
 import type { Connection } from '../connection.ts';
 import type { Tables } from '../schema.ts';
 import { given, present } from './conditions.ts';
-import {
-  afterCursor,
-  decodeCursor,
-  orderBy,
-  toPage,
-  type Order,
-  type Page,
-  type PageRequest,
-} from './paging.ts';
+import { findPage, type Order, type Page, type PageRequest } from './paging.ts';
 
 export interface ConflictFilter extends PageRequest {
   resolved: boolean;
@@ -31,8 +23,7 @@ function conflictColumns({ conflicts: t }: Tables) {
 export async function listConflicts(c: Connection, filter: ConflictFilter): Promise<Page<ConflictRecord>> {
   const { conflicts: t, openConflicts: o } = c.tables;
   const order: Order = { name: 'conflicts', columns: [t.found_at, t.id], descending: true };
-  const cursor = filter.cursor === undefined ? {} : decodeCursor(order, filter.cursor);
-  const conditions = present(
+  const where = present(
     filter.resolved ? isNotNull(t.resolved_at) : isNull(t.resolved_at),
     given(filter.entity, (entity) => eq(t.entity, entity)),
     given(filter.record_id, (id) =>
@@ -42,20 +33,14 @@ export async function listConflicts(c: Connection, filter: ConflictFilter): Prom
       ),
     ),
   );
-  const rows = await c.db
-    .select(conflictColumns(c.tables))
-    .from(t)
-    .where(and(...conditions, filter.cursor === undefined ? undefined : afterCursor(order)))
-    .orderBy(...orderBy(order))
-    .limit(filter.limit + 1)
-    .offset(filter.offset ?? 0)
-    .prepare('list_conflicts')
-    .execute(cursor);
-  const totals = await c.db
-    .select({ total: count() })
-    .from(t)
-    .where(and(...conditions));
-  return toPage<ConflictRecord>(rows, filter, order, Number(totals[0]?.total ?? 0));
+  return await findPage(c, {
+    name: 'list_conflicts',
+    table: t,
+    select: c.db.select(conflictColumns(c.tables)).from(t).$dynamic(),
+    where,
+    order,
+    request: filter,
+  });
 }
 
 export async function findConflict(c: Connection, id: string): Promise<ConflictRecord | undefined> {

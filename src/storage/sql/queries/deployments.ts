@@ -1,18 +1,10 @@
 /** Reading deployments and what they are linked to. */
-import { and, asc, count, eq, getTableColumns, gte, inArray, lte, sql, type SQL } from 'drizzle-orm';
+import { and, asc, eq, getTableColumns, gte, inArray, lte, sql, type SQL } from 'drizzle-orm';
 import type { Deployment, DeploymentLinks } from '../../../domain/deployment.ts';
 import type { Connection } from '../connection.ts';
 import type { Tables } from '../schema.ts';
 import { given, present } from './conditions.ts';
-import {
-  afterCursor,
-  decodeCursor,
-  orderBy,
-  toPage,
-  type Order,
-  type Page,
-  type PageRequest,
-} from './paging.ts';
+import { findPage, type Order, type Page, type PageRequest } from './paging.ts';
 
 export type LinkedDeployment = Deployment & DeploymentLinks;
 
@@ -108,22 +100,14 @@ export async function listDeployments(
     columns: [deployments.deployed_at, deployments.id],
     descending: true,
   };
-  const cursor = filter.cursor === undefined ? {} : decodeCursor(order, filter.cursor);
-  const where = conditions(c.tables, filter);
-  const rows = await c.db
-    .select(deploymentColumns(c.tables))
-    .from(deployments)
-    .where(and(...where, filter.cursor === undefined ? undefined : afterCursor(order)))
-    .orderBy(...orderBy(order))
-    .limit(filter.limit + 1)
-    .offset(filter.offset ?? 0)
-    .prepare('list_deployments')
-    .execute(cursor);
-  const totals = await c.db
-    .select({ total: count() })
-    .from(deployments)
-    .where(and(...where));
-  const page = toPage(rows, filter, order, Number(totals[0]?.total ?? 0));
+  const page = await findPage(c, {
+    name: 'list_deployments',
+    table: deployments,
+    select: c.db.select(deploymentColumns(c.tables)).from(deployments).$dynamic(),
+    where: conditions(c.tables, filter),
+    order,
+    request: filter,
+  });
   return { ...page, items: await withLinks(c, page.items) };
 }
 

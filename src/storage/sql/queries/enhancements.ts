@@ -4,15 +4,7 @@ import type { Enhancement, EnhancementStatus, NamedEnhancement } from '../../../
 import type { Connection } from '../connection.ts';
 import type { Tables } from '../schema.ts';
 import { given, present } from './conditions.ts';
-import {
-  afterCursor,
-  decodeCursor,
-  orderBy,
-  toPage,
-  type Order,
-  type Page,
-  type PageRequest,
-} from './paging.ts';
+import { findPage, type Order, type Page, type PageRequest } from './paging.ts';
 
 /** An enhancement as another record names it. */
 export interface EnhancementMention extends NamedEnhancement {
@@ -106,22 +98,14 @@ export async function listEnhancements(c: Connection, filter: EnhancementFilter)
     columns: [t.priority, t.created_at, t.id],
     descending: false,
   };
-  const cursor = filter.cursor === undefined ? {} : decodeCursor(order, filter.cursor);
-  const where = conditions(c.tables, filter);
-  const rows = await c.db
-    .select()
-    .from(t)
-    .where(and(...where, filter.cursor === undefined ? undefined : afterCursor(order)))
-    .orderBy(...orderBy(order))
-    .limit(filter.limit + 1)
-    .offset(filter.offset ?? 0)
-    .prepare('list_enhancements')
-    .execute(cursor);
-  const totals = await c.db
-    .select({ total: count() })
-    .from(t)
-    .where(and(...where));
-  const page = toPage(rows, filter, order, Number(totals[0]?.total ?? 0));
+  const page = await findPage(c, {
+    name: 'list_enhancements',
+    table: t,
+    select: c.db.select().from(t).$dynamic(),
+    where: conditions(c.tables, filter),
+    order,
+    request: filter,
+  });
   return { ...page, items: await withDependencies(c, page.items) };
 }
 

@@ -1,17 +1,9 @@
 /** Reading notes. */
-import { and, count, desc, eq, inArray, sql } from 'drizzle-orm';
+import { desc, eq, inArray, sql } from 'drizzle-orm';
 import type { Note } from '../../../domain/note.ts';
 import type { Connection } from '../connection.ts';
 import { chunks } from './work-items.ts';
-import {
-  afterCursor,
-  decodeCursor,
-  orderBy,
-  toPage,
-  type Order,
-  type Page,
-  type PageRequest,
-} from './paging.ts';
+import { countRows, findPageRows, toPage, type Order, type Page, type PageRequest } from './paging.ts';
 
 export async function findNote(c: Connection, id: string): Promise<Note | undefined> {
   const { notes: t } = c.tables;
@@ -72,19 +64,18 @@ export async function listNotes(
 ): Promise<Page<Note>> {
   const { notes: t } = c.tables;
   const order: Order = { name: 'notes', columns: [t.created_at, t.id], descending: true };
-  const cursor = filter.cursor === undefined ? {} : decodeCursor(order, filter.cursor);
-  const ofItem = eq(t.item_id, filter.item_id);
-  const rows = await c.db
-    .select()
-    .from(t)
-    .where(and(ofItem, filter.cursor === undefined ? undefined : afterCursor(order)))
-    .orderBy(...orderBy(order))
-    .limit(filter.limit + 1)
-    .prepare('list_notes')
-    .execute(cursor);
-  const totals = await c.db.select({ total: count() }).from(t).where(ofItem);
+  const listing = {
+    name: 'list_notes',
+    table: t,
+    select: c.db.select().from(t).$dynamic(),
+    where: [eq(t.item_id, filter.item_id)],
+    order,
+    request: filter,
+  };
+  const rows = await findPageRows(listing);
+  const total = await countRows(c, listing);
   let room = PAGE_MAX_CHARACTERS;
   const tooMuch = rows.findIndex(({ text }) => (room -= text.length) < 0);
   const limit = tooMuch === -1 ? filter.limit : Math.min(filter.limit, Math.max(1, tooMuch));
-  return toPage<Note>(rows, { ...filter, limit }, order, Number(totals[0]?.total ?? 0));
+  return toPage<Note>(rows, { ...filter, limit }, order, total);
 }

@@ -1,7 +1,8 @@
 /** Pages by keyset: a cursor names the last row seen, so writes in between neither repeat nor skip rows. */
-import { sql, type SQL } from 'drizzle-orm';
-import type { PgColumn } from 'drizzle-orm/pg-core';
+import { and, count, sql, type SQL } from 'drizzle-orm';
+import type { PgColumn, PgSelect, PgTable } from 'drizzle-orm/pg-core';
 import { validationError } from '../../../errors.ts';
+import type { Connection } from '../connection.ts';
 
 export interface Page<T> {
   items: T[];
@@ -20,6 +21,62 @@ export interface Order {
   name: string;
   columns: PgColumn[];
   descending: boolean;
+}
+
+/** What a page is cut from. */
+export interface Listing<Select extends PgSelect> {
+  /** Of the statement, as `list_notes`. */
+  name: string;
+  table: PgTable;
+  /** The columns of the rows, without conditions: `db.select(…).from(table).$dynamic()`. */
+  select: Select;
+  where: SQL[];
+  order: Order;
+  request: PageRequest;
+}
+
+type RowOf<Select extends PgSelect> = Select['_']['result'][number];
+
+/**
+ * A page with the number of all rows that match, in two statements.
+ * @throws ValidationError for a cursor that was not made for this order
+ */
+export async function findPage<Select extends PgSelect>(
+  c: Connection,
+  listing: Listing<Select>,
+): Promise<Page<RowOf<Select>>> {
+  const rows = await findPageRows(listing);
+  return toPage(rows, listing.request, listing.order, await countRows(c, listing));
+}
+
+/** The rows of a page, and one more where there is a next page: as `toPage` takes them. */
+export async function findPageRows<Select extends PgSelect>({
+  name,
+  select,
+  where,
+  order,
+  request,
+}: Omit<Listing<Select>, 'table'>): Promise<RowOf<Select>[]> {
+  const { limit, offset = 0, cursor } = request;
+  const parameters = cursor === undefined ? {} : decodeCursor(order, cursor);
+  return await select
+    .where(and(...where, cursor === undefined ? undefined : afterCursor(order)))
+    .orderBy(...orderBy(order))
+    .limit(limit + 1)
+    .offset(offset)
+    .prepare(name)
+    .execute(parameters);
+}
+
+export async function countRows(
+  c: Connection,
+  { table, where }: Pick<Listing<PgSelect>, 'table' | 'where'>,
+): Promise<number> {
+  const totals = await c.db
+    .select({ total: count() })
+    .from(table)
+    .where(and(...where));
+  return Number(totals[0]?.total ?? 0);
 }
 
 export function orderBy(order: Order): SQL[] {

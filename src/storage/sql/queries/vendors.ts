@@ -4,15 +4,7 @@ import { vendorNameKey, type Vendor, type VendorStatus } from '../../../domain/v
 import type { Connection } from '../connection.ts';
 import type { Tables } from '../schema.ts';
 import { given, present } from './conditions.ts';
-import {
-  afterCursor,
-  decodeCursor,
-  orderBy,
-  toPage,
-  type Order,
-  type Page,
-  type PageRequest,
-} from './paging.ts';
+import { findPageRows, toPage, type Order, type Page, type PageRequest } from './paging.ts';
 
 /** What a vendor answers: everything but the key that its name is compared by. */
 export function vendorColumns(t: Tables) {
@@ -107,17 +99,14 @@ export async function listVendors(
 ): Promise<Page<Vendor> & { summary: VendorSummary }> {
   const { vendors } = c.tables;
   const order: Order = { name: 'vendors', columns: [vendors.name_key, vendors.id], descending: false };
-  const cursor = filter.cursor === undefined ? {} : decodeCursor(order, filter.cursor);
   const where = conditions(c.tables, filter);
-  const rows = await c.db
-    .select(getTableColumns(vendors))
-    .from(vendors)
-    .where(and(...where, filter.cursor === undefined ? undefined : afterCursor(order)))
-    .orderBy(...orderBy(order))
-    .limit(filter.limit + 1)
-    .offset(filter.offset ?? 0)
-    .prepare('list_vendors')
-    .execute(cursor);
+  const rows = await findPageRows({
+    name: 'list_vendors',
+    select: c.db.select(getTableColumns(vendors)).from(vendors).$dynamic(),
+    where,
+    order,
+    request: filter,
+  });
   const counted = await c.db
     .select({ status: vendors.status, vendors: count() })
     .from(vendors)

@@ -27,17 +27,6 @@ export async function findWorkItems(c: Connection, ids: string[]): Promise<WorkI
   return found;
 }
 
-/** The titles of items by id; unknown ids are absent. */
-export async function findTitles(c: Connection, ids: string[]): Promise<Map<string, string>> {
-  const { workItems: w } = c.tables;
-  const titles = new Map<string, string>();
-  for (const chunk of chunks(ids)) {
-    const rows = await c.db.select({ id: w.id, title: w.title }).from(w).where(inArray(w.id, chunk));
-    for (const { id, title } of rows) titles.set(id, title);
-  }
-  return titles;
-}
-
 /** At most this many ids in one `in (…)`: far below the parameter limit of either database. */
 const IDS_PER_QUERY = 1_000;
 

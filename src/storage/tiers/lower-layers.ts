@@ -1,0 +1,188 @@
+/**
+ * What answers and keeps writes while the primary is away: the replicas, and the journals beside them. Every answer
+ * from here says how old it is and what is missing in it; every write, where it is kept.
+ */
+import { TrackerError } from '../../errors.ts';
+import type { Applied, Change } from '../../domain/change.ts';
+import type { JsonObject } from '../../domain/json.ts';
+import type { Warning } from '../../domain/warnings.ts';
+import type { ReadOptions } from '../sql/connection.ts';
+import type { Reader } from '../sql/reader.ts';
+import { isOutcomeUnknown } from '../sql/sql-store.ts';
+import type { Answer, WriteAnswer } from '../store.ts';
+import type { Breaker } from './breaker.ts';
+import type { JournalName } from './journal.ts';
+import { NoJournal, type Waiting } from './journals.ts';
+import { primarySource } from './layers-report.ts';
+import { applyToReplica, type Keeper, type PreparedWrite } from './replica.ts';
+import { NoReplica, Replicas, type ChosenReplica, type Found } from './replicas.ts';
+import type { TieredParts } from './tiered-store.ts';
+import * as words from './words.ts';
+
+/** A cache that was not confirmed for longer is `stale`, and a lower layer is used if it is newer. */
+const STALE_AFTER_MS_DEFAULT = 30 * 60_000;
+
+interface LowerLayersOptions {
+  parts: TieredParts;
+  breaker: Breaker;
+  /** Resolves when the cache has what this process wrote to the primary, or soon. */
+  mirrored: () => Promise<void>;
+  /** Called when a write was saved, before it is answered. */
+  onSaved: () => void;
+}
+
+/** Safe for concurrent callers. */
+export class LowerLayers {
+  readonly #parts: TieredParts;
+  readonly #breaker: Breaker;
+  readonly #replicas: Replicas;
+
+  constructor(private readonly options: LowerLayersOptions) {
+    const { parts, breaker } = options;
+    this.#parts = parts;
+    this.#breaker = breaker;
+    this.#replicas = new Replicas(parts.replicas, parts.clock, parts.staleAfterMs ?? STALE_AFTER_MS_DEFAULT);
+  }
+
+  /**
+   * Answers from the first replica that can.
+   * @throws DatabaseError when none can
+   */
+  async read<T>(
+    work: (reader: Reader) => Promise<T>,
+    options: ReadOptions,
+    which: { wholeOnly?: boolean } = {},
+  ): Promise<Answer<T>> {
+    const waiting = await this.#parts.journals.waiting();
+    const { data, ...found } = await this.onReplica(async ({ replica, as_of, isStale, notes, read }) => {
+      const warnings: Warning[] = [
+        ...words.readWarnings(this.#situation(waiting), replica, as_of, isStale),
+        ...notes.map((message) => ({ code: 'incomplete', message })),
+      ];
+      try {
+        return { answer: await read(work, options), warnings };
+      } catch (error) {
+        throw words.withSituation(error, this.#situation(waiting), replica, as_of);
+      }
+    }, which);
+    return { ...found, data: data.answer, warnings: data.warnings };
+  }
+
+  /**
+   * Validates a write against a replica and saves it in a journal; where no replica can validate it, it is saved as
+   * it is and checked in the replay.
+   * @param lost why the primary did not take it; undefined when it was not asked
+   * @throws NotSavedError when no journal could save it, with the write; another TrackerError when it broke a rule
+   */
+  async write(changes: Change[], lost: unknown): Promise<WriteAnswer> {
+    let saved: { journal: JournalName; write: PreparedWrite } | undefined;
+    let nowhere: NoJournal | undefined;
+    const accept = async (write: PreparedWrite) => {
+      try {
+        saved = { journal: await this.#parts.journals.append(write.changes), write };
+      } catch (error) {
+        if (error instanceof NoJournal) nowhere = error;
+        throw error;
+      }
+    };
+    const waiting = await this.#parts.journals.waiting();
+    try {
+      const { data: write, ...from } = await this.onReplica(({ session, replica, as_of }) => {
+        // A replica whose commit failed after the write was saved is not asked again: the next would save it twice.
+        if (saved !== undefined) return Promise.resolve(saved.write);
+        return applyToReplica(
+          session,
+          changes,
+          {
+            ownChanges: (id, version) => this.#parts.memory.ownChanges(id, version),
+            findWaiting: (id) => this.#parts.journals.find(id),
+          },
+          accept,
+        ).catch((error: unknown) => {
+          throw words.withSituation(error, this.#situation(waiting), replica, as_of);
+        });
+      });
+      // Of the attempt that saved it: a repetition of the transaction finds it on the copy already.
+      this.#parts.memory.noteProvisional(saved?.write.made ?? []);
+      const keeper = saved?.journal ?? write.keptIn.find((one) => one !== 'primary') ?? 'primary';
+      return await this.#answerSaved(write.applied, from, keeper, lost);
+    } catch (error) {
+      if (nowhere !== undefined) throw words.notSaved(changes, lost, this.#breaker.reason, nowhere.layers);
+      const brokeRule = error instanceof TrackerError && error.code !== 'DatabaseError';
+      if (brokeRule && !isOutcomeUnknown(lost)) throw error;
+      // It may be saved already, so no rule may refuse it; or there is no copy to check it against.
+      return await this.#saveUnchecked(changes, lost);
+    }
+  }
+
+  /**
+   * Runs `work` on the first replica that can do it.
+   * @throws DatabaseError when none can
+   */
+  async onReplica<T>(
+    work: (chosen: ChosenReplica) => Promise<T>,
+    which: { wholeOnly?: boolean } = {},
+  ): Promise<Found<T>> {
+    await this.options.mirrored();
+    try {
+      return await this.#replicas.run(await this.#parts.journals.waiting(), work, which);
+    } catch (error) {
+      if (!(error instanceof NoReplica)) throw error;
+      throw words.noLayer(this.#parts.primaryLabel, this.#breaker.reason, error.layers);
+    }
+  }
+
+  async #saveUnchecked(changes: Change[], lost: unknown): Promise<WriteAnswer> {
+    try {
+      const journal = await this.#parts.journals.append(changes);
+      return await this.#answerSaved(changes.map(unchecked), { source: 'sqlite_cache' }, journal, lost);
+    } catch (error) {
+      const layers = error instanceof NoJournal ? error.layers : [];
+      throw words.notSaved(changes, lost, this.#breaker.reason, layers);
+    }
+  }
+
+  async #answerSaved(
+    applied: Applied[],
+    from: Pick<WriteAnswer, 'source' | 'as_of'>,
+    keeper: Keeper,
+    lost: unknown,
+  ): Promise<WriteAnswer> {
+    if (keeper !== 'primary') this.#breaker.move('journaled', null);
+    this.options.onSaved();
+    const situation = this.#situation(await this.#parts.journals.waiting());
+    const isLost = lost !== undefined && { state: 'offline' as const, reason: words.reasonOf(lost) };
+    return {
+      data: applied,
+      ...from,
+      warnings: [
+        ...applied.flatMap(({ warnings }) => warnings),
+        ...words.writeWarnings({ ...situation, ...isLost }, keeper, isOutcomeUnknown(lost)),
+      ],
+      durability: keeper === 'primary' ? primarySource(this.#parts) : keeper,
+    };
+  }
+
+  #situation(waiting: Waiting): words.Situation {
+    return {
+      primaryLabel: this.#parts.primaryLabel,
+      state: this.#breaker.state,
+      reason: this.#breaker.reason,
+      waiting: waiting.entries.length,
+      now: this.#parts.clock.now(),
+    };
+  }
+}
+
+/** What is answered for a write that could not be checked: what was asked. */
+function unchecked(change: Change): Applied {
+  return {
+    change_id: change.id,
+    entity: change.entity,
+    entity_id: change.entity_id,
+    record: { id: change.entity_id, ...change.patch } as JsonObject,
+    merged_with: [],
+    warnings: [],
+    repeated: false,
+  };
+}
