@@ -8,7 +8,7 @@ import type { Caller, Context } from './context.ts';
 import { importStatusFile } from './import/legacy-status/import-status-file.ts';
 import { handOver } from './import/legacy-status/take-over-file.ts';
 import { readStatusSource, STATUS_FILE } from './import/legacy-status/status-source.ts';
-import type { StatusImportReport } from './import/legacy-status/status-report.ts';
+import type { StatusImportReport } from './import/legacy-status/import-report.ts';
 import type { ImportPlan } from './import/plan.ts';
 import { runImport, type ImportResult } from './import/run.ts';
 import { readSessionPrompts, SESSION_PROMPTS_DIR } from './import/session-prompts/read-session-prompts.ts';

@@ -1,4 +1,5 @@
 /** Writing `.project_status.md`: after changes and on request, atomically, never over someone's own work. */
+import { STATUS_FILE } from '../storage/markdown/status-file-name.ts';
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -20,7 +21,7 @@ import { renderStatusFile } from './status-view.ts';
 
 export { renderBody, renderStatusFile } from './status-view.ts';
 
-export const STATUS_FILE = '.project_status.md';
+export { STATUS_FILE };
 /** When others write at the same time, the file is made again until it is not older than the store. */
 const ATTEMPTS = 3;
 

@@ -14,7 +14,7 @@ import {
   importStatusFile,
   type StatusImportOptions,
 } from '../../src/services/import/legacy-status/import-status-file.ts';
-import { renderStatusImport } from '../../src/services/import/legacy-status/status-report.ts';
+import { renderStatusImport } from '../../src/services/import/legacy-status/import-report.ts';
 import { readStatusSource } from '../../src/services/import/legacy-status/status-source.ts';
 import { checkExport } from '../../src/storage/export/read-export.ts';
 import { describeWithSharedData } from '../support/shared-data.ts';

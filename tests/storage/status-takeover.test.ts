@@ -4,7 +4,7 @@ import { readFile, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, it } from 'vitest';
 import { importProjectStatus } from '../../src/services/project-imports.ts';
-import type { StatusImportReport } from '../../src/services/import/legacy-status/status-report.ts';
+import type { StatusImportReport } from '../../src/services/import/legacy-status/import-report.ts';
 import { STATUS_FILE, readStatusFile, writeStatusFile } from '../../src/services/status-file.ts';
 import { readStatusEdits } from '../../src/services/status-edits.ts';
 import { restoreExport } from '../../src/storage/export/restore.ts';

@@ -32,7 +32,7 @@ export async function importStatus(
   const { importStatusFile, rehearseStatusImport } =
     await import('../../services/import/legacy-status/import-status-file.ts');
   const { handOver } = await import('../../services/import/legacy-status/take-over-file.ts');
-  const { renderStatusImport } = await import('../../services/import/legacy-status/status-report.ts');
+  const { renderStatusImport } = await import('../../services/import/legacy-status/import-report.ts');
   const file = wanted ?? path.join(config.projectDir, STATUS_FILE);
   const source = await readStatusSource(config.projectDir, file, {
     namespace: options.namespace,

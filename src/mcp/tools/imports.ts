@@ -1,5 +1,5 @@
 import { importSessionPromptsInput, importStatusFileInput } from '../../domain/status-import.ts';
-import { renderStatusImport } from '../../services/import/legacy-status/status-report.ts';
+import { renderStatusImport } from '../../services/import/legacy-status/import-report.ts';
 import {
   importProjectPrompts,
   importProjectStatus,

@@ -10,7 +10,7 @@ import type { Warning } from '../../../domain/warnings.ts';
 import { TrackerError, databaseError } from '../../../errors.ts';
 import type { Context } from '../../context.ts';
 import { sourceError } from '../source-files.ts';
-import type { StatusBackup } from './status-report.ts';
+import type { StatusBackup } from './import-report.ts';
 import type { StatusSource } from './status-source.ts';
 
 /** Below the folder of all backups. */

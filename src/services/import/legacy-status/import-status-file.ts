@@ -20,7 +20,7 @@ import {
   type KindOutcome,
   type StatusChanges,
 } from './status-changes.ts';
-import { describeImport, type StatusImportReport } from './status-report.ts';
+import { describeImport, type StatusImportReport } from './import-report.ts';
 import type { StatusSource } from './status-source.ts';
 
 export interface StatusImportOptions {

@@ -1,4 +1,5 @@
 /** Everything that an import of a hand-kept status file reads before it looks at the tracker. Alters nothing. */
+import { STATUS_FILE } from '../../../storage/markdown/status-file-name.ts';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
@@ -11,7 +12,7 @@ import { addFromLog, compareWithLog, type LogComparison } from './log-comparison
 import { planLegacyStatus, STATUS_SOURCE, type LegacyPlan } from './legacy-plan.ts';
 import { parseLegacyStatus, type LegacyStatus } from './parse-legacy-status.ts';
 
-export const STATUS_FILE = '.project_status.md';
+export { STATUS_FILE };
 const EXPECTED = `a status file as ${STATUS_FILE}`;
 const FULL_HASH_LENGTH = 40;
 
