@@ -26,7 +26,7 @@ const ACTIONS = [
   [13, 'fault'],
   [14, 'primary away or back'],
   [2, 'primary restarts'],
-  [2.5, 'another database'],
+  [5, 'another database'],
   [5, 'journal fails or works'],
   [2, 'cache fails or works'],
   [1, 'cache is lost'],
