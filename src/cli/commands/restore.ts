@@ -18,7 +18,7 @@ export function addRestoreCommand(program: Command): Command {
     .command('restore')
     .description('bring the tracker back to the state of a backup; what is there now is kept first')
     .argument('<file>', 'what `worktrail backup` or `worktrail export` wrote')
-    .option('--replace', 'also where the tracker has changes that the file lacks')
+    .option('--replace', 'also where the tracker has changes that the file lacks, or is damaged')
     .option(
       '--keep-in <folder>',
       'where the present state is kept (default: .worktrail/backups in the project)',

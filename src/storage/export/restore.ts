@@ -116,7 +116,7 @@ function unreadable(error: unknown): TrackerError {
   return databaseError(
     'sqlite',
     `the tracker of this folder cannot be opened, so that it is not known whether it is newer (${error instanceof Error ? error.message : ''})`,
-    'Close the programs that use the tracker, then repeat the call with --replace: the file is kept under another name. Nothing was changed.',
+    'Look at it with `worktrail doctor`, or load the backup into another folder (`worktrail load FILE --project DIR`). How a person restores over a damaged file is in `worktrail restore --help`. Nothing was changed.',
     error,
   );
 }
@@ -164,7 +164,7 @@ async function refuseNewer(
       constraint: `${location} has ${lost} change${lost === 1 ? '' : 's'} that the file lacks: it stands at change ${project.seq} of ${project.changed_at}, the file at ${header.seq} of ${header.changed_at}${common === 0 ? '' : `, and both are the same up to ${common}`}`,
       value: file,
     },
-    'To go back to the file on purpose, repeat the call with --replace: the present state is kept as a backup first, and the answer names it. To look at the file beside it, load it into another folder (`worktrail load FILE --project DIR`). Nothing was changed.',
+    'To look at the file beside the present state, load it into another folder (`worktrail load FILE --project DIR`). How a person goes back on purpose is in `worktrail restore --help`. Nothing was changed.',
   );
 }
 

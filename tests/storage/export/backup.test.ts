@@ -140,7 +140,7 @@ describeEachBackend('restoring', (backend) => {
           `has 2 changes that the file lacks: it stands at change ${seq + 2} .* the file at ${seq} `,
         ),
       ) as string,
-      next: expect.stringContaining('--replace') as string,
+      next: expect.stringContaining('worktrail restore --help') as string,
     });
     expect(await rowsOf(place)).toEqual(later);
     const report = await restoreExport({ ...place, file, replace: true });
