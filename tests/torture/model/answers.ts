@@ -120,7 +120,10 @@ function checkShown(
 /** The first field of a change that a record does not have. */
 function notShown(write: Write, change: Change, record: JsonObject | undefined): string | undefined {
   if (record === undefined) return 'the record is not there';
-  if (change.kind === 'claim') return holderAfter(change) === record['claimed_by'] ? undefined : 'the claim';
+  if (change.kind === 'claim') {
+    const holder = holderAfter(change);
+    return holder === undefined || holder === record['claimed_by'] ? undefined : 'the claim';
+  }
   if (change.kind === 'archive' || change.kind === 'restore') return undefined;
   for (const [field, value] of Object.entries(change.patch)) {
     if (field === 'deleted_at' || field === 'completed_at') continue;
@@ -139,10 +142,11 @@ function notShown(write: Write, change: Change, record: JsonObject | undefined):
   return undefined;
 }
 
-/** Who has the item after a claim that was granted. */
-function holderAfter({ patch, actor }: Change): JsonValue {
+/** Who has the item after a claim that was granted; undefined where that stays who it was, whoever knows the token. */
+function holderAfter({ patch, actor, claim_token }: Change): JsonValue | undefined {
   if (patch['action'] === 'release') return null;
-  return patch['action'] === 'hand_over' ? (patch['to'] ?? null) : actor;
+  if (patch['action'] === 'hand_over') return patch['to'] ?? null;
+  return claim_token === null ? actor : undefined;
 }
 
 /** Whether a change alters records that it does not name: what is below or above its own. */

@@ -3,7 +3,7 @@ import { partsOf } from '../../../src/domain/batch.ts';
 import type { Change } from '../../../src/domain/change.ts';
 import { equalJson, type JsonObject, type JsonValue } from '../../../src/domain/json.ts';
 import { describe } from './answers.ts';
-import { MOVED_ALONG, type Found } from './found.ts';
+import { MOVED_ALONG, type Found, type HistoryRow } from './found.ts';
 import type { World } from './world.ts';
 
 /** What an update replaced is what its maker had seen. */
@@ -23,7 +23,8 @@ export function checkOverwrites(world: World, found: Found): void {
       const isFair =
         field === 'labels'
           ? known.some((seen) => altersOwnOnly({ seen, mine: change.patch['labels'] ?? null, from, to }))
-          : known.some((value) => equalJson(value, from));
+          : known.some((value) => equalJson(value, from)) ||
+            (field === 'completed_at' && wasDecided(world, found, row, from));
       if (isFair) continue;
       const [was, is, saw] = [from, to, seenValue(view.record, field)].map((value) => JSON.stringify(value));
       world.violated(
@@ -31,6 +32,17 @@ export function checkOverwrites(world: World, found: Found): void {
       );
     }
   }
+}
+
+/** Whether it is the time at which a conflict was decided: what is completed by that is so then, not when it was made. */
+function wasDecided(world: World, found: Found, { seq, entity_id }: HistoryRow, value: JsonValue): boolean {
+  const last = found.history.findLast(
+    (row) =>
+      row.seq < seq &&
+      row.entity_id === entity_id &&
+      row.fields.some(({ field, to }) => field === 'completed_at' && equalJson(to, value)),
+  );
+  return last !== undefined && world.ledger.changeOf(last.change_id)?.kind === 'resolve';
 }
 
 /**
