@@ -202,17 +202,23 @@ function idsIn({ vendors, work_items, enhancements, deployments }: ParsedStatus)
   return new Set([...vendors, ...work_items, ...enhancements, ...deployments].flatMap(({ id }) => id ?? []));
 }
 
-/** What the tracker shows and the file does not, unless it came or changed after the file was written. */
-export function findRemoved(parsed: ParsedStatus, report: StatusReport): RemovedRecord[] {
+/**
+ * What the tracker shows and the file does not, unless it came or changed after the file was written.
+ * @param asOf the time of the last change that the file shows; null where only its head tells, in seconds
+ */
+export function findRemoved(
+  parsed: ParsedStatus,
+  report: StatusReport,
+  asOf: string | null,
+): RemovedRecord[] {
   const inFile = idsIn(parsed);
-  // The file tells seconds.
-  const until = parsed.generated_at?.slice(0, 19) ?? '';
+  const until = asOf ?? parsed.generated_at?.slice(0, 19) ?? '';
   const removed = (
     entity: EditedEntity,
     records: readonly { id: string; name: string; at: string }[],
   ): RemovedRecord[] =>
     records
-      .filter(({ id, at }) => !inFile.has(id) && at.slice(0, 19) <= until)
+      .filter(({ id, at }) => !inFile.has(id) && at.slice(0, until.length) <= until)
       .map(({ id, name }) => ({ entity, id, name }));
   return [
     ...removed(

@@ -101,7 +101,7 @@ export async function readStatusEdits(
       generated_at,
       edits: edits.sort(byRecord),
       added: await withFirstResults(context, findAdded(parsed, report, names)),
-      removed: findRemoved(parsed, report),
+      removed: findRemoved(parsed, report, file.as_of),
       not_understood,
     },
   };

@@ -61,6 +61,8 @@ export interface PresentFile {
   isOurs: boolean;
   /** Whether its generated lines are as Worktrail wrote them. */
   isIntact: boolean;
+  /** The time of the last change that it shows, with milliseconds; null where it does not say. */
+  as_of: string | null;
 }
 
 /** Undefined for an empty file. */
@@ -70,7 +72,7 @@ export function presentOf(bytes: Buffer): PresentFile | undefined {
   const mark = markOf(layout, bytes);
   // A file that lost its mark still carries the ids.
   const isOurs = mark !== undefined || holdsRecordsOfOurs(layout);
-  return { bytes, layout, isOurs, isIntact: mark?.isIntact === true };
+  return { bytes, layout, isOurs, isIntact: mark?.isIntact === true, as_of: mark?.as_of ?? null };
 }
 
 /** The project's status file; undefined where there is none, or an empty one. */
@@ -146,7 +148,7 @@ function withPending(
   const merged = new Map(own);
   if (pending !== undefined) merged.set('pending', pending);
   const body = STATUS_PARTS.flatMap((part) => (part === 'mark' ? [] : (merged.get(part) ?? [])));
-  return partsOfText(withMark(body.join('\n'), project_id));
+  return partsOfText(withMark(body.join('\n'), project_id, present.as_of));
 }
 
 /** @throws ValidationError when the file there is not ours; for commands, which must say so */

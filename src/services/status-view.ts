@@ -9,7 +9,7 @@ const DESCRIPTION_MAX_CHARACTERS = 300;
 
 /** The whole text for a report where nobody else wrote, its last line a mark by which hand edits are noticed. */
 export async function renderStatusFile(report: StatusReport): Promise<string> {
-  return withMark(await renderBody(report), report.project_id);
+  return withMark(await renderBody(report), report.project_id, report.changed_at);
 }
 
 /** The same without the mark. */

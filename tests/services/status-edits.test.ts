@@ -176,6 +176,17 @@ describeEachBackend('hand edits of the status file', (backend) => {
     expect(await tracker.seq()).toBe(seq);
   });
 
+  it('do not count as a removal what came within the same second after the file was written', async () => {
+    tracker.clock.advance(0.2);
+    text = await shown();
+    tracker.clock.advance(0.2);
+    await tracker.create({ title: 'A moment later' });
+    expect((await diff(replaced(['- **Status**: active', '- **Status**: blocked']))).removed).toEqual([]);
+    const unsaid = text.replace(/as of \S+; /, '');
+    expect(unsaid).not.toBe(text);
+    expect((await diff(unsaid.replace('Status**: active', 'Status**: blocked'))).edits).toHaveLength(1);
+  });
+
   it('are refused with a reason where the record can never be so', async () => {
     const edited = replaced(
       ['PR #100', 'PR #101'],

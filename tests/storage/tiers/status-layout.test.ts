@@ -195,7 +195,7 @@ describe('the mark of a status file', () => {
     const body = text.slice(0, text.lastIndexOf('\n<!-- worktrail'));
     const hash = createHash('sha256').update(body).digest('hex');
     const old = `${body}\n<!-- worktrail status: do not edit below or above by hand; sha256 ${hash} -->\n`;
-    expect(readMark(old)).toEqual({ project_id: null, isIntact: true });
+    expect(readMark(old)).toEqual({ project_id: null, as_of: null, isIntact: true });
     expect(readMark(old.replaceAll('\n', '\r\n'))?.isIntact).toBe(true);
     expect(readMark(old.replace('# Project', 'mine\n# Project'))?.isIntact).toBe(false);
   });

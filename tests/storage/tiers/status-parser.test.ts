@@ -303,9 +303,8 @@ describe('any text at all', () => {
     for (const filler of fillers) {
       for (const section of sections) {
         const text = `${section}\n${opening[section]}${filler.repeat(Math.floor(1_000_000 / filler.length))}`;
-        const started = performance.now();
-        parseStatusFile(text);
-        expect(performance.now() - started, `${section} ${JSON.stringify(filler)}`).toBeLessThan(2_000);
+        // Anything worse than in proportion would take hours for a megabyte, and end at the time limit of the test.
+        expect(parseStatusFile(text).generated_at, `${section} ${JSON.stringify(filler)}`).toBeNull();
       }
     }
   });
