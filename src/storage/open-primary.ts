@@ -20,7 +20,7 @@ import { CONFIGURATION_DEFAULTS } from '../domain/configuration.ts';
 import { newRecordId } from '../domain/ids.ts';
 import { findRootCommit } from './git/repository.ts';
 import type { QueryLog, Session, SourceName } from './sql/connection.ts';
-import { findProjects, openPostgres, type PostgresTimeouts } from './sql/postgres.ts';
+import type { PostgresOptions, PostgresTimeouts } from './sql/postgres.ts';
 import { findProject, type ProjectRow } from './sql/queries/configuration.ts';
 import { SqlStore, type Primary } from './sql/sql-store.ts';
 import { openSqlite } from './sql/sqlite.ts';
@@ -70,7 +70,7 @@ export async function openPrimary(given: PrimaryOptions): Promise<Primary> {
   const { session, state } =
     options.databaseUrl === undefined
       ? await openSqlite({ file, ...common })
-      : await openPostgres({
+      : await openOnPostgres({
           url: options.databaseUrl,
           schema: schemaName(options.slug.value),
           ...(timeouts !== undefined && { timeouts }),
@@ -93,6 +93,12 @@ export async function openPrimary(given: PrimaryOptions): Promise<Primary> {
     await session.close();
     throw error;
   }
+}
+
+/** Loaded when it is asked for: who works on SQLite does not wait for PostgreSQL's driver. */
+async function openOnPostgres(options: PostgresOptions) {
+  const { openPostgres } = await import('./sql/postgres.ts');
+  return await openPostgres(options);
 }
 
 /** A project keeps its name when its folder gets another one: what the folder remembers counts unless a name is set. */
@@ -157,6 +163,7 @@ async function refuseSecondName(client: Sql, options: PrimaryOptions): Promise<v
   if (options.slug.explicit) return;
   const root = await findRootCommit(options.projectDir);
   if (root === null) return;
+  const { findProjects } = await import('./sql/postgres.ts');
   const same = (await findProjects(client)).find(
     // Another process may be founding it under this name at this moment.
     ({ root_commit, project_slug }) => root_commit === root && project_slug !== options.slug.value,
