@@ -73,7 +73,9 @@ describe('backup and restore', () => {
     await worktrail.text('create', 'later');
     const { message, next } = await worktrail.failure(2, 'restore', file);
     expect(message).toMatch(/has 1 change that the file lacks: it stands at change 2 .* the file at 1 /);
-    expect(next).toContain('the present state is kept as a backup first');
+    expect(next).toContain('Nothing was changed.');
+    expect(next).not.toContain('--replace');
+    expect(await worktrail.json('list')).toMatchObject({ total_count: 2 });
     const text = await worktrail.text('restore', file, '--replace');
     const kept = /The state before, at change 2 of .+, is kept in (.+\.jsonl)/.exec(text)?.[1] ?? '';
     expect(await worktrail.json('list')).toMatchObject({ total_count: 1 });
