@@ -31,12 +31,7 @@ export async function programWithMigration(
   dialect: Dialect,
   statements: readonly string[],
 ): Promise<readonly string[]> {
-  const folder = await temporaryFolder();
-  const root = packageFolder();
-  for (const part of ['dist', 'drizzle', 'package.json']) {
-    await cp(path.join(root, part), path.join(folder, part), { recursive: true });
-  }
-  await symlink(path.join(root, 'node_modules'), path.join(folder, 'node_modules'), 'junction');
+  const folder = await copyOfPackage();
   const migrations = path.join(folder, 'drizzle', dialect);
   const journal = await readJournal(migrations);
   const last = journal.entries.at(-1);
@@ -48,6 +43,17 @@ export async function programWithMigration(
     statements.join(';\n--> statement-breakpoint\n'),
   );
   return [path.join(folder, 'dist', 'cli.js')];
+}
+
+/** A folder with the program, `dist/cli.js`, and all it needs. */
+export async function copyOfPackage(): Promise<string> {
+  const folder = await temporaryFolder();
+  const root = packageFolder();
+  for (const part of ['dist', 'drizzle', 'package.json']) {
+    await cp(path.join(root, part), path.join(folder, part), { recursive: true });
+  }
+  await symlink(path.join(root, 'node_modules'), path.join(folder, 'node_modules'), 'junction');
+  return folder;
 }
 
 function packageFolder(): string {
