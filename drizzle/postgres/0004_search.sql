@@ -67,8 +67,9 @@ CREATE TABLE search_documents (
 );
 --> statement-breakpoint
 -- The body's positions begin past the title's, so that no phrase reaches from one into the other. Words of the
--- title stand there again with a `=`, and facets with a `#`, which no text has. `#b` names the block: 512 records that came one after the other, so that the newest
--- matches of a word that is everywhere are found without looking at all of them.
+-- title stand there again with a `=`, and facets with a `#`, which no text has. `#b` names the block, 512 records that
+-- came one after the other, and `#c` its 32 neighbours: so the newest matches of a word that is everywhere are found
+-- without looking at all of them.
 CREATE FUNCTION search_documents_indexed() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
   title_words text[] := search_words(search_fold(new.title));
@@ -86,7 +87,7 @@ BEGIN
       SELECT word, first_of_body + at FROM unnest(body_words) WITH ORDINALITY AS b(word, at)
     ) placed WHERE word NOT IN ('', '=')
   ), '')::tsvector
-  || array_to_tsvector(array['#b' || (new.id >> 9)] || string_to_array('#' || replace(new.facets, ' ', ' #'), ' '));
+  || array_to_tsvector(array['#b' || (new.id >> 9), '#c' || (new.id >> 14)] || string_to_array('#' || replace(new.facets, ' ', ' #'), ' '));
   RETURN new;
 END $$;
 --> statement-breakpoint

@@ -89,6 +89,9 @@ function folded(text: string): string {
 
 const spaced = (words: readonly string[]): string => ` ${words.map(folded).join(' ')} `;
 
+/** The score of a title that has all words, and others too. */
+export const ALL_IN_TITLE = 0.9;
+
 /**
  * How well a title answers a query, from 0 (the words are elsewhere in the record) to 1 (they are the title): each
  * term that is in it counts, the beginning of a word half. Both databases rank by this and nothing else.
@@ -105,7 +108,7 @@ export function titleScore({ terms }: SearchQuery): (title: string) => number {
       if (words.includes(term)) found += 1;
       else if (words.includes(term.trimEnd())) found += 0.5;
     }
-    return Math.round((found / wanted.length) * 90) / 100;
+    return Math.round((found / wanted.length) * 100 * ALL_IN_TITLE) / 100;
   };
 }
 

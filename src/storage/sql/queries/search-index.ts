@@ -77,17 +77,16 @@ function ftsQuery(asked: IndexQuery): string {
   return `${in_title ? 'title' : '{title body}'} : (${terms.join(' AND ')}) AND facets : (${shelfOf(asked)}${kinds})`;
 }
 
-/** Records that came one after the other and share a word of their own in the index; see the migration. */
-const BLOCK_RECORDS = 512;
+/** Records that came one after the other and share a word of their own in the index, `#b` or `#c`; see the migration. */
+const BLOCK = { name: '#b', records: 512 };
+const LARGE_BLOCK = { name: '#c', records: 16_384 };
 /** A word for each of more blocks than these costs more than looking at all matches. */
 const NAMED_BLOCKS_MAX = 16;
-/** How much farther each look may go than the one before. */
-const GROWTH = 16;
 
 /**
  * Matches by the order in which they came into the database, newest first. GIN knows no order, and collecting all
  * matches of a word that is everywhere takes a time that grows with the tracker: so the newest block is looked at
- * first, and then as many more as its share of matches lets expect to be enough.
+ * first, then as much more as its share of matches lets expect to be enough, and then all the rest.
  */
 async function newestInPostgres(c: Connection, query: IndexQuery, limit: number): Promise<Candidate[]> {
   const [newest] = await c
@@ -100,41 +99,60 @@ async function newestInPostgres(c: Connection, query: IndexQuery, limit: number)
     )
     .execute();
   if (newest === undefined) return [];
-  const match = textQuery(query);
   const last = Number(newest.id);
+  const match = textQuery(query);
+  const look = async (lower: number, upper: number, block: typeof BLOCK) =>
+    await lookBetween(c, match, lower, upper, block, limit - found.length);
+
   const found: Candidate[] = [];
-  let upper = last;
-  for (let blocks = 1; ;) {
-    const top = Math.floor(upper / BLOCK_RECORDS);
-    const bottom = Math.max(0, top - blocks + 1);
-    const lower = bottom * BLOCK_RECORDS;
-    const names = Array.from({ length: top - bottom + 1 }, (_, index) => `'#b${top - index}'`);
-    const rows = await c
-      .statement('search', (db) =>
-        db
-          .select(candidateColumns)
-          .from(
-            // Past "offset 0" the order is not seen, and "+ 0" hides the range: GIN is what answers here.
-            from(sql`(select id, entity, entity_id, item_id, created_ms, title from search_documents
-              where words @@ search_fold(${sql.placeholder('match')})::tsquery
-              and id + 0 between ${sql.placeholder('lower')} and ${sql.placeholder('upper')} offset 0) d`),
-          )
-          .orderBy(sql`d.id desc`)
-          .limit(sql.placeholder('limit')),
-      )
-      .execute({
-        match: names.length > NAMED_BLOCKS_MAX ? match : `${match} & (${names.join(' | ')})`,
-        lower,
-        upper,
-        limit: limit - found.length,
-      });
-    found.push(...rows.map(toCandidate));
-    if (found.length >= limit || bottom === 0) return found;
-    const perBlock = (found.length * BLOCK_RECORDS) / (last - lower + 1);
-    const enough = perBlock === 0 ? Infinity : ((limit - found.length) / perBlock) * 1.25;
-    blocks = Math.ceil(Math.min(blocks * GROWTH, enough));
-    upper = lower - 1;
-  }
+  // Two, because the newest block may just have begun.
+  let lower = Math.max(0, (Math.floor(last / BLOCK.records) - 1) * BLOCK.records);
+  found.push(...(await look(lower, last, BLOCK)));
+  if (found.length >= limit || lower === 0) return found;
+  // One more match than there was: a block without any says little about the next ones.
+  const perRecord = (found.length + 1) / (last - lower + 1);
+  const enough = ((limit - found.length) / perRecord) * 1.25;
+  const block = enough > NAMED_BLOCKS_MAX * BLOCK.records ? LARGE_BLOCK : BLOCK;
+  const upper = lower - 1;
+  const blocks = Math.ceil(enough / block.records);
+  lower = Math.max(0, (Math.floor(upper / block.records) - blocks + 1) * block.records);
+  found.push(...(await look(lower, upper, block)));
+  if (found.length >= limit || lower === 0) return found;
+  found.push(...(await look(0, lower - 1, LARGE_BLOCK)));
+  return found;
+}
+
+/** The newest of the matches whose numbers in the index are from `lower` to `upper`. */
+async function lookBetween(
+  c: Connection,
+  match: string,
+  lower: number,
+  upper: number,
+  block: typeof BLOCK,
+  limit: number,
+): Promise<Candidate[]> {
+  const [bottom, top] = [Math.floor(lower / block.records), Math.floor(upper / block.records)];
+  const names = Array.from({ length: top - bottom + 1 }, (_, index) => `'${block.name}${bottom + index}'`);
+  const rows = await c
+    .statement('search', (db) =>
+      db
+        .select(candidateColumns)
+        .from(
+          // Past "offset 0" the order is not seen, and "+ 0" hides the range: GIN is what answers here.
+          from(sql`(select id, entity, entity_id, item_id, created_ms, title from search_documents
+            where words @@ search_fold(${sql.placeholder('match')})::tsquery
+            and id + 0 between ${sql.placeholder('lower')} and ${sql.placeholder('upper')} offset 0) d`),
+        )
+        .orderBy(sql`d.id desc`)
+        .limit(sql.placeholder('limit')),
+    )
+    .execute({
+      match: names.length > NAMED_BLOCKS_MAX ? match : `${match} & (${names.join(' | ')})`,
+      lower,
+      upper,
+      limit,
+    });
+  return rows.map(toCandidate);
 }
 
 /** Lexemes are at most 2,046 bytes long; the index keeps as much of longer ones. */

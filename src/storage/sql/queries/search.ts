@@ -8,14 +8,13 @@
 import { sql, type SQL } from 'drizzle-orm';
 import type { PgTable } from 'drizzle-orm/pg-core';
 import { idRange } from '../../../domain/ids.ts';
-import { titleScore, type SearchEntity, type SearchQuery } from '../../../domain/search.ts';
+import { ALL_IN_TITLE, titleScore, type SearchEntity, type SearchQuery } from '../../../domain/search.ts';
 import type { Connection } from '../connection.ts';
 import { pipelined } from '../pipelined.ts';
 import { candidateColumns, findNewest, from, toCandidate, type Candidate } from './search-index.ts';
 
-/** More matches than these are not ranked: the newest with all words in the title are, and the newest of the rest. */
-const IN_TITLE_MAX = 100;
-const ANYWHERE_MAX = 300;
+/** More matches than these are not ranked: the newest are, and as many of the newest with all words in the title. */
+const RANKED_MAX = 100;
 /** Records whose id begins as asked. */
 const BY_ID_MAX = 5;
 
@@ -56,16 +55,18 @@ export async function search(c: Connection, filter: SearchFilter): Promise<Match
   };
   if (query.hex !== null) add(await byId(c, filter, query.hex), () => 1);
   let is_cut = false;
-  const addNewest = async (open: boolean, in_title: boolean, max: number) => {
-    if (query.terms.length === 0 || found.size >= limit) return;
-    const newest = await findNewest(c, { ...filter, open, in_title }, max + 1);
-    is_cut ||= newest.length > max;
-    add(newest.slice(0, max), score);
-  };
+  const newest = async (open: boolean, in_title: boolean, limit: number) =>
+    await findNewest(c, { ...filter, open, in_title }, limit);
   // The last word as a whole first: its beginning alone may match nearly everything.
   for (const open of query.open ? [false, true] : [false]) {
-    await addNewest(open, true, IN_TITLE_MAX);
-    await addNewest(open, false, ANYWHERE_MAX);
+    if (query.terms.length === 0 || found.size >= limit) break;
+    const anywhere = await newest(open, false, RANKED_MAX + 1);
+    add(anywhere.slice(0, RANKED_MAX), score);
+    if (anywhere.length <= RANKED_MAX) continue;
+    is_cut = true;
+    // Then older ones with all words in the title would come after these.
+    if ([...found.values()].filter((match) => match.score >= ALL_IN_TITLE).length >= limit) break;
+    add(await newest(open, true, RANKED_MAX), score);
   }
   const best = [...found.values()].sort(byRank).slice(0, limit);
   return { items: await withDetails(c, best), ranked: found.size, is_cut };
