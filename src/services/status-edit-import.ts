@@ -1,6 +1,7 @@
 /** Hand edits of a status file as changes of the tracker: one update for each record, each with its version check. */
 import type { JsonObject } from '../domain/json.ts';
 import { createEnhancementInput } from '../domain/enhancement.ts';
+import { groupBy } from '../domain/grouping.ts';
 import { parseInput } from '../domain/validate.ts';
 import { registerVendorInput } from '../domain/vendor.ts';
 import { createWorkItemInput } from '../domain/work-item.ts';
@@ -59,12 +60,8 @@ export async function importStatusEdits(
 
 /** The edits that can be taken over, one list for each record. */
 function byRecord(edits: readonly StatusEdit[]): StatusEdit[][] {
-  const records = new Map<string, StatusEdit[]>();
-  for (const edit of edits) {
-    if (edit.state === 'refused') continue;
-    records.set(edit.id, [...(records.get(edit.id) ?? []), edit]);
-  }
-  return [...records.values()];
+  const usable = edits.filter(({ state }) => state !== 'refused');
+  return [...groupBy(usable, ({ id }) => id).values()];
 }
 
 async function update(context: Context, caller: Caller, edits: readonly StatusEdit[]): Promise<ImportedEdit> {

@@ -1,6 +1,7 @@
 /** Taking changes back by making the inverse change (W13): of one change, or of what somebody did since a time. */
 import { batchPatch, recordsOf, type BatchPart } from '../domain/batch.ts';
 import type { Applied, RecordedChange } from '../domain/change.ts';
+import { groupBy } from '../domain/grouping.ts';
 import { formatUuid, idRange } from '../domain/ids.ts';
 import type { JsonObject } from '../domain/json.ts';
 import { UNDO_CHANGES_MAX, type UndoInput } from '../domain/undo.ts';
@@ -244,8 +245,7 @@ function repeated(
 }
 
 function describer(rows: readonly RecordedChange[], records: ReadonlyMap<string, JsonObject>) {
-  const byChange = new Map<string, RecordedChange[]>();
-  for (const row of rows) byChange.set(row.change_id, [...(byChange.get(row.change_id) ?? []), row]);
+  const byChange = groupBy(rows, ({ change_id }) => change_id);
   return (change_id: string): UndoneChange => {
     const own = byChange.get(change_id) ?? [];
     const [first] = own;

@@ -7,6 +7,7 @@ import {
   type DependencyView,
   type NamedItem,
 } from '../../../domain/dependency.ts';
+import { groupBy } from '../../../domain/grouping.ts';
 import type { ItemStatus } from '../../../domain/work-item.ts';
 import type { Connection } from '../connection.ts';
 import { descendantIds, findWorkItems } from './work-items.ts';
@@ -73,11 +74,8 @@ export async function findBlockingPath(
   to: string,
 ): Promise<NamedItem[] | undefined> {
   const edges = await findBlockingLinks(c, [from]);
-  const next = new Map<string, string[]>();
-  for (const edge of edges) {
-    const pair = blockingPair(edge);
-    if (pair !== undefined) next.set(pair.blocker, [...(next.get(pair.blocker) ?? []), pair.blocked]);
-  }
+  const pairs = edges.flatMap((edge) => blockingPair(edge) ?? []);
+  const next = groupBy(pairs, ({ blocker }) => blocker);
   const path = shortestPath(next, from, to);
   if (path === undefined) return undefined;
   const titles = new Map((await findWorkItems(c, path)).map(({ id, title }) => [id, title]));
@@ -142,13 +140,17 @@ export async function findBlockingLinkAcross(
   return ancestor === undefined || item === undefined ? undefined : { ancestor, item };
 }
 
-function shortestPath(next: Map<string, string[]>, from: string, to: string): string[] | undefined {
+function shortestPath(
+  next: ReadonlyMap<string, readonly { blocked: string }[]>,
+  from: string,
+  to: string,
+): string[] | undefined {
   const cameFrom = new Map<string, string | undefined>([[from, undefined]]);
   let frontier = [from];
   while (frontier.length > 0 && !cameFrom.has(to)) {
     const reached: string[] = [];
     for (const id of frontier) {
-      for (const neighbour of next.get(id) ?? []) {
+      for (const { blocked: neighbour } of next.get(id) ?? []) {
         if (cameFrom.has(neighbour)) continue;
         cameFrom.set(neighbour, id);
         reached.push(neighbour);
