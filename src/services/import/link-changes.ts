@@ -47,10 +47,14 @@ export async function findLinkChanges(
     else added.push(link);
   }
   const removed: PlannedLink[] = [];
+  // What was looked at: those that stay, and each of the others once, though both of its ends tell of it.
+  const seen = new Set(plan.links.map(linkMeaning));
   for (const id of updated) {
     for (const link of await linksOf(id)) {
       const isOfThisSource = present.has(link.source_id) && present.has(link.target_id);
-      if (!isOfThisSource || includes(plan.links, link) || includes(removed, link)) continue;
+      const meaning = linkMeaning(link);
+      if (!isOfThisSource || seen.has(meaning)) continue;
+      seen.add(meaning);
       if ((await lastChange(reader, link))?.client === IMPORT_CLIENT) removed.push(link);
     }
   }
