@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { validationError, type TrackerError } from '../errors.ts';
 import { actorName, idOrPrefix, idempotencyKey, integer } from './fields.ts';
 import { groupBy } from './grouping.ts';
+import { shortId } from './text.ts';
 import type { ItemStatus, ItemType } from './work-item.ts';
 
 export const DEPENDENCY_TYPES = ['blocks', 'depends_on', 'relates_to', 'discovered_from'] as const;
@@ -97,7 +98,7 @@ export function cycleError(cycle: NamedItem[]): TrackerError {
   const error = validationError(
     {
       field: 'target_id',
-      constraint: `would close a cycle: ${cycle.map(({ title, id }) => `"${title}" (${id.slice(0, 8)})`).join(' blocks ')}`,
+      constraint: `would close a cycle: ${cycle.map(({ title, id }) => `"${title}" (${shortId(id)})`).join(' blocks ')}`,
       value: cycle.at(-1)?.id ?? null,
     },
     'Remove one of the links of this cycle first, or use relates_to; nothing was changed.',
