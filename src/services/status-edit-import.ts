@@ -5,7 +5,7 @@ import { groupBy } from '../domain/grouping.ts';
 import { parseInput } from '../domain/validate.ts';
 import { registerVendorInput } from '../domain/vendor.ts';
 import { createWorkItemInput } from '../domain/work-item.ts';
-import { TrackerError } from '../errors.ts';
+import { TrackerError, validationError } from '../errors.ts';
 import { parseStatusFile, type ParsedStatus } from '../storage/markdown/status-parser.ts';
 import type { Answer } from '../storage/store.ts';
 import { writeOne, type Caller, type Context } from './context.ts';
@@ -146,7 +146,10 @@ function makersOf(
       const parent_id =
         parent_index === null ? null : (parsed.work_items[parent_index]?.id ?? made.get(parent_index));
       if (parent_id === undefined) {
-        throw new TrackerError('ValidationError', 'its parent could not be added', {}, 'Correct the parent.');
+        throw validationError(
+          { field: 'parent', constraint: 'could not be added', value: said.parent_title },
+          'Correct the line of its parent, then repeat the call.',
+        );
       }
       const input = parseInput(createWorkItemInput, {
         ...{ title, item_type, branch_name, parent_id },

@@ -12,7 +12,7 @@ import type { Context } from './context.ts';
 export const STATUS_ITEMS_MAX = 1_500;
 export const STATUS_DEPLOYMENTS = 10;
 /** Enhancements listed; more are counted. */
-export const STATUS_ENHANCEMENTS_MAX = 200;
+const STATUS_ENHANCEMENTS_MAX = 200;
 
 export interface StatusEnhancement {
   id: string;

@@ -18,7 +18,7 @@ export function headingOf(line: string): Heading | undefined {
   return { level: marks.length, indent: indent.length, text: takeMark(text.trimEnd()).rest.trimEnd() };
 }
 
-export const SECTION_KINDS = [
+const SECTION_KINDS = [
   'vendors',
   'work_items',
   'deployments',
