@@ -10,7 +10,7 @@ import {
 import { groupBy } from '../../../domain/grouping.ts';
 import type { ItemStatus } from '../../../domain/work-item.ts';
 import type { Connection } from '../connection.ts';
-import { descendantIds, findWorkItems } from './work-items.ts';
+import { chunks, descendantIds, findWorkItems } from './work-items.ts';
 
 /** At most this many dependencies of one item are answered. */
 export const DEPENDENCIES_MAX = 500;
@@ -45,6 +45,23 @@ export async function findDependencies(c: Connection, id: string): Promise<Depen
     .execute({ id });
   return rows;
 }
+
+/** Every link whose source is one of these items, however many there are; by source and target. */
+export async function findLinksFrom(c: Connection, ids: readonly string[]): Promise<DependencyEnds[]> {
+  const { dependencies: d } = c.tables;
+  const found: DependencyEnds[] = [];
+  for (const chunk of chunks([...ids].sort())) {
+    const rows = await c.db
+      .select({ source_id: d.source_id, target_id: d.target_id, dependency_type: d.dependency_type })
+      .from(d)
+      .where(inArray(d.source_id, chunk))
+      .orderBy(asc(d.source_id), asc(d.target_id), asc(d.dependency_type));
+    for (const row of rows) found.push(row);
+  }
+  return found;
+}
+
+type DependencyEnds = Pick<Dependency, 'source_id' | 'target_id' | 'dependency_type'>;
 
 /** The links between two items, in either direction. */
 export async function findLinksBetween(c: Connection, a: string, b: string): Promise<Dependency[]> {
