@@ -30,6 +30,9 @@ const program = await bundle({
   entryPoints: ['src/cli/main.ts'],
   // yaml is read by imports only; outside of the bundle no start pays for it.
   external: ['better-sqlite3', 'yaml'],
+  // What stays outside is required, also where the sources import it dynamically: in code that comes out of V8's cache
+  // `import()` fails.
+  supported: { 'dynamic-import': false },
   alias: { '@modelcontextprotocol/server/_shims': './src/mcp/sdk-shims.ts' },
   define: { WORKTRAIL_VERSION: JSON.stringify(version), 'import.meta.url': '__bundleUrl' },
   banner: { js: "const __bundleUrl = require('node:url').pathToFileURL(__filename).href;" },

@@ -1,4 +1,5 @@
 /** From the text of options to the values that the input schemas expect. */
+import { validationError } from '../errors.ts';
 
 /** A number where the text is one; anything else is left for the schema to refuse. */
 export function numberFrom(text: string): number | string {
@@ -19,5 +20,17 @@ export function fieldsFrom(
     Object.entries(options)
       .filter(([option, value]) => Object.hasOwn(names, option) && value !== undefined)
       .map(([option, value]) => [names[option], value]),
+  );
+}
+
+/** @throws ValidationError for a key without a version: a repeated call must be based on the same one as the first */
+export function requireVersionWithKey(options: {
+  key?: string | undefined;
+  ifVersion?: number | string | undefined;
+}): void {
+  if (options.key === undefined || options.ifVersion !== undefined) return;
+  throw validationError(
+    { field: 'version', constraint: 'is required beside an idempotency key', value: null },
+    'Give --if-version too: a repeated call must be based on the same version as the first.',
   );
 }

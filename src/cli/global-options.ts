@@ -18,6 +18,11 @@ export function addGlobalOptions(command: Command): Command {
     .helpOption('--help', 'show this help');
 }
 
+/** The options of a command below another one: those right at it win over those before it. */
+export function nestedOptionsOf<Options extends object>(command: Command): Options & GlobalOptions {
+  return { ...command.parent?.parent?.opts<GlobalOptions>(), ...optionsOf<Options>(command) };
+}
+
 /** The options of a command, wherever on the line they were given; those right at the command win. */
 export function optionsOf<Options extends object>(command: Command): Options & GlobalOptions {
   return { ...command.parent?.opts<GlobalOptions>(), ...command.opts<Options & GlobalOptions>() };

@@ -1,5 +1,5 @@
 /** Other people's text at a terminal: made harmless, measured and cut by the columns it takes. */
-export { shortId } from '../domain/text.ts';
+export { count, shortId } from '../domain/text.ts';
 
 /** Titles are other people's: no control character, direction override or line separator reaches a terminal. */
 // eslint-disable-next-line no-control-regex -- finding control characters is the point
@@ -53,8 +53,4 @@ function widthOf(grapheme: string): number {
 /** `2026-01-31T09:30:00.000Z` as `2026-01-31 09:30`, in UTC. */
 export function spokenTime(time: string): string {
   return time.slice(0, 16).replace('T', ' ');
-}
-
-export function count(number: number, singular: string, plural = `${singular}s`): string {
-  return `${number} ${number === 1 ? singular : plural}`;
 }

@@ -2,6 +2,7 @@
 import * as z from 'zod';
 import { validationError, type TrackerError } from '../errors.ts';
 import { idOrPrefix, idempotencyKey } from './fields.ts';
+import { shortId } from './text.ts';
 import { isClosed, type WorkItem } from './work-item.ts';
 
 /** Items that one transaction archives; a larger subtree has a transaction to itself. */
@@ -93,6 +94,6 @@ export function archivedError(
       constraint: `"${item.title}" is in the archive (since ${item.archived_at})`,
       value: item.id,
     },
-    `Bring it back first: archive_work_items {"ids":["${item.id.slice(0, 8)}"],"restore":true} (toolset archive), or \`worktrail archive ${item.id.slice(0, 8)} --restore\`. Nothing was changed.`,
+    `Bring it back first: archive_work_items {"ids":["${shortId(item.id)}"],"restore":true} (toolset archive), or \`worktrail archive ${shortId(item.id)} --restore\`. Nothing was changed.`,
   );
 }

@@ -2,6 +2,8 @@
 import * as z from 'zod';
 import { validationError, type TrackerError } from '../errors.ts';
 import { actorName, idOrPrefix, idempotencyKey, integer } from './fields.ts';
+import { groupBy } from './grouping.ts';
+import { shortId } from './text.ts';
 import type { ItemStatus, ItemType } from './work-item.ts';
 
 export const DEPENDENCY_TYPES = ['blocks', 'depends_on', 'relates_to', 'discovered_from'] as const;
@@ -59,12 +61,7 @@ export function linkMeaning(link: Pick<Dependency, 'source_id' | 'target_id' | '
  * one. One walk with its own stack: linear time, however many there are.
  */
 export function findCycle(pairs: readonly { blocker: string; blocked: string }[]): string[] | undefined {
-  const next = new Map<string, string[]>();
-  for (const { blocker, blocked } of pairs) {
-    const known = next.get(blocker);
-    if (known === undefined) next.set(blocker, [blocked]);
-    else known.push(blocked);
-  }
+  const next = groupBy(pairs, ({ blocker }) => blocker);
   const finished = new Set<string>();
   const onWalk = new Set<string>();
   for (const start of next.keys()) {
@@ -72,7 +69,7 @@ export function findCycle(pairs: readonly { blocker: string; blocked: string }[]
     const walk = [{ id: start, at: 0 }];
     onWalk.add(start);
     for (let top = walk.at(-1); top !== undefined; top = walk.at(-1)) {
-      const id = next.get(top.id)?.[top.at];
+      const id = next.get(top.id)?.[top.at]?.blocked;
       top.at += 1;
       if (id === undefined) {
         walk.pop();
@@ -101,7 +98,7 @@ export function cycleError(cycle: NamedItem[]): TrackerError {
   const error = validationError(
     {
       field: 'target_id',
-      constraint: `would close a cycle: ${cycle.map(({ title, id }) => `"${title}" (${id.slice(0, 8)})`).join(' blocks ')}`,
+      constraint: `would close a cycle: ${cycle.map(({ title, id }) => `"${title}" (${shortId(id)})`).join(' blocks ')}`,
       value: cycle.at(-1)?.id ?? null,
     },
     'Remove one of the links of this cycle first, or use relates_to; nothing was changed.',

@@ -19,6 +19,7 @@ import {
   TITLE_MAX_CHARACTERS,
 } from './limits.ts';
 import { quarter } from './metadata.ts';
+import { shortId } from './text.ts';
 import { ITEM_TYPES } from './work-item.ts';
 
 export const ENHANCEMENT_STATUSES = ['planned', 'approved', 'implementing', 'completed'] as const;
@@ -130,7 +131,7 @@ export function enhancementCycleError(cycle: NamedEnhancement[]): TrackerError {
   const error = validationError(
     {
       field: 'depends_on',
-      constraint: `would close a cycle: ${cycle.map(({ title, id }) => `"${title}" (${id.slice(0, 8)})`).join(' depends on ')}`,
+      constraint: `would close a cycle: ${cycle.map(({ title, id }) => `"${title}" (${shortId(id)})`).join(' depends on ')}`,
       value: cycle[0]?.id ?? null,
     },
     'Take one of these dependencies away first; nothing was changed.',
@@ -153,7 +154,7 @@ export function promotionError(enhancement: Enhancement, item: NamedEnhancement 
       constraint: `"${enhancement.title}" was promoted before, to the work item "${item?.title ?? ''}" (${enhancement.work_item_id})`,
       value: enhancement.id,
     },
-    `Go on with that work item: query_work_item {"id":"${enhancement.work_item_id.slice(0, 8)}"}. Nothing was changed.`,
+    `Go on with that work item: query_work_item {"id":"${shortId(enhancement.work_item_id)}"}. Nothing was changed.`,
   );
   error.details['work_item_id'] = enhancement.work_item_id;
   return error;

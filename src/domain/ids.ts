@@ -1,5 +1,5 @@
 /** Ids are made by the application, never by a database, so that a write can be named before it is stored. */
-import { randomBytes, randomUUID } from 'node:crypto';
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
 
 export const newRecordId = (): string => randomUUID();
 
@@ -29,6 +29,17 @@ export function newChangeId(now: number = Date.now()): string {
 
 export function formatUuid(hex: string): string {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20, 32)}`;
+}
+
+/**
+ * The id that a text always gives: the first 128 bits of its SHA-256, in the form of a UUID of this version. Version 8
+ * says so (RFC 9562); version 4 where ids that were given out have it.
+ */
+export function uuidFrom(text: string, version: 4 | 8): string {
+  const bytes = createHash('sha256').update(text).digest().subarray(0, 16);
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | (version << 4);
+  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
+  return formatUuid(bytes.toString('hex'));
 }
 
 /** The ids that start with a hex prefix, as an inclusive range that an index on the id can answer. */

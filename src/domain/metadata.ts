@@ -1,9 +1,9 @@
 /** Metadata: known keys are validated per kind of record; unknown keys are kept and warned about (W3, V1). */
 import * as z from 'zod';
 import { shortenText, validationError } from '../errors.ts';
-import { findUnstorable, isPlainObject, jsonBytes, type JsonObject } from './json.ts';
+import { isPlainObject, jsonBytes, type JsonObject } from './json.ts';
 import { METADATA_MAX_BYTES, METADATA_MAX_DEPTH } from './limits.ts';
-import { problemsOf } from './validate.ts';
+import { problemsOf, refuseUnstorable } from './validate.ts';
 import { nearestName, type Warning } from './warnings.ts';
 
 const looseSchemas = new WeakMap<z.ZodObject, z.ZodObject>();
@@ -27,14 +27,7 @@ export function checkMetadata(
   kind: string,
   given: readonly string[] = Object.keys(metadata),
 ): { metadata: JsonObject; warnings: Warning[] } {
-  const unstorable = findUnstorable(metadata, METADATA_MAX_DEPTH, 'metadata');
-  if (unstorable !== undefined) {
-    throw validationError({
-      field: unstorable.path,
-      constraint: unstorable.constraint,
-      value: unstorable.value,
-    });
-  }
+  refuseUnstorable(metadata, METADATA_MAX_DEPTH, 'metadata');
   const bytes = jsonBytes(metadata);
   if (bytes > METADATA_MAX_BYTES) {
     throw validationError({

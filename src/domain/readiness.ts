@@ -1,4 +1,5 @@
 /** Why work on an item cannot start now (W10). */
+import { shortId } from './text.ts';
 import type { ItemStatus, WorkItem } from './work-item.ts';
 
 /** Each field is there only when it is a reason. */
@@ -19,7 +20,7 @@ export interface NotReady {
 export function reasonText(reasons: NotReady): string {
   const { status, deleted_at, archived_at, blockers = [], more_blockers = 0 } = reasons;
   const { claimed_by, claim_expires_at } = reasons;
-  const named = blockers.map(({ id, title }) => `"${title}" (${id.slice(0, 8)})`).join(', ');
+  const named = blockers.map(({ id, title }) => `"${title}" (${shortId(id)})`).join(', ');
   const more = more_blockers > 0 ? ` and ${more_blockers} more` : '';
   return [
     ...(deleted_at === undefined ? [] : ['deleted']),

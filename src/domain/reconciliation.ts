@@ -19,7 +19,7 @@ export interface ExpectedRecords {
   vendors: { name: string; fields: Record<string, JsonValue> }[];
   deployments: { id: string; pr_number: number | null; commit_hash: string }[];
   enhancements: { id: string; title: string }[];
-  /** Session items; `file` is null where somebody changed the item here, so that only its presence counts. */
+  /** Session items; `compared` is false where somebody changed the item here, so that only its presence counts. */
   sessions: { id: string; file: string; compared: boolean }[];
 }
 

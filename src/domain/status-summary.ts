@@ -3,7 +3,7 @@ import * as z from 'zod';
 import { integer } from './fields.ts';
 import { READ_TOKENS_MAX, READ_TOKENS_MIN } from './limits.ts';
 
-export const STATUS_FORMATS = ['markdown', 'json'] as const;
+const STATUS_FORMATS = ['markdown', 'json'] as const;
 
 export const statusReportInput = z.object({
   format: z.enum(STATUS_FORMATS).default('markdown'),

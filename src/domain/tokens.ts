@@ -14,6 +14,38 @@ export function estimateTokens(text: string): number {
   return tokens;
 }
 
+/** A list that is cut to a budget. */
+export interface BudgetedList {
+  length: number;
+  /** Rows that it gets in each turn. */
+  weight: number;
+  /** What the row at this place costs. */
+  tokensOf: (row: number) => number;
+}
+
+/**
+ * How many rows of each list fit into so many tokens: in turns, each list in order takes its next rows until one does
+ * not fit, so that none crowds out the others. The same lists and budget give the same result.
+ */
+export function takeInTurns(lists: readonly BudgetedList[], tokens: number): number[] {
+  let room = tokens;
+  const open = lists.map((list) => ({ list, taken: 0, isFull: false }));
+  while (open.some(({ isFull }) => !isFull)) {
+    for (const state of open) {
+      const { length, weight, tokensOf } = state.list;
+      for (let turn = 0; turn < weight && !state.isFull; turn += 1) {
+        const cost = state.taken < length ? tokensOf(state.taken) : Number.POSITIVE_INFINITY;
+        if (cost > room) state.isFull = true;
+        else {
+          state.taken += 1;
+          room -= cost;
+        }
+      }
+    }
+  }
+  return open.map(({ taken }) => taken);
+}
+
 /** Room for the line that says what was cut. */
 const NOTICE_TOKENS = 24;
 

@@ -1,5 +1,6 @@
 /** Which of the changes asked for can be taken back, and why not the others. Pure. */
 import type { RecordedChange } from './change.ts';
+import { groupBy } from './grouping.ts';
 import type { JsonObject } from './json.ts';
 import { LABEL, effectsOf, firstOf, neverUndone, stepsByField, withoutTakenBack } from './undo.ts';
 import type { UndoMaterial, WantedChange } from './undo-material.ts';
@@ -18,12 +19,7 @@ export function chooseChanges(
   material: UndoMaterial,
   blocked: ReadonlyMap<string, string>,
 ): { accepted: WantedChange[]; refused: RefusedUndo[] } {
-  const byRecord = new Map<string, RecordedChange[]>();
-  for (const row of material.timeline) {
-    const known = byRecord.get(recordKey(row));
-    if (known === undefined) byRecord.set(recordKey(row), [row]);
-    else known.push(row);
-  }
+  const byRecord = groupBy(material.timeline, recordKey);
   const accepted: WantedChange[] = [];
   const refused: RefusedUndo[] = [];
   const gone = new Set<string>();

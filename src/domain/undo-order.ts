@@ -1,5 +1,6 @@
 /** In which order the rules allow records and links to become what they were, and where no order does. Pure. */
 import type { BatchPart } from './batch.ts';
+import { groupBy } from './grouping.ts';
 import type { UndoMaterial } from './undo-material.ts';
 import type { LinkBack, Target } from './undo-targets.ts';
 
@@ -40,6 +41,7 @@ export function structuralProblem(
     if (gone === undefined) continue;
     return { id: source_id, reason: `a link would come back to "${gone.title}", which is deleted` };
   }
+  const titlesBelow = livingBelow([...targets.keys()], material, after);
   for (const { id, patch, current } of targets.values()) {
     const place = after(id);
     if (place === undefined) continue;
@@ -61,19 +63,26 @@ export function structuralProblem(
       }
     }
     if (!place.deleted || current['deleted_at'] !== null) continue;
-    const child = material.children.find(({ id: below, parent_id }) => {
-      const stays = after(below) ?? { parent_id, deleted: false };
-      return stays.parent_id === id && !stays.deleted;
-    });
-    const moved = [...targets.keys()].find((other) => {
-      const there = after(other);
-      return there?.parent_id === id && !there.deleted;
-    });
-    const title = child?.title ?? (moved === undefined ? undefined : after(moved)?.title);
+    const title = titlesBelow.get(id);
     if (title !== undefined)
       return { id, reason: `"${title}" stands below "${place.title}", which would be deleted` };
   }
   return undefined;
+}
+
+/** The title of one item that would stand below each, not deleted: one is enough to keep its parent. */
+function livingBelow(
+  ids: readonly string[],
+  { children }: UndoMaterial,
+  after: (id: string) => Place | undefined,
+): ReadonlyMap<string, string> {
+  const present = children.map(({ id, ...child }) => after(id) ?? { ...child, deleted: false });
+  const titles = new Map<string, string>();
+  for (const place of [...present, ...ids.map(after)]) {
+    if (place === undefined || place.deleted || place.parent_id === null) continue;
+    if (!titles.has(place.parent_id)) titles.set(place.parent_id, place.title);
+  }
+  return titles;
 }
 
 /**
@@ -126,19 +135,17 @@ function parentsFirst(targets: readonly Target[], material: UndoMaterial): Targe
 /** Items before those that they stand below, both now and in the end: only then may these go. */
 function childrenFirst(targets: readonly Target[], material: UndoMaterial): Target[] {
   const byId = new Map(targets.map((target) => [target.id, target]));
-  const below = new Map<string, Target[]>();
-  for (const target of targets) {
-    const parents = new Set([target.current['parent_id'], placeAfter(target.id, byId, material)?.parent_id]);
-    for (const parent of parents) {
-      if (typeof parent === 'string') below.set(parent, [...(below.get(parent) ?? []), target]);
-    }
-  }
+  const pairs = targets.flatMap((target) => {
+    const parents = [target.current['parent_id'], placeAfter(target.id, byId, material)?.parent_id];
+    return [...new Set(parents)].map((parent) => ({ parent, target }));
+  });
+  const below = groupBy(pairs, ({ parent }) => parent);
   const ordered = new Set<Target>();
   const begun = new Set<Target>();
   const visit = (target: Target): void => {
     if (begun.has(target)) return;
     begun.add(target);
-    for (const child of below.get(target.id) ?? []) visit(child);
+    for (const { target: child } of below.get(target.id) ?? []) visit(child);
     ordered.add(target);
   };
   targets.forEach(visit);

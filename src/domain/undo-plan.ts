@@ -4,6 +4,7 @@
  */
 import type { BatchPart } from './batch.ts';
 import type { RecordedChange } from './change.ts';
+import { groupBy } from './grouping.ts';
 import { chooseChanges, type RefusedUndo } from './undo-choice.ts';
 import type { UndoMaterial, WantedChange } from './undo-material.ts';
 import { orderedParts, structuralProblem } from './undo-order.ts';
@@ -38,8 +39,7 @@ export function planUndo(material: UndoMaterial): UndoPlan {
 
 /** Newest first. */
 function groupByChange(rows: readonly RecordedChange[]): WantedChange[] {
-  const groups = new Map<string, RecordedChange[]>();
-  for (const row of rows) groups.set(row.change_id, [...(groups.get(row.change_id) ?? []), row]);
+  const groups = groupBy(rows, ({ change_id }) => change_id);
   const last = ({ rows: own }: WantedChange) => own.at(-1)?.seq ?? 0;
   return [...groups].map(([change_id, own]) => ({ change_id, rows: own })).sort((a, b) => last(b) - last(a));
 }

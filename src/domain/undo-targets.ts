@@ -1,5 +1,6 @@
 /** What records and links are to become when changes are taken back. Pure. */
 import type { RecordedChange } from './change.ts';
+import { groupBy } from './grouping.ts';
 import { equalJson, ownValue, type JsonObject, type JsonValue } from './json.ts';
 import { LABEL, effectsOf, firstOf, listOf, stepsByField, withoutTakenBack, type Step } from './undo.ts';
 import type { UndoMaterial, WantedChange } from './undo-material.ts';
@@ -17,10 +18,8 @@ export function targetsOf(accepted: readonly WantedChange[], material: UndoMater
     .flatMap((change) => change.rows)
     .filter(({ entity }) => entity !== 'dependency')
     .sort((a, b) => a.seq - b.seq);
-  const ids = [...new Set(rows.map(({ entity_id }) => entity_id))];
   const takenBack = new Set(accepted.map(({ change_id }) => change_id));
-  return ids.flatMap((id): Target[] => {
-    const own = rows.filter(({ entity_id }) => entity_id === id);
+  return [...groupBy(rows, ({ entity_id }) => entity_id)].flatMap(([id, own]): Target[] => {
     const [first] = own;
     const current = material.records.get(id);
     if (first === undefined || current === undefined) return [];

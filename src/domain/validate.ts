@@ -21,14 +21,7 @@ export function parseInput<Schema extends z.ZodObject>(schema: Schema, input: un
   const stored = Object.entries(raw).filter(
     ([name, value]) => typeof value !== 'string' || !isAskedText(schema.shape[name] as z.ZodType | undefined),
   );
-  const unstorable = findUnstorable(Object.fromEntries(stored), ARGUMENTS_MAX_DEPTH);
-  if (unstorable !== undefined) {
-    throw validationError({
-      field: unstorable.path,
-      constraint: unstorable.constraint,
-      value: unstorable.value,
-    });
-  }
+  refuseUnstorable(Object.fromEntries(stored), ARGUMENTS_MAX_DEPTH);
   const known = Object.keys(schema.shape);
   const problems: Problem[] = Object.keys(raw)
     .filter((name) => !Object.hasOwn(schema.shape, name))
@@ -44,6 +37,13 @@ export function parseInput<Schema extends z.ZodObject>(schema: Schema, input: un
   return parsed.data as z.output<Schema>;
 }
 
+/** @throws ValidationError for the first value that no store can keep: see `findUnstorable` */
+export function refuseUnstorable(value: unknown, maxDepth: number, name?: string): void {
+  const found = findUnstorable(value, maxDepth, name);
+  if (found === undefined) return;
+  throw validationError({ field: found.path, constraint: found.constraint, value: found.value });
+}
+
 /** Objects and arrays that a client sent as JSON text, decoded; anything else is left for the schema to judge. */
 function decodeJsonText(schema: z.ZodObject, raw: Record<string, unknown>): Record<string, unknown> {
   let decoded: Record<string, unknown> | undefined;
@@ -53,14 +53,7 @@ function decodeJsonText(schema: z.ZodObject, raw: Record<string, unknown>): Reco
     try {
       const structure: unknown = JSON.parse(value);
       if (typeof structure === 'object') {
-        const unstorable = findUnstorable(structure, ARGUMENTS_MAX_DEPTH, name);
-        if (unstorable !== undefined) {
-          throw validationError({
-            field: unstorable.path,
-            constraint: unstorable.constraint,
-            value: unstorable.value,
-          });
-        }
+        refuseUnstorable(structure, ARGUMENTS_MAX_DEPTH, name);
         decoded ??= { ...raw };
         decoded[name] = structure;
       }

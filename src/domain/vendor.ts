@@ -23,6 +23,9 @@ export interface Vendor {
   updated_by: string;
 }
 
+/** What an extractor reads, in the order in which it is shown. */
+export const VENDOR_FORMATS = ['excel', 'csv', 'pdf', 'ocr'] as const;
+
 const vendorName = line(NAME_MAX_CHARACTERS).transform((name) => name.trim());
 const extractorVersion = line(50);
 
@@ -52,7 +55,7 @@ export type UpdateVendorInput = z.output<typeof updateVendorInput>;
 
 export const listVendorsInput = z.object({
   status: z.enum(VENDOR_STATUSES).optional(),
-  format: z.enum(['excel', 'csv', 'pdf', 'ocr']).optional(),
+  format: z.enum(VENDOR_FORMATS).optional(),
   text: line(NAME_MAX_CHARACTERS).optional(),
   ...pageInput,
 });

@@ -1,3 +1,4 @@
+/** What an answer tells beside its data, and the nearest name for one that is not known. */
 import { closest } from 'fastest-levenshtein';
 
 /** Something the caller should know about an answer that is otherwise good. */

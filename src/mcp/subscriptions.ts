@@ -58,7 +58,10 @@ export class Subscriptions {
   async #follow(): Promise<() => void> {
     const { context } = await this.options.app();
     return await context.store.watch((news) => {
-      this.#telling = this.#telling.then(() => this.#tell(context, news));
+      // One stretch that cannot be told must not keep the next ones from it.
+      this.#telling = this.#telling
+        .then(() => this.#tell(context, news))
+        .catch((error: unknown) => this.options.log(error instanceof Error ? error.message : String(error)));
     });
   }
 

@@ -1,6 +1,6 @@
 /** The brief as text, and cut to its budget: each section gives up its last lines first, all in turn. */
 import { cut as cutText, shortId } from '../domain/text.ts';
-import { estimateTokens } from '../domain/tokens.ts';
+import { estimateTokens, takeInTurns, type BudgetedList } from '../domain/tokens.ts';
 import type { Brief, BriefItem, BriefSection } from '../domain/brief.ts';
 
 const TITLE_CHARACTERS = 80;
@@ -66,31 +66,21 @@ const PARTS: readonly Part[] = [
 /** Room for the line that says what was left out of a section. */
 const REST_TOKENS = 18;
 
-/**
- * The brief with as much of every section as fits into the budget: in turns, each section in order adds its next
- * lines until one does not fit. The same brief and budget give the same result.
- */
+/** The brief with as much of every section as fits into the budget: see `takeInTurns`. */
 export function fitBrief(brief: Brief, maxTokens: number): Brief {
   let room = maxTokens - estimateTokens(headText(brief));
-  const open = PARTS.filter((one) => one.section(brief).total > 0).map((one) => {
+  const parts = PARTS.filter((one) => one.section(brief).total > 0);
+  const lists = parts.map((one): BudgetedList => {
     room -= estimateTokens(heading(one, brief)) + REST_TOKENS;
-    return { one, items: one.section(brief).items as never[], taken: 0, isFull: false };
+    const items: readonly never[] = one.section(brief).items;
+    const tokensOf = (row: number) => estimateTokens(one.line(items[row] as never)) + 1;
+    return { length: items.length, weight: one.weight, tokensOf };
   });
-  while (open.some(({ isFull }) => !isFull)) {
-    for (const state of open) {
-      for (let turn = 0; turn < state.one.weight && !state.isFull; turn += 1) {
-        const item = state.items[state.taken];
-        const cost = item === undefined ? 0 : estimateTokens(state.one.line(item)) + 1;
-        if (item === undefined || cost > room) state.isFull = true;
-        else {
-          state.taken += 1;
-          room -= cost;
-        }
-      }
-    }
-  }
   const fitted = structuredClone(brief);
-  for (const { one, taken } of open) one.section(fitted).items.length = taken;
+  for (const [at, taken] of takeInTurns(lists, room).entries()) {
+    const list = parts[at]?.section(fitted);
+    if (list !== undefined) list.items.length = taken;
+  }
   return fitted;
 }
 

@@ -1,6 +1,6 @@
 /** The brief: everything that a client needs to start working, read in one look at the store (T8). */
 import type { Brief, BriefChange, BriefItem, BriefSection, GetBriefInput } from '../domain/brief.ts';
-import type { RecordedChange } from '../domain/change.ts';
+import { groupBy } from '../domain/grouping.ts';
 import { PROVISIONAL_FEED_STEP } from '../domain/provisional-version.ts';
 import { ITEM_STATUSES, type ItemStatus, type WorkItem } from '../domain/work-item.ts';
 import { readHead } from '../storage/git/repository.ts';
@@ -117,8 +117,7 @@ async function readChanged(
     given ?? (await reader.findLastChangeOf(actor)) ?? Math.max(0, latest - CHANGES_FOR_STRANGERS);
   const rows = latest > since ? (await reader.listChanges({ limit: ITEMS_READ })).items : [];
   const fresh = rows.filter(({ seq }) => seq > since);
-  const records = new Map<string, RecordedChange[]>();
-  for (const row of fresh) records.set(row.entity_id, [...(records.get(row.entity_id) ?? []), row]);
+  const records = groupBy(fresh, ({ entity_id }) => entity_id);
   const names = await reader.findNames([...records.keys()]);
   const items = [...records.values()].flatMap(([newest, ...older]): BriefChange[] => {
     if (newest === undefined) return [];

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { access, constants } from 'node:fs/promises';
 import type { Config } from '../config.ts';
+import { count } from '../domain/text.ts';
 import { validationError } from '../errors.ts';
 import { runGit } from '../storage/git/repository.ts';
 import { inspectLayers, type Inspection, type Refusal } from '../storage/inspect-layers.ts';
@@ -289,8 +290,4 @@ async function checkGit({ projectDir }: Config): Promise<Check> {
 
 function ageOf(time: string): string {
   return `${spokenAge(Date.now() - Date.parse(time))} ago`;
-}
-
-function count(number: number, noun: string): string {
-  return `${number} ${noun}${number === 1 ? '' : 's'}`;
 }

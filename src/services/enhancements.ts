@@ -1,5 +1,4 @@
 /** Enhancements: create, update, list, and promote to a work item (E1). */
-import { createHash } from 'node:crypto';
 import type {
   CreateEnhancementInput,
   Enhancement,
@@ -7,7 +6,7 @@ import type {
   PromoteEnhancementInput,
   UpdateEnhancementInput,
 } from '../domain/enhancement.ts';
-import { formatUuid, newRecordId } from '../domain/ids.ts';
+import { newRecordId, uuidFrom } from '../domain/ids.ts';
 import type { JsonObject } from '../domain/json.ts';
 import type { WorkItem } from '../domain/work-item.ts';
 import { notFound, validationError } from '../errors.ts';
@@ -205,12 +204,9 @@ function itemOf(enhancement: Enhancement, item_type: WorkItem['item_type']): Jso
   };
 }
 
-/** The same id for the same key: a UUID of version 4 by its form. */
+/** The same id for the same key. */
 function idFrom(enhancement_id: string, key: string): string {
-  const bytes = createHash('sha256').update(`${enhancement_id}\0${key}`).digest().subarray(0, 16);
-  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40;
-  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
-  return formatUuid(bytes.toString('hex'));
+  return uuidFrom(`${enhancement_id}\0${key}`, 4);
 }
 
 async function resolve(context: Context, hex: string): Promise<string> {

@@ -36,7 +36,7 @@ export async function getJob({ jobs }: { jobs: JobHistory }, input: GetJobInput)
   const id = await findId((range) => Promise.resolve(asked(() => jobs.findIds(range))), 'job', input.id);
   return await answered(() => {
     const job = jobs.find(id);
-    if (job === undefined) throw notFound('job', { id: id });
+    if (job === undefined) throw notFound('job', { id });
     return { ...job, snapshots: jobs.snapshots({ job_id: id, limit: SNAPSHOTS_OF_JOB_MAX }) };
   });
 }

@@ -1,7 +1,6 @@
 /** Plans: a whole tree of items with its links in one write (W15). */
-import { createHash } from 'node:crypto';
 import { batchPatch, recordsOf, type BatchPart } from '../domain/batch.ts';
-import { formatUuid, newRecordId } from '../domain/ids.ts';
+import { newRecordId, uuidFrom } from '../domain/ids.ts';
 import { jsonBytes } from '../domain/json.ts';
 import { MESSAGE_MAX_BYTES } from '../domain/limits.ts';
 import type { ApplyPlanInput, PlanItemInput } from '../domain/plan.ts';
@@ -118,14 +117,9 @@ function creation(
   };
 }
 
-/** The same for the same key, so that a repeated call is recognised as the same plan (a UUID of version 8, RFC 9562). */
+/** The same for the same key, so that a repeated call is recognised as the same plan. */
 function idFrom(idempotencyKey: string, key: string): string {
-  const bytes = createHash('sha256')
-    .update(JSON.stringify(['plan', idempotencyKey, key]))
-    .digest();
-  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x80;
-  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
-  return formatUuid(bytes.subarray(0, 16).toString('hex'));
+  return uuidFrom(JSON.stringify(['plan', idempotencyKey, key]), 8);
 }
 
 /** Others changed what was read a moment ago: the rule that refuses knows ids, the caller knows keys. */

@@ -1,5 +1,6 @@
 /** Ready work, and why other work is not (W10). */
 import type { ReadyWorkInput } from '../domain/claim.ts';
+import { groupBy } from '../domain/grouping.ts';
 import type { NotReady, WaitingItem } from '../domain/readiness.ts';
 import { notFound } from '../errors.ts';
 import { STARTABLE_STATUSES, isClosed, type ItemStatus, type WorkItem } from '../domain/work-item.ts';
@@ -22,10 +23,7 @@ export async function withReasons<T extends WaitingRow>(
   if (items.length === 0) return [];
   const found = await reader.findOpenBlockers(items.map(({ id }) => id));
   const now = await reader.findNow();
-  const blockers = new Map<string, OpenBlocker[]>();
-  for (const blocker of found) {
-    blockers.set(blocker.blocked_id, [...(blockers.get(blocker.blocked_id) ?? []), blocker]);
-  }
+  const blockers = groupBy(found, ({ blocked_id }) => blocked_id);
   return items.map((item) => {
     const reasons = reasonsOf(item, blockers.get(item.id) ?? [], now);
     return Object.keys(reasons).length === 0 ? item : { ...item, not_ready: reasons };

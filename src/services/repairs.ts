@@ -5,6 +5,7 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import type { Config } from '../config.ts';
+import { count } from '../domain/text.ts';
 import { findStaleLocks, removeStaleLock } from '../storage/git/stale-locks.ts';
 import { inspectLayers, type Inspection } from '../storage/inspect-layers.ts';
 import { createMissingIndexes, findMissingIndexes } from '../storage/mend-indexes.ts';
@@ -178,8 +179,4 @@ function mendJobs({ dataDir }: Config): Repair[] {
   } finally {
     jobs.close();
   }
-}
-
-function count(number: number, singular: string, plural = `${singular}s`): string {
-  return `${number} ${number === 1 ? singular : plural}`;
 }

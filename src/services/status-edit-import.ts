@@ -1,10 +1,11 @@
 /** Hand edits of a status file as changes of the tracker: one update for each record, each with its version check. */
 import type { JsonObject } from '../domain/json.ts';
 import { createEnhancementInput } from '../domain/enhancement.ts';
+import { groupBy } from '../domain/grouping.ts';
 import { parseInput } from '../domain/validate.ts';
 import { registerVendorInput } from '../domain/vendor.ts';
 import { createWorkItemInput } from '../domain/work-item.ts';
-import { TrackerError } from '../errors.ts';
+import { TrackerError, validationError } from '../errors.ts';
 import { parseStatusFile, type ParsedStatus } from '../storage/markdown/status-parser.ts';
 import type { Answer } from '../storage/store.ts';
 import { writeOne, type Caller, type Context } from './context.ts';
@@ -59,12 +60,8 @@ export async function importStatusEdits(
 
 /** The edits that can be taken over, one list for each record. */
 function byRecord(edits: readonly StatusEdit[]): StatusEdit[][] {
-  const records = new Map<string, StatusEdit[]>();
-  for (const edit of edits) {
-    if (edit.state === 'refused') continue;
-    records.set(edit.id, [...(records.get(edit.id) ?? []), edit]);
-  }
-  return [...records.values()];
+  const usable = edits.filter(({ state }) => state !== 'refused');
+  return [...groupBy(usable, ({ id }) => id).values()];
 }
 
 async function update(context: Context, caller: Caller, edits: readonly StatusEdit[]): Promise<ImportedEdit> {
@@ -149,7 +146,10 @@ function makersOf(
       const parent_id =
         parent_index === null ? null : (parsed.work_items[parent_index]?.id ?? made.get(parent_index));
       if (parent_id === undefined) {
-        throw new TrackerError('ValidationError', 'its parent could not be added', {}, 'Correct the parent.');
+        throw validationError(
+          { field: 'parent', constraint: 'could not be added', value: said.parent_title },
+          'Correct the line of its parent, then repeat the call.',
+        );
       }
       const input = parseInput(createWorkItemInput, {
         ...{ title, item_type, branch_name, parent_id },

@@ -1,9 +1,9 @@
 /** Writing `.project_status.md`: after changes and on request, atomically, never over someone's own work. */
-import { STATUS_FILE } from '../storage/markdown/status-file-name.ts';
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { validationError } from '../errors.ts';
+import { STATUS_FILE } from '../storage/markdown/status-file-name.ts';
 import {
   EMPTY_LAYOUT,
   STATUS_PARTS,
@@ -19,9 +19,9 @@ import type { Context } from './context.ts';
 import { readStatus, type StatusReport } from './status-report.ts';
 import { renderStatusFile } from './status-view.ts';
 
-export { renderBody, renderStatusFile } from './status-view.ts';
-
+export { renderStatusFile } from './status-view.ts';
 export { STATUS_FILE };
+
 /** When others write at the same time, the file is made again until it is not older than the store. */
 const ATTEMPTS = 3;
 

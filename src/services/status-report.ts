@@ -2,6 +2,7 @@
 import type { LinkedDeployment } from '../storage/sql/queries/deployments.ts';
 import type { Reader } from '../storage/sql/reader.ts';
 import type { EnhancementStatus } from '../domain/enhancement.ts';
+import { groupBy } from '../domain/grouping.ts';
 import type { Vendor } from '../domain/vendor.ts';
 import { pipelined } from '../storage/sql/pipelined.ts';
 import type { Answer, PendingWrite } from '../storage/store.ts';
@@ -11,7 +12,7 @@ import type { Context } from './context.ts';
 export const STATUS_ITEMS_MAX = 1_500;
 export const STATUS_DEPLOYMENTS = 10;
 /** Enhancements listed; more are counted. */
-export const STATUS_ENHANCEMENTS_MAX = 200;
+const STATUS_ENHANCEMENTS_MAX = 200;
 
 export interface StatusEnhancement {
   id: string;
@@ -97,20 +98,15 @@ export async function readStatus(context: Pick<Context, 'store'>): Promise<Answe
 
 async function readItems(reader: Reader): Promise<{ items: StatusItem[]; total: number }> {
   const { items, total } = await reader.statusWorkItems(STATUS_ITEMS_MAX);
-  type Row = (typeof items)[number];
   const listed = new Map(items.map((item) => [item.id, item]));
   const outside = [...new Set(items.flatMap(({ parent_id }) => parent_id ?? []))].filter(
     (id) => !listed.has(id),
   );
   const titles = await reader.findTitles(outside);
 
-  const below = new Map<string | null, Row[]>();
-  for (const item of [...items].sort(byCreation)) {
-    const parent = item.parent_id !== null && listed.has(item.parent_id) ? item.parent_id : null;
-    const siblings = below.get(parent);
-    if (siblings === undefined) below.set(parent, [item]);
-    else siblings.push(item);
-  }
+  const below = groupBy([...items].sort(byCreation), ({ parent_id }) =>
+    parent_id !== null && listed.has(parent_id) ? parent_id : null,
+  );
   const ordered: StatusItem[] = [];
   const visit = (parent: string | null, level: number): void => {
     for (const row of below.get(parent) ?? []) {

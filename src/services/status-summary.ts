@@ -2,7 +2,8 @@
 import { READ_TOKENS_DEFAULT } from '../domain/limits.ts';
 import type { StatusReportInput, StatusSection, StatusSummary } from '../domain/status-summary.ts';
 import { shortId } from '../domain/text.ts';
-import { estimateTokens } from '../domain/tokens.ts';
+import { estimateTokens, takeInTurns, type BudgetedList } from '../domain/tokens.ts';
+import { VENDOR_FORMATS } from '../domain/vendor.ts';
 import type { Answer } from '../storage/store.ts';
 import { describePending } from './conflicts.ts';
 import type { Caller, Context } from './context.ts';
@@ -35,11 +36,10 @@ function summaryOf(report: StatusReport): StatusSummary {
       total = 0,
       skipped = 0,
     } = (metadata['test_results'] ?? {}) as Record<string, number>;
-    const formats = Object.entries((metadata['format_support'] ?? {}) as Record<string, boolean>);
-    const named = formats.flatMap(([format, isOn]) => (isOn ? [format] : []));
+    const support = (metadata['format_support'] ?? {}) as Record<string, boolean>;
     return {
       ...{ name, version, status, passing, total, skipped, extractor_version },
-      formats: ['excel', 'csv', 'pdf', 'ocr'].filter((format) => named.includes(format)),
+      formats: VENDOR_FORMATS.filter((format) => support[format] === true),
     };
   });
   const isBroken = ({ status }: { status: string }) => status === 'broken';
@@ -92,33 +92,23 @@ type Row<Name extends SectionName> = StatusSummary[Name]['items'][number];
 const HEAD_TOKENS = 220;
 const JSON_HEAD_TOKENS = 130;
 
-/** In turns, each section adds its next row while there is room, so that none crowds out the others. */
+/** As many rows of each section as fit into the budget: see `takeInTurns`. */
 function fitSummary(
   summary: StatusSummary,
   maxTokens: number,
   textOf: (name: SectionName, row: never) => string,
   headTokens: number,
 ): StatusSummary {
-  let room = maxTokens - Math.min(headTokens, maxTokens / 2);
-  const open = SECTIONS.map((name) => ({
+  const lists = SECTIONS.map((name): BudgetedList => {
+    const rows = summary[name].items as never[];
+    const tokensOf = (row: number) => estimateTokens(textOf(name, rows[row] as never)) + 1;
+    return { length: rows.length, weight: 1, tokensOf };
+  });
+  const taken = takeInTurns(lists, maxTokens - Math.min(headTokens, maxTokens / 2));
+  const kept = SECTIONS.map((name, at) => [
     name,
-    rows: summary[name].items as never[],
-    taken: 0,
-    isFull: false,
-  }));
-  while (open.some(({ isFull }) => !isFull)) {
-    for (const state of open) {
-      if (state.isFull) continue;
-      const row = state.rows[state.taken];
-      const cost = row === undefined ? 0 : estimateTokens(textOf(state.name, row)) + 1;
-      if (row === undefined || cost > room) state.isFull = true;
-      else {
-        state.taken += 1;
-        room -= cost;
-      }
-    }
-  }
-  const kept = open.map(({ name, rows, taken }) => [name, { ...summary[name], items: rows.slice(0, taken) }]);
+    { ...summary[name], items: summary[name].items.slice(0, taken[at]) },
+  ]);
   return { ...summary, ...(Object.fromEntries(kept) as Pick<StatusSummary, SectionName>) };
 }
 

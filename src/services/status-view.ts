@@ -1,4 +1,5 @@
 /** A status report as the text of `.project_status.md`: what every generated line of it says. */
+import { VENDOR_FORMATS } from '../domain/vendor.ts';
 import { withMark } from '../storage/markdown/status-mark.ts';
 import { describePending } from './conflicts.ts';
 import { STATUS_DEPLOYMENTS, type StatusReport } from './status-report.ts';
@@ -37,9 +38,7 @@ function viewOf(report: StatusReport): Record<string, unknown> {
         passing: test_results['passing'] ?? 0,
         total: test_results['total'] ?? 0,
         skipped: test_results['skipped'] ?? 0,
-        formats: ['excel', 'csv', 'pdf', 'ocr']
-          .filter((format) => format_support[format] === true)
-          .join(', '),
+        formats: VENDOR_FORMATS.filter((format) => format_support[format] === true).join(', '),
         mark: mark(vendor),
       };
     }),

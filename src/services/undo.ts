@@ -1,13 +1,13 @@
 /** Taking changes back by making the inverse change (W13): of one change, or of what somebody did since a time. */
 import { batchPatch, recordsOf, type BatchPart } from '../domain/batch.ts';
 import type { Applied, RecordedChange } from '../domain/change.ts';
+import { groupBy } from '../domain/grouping.ts';
 import { formatUuid, idRange } from '../domain/ids.ts';
 import type { JsonObject } from '../domain/json.ts';
 import { UNDO_CHANGES_MAX, type UndoInput } from '../domain/undo.ts';
 import type { RefusedUndo } from '../domain/undo-choice.ts';
 import { planUndo, type UndoPlan } from '../domain/undo-plan.ts';
-import type { TrackerError } from '../errors.ts';
-import { notFound, validationError } from '../errors.ts';
+import { notFound, validationError, type TrackerError } from '../errors.ts';
 import type { Reader } from '../storage/sql/reader.ts';
 import type { Answer } from '../storage/store.ts';
 import { write, type Caller, type ChangeRequest, type Context } from './context.ts';
@@ -42,7 +42,7 @@ export interface Undo {
   repeated?: true;
 }
 
-/** Rows of the record of changes that one call looks at. */
+/** Rows of the record of changes that one call looks at: a row for each record that a change touched. */
 const ROWS_MAX = 2_000;
 
 /**
@@ -128,8 +128,15 @@ const CHILDREN_MAX = 5_000;
 async function rowsOf(reader: Reader, reference: string): Promise<RecordedChange[]> {
   const rows = await reader.findRowsOfChange(await changeId(reader, reference));
   if (rows.length === 0) throw notFound('change', { id: reference });
-  if (rows.length > ROWS_MAX) throw tooMany(`it touched ${rows.length} records`, `${ROWS_MAX}`);
-  return rows;
+  if (rows.length <= ROWS_MAX) return rows;
+  throw validationError(
+    {
+      field: 'change_id',
+      constraint: `touched ${rows.length} records, and one call takes back at most ${ROWS_MAX}`,
+      value: reference,
+    },
+    'Update the records that should be different now (update_work_items takes many of them at once). Nothing was changed.',
+  );
 }
 
 async function changeId(reader: Reader, reference: string): Promise<string> {
@@ -159,21 +166,18 @@ const CANDIDATES_MAX = 5;
 async function rowsBy(reader: Reader, { actor = '', since = '' }: UndoInput): Promise<RecordedChange[]> {
   const rows = await reader.findRowsBy(actor, since, ROWS_MAX + 1);
   const changes = new Set(rows.map(({ change_id }) => change_id)).size;
-  if (rows.length > ROWS_MAX || changes > UNDO_CHANGES_MAX) {
-    throw tooMany(`${actor} made more than ${changes - 1} changes since then`, `${UNDO_CHANGES_MAX} changes`);
-  }
+  const tooMany = (did: string): TrackerError =>
+    validationError(
+      {
+        field: 'since',
+        constraint: `is too early: ${actor} ${did} from then on, and one call takes back no more`,
+        value: since,
+      },
+      'Take back the newest ones first: give a later since. Nothing was changed.',
+    );
+  if (changes > UNDO_CHANGES_MAX) throw tooMany(`made more than ${UNDO_CHANGES_MAX} changes`);
+  if (rows.length > ROWS_MAX) throw tooMany(`changed more than ${ROWS_MAX} records`);
   return rows.reverse();
-}
-
-function tooMany(found: string, most: string) {
-  return validationError(
-    {
-      field: 'since',
-      constraint: `is too early: ${found}, and one call takes back at most ${most}`,
-      value: null,
-    },
-    'Take back the newest ones first: give a later since.',
-  );
 }
 
 /** The records themselves, and the items on which their places depend. */
@@ -244,8 +248,7 @@ function repeated(
 }
 
 function describer(rows: readonly RecordedChange[], records: ReadonlyMap<string, JsonObject>) {
-  const byChange = new Map<string, RecordedChange[]>();
-  for (const row of rows) byChange.set(row.change_id, [...(byChange.get(row.change_id) ?? []), row]);
+  const byChange = groupBy(rows, ({ change_id }) => change_id);
   return (change_id: string): UndoneChange => {
     const own = byChange.get(change_id) ?? [];
     const [first] = own;

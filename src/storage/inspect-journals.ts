@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { readFile, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import Database from 'better-sqlite3';
+import { count } from '../domain/text.ts';
 import { GitJournal } from './git/journal.ts';
 import { readRecords } from './markdown/journal-format.ts';
 import { PENDING_DIR } from './open-store.ts';
@@ -139,8 +140,4 @@ function unread(name: JournalName, location: string, problem: string | null): Jo
 
 async function readIfThere(file: string): Promise<Buffer> {
   return existsSync(file) ? await readFile(file) : Buffer.alloc(0);
-}
-
-function count(number: number, noun: string): string {
-  return `${number} ${noun}${number === 1 ? '' : 's'}`;
 }

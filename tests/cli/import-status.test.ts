@@ -84,6 +84,16 @@ describe('import status', () => {
 describe('import session-prompts', () => {
   const PROMPT = '---\nschema_version: "1.0"\ntitle: First\n---\nGo.\n';
 
+  it('takes the files that a pattern names', async () => {
+    await put('docs/session-prompts/2026/a.md', PROMPT);
+    await put('docs/session-prompts/b.md', PROMPT.replace('First', 'Second'));
+    const asked = await worktrail.json('import', 'session-prompts', '--glob', '2026/*.md', '--dry-run');
+    expect(asked).toMatchObject({
+      items_planned: 1,
+      items: [{ foreign_id: 'docs/session-prompts/2026/a.md' }],
+    });
+  });
+
   it('takes the usual folder, updates what changed and keeps what was changed here', async () => {
     await put('docs/session-prompts/a.md', PROMPT);
     await put('docs/session-prompts/b.md', PROMPT.replace('First', 'Second'));

@@ -104,6 +104,17 @@ describe('an import', () => {
     expect(await worktrail.text('history', '--json')).toBe(before);
   });
 
+  it('knows every link of an item that has more than one answer lists', async () => {
+    const blockers = Array.from({ length: 510 }, (_, at): Issue => ({
+      id: `bd-${at}`,
+      title: `Blocker ${at}`,
+    }));
+    const dependencies = blockers.map(({ id }) => blockedBy('bd-hub', id));
+    const issues = [...blockers, { id: 'bd-hub', title: 'Hub', dependencies }];
+    expect(await importBeads(issues)).toMatchObject({ created: 511, links_added: 510 });
+    expect(await importBeads(issues)).toMatchObject(NOTHING);
+  });
+
   it('makes notes of comments, each once, with their author and time', async () => {
     const [epic, ...others] = EXPORT as [Issue, ...Issue[]];
     const hello = { id: 1, author: 'ann', text: 'Hello', created_at: '2026-01-04T00:00:00Z' };

@@ -25,6 +25,15 @@ describe('note', () => {
     expect(await worktrail.text('note', id, '--list', '--limit', '1')).toContain('the next page: --cursor');
   });
 
+  it('reads no more of standard input than could be a message', async () => {
+    const worktrail = await commandLine();
+    const { id } = await worktrail.json<WorkItem>('create', 'Noted');
+    const stdin = 'x'.repeat(1024 * 1024 + 1);
+    const refused = await runCli(['note', id, '-'], { project: worktrail.project, stdin });
+    expect(refused).toMatchObject({ code: 2, stdout: '' });
+    expect(refused.stderr).toContain('text: must have at most 65536 bytes');
+  });
+
   it('sends no escape sequence of a note to the terminal', async () => {
     const worktrail = await commandLine();
     const { id } = await worktrail.json<WorkItem>('create', 'Noted');

@@ -1,9 +1,11 @@
 // What V8 made of the program is kept for the next start, and no state of that cache changes what the program does.
 import { execFile } from 'node:child_process';
-import { readFile, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { cleanUpLater } from '../support/cleanup.ts';
 import { copyOfPackage } from './installation.ts';
 
 describe('the code cache', () => {
@@ -55,6 +57,24 @@ describe('the code cache', () => {
     await writeFile(path.join(cacheFolder, 'earlier-command-1'), good);
     expect(await help()).toBe(first);
     expect(await theCache()).toBe(file);
+  });
+
+  it('finds what lies outside of the bundle, and says nothing of itself', async () => {
+    const project = await mkdtemp(path.join(os.tmpdir(), 'worktrail-code-cache-'));
+    cleanUpLater(() => rm(project, { recursive: true, force: true }));
+    const run = async (...args: string[]): Promise<string> => {
+      const all = [program, ...args, '--project', project, '--database', 'embedded'];
+      const { stdout, stderr } = await promisify(execFile)(process.execPath, all);
+      expect(stderr).toBe('');
+      return stdout;
+    };
+    const plan = path.join(project, 'plan.yaml');
+    await writeFile(plan, '- { key: shop, item_type: project, title: Shop }\n');
+    // From the second start on the code comes out of the cache.
+    for (const _start of ['first', 'second']) {
+      expect(await run('doctor')).toContain(`Project ${project}`);
+      expect(await run('plan', plan, '--dry-run')).toContain('would create 1 item');
+    }
   });
 
   it('is done without where the package cannot be written', async () => {

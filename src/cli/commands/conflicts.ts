@@ -12,7 +12,7 @@ import {
   type Names,
 } from '../conflict-text.ts';
 import { ExitCode } from '../exit-codes.ts';
-import { addGlobalOptions, optionsOf, type GlobalOptions } from '../global-options.ts';
+import { addGlobalOptions, nestedOptionsOf, optionsOf, type GlobalOptions } from '../global-options.ts';
 import { printAnswer } from '../output.ts';
 import { shortId } from '../plain-text.ts';
 import { commandLineCaller, withApp } from '../with-app.ts';
@@ -60,7 +60,7 @@ Example:
   worktrail conflicts show 0192f3c17abc`,
       )
       .action(async (id: string, _options: unknown, command: Command) => {
-        await show(id, nestedOptions(command));
+        await show(id, nestedOptionsOf(command));
       }),
   );
   addGlobalOptions(
@@ -84,15 +84,10 @@ Examples:
   worktrail conflicts resolve 0192f3c17abc --set "title=Both ideas" priority=2 'labels=["a","b"]'`,
       )
       .action(async (id: string, _options: unknown, command: Command) => {
-        await resolve(id, nestedOptions<ResolveOptions>(command));
+        await resolve(id, nestedOptionsOf<ResolveOptions>(command));
       }),
   );
   return conflicts;
-}
-
-/** The options of a command below `conflicts`: those right at it win over those before it. */
-function nestedOptions<Options extends object>(command: Command): Options & GlobalOptions {
-  return { ...command.parent?.parent?.opts<GlobalOptions>(), ...optionsOf<Options>(command) };
 }
 
 async function list(options: GlobalOptions): Promise<void> {

@@ -4,8 +4,8 @@ import { validationError } from '../../errors.ts';
 import type { Context, WriteOutcome } from '../../services/context.ts';
 import type { EnhancementView, Promotion } from '../../services/enhancements.ts';
 import type { Page } from '../../storage/sql/queries/paging.ts';
-import { collect, fieldsFrom, numberFrom } from '../arguments.ts';
-import { addGlobalOptions, optionsOf, type GlobalOptions } from '../global-options.ts';
+import { collect, fieldsFrom, numberFrom, requireVersionWithKey } from '../arguments.ts';
+import { addGlobalOptions, nestedOptionsOf } from '../global-options.ts';
 import { printAnswer } from '../output.ts';
 import { count, plainLine, plainText, shortId, spokenTime } from '../plain-text.ts';
 import { paintStatus, renderTable, statusStyle } from '../table.ts';
@@ -79,11 +79,6 @@ Examples:
   return enhancement;
 }
 
-/** The options of a command below `enhancement`: those right at it win over those before it. */
-function nestedOptions<Options extends object>(command: Command): Options & GlobalOptions {
-  return { ...command.parent?.parent?.opts<GlobalOptions>(), ...optionsOf<Options>(command) };
-}
-
 function withFields(command: Command): Command {
   return command
     .option('--description <markdown>', 'up to 64 KiB of markdown')
@@ -104,7 +99,7 @@ function addCreate(parent: Command): Command {
     .argument('<title>', 'one line of 1 to 200 characters')
     .addHelpText('after', '\nExample:\n  worktrail enhancement create "Sync many clients" --quarter 2026-Q1')
     .action(async (title: string, _options: unknown, command: Command) => {
-      const options = nestedOptions<object>(command);
+      const options = nestedOptionsOf<object>(command);
       const { parseInput } = await import('../../domain/validate.ts');
       const { createEnhancementInput } = await import('../../domain/enhancement.ts');
       const { createEnhancement } = await import('../../services/enhancements.ts');
@@ -136,7 +131,7 @@ Example:
   worktrail enhancement update 3f2a9c1b --status approved --depends-on 77ab01cd`,
     )
     .action(async (id: string, _options: unknown, command: Command) => {
-      const options = nestedOptions<UpdateOptions>(command);
+      const options = nestedOptionsOf<UpdateOptions>(command);
       const { parseInput } = await import('../../domain/validate.ts');
       const { updateEnhancementInput } = await import('../../domain/enhancement.ts');
       const { updateEnhancement } = await import('../../services/enhancements.ts');
@@ -170,15 +165,6 @@ function changedFields(options: UpdateOptions): Record<string, unknown> {
   return fields;
 }
 
-/** @throws ValidationError: a repeated call must be based on the same version as the first */
-function requireVersionWithKey({ key, ifVersion }: Pick<UpdateOptions, 'key' | 'ifVersion'>): void {
-  if (key === undefined || ifVersion !== undefined) return;
-  throw validationError(
-    { field: 'version', constraint: 'is required beside an idempotency key', value: null },
-    'Give --if-version too: a repeated call must be based on the same version as the first.',
-  );
-}
-
 function addList(parent: Command): Command {
   return parent
     .command('list')
@@ -190,7 +176,7 @@ function addList(parent: Command): Command {
     .option('--cursor <cursor>', 'the next page, as the previous one named it')
     .addHelpText('after', '\nExample:\n  worktrail enhancement list --status planned --quarter 2026-Q1')
     .action(async (_options: unknown, command: Command) => {
-      const options = nestedOptions<object>(command);
+      const options = nestedOptionsOf<object>(command);
       const { parseInput } = await import('../../domain/validate.ts');
       const { listEnhancementsInput } = await import('../../domain/enhancement.ts');
       const { listEnhancements } = await import('../../services/enhancements.ts');
@@ -208,7 +194,7 @@ function addShow(parent: Command): Command {
     .argument('<id>', 'its id, or the first 6 or more characters of it')
     .addHelpText('after', '\nExample:\n  worktrail enhancement show 3f2a9c1b')
     .action(async (id: string, _options: unknown, command: Command) => {
-      const options = nestedOptions<object>(command);
+      const options = nestedOptionsOf<object>(command);
       const { parseInput } = await import('../../domain/validate.ts');
       const { listEnhancementsInput } = await import('../../domain/enhancement.ts');
       parseInput(listEnhancementsInput, { id });
@@ -236,7 +222,7 @@ function addPromote(parent: Command): Command {
       '\nExample:\n  worktrail enhancement promote 3f2a9c1b --type task --parent 77ab01cd',
     )
     .action(async (id: string, _options: unknown, command: Command) => {
-      const options = nestedOptions<UpdateOptions>(command);
+      const options = nestedOptionsOf<UpdateOptions>(command);
       const { parseInput } = await import('../../domain/validate.ts');
       const { promoteEnhancementInput } = await import('../../domain/enhancement.ts');
       const { promoteEnhancement } = await import('../../services/enhancements.ts');

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import type { Config } from '../../config.ts';
+import { STATUS_FILE } from '../../storage/markdown/status-file-name.ts';
 import type { Answer } from '../../storage/store.ts';
 import type { GlobalOptions } from '../global-options.ts';
 import { printAnswer } from '../output.ts';
@@ -27,8 +28,7 @@ export async function importStatus(
   rehearse: Rehearsal,
 ): Promise<void> {
   const config = await readSettings(options);
-  const { readStatusSource, STATUS_FILE } =
-    await import('../../services/import/legacy-status/status-source.ts');
+  const { readStatusSource } = await import('../../services/import/legacy-status/status-source.ts');
   const { importStatusFile, rehearseStatusImport } =
     await import('../../services/import/legacy-status/import-status-file.ts');
   const { handOver } = await import('../../services/import/legacy-status/take-over-file.ts');

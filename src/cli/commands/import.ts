@@ -46,6 +46,10 @@ export function addImportCommand(program: Command): Command {
       '--session-prompts <dir>',
       'status: the folder of session prompts (default: docs/session-prompts)',
     )
+    .option(
+      '--glob <pattern>',
+      'session-prompts: which files below the folder, with *, ** and ? (default: **/*.md)',
+    )
     .option('--add-from-git', 'status: add what the git history tells beyond the file')
     .addHelpText(
       'after',
@@ -67,9 +71,8 @@ status reads a status file that was kept by hand: backed up first, imported whol
       const read = await readerOf(source);
       // A wrong setting is told before a long read.
       const config = await readSettings(options);
-      const { namespace } = options;
+      const { namespace, glob } = options;
       const { projectDir } = config;
-      const { glob } = options;
       const plan = await read(wanted ?? usualPath(source, projectDir), { namespace, projectDir, glob });
       const answer =
         options.dryRun === true ? await rehearse(options, config, plan) : await carryOut(options, plan);

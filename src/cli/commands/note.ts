@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { validationError } from '../../errors.ts';
 import type { NoteList } from '../../services/notes.ts';
 import { numberFrom } from '../arguments.ts';
 import { optionsOf } from '../global-options.ts';
@@ -59,9 +60,19 @@ Examples:
     });
 }
 
+/** @throws ValidationError for more than a note holds: what never ends is not read to its end */
 async function standardInput(): Promise<string> {
+  const { MESSAGE_MAX_BYTES, NOTE_MAX_BYTES } = await import('../../domain/limits.ts');
   const chunks: Buffer[] = [];
-  for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
+  let bytes = 0;
+  for await (const chunk of process.stdin) {
+    bytes += (chunk as Buffer).length;
+    if (bytes > MESSAGE_MAX_BYTES) {
+      const constraint = `must have at most ${NOTE_MAX_BYTES} bytes in UTF-8 (standard input has over ${MESSAGE_MAX_BYTES})`;
+      throw validationError({ field: 'text', constraint, value: '-' });
+    }
+    chunks.push(chunk as Buffer);
+  }
   return Buffer.concat(chunks).toString('utf8').trimEnd();
 }
 

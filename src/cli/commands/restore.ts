@@ -27,8 +27,9 @@ export function addRestoreCommand(program: Command): Command {
       'after',
       `
 The file is checked as a whole first, and the change-over is one transaction: other programs see the state before it
-or the one after it. With --replace too, what is there is kept as a backup first, and named. Writes that wait in this folder are applied on top afterwards. Other folders that use the same
-PostgreSQL and have seen a later state stop until \`worktrail doctor --accept-database\` is run there.
+or the one after it. With --replace too, what is there is kept as a backup first, and named. Writes that wait in this
+folder are applied on top afterwards. Other folders that use the same PostgreSQL and have seen a later state stop
+until \`worktrail doctor --accept-database\` is run there.
 
 Examples:
   worktrail restore .worktrail/backups/worktrail-shop-backup-20261121T123000123Z-42-3f9a.jsonl

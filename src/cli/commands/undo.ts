@@ -43,6 +43,7 @@ Examples:
       const { undoInput } = await import('../../domain/undo.ts');
       const { undo } = await import('../../services/undo.ts');
       const input = parseInput(undoInput, {
+        // Eight digits or more may be the beginning of an id: such a position is written with its "#".
         ...(change !== undefined && { change_id: /^\d{1,7}$/.test(change) ? `#${change}` : change }),
         ...fieldsFrom(options, FIELDS),
         ...(options.apply === true && { apply: true }),

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { WorkItem } from '../../domain/work-item.ts';
 import { validationError } from '../../errors.ts';
 import type { Context, WriteOutcome } from '../../services/context.ts';
-import { collect, fieldsFrom, numberFrom } from '../arguments.ts';
+import { collect, fieldsFrom, numberFrom, requireVersionWithKey } from '../arguments.ts';
 import { optionsOf } from '../global-options.ts';
 import { printAnswer } from '../output.ts';
 import { plainLine, shortId } from '../plain-text.ts';
@@ -130,12 +130,7 @@ function fieldsOf(options: UpdateOptions): Record<string, unknown> {
   if (options.delete === true) fields['deleted_at'] = new Date().toISOString();
   if (options.restore === true) fields['deleted_at'] = null;
   if (options.merge === true) fields['on_conflict'] = 'merge';
-  if (options.key !== undefined && options.ifVersion === undefined) {
-    throw validationError(
-      { field: 'version', constraint: 'is required beside an idempotency key', value: null },
-      'Give --if-version too: a repeated call must be based on the same version as the first.',
-    );
-  }
+  requireVersionWithKey(options);
   return fields;
 }
 

@@ -1,4 +1,4 @@
-import { renderBody } from '../../services/status-file.ts';
+import { renderBody } from '../../services/status-view.ts';
 import { readStatus } from '../../services/status-report.ts';
 import { bounded, defineResource } from '../define-resource.ts';
 

@@ -88,10 +88,27 @@ export function splitBytes(text: string, maxBytes: number): { start: string; res
   if (maxBytes <= 0) return { start: '', rest: text };
   const bytes = Buffer.from(text, 'utf8');
   if (bytes.length <= maxBytes) return { start: text, rest: '' };
-  let end = maxBytes;
-  // A byte 10xxxxxx continues a character: step back to where it begins.
-  while (end > 0 && ((bytes[end] ?? 0) & 0xc0) === 0x80) end -= 1;
+  const end = endOfPiece(bytes, 0, maxBytes);
   return { start: bytes.subarray(0, end).toString('utf8'), rest: bytes.subarray(end).toString('utf8') };
+}
+
+/** Well-formed text in pieces of at most `maxBytes` (4 or more) bytes in UTF-8; together they are the text. Linear time. */
+export function piecesOf(text: string, maxBytes: number): string[] {
+  const bytes = Buffer.from(text, 'utf8');
+  const pieces: string[] = [];
+  for (let from = 0; from < bytes.length;) {
+    const end = endOfPiece(bytes, from, maxBytes);
+    pieces.push(bytes.subarray(from, end).toString('utf8'));
+    from = end;
+  }
+  return pieces;
+}
+
+function endOfPiece(bytes: Buffer, from: number, maxBytes: number): number {
+  let end = Math.min(from + maxBytes, bytes.length);
+  // A byte 10xxxxxx continues a character: step back to where it begins.
+  while (end > from && ((bytes[end] ?? 0) & 0xc0) === 0x80) end -= 1;
+  return end;
 }
 
 function cutCharacters(text: string, max: number): string {

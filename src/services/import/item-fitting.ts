@@ -6,8 +6,9 @@ import {
   NOTE_MAX_BYTES,
   TITLE_MAX_CHARACTERS,
 } from '../../domain/limits.ts';
+import { shortId } from '../../domain/text.ts';
 import { NO_DATE, readDate } from './dates.ts';
-import { cleanText, fitLabels, fitLine, splitBytes, type Replacements } from './fitting.ts';
+import { cleanText, fitLabels, fitLine, piecesOf, splitBytes, type Replacements } from './fitting.ts';
 import { buildMetadata, hashOf } from './imported-metadata.ts';
 import { plannedId, type ImportSource, type PlannedComment, type PlannedItem } from './plan.ts';
 import type { PlanLog } from './plan-log.ts';
@@ -186,7 +187,7 @@ function fitComments(
   return item.comments.flatMap((comment) => {
     const author = fitLine(clean(comment.author ?? ''), NAME_MAX_CHARACTERS).trim() || `import:${source}`;
     const created_at = readDate(comment.created)?.iso ?? fallback;
-    return partsOf(clean(comment.text)).map((text) => {
+    return notesOf(clean(comment.text)).map((text) => {
       const content = JSON.stringify([item.key, author, text, created_at]);
       const repetition = seen.get(content) ?? 0;
       seen.set(content, repetition + 1);
@@ -200,15 +201,14 @@ function fitComments(
   });
 }
 
-/** A text in as many notes as it takes; none where it is blank. */
-function partsOf(text: string): string[] {
-  if (text.trim() === '') return [];
-  const { start, rest } = splitBytes(text, NOTE_MAX_BYTES);
-  return [start, ...partsOf(rest)];
+/** A text in as many notes as it takes; blank ones at its end are left out. */
+function notesOf(text: string): string[] {
+  const pieces = piecesOf(text, NOTE_MAX_BYTES);
+  return pieces.slice(0, pieces.findLastIndex((piece) => piece.trim() !== '') + 1);
 }
 
 /** A long id keeps its start and gets a part of the item's id, so that two of them stay different. */
 function fitForeignId(foreignId: string, id: string): string {
   const line = fitLine(foreignId, FOREIGN_ID_MAX_CHARACTERS);
-  return line === foreignId && line.trim() !== '' ? line : `${line} ${id.slice(0, 8)}`;
+  return line === foreignId && line.trim() !== '' ? line : `${line} ${shortId(id)}`;
 }

@@ -30,36 +30,31 @@ export async function findLinkChanges(
   present: ReadonlyMap<string, WorkItem>,
   updated: readonly string[],
 ): Promise<LinkChanges> {
-  const known = new Map<string, PlannedLink[]>();
-  const linksOf = async (id: string): Promise<PlannedLink[]> => {
-    const links = known.get(id) ?? (await reader.findDependencies(id));
-    known.set(id, links);
-    return links;
-  };
+  const there = (await reader.findLinksFrom([...present.keys()])).filter(({ target_id }) =>
+    present.has(target_id),
+  );
+  const meaningsThere = new Set(there.map(linkMeaning));
   const added: PlannedLink[] = [];
   const keptRemoved: PlannedLink[] = [];
   for (const link of plan.links) {
-    // A link of an item that is made just now cannot be there yet.
+    if (meaningsThere.has(linkMeaning(link))) continue;
+    // A link of an item that is made just now cannot have been removed.
     const isNew = !present.has(link.source_id) || !present.has(link.target_id);
-    if (!isNew && includes(await linksOf(link.source_id), link)) continue;
     const last = isNew ? undefined : await lastChange(reader, link);
     if (last?.kind === 'unlink' && last.client !== IMPORT_CLIENT) keptRemoved.push(link);
     else added.push(link);
   }
   const removed: PlannedLink[] = [];
-  for (const id of updated) {
-    for (const link of await linksOf(id)) {
-      const isOfThisSource = present.has(link.source_id) && present.has(link.target_id);
-      if (!isOfThisSource || includes(plan.links, link) || includes(removed, link)) continue;
-      if ((await lastChange(reader, link))?.client === IMPORT_CLIENT) removed.push(link);
-    }
+  const seen = new Set(plan.links.map(linkMeaning));
+  const mayHaveGone = new Set(updated);
+  for (const link of there) {
+    if (!mayHaveGone.has(link.source_id) && !mayHaveGone.has(link.target_id)) continue;
+    const meaning = linkMeaning(link);
+    if (seen.has(meaning)) continue;
+    seen.add(meaning);
+    if ((await lastChange(reader, link))?.client === IMPORT_CLIENT) removed.push(link);
   }
   return { added, removed, keptRemoved };
-}
-
-function includes(links: readonly PlannedLink[], wanted: PlannedLink): boolean {
-  const meaning = linkMeaning(wanted);
-  return links.some((link) => linkMeaning(link) === meaning);
 }
 
 async function lastChange(reader: Reader, link: PlannedLink): Promise<RecordedChange | undefined> {
@@ -68,7 +63,8 @@ async function lastChange(reader: Reader, link: PlannedLink): Promise<RecordedCh
     record_id: link.source_id,
     limit: LINK_CHANGES_READ,
   });
-  return items.find((change) => includes(linksIn(change), link));
+  const meaning = linkMeaning(link);
+  return items.find((change) => linksIn(change).some((one) => linkMeaning(one) === meaning));
 }
 
 /** What the change of a dependency was about: its one field reads `<type> <target>`, before or after. */

@@ -1,4 +1,5 @@
 /** Foreign dependencies brought under the rules of W5: no cycle, no self link, none between an item and its ancestor. */
+import { groupBy } from '../../domain/grouping.ts';
 import type { PlannedLinkType } from './plan.ts';
 import { isAncestry } from './tree-placement.ts';
 
@@ -77,14 +78,7 @@ function withoutRepeats(links: readonly KeyedLink[]): KeyedLink[] {
  * leads back to a node still on the walk closes a cycle, and without those links there is none. Linear time.
  */
 function closingLinks(links: readonly KeyedLink[], order: readonly string[]): Map<KeyedLink, string[]> {
-  const outgoing = new Map<string, KeyedLink[]>();
-  for (const link of links) {
-    const [waiting] = waits(link);
-    const siblings = outgoing.get(waiting);
-    if (siblings === undefined) outgoing.set(waiting, [link]);
-    else siblings.push(link);
-  }
-
+  const outgoing = groupBy(links, (link) => waits(link)[0]);
   const closing = new Map<KeyedLink, string[]>();
   const walk: { key: string; next: number }[] = [];
   const onWalk = new Map<string, number>();

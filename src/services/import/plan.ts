@@ -3,9 +3,8 @@
  * `ImportPlan`; the plan is a pure function of the files, so that a dry run shows exactly what a run does and
  * a second run finds the items of the first by their ids.
  */
-import { createHash } from 'node:crypto';
 import { countCharacters } from '../../domain/fields.ts';
-import { formatUuid } from '../../domain/ids.ts';
+import { uuidFrom } from '../../domain/ids.ts';
 import { stableJson, type JsonObject } from '../../domain/json.ts';
 import { NAME_MAX_CHARACTERS } from '../../domain/limits.ts';
 import type { ItemStatus, ItemType } from '../../domain/work-item.ts';
@@ -131,17 +130,9 @@ export interface ImportOptions {
   glob?: string | undefined;
 }
 
-/**
- * The id that an import gives to a foreign id: the first 128 bits of SHA-256 over source, namespace and id,
- * with the bits of version 4 and of the RFC variant set.
- */
+/** The id that an import gives to a foreign id: the same each time, another one in another namespace. */
 export function plannedId(source: ImportSource, namespace: string, foreignId: string): string {
-  const bytes = createHash('sha256')
-    .update(stableJson([source, namespace, foreignId]))
-    .digest();
-  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40;
-  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
-  return formatUuid(bytes.subarray(0, 16).toString('hex'));
+  return uuidFrom(stableJson([source, namespace, foreignId]), 4);
 }
 
 /**

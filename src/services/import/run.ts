@@ -2,6 +2,7 @@
  * Carrying out an import plan (I3): all of it or nothing, and as often as one likes. What somebody changed
  * here after it was imported stays as they left it.
  */
+import type { Entity } from '../../domain/change.ts';
 import { equalJson, isPlainObject, type JsonObject, type JsonValue } from '../../domain/json.ts';
 import type { Job, JobKind } from '../../domain/job.ts';
 import type { ReportProgress } from '../../domain/progress.ts';
@@ -132,7 +133,7 @@ export async function prepareImport(
       requests.push(creation(planned, await livingParent(reader, planned, present, remark)));
     } else if (importedHash(current.metadata) === importedHash(planned.metadata)) {
       outcome.unchanged += 1;
-    } else if (await wasTouchedHere(reader, planned.id)) {
+    } else if (await wasTouchedHere(reader, 'work_item', planned.id)) {
       outcome.kept_local += 1;
       remark('changed in the source and here; it was left as it is here');
     } else {
@@ -272,9 +273,13 @@ function importedHash(metadata: JsonObject): JsonValue | undefined {
   return isPlainObject(imported) ? (imported['hash'] as JsonValue | undefined) : undefined;
 }
 
-/** Imports never write over a local change, so the last change tells for all of them. */
-async function wasTouchedHere(reader: Reader, id: string): Promise<boolean> {
-  const { items } = await reader.listChanges({ entity: 'work_item', record_id: id, limit: 1 });
+/** Whether somebody changed a record since imports did. They never write over a local change: the last one tells. */
+export async function wasTouchedHere(
+  reader: Pick<Reader, 'listChanges'>,
+  entity: Entity,
+  record_id: string,
+): Promise<boolean> {
+  const { items } = await reader.listChanges({ entity, record_id, limit: 1 });
   return items[0]?.client !== IMPORT_CLIENT;
 }
 

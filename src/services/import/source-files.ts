@@ -7,10 +7,10 @@ import { validationError, type TrackerError } from '../../errors.ts';
 import { compareText } from './natural-order.ts';
 
 /** A larger file is not a tracker's; refusing it keeps memory bounded. */
-export const SOURCE_FILE_MAX_BYTES = 64 * 1024 * 1024;
+const SOURCE_FILE_MAX_BYTES = 64 * 1024 * 1024;
 
 /** Deeper JSON is refused before anything walks it recursively. */
-export const SOURCE_MAX_NESTING = 200;
+const SOURCE_MAX_NESTING = 200;
 
 export type SourceText =
   | { text: string; damaged: boolean }

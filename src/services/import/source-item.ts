@@ -1,6 +1,6 @@
 /** What the readers hand over: one item as its source tells it, not yet brought inside any limit. */
-import type { JsonObject } from '../../domain/json.ts';
-import { stableJson } from '../../domain/json.ts';
+import { groupBy } from '../../domain/grouping.ts';
+import { stableJson, type JsonObject } from '../../domain/json.ts';
 import type { ItemStatus, ItemType } from '../../domain/work-item.ts';
 import type { KeyedLink } from './link-rules.ts';
 import { compareNatural, compareText } from './natural-order.ts';
@@ -140,14 +140,8 @@ export function makeKeysUnique<Item extends SourceItem>(
   where: (item: Item) => { file: string; line?: number },
   prefer: (a: Item, b: Item) => number,
 ): Item[] {
-  const sameKey = new Map<string, Item[]>();
-  for (const item of items) {
-    const group = sameKey.get(item.key);
-    if (group === undefined) sameKey.set(item.key, [item]);
-    else group.push(item);
-  }
   const unique: Item[] = [];
-  for (const group of sameKey.values()) {
+  for (const group of groupBy(items, ({ key }) => key).values()) {
     const told = group.map((item) => ({ item, said: stableJson(item.said) }));
     told.sort((a, b) => prefer(a.item, b.item) || compareText(a.said, b.said));
     const kept = new Set<string>();

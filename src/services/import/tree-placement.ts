@@ -1,4 +1,5 @@
 /** A foreign hierarchy of any shape brought into a forest of at most six levels (W4). */
+import { groupBy } from '../../domain/grouping.ts';
 import { HIERARCHY_MAX_DEPTH } from '../../domain/limits.ts';
 
 export interface TreeNode {
@@ -32,13 +33,8 @@ export interface Placement {
 export function placeNodes(nodes: readonly TreeNode[]): Placement {
   const wanted = new Map(nodes.map(({ key, parentKey }) => [key, parentKey]));
   const moved = openCycles(nodes, wanted);
-  const children = new Map<string | null, string[]>();
-  for (const { key } of nodes) {
-    const parent = wanted.get(key) ?? null;
-    const siblings = children.get(parent);
-    if (siblings === undefined) children.set(parent, [key]);
-    else siblings.push(key);
-  }
+  const keys = nodes.map(({ key }) => key);
+  const children = groupBy(keys, (key) => wanted.get(key) ?? null);
 
   const order: string[] = [];
   const parents = new Map<string, string | null>();

@@ -16,7 +16,7 @@ import { readHeader } from './read-export.ts';
 import { openSource, type TrackerPlace } from './source.ts';
 import { writeExport, type ExportOptions, type ExportSummary } from './write-export.ts';
 
-export const BACKUPS_KEPT_DEFAULT = 10;
+const BACKUPS_KEPT_DEFAULT = 10;
 
 /** Where backups go unless a folder is named. */
 export const backupFolder = ({ dataDir }: Pick<TrackerPlace, 'dataDir'>): string =>

@@ -110,6 +110,7 @@ export async function exportToCsv(options: ExportTo): Promise<ExportReport> {
         for (const name of TABLE_NAMES) {
           const columns = csvColumns(name, primaryKeyOf(name));
           const file = path.join(parts, csvFileName(name));
+          // There when the moment was lost on the way, and all of this runs again.
           await rm(file, { force: true });
           const { temporary, result } = await writeTemporary(file, (sink) =>
             writeCsv(c, name, columns, sink),

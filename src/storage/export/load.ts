@@ -128,8 +128,8 @@ export async function replaceState(
     done += rows.length;
     onProgress?.({ phase: 'load', done, total });
   }
+  // Not the digest of the file: an older one has fewer columns than what was read of it.
   const expected = read.digest('hex');
-  // An older file has fewer columns than what was read of it; one of this version is the same, unless it was altered.
   if (done !== total) throw damaged(file, 'it was altered while it was read');
   const stored = await digestRows(c, {
     onRows: (compared) => onProgress?.({ phase: 'compare', done: compared, total }),

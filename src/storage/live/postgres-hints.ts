@@ -41,7 +41,7 @@ export class PostgresHints implements ChangeHints {
       const events = {
         answered: () => undefined,
         died: (dead: PostgresConnection) => this.#lost(dead),
-        notified: () => this.onHint(),
+        notified: () => this.#hint(),
       };
       connection = await PostgresConnection.connect(this.options, events, this.options.timeouts.connectMs);
       await connection.client.unsafe(`listen ${quoteIdentifier(this.options.schema)}`);
@@ -49,12 +49,17 @@ export class PostgresHints implements ChangeHints {
       this.#connection = connection;
       this.#failures = 0;
       // What was committed before this moment was not announced here.
-      this.onHint();
+      this.#hint();
       this.#in(CHECK_PAUSE_MS, () => this.#check());
     } catch (error) {
       connection?.die(error instanceof Error ? error : new Error(String(error)));
       this.#connectLater();
     }
+  }
+
+  /** A connection that is being ended may still bring one. */
+  #hint(): void {
+    if (!this.#isStopped) this.onHint();
   }
 
   /** It dies by itself when the answer does not come in time. */

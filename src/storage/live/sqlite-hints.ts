@@ -8,12 +8,13 @@ const LOOK_PAUSE_MS = 200;
 export function watchDataVersion(dataVersion: () => Promise<number>, onHint: () => void): ChangeHints {
   let known: number | undefined;
   let isLooking = false;
+  let isStopped = false;
   const look = async (): Promise<void> => {
     if (isLooking) return;
     isLooking = true;
     try {
       const version = await dataVersion();
-      if (known !== undefined && version !== known) onHint();
+      if (known !== undefined && version !== known && !isStopped) onHint();
       known = version;
     } catch {
       // The feed is asked anyhow, and finds out what is wrong.
@@ -24,5 +25,9 @@ export function watchDataVersion(dataVersion: () => Promise<number>, onHint: () 
   void look();
   const timer = setInterval(() => void look(), LOOK_PAUSE_MS);
   timer.unref();
-  return { pauseMs: HINTED_PAUSE_MS, stop: () => clearInterval(timer) };
+  const stop = (): void => {
+    isStopped = true;
+    clearInterval(timer);
+  };
+  return { pauseMs: HINTED_PAUSE_MS, stop };
 }

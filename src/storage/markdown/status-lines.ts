@@ -1,5 +1,10 @@
 /** The pieces that lines of `.project_status.md` are made of. Every function takes time in proportion to its text. */
 
+/** No line of a record is longer: 500 vendors' names, each character escaped. Of a longer one nothing is understood. */
+export const LINE_MAX_CHARACTERS = 200_000;
+/** No name of 100 characters has more parts between commas: one character each, and two for `, ` between them. */
+const NAME_PARTS_MAX = 34;
+
 export interface Marked {
   /** Null for what was written by hand; the version too then. */
   id: string | null;
@@ -51,6 +56,27 @@ export function isoTime(written: string): string | undefined {
 export function spokenTime(written: string): string | undefined {
   const [, day, time] = /^(\d{4}-\d{2}-\d{2}) (\d{2}:\d{2}:\d{2}) UTC$/.exec(written) ?? [];
   return day === undefined ? undefined : isoTime(`${day}T${time}Z`);
+}
+
+/**
+ * The names that parts between commas spell: a name may have a comma in it, so of the known ones the longest that fits
+ * is meant. A part that begins no known name is a name by itself.
+ * @param partsMax how many parts a known name has at most
+ */
+export function spelledNames(
+  parts: readonly string[],
+  isKnown: (name: string) => boolean,
+  partsMax = NAME_PARTS_MAX,
+): string[] {
+  const names: string[] = [];
+  for (let at = 0; at < parts.length;) {
+    let length = Math.min(partsMax, NAME_PARTS_MAX, parts.length - at);
+    const name = () => parts.slice(at, at + length).join(', ');
+    while (length > 1 && !isKnown(name())) length -= 1;
+    names.push(name());
+    at += length;
+  }
+  return names;
 }
 
 /** `integration: 30, unit: 150`; a comma without a number before it belongs to the category. */

@@ -2,7 +2,7 @@
  * Reads `.project_status.md` (dialect A, as `status.hbs` renders it) back into records. Generated lines carry id
  * and version in a comment; the same lines written by hand do not, and are records without an id.
  */
-import { isoTime } from './status-lines.ts';
+import { LINE_MAX_CHARACTERS, isoTime, spelledNames } from './status-lines.ts';
 import {
   deploymentParser,
   enhancementParser,
@@ -45,8 +45,6 @@ export interface ParsedStatus {
 
 const NOT_UNDERSTOOD_MAX = 1_000;
 const EXCERPT_MAX_CHARACTERS = 200;
-/** No line of a record is longer: 500 vendors' names, each character escaped. */
-const LINE_MAX_CHARACTERS = 200_000;
 
 /**
  * In a file of ours only the generated lines count; in any other, every line below a heading that is known.
@@ -153,23 +151,12 @@ function findParents({ work_items }: ParsedStatus): void {
   });
 }
 
-/** No name has more parts between commas: 100 characters. */
-const NAME_PARTS_MAX = 34;
-
 /** A name may have a comma in it: of the vendors in the file, the longest name that fits is meant. */
 function nameVendors({ vendors, deployments }: ParsedStatus): void {
   const known = new Set(vendors.map(({ name }) => name));
   const partsMax = [...known].reduce((most, name) => Math.max(most, name.split(', ').length), 1);
-  const window = Math.min(partsMax, NAME_PARTS_MAX);
   for (const deployment of deployments) {
-    const parts = deployment.vendor_names;
-    const names: string[] = [];
-    for (let at = 0; at < parts.length;) {
-      let length = Math.min(window, parts.length - at);
-      while (length > 1 && !known.has(parts.slice(at, at + length).join(', '))) length -= 1;
-      names.push(parts.slice(at, at + length).join(', '));
-      at += length;
-    }
+    const names = spelledNames(deployment.vendor_names, (name) => known.has(name), partsMax);
     deployment.vendor_names = names.filter((name) => name !== '');
   }
 }

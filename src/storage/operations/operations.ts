@@ -20,6 +20,7 @@ import {
   type NewSnapshotEvent,
   type SnapshotEvent,
 } from '../../domain/job.ts';
+import { TrackerError } from '../../errors.ts';
 import { describeDriverError } from '../sql/driver-errors.ts';
 import { describeJobError, isAbort } from './job-error.ts';
 import * as rows from './job-rows.ts';
@@ -296,7 +297,8 @@ export class Operations implements Jobs, JobHistory {
         rows.interruptAbandoned(file, this.now());
         return work(file);
       } catch (error) {
-        if (error instanceof Error && error.name === 'ValidationError') throw error;
+        // What was asked is wrong, not the file.
+        if (error instanceof TrackerError) throw error;
         if (attempt === 1 && isUseless(error) && this.#replace()) continue;
         this.#drop();
         return this.#readCopy(work, none, error);

@@ -1,6 +1,5 @@
 /** What a status file says, as rows of the tracker's tables; what it does not say gets the plainest honest value. */
-import { createHash } from 'node:crypto';
-import { formatUuid } from '../../domain/ids.ts';
+import { uuidFrom } from '../../domain/ids.ts';
 import { HIERARCHY_MAX_DEPTH, PRIORITY_DEFAULT } from '../../domain/limits.ts';
 import type { Enhancement } from '../../domain/enhancement.ts';
 import { complianceNumber, type Deployment } from '../../domain/deployment.ts';
@@ -54,7 +53,7 @@ export function recordsOfStatus(status: ParsedStatus, at: string): StatusRecords
   };
 }
 
-/** A record's id: the one it has, or one made from its kind and what it is called (a UUID of version 8, RFC 9562). */
+/** A record's id: the one it has, or one made from its kind and what it is called. */
 type Identify = (kind: string, record: { id: string | null }, name: string) => string;
 
 function identifier(): Identify {
@@ -64,10 +63,7 @@ function identifier(): Identify {
     const key = `${kind}\0${name}`;
     const number = (used.get(key) ?? 0) + 1;
     used.set(key, number);
-    const bytes = createHash('sha256').update(`${key}\0${number}`).digest().subarray(0, 16);
-    bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x80;
-    bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
-    return formatUuid(bytes.toString('hex'));
+    return uuidFrom(`${key}\0${number}`, 8);
   };
 }
 

@@ -1,6 +1,7 @@
 /** What a tiered store says about itself: warnings and errors, for people and for AI clients. */
 import { TrackerError, databaseError } from '../../errors.ts';
 import type { Change } from '../../domain/change.ts';
+import { count } from '../../domain/text.ts';
 import type { Warning } from '../../domain/warnings.ts';
 import { describeDriverError, driverCode } from '../sql/driver-errors.ts';
 import type { JournalName } from './journal.ts';
@@ -180,8 +181,4 @@ export function spokenAge(ms: number): string {
   if (seconds < 90 * 60) return count(Math.round(seconds / 60), 'minute');
   if (seconds < 48 * 3600) return count(Math.round(seconds / 3600), 'hour');
   return count(Math.round(seconds / 86_400), 'day');
-}
-
-function count(number: number, noun: string): string {
-  return `${number} ${noun}${number === 1 ? '' : 's'}`;
 }

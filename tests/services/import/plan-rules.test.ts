@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { readDate } from '../../../src/services/import/dates.ts';
-import { fitLabels, fitLine, splitBytes } from '../../../src/services/import/fitting.ts';
+import { fitLabels, fitLine, piecesOf, splitBytes } from '../../../src/services/import/fitting.ts';
 import { settleLinks, type KeyedLink } from '../../../src/services/import/link-rules.ts';
 import { compareNatural } from '../../../src/services/import/natural-order.ts';
 import { plannedId } from '../../../src/services/import/plan.ts';
@@ -192,6 +192,20 @@ describe('fitting', () => {
           const { start, rest } = splitBytes(text, max);
           expect(start + rest).toBe(text);
           expect(Buffer.byteLength(start)).toBeLessThanOrEqual(max);
+        },
+      ),
+    );
+  });
+
+  it('divides a text into pieces without loss', () => {
+    fc.assert(
+      fc.property(
+        fc.string({ unit: 'binary', maxLength: 200 }),
+        fc.integer({ min: 4, max: 50 }),
+        (text, max) => {
+          const pieces = piecesOf(text, max);
+          expect(pieces.join('')).toBe(text);
+          expect(Math.max(0, ...pieces.map((piece) => Buffer.byteLength(piece)))).toBeLessThanOrEqual(max);
         },
       ),
     );

@@ -1,9 +1,7 @@
 /** The pieces that lines of a hand-kept `.project_status.md` are made of. Pure; each takes time in proportion to its line. */
+import { quarter } from '../../../domain/metadata.ts';
 import { takeMark, unescape } from '../../../storage/markdown/status-lines.ts';
 import { readDate } from '../dates.ts';
-
-/** No line of a record is longer; a longer one is not understood. */
-export const LINE_MAX_CHARACTERS = 200_000;
 
 export interface Heading {
   /** 1 to 6. */
@@ -20,7 +18,7 @@ export function headingOf(line: string): Heading | undefined {
   return { level: marks.length, indent: indent.length, text: takeMark(text.trimEnd()).rest.trimEnd() };
 }
 
-export const SECTION_KINDS = [
+const SECTION_KINDS = [
   'vendors',
   'work_items',
   'deployments',
@@ -113,9 +111,7 @@ export function priorityOf(word: string): number | undefined {
 
 /** `Q1 2026`, `Q1-2026` or `2026-Q1` as `2026-Q1`. */
 export function quarterOf(text: string): string | undefined {
-  const spoken = /^Q([1-4])[ -](\d{4})$/i.exec(text);
-  if (spoken !== null) return `${spoken[2]}-Q${spoken[1]}`;
-  return /^\d{4}-Q[1-4]$/.test(text) ? text : undefined;
+  return quarter.safeParse(text).data;
 }
 
 const YES = new Set(['✓', '✔', '✅', 'yes', 'true']);

@@ -2,7 +2,8 @@
 import type { JsonObject, JsonValue } from '../../../domain/json.ts';
 import { DESCRIPTION_MAX_BYTES, PRIORITY_DEFAULT } from '../../../domain/limits.ts';
 import type { EnhancementStatus } from '../../../domain/enhancement.ts';
-import { vendorNameKey, type VendorStatus } from '../../../domain/vendor.ts';
+import { VENDOR_FORMATS, vendorNameKey, type VendorStatus } from '../../../domain/vendor.ts';
+import { spelledNames } from '../../../storage/markdown/status-lines.ts';
 import { cleanText, splitBytes } from '../fitting.ts';
 import { assemblePlan } from '../plan-assembly.ts';
 import { PlanLog } from '../plan-log.ts';
@@ -71,13 +72,11 @@ export interface LegacyPlan {
   items: ImportPlan;
   deployments: PlannedDeployment[];
   enhancements: PlannedEnhancement[];
-  /** Keys of `items` that are session prompts. */
+  /** Those of `items` that are session prompts; `file` is the foreign id. */
   sessions: { id: string; file: string }[];
   notes: LineNote[];
   unknown_work_items: UnknownReference[];
 }
-
-const FORMATS = ['excel', 'csv', 'pdf', 'ocr'];
 
 export function planLegacyStatus(status: LegacyStatus, namespace: string): LegacyPlan {
   const notes: LineNote[] = [];
@@ -139,7 +138,7 @@ function plannedVendor(vendor: LegacyVendor, notes: LineNote[]): PlannedVendor {
   const fields: Record<string, JsonValue> = { status };
   if (extractor_version !== null) fields['extractor_version'] = extractor_version;
   if (formats !== null) {
-    const unknown = formats.filter((format) => !FORMATS.includes(format));
+    const unknown = formats.filter((format) => !(VENDOR_FORMATS as readonly string[]).includes(format));
     if (unknown.length > 0) {
       imported['formats'] = formats;
       notes.push({
@@ -147,7 +146,7 @@ function plannedVendor(vendor: LegacyVendor, notes: LineNote[]): PlannedVendor {
         message: `"${name}": ${unknown.join(', ')} is no format known here; it is kept in the metadata`,
       });
     }
-    const support = Object.fromEntries(FORMATS.map((format) => [format, formats.includes(format)]));
+    const support = Object.fromEntries(VENDOR_FORMATS.map((format) => [format, formats.includes(format)]));
     metadata['format_support'] = support;
     for (const [format, is] of Object.entries(support)) fields[`metadata.format_support.${format}`] = is;
   }
@@ -341,12 +340,7 @@ export function nameVendors(
 ): { names: string[]; unknown: string[] } {
   const names: string[] = [];
   const unknown: string[] = [];
-  for (let at = 0; at < parts.length;) {
-    let length = Math.min(34, parts.length - at);
-    const name = () => parts.slice(at, at + length).join(', ');
-    while (length > 1 && !known.has(vendorNameKey(name()))) length -= 1;
-    (known.has(vendorNameKey(name())) ? names : unknown).push(name());
-    at += length;
-  }
+  const isKnown = (name: string) => known.has(vendorNameKey(name));
+  for (const name of spelledNames(parts, isKnown)) (isKnown(name) ? names : unknown).push(name);
   return { names: [...new Set(names)], unknown };
 }

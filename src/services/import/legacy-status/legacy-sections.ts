@@ -96,7 +96,7 @@ function vendorReader(records: ReadRecords, form: Form): SectionReader {
       const earlier = records.byName.get(key);
       if (earlier !== undefined)
         return `names "${earlier.name}" again: line ${earlier.line} tells of it, and names do not differ by case`;
-      form(/^[ \t]*[-*+][ \t]+\*\*/.test(full) ? 'A' : 'B');
+      form(isBoldField(full) ? 'A' : 'B');
       vendors.push(vendor);
       records.byName.set(key, vendor);
       return undefined;
@@ -109,6 +109,7 @@ function vendorReader(records: ReadRecords, form: Form): SectionReader {
   };
 }
 
+/** Dialect A writes what an entry is about in bold. */
 const isBoldField = (full: string): boolean => /^[ \t]*[-*+][ \t]+\*\*/.test(full);
 const isField = (full: string, labels: readonly string[]): boolean =>
   labels.includes(fieldOf(full)?.label ?? '');
@@ -242,7 +243,6 @@ interface OpenSession extends LegacySession {
   level: number;
   state: 'head' | 'yaml' | 'body';
   lines: string[];
-  bodyLine: number;
 }
 
 /** `### Session …`, frontmatter between `---`, and all that follows until the next heading that is not below it. */
@@ -296,7 +296,7 @@ function sessionReader(sessions: LegacySession[], form: Form): SectionReader {
       close(line);
       if (!/^session\b/i.test(text)) return false;
       const empty = { yaml: null, yaml_line: line, body: '' };
-      open = { line, heading: text, level, ...empty, state: 'head', lines: [], bodyLine: line };
+      open = { line, heading: text, level, ...empty, state: 'head', lines: [] };
       return true;
     },
     line: (full, line) => {

@@ -3,8 +3,8 @@
  * order and at any level. Every line is understood, or kept because it is somebody's own, or listed as not understood;
  * none is guessed.
  */
+import { LINE_MAX_CHARACTERS } from '../../../storage/markdown/status-lines.ts';
 import {
-  LINE_MAX_CHARACTERS,
   fencedLines,
   headingOf,
   sectionOf,

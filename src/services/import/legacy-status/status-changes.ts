@@ -5,9 +5,8 @@ import { valueAt, type ExpectedRecords } from '../../../domain/reconciliation.ts
 import { vendorNameKey, type Vendor } from '../../../domain/vendor.ts';
 import type { Reader } from '../../../storage/sql/reader.ts';
 import type { ChangeRequest } from '../../context.ts';
-import { IMPORT_CLIENT } from '../link-changes.ts';
 import { plannedId, type ImportPlan } from '../plan.ts';
-import { prepareImport } from '../run.ts';
+import { prepareImport, wasTouchedHere } from '../run.ts';
 import {
   nameVendors,
   STATUS_SOURCE,
@@ -136,7 +135,7 @@ class Comparison {
         });
       } else if (Object.entries(fields).every(([path, said]) => equalJson(valueAt(current, path), said))) {
         this.#outcome.vendors.unchanged += 1;
-      } else if (await this.#wasTouchedHere('vendor', current.id)) {
+      } else if (await wasTouchedHere(this.known, 'vendor', current.id)) {
         this.#keep('vendors', name, 'is otherwise here than in the file; it was left as it is here');
         compared = {};
       } else this.#add('vendors', 'updated', this.#update('vendor', current, patch));
@@ -291,7 +290,7 @@ class Comparison {
       if (current === undefined) this.#add('enhancements', 'created', creationOf(planned));
       else if (Object.entries(said).every(([field, value]) => equalJson(current[field as 'title'], value))) {
         this.#outcome.enhancements.unchanged += 1;
-      } else if (await this.#wasTouchedHere('enhancement', current.id)) {
+      } else if (await wasTouchedHere(this.known, 'enhancement', current.id)) {
         this.#keep('enhancements', title, 'is otherwise here than in the file; it was left as it is here');
       } else this.#add('enhancements', 'updated', this.#update('enhancement', current, said));
     }
@@ -313,12 +312,6 @@ class Comparison {
   #keep(kind: RecordKind, name: string, message: string): void {
     this.#outcome[kind].kept_local += 1;
     this.#kept.push({ kind, name, message });
-  }
-
-  /** Imports never write over a local change, so the last change tells for all of them. */
-  async #wasTouchedHere(entity: 'vendor' | 'enhancement', record_id: string): Promise<boolean> {
-    const { items } = await this.known.listChanges({ entity, record_id, limit: 1 });
-    return items[0]?.client !== IMPORT_CLIENT;
   }
 }
 

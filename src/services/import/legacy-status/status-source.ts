@@ -1,9 +1,9 @@
 /** Everything that an import of a hand-kept status file reads before it looks at the tracker. Alters nothing. */
-import { STATUS_FILE } from '../../../storage/markdown/status-file-name.ts';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { resolveCommit } from '../../../storage/git/repository.ts';
+import { STATUS_FILE } from '../../../storage/markdown/status-file-name.ts';
 import { readMark } from '../../../storage/markdown/status-mark.ts';
 import { chooseNamespace, type ImportPlan } from '../plan.ts';
 import { readSessionPrompts, SESSION_PROMPTS_DIR } from '../session-prompts/read-session-prompts.ts';
@@ -12,7 +12,6 @@ import { addFromLog, compareWithLog, type LogComparison } from './log-comparison
 import { planLegacyStatus, STATUS_SOURCE, type LegacyPlan } from './legacy-plan.ts';
 import { parseLegacyStatus, type LegacyStatus } from './parse-legacy-status.ts';
 
-export { STATUS_FILE };
 const EXPECTED = `a status file as ${STATUS_FILE}`;
 const FULL_HASH_LENGTH = 40;
 

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readFile, realpath } from 'node:fs/promises';
 import path from 'node:path';
+import { STATUS_FILE } from '../../../storage/markdown/status-file-name.ts';
 import { readLayout } from '../../../storage/markdown/status-layout.ts';
 import { markOf } from '../../../storage/markdown/status-mark.ts';
 import type { Context } from '../../context.ts';
@@ -11,7 +12,7 @@ import { decodeSource, isUtf16 } from '../source-files.ts';
 import type { StatusImportOptions } from './import-status-file.ts';
 import { keptText } from './kept-sections.ts';
 import { parseLegacyStatus } from './parse-legacy-status.ts';
-import { STATUS_FILE, type StatusSource } from './status-source.ts';
+import type { StatusSource } from './status-source.ts';
 
 /**
  * How an import hands over the file that it read: undefined for a file that is not the project's own status file, and
@@ -31,7 +32,7 @@ export async function handOver(
  * the byte and in its order.
  * @throws Error saying why the file was left as it is
  */
-export async function takeOverStatusFile(
+async function takeOverStatusFile(
   context: Pick<Context, 'store' | 'projectDir' | 'dataDir'>,
   { file, sha256 }: Pick<StatusSource, 'file' | 'sha256'>,
 ): Promise<void> {

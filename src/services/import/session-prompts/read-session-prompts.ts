@@ -21,9 +21,9 @@ const FILES_MAX = 10_000;
 const FOLDERS_DEEP_MAX = 32;
 
 /**
- * Plans the import of every `.md` file at or below `source`, or of those that `options.glob` names. A file is known again by its path: in the project where it
- * lies inside it, else below `source`. What is not understood is in `skipped`, and so is what a symbolic link leads to
- * outside of the project (or of `source` where that lies elsewhere).
+ * Plans the import of every `.md` file at or below `source`, or of those that `options.glob` names. A file is known
+ * again by its path: in the project where it lies inside it, else below `source`. What is not understood is in
+ * `skipped`, and so is what a symbolic link leads to outside of the project (or of `source` where that lies elsewhere).
  * @throws ValidationError (field `path`) when `source` is not there or holds no markdown file
  */
 export async function readSessionPrompts(source: string, options: ImportOptions = {}): Promise<ImportPlan> {

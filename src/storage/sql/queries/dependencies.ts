@@ -7,9 +7,10 @@ import {
   type DependencyView,
   type NamedItem,
 } from '../../../domain/dependency.ts';
+import { groupBy } from '../../../domain/grouping.ts';
 import type { ItemStatus } from '../../../domain/work-item.ts';
 import type { Connection } from '../connection.ts';
-import { descendantIds, findWorkItems } from './work-items.ts';
+import { chunks, descendantIds, findWorkItems } from './work-items.ts';
 
 /** At most this many dependencies of one item are answered. */
 export const DEPENDENCIES_MAX = 500;
@@ -45,6 +46,23 @@ export async function findDependencies(c: Connection, id: string): Promise<Depen
   return rows;
 }
 
+/** Every link whose source is one of these items, however many there are; by source and target. */
+export async function findLinksFrom(c: Connection, ids: readonly string[]): Promise<DependencyEnds[]> {
+  const { dependencies: d } = c.tables;
+  const found: DependencyEnds[] = [];
+  for (const chunk of chunks([...ids].sort())) {
+    const rows = await c.db
+      .select({ source_id: d.source_id, target_id: d.target_id, dependency_type: d.dependency_type })
+      .from(d)
+      .where(inArray(d.source_id, chunk))
+      .orderBy(asc(d.source_id), asc(d.target_id), asc(d.dependency_type));
+    for (const row of rows) found.push(row);
+  }
+  return found;
+}
+
+type DependencyEnds = Pick<Dependency, 'source_id' | 'target_id' | 'dependency_type'>;
+
 /** The links between two items, in either direction. */
 export async function findLinksBetween(c: Connection, a: string, b: string): Promise<Dependency[]> {
   return await c
@@ -73,11 +91,8 @@ export async function findBlockingPath(
   to: string,
 ): Promise<NamedItem[] | undefined> {
   const edges = await findBlockingLinks(c, [from]);
-  const next = new Map<string, string[]>();
-  for (const edge of edges) {
-    const pair = blockingPair(edge);
-    if (pair !== undefined) next.set(pair.blocker, [...(next.get(pair.blocker) ?? []), pair.blocked]);
-  }
+  const pairs = edges.flatMap((edge) => blockingPair(edge) ?? []);
+  const next = groupBy(pairs, ({ blocker }) => blocker);
   const path = shortestPath(next, from, to);
   if (path === undefined) return undefined;
   const titles = new Map((await findWorkItems(c, path)).map(({ id, title }) => [id, title]));
@@ -142,13 +157,17 @@ export async function findBlockingLinkAcross(
   return ancestor === undefined || item === undefined ? undefined : { ancestor, item };
 }
 
-function shortestPath(next: Map<string, string[]>, from: string, to: string): string[] | undefined {
+function shortestPath(
+  next: ReadonlyMap<string, readonly { blocked: string }[]>,
+  from: string,
+  to: string,
+): string[] | undefined {
   const cameFrom = new Map<string, string | undefined>([[from, undefined]]);
   let frontier = [from];
   while (frontier.length > 0 && !cameFrom.has(to)) {
     const reached: string[] = [];
     for (const id of frontier) {
-      for (const neighbour of next.get(id) ?? []) {
+      for (const { blocked: neighbour } of next.get(id) ?? []) {
         if (cameFrom.has(neighbour)) continue;
         cameFrom.set(neighbour, id);
         reached.push(neighbour);

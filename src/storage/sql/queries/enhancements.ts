@@ -1,6 +1,7 @@
 /** Reading enhancements. */
 import { and, asc, count, eq, gte, inArray, lte, ne, sql, type SQL } from 'drizzle-orm';
 import type { Enhancement, EnhancementStatus, NamedEnhancement } from '../../../domain/enhancement.ts';
+import { groupBy } from '../../../domain/grouping.ts';
 import type { Connection } from '../connection.ts';
 import type { Tables } from '../schema.ts';
 import { given, present } from './conditions.ts';
@@ -166,12 +167,11 @@ export async function findEnhancementChain(
       ) select id from reached) as r`,
       sql`${d.enhancement_id} = r.id`,
     );
-  const needs = new Map<string, string[]>();
-  for (const edge of edges) needs.set(edge.from, [...(needs.get(edge.from) ?? []), edge.to]);
+  const needs = groupBy(edges, (edge) => edge.from);
   const cameFrom = new Map<string, string | undefined>(from.map((start) => [start, undefined]));
   for (const at of cameFrom.keys()) {
     if (at === id) break;
-    for (const next of needs.get(at) ?? []) if (!cameFrom.has(next)) cameFrom.set(next, at);
+    for (const { to: next } of needs.get(at) ?? []) if (!cameFrom.has(next)) cameFrom.set(next, at);
   }
   if (!cameFrom.has(id)) return undefined;
   const chain: string[] = [];

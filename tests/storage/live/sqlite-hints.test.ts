@@ -1,0 +1,21 @@
+import { expect, it, vi } from 'vitest';
+import { watchDataVersion } from '../../../src/storage/live/sqlite-hints.ts';
+
+it('gives no hint after it was stopped, also of a look that was under way', async () => {
+  const looks: ((version: number) => void)[] = [];
+  let hints = 0;
+  const watch = watchDataVersion(
+    () => new Promise((resolve) => looks.push(resolve)),
+    () => (hints += 1),
+  );
+  for (const version of [1, 2]) {
+    await vi.waitFor(() => expect(looks).toHaveLength(version));
+    looks.at(-1)?.(version);
+  }
+  await vi.waitFor(() => expect(hints).toBe(1));
+  await vi.waitFor(() => expect(looks).toHaveLength(3));
+  watch.stop();
+  looks.at(-1)?.(3);
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(hints).toBe(1);
+});
