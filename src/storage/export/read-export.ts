@@ -115,11 +115,20 @@ export async function readHeader(file: string): Promise<ExportHeader | undefined
   return undefined;
 }
 
-/** The rows of a file that was checked, in batches of one table each. */
-export async function* readRows(file: string): AsyncGenerator<{ name: TableName; rows: Row[] }> {
+/**
+ * The rows of a file that was checked, in batches of one table each.
+ * @throws ValidationError, after the last one, when they are not those that were checked
+ */
+export async function* readRows({
+  file,
+  sha256,
+}: CheckedExport): AsyncGenerator<{ name: TableName; rows: Row[] }> {
+  const hash = createHash('sha256');
   let batch: { name: TableName; rows: Row[] } | undefined;
   for await (const bytes of linesOf(file)) {
     if (kindOf(bytes) !== 'row') continue;
+    hash.update(bytes);
+    hash.update('\n');
     const { name, row } = parseRow(file, bytes.toString());
     if (batch !== undefined && (batch.name !== name || batch.rows.length === ROWS_PER_BATCH)) {
       yield batch;
@@ -129,6 +138,7 @@ export async function* readRows(file: string): AsyncGenerator<{ name: TableName;
     batch.rows.push(row);
   }
   if (batch !== undefined) yield batch;
+  if (hash.digest('hex') !== sha256) throw damaged(file, 'it was altered while it was read');
 }
 
 function kindOf(line: Buffer): 'header' | 'row' | 'waiting' | 'end' {

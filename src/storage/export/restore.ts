@@ -141,9 +141,10 @@ async function refuseNewer(
   { location }: Target,
   c: Connection,
   { project, isEmpty }: Standing,
-  { file, header }: CheckedExport,
+  checked: CheckedExport,
 ): Promise<void> {
   if (isEmpty) return;
+  const { file, header } = checked;
   if (project?.project_id !== header.project_id) {
     throw validationError(
       {
@@ -155,7 +156,7 @@ async function refuseNewer(
     );
   }
   if (options.replace === true) return;
-  const { common, isAll } = await lastCommonChange(c, file);
+  const { common, isAll } = await lastCommonChange(c, checked);
   if (isAll) return;
   const lost = project.seq - common;
   throw validationError(
@@ -169,11 +170,14 @@ async function refuseNewer(
 }
 
 /** Up to which position the store and the file have made the same changes, and whether the store made no others. */
-async function lastCommonChange(c: Connection, file: string): Promise<{ common: number; isAll: boolean }> {
+async function lastCommonChange(
+  c: Connection,
+  checked: CheckedExport,
+): Promise<{ common: number; isAll: boolean }> {
   const { changes: t } = c.tables;
   const last = Number((await c.db.select({ seq: max(t.seq) }).from(t))[0]?.seq ?? 0);
   let common = 0;
-  for await (const { name, rows } of readRows(file)) {
+  for await (const { name, rows } of readRows(checked)) {
     if (name !== 'changes') continue;
     const positions = rows.map((row) => Number(row['seq']));
     const range = between(t.seq, Math.min(...positions), Math.max(...positions));

@@ -1,5 +1,5 @@
 // Files that are not whole, not ours or not for this place: refused before anything is written.
-import { existsSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { readFile, readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -62,6 +62,24 @@ describe('a file that is not whole', () => {
     await refused(all.toSpliced(at, 2, all[at + 1] ?? '', all[at] ?? '').join('\n'), /content was altered/);
     await refused(`${text}{}\n`, /something follows/);
     await refused(text + text, /something follows/);
+  });
+
+  it('is refused when it was altered after it was checked', async () => {
+    const file = path.join(folder, 'given.jsonl');
+    for (const take of [loadExport, restoreExport]) {
+      await writeFile(file, text);
+      const place = inFolder(await temporaryProject(), undefined);
+      const altered = text.replace('"priority":1', '"priority":2');
+      expect(altered).not.toBe(text);
+      const onProgress = ({ phase }: { phase: string }) => {
+        if (phase === 'verify') writeFileSync(file, altered);
+      };
+      await expect(take({ ...place, file, onProgress })).rejects.toThrow(/altered while it was read/);
+      await writeFile(file, text);
+      await expect(take({ ...place, file })).resolves.toMatchObject({
+        outcome: expect.any(String) as string,
+      });
+    }
   });
 
   it('is refused when its first line does not fit its rows', async () => {
