@@ -19,6 +19,8 @@ const shared = {
   platform: 'node',
   target: 'node20',
   format: 'cjs',
+  // Code from V8's cache cannot call import() in Node 20: what is imported when it is needed is required then.
+  supported: { 'dynamic-import': false },
   minify: true,
   legalComments: 'none',
   logLevel: 'warning',

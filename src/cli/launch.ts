@@ -8,7 +8,7 @@ import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync
 import Module, { createRequire } from 'node:module';
 import path from 'node:path';
 import { cachedDataVersionTag } from 'node:v8';
-import { constants, Script } from 'node:vm';
+import { Script } from 'node:vm';
 
 /** Filled in by the build: a hash of `dist/program.js`. V8 itself compares the length of the source only. */
 declare const WORKTRAIL_PROGRAM_HASH: string;
@@ -39,7 +39,6 @@ const cacheFile = path.join(
 const cachedData = readCache();
 const script = new Script(Module.wrap(readFileSync(file, 'latin1')), {
   filename: file,
-  importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
   ...(cachedData && { cachedData }),
 });
 if (script.cachedDataRejected !== false) {

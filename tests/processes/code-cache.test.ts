@@ -4,6 +4,7 @@ import { readFile, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { temporaryProject } from '../support/temporary-project.ts';
 import { copyOfPackage } from './installation.ts';
 
 describe('the code cache', () => {
@@ -35,6 +36,19 @@ describe('the code cache', () => {
     expect((await stat(file)).size).toBeGreaterThan(100_000);
     await utimes(file, LONG_AGO, LONG_AGO);
     expect(await help()).toBe(first);
+    expect((await stat(file)).mtime).toEqual(LONG_AGO);
+  });
+
+  it('does not keep a start from loading what is loaded when it is needed', async () => {
+    const cwd = await temporaryProject();
+    const run = async (...args: string[]) =>
+      (await promisify(execFile)(process.execPath, [program, ...args, '--database', 'embedded'], { cwd }))
+        .stdout;
+    await run('create', 'Kept', '--type', 'task');
+    expect(await run('backup')).toContain('read back and found equal');
+    const file = await theCache();
+    await utimes(file, LONG_AGO, LONG_AGO);
+    expect(await run('backup')).toContain('read back and found equal');
     expect((await stat(file)).mtime).toEqual(LONG_AGO);
   });
 
