@@ -1,7 +1,10 @@
 // What stands in the place of `.project_status.md`: links, permissions, and things that are no files.
 import { execFile } from 'node:child_process';
+import { statSync } from 'node:fs';
 import {
   chmod,
+  mkdtemp,
+  readdir,
   lstat,
   mkdir,
   readFile,
@@ -12,9 +15,10 @@ import {
   symlink,
   writeFile,
 } from 'node:fs/promises';
+import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { beforeEach, expect, it } from 'vitest';
+import { beforeEach, expect, it, onTestFinished } from 'vitest';
 import { STATUS_FILE, writeStatusFile } from '../../src/services/status-file.ts';
 import { describeEachBackend, openTracker } from '../storage/backends.ts';
 import type { Tracker } from '../storage/tracker.ts';
@@ -80,4 +84,21 @@ describeEachBackend('the status file on the disk', (backend) => {
     await writeFile(file(), '');
     expect(await write()).toMatchObject({ written: true });
   });
+
+  it.skipIf(!hasOtherFileSystem())(
+    'is written where the data folder is on another file system (a second one is at /dev/shm)',
+    async () => {
+      const elsewhere = await mkdtemp('/dev/shm/worktrail-');
+      onTestFinished(() => rm(elsewhere, { recursive: true }));
+      expect(await writeStatusFile(tracker.context, elsewhere)).toMatchObject({ written: true });
+      expect(await readFile(file(), 'utf8')).toContain('First');
+      const names = [...(await readdir(elsewhere)), ...(await readdir(tracker.place.projectDir))];
+      expect(names.filter((name) => name.endsWith('.tmp'))).toEqual([]);
+    },
+  );
 });
+
+function hasOtherFileSystem(): boolean {
+  const other = statSync('/dev/shm', { throwIfNoEntry: false });
+  return other !== undefined && other.dev !== statSync(os.tmpdir()).dev;
+}

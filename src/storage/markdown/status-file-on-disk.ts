@@ -34,8 +34,23 @@ export async function exchange(
   { was, written, dataDir }: { was: Buffer | undefined; written: Buffer; dataDir: string },
 ): Promise<boolean> {
   const target = await targetOf(file);
-  // Beside nobody's sources, and on the same file system, so that the rename is one step.
-  const temporary = path.join(dataDir, `status.${randomUUID()}.tmp`);
+  try {
+    // Beside nobody's sources.
+    return await exchangeBy(dataDir, target, was, written);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EXDEV') throw error;
+    // The data folder is on another file system: then the rename is one step beside the file only.
+    return await exchangeBy(path.dirname(target), target, was, written);
+  }
+}
+
+async function exchangeBy(
+  folder: string,
+  target: string,
+  was: Buffer | undefined,
+  written: Buffer,
+): Promise<boolean> {
+  const temporary = path.join(folder, `.status.${randomUUID()}.tmp`);
   try {
     const present = await unlessMissing(stat(target));
     await writeFile(temporary, written);
