@@ -3,9 +3,10 @@ import { existsSync } from 'node:fs';
 import { access, constants } from 'node:fs/promises';
 import type { Config } from '../config.ts';
 import { count } from '../domain/text.ts';
-import { validationError } from '../errors.ts';
+import { TrackerError, validationError } from '../errors.ts';
 import { runGit } from '../storage/git/repository.ts';
 import { inspectLayers, type Inspection, type Refusal } from '../storage/inspect-layers.ts';
+import { describeDriverError } from '../storage/sql/driver-errors.ts';
 import type { LayersReport, TrackerStore } from '../storage/store.ts';
 import { acceptPrimary, type Accepted } from '../storage/tiers/accept-primary.ts';
 import { spokenAge } from '../storage/tiers/words.ts';
@@ -224,7 +225,11 @@ function checkLayers({ report, has_git }: Inspection): Check[] {
 
 async function checkStatusFile(store: TrackerStore, config: Config): Promise<Check> {
   const name = 'status file';
-  const file = await readStatusFile(config.projectDir).catch(() => undefined);
+  const file = await readStatusFile(config.projectDir).catch(unreadable);
+  if (file !== undefined && 'problem' in file) {
+    const { problem: message, next } = file;
+    return { name, ok: !config.statusFile.enabled, message, ...(config.statusFile.enabled && { next }) };
+  }
   if (file === undefined) {
     const when = config.statusFile.enabled
       ? 'the next change, `worktrail status --write`, or `worktrail doctor --fix` makes it'
@@ -252,6 +257,12 @@ async function checkStatusFile(store: TrackerStore, config: Config): Promise<Che
       ? 'Run `worktrail status --write`.'
       : 'Run `worktrail status --diff` to see the edits and `--import-edits` to take them over; `--write` keeps the edited file aside.',
   };
+}
+
+function unreadable(error: unknown): { problem: string; next: string } {
+  if (error instanceof TrackerError) return { problem: error.message, next: error.next };
+  const problem = `${STATUS_FILE} cannot be read: ${describeDriverError(error)}`;
+  return { problem, next: 'Check who owns the file and its permissions.' };
 }
 
 async function checkDataFolder({ dataDir, projectDir }: Config): Promise<Check> {

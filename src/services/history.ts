@@ -31,7 +31,7 @@ export interface History extends Page<RecordedChange> {
  * `as_of`, the one change that made the record what it was then, and its state.
  */
 export async function queryHistory(context: Context, input: QueryHistoryInput): Promise<Answer<History>> {
-  return await context.store.read(
+  const answer = await context.store.read(
     async (reader) => {
       const { id, vendor, as_of, ...filter } = input;
       const record_id =
@@ -51,6 +51,17 @@ export async function queryHistory(context: Context, input: QueryHistoryInput): 
     },
     { snapshot: true },
   );
+  return input.since === undefined ? answer : toldOfRestore(answer, input.since);
+}
+
+/** The feed of the primary never goes back, unless the tracker was restored; copies may lag behind. */
+function toldOfRestore(answer: Answer<History>, since: number): Answer<History> {
+  const { latest_seq } = answer.data;
+  const isInPrimary = answer.source === 'postgres' || answer.source === 'sqlite';
+  if (!isInPrimary || since <= latest_seq || answer.data.next_since == null) return answer;
+  const message = `The feed stands at ${latest_seq}, before ${since}: the tracker was brought back to an earlier state. Read anew what you know of it, then go on from next_since.`;
+  const warnings = [...answer.warnings, { code: 'feed_went_back', message }];
+  return { ...answer, data: { ...answer.data, next_since: latest_seq }, warnings };
 }
 
 function nextSince({ items, next_cursor }: Page<RecordedChange>, since: number, latest: number) {

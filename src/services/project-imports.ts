@@ -42,13 +42,16 @@ export async function importProjectPrompts(
   return { ...answer, data: { ...answer.data, notes: plan.notes, skipped: plan.skipped } };
 }
 
+const URL_START = /^[a-z][a-z0-9+.-]+:\/\//i;
+
 /** @throws ValidationError when it leads out of the project, also by a symbolic link */
 async function pathInProject(projectDir: string, wanted: string): Promise<string> {
   if (wanted.trim() === '' || wanted.includes('\0')) throw sourceError(wanted, 'must name a file or folder');
+  if (URL_START.test(wanted)) throw sourceError(wanted, 'must be a path inside the project, not a URL');
   const root = await realpath(projectDir);
   const full = path.resolve(root, wanted);
   const relative = path.relative(root, full);
-  const isOutside = relative.startsWith('..') || path.isAbsolute(relative);
+  const isOutside = relative === '..' || relative.startsWith(`..${path.sep}`) || path.isAbsolute(relative);
   const leadsOut = !isOutside && (await isThere(full)) && (await insideFolder(root, full)) === undefined;
   if (isOutside || leadsOut) throw sourceError(wanted, 'must lie inside the project');
   return full;

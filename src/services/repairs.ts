@@ -7,6 +7,7 @@ import path from 'node:path';
 import type { Config } from '../config.ts';
 import { count } from '../domain/text.ts';
 import { findStaleLocks, removeStaleLock } from '../storage/git/stale-locks.ts';
+import { TrackerError } from '../errors.ts';
 import { inspectLayers, type Inspection } from '../storage/inspect-layers.ts';
 import { createMissingIndexes, findMissingIndexes } from '../storage/mend-indexes.ts';
 import { inspectOperations } from '../storage/operations/inspect.ts';
@@ -136,7 +137,8 @@ async function restoreStatusFile(config: Config, { store }: Inspection): Promise
     if (!written) return [];
     return [{ name: 'status file', ok: true, message: `${STATUS_FILE} was not there and was written again` }];
   } catch (error) {
-    const message = `${STATUS_FILE} could not be written: ${describeDriverError(error)}`;
+    const reason = error instanceof TrackerError ? error.message : describeDriverError(error);
+    const message = `${STATUS_FILE} could not be written: ${reason}`;
     return [{ name: 'status file', ok: false, message }];
   }
 }

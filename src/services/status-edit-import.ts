@@ -117,6 +117,9 @@ function makersOf(
   added: readonly AddedRecord[],
 ): Record<AddedRecord['entity'], (record: AddedRecord) => Promise<Done>> {
   const made = new Map<number, string>();
+  const left = new Set(
+    added.flatMap(({ entity, index, reason }) => (entity === 'work_item' && reason !== null ? [index] : [])),
+  );
   for (const { entity, index, id } of added) if (entity === 'work_item' && id !== null) made.set(index, id);
   const done = ({ id, version }: { id: string; version: number }): Done => ({
     id,
@@ -143,8 +146,9 @@ function makersOf(
     work_item: async (record) => {
       const said = parsed.work_items[record.index] as ParsedStatus['work_items'][number];
       const { title, item_type, status, branch_name, parent_index } = said;
-      const parent_id =
-        parent_index === null ? null : (parsed.work_items[parent_index]?.id ?? made.get(parent_index));
+      const above =
+        parent_index === null || left.has(parent_index) ? undefined : parsed.work_items[parent_index];
+      const parent_id = parent_index === null ? null : (above?.id ?? made.get(parent_index));
       if (parent_id === undefined) {
         throw validationError(
           { field: 'parent', constraint: 'could not be added', value: said.parent_title },

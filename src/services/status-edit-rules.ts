@@ -107,14 +107,13 @@ const ANY_ID = '00000000';
 export function judgeParent(
   parsed: ParsedStatus,
   index: number,
-  { now, written }: KnownRecords,
+  { now, written, copies }: KnownRecords,
 ): StatusEdit | undefined {
   const item = parsed.work_items[index];
   const [current, was] = [now.get(item?.id ?? ''), written.get(item?.id ?? '')];
   if (item?.id == null || item.version === null || current === undefined || was === undefined)
     return undefined;
-  const isFirst = parsed.work_items.findIndex(({ id }) => id === item.id) === index;
-  if (!isFirst) return undefined;
+  if (copies.has(item)) return undefined;
   const above = item.parent_index === null ? undefined : parsed.work_items[item.parent_index];
   const parent = was['parent_id'] ?? null;
   const isListed = parsed.work_items.some(({ id }) => id !== null && id === parent);
@@ -135,22 +134,23 @@ export function judgeParent(
       return refused('its new parent is not in the tracker yet: take that over first');
     }
     if ((above?.id ?? null) === (current['parent_id'] ?? null)) return undefined;
+    if (above !== undefined && copies.has(above)) return refused(`its new parent is a copy: ${COPIED}`);
     if ((above?.id ?? null) !== parent) return edit;
   }
   return undefined;
 }
 
-/** Records without the comment that names them, and further copies of those with one. */
+/** Records without the comment that names them, and copies of those with one. */
 export function findAdded(
   parsed: ParsedStatus,
   report: StatusReport,
   vendorNames: ReadonlySet<string>,
+  copies: ReadonlySet<object>,
 ): AddedRecord[] {
   const inFile = idsIn(parsed);
   const gone = (records: readonly { id: string; title: string }[]) =>
     new Set(records.filter(({ id }) => !inFile.has(id)).map(({ title }) => asShown(title)));
   const [items, enhancements] = [gone(report.items), gone(report.enhancements)];
-  const seen = new Set<string>();
   const added = <T extends { id: string | null }>(
     entity: EditedEntity,
     records: readonly T[],
@@ -162,9 +162,7 @@ export function findAdded(
       const asked = stableJson({ at: parsed.generated_at, entity, index, record } as unknown as JsonObject);
       const key = `status file ${createHash('sha256').update(asked).digest('hex')}`;
       if (record.id === null) return [{ entity, name, index, id: null, key, reason: whyNot(name) }];
-      const isCopy = seen.has(record.id);
-      seen.add(record.id);
-      return isCopy ? [{ entity, name, index, id: null, key, reason: COPIED }] : [];
+      return copies.has(record) ? [{ entity, name, index, id: null, key, reason: COPIED }] : [];
     });
   return [
     ...added(

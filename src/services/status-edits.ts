@@ -14,6 +14,7 @@ import type { Reader } from '../storage/sql/reader.ts';
 import type { Answer } from '../storage/store.ts';
 import type { Context } from './context.ts';
 import { takeBack } from './past-state.ts';
+import { copiesIn } from './status-edit-copies.ts';
 import type { PresentFile } from './status-file.ts';
 import {
   findAdded,
@@ -100,7 +101,7 @@ export async function readStatusEdits(
       is_intact: false,
       generated_at,
       edits: edits.sort(byRecord),
-      added: await withFirstResults(context, findAdded(parsed, report, names)),
+      added: await withFirstResults(context, findAdded(parsed, report, names, known.copies)),
       removed: findRemoved(parsed, report, file.as_of),
       not_understood,
     },
@@ -136,6 +137,8 @@ function nothingToCompareWith(): TrackerError {
 export interface KnownRecords {
   now: ReadonlyMap<string, JsonObject>;
   written: ReadonlyMap<string, JsonObject>;
+  /** Those of the file that are told as added records, since they are copies of another line. */
+  copies: ReadonlySet<object>;
 }
 
 /** Records that are looked up one by one: more than a generated file has of deployments and enhancements. */
@@ -169,7 +172,8 @@ async function readRecords(
       if (record !== undefined) now.set(id, record);
     }
   }
-  return { now, written: await asWritten(reader, parsed, now) };
+  const copies = copiesIn(parsed, now);
+  return { now, written: await asWritten(reader, parsed, now, copies), copies };
 }
 
 /** Taken back to the version in the file, where the tracker went on since. */
@@ -177,12 +181,14 @@ async function asWritten(
   reader: Reader,
   parsed: ParsedStatus,
   now: ReadonlyMap<string, JsonObject>,
+  copies: ReadonlySet<object>,
 ): Promise<Map<string, JsonObject>> {
   const written = new Map(now);
   const older = new Map<string, number>();
-  for (const { id, version } of [...parsed.vendors, ...parsed.work_items, ...parsed.enhancements]) {
+  for (const said of [...parsed.vendors, ...parsed.work_items, ...parsed.enhancements]) {
+    const { id, version } = said;
     const record = id === null ? undefined : now.get(id);
-    if (id === null || version === null || record === undefined || older.has(id)) continue;
+    if (id === null || version === null || record === undefined || copies.has(said)) continue;
     if (version < Number(record['version'])) older.set(id, version);
   }
   const rows = new Map<string, RecordedChange[]>();
@@ -232,12 +238,9 @@ function editsOf<T extends Parsed>(
   known: KnownRecords,
 ): StatusEdit[] {
   const [before, after] = [byId(written), byId(now)];
-  const seen = new Set<string>();
   return inFile.flatMap((record): StatusEdit[] => {
     const { id, version } = record;
-    // What stands there a second time is a copy, and told as an added record.
-    if (id === null || version === null || seen.has(id)) return [];
-    seen.add(id);
+    if (id === null || version === null || known.copies.has(record)) return [];
     const [was, is] = [before.get(id), after.get(id)];
     const current = known.now.get(id);
     const base = {
@@ -247,6 +250,7 @@ function editsOf<T extends Parsed>(
     if (was === undefined || is === undefined || current === undefined) {
       return [{ ...base, ...UNKNOWN_RECORD, file: nameOf(record) }];
     }
+    const isAnother = entity === 'vendor' && vendorNameKey(nameOf(record)) !== vendorNameKey(nameOf(was));
     return Object.keys(record).flatMap((key): StatusEdit[] => {
       const [said, wrote, has] = [record, was, is].map((one) => one[key as keyof T] as JsonValue);
       // Without its line an enhancement reads as planned, which nobody said.
@@ -265,7 +269,16 @@ function editsOf<T extends Parsed>(
               reason: `the file names version ${version} of it, which is not one of the tracker's`,
             };
       const state = equalJson(wrote, has) ? 'change' : 'conflict';
-      return [{ ...base, written: wrote, file: says, tracker: has, state, ...judged, ...refused }];
+      const edit: StatusEdit = {
+        ...base,
+        written: wrote,
+        file: says,
+        tracker: has,
+        state,
+        ...judged,
+        ...refused,
+      };
+      return [isAnother && key !== 'name' ? { ...edit, ...OF_ANOTHER } : edit];
     });
   });
 }
@@ -280,6 +293,12 @@ const UNKNOWN_RECORD = {
   patch: {},
   state: 'refused',
   reason: 'no record of the tracker has this id',
+} as const;
+
+const OF_ANOTHER = {
+  patch: {},
+  state: 'refused',
+  reason: 'its line names another vendor: put the name back, or register the other one',
 } as const;
 
 function byId<T extends Parsed>(records: readonly T[]): Map<string, T> {

@@ -1,9 +1,10 @@
 /** Writing `.project_status.md`: after changes and on request, atomically, never over someone's own work. */
-import { createHash, randomUUID } from 'node:crypto';
-import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { mkdir, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { validationError } from '../errors.ts';
 import { STATUS_FILE } from '../storage/markdown/status-file-name.ts';
+import { exchange, readStatusBytes } from '../storage/markdown/status-file-on-disk.ts';
 import {
   EMPTY_LAYOUT,
   STATUS_PARTS,
@@ -77,7 +78,7 @@ export function presentOf(bytes: Buffer): PresentFile | undefined {
 
 /** The project's status file; undefined where there is none, or an empty one. */
 export async function readStatusFile(projectDir: string): Promise<PresentFile | undefined> {
-  const bytes = await readPresent(path.join(projectDir, STATUS_FILE));
+  const bytes = await readStatusBytes(path.join(projectDir, STATUS_FILE));
   return bytes === undefined ? undefined : presentOf(bytes);
 }
 
@@ -170,7 +171,7 @@ async function replace(
   partsFor: (present: PresentFile | undefined) => ReadonlyMap<StatusPart, string> | undefined,
   triesLeft = ATTEMPTS,
 ): Promise<StatusFileOutcome> {
-  const bytes = await readPresent(file);
+  const bytes = await readStatusBytes(file);
   const present = bytes === undefined ? undefined : presentOf(bytes);
   if (present?.isOurs === false) return { written: false, file, reason: 'not_ours' };
   const parts = partsFor(present);
@@ -183,37 +184,6 @@ async function replace(
   if (await exchange(file, { was: bytes, written, dataDir })) return { written: true, file, saved_edit };
   if (triesLeft > 0) return await replace(file, dataDir, partsFor, triesLeft - 1);
   return { written: false, file, reason: 'unchanged' };
-}
-
-/**
- * Puts a text in the place of the file in one step, as long as the file is still what it was.
- * @returns whether it was
- */
-export async function exchange(
-  file: string,
-  { was, written, dataDir }: { was: Buffer | undefined; written: Buffer; dataDir: string },
-): Promise<boolean> {
-  // Beside nobody's sources, and on the same file system, so that the rename is one step.
-  const temporary = path.join(dataDir, `status.${randomUUID()}.tmp`);
-  try {
-    await writeFile(temporary, written);
-    const isSame = sameBytes(await readPresent(file), was);
-    if (isSame) await rename(temporary, file);
-    return isSame;
-  } finally {
-    await rm(temporary, { force: true });
-  }
-}
-
-async function readPresent(file: string): Promise<Buffer | undefined> {
-  return await readFile(file).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined;
-    throw error;
-  });
-}
-
-function sameBytes(a: Buffer | undefined, b: Buffer | undefined): boolean {
-  return a === undefined || b === undefined ? a === b : a.equals(b);
 }
 
 async function saveEdit(present: Buffer, dataDir: string): Promise<string> {

@@ -1,11 +1,12 @@
 /** Looks at the copies that answer while the primary is away, without filling, refreshing or putting one aside. */
 import { existsSync } from 'node:fs';
-import { readFile, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { runPlumbing } from './git/plumbing.ts';
 import { SNAPSHOT_REF, readCommittedStatusFile } from './git/snapshot.ts';
 import { parseStatusFile } from './markdown/status-parser.ts';
 import { STATUS_FILE } from './markdown/status-file-name.ts';
+import { readStatusText } from './markdown/status-file-on-disk.ts';
 import { describeDriverError } from './sql/driver-errors.ts';
 import type { DataSource, LayerReport } from './store.ts';
 import { lookIntoCache } from './tiers/cache-position.ts';
@@ -83,7 +84,7 @@ export async function statusLayer(projectDir: string): Promise<LayerReport> {
     as_of: null,
     problem: null,
   };
-  const text = await readFile(location, 'utf8').catch(() => undefined);
+  const text = await readStatusText(location);
   if (text === undefined) return { ...layer, problem: `there is no ${STATUS_FILE}` };
   const as_of = parseStatusFile(text).generated_at;
   return { ...layer, as_of, problem: as_of === null ? 'it was not written by Worktrail' : null };

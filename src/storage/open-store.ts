@@ -1,13 +1,13 @@
 /** Puts the layers of a project's tracker together: the primary, the copies below it, and the journals. */
 import { randomUUID } from 'node:crypto';
 import { existsSync, linkSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { runPlumbing } from './git/plumbing.ts';
 import { GitJournal } from './git/journal.ts';
 import { SNAPSHOT_REF, readCommittedStatusFile, writeSnapshot } from './git/snapshot.ts';
 import { MarkdownJournal } from './markdown/journal.ts';
 import { STATUS_FILE } from './markdown/status-file-name.ts';
+import { readStatusText } from './markdown/status-file-on-disk.ts';
 import { readMark } from './markdown/status-mark.ts';
 import { parseStatusFile } from './markdown/status-parser.ts';
 import {
@@ -222,7 +222,7 @@ function snapshotReplica(projectDir: string, project: TieredParts['project'], cl
 
 function statusReplica(projectDir: string, project: TieredParts['project'], clock: Clock): MemoryReplica {
   const file = path.join(projectDir, STATUS_FILE);
-  const read = () => readFile(file, 'utf8').catch(() => undefined);
+  const read = () => readStatusText(file);
   return new MemoryReplica({
     source: 'markdown_file',
     label: `the status file (${STATUS_FILE})`,
@@ -272,7 +272,7 @@ async function takeSnapshot(
   }
   const { items, seq } = await primary.inSnapshot((c) => readTruth(c));
   if (items > SNAPSHOT_ITEMS_MAX) return;
-  const text = await readFile(path.join(projectDir, STATUS_FILE), 'utf8').catch(() => undefined);
+  const text = await readStatusText(path.join(projectDir, STATUS_FILE));
   const statusFile = text === undefined || readMark(text) === undefined ? undefined : text;
   const taken = await writeSnapshot(projectDir, (work) => primary.inSnapshot(work), {
     ...(statusFile !== undefined && { statusFile }),

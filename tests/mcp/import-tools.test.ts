@@ -69,4 +69,14 @@ describeEverySurface((surface) => {
       expect(await surface.refuseField('path', tool, { path: wanted })).not.toBe('');
     }
   });
+
+  it('says of a URL that it is one, and takes a folder whose name begins with two dots', async () => {
+    for (const tool of ['import_status_file', 'import_session_prompts']) {
+      for (const url of ['https://example.com/status.md', 'file:///etc/hosts']) {
+        expect(await surface.refuseField('path', tool, { path: url })).toContain('not a URL');
+      }
+    }
+    put('..kept/good.md', '---\nschema_version: "1.0"\ntitle: In an odd folder\n---\nGo.\n');
+    expect(await surface.call('import_session_prompts', { path: '..kept' })).toMatchObject({ dry_run: true });
+  });
 });

@@ -190,7 +190,6 @@ describeEachBackend('hand edits of the status file', (backend) => {
   it('are refused with a reason where the record can never be so', async () => {
     const edited = replaced(
       ['PR #100', 'PR #101'],
-      ['**vendor\\_abc**'.replace('\\', ''), '**vendor_xyz**'],
       ['(project)', '(session)'],
       ['On two lines.', 'On one line.'],
       ['[] v1.2.3', '[xml] v1.2.3'],
@@ -202,7 +201,6 @@ describeEachBackend('hand edits of the status file', (backend) => {
     );
     expect(why).toMatchObject({
       pr_number: 'refused: a deployment never changes: record another one',
-      name: 'refused: a vendor keeps its name: register another one',
       item_type: 'refused: the type of an item never changes: create another one',
       description: expect.stringContaining('only its beginning'),
       'metadata.format_support': 'refused: a format is excel, csv, pdf or ocr',
@@ -285,5 +283,46 @@ describeEachBackend('hand edits of the status file', (backend) => {
     expect(await readFile(copy, 'utf8')).toBe(edited);
     expect(await take(await readFile(copy, 'utf8'))).toMatchObject({ imported: [{ outcome: 'saved' }] });
     expect(await tracker.query(child.id)).toMatchObject({ title: 'Edited child' });
+  });
+
+  it('never take a line that was copied with its comment for the record, also when it stands above it', async () => {
+    const line = text.split('\n').find((one) => one.includes('vendor_abc')) ?? '';
+    const copied = line.replace('vendor_abc', 'vendor_aaa').replace('45/50', '1/50');
+    const heading = text.split('\n').find((one) => one.includes('### Child')) ?? '';
+    const item = heading.replace('Child', 'A new one');
+    const below = '    ### Below the new one (task)';
+    const edited = replaced([line, `${copied}\n${line}`], [heading, `${item}\n${below}\n${heading}`]);
+    const { edits, added } = await diff(edited);
+    expect(edits).toEqual([]);
+    expect(added).toMatchObject([
+      { entity: 'vendor', name: 'vendor_aaa', reason: expect.stringContaining('twice') as string },
+      { entity: 'work_item', name: 'A new one', reason: expect.stringContaining('twice') as string },
+      { entity: 'work_item', name: 'Below the new one', reason: null },
+    ]);
+    const { imported } = await take(edited);
+    expect(imported).toMatchObject([{ name: 'Below the new one', outcome: 'refused' }]);
+    expect(await tracker.vendor(vendor.name)).toMatchObject({ version: 1 });
+    expect(await tracker.query(child.id)).toMatchObject({ version: 1, title: 'Child' });
+  });
+
+  it('are left where a line has two copies and neither is called as the record is', async () => {
+    const heading = text.split('\n').find((one) => one.includes('### Child')) ?? '';
+    const both = ['One', 'Two'].map((title) => heading.replace('Child', title)).join('\n');
+    const { edits, added } = await diff(replaced([heading, both]));
+    expect(edits).toEqual([]);
+    expect(added.map(({ name }) => name)).toEqual(['One', 'Two']);
+  });
+
+  it('of a vendor are left where its line names another one', async () => {
+    const edited = replaced(['**vendor_abc**: broken (45/50', '**vendor_new**: operational (1/50']);
+    const { edits, imported } = await take(edited);
+    expect(edits[0]).toMatchObject({ reason: 'a vendor keeps its name: register another one' });
+    expect(edits.map(({ field, state }) => [field, state])).toEqual([
+      ['name', 'refused'],
+      ['status', 'refused'],
+      ['metadata.test_results', 'refused'],
+    ]);
+    expect(imported).toEqual([]);
+    expect(await tracker.vendor(vendor.name)).toMatchObject({ version: 1 });
   });
 });

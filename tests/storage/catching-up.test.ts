@@ -1,5 +1,8 @@
 // Clients that read on while others write: nothing is skipped, and nothing shown twice.
 import { expect, it } from 'vitest';
+import { queryHistoryInput } from '../../src/domain/change.ts';
+import { parseInput } from '../../src/domain/validate.ts';
+import { queryHistory } from '../../src/services/history.ts';
 import { describeEachBackend, openTracker, openTrackerAt } from './backends.ts';
 
 describeEachBackend('reading on while others write', (backend) => {
@@ -32,6 +35,18 @@ describeEachBackend('reading on while others write', (backend) => {
     const last = await writer.seq();
     expect(last).toBe(55);
     expect(seen).toEqual(Array.from({ length: last }, (_, at) => at + 1));
+  });
+
+  it('tells a reader that stands behind the end of the feed that the tracker was brought back', async () => {
+    const tracker = await openTracker(backend);
+    await tracker.create({ title: 'Kept' });
+    const seq = await tracker.seq();
+    const read = (since: number) => queryHistory(tracker.context, parseInput(queryHistoryInput, { since }));
+    expect(await read(seq)).toMatchObject({ data: { items: [], next_since: seq }, warnings: [] });
+    expect(await read(seq + 3)).toMatchObject({
+      data: { items: [], latest_seq: seq, next_since: seq },
+      warnings: [{ code: 'feed_went_back' }],
+    });
   });
 
   it('shows no item twice that did not move, and every one of them, in any order', async () => {

@@ -16,6 +16,8 @@ import {
 } from '../../src/services/import/legacy-status/import-status-file.ts';
 import { renderStatusImport } from '../../src/services/import/legacy-status/import-report.ts';
 import { readStatusSource } from '../../src/services/import/legacy-status/status-source.ts';
+import { renderStatusFile } from '../../src/services/status-file.ts';
+import { readStatus } from '../../src/services/status-report.ts';
 import { checkExport } from '../../src/storage/export/read-export.ts';
 import { describeWithSharedData } from '../support/shared-data.ts';
 import { describeEachBackend, openTracker } from './backends.ts';
@@ -73,6 +75,19 @@ kept
 `;
 
 describeEachBackend('a status file kept by hand', (backend) => {
+  it('makes nothing again of a generated file that lost its last line', async () => {
+    const tracker = await openTracker(backend);
+    await tracker.create({ title: 'Made here' });
+    const text = await renderStatusFile((await readStatus(tracker.context)).data);
+    await put(tracker, text.replace(/<!-- worktrail status:.*/, ''));
+    for (const dryRun of [true, false]) {
+      const report = await importFile(tracker, 'status.md', { dryRun });
+      expect(report).toMatchObject({ outcome: 'generated', backup: null });
+      expect(report.message).toContain('--import-edits');
+    }
+    expect(await tracker.titles()).toEqual(['Made here']);
+  });
+
   it('of mixed dialects is imported with what it says and nothing else', async () => {
     const tracker = await openTracker(backend);
     await put(tracker, MIXED);

@@ -2,7 +2,7 @@
 import { readFile, readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { JsonValue } from '../../domain/json.ts';
-import { notFound, validationError } from '../../errors.ts';
+import { TrackerError, validationError } from '../../errors.ts';
 import type { ImportedEdit, StatusEditImport } from '../../services/status-edit-import.ts';
 import type { StatusEdit, StatusEdits } from '../../services/status-edits.ts';
 import type { PresentFile } from '../../services/status-file.ts';
@@ -47,7 +47,20 @@ async function readEdited(
   const { STATUS_FILE, presentOf } = await import('../../services/status-file.ts');
   const name = file === undefined ? path.join(projectDir, STATUS_FILE) : path.resolve(file);
   const size = await stat(name).catch(() => undefined);
-  if (size?.isFile() !== true) throw notFound('file', { name });
+  if (size === undefined) {
+    throw new TrackerError(
+      'NotFoundError',
+      `There is no file ${name}.`,
+      { entity: 'file', name, did_you_mean: [] },
+      file === undefined ? 'Write it with `worktrail status --write`. Nothing was changed.' : GIVE_OURS,
+    );
+  }
+  if (!size.isFile()) {
+    throw validationError(
+      { field: 'file', constraint: `${name} is no file, but a folder, a pipe or a device`, value: name },
+      GIVE_OURS,
+    );
+  }
   if (size.size > FILE_MAX_BYTES) {
     throw validationError({ field: 'file', constraint: 'must have at most 10 MB', value: name });
   }
@@ -59,9 +72,11 @@ async function readEdited(
       constraint: 'was not written by Worktrail, so there is nothing to compare',
       value: name,
     },
-    'Give a generated status file, or a copy of one that was edited. Nothing was changed.',
+    GIVE_OURS,
   );
 }
+
+const GIVE_OURS = 'Give a generated status file, or a copy of one that was edited. Nothing was changed.';
 
 /** The newest first. */
 async function savedCopies(dataDir: string): Promise<string[]> {

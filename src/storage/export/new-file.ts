@@ -137,7 +137,7 @@ async function onDisk<T>(folder: string, work: () => Promise<T>): Promise<T> {
     throw databaseError(
       'file',
       `${folder} cannot be written: ${describeDriverError(error)}`,
-      'Make room or choose another folder with --to, then repeat the call. Nothing was written, and what is there stays.',
+      'Make room or choose another folder (--to; of restore --keep-in), then repeat the call. Nothing was written, and what is there stays.',
       error,
     );
   }

@@ -153,6 +153,11 @@ async function* linesOf(file: string, maxBytes = LINE_MAX_BYTES): AsyncGenerator
   let pending: Buffer[] = [];
   let pendingBytes = 0;
   let isFirst = true;
+  // Asked before opening: opening a pipe would wait for its writer, and a device never ends.
+  const found = await stat(file).catch(() => undefined);
+  if (found !== undefined && !found.isFile() && !found.isDirectory()) {
+    throw unusable(file, 'cannot be read: it is not a regular file');
+  }
   const stream = createReadStream(file, { highWaterMark: CHUNK_BYTES });
   try {
     for await (const chunk of stream as AsyncIterable<Buffer>) {

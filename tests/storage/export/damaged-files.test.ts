@@ -1,7 +1,9 @@
 // Files that are not whole, not ours or not for this place: refused before anything is written.
+import { execFile } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 import { readFile, readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { checkExport } from '../../../src/storage/export/read-export.ts';
 import { loadExport } from '../../../src/storage/export/load.ts';
@@ -92,7 +94,7 @@ describe('a file that is not whole', () => {
     await refused(text.replace(/"counts":\{/, '"counts":['), /first line cannot be read/);
   });
 
-  it('is refused when it is newer, foreign, empty, a folder or missing', async () => {
+  it('is refused when it is newer, foreign, empty, a folder, a pipe or missing', async () => {
     await refused(text.replace('{"worktrail_export":1', '{"worktrail_export":2'), /newer Worktrail/);
     await refused(text.replace(/"schema_version":\d+/, '"schema_version":99999'), /newer Worktrail/);
     for (const foreign of ['{"id":1}\n{"id":2}\n', '{"id":1}', 'PK\u0003\u0004', 'null\n', '[]\n']) {
@@ -101,6 +103,9 @@ describe('a file that is not whole', () => {
     await refused('', /is empty/);
     await refused(Buffer.from(text).subarray(0, 30), /its end is missing/);
     await expect(checkExport(folder)).rejects.toThrow(/it is a folder/);
+    await expect(checkExport('/dev/zero')).rejects.toThrow(/is not a regular file/);
+    await promisify(execFile)('mkfifo', [path.join(folder, 'pipe.jsonl')]);
+    await expect(checkExport(path.join(folder, 'pipe.jsonl'))).rejects.toThrow(/is not a regular file/);
     await expect(checkExport(path.join(folder, 'nowhere'))).rejects.toThrow(/does not exist/);
   });
 

@@ -16,7 +16,7 @@ export interface StatusBackup {
 export interface StatusImportReport {
   /**
    * `imported`; `unchanged`: all of it was here; `rehearsed`: a dry run; `not_a_status_file`: no line of it is a record;
-   * `generated`: this tracker wrote it. Only the first changes anything.
+   * `generated`: this tracker wrote it, or lines of it. Only the first changes anything.
    */
   outcome: 'imported' | 'unchanged' | 'rehearsed' | 'not_a_status_file' | 'generated';
   message: string;
@@ -110,7 +110,7 @@ const MESSAGES: Record<StatusImportReport['outcome'], string> = {
   not_a_status_file:
     'Nothing was imported: no line of this file is a record in a form that is understood. The file is unchanged.',
   generated:
-    'Nothing was imported: this tracker wrote the file. What somebody changed in it since is not imported this way. The file is unchanged.',
+    'Nothing was imported: this tracker wrote the file, or lines of it. What somebody changed in it since is shown by `worktrail status --diff` and taken over by `--import-edits`. The file is unchanged.',
 };
 
 const LISTED_MAX = 50;

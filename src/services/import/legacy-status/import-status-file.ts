@@ -9,6 +9,7 @@ import type { ReportProgress } from '../../../domain/progress.ts';
 import { rehearsedChecks, type Check } from '../../../domain/reconciliation.ts';
 import { TrackerError } from '../../../errors.ts';
 import type { Warning } from '../../../domain/warnings.ts';
+import type { Reader } from '../../../storage/sql/reader.ts';
 import type { Answer } from '../../../storage/store.ts';
 import { write, type Caller, type Context } from '../../context.ts';
 import { IMPORT_CLIENT } from '../link-changes.ts';
@@ -63,7 +64,7 @@ async function compare(
   return await context.store.read(
     async (reader) => {
       const project_id = (await reader.findProject())?.project_id;
-      if (isNothing(source, project_id)) return undefined;
+      if (isNothing(source, project_id) || (await namesItemsOfOurs(reader, source))) return undefined;
       const changes = await findStatusChanges(reader, source);
       // What is there already is compared all the same.
       const isPresent = changes.parts.length === 0;
@@ -141,6 +142,11 @@ export async function rehearseStatusImport(source: StatusSource): Promise<Status
 /** A file that this tracker wrote is no legacy; one without any record is not a status file at all. */
 function isNothing({ parsed, generated_by }: StatusSource, project_id: string | undefined): boolean {
   return parsed.dialect === 'none' || (generated_by !== null && generated_by === project_id);
+}
+
+/** A generated file may lose its last line, and a person may copy lines of it: what is here must not be made again. */
+async function namesItemsOfOurs(reader: Reader, { marked_ids }: StatusSource): Promise<boolean> {
+  return (await reader.findWorkItems(marked_ids)).length > 0;
 }
 
 /** The records are saved: whatever happens to the file now takes nothing of that back. */

@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { resolveCommit } from '../../../storage/git/repository.ts';
 import { STATUS_FILE } from '../../../storage/markdown/status-file-name.ts';
+import { takeMark } from '../../../storage/markdown/status-lines.ts';
 import { readMark } from '../../../storage/markdown/status-mark.ts';
 import { chooseNamespace, type ImportPlan } from '../plan.ts';
 import { readSessionPrompts, SESSION_PROMPTS_DIR } from '../session-prompts/read-session-prompts.ts';
@@ -30,6 +31,8 @@ export interface StatusSource {
   commits: Map<string, { hash: string } | { reason: string }>;
   /** The project whose tracker wrote the file; null when none did. */
   generated_by: string | null;
+  /** Work items whose ids stand in comments at the ends of its lines. */
+  marked_ids: string[];
 }
 
 export interface StatusSourceOptions {
@@ -72,7 +75,14 @@ export async function readStatusSource(
     log,
     commits: await resolveCommits(projectDir, plan),
     generated_by: mark === undefined ? null : (mark.project_id ?? ''),
+    marked_ids: markedIds(content.text, parsed),
   };
+}
+
+function markedIds(text: string, { items }: LegacyStatus): string[] {
+  const lines = text.split('\n');
+  const ids = items.flatMap(({ line }) => takeMark((lines[line - 1] ?? '').trimEnd()).mark.id ?? []);
+  return [...new Set(ids)];
 }
 
 const nothingCompared = (): LogComparison => ({
