@@ -3,7 +3,7 @@
  * other when they touch different fields; then they can be merged. Everything here is pure.
  */
 import { TrackerError } from '../errors.ts';
-import type { FieldChange, RecordedChange } from './change.ts';
+import type { Change, FieldChange, RecordedChange } from './change.ts';
 import { equalJson, ownValue, type JsonObject, type JsonValue } from './json.ts';
 
 /** Fields that only make sense together count as one: changing one side of a pair overlaps with the other. */
@@ -74,17 +74,35 @@ export function compareChanges(
 }
 
 /**
- * The sets as their maker saw them whose own changes, among others', led there: what others did to them is left out.
+ * The sets as their maker saw them whose own changes, among others', led there: what others did to them is left out,
+ * and what own changes did that were refused is put in.
+ * @param current the record as it is now
  * @param since everything recorded since the version that the chain of own changes began with, oldest first
+ * @param refused own changes of the chain that became conflicts
  */
-export function setsAfter(since: readonly RecordedChange[], own: ReadonlySet<string>): JsonObject {
+export function setsAfter(
+  current: Record<string, JsonValue>,
+  since: readonly RecordedChange[],
+  own: ReadonlySet<string>,
+  refused: readonly Change[],
+): JsonObject {
+  const recorded = since.flatMap(({ change_id, fields }) =>
+    fields.map(({ field, from, to }) => ({ id: change_id, field, from, to })),
+  );
+  const asked = refused.flatMap(({ id, patch, base_fields }) =>
+    Object.entries(patch).map(([field, to]) => ({ id, field, from: base_fields?.[field] ?? null, to })),
+  );
   const sets: JsonObject = {};
-  for (const { change_id, fields } of since) {
-    for (const { field, from, to } of fields) {
-      if (!SETS.has(field)) continue;
-      sets[field] ??= from;
-      if (own.has(change_id)) sets[field] = mergeSet(asList(from), asList(to), asList(sets[field]));
-    }
+  for (const name of SETS) {
+    const steps = [
+      ...recorded.filter(({ id, field }) => field === name && own.has(id)),
+      ...asked.filter(({ field }) => field === name),
+    ].sort((a, b) => (a.id < b.id ? -1 : 1));
+    const first = recorded.find(({ field }) => field === name);
+    if (first === undefined && steps.length === 0) continue;
+    let seen = first === undefined ? valueOf(current, name) : first.from;
+    for (const { from, to } of steps) seen = mergeSet(asList(from ?? seen), asList(to), asList(seen));
+    sets[name] = seen;
   }
   return sets;
 }

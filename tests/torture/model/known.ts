@@ -127,4 +127,50 @@ export const KNOWN: readonly Schedule[] = [
     ['read', 1, 879022974, 0],
     ['read', 3, 452121171, 0],
   ]),
+  // A waiting plan was made by another attempt, at another time: the queue of a copy kept the first one's.
+  known(
+    {
+      seed: 'harbour/1477',
+      processes: [1],
+      isSlow: true,
+      skews: [0],
+      hasCaches: false,
+      restart: true,
+    },
+    [
+      ['update', 0, 874262392, 900],
+      ['cache fails or works', 1, 961287517, 900],
+      ['cache fails or works', 1, 739965875, 300],
+      ['repeat', 3, 932843409, 900],
+      ['note', 1, 608714911, 0],
+      ['fault', 3, 296945826, 0],
+      ['plan', 1, 502774004, 60],
+      ['repeat', 1, 391225719, 0],
+      ['journal fails or works', 1, 509407192, 60],
+      ['update', 3, 167588971, 6000],
+    ],
+  ),
+  // Labels that an own batch had added, which then met a conflict, were added again by the next own update.
+  known(
+    {
+      seed: 'estuary/1938',
+      processes: [2],
+      isSlow: false,
+      skews: [0],
+      hasCaches: true,
+      restart: true,
+    },
+    [
+      ['create', 1, 398407139, 0],
+      ['update', 2, 291417483, 0],
+      ['create', 1, 701359964, 0],
+      ['primary away or back', 0, 22870137, 0],
+      ['note', 2, 972788118, 0],
+      ['bulk update', 3, 436203038, 0],
+      ['update', 1, 709104890, 0],
+      ['cache fails or works', 2, 736345254, 0],
+      ['another works', 3, 392512228, 0],
+      ['update', 3, 222985793, 0],
+    ],
+  ),
 ];

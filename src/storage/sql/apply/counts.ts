@@ -3,7 +3,10 @@ import { sql } from 'drizzle-orm';
 import { shelfOf, type WorkItem } from '../../../domain/work-item.ts';
 import type { Connection } from '../connection.ts';
 
-type Counted = Pick<WorkItem, 'id' | 'item_type' | 'status' | 'priority' | 'deleted_at' | 'archived_at'>;
+export type Counted = Pick<
+  WorkItem,
+  'id' | 'item_type' | 'status' | 'priority' | 'created_at' | 'deleted_at' | 'archived_at'
+>;
 
 /** An item before and after a change; null where it was not there. */
 export interface CountedChange {

@@ -7,7 +7,7 @@ import { isProvisional, isUnbroken, knownVersion } from '../../../domain/provisi
 import type { Warning } from '../../../domain/warnings.ts';
 import type { Connection } from '../connection.ts';
 import { findChangesSince } from '../queries/changes.ts';
-import { findReapplied } from '../queries/conflicts.ts';
+import { findConflictsOf } from '../queries/conflicts.ts';
 import type { CountedChange } from './counts.ts';
 
 /** One record that a change touched, for the record of changes. */
@@ -81,9 +81,10 @@ export async function rebase(
     ({ version }) => version !== null && version <= current.version,
   );
   const own = new Set(change.own_changes);
-  if (own.size > 0) for (const id of await findReapplied(c, [...own])) own.add(id);
+  const { reapplied, refused } = await findConflictsOf(c, [...own], current.id);
+  for (const id of reapplied) own.add(id);
   const others = since.filter(({ change_id }) => !own.has(change_id));
-  const baseFields = { ...setsAfter(since, own), ...change.base_fields };
+  const baseFields = { ...setsAfter(asJson(current), since, own, refused), ...change.base_fields };
   const conflict = compareChanges(change.patch, asJson(current), others, baseFields);
   const complete = isUnbroken(root, current.version, since);
   const undisturbed = complete && own.size > 0 && others.length === 0;

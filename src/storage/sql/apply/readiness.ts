@@ -8,7 +8,7 @@ import type { Connection } from '../connection.ts';
 import { pipelined } from '../pipelined.ts';
 import type { Tables } from '../schema.ts';
 import { chunks } from '../queries/work-items.ts';
-import type { CountedChange } from './counts.ts';
+import type { Counted, CountedChange } from './counts.ts';
 
 /** Up to this many items have their statements prepared; for more, one statement for all is built. */
 const SINGLY_MAX = 3;
@@ -32,15 +32,18 @@ export async function refreshQueue(
       if (before !== null) around.add(before.id);
       else if (after !== null && isStartable(after)) fresh.add(after.id);
     } else if (isOpen(before) !== isOpen(after)) around.add(after.id);
-    else if (isStartable(before) !== isStartable(after) || before.priority !== after.priority) {
-      alone.add(after.id);
-    }
+    else if (isStartable(before) !== isStartable(after) || !isPlacedAlike(before, after)) alone.add(after.id);
   }
   for (const id of [...alone, ...around]) fresh.delete(id);
   for (const id of around) alone.delete(id);
   if (fresh.size > 0) await insertReady(c, [...fresh]);
   if (around.size > 0) await refreshReadiness(c, [...around]);
   if (alone.size > 0) await refreshReadiness(c, [...alone], { alone: true });
+}
+
+/** A copy finds another time where the item that waited in it came to be by another attempt. */
+function isPlacedAlike(before: Counted, after: Counted): boolean {
+  return before.priority === after.priority && before.created_at === after.created_at;
 }
 
 /**

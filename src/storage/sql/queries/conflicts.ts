@@ -1,6 +1,7 @@
 /** Writes that could not be applied as they were made: open ones and how others were settled. */
 import { and, count, eq, getTableColumns, inArray, isNotNull, isNull, or, sql } from 'drizzle-orm';
-import type { Entity } from '../../../domain/change.ts';
+import { partsOf } from '../../../domain/batch.ts';
+import type { Change, Entity } from '../../../domain/change.ts';
 import type { ConflictRecord } from '../../../domain/conflict-record.ts';
 import type { Connection } from '../connection.ts';
 import type { Tables } from '../schema.ts';
@@ -87,12 +88,29 @@ export async function findOpenConflictsOf(c: Connection, device: string): Promis
     .where(and(eq(t.device, device), isNull(t.resolved_at)));
 }
 
-/** The changes by which writes with these ids were made again in settling their conflicts. */
-export async function findReapplied(c: Connection, writeIds: readonly string[]): Promise<string[]> {
+/** What became of these writes where they met a conflict, as far as it concerns one record. */
+export async function findConflictsOf(
+  c: Connection,
+  writeIds: readonly string[],
+  record_id: string,
+): Promise<{
+  /** The changes by which they were made again. */
+  reapplied: string[];
+  /** Their updates of the record, where they were not. */
+  refused: Change[];
+}> {
+  if (writeIds.length === 0) return { reapplied: [], refused: [] };
   const { conflicts: t } = c.tables;
   const rows = await c.db
-    .select({ change: t.resolved_by_change })
+    .select({ change: t.resolved_by_change, resolution: t.resolution, changes: t.changes })
     .from(t)
-    .where(and(inArray(t.id, [...writeIds]), eq(t.resolution, 'reapply')));
-  return rows.flatMap(({ change }) => change ?? []);
+    .where(inArray(t.id, [...writeIds]));
+  const isReapplied = ({ resolution }: (typeof rows)[number]) => resolution === 'reapply';
+  return {
+    reapplied: rows.filter(isReapplied).flatMap(({ change }) => change ?? []),
+    refused: rows
+      .filter((row) => !isReapplied(row))
+      .flatMap(({ changes }) => changes.flatMap(partsOf))
+      .filter(({ kind, entity_id }) => kind === 'update' && entity_id === record_id),
+  };
 }
