@@ -53,7 +53,8 @@ async function exchangeBy(
   const temporary = path.join(folder, `.status.${randomUUID()}.tmp`);
   try {
     const present = await unlessMissing(stat(target));
-    await writeFile(temporary, written);
+    // Flushed: else a power cut after the rename may leave an empty file in the place of people's text.
+    await writeFile(temporary, written, { flush: true });
     if (present !== undefined) await chmod(temporary, present.mode & PERMISSIONS);
     const isSame = sameBytes(await readStatusBytes(target), was);
     if (isSame) await rename(temporary, target);
