@@ -85,10 +85,7 @@ async function linksAt(
   time: string,
 ): Promise<NonNullable<PastState['dependencies']>> {
   const links = new Map<string, Pick<Dependency, 'source_id' | 'target_id' | 'dependency_type'>>();
-  for (const { source_id, target_id, dependency_type } of await reader.findDependencies(id)) {
-    const link = { source_id, target_id, dependency_type };
-    links.set(linkMeaning(link), link);
-  }
+  for (const link of await reader.findLinksOf([id])) links.set(linkMeaning(link), link);
   for (const { entity_id: source_id, related_id, fields } of await reader.findRowsAfter(id, time, 'links')) {
     for (const { from, to } of fields) {
       const [dependency_type] = String(from ?? to).split(' ') as [DependencyType];

@@ -70,9 +70,8 @@ export class TouchedRecords {
 }
 
 async function linkedItems(reader: Reader, ids: Set<string>): Promise<string[]> {
-  const found: string[] = [];
-  for (const id of ids) found.push(...(await reader.findDependencies(id)).map(({ other }) => other.id));
-  return found;
+  const links = await reader.findLinksOf([...ids]);
+  return links.flatMap(({ source_id, target_id }) => [source_id, target_id]);
 }
 
 async function contestedRecords(reader: Reader, ids: Set<string>): Promise<string[]> {

@@ -75,6 +75,20 @@ describeEachBackend('the state at a past time', (backend) => {
     });
   });
 
+  it('has all links, however many there are', async () => {
+    const hub = await tracker.create({ title: 'hub' });
+    for (let from = 0; from < 600; from += 200) {
+      await tracker.plan(
+        Array.from({ length: 200 }, (_, at) => ({
+          ...{ key: `k${from + at}`, item_type: 'task', title: `Waits ${from + at}` },
+          depends_on: [hub.id],
+        })),
+      );
+    }
+    const { dependencies } = await tracker.history({ id: hub.id, as_of: tracker.clock.iso });
+    expect(new Set(dependencies?.map(({ source_id }) => source_id)).size).toBe(600);
+  });
+
   it('is known of vendors, the configuration and deployments in the same way', async () => {
     // The configuration is made at the first start, by the machine's own clock.
     tracker.clock.set(new Date(Date.now() + 60_000).toISOString());

@@ -40,6 +40,7 @@ const QUERIES = {
   findNow: ready.findNow,
   findClaimedByKey: ready.findClaimedByKey,
   findDependencies: dependencies.findDependencies,
+  findLinksOf: dependencies.findLinksOf,
   findLinksFrom: dependencies.findLinksFrom,
   findBlockedBy: dependencies.findBlockedBy,
   findBlockingLinks: dependencies.findBlockingLinks,

@@ -61,6 +61,21 @@ export async function findLinksFrom(c: Connection, ids: readonly string[]): Prom
   return found;
 }
 
+/** Every link of these items in either direction, however many there are; by source and target. */
+export async function findLinksOf(c: Connection, ids: readonly string[]): Promise<DependencyEnds[]> {
+  const { dependencies: d } = c.tables;
+  const found: DependencyEnds[] = [];
+  for (const chunk of chunks([...ids].sort())) {
+    const rows = await c.db
+      .select({ source_id: d.source_id, target_id: d.target_id, dependency_type: d.dependency_type })
+      .from(d)
+      .where(or(inArray(d.source_id, chunk), inArray(d.target_id, chunk)))
+      .orderBy(asc(d.source_id), asc(d.target_id), asc(d.dependency_type));
+    for (const row of rows) found.push(row);
+  }
+  return found;
+}
+
 type DependencyEnds = Pick<Dependency, 'source_id' | 'target_id' | 'dependency_type'>;
 
 /** The links between two items, in either direction. */
