@@ -82,11 +82,14 @@ const BLOCK = { name: '#b', records: 512 };
 const LARGE_BLOCK = { name: '#c', records: 16_384 };
 /** A word for each of more blocks than these costs more than looking at all matches. */
 const NAMED_BLOCKS_MAX = 16;
+/** How many times as many records as were looked at before the next look may go through. */
+const GROWTH = 4;
 
 /**
  * Matches by the order in which they came into the database, newest first. GIN knows no order, and collecting all
- * matches of a word that is everywhere takes a time that grows with the tracker: so the newest block is looked at
- * first, then as much more as its share of matches lets expect to be enough, and then all the rest.
+ * matches of a word that is everywhere takes a time that grows with the tracker: so the newest blocks are looked at
+ * first, and then as many more as their share of matches lets expect to be enough. A share of none says little: the
+ * word may be in every record but the newest, so that each look goes a few times as far as all before it.
  */
 async function newestInPostgres(c: Connection, query: IndexQuery, limit: number): Promise<Candidate[]> {
   const [newest] = await c
@@ -101,25 +104,20 @@ async function newestInPostgres(c: Connection, query: IndexQuery, limit: number)
   if (newest === undefined) return [];
   const last = Number(newest.id);
   const match = textQuery(query);
-  const look = async (lower: number, upper: number, block: typeof BLOCK) =>
-    await lookBetween(c, match, lower, upper, block, limit - found.length);
-
   const found: Candidate[] = [];
-  // Two, because the newest block may just have begun.
-  let lower = Math.max(0, (Math.floor(last / BLOCK.records) - 1) * BLOCK.records);
-  found.push(...(await look(lower, last, BLOCK)));
-  if (found.length >= limit || lower === 0) return found;
-  // One more match than there was: a block without any says little about the next ones.
-  const perRecord = (found.length + 1) / (last - lower + 1);
-  const enough = ((limit - found.length) / perRecord) * 1.25;
-  const block = enough > NAMED_BLOCKS_MAX * BLOCK.records ? LARGE_BLOCK : BLOCK;
-  const upper = lower - 1;
-  const blocks = Math.ceil(enough / block.records);
-  lower = Math.max(0, (Math.floor(upper / block.records) - blocks + 1) * block.records);
-  found.push(...(await look(lower, upper, block)));
-  if (found.length >= limit || lower === 0) return found;
-  found.push(...(await look(0, lower - 1, LARGE_BLOCK)));
-  return found;
+  let upper = last;
+  // Two blocks, because the newest may just have begun.
+  for (let size = 2 * BLOCK.records; ;) {
+    const block = size > NAMED_BLOCKS_MAX * BLOCK.records ? LARGE_BLOCK : BLOCK;
+    const top = Math.floor(upper / block.records);
+    const lower = Math.max(0, (top - Math.ceil(size / block.records) + 1) * block.records);
+    found.push(...(await lookBetween(c, match, lower, upper, block, limit - found.length)));
+    if (found.length >= limit || lower === 0) return found;
+    const seen = last - lower + 1;
+    const expected = ((limit - found.length) * seen) / (found.length + 1);
+    size = Math.min(expected * 1.25, GROWTH * seen);
+    upper = lower - 1;
+  }
 }
 
 /** The newest of the matches whose numbers in the index are from `lower` to `upper`. */
