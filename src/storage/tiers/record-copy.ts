@@ -87,13 +87,18 @@ async function copyItems(from: Connection, to: Connection, ids: string[]): Promi
   return changes;
 }
 
-/** All links of the given items. */
+/** All links of the given items. Asked for by one end and then by the other: PostgreSQL reads the whole table for both. */
 async function copyDependencies(from: Connection, to: Connection, ids: string[]): Promise<void> {
-  const of = ({ tables: { dependencies: t } }: Connection) =>
-    or(inArray(t.source_id, ids), inArray(t.target_id, ids));
-  const rows = await from.db.select().from(from.tables.dependencies).where(of(from));
-  await to.db.delete(to.tables.dependencies).where(of(to));
-  await insertRows(to, 'dependencies', rows);
+  const { dependencies: f } = from.tables;
+  const { dependencies: t } = to.tables;
+  const outgoing = await from.db.select().from(f).where(inArray(f.source_id, ids));
+  const incoming = await from.db.select().from(f).where(inArray(f.target_id, ids));
+  const given = new Set(ids);
+  await to.db.delete(t).where(or(inArray(t.source_id, ids), inArray(t.target_id, ids)));
+  await insertRows(to, 'dependencies', [
+    ...outgoing,
+    ...incoming.filter(({ source_id }) => !given.has(source_id)),
+  ]);
 }
 
 /** `ids` may name items too: a note is filed under the item that it is about. */
