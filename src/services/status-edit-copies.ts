@@ -1,4 +1,5 @@
 /** Which of several lines with the comment of one record is the record, and which are copies made by hand. Pure. */
+import { groupBy } from '../domain/grouping.ts';
 import type { JsonObject } from '../domain/json.ts';
 import { vendorNameKey } from '../domain/vendor.ts';
 import type { ParsedStatus } from '../storage/markdown/status-parser.ts';
@@ -26,15 +27,9 @@ function copies<T extends { id: string | null }>(
   records: readonly T[],
   hasItsName: (record: T, id: string) => boolean,
 ): T[] {
-  const byId = new Map<string, T[]>();
-  for (const record of records) {
-    if (record.id === null) continue;
-    const same = byId.get(record.id);
-    if (same === undefined) byId.set(record.id, [record]);
-    else same.push(record);
-  }
+  const byId = groupBy(records, ({ id }) => id);
   return [...byId].flatMap(([id, same]) => {
-    if (same.length === 1) return [];
+    if (id === null || same.length === 1) return [];
     const itself = same.find((record) => hasItsName(record, id));
     return same.filter((record) => record !== itself);
   });
