@@ -13,8 +13,8 @@ export default defineConfig({
     globalSetup: ['tests/support/global-setup.ts'],
     // Real processes: the native SQLite addon, signals and working directories do not mix with threads.
     pool: 'forks',
-    // Each worker has servers and databases of its own beside it; more of them only take turns.
-    maxWorkers: 2,
+    // On two cores: of three one waits at any time, for a server, a disk or a clock.
+    maxWorkers: 3,
     testTimeout: 60_000,
     hookTimeout: 60_000,
   },
