@@ -172,8 +172,8 @@ describeEachBackend('full-text search', (backend) => {
     }
     await tracker.create({ title: 'Common last' });
     const found = await tracker.search('common');
-    expect(found.total_count).toBe(100);
-    expect(found.cut?.reason).toMatch(/than the 100 newest/);
+    expect(found.total_count).toBe(64);
+    expect(found.cut?.reason).toMatch(/than the 64 newest/);
     expect(found.items[0]?.title).toBe('Common last');
     expect(await titles('common seldom')).toEqual(['Common 2', 'Common first', 'Common 0']);
     expect((await tracker.search('seldom')).cut).toBeUndefined();

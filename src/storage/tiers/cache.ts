@@ -84,7 +84,7 @@ export class CacheReplica implements Replica {
           writeTop(c, waiting.fingerprint, await layOnTop(c, entries, readLeftOut(c)));
         });
       }
-      return await work({ session, as_of: checked_at, notes: [] });
+      return await work({ session, as_of: checked_at, notes: [], hasAllFields: true });
     });
   }
 

@@ -87,11 +87,11 @@ export class LowerLayers {
     };
     const waiting = await this.#parts.journals.waiting();
     try {
-      const { data: write, ...from } = await this.onReplica(({ session, replica, as_of }) => {
+      const { data: write, ...from } = await this.onReplica((chosen) => {
         // A replica whose commit failed after the write was saved is not asked again: the next would save it twice.
         if (saved !== undefined) return Promise.resolve(saved.write);
         return applyToReplica(
-          session,
+          chosen,
           changes,
           {
             ownChanges: (id, version) => this.#parts.memory.ownChanges(id, version),
@@ -99,7 +99,7 @@ export class LowerLayers {
           },
           accept,
         ).catch((error: unknown) => {
-          throw words.withSituation(error, this.#situation(waiting), replica, as_of);
+          throw words.withSituation(error, this.#situation(waiting), chosen.replica, chosen.as_of);
         });
       });
       // Of the attempt that saved it: a repetition of the transaction finds it on the copy already.

@@ -36,6 +36,8 @@ export interface Loaded {
   seq: number | null;
   /** What this layer does not know, in sentences for a person. */
   notes: string[];
+  /** Whether its records have all their fields. */
+  hasAllFields: boolean;
 }
 
 /**
@@ -54,7 +56,7 @@ export async function loadSnapshot(projectDir: string, project_id: string | unde
   });
   const notes = ['The snapshot does not contain the history of changes.'];
   if (skipped > 0) notes.push(`The last ${skipped} snapshot(s) are damaged; this is the one before.`);
-  return { ...loaded, as_of: meta.taken_at, seq: meta.seq, notes };
+  return { ...loaded, as_of: meta.taken_at, seq: meta.seq, notes, hasAllFields: true };
 }
 
 function parentsFirst(items: Row[]): Row[] {
@@ -99,7 +101,7 @@ export async function loadStatusFile(
     }
     await complete(c, { seq: 0, changed_at: as_of }, rows.workItems);
   });
-  return { ...loaded, as_of, seq: null, notes: notesOn(status, rows) };
+  return { ...loaded, as_of, seq: null, notes: notesOn(status, rows), hasAllFields: false };
 }
 
 function notesOn(status: ParsedStatus, { repeated, nameless }: StatusRecords): string[] {
@@ -145,6 +147,7 @@ export async function loadImage(file: string, project_id?: string): Promise<Load
       as_of: position.changed_at,
       seq: position.seq,
       notes: newer ? ['The copy was written by a newer version of Worktrail.'] : [],
+      hasAllFields: true,
     };
   } catch (error) {
     await opened?.session.close();

@@ -39,6 +39,8 @@ export interface ReadyReplica {
   as_of: string;
   /** What it does not know, in sentences for a person. */
   notes: string[];
+  /** Whether its records have all their fields: those of a status file lack many. */
+  hasAllFields: boolean;
 }
 
 /** Safe for concurrent callers. */
@@ -84,7 +86,7 @@ export interface OwnWrites {
  * @throws TrackerError when a rule is broken; nothing was saved or applied then
  */
 export async function applyToReplica(
-  session: Session,
+  { session, hasAllFields }: Pick<ReadyReplica, 'session' | 'hasAllFields'>,
   changes: readonly Change[],
   own: OwnWrites,
   accept: (write: PreparedWrite) => Promise<void>,
@@ -97,7 +99,7 @@ export async function applyToReplica(
     const write: PreparedWrite = { changes: [], applied: [], made: [], keptIn: [] };
     for (const change of changes) {
       const first = seen.has(change.id) ? await findFirstResult(c, change) : undefined;
-      const prepared = first === undefined ? await withBase(c, change, own) : change;
+      const prepared = first === undefined ? await withBase(c, change, { own, hasAllFields }) : change;
       const applied = first ?? (await applyChanges(c, [prepared]))[0];
       if (applied === undefined) throw new Error('a change was applied without a result');
       write.applied.push(first === undefined ? applied : { ...first, repeated: false });
@@ -113,7 +115,7 @@ export async function applyToReplica(
       }
       // Withdrawn when no journal could keep it in the end: now it is saved under its first name.
       const { change_id: id, entity_id } = applied;
-      write.changes.push(await withBase(c, { ...change, id, entity_id }, own));
+      write.changes.push(await withBase(c, { ...change, id, entity_id }, { own, hasAllFields }));
     }
     if (write.changes.length > 0) await accept(write);
     return write;
@@ -121,7 +123,11 @@ export async function applyToReplica(
 }
 
 /** The change with what its maker saw: that makes a three-way merge possible later, wherever it is replayed. */
-async function withBase(c: Connection, change: Change, known: OwnWrites): Promise<Change> {
+async function withBase(
+  c: Connection,
+  change: Change,
+  known: { own: OwnWrites } & Pick<ReadyReplica, 'hasAllFields'>,
+): Promise<Change> {
   const { base_version, entity_id } = change;
   if (change.kind === 'batch') {
     const parts: Change[] = [];
@@ -132,7 +138,7 @@ async function withBase(c: Connection, change: Change, known: OwnWrites): Promis
   const record = await findCurrentRecord(c, change);
   const own = new Set(change.own_changes);
   if (isProvisional(base_version)) {
-    for (const id of known.ownChanges(entity_id, base_version)) own.add(id);
+    for (const id of known.own.ownChanges(entity_id, base_version)) own.add(id);
     const waiting = await findChangesSince(c, entity_id, PROVISIONAL_STEP - 1);
     const led = waiting.filter(({ version }) => version !== null && version <= base_version);
     // Else other writes lie on this copy than on the one that its maker saw.
@@ -140,7 +146,7 @@ async function withBase(c: Connection, change: Change, known: OwnWrites): Promis
       for (const { change_id } of led) own.add(change_id);
     }
   }
-  const seen = await seenFields(c, change, base_version, record);
+  const seen = known.hasAllFields ? await seenFields(c, change, base_version, record) : undefined;
   return {
     ...change,
     ...(seen !== undefined && { base_fields: seen }),

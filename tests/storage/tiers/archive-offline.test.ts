@@ -121,12 +121,16 @@ describeEachBackend('the archive and the layers', (backend) => {
     const entries = await cache.run(NOTHING, async ({ session }) => {
       const kept = [];
       for (const change of writes) {
-        const prepared = await applyToReplica(session, [change], own, () => Promise.resolve());
+        const prepared = await applyToReplica({ session, hasAllFields: true }, [change], own, () =>
+          Promise.resolve(),
+        );
         kept.push({ ...makeEntry(), id: change.id, changes: prepared.changes });
       }
       const version = Number((await session.read((c) => findVersion(c, task.id))) ?? 0);
       const last = edit({ entity_id: task.id, base_version: version, patch: { status: 'active' } });
-      const prepared = await applyToReplica(session, [last], own, () => Promise.resolve());
+      const prepared = await applyToReplica({ session, hasAllFields: true }, [last], own, () =>
+        Promise.resolve(),
+      );
       return [...kept, { ...makeEntry(), id: last.id, changes: prepared.changes }];
     });
     for (const entry of entries) expect(await primary.replay(entry)).toMatchObject({ outcome: 'applied' });

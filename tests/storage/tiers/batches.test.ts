@@ -49,7 +49,9 @@ describeEachBackend('batches made offline', (backend) => {
       // An update names the version that its maker was answered, which is provisional.
       const version = kept.length === 0 ? null : await versionThere(session, change.entity_id);
       const based = change.kind === 'update' ? { ...change, base_version: version } : change;
-      const write = await applyToReplica(session, [based], NOBODY, () => Promise.resolve());
+      const write = await applyToReplica({ session, hasAllFields: true }, [based], NOBODY, () =>
+        Promise.resolve(),
+      );
       kept.push(...write.changes);
       expect(write.made.every((made) => made.version > 1)).toBe(true);
       if (change.kind === 'batch')

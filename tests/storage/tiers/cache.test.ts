@@ -136,9 +136,9 @@ describe('a cache', () => {
       pr_number: null,
     };
     for (const one of [change, made]) {
-      await cache.run(waiting(), ({ session }) =>
+      await cache.run(waiting(), (ready) =>
         applyToReplica(
-          session,
+          ready,
           [one],
           { ownChanges: () => [], findWaiting: () => Promise.resolve(undefined) },
           (write) => {
@@ -207,9 +207,9 @@ describe('a cache', () => {
     const waits = update(item.id, 2, { title: 'Waits' });
     const withdrawn = update(item.id, 2 + provisionalStep(waits.id), { title: 'Withdrawn' });
     const apply = (change: Change) =>
-      cache.run(NOTHING, ({ session }) =>
+      cache.run(NOTHING, (ready) =>
         applyToReplica(
-          session,
+          ready,
           [change],
           {
             ownChanges: () => [],

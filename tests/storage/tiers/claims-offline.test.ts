@@ -67,7 +67,7 @@ class Scene {
   async offline(change: Change): Promise<Applied> {
     const own = { ownChanges: () => [], findWaiting: () => Promise.resolve(undefined) };
     const write = await this.cache.run(this.#waitingWrites, ({ session }) =>
-      applyToReplica(session, [change], own, ({ changes }) => {
+      applyToReplica({ session, hasAllFields: true }, [change], own, ({ changes }) => {
         const lamport = this.waiting.length;
         this.waiting.push({ id: change.id, lamport, device: DEVICE, at: change.at, changes });
         return Promise.resolve();

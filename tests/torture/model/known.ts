@@ -173,4 +173,26 @@ export const KNOWN: readonly Schedule[] = [
       ['update', 3, 222985793, 0],
     ],
   ),
+  // The status file, which has no labels, was taken for what the maker of an update had seen.
+  known(
+    {
+      seed: '73e03f0d/44',
+      processes: [2],
+      isSlow: false,
+      skews: [0],
+      hasCaches: true,
+      restart: true,
+    },
+    [
+      ['plan', 2, 716528580, 0],
+      ['take', 3, 987042123, 0],
+      ['cache fails or works', 3, 512190504, 0],
+      ['primary away or back', 0, 905090290, 0],
+      ['bulk update', 3, 326311930, 0],
+      ['update', 1, 684240456, 0],
+      ['primary away or back', 3, 703674643, 0],
+      ['status file', 3, 120420675, 0],
+      ['update', 2, 844768280, 0],
+    ],
+  ),
 ];

@@ -277,7 +277,8 @@ async function load(of: 'snapshot' | 'status', kept: Kept | undefined, wall: () 
       execute(c, statement);
     return Promise.resolve();
   });
-  return { session, schema: state, as_of: kept.as_of, seq: null, notes: [INCOMPLETE[of]] };
+  const hasAllFields = of === 'snapshot';
+  return { session, schema: state, as_of: kept.as_of, seq: null, notes: [INCOMPLETE[of]], hasAllFields };
 }
 
 export const INCOMPLETE = { snapshot: 'no history', status: 'titles only' };

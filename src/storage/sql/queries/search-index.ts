@@ -82,14 +82,14 @@ const BLOCK = { name: '#b', records: 512 };
 const LARGE_BLOCK = { name: '#c', records: 16_384 };
 /** A word for each of more blocks than these costs more than looking at all matches. */
 const NAMED_BLOCKS_MAX = 16;
-/** How many times as many records as were looked at before the next look may go through. */
+/** How many times as many records as were looked at before the next look may go through, for each match and one more. */
 const GROWTH = 4;
 
 /**
  * Matches by the order in which they came into the database, newest first. GIN knows no order, and collecting all
  * matches of a word that is everywhere takes a time that grows with the tracker: so the newest blocks are looked at
- * first, and then as many more as their share of matches lets expect to be enough. A share of none says little: the
- * word may be in every record but the newest, so that each look goes a few times as far as all before it.
+ * first, and then as many more as their share of matches lets expect to be enough. Few matches say little, and the word
+ * may be in every record but the newest: then each look goes only a few times as far as all before it.
  */
 async function newestInPostgres(c: Connection, query: IndexQuery, limit: number): Promise<Candidate[]> {
   const [newest] = await c
@@ -115,7 +115,7 @@ async function newestInPostgres(c: Connection, query: IndexQuery, limit: number)
     if (found.length >= limit || lower === 0) return found;
     const seen = last - lower + 1;
     const expected = ((limit - found.length) * seen) / (found.length + 1);
-    size = Math.min(expected * 1.25, GROWTH * seen);
+    size = Math.min(expected * 1.25, GROWTH * seen * (found.length + 1));
     upper = lower - 1;
   }
 }

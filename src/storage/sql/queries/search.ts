@@ -14,7 +14,7 @@ import { pipelined } from '../pipelined.ts';
 import { candidateColumns, findNewest, from, toCandidate, type Candidate } from './search-index.ts';
 
 /** More matches than these are not ranked: the newest are, and as many of the newest with all words in the title. */
-const RANKED_MAX = 100;
+const RANKED_MAX = 64;
 /** Records whose id begins as asked. */
 const BY_ID_MAX = 5;
 
