@@ -69,9 +69,11 @@ export function saveFrom(opened: OutboxFile, file: string, copy: string): string
     for (const row of found.provisional) {
       provisional.run(row.record_id, row.version, row.change_id, row.noted_at);
     }
-    const sentence =
-      `The outbox ${file} was damaged. ${found.entries.size} of the writes waiting in it were saved; ` +
-      `the damaged file is kept as ${copy}.`;
+    // A process that was killed between the two parts of a frame leaves what a flipped bit does.
+    const [what, kept] = existsSync(copy)
+      ? [`The outbox ${file} was damaged.`, copy]
+      : [`The last write to the outbox ${file} was cut short, or its log was damaged.`, `${copy}-wal`];
+    const sentence = `${what} ${found.entries.size} of the writes waiting in it were saved; what was found is kept as ${kept}.`;
     mark.run(done, sentence);
     return sentence;
   });

@@ -46,7 +46,8 @@ it.each(JOURNALS)(
       const journal = open(place);
       const listed = new Set(idsOf(await journal.list()));
       expect(acknowledged.filter((id) => !listed.has(id))).toEqual([]);
-      expect(journal.damage()).toEqual([]);
+      // Killed between the two parts of a frame, the log looks as if it were damaged: then both are named.
+      for (const notice of journal.damage()) expect(notice).toMatch(/last write .* was cut short/);
       // Half of what waits goes, so that later rounds find a journal in use.
       const gone = acknowledged.splice(0, Math.floor(acknowledged.length / 2));
       await journal.remove(gone);
