@@ -11,6 +11,9 @@ const BOB = { actor: 'bob', client: 'cursor/2.0' };
 /** Each run opens a tracker and makes some dozens of writes on it. */
 const RUNS = 8;
 
+/** What was made since and is deleted again still stands below: it has to fit where its parent goes back to. */
+const TOO_DEEP = /would reach depth 6, past the limit of 5/;
+
 /** Takes all of ada's changes back; changes that cancel each other out leave nothing to take back. */
 async function problemsOfUndo(tracker: Tracker, since: string): Promise<string[]> {
   try {
@@ -45,7 +48,12 @@ describeEachBackend('undo', (backend) => {
         own.clock.advance(60);
         const since = own.clock.iso;
         for (const change_id of made.toReversed()) {
-          await own.undo({ change_id });
+          try {
+            await own.undo({ change_id });
+          } catch (error) {
+            expect(String(error)).toMatch(TOO_DEEP);
+            return;
+          }
           own.clock.advance(60);
         }
         const back = await work.snapshot();
@@ -64,8 +72,9 @@ describeEachBackend('undo', (backend) => {
             expect(reason).toMatch(/a link would come back|was changed again|restore (it|that) first/);
           return;
         }
-        await own.undo({ actor: 'ada', since, apply: true });
-        expect(await work.snapshot()).toEqual(end);
+        const [problem] = await problemsOfUndo(own, since);
+        if (problem === undefined) expect(await work.snapshot()).toEqual(end);
+        else expect(problem).toMatch(TOO_DEEP);
       }),
       { numRuns: RUNS, endOnFailure: true },
     );
@@ -93,7 +102,12 @@ describeEachBackend('undo', (backend) => {
         expect(seqs).toEqual([...seqs].sort((a, b) => b - a));
         expect(await work.snapshot()).toEqual(end);
         own.clock.advance(60);
-        for (const text of await problemsOfUndo(own, since)) expect(text).toContain('nothing is left');
+        const [problem] = await problemsOfUndo(own, since);
+        if (problem !== undefined && TOO_DEEP.test(problem)) {
+          expect(await work.snapshot()).toEqual(end);
+          return;
+        }
+        expect(problem ?? 'nothing is left').toContain('nothing is left');
         const back = await work.snapshot();
         for (const id of ids) expect(back.get(id)).toEqual(first.get(id));
         for (const id of work.ids.slice(ids.length)) {
