@@ -14,6 +14,9 @@ const RUNS = 8;
 /** What was made since and is deleted again still stands below: it has to fit where its parent goes back to. */
 const TOO_DEEP = /would reach depth \d, past the limit of 5/;
 
+/** Where an item or a link cannot go back to what is deleted by now, and what builds on that. */
+const DELETED_BY_NOW = /a link would come back|was changed again|restore (it|that) first/;
+
 /** Takes all of ada's changes back; changes that cancel each other out leave nothing to take back. */
 async function problemsOfUndo(tracker: Tracker, since: string): Promise<string[]> {
   try {
@@ -68,8 +71,7 @@ describeEachBackend('undo', (backend) => {
         const reasons = shown.refused.map(({ reason }) => reason);
         if (reasons.length > 0) {
           expect(reasons.join('\n')).toContain('a link would come back');
-          for (const reason of reasons)
-            expect(reason).toMatch(/a link would come back|was changed again|restore (it|that) first/);
+          for (const reason of reasons) expect(reason).toMatch(DELETED_BY_NOW);
           return;
         }
         const [problem] = await problemsOfUndo(own, since);
@@ -95,7 +97,12 @@ describeEachBackend('undo', (backend) => {
         if (made === 0) return;
         const end = await work.snapshot();
         const shown = await own.undo({ actor: 'ada', since });
-        expect(shown).toMatchObject({ applied: false, refused: [] });
+        expect(shown.applied).toBe(false);
+        if (shown.refused.length > 0) {
+          for (const { reason } of shown.refused) expect(reason).toMatch(DELETED_BY_NOW);
+          expect(await work.snapshot()).toEqual(end);
+          return;
+        }
         // Those that changed no field are among them.
         expect(shown.undone.length).toBeGreaterThanOrEqual(made);
         const seqs = shown.undone.map(({ seq }) => seq);
