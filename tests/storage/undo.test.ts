@@ -15,7 +15,8 @@ const RUNS = 8;
 const TOO_DEEP = /would reach depth \d, past the limit of 5/;
 
 /** Where an item or a link cannot go back to what is deleted by now, and what builds on that. */
-const DELETED_BY_NOW = /a link would come back|was changed again|restore (it|that) first/;
+const DELETED_BY_NOW =
+  /a link would come back|was changed again|restore (it|that) first|stands below .*, which would be deleted/;
 
 /** Takes all of ada's changes back; changes that cancel each other out leave nothing to take back. */
 async function problemsOfUndo(tracker: Tracker, since: string): Promise<string[]> {
@@ -70,7 +71,6 @@ describeEachBackend('undo', (backend) => {
         const shown = await own.undo({ actor: 'ada', since });
         const reasons = shown.refused.map(({ reason }) => reason);
         if (reasons.length > 0) {
-          expect(reasons.join('\n')).toContain('a link would come back');
           for (const reason of reasons) expect(reason).toMatch(DELETED_BY_NOW);
           return;
         }
