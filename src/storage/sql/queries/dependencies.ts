@@ -46,30 +46,30 @@ export async function findDependencies(c: Connection, id: string): Promise<Depen
   return rows;
 }
 
-/** Every link whose source is one of these items, however many there are; by source and target. */
+/** Every link whose source is one of these items, however many there are; each once. */
 export async function findLinksFrom(c: Connection, ids: readonly string[]): Promise<DependencyEnds[]> {
-  const { dependencies: d } = c.tables;
-  const found: DependencyEnds[] = [];
-  for (const chunk of chunks([...ids].sort())) {
-    const rows = await c.db
-      .select({ source_id: d.source_id, target_id: d.target_id, dependency_type: d.dependency_type })
-      .from(d)
-      .where(inArray(d.source_id, chunk))
-      .orderBy(asc(d.source_id), asc(d.target_id), asc(d.dependency_type));
-    for (const row of rows) found.push(row);
-  }
-  return found;
+  return await findLinksAt(c, 'source_id', ids);
 }
 
-/** Every link of these items in either direction, however many there are; by source and target. */
+/** Every link of these items in either direction, however many there are; each once. */
 export async function findLinksOf(c: Connection, ids: readonly string[]): Promise<DependencyEnds[]> {
+  const given = new Set(ids);
+  const incoming = await findLinksAt(c, 'target_id', ids);
+  return [...(await findLinksFrom(c, ids)), ...incoming.filter(({ source_id }) => !given.has(source_id))];
+}
+
+async function findLinksAt(
+  c: Connection,
+  end: 'source_id' | 'target_id',
+  ids: readonly string[],
+): Promise<DependencyEnds[]> {
   const { dependencies: d } = c.tables;
   const found: DependencyEnds[] = [];
   for (const chunk of chunks([...ids].sort())) {
     const rows = await c.db
       .select({ source_id: d.source_id, target_id: d.target_id, dependency_type: d.dependency_type })
       .from(d)
-      .where(or(inArray(d.source_id, chunk), inArray(d.target_id, chunk)))
+      .where(inArray(d[end], chunk))
       .orderBy(asc(d.source_id), asc(d.target_id), asc(d.dependency_type));
     for (const row of rows) found.push(row);
   }
