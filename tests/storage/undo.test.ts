@@ -52,10 +52,12 @@ describeEachBackend('undo', (backend) => {
         own.clock.advance(60);
         const since = own.clock.iso;
         for (const change_id of made.toReversed()) {
+          const before = await own.seq();
           try {
             await own.undo({ change_id });
           } catch (error) {
             expect(String(error)).toMatch(TOO_DEEP);
+            expect(await own.seq()).toBe(before);
             return;
           }
           own.clock.advance(60);
@@ -72,11 +74,12 @@ describeEachBackend('undo', (backend) => {
         const reasons = shown.refused.map(({ reason }) => reason);
         if (reasons.length > 0) {
           for (const reason of reasons) expect(reason).toMatch(DELETED_BY_NOW);
+          expect(await work.snapshot()).toEqual(back);
           return;
         }
         const [problem] = await problemsOfUndo(own, since);
-        if (problem === undefined) expect(await work.snapshot()).toEqual(end);
-        else expect(problem).toMatch(TOO_DEEP);
+        if (problem !== undefined) expect(problem).toMatch(TOO_DEEP);
+        expect(await work.snapshot()).toEqual(problem === undefined ? end : back);
       }),
       { numRuns: RUNS, endOnFailure: true },
     );
