@@ -3,6 +3,7 @@ import tseslint from 'typescript-eslint';
 
 /** Imports go down only: a layer may not know the ones above it. */
 const LAYERS = {
+  platform: ['cli', 'app', 'mcp', 'http', 'services', 'storage', 'domain', 'config', 'config-schema'],
   domain: ['cli', 'app', 'mcp', 'http', 'services', 'storage', 'config', 'config-schema'],
   storage: ['cli', 'app', 'mcp', 'http', 'services', 'config'],
   services: ['cli', 'app', 'mcp', 'http'],

@@ -8,6 +8,7 @@ const source = path.join(packageRoot(), 'src');
 /** From the ground up; a file may import from its own floor and those below. */
 const FLOORS = [
   ['errors.ts', 'package-root.ts'],
+  ['platform'],
   ['domain'],
   ['storage'],
   ['config.ts', 'config-schema.ts'],

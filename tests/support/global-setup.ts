@@ -1,5 +1,9 @@
 // One PostgreSQL server for the whole test run. Workers reach it with `inject('postgresUrl')`,
 // best through `describeWithPostgres`, and create their own databases on it.
+// And a user's folder for the run: no test reads or writes that of the developer.
+import { mkdtempSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { postgresSkipReason, startPostgres } from './postgres.ts';
 
@@ -10,7 +14,17 @@ declare module 'vitest' {
   }
 }
 
-export default async function startSharedPostgres(project: TestProject): Promise<() => Promise<void>> {
+export default async function setUp(project: TestProject): Promise<() => Promise<void>> {
+  const configuration = mkdtempSync(path.join(os.tmpdir(), 'worktrail-user-'));
+  process.env['XDG_CONFIG_HOME'] = configuration;
+  const stopPostgres = await startSharedPostgres(project);
+  return async () => {
+    await stopPostgres();
+    rmSync(configuration, { recursive: true, force: true });
+  };
+}
+
+async function startSharedPostgres(project: TestProject): Promise<() => Promise<void>> {
   if (postgresSkipReason() !== undefined) {
     project.provide('postgresUrl', '');
     return () => Promise.resolve();
