@@ -1,0 +1,122 @@
+// A repository is not the user: whatever it brings along decides nothing. Each of the hostile ones is started as a
+// command, as a server and under the doctor, in a copy of its own; nothing of it runs, nothing is written outside of it,
+// no secret leaves, no record of it is taken for one of the person, and honest work goes on beside it.
+import { mkdirSync, existsSync, readFileSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startFakePostgres, type FakePostgres } from '../support/fake-postgres.ts';
+import { runCli, spawnServe, type CommandResult } from '../support/program.ts';
+import type { HostileCase } from './hostile/case.ts';
+import { files } from './hostile/files.ts';
+import { gitCommands } from './hostile/git-commands.ts';
+import { journals } from './hostile/journals.ts';
+import { FORGED, makeScene, SECRET, surroundings, type Scene } from './hostile/scene.ts';
+import { settings } from './hostile/settings.ts';
+
+const GROUPS: Record<string, HostileCase[]> = {
+  'worktrail.config.json': settings,
+  '.git/config': gitCommands,
+  'journals and snapshots': journals,
+  'files and databases': files,
+};
+/** Of a crash: ended by a signal, or by a failure that nobody foresaw. */
+const UNFORESEEN =
+  /unexpected (error|failure)|fault of Worktrail|\bat \S+ \(|TypeError|RangeError|FATAL ERROR/i;
+
+let server: FakePostgres;
+beforeAll(async () => {
+  server = await startFakePostgres();
+});
+afterAll(async () => {
+  expect(server.received().toString('latin1')).not.toContain(SECRET);
+  await server.close();
+});
+
+it('has at least sixty repositories', () => {
+  expect(Object.values(GROUPS).flat().length).toBeGreaterThanOrEqual(60);
+});
+
+for (const [group, cases] of Object.entries(GROUPS)) {
+  describe(group, () => {
+    for (const hostile of cases) {
+      it(hostile.name, async () => {
+        await Promise.all([asCommand(hostile), asServer(hostile), asDoctor(hostile)]);
+      });
+    }
+  });
+}
+
+async function asCommand(hostile: HostileCase): Promise<void> {
+  await watched(hostile, async (scene) => {
+    const { project, env, area } = scene;
+    const honest = path.join(area, 'honest');
+    mkdirSync(honest);
+    expect(await runCli(['create', 'Beside it'], { project: honest, env })).toMatchObject({ code: 0 });
+    rmSync(honest, { recursive: true });
+    const listed = await runCli(['list', '--json'], { project, env });
+    expectSound(listed);
+    expect(listed.stdout).not.toContain(FORGED);
+    const written = await runCli(['create', 'Honest work'], { project, env });
+    expectSound(written);
+    if (hostile.honestWrite === 'saved') expect(written, written.stderr).toMatchObject({ code: 0 });
+    else if (written.code !== 0) expect(written.stderr).toMatch(hostile.honestWrite);
+    else expect('saved').toMatch(hostile.honestWrite);
+    if (written.code !== 0) return;
+    const again = await runCli(['list', '--json'], { project, env });
+    expect(again.stdout).toContain('Honest work');
+    expect(again.stdout).not.toContain(FORGED);
+  });
+}
+
+async function asServer(hostile: HostileCase): Promise<void> {
+  await watched(hostile, async ({ project, env }) => {
+    const client = spawnServe({ project, env });
+    const greeted = await client.initialize().catch(() => undefined);
+    if (greeted === undefined) {
+      // Settings that cannot be read: it says so and ends.
+      expect(hostile.honestWrite).not.toBe('saved');
+      const { code } = await client.program.exited;
+      expectSound({ code, stdout: client.lines.join(''), stderr: client.program.stderr() });
+      expect(client.program.stderr()).toMatch(hostile.honestWrite as RegExp);
+      return;
+    }
+    expect(greeted.result).toBeDefined();
+    const { result } = await client.request('tools/call', { name: 'list_work_items', arguments: {} });
+    expect(JSON.stringify(result?.['structuredContent'] ?? {})).not.toContain(FORGED);
+    expect(client.strayLines()).toEqual([]);
+    client.closeStdin();
+    const { code, signal } = await client.program.exited;
+    expect({ code, signal }, client.program.stderr()).toEqual({ code: 0, signal: null });
+    expect(client.program.stderr()).not.toMatch(UNFORESEEN);
+  });
+}
+
+async function asDoctor(hostile: HostileCase): Promise<void> {
+  await watched(hostile, async ({ project, env }) => {
+    expectSound(await runCli(['doctor'], { project, env }));
+  });
+}
+
+/** Builds the repository, lets `work` at it, and looks at everything around it. */
+async function watched(hostile: HostileCase, work: (scene: Scene) => Promise<void>): Promise<void> {
+  const scene = await makeScene(server.port);
+  await hostile.build(scene);
+  const before = surroundings(scene);
+  await work(scene);
+  expect(existsSync(scene.canaryMark) ? readFileSync(scene.canaryMark, 'utf8') : 'nothing ran').toBe(
+    'nothing ran',
+  );
+  expect(surroundings(scene)).toEqual(before);
+  const honest = path.join(scene.area, 'honest');
+  mkdirSync(honest);
+  expect(await runCli(['create', 'Beside it'], { project: honest, env: scene.env })).toMatchObject({
+    code: 0,
+  });
+}
+
+function expectSound(result: CommandResult): void {
+  expect(result.code, result.stderr).not.toBeNull();
+  expect(result.code, result.stderr).toBeLessThanOrEqual(3);
+  expect(result.stderr + result.stdout).not.toMatch(UNFORESEEN);
+  expect(result.stderr + result.stdout).not.toContain(SECRET);
+}
