@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync, linkSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { runPlumbing } from './git/plumbing.ts';
+import { runGit } from '../platform/git.ts';
 import { GitJournal } from './git/journal.ts';
 import { SNAPSHOT_REF, readCommittedStatusFile, writeSnapshot } from './git/snapshot.ts';
 import { MarkdownJournal } from './markdown/journal.ts';
@@ -283,6 +283,6 @@ async function takeSnapshot(
 }
 
 async function snapshotTip(projectDir: string, format: string): Promise<string> {
-  const found = await runPlumbing(projectDir, ['for-each-ref', `--format=${format}`, SNAPSHOT_REF]);
+  const found = await runGit(projectDir, ['for-each-ref', `--format=${format}`, SNAPSHOT_REF]);
   return found.ok ? found.output.toString().trim() : '';
 }
