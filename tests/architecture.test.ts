@@ -88,6 +88,11 @@ describe('the house', () => {
     ]);
   });
 
+  it('starts other programs in one place', () => {
+    const starting = files.filter(({ text }) => text.includes('child_process')).map(({ name }) => name);
+    expect(starting).toEqual([path.join('platform', 'git.ts')]);
+  });
+
   it('reaches stdout in src/cli only, but for the stdio transport that owns it while serving', () => {
     const reaching = files
       .filter(({ text }) =>
@@ -95,10 +100,6 @@ describe('the house', () => {
       )
       .map(({ name }) => name)
       .filter((name) => !name.startsWith('cli'));
-    expect(reaching.sort()).toEqual([
-      path.join('mcp', 'stdio.ts'),
-      path.join('storage', 'git', 'plumbing.ts'),
-      path.join('storage', 'git', 'repository.ts'),
-    ]);
+    expect(reaching.sort()).toEqual([path.join('mcp', 'stdio.ts'), path.join('platform', 'git.ts')]);
   });
 });

@@ -8,10 +8,16 @@ import { say } from './output.ts';
 
 const CLIENT = 'cli';
 
-/** The settings that hold for a command. @throws ValidationError naming the file or variable and the key */
+/**
+ * The settings that hold for a command.
+ * @throws ValidationError naming the file or variable and the key; DatabaseError for a folder that must not be used
+ */
 export async function readSettings(options: GlobalOptions): Promise<Config> {
   const { readConfig } = await import('../config.ts');
-  return readConfig(options, process.env, process.cwd());
+  const { checkDataDir } = await import('../storage/data-folder.ts');
+  const config = readConfig(options, process.env, process.cwd());
+  checkDataDir(config.dataDir);
+  return config;
 }
 
 /** Opens the project's store for `work` and closes it afterwards, whatever happens. */

@@ -6,6 +6,7 @@
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { randomUUID } from 'node:crypto';
 import path from 'node:path';
+import { FILE_MODE } from '../storage/modes.ts';
 import type { Elected } from '../storage/tiers/election.ts';
 import type { Clock } from '../storage/tiers/clock.ts';
 import { archiveDue, type ArchiveOutcome } from './archive.ts';
@@ -101,7 +102,7 @@ export class ArchiveSchedule {
   async #note(time: string): Promise<void> {
     const temporary = `${this.#file}.${randomUUID()}.tmp`;
     try {
-      await writeFile(temporary, `${time}\n`);
+      await writeFile(temporary, `${time}\n`, { flag: 'wx', mode: FILE_MODE });
       await rename(temporary, this.#file);
     } finally {
       await rm(temporary, { force: true });

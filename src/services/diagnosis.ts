@@ -4,7 +4,7 @@ import { access, constants } from 'node:fs/promises';
 import type { Config } from '../config.ts';
 import { count } from '../domain/text.ts';
 import { TrackerError, validationError } from '../errors.ts';
-import { runGit } from '../storage/git/repository.ts';
+import { askGit, isInRepository } from '../storage/git/repository.ts';
 import { inspectLayers, type Inspection, type Refusal } from '../storage/inspect-layers.ts';
 import { describeDriverError } from '../storage/sql/driver-errors.ts';
 import type { LayersReport, TrackerStore } from '../storage/store.ts';
@@ -282,7 +282,7 @@ async function checkDataFolder({ dataDir, projectDir }: Config): Promise<Check> 
 }
 
 async function checkGit({ projectDir }: Config): Promise<Check> {
-  const version = await runGit(projectDir, ['--version']);
+  const version = await askGit(projectDir, ['--version']);
   if (version === undefined) {
     return {
       name: 'git',
@@ -291,7 +291,7 @@ async function checkGit({ projectDir }: Config): Promise<Check> {
       next: 'Install git: branch, commit and short commit hashes are read with it. Everything else works without.',
     };
   }
-  const isRepository = (await runGit(projectDir, ['rev-parse', '--git-dir'])) !== undefined;
+  const isRepository = await isInRepository(projectDir);
   return {
     name: 'git',
     ok: true,

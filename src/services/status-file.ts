@@ -16,6 +16,7 @@ import {
   type StatusPart,
 } from '../storage/markdown/status-layout.ts';
 import { markOf, withMark } from '../storage/markdown/status-mark.ts';
+import { FILE_MODE, FOLDER_MODE } from '../storage/modes.ts';
 import type { Context } from './context.ts';
 import { readStatus, type StatusReport } from './status-report.ts';
 import { renderStatusFile } from './status-view.ts';
@@ -188,9 +189,9 @@ async function replace(
 
 async function saveEdit(present: Buffer, dataDir: string): Promise<string> {
   const folder = path.join(dataDir, 'edited');
-  await mkdir(folder, { recursive: true });
+  await mkdir(folder, { recursive: true, mode: FOLDER_MODE });
   const copy = path.join(folder, `project_status-${sha256(present).slice(0, 12)}.md`);
-  await writeFile(copy, present);
+  await writeFile(copy, present, { mode: FILE_MODE });
   return copy;
 }
 

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
-import { runPlumbing } from './git/plumbing.ts';
+import { runGit } from '../platform/git.ts';
 import { SNAPSHOT_REF, readCommittedStatusFile } from './git/snapshot.ts';
 import { parseStatusFile } from './markdown/status-parser.ts';
 import { STATUS_FILE } from './markdown/status-file-name.ts';
@@ -65,7 +65,7 @@ export async function snapshotLayer(projectDir: string, hasGit: boolean): Promis
     problem: null,
   };
   if (!hasGit) return { ...layer, problem: 'the project is not in a git repository' };
-  const tip = await runPlumbing(projectDir, ['for-each-ref', '--format=%(creatordate:unix)', SNAPSHOT_REF]);
+  const tip = await runGit(projectDir, ['for-each-ref', '--format=%(creatordate:unix)', SNAPSHOT_REF]);
   if (!tip.ok) return { ...layer, problem: tip.reason };
   const seconds = Number(tip.output.toString().trim());
   if (seconds > 0) return { ...layer, as_of: new Date(seconds * 1000).toISOString() };

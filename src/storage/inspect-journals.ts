@@ -2,11 +2,12 @@
 import { existsSync } from 'node:fs';
 import { readFile, readdir } from 'node:fs/promises';
 import path from 'node:path';
-import Database from 'better-sqlite3';
+import type Database from 'better-sqlite3';
 import { count } from '../domain/text.ts';
 import { GitJournal } from './git/journal.ts';
 import { readRecords } from './markdown/journal-format.ts';
 import { PENDING_DIR } from './open-store.ts';
+import { openDatabaseImage } from './sql/database-file.ts';
 import { describeDriverError } from './sql/driver-errors.ts';
 import type { JournalReport } from './store.ts';
 import { decodeEntry } from './tiers/entry-codec.ts';
@@ -44,7 +45,7 @@ export async function readOutbox(location: string): Promise<OutboxContent> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       const image = committedImage(await readFile(location), await readIfThere(`${location}-wal`));
-      const database = new Database(image);
+      const database = openDatabaseImage(image);
       try {
         return { ...content, ...outboxContent(location, database) };
       } finally {

@@ -5,7 +5,7 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { TrackerError, databaseError } from '../errors.ts';
-import { findRootCommit, runGit } from './git/repository.ts';
+import { findRootCommit, isInRepository } from './git/repository.ts';
 import {
   damagedCaches,
   readCache,
@@ -72,7 +72,7 @@ export interface Inspection {
 export async function inspectLayers(options: InspectOptions): Promise<Inspection> {
   const { projectDir, dataDir, databaseUrl } = options;
   const memory = readMemory(dataDir);
-  const has_git = (await runGit(projectDir, ['rev-parse', '--git-dir'])) !== undefined;
+  const has_git = await isInRepository(projectDir);
   const outbox = await readOutbox(path.join(dataDir, OUTBOX_FILE));
   const journals = [outbox, await readGitJournal(projectDir, has_git), await readPending(dataDir)];
   // A repository may hold the journals of several projects.

@@ -3,8 +3,8 @@
  * still right, but slow, and a unique one keeps a rule. Only for a store that is as new as the program.
  */
 import path from 'node:path';
-import Database from 'better-sqlite3';
 import { SQLITE_FILE, schemaName, slugOfFolder, type PrimaryOptions } from './open-primary.ts';
+import { openDatabaseFile } from './sql/database-file.ts';
 import { classifyDriverError, describeDriverError } from './sql/driver-errors.ts';
 import { withinConnectTimeout } from './sql/postgres.ts';
 import { retryContention } from './sql/retry.ts';
@@ -64,7 +64,7 @@ async function withStore<T>(
   if (databaseUrl !== undefined) {
     return await withPostgres(databaseUrl, schemaName(slugOfFolder({ dataDir, slug }).value), work);
   }
-  const database = new Database(path.join(dataDir, SQLITE_FILE), {
+  const database = openDatabaseFile(path.join(dataDir, SQLITE_FILE), {
     fileMustExist: true,
     readonly,
     timeout: 20,

@@ -10,7 +10,7 @@
 import { existsSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { runGit } from './git/repository.ts';
+import { isInRepository } from './git/repository.ts';
 import { inOurWords, refused } from './move/refused.ts';
 import { compareAll, copyMissing, type Compared, type TableStep } from './move/rows.ts';
 import { holdAlone, nothingToMove, sourceProject } from './move/source.ts';
@@ -127,7 +127,7 @@ async function settleJournals({ projectDir, dataDir, slug }: MoveOptions): Promi
         'Settle open conflicts (`worktrail conflicts`), let `worktrail doctor --fix` try what was put aside, then move the tracker.',
       );
     }
-    const hasGit = (await runGit(projectDir, ['rev-parse', '--git-dir'])) !== undefined;
+    const hasGit = await isInRepository(projectDir);
     const unread = journals.find(({ name, problem }) => problem !== null && (name !== 'git' || hasGit));
     if (unread !== undefined) {
       throw refused(

@@ -3,22 +3,15 @@
  * file in the folder remember each other, and the repository's first commit vouches for both.
  */
 import { randomUUID } from 'node:crypto';
-import {
-  existsSync,
-  linkSync,
-  mkdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, linkSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Sql } from 'postgres';
 import { databaseError } from '../errors.ts';
 import { CONFIGURATION_DEFAULTS } from '../domain/configuration.ts';
 import { newRecordId } from '../domain/ids.ts';
+import { prepareDataDir, unwritableFolder } from './data-folder.ts';
 import { findRootCommit } from './git/repository.ts';
+import { FILE_MODE } from './modes.ts';
 import type { QueryLog, Session, SourceName } from './sql/connection.ts';
 import type { PostgresOptions, PostgresTimeouts } from './sql/postgres.ts';
 import { findProject, type ProjectRow } from './sql/queries/configuration.ts';
@@ -186,26 +179,6 @@ export function publicUrl(databaseUrl: string, slug: string): string {
   return `${url.host}${url.pathname} (schema ${schemaName(slug)})`;
 }
 
-export function prepareDataDir(dataDir: string): void {
-  const ignoreFile = path.join(dataDir, '.gitignore');
-  try {
-    mkdirSync(dataDir, { recursive: true });
-    if (!existsSync(ignoreFile))
-      writeFileSync(ignoreFile, '# Local files of Worktrail; nothing here is for git.\n*\n');
-  } catch (error) {
-    throw unwritableFolder(dataDir, error);
-  }
-}
-
-function unwritableFolder(dataDir: string, cause: unknown) {
-  return databaseError(
-    'sqlite',
-    `the folder ${dataDir} cannot be made or written`,
-    'Check who owns the project folder and the free disk space, then start again.',
-    cause,
-  );
-}
-
 export function readMemory(dataDir: string): Memory | undefined {
   const file = path.join(dataDir, MEMORY_FILE);
   if (!existsSync(file)) return undefined;
@@ -243,7 +216,10 @@ function claimMemory(dataDir: string, claimed: Memory): Memory {
 function writeTemporary(dataDir: string, { project_id, project_slug, store }: Memory): string {
   const temporary = path.join(dataDir, `${MEMORY_FILE}.${randomUUID()}.tmp`);
   try {
-    writeFileSync(temporary, `${JSON.stringify({ project_id, project_slug, store }, null, 2)}\n`);
+    writeFileSync(temporary, `${JSON.stringify({ project_id, project_slug, store }, null, 2)}\n`, {
+      flag: 'wx',
+      mode: FILE_MODE,
+    });
   } catch (error) {
     throw unwritableFolder(dataDir, error);
   }

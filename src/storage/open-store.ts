@@ -2,7 +2,8 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync, linkSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { runPlumbing } from './git/plumbing.ts';
+import { runGit } from '../platform/git.ts';
+import { checkDataDir, prepareDataDir } from './data-folder.ts';
 import { GitJournal } from './git/journal.ts';
 import { SNAPSHOT_REF, readCommittedStatusFile, writeSnapshot } from './git/snapshot.ts';
 import { MarkdownJournal } from './markdown/journal.ts';
@@ -12,13 +13,13 @@ import { readMark } from './markdown/status-mark.ts';
 import { parseStatusFile } from './markdown/status-parser.ts';
 import {
   openPrimary,
-  prepareDataDir,
   publicUrl,
   readMemory,
   slugOfFolder,
   SQLITE_FILE,
   type PrimaryOptions,
 } from './open-primary.ts';
+import { FILE_MODE } from './modes.ts';
 import type { Jobs } from './operations/jobs.ts';
 import type { Primary } from './sql/sql-store.ts';
 import { CacheReplica } from './tiers/cache.ts';
@@ -55,9 +56,11 @@ const DEVICE_FILE = 'device';
 /**
  * Opens, and at the first start makes, the project's tracker. Goes on without its primary when that is away and
  * the folder knows the project. Safe when many processes do so at once.
- * @throws DatabaseError when the primary cannot be opened and nothing is known of the project here
+ * @throws DatabaseError when the primary cannot be opened and nothing is known of the project here, or when the folder
+ *   holds what leads out of the project
  */
 export async function openStore(options: OpenOptions): Promise<TieredStore> {
+  checkDataDir(options.dataDir);
   const store = new TieredStore(partsOf(options));
   try {
     await store.open();
@@ -139,7 +142,7 @@ function deviceOf(dataDir: string, isThere: boolean): string {
   if (!isThere) return proposed;
   const temporary = `${file}.${proposed}.tmp`;
   try {
-    writeFileSync(temporary, `${proposed}\n`);
+    writeFileSync(temporary, `${proposed}\n`, { flag: 'wx', mode: FILE_MODE });
     if (existsSync(file)) rmSync(file, { force: true });
     linkSync(temporary, file);
   } catch {
@@ -283,6 +286,6 @@ async function takeSnapshot(
 }
 
 async function snapshotTip(projectDir: string, format: string): Promise<string> {
-  const found = await runPlumbing(projectDir, ['for-each-ref', `--format=${format}`, SNAPSHOT_REF]);
+  const found = await runGit(projectDir, ['for-each-ref', `--format=${format}`, SNAPSHOT_REF]);
   return found.ok ? found.output.toString().trim() : '';
 }

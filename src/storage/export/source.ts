@@ -2,7 +2,7 @@
 import path from 'node:path';
 import { sql } from 'drizzle-orm';
 import { validationError } from '../../errors.ts';
-import { runGit } from '../git/repository.ts';
+import { isInRepository } from '../git/repository.ts';
 import { readGitJournal, readOutbox, readPending } from '../inspect-journals.ts';
 import { inspectStore, unavailableError } from '../inspect-store.ts';
 import { openPrimary, readMemory, type PrimaryOptions } from '../open-primary.ts';
@@ -37,7 +37,7 @@ export interface WaitingHere {
 
 /** Alters none of the journals. */
 export async function readWaiting({ projectDir, dataDir }: TrackerPlace): Promise<WaitingHere> {
-  const hasGit = (await runGit(projectDir, ['rev-parse', '--git-dir'])) !== undefined;
+  const hasGit = await isInRepository(projectDir);
   const project_id = readMemory(dataDir)?.project_id;
   const journals = [
     await readOutbox(path.join(dataDir, OUTBOX_FILE)),

@@ -6,7 +6,6 @@ import type { PgTable } from 'drizzle-orm/pg-core';
 import { type TrackerError, databaseError, validationError } from '../../errors.ts';
 import {
   SQLITE_FILE,
-  prepareDataDir,
   publicUrl,
   readMemory,
   schemaName,
@@ -14,6 +13,7 @@ import {
   writeMemory,
 } from '../open-primary.ts';
 import { CACHE_FILE, OUTBOX_FILE } from '../open-store.ts';
+import { prepareDataDir } from '../data-folder.ts';
 import type { Connection, Session, SourceName } from '../sql/connection.ts';
 import { layerFailure } from '../sql/driver-errors.ts';
 import { openPostgres } from '../sql/postgres.ts';

@@ -1,7 +1,7 @@
 /** The refs of the journal in git and the objects behind them; see journal.ts for their form. */
 import { open, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { runPlumbing, type PlumbingFailure, type PlumbingOptions } from './plumbing.ts';
+import { runGit, type GitFailureKind, type GitOptions } from '../../platform/git.ts';
 
 export const REFS = 'refs/worktrail/journal';
 /** Far longer than any git of ours lives: its owner was killed. */
@@ -26,7 +26,7 @@ export interface Tip {
 /** `reason` is in our words. */
 export class GitFailed extends Error {
   constructor(
-    readonly failure: PlumbingFailure,
+    readonly failure: GitFailureKind,
     readonly reason: string,
     cause: unknown,
   ) {
@@ -122,8 +122,8 @@ export class JournalRefs {
     await rm(lock, { force: true });
   }
 
-  async #git(args: string[], options?: PlumbingOptions): Promise<Buffer> {
-    const result = await runPlumbing(this.projectDir, args, options);
+  async #git(args: string[], options?: GitOptions): Promise<Buffer> {
+    const result = await runGit(this.projectDir, args, options);
     if (result.ok) return result.output;
     throw new GitFailed(result.failure, result.reason, result.cause);
   }

@@ -1,5 +1,5 @@
 /** What the messages of a project's commits tell about deployments and vendors (CONTRACT.md §5). Reads only. */
-import { runPlumbing } from './plumbing.ts';
+import { runGit } from '../../platform/git.ts';
 
 /** The newest commits that are read. */
 const COMMITS_READ_MAX = 2_000;
@@ -33,12 +33,16 @@ export interface LogFacts {
 /** The facts of the current branch's history, or why there are none. Never throws; ends after 2 seconds. */
 export async function readLogFacts(folder: string): Promise<LogFacts | { reason: string }> {
   const format = '--format=%H%x1f%cI%x1f%s%x1f%b%x1e';
-  const result = await runPlumbing(folder, [
+  const result = await runGit(folder, [
     'log',
     `--max-count=${COMMITS_READ_MAX}`,
     '--no-color',
     '--no-decorate',
     '--no-show-signature',
+    '--no-patch',
+    '--no-ext-diff',
+    '--no-textconv',
+    '--no-mailmap',
     '--encoding=UTF-8',
     format,
     'HEAD',

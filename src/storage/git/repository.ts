@@ -1,30 +1,17 @@
 /** What the tracker asks the project's git repository. Reads only; never touches index, work tree or branches. */
-import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { runGit } from '../../platform/git.ts';
 
-const GIT_TIMEOUT_MS = 2_000;
+/** What git answers, without the line break; undefined when git is missing, fails or takes too long. */
+export async function askGit(folder: string, args: string[]): Promise<string | undefined> {
+  const result = await runGit(folder, args);
+  return result.ok ? result.output.toString('utf8').trim() : undefined;
+}
 
-/**
- * Runs git in `folder` and gives its standard output; undefined when git is missing, fails or takes too long.
- * Variables that would redirect git to another repository are removed.
- */
-export function runGit(folder: string, args: string[]): Promise<string | undefined> {
-  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('GIT_')));
-  return new Promise((resolve) => {
-    execFile(
-      'git',
-      ['--no-optional-locks', ...args],
-      {
-        cwd: folder,
-        env: { ...env, GIT_TERMINAL_PROMPT: '0', LC_ALL: 'C' },
-        timeout: GIT_TIMEOUT_MS,
-        windowsHide: true,
-      },
-      (error, stdout) => resolve(error === null ? stdout.trim() : undefined),
-    );
-  });
+export async function isInRepository(folder: string): Promise<boolean> {
+  return (await askGit(folder, ['rev-parse', '--git-dir'])) !== undefined;
 }
 
 export interface GitHead {
@@ -38,10 +25,10 @@ export interface GitHead {
 export async function readHead(folder: string): Promise<GitHead> {
   const plain = await readPlainHead(path.join(folder, '.git'));
   if (plain !== undefined) return plain;
-  if (!isInRepository(folder)) return { branch: null, commit: null };
+  if (!hasDotGitAbove(folder)) return { branch: null, commit: null };
   const [branch, commit] = await Promise.all([
-    runGit(folder, ['symbolic-ref', '--short', '-q', 'HEAD']),
-    runGit(folder, ['rev-parse', '-q', '--verify', 'HEAD']),
+    askGit(folder, ['symbolic-ref', '--short', '-q', 'HEAD']),
+    askGit(folder, ['rev-parse', '-q', '--verify', 'HEAD']),
   ]);
   return { branch: branch || null, commit: commit || null };
 }
@@ -61,7 +48,7 @@ async function readIfThere(file: string): Promise<string | undefined> {
   return (await readFile(file, 'utf8').catch(() => undefined))?.trim();
 }
 
-function isInRepository(folder: string): boolean {
+function hasDotGitAbove(folder: string): boolean {
   for (let at = path.resolve(folder); ; at = path.dirname(at)) {
     if (existsSync(path.join(at, '.git'))) return true;
     if (path.dirname(at) === at) return false;
@@ -73,9 +60,9 @@ function isInRepository(folder: string): boolean {
  * without commits, and in a shallow clone, whose oldest commit is not the first.
  */
 export async function findRootCommit(folder: string): Promise<string | null> {
-  const shallow = await runGit(folder, ['rev-parse', '--is-shallow-repository']);
+  const shallow = await askGit(folder, ['rev-parse', '--is-shallow-repository']);
   if (shallow !== 'false') return null;
-  const roots = await runGit(folder, ['rev-list', '--max-parents=0', 'HEAD']);
+  const roots = await askGit(folder, ['rev-list', '--max-parents=0', 'HEAD']);
   return roots?.split('\n').at(-1) || null;
 }
 
@@ -84,10 +71,10 @@ export async function resolveCommit(
   folder: string,
   prefix: string,
 ): Promise<{ hash: string } | { reason: string }> {
-  if ((await runGit(folder, ['rev-parse', '--git-dir'])) === undefined) {
+  if (!(await isInRepository(folder))) {
     return { reason: 'the project is not in a git repository, or git is not installed' };
   }
-  const hash = await runGit(folder, ['rev-parse', '-q', '--verify', `${prefix}^{commit}`]);
+  const hash = await askGit(folder, ['rev-parse', '-q', '--verify', `${prefix}^{commit}`]);
   // A branch or tag may have a name like a hash; git then prefers that.
   return hash === undefined || !/^[0-9a-f]{40}$/.test(hash) || !hash.startsWith(prefix)
     ? { reason: "the project's git repository has no commit, or more than one, that starts with it" }

@@ -1,11 +1,11 @@
 /** Objects of git, read and written for snapshots: blobs in bulk, trees of one level of folders, commits. */
 import { createHash } from 'node:crypto';
-import { runPlumbing, type PlumbingFailure, type PlumbingOptions } from './plumbing.ts';
+import { runGit, type GitFailureKind, type GitOptions } from '../../platform/git.ts';
 
 /** Git could not do it. `message` is in our words, to go after "Git:". */
 export class GitFailure extends Error {
   constructor(
-    readonly failure: PlumbingFailure,
+    readonly failure: GitFailureKind,
     reason: string,
     cause: Error,
   ) {
@@ -15,8 +15,8 @@ export class GitFailure extends Error {
 }
 
 /** @throws GitFailure */
-export async function git(folder: string, args: string[], options?: PlumbingOptions): Promise<Buffer> {
-  const result = await runPlumbing(folder, args, options);
+export async function git(folder: string, args: string[], options?: GitOptions): Promise<Buffer> {
+  const result = await runGit(folder, args, options);
   if (!result.ok) throw new GitFailure(result.failure, result.reason, result.cause);
   return result.output;
 }
@@ -102,9 +102,10 @@ async function importBlobs(folder: string, contents: Buffer[]): Promise<string[]
     content,
     Buffer.from(`\nget-mark :${index + 1}\n`),
   ]);
-  const settings = ['-c', `fastimport.unpackLimit=${LOOSE_MAX}`];
-  const command = ['fast-import', '--quiet', '--depth=0', '--cat-blob-fd=1'];
-  const ids = await git(folder, [...settings, ...command], { input: Buffer.concat(input) });
+  const ids = await git(folder, ['fast-import', '--quiet', '--depth=0', '--cat-blob-fd=1'], {
+    input: Buffer.concat(input),
+    settings: [`fastimport.unpackLimit=${LOOSE_MAX}`],
+  });
   return lineOf(ids).split('\n');
 }
 

@@ -1,7 +1,7 @@
 /** Lock files that a killed git left behind where the tracker keeps its own refs: while one is there, git saves nothing. */
 import { readdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { runGit } from './repository.ts';
+import { askGit } from './repository.ts';
 
 /** Our own git is ended after seconds; anyone else's holds a lock on a single ref for a moment. */
 const STALE_AFTER_MS = 10 * 60_000;
@@ -14,7 +14,7 @@ export interface StaleLock {
 
 /** Those below `refs/worktrail/` that are older than 10 minutes; nothing else in the repository is looked at. */
 export async function findStaleLocks(projectDir: string, now = Date.now()): Promise<StaleLock[]> {
-  const common = await runGit(projectDir, ['rev-parse', '--git-common-dir']);
+  const common = await askGit(projectDir, ['rev-parse', '--git-common-dir']);
   if (common === undefined) return [];
   const folder = path.join(path.resolve(projectDir, common.trim()), 'refs', 'worktrail');
   const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);

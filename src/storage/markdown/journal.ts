@@ -11,6 +11,7 @@ import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, open, readFile, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
 import path from 'node:path';
+import { FILE_MODE, FOLDER_MODE } from '../modes.ts';
 import { describeDriverError, driverCode } from '../sql/driver-errors.ts';
 import { Mutex } from '../sql/retry.ts';
 import { encodeEntry } from '../tiers/entry-codec.ts';
@@ -92,7 +93,7 @@ export class MarkdownJournal implements Journal {
   /** False when it has to be done again: in another file, or because this one was claimed meanwhile. */
   async #appendOnce(record: Buffer): Promise<boolean> {
     const file = this.#path(this.#fileName);
-    const handle = await open(file, 'a+');
+    const handle = await open(file, 'a+', FILE_MODE);
     try {
       const { ino, size } = await handle.stat({ bigint: true });
       if (size > 0n && !(await endsWithLine(handle, size))) {
@@ -244,7 +245,7 @@ async function endsWithLine(handle: Handle, size: bigint): Promise<boolean> {
 }
 
 async function writeDurably(file: string, bytes: Buffer): Promise<void> {
-  const handle = await open(file, 'wx');
+  const handle = await open(file, 'wx', FILE_MODE);
   try {
     await handle.writeFile(bytes);
     await handle.sync();
@@ -255,7 +256,7 @@ async function writeDurably(file: string, bytes: Buffer): Promise<void> {
 
 /** Makes a folder whose name survives a power cut. */
 async function makeFolder(folder: string): Promise<void> {
-  const first = await mkdir(folder, { recursive: true });
+  const first = await mkdir(folder, { recursive: true, mode: FOLDER_MODE });
   if (first === undefined) return;
   for (let at = folder; at.length >= first.length; at = path.dirname(at)) await syncFolder(path.dirname(at));
 }

@@ -6,7 +6,8 @@
  * opened the file while another renames it could write into the log of its successor.
  */
 import { existsSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
-import Database from 'better-sqlite3';
+import type Database from 'better-sqlite3';
+import { openDatabaseFile, openDatabaseImage } from '../sql/database-file.ts';
 import { codedError, driverCode } from '../sql/driver-errors.ts';
 import { keepLogShort } from '../sql/log-room.ts';
 import { withFileLockSync } from '../tiers/file-lock.ts';
@@ -125,7 +126,7 @@ export function readOperationsFile(file: string): OperationsFile | undefined {
   const log = existsSync(`${file}-wal`) ? readFileSync(`${file}-wal`) : Buffer.alloc(0);
   const image = committedImage(readFileSync(file), log);
   if (image.length === 0) return undefined;
-  const database = new Database(image);
+  const database = openDatabaseImage(image);
   try {
     if (versionOf(database) === 0) throw codedError('SQLITE_NOTADB', 'it is not an operational store');
     return new OperationsFile(file, database);
@@ -136,7 +137,7 @@ export function readOperationsFile(file: string): OperationsFile | undefined {
 }
 
 function open(file: string): OperationsFile {
-  const database = new Database(file, { timeout: OPENING_TIMEOUT_MS });
+  const database = openDatabaseFile(file, { timeout: OPENING_TIMEOUT_MS });
   try {
     database.pragma('foreign_keys = ON');
     database.pragma('cell_size_check = ON');

@@ -2,10 +2,11 @@
 import { copyFileSync, existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import Database from 'better-sqlite3';
+import type Database from 'better-sqlite3';
 import { databaseError } from '../../errors.ts';
 import { NO_HINTS, type ChangeHints } from '../live/hints.ts';
 import type { Connection, QueryLog, Session } from './connection.ts';
+import { openDatabaseFile, openDatabaseImage } from './database-file.ts';
 import { describeDriverError, driverCode } from './driver-errors.ts';
 import { readMigrations, schemaState, type Migrations, type SchemaState } from './migrate.ts';
 import { Mutex } from './retry.ts';
@@ -32,7 +33,7 @@ export function openMemorySqlite(options: MemorySqliteOptions = {}): {
   state: SchemaState;
 } {
   const migrations = readMigrations('sqlite', options.migrationsFolder);
-  const database = new Database(options.image ?? emptyImage(migrations));
+  const database = openDatabaseImage(options.image ?? emptyImage(migrations));
   try {
     if (schemaState(lastApplied(database), migrations) === 'behind') applyMigrations(database, migrations);
     database.pragma('foreign_keys = ON');
@@ -50,7 +51,7 @@ function emptyImage(migrations: Migrations): Buffer {
   const key = `${migrations.folder} ${migrations.times.join()}`;
   let image = emptyImages.get(key);
   if (image === undefined) {
-    const database = new Database(':memory:');
+    const database = openDatabaseImage();
     applyMigrations(database, migrations);
     image = database.serialize();
     database.close();
@@ -133,7 +134,7 @@ function readImage(file: string): Buffer {
 const NEEDS_ITS_FOLDER = /^SQLITE_(CANTOPEN|READONLY|IOERR)/;
 
 function serialized(file: string): Buffer {
-  const database = new Database(file, { readonly: true, fileMustExist: true });
+  const database = openDatabaseFile(file, { readonly: true, fileMustExist: true });
   try {
     const image = database.transaction(() => {
       check(file, database);

@@ -1,12 +1,13 @@
 /** SQLite: one connection for writing and one for reading, both through a queue of their own. */
 import { existsSync, mkdirSync, statSync } from 'node:fs';
 import path from 'node:path';
-import Database from 'better-sqlite3';
+import type Database from 'better-sqlite3';
 import { drizzle } from 'drizzle-orm/better-sqlite3';
 import { migrate } from 'drizzle-orm/better-sqlite3/migrator';
 import { databaseError } from '../../errors.ts';
 import type { ChangeHints } from '../live/hints.ts';
 import { watchDataVersion } from '../live/sqlite-hints.ts';
+import { FOLDER_MODE } from '../modes.ts';
 import { sqliteKit, sqliteNow } from './columns.ts';
 import {
   Connection,
@@ -16,6 +17,7 @@ import {
   type ReadOptions,
   type Session,
 } from './connection.ts';
+import { openDatabaseFile } from './database-file.ts';
 import { codedError, describeDriverError } from './driver-errors.ts';
 import { keepLogShort } from './log-room.ts';
 import {
@@ -55,7 +57,7 @@ export interface SqliteOptions {
  */
 export async function openSqlite(options: SqliteOptions): Promise<{ session: Session; state: SchemaState }> {
   try {
-    mkdirSync(path.dirname(options.file), { recursive: true });
+    mkdirSync(path.dirname(options.file), { recursive: true, mode: FOLDER_MODE });
     // Reading the file has to wait while another process cleans up after a crash, or is the last to leave.
     const writer = await retryContention(() => openFile(options));
     try {
@@ -78,7 +80,7 @@ export async function openSqlite(options: SqliteOptions): Promise<{ session: Ses
 
 function openFile({ file, synchronous = 'FULL' }: SqliteOptions): Database.Database {
   const existed = existsSync(file) && statSync(file).size > 0;
-  const database = new Database(file);
+  const database = openDatabaseFile(file);
   try {
     database.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
     checkVersion(database);
@@ -156,7 +158,7 @@ export function applyMigrations(database: Database.Database, migrations: Migrati
 
 /** `BEGIN EXCLUSIVE` on a side file: the kernel lets go of it when the process dies, however it dies. */
 async function underMigrationLock<T>(lockFile: string, work: () => Promise<T>): Promise<T> {
-  const lock = new Database(lockFile);
+  const lock = openDatabaseFile(lockFile);
   try {
     lock.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
     await retryContention(() => lock.exec('begin exclusive'));
@@ -287,7 +289,7 @@ function inodeOf(file: string): number | undefined {
 }
 
 function openReader({ file, logQuery, isReplica }: SqliteOptions) {
-  const database = new Database(file);
+  const database = openDatabaseFile(file);
   database.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
   database.pragma('query_only = ON');
   return { database, connection: connect(database, { logQuery, isReplica }) };

@@ -1,11 +1,11 @@
 /** What a person decides about the layers: to trust a database that was replaced on purpose, to try writes again. */
 import { existsSync, renameSync } from 'node:fs';
 import path from 'node:path';
-import Database from 'better-sqlite3';
 import { databaseError } from '../../errors.ts';
 import { readPrimaryTruth, type InspectOptions } from '../inspect-layers.ts';
 import { readMemory } from '../open-primary.ts';
 import { CACHE_FILE, OUTBOX_FILE } from '../open-store.ts';
+import { openDatabaseFile } from '../sql/database-file.ts';
 import { describeDriverError } from '../sql/driver-errors.ts';
 import { LazyOutbox } from './lazy-outbox.ts';
 import { ATTEMPTS_MAX } from './replayer.ts';
@@ -103,7 +103,7 @@ export function putAside(file: string): string | null {
 /** So that the renamed file is whole by itself. A damaged one is renamed as it is. */
 function emptyLog(file: string): void {
   try {
-    const database = new Database(file, { fileMustExist: true, timeout: 500 });
+    const database = openDatabaseFile(file, { fileMustExist: true, timeout: 500 });
     try {
       database.pragma('wal_checkpoint(TRUNCATE)');
     } finally {

@@ -1,8 +1,8 @@
 /** What `cache.db` holds besides the tracker's tables: how far it has followed its primary, and what lies on top. */
-import Database from 'better-sqlite3';
 import { and, count, eq, gt, lt, sql } from 'drizzle-orm';
 import { PROVISIONAL_FEED_STEP } from '../../domain/provisional-version.ts';
 import type { Connection, Session } from '../sql/connection.ts';
+import { openDatabaseFile } from '../sql/database-file.ts';
 import { findProject } from '../sql/queries/configuration.ts';
 import { execute } from './replica.ts';
 import type { Truth } from './truth.ts';
@@ -73,7 +73,7 @@ export interface CacheSighting {
  * @throws what the driver does when the file is missing or cannot be read
  */
 export function lookIntoCache(location: string): CacheSighting | undefined {
-  const database = new Database(location, { fileMustExist: true, timeout: 2_000 });
+  const database = openDatabaseFile(location, { fileMustExist: true, timeout: 2_000 });
   try {
     database.pragma('query_only = ON');
     const one = (query: string) => database.prepare(query).get() as Record<string, unknown> | undefined;

@@ -4,7 +4,8 @@
  * files open, being asked all the time; `file-lock.ts` is for work that must wait for its turn.
  */
 import path from 'node:path';
-import Database from 'better-sqlite3';
+import type Database from 'better-sqlite3';
+import { openDatabaseFile } from '../sql/database-file.ts';
 
 export type Elected<T> = { ran: true; result: T } | { ran: false };
 
@@ -45,7 +46,7 @@ export class Election {
   #lock(role: string): Database.Database | undefined {
     let lock = this.#locks.get(role);
     if (lock === undefined) {
-      lock = new Database(path.join(this.dataDir, `${role}.lock`));
+      lock = openDatabaseFile(path.join(this.dataDir, `${role}.lock`));
       lock.pragma('busy_timeout = 0');
       this.#locks.set(role, lock);
     }

@@ -10,6 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
+import { FILE_MODE } from '../modes.ts';
 import { salvage } from './outbox-salvage.ts';
 import { OWN_MARKS, SET_MARK_TO_LARGER, addEntry, type OutboxFile } from './outbox-tables.ts';
 
@@ -46,7 +47,7 @@ export function setAside(file: string, copy: string): void {
 
 /** Keeps the bytes of a log, before anything else can alter it. */
 export function keepLog(copy: string, log: Buffer): void {
-  writeFileSync(`${copy}-wal`, log, { flush: true });
+  writeFileSync(`${copy}-wal`, log, { flush: true, mode: FILE_MODE });
   syncFolder(copy);
 }
 

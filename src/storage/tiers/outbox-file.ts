@@ -6,7 +6,9 @@
  */
 import { mkdirSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
-import Database from 'better-sqlite3';
+import type Database from 'better-sqlite3';
+import { FOLDER_MODE } from '../modes.ts';
+import { openDatabaseFile, openDatabaseImage } from '../sql/database-file.ts';
 import { describeDriverError, driverCode } from '../sql/driver-errors.ts';
 import { keepLogShort } from '../sql/log-room.ts';
 import { withFileLockSync } from './file-lock.ts';
@@ -38,7 +40,7 @@ const PROVISIONAL_KEPT_MS = 90 * 24 * 60 * 60 * 1000;
  */
 export function openOutboxFile(file: string, now: () => number, thorough: boolean): OutboxFile {
   try {
-    mkdirSync(path.dirname(file), { recursive: true });
+    mkdirSync(path.dirname(file), { recursive: true, mode: FOLDER_MODE });
     return withFileLockSync(`${file}.lock`, OPENING_TIMEOUT_MS, () => {
       const log = readIfThere(`${file}-wal`);
       const passedOver = entriesPassedOver(log);
@@ -81,7 +83,7 @@ function cannotOpen(file: string, error: unknown): never {
 function openSound(file: string, hasLog: boolean, thorough: boolean): Database.Database | undefined {
   // SQLite would delete the log of an empty file.
   if (hasLog && sizeOf(file) === 0) return undefined;
-  const database = new Database(file, { timeout: OPENING_TIMEOUT_MS });
+  const database = openDatabaseFile(file, { timeout: OPENING_TIMEOUT_MS });
   let sound = false;
   try {
     const id = database.pragma('application_id', { simple: true });
@@ -129,7 +131,7 @@ function openForReading(file: string): OutboxFile | undefined {
   try {
     const image = committedImage(readIfThere(file), readIfThere(`${file}-wal`));
     if (image.length === 0) return undefined;
-    database = new Database(image);
+    database = openDatabaseImage(image);
     const id = database.pragma('application_id', { simple: true });
     const version = database.pragma('user_version', { simple: true });
     if (id === OUTBOX_APPLICATION_ID && version === SCHEMA_VERSION && isSound(database, false)) {

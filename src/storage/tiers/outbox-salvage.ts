@@ -2,9 +2,10 @@
  * What can still be read from an outbox whose SQLite file or write-ahead log is damaged. Works on bytes, so the
  * damaged files are never opened by SQLite, which would alter them (formats: sqlite.org/fileformat2.html).
  */
-import Database from 'better-sqlite3';
+import type Database from 'better-sqlite3';
 import { RECORD_START, decodeEntry, openRecord, readOpening } from './entry-codec.ts';
 import type { JournalEntry } from './journal.ts';
+import { openDatabaseImage } from '../sql/database-file.ts';
 
 /** Of every outbox, so that pages can be told apart without a readable header. */
 export const PAGE_BYTES = 4_096;
@@ -175,7 +176,7 @@ class RunningChecksum {
 function readTables(image: Buffer, found: Salvage): void {
   let database: Database.Database | undefined;
   try {
-    database = new Database(image);
+    database = openDatabaseImage(image);
     const read = <T>(table: string, take: (row: T) => void) => {
       for (const order of ['asc', 'desc']) {
         try {

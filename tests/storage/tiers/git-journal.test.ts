@@ -4,7 +4,7 @@ import { chmod, mkdir, readFile, readdir, rm, utimes, writeFile } from 'node:fs/
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { GitJournal } from '../../../src/storage/git/journal.ts';
-import { runPlumbing } from '../../../src/storage/git/plumbing.ts';
+import { runGit } from '../../../src/platform/git.ts';
 import { encodeEntry } from '../../../src/storage/tiers/entry-codec.ts';
 import { JournalUnavailable } from '../../../src/storage/tiers/journal.ts';
 import { git, temporaryProject } from '../../support/temporary-project.ts';
@@ -229,7 +229,7 @@ describe('a git that was killed', () => {
     await chmod(path.join(fake, 'git'), 0o755);
     vi.stubEnv('PATH', `${fake}${path.delimiter}${process.env['PATH'] ?? ''}`);
     const started = Date.now();
-    const result = await runPlumbing(folder, ['for-each-ref']);
+    const result = await runGit(folder, ['for-each-ref']);
     expect(result).toMatchObject({ ok: false, failure: 'timeout' });
     expect(Date.now() - started).toBeLessThan(10_000);
   });

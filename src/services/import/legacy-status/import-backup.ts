@@ -8,6 +8,7 @@ import path from 'node:path';
 import type { Job } from '../../../domain/job.ts';
 import type { Warning } from '../../../domain/warnings.ts';
 import { TrackerError, databaseError } from '../../../errors.ts';
+import { FOLDER_MODE } from '../../../storage/modes.ts';
 import type { Context } from '../../context.ts';
 import { sourceError } from '../source-files.ts';
 import type { StatusBackup } from './import-report.ts';
@@ -43,7 +44,7 @@ export async function backUpImport(
     throw sourceError(source.file, 'was edited while it was imported; nothing was changed: import it again');
   }
   try {
-    await mkdir(folder, { recursive: true });
+    await mkdir(folder, { recursive: true, mode: FOLDER_MODE });
     const health = withDatabase ? await context.store.health() : undefined;
     if (health?.reachable !== true) {
       const file = await copyTo(folder, aloneName(context.now()), source.file, bytes);

@@ -1,0 +1,119 @@
+// What a clone can bring along in `.worktrail`: links that lead out of the project, pipes and devices.
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readFileSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { Server } from '../processes/server.ts';
+import { runCli, spawnServe, temporaryProject } from '../support/program.ts';
+
+let project: string;
+let outside: string;
+let folder: string;
+beforeEach(async () => {
+  [project, outside] = [await temporaryProject({ git: true }), await temporaryProject()];
+  folder = path.join(project, '.worktrail');
+  writeFileSync(path.join(outside, 'notes.md'), 'the notes of somebody\n');
+  mkdirSync(path.join(outside, 'folder'));
+});
+
+/** Names, contents and times of all that is outside of the project. */
+function outsideNow(): string {
+  return readdirSync(outside, { recursive: true, encoding: 'utf8' })
+    .sort()
+    .map((name) => {
+      const file = path.join(outside, name);
+      const status = statSync(file);
+      return `${name} ${status.mtimeMs} ${status.mode} ${status.isFile() ? readFileSync(file, 'utf8') : ''}`;
+    })
+    .join('\n');
+}
+
+async function expectRefused(name: string): Promise<void> {
+  const before = outsideNow();
+  for (const command of [['list'], ['create', 'A title'], ['doctor'], ['backup'], ['jobs']]) {
+    const { code, stderr } = await runCli(command, { project });
+    expect({ command, code }).toEqual({ command, code: 3 });
+    expect(stderr).toContain(`${name} is a`);
+    expect(stderr).toContain('move it elsewhere');
+  }
+  expect(outsideNow()).toBe(before);
+}
+
+const NAMES = [
+  '.gitignore',
+  'project.json',
+  'device',
+  'worktrail.db',
+  'worktrail.db-journal',
+  'worktrail.db-wal',
+  'worktrail.db.migrate.lock',
+  'outbox.db',
+  'operations.db',
+  'pending',
+  'backups',
+];
+
+describe('a link that leads out of the project is named and not followed:', () => {
+  it.each(NAMES)('%s', async (name) => {
+    mkdirSync(folder);
+    const target = name === 'pending' || name === 'backups' ? 'folder' : 'missing';
+    symlinkSync(path.join(outside, target), path.join(folder, name));
+    await expectRefused(path.join(folder, name));
+  });
+
+  it('the folder itself', async () => {
+    symlinkSync(path.join(outside, 'folder'), folder);
+    await expectRefused(folder);
+  });
+
+  it('a file that is there', async () => {
+    mkdirSync(folder);
+    symlinkSync(path.join(outside, 'notes.md'), path.join(folder, 'device'));
+    await expectRefused(path.join(folder, 'device'));
+  });
+
+  it('a device', async () => {
+    mkdirSync(folder);
+    symlinkSync('/dev/zero', path.join(folder, 'project.json'));
+    await expectRefused(path.join(folder, 'project.json'));
+  });
+});
+
+describe('a pipe is named and not waited for:', () => {
+  it.each(['.gitignore', 'project.json', 'device', 'worktrail.db', 'outbox.db-wal', 'pending'])(
+    '%s',
+    async (name) => {
+      mkdirSync(folder);
+      execFileSync('mkfifo', [path.join(folder, name)]);
+      await expectRefused(path.join(folder, name));
+    },
+  );
+});
+
+describe('beside them', () => {
+  it('a server answers, and works once what is wrong is gone', async () => {
+    mkdirSync(folder);
+    const link = path.join(folder, 'pending');
+    symlinkSync(path.join(outside, 'folder'), link);
+    const before = outsideNow();
+    const server = new Server(spawnServe({ project }));
+    await server.rpc.initialize();
+    const refused = await server.failure('create_work_item', { item_type: 'task', title: 'refused' });
+    expect(refused).toMatchObject({ error: 'DatabaseError' });
+    expect(refused.message).toContain(link);
+    execFileSync('rm', [link]);
+    await server.create({ title: 'accepted' });
+    await server.rpc.program.stop();
+    expect(outsideNow()).toBe(before);
+  });
+
+  it('a link to a folder of the project is used', async () => {
+    mkdirSync(path.join(project, 'kept'));
+    symlinkSync('kept', folder);
+    mkdirSync(path.join(project, 'kept-backups'));
+    symlinkSync('../kept-backups', path.join(project, 'kept', 'backups'));
+    expect(await runCli(['create', 'An item'], { project })).toMatchObject({ code: 0 });
+    expect(await runCli(['backup'], { project })).toMatchObject({ code: 0 });
+    expect(readdirSync(path.join(project, 'kept-backups'))).toHaveLength(1);
+  });
+});
