@@ -2,8 +2,18 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import { TrackerError } from '../errors.ts';
-import { actorName, idOrPrefix, idempotencyKey, integer, line, pageInput } from './fields.ts';
-import { LABEL_MAX_CHARACTERS, PAGE_MAX } from './limits.ts';
+import {
+  actorName,
+  idOrPrefix,
+  idempotencyKey,
+  integer,
+  lazily,
+  line,
+  pageInput,
+  storedId,
+  storedLine,
+} from './fields.ts';
+import { LABEL_MAX_CHARACTERS, NAME_MAX_CHARACTERS, PAGE_MAX } from './limits.ts';
 import { PROVISIONAL_STEP, isProvisional, knownVersion } from './provisional-version.ts';
 import { ITEM_TYPES, type ItemType } from './work-item.ts';
 
@@ -52,6 +62,25 @@ export interface Claim {
   /** The change that granted the token. */
   granted_by: string;
 }
+
+/** How long a lease may be, in seconds. */
+export const leaseSeconds = lazily(() => integer(60, LEASE_MAX_MINUTES * 60));
+
+export const claimPatch = lazily(() =>
+  z.object({
+    action: z.enum(CLAIM_ACTIONS),
+    lease_seconds: leaseSeconds().nullable(),
+    to: storedLine(NAME_MAX_CHARACTERS).optional(),
+    next: z
+      .object({
+        label: storedLine(LABEL_MAX_CHARACTERS),
+        item_type: z.enum(ITEM_TYPES),
+        parent_id: storedId,
+      })
+      .partial()
+      .optional(),
+  }),
+);
 
 /** What the patch of a claim says. */
 export interface ClaimRequest {

@@ -1,6 +1,6 @@
 /** The project configuration: one versioned record per tracker (C1). */
 import * as z from 'zod';
-import { actorName, idOrPrefix, idempotencyKey, integer, version } from './fields.ts';
+import { actorName, idOrPrefix, idempotencyKey, integer, lazily, storedId, version } from './fields.ts';
 import {
   ARCHIVE_AFTER_DAYS_DEFAULT,
   TOKEN_BUDGET_DEFAULT,
@@ -34,14 +34,25 @@ export const CONFIGURATION_DEFAULTS = {
 
 export const getConfigurationInput = z.object({});
 
+const settable = {
+  active_context_type: z.enum(CONTEXT_TYPES),
+  default_token_budget: integer(TOKEN_BUDGET_MIN, TOKEN_BUDGET_MAX),
+  archive_after_days: integer(1, 36_500),
+};
+
 export const updateConfigurationInput = z.object({
   version,
-  active_context_type: z.enum(CONTEXT_TYPES).optional(),
+  active_context_type: settable.active_context_type.optional(),
   current_session_id: idOrPrefix.nullish(),
-  default_token_budget: integer(TOKEN_BUDGET_MIN, TOKEN_BUDGET_MAX).optional(),
-  archive_after_days: integer(1, 36_500).optional(),
+  default_token_budget: settable.default_token_budget.optional(),
+  archive_after_days: settable.archive_after_days.optional(),
   updated_by: actorName.optional(),
   on_conflict: z.enum(['reject', 'merge']).default('reject'),
   idempotency_key: idempotencyKey.optional(),
 });
 export type UpdateConfigurationInput = z.output<typeof updateConfigurationInput>;
+
+/** The fields of the configuration as they are stored. */
+export const configurationFields = lazily(() => ({ ...settable, current_session_id: storedId.nullable() }));
+
+export const configurationPatch = lazily(() => z.object(configurationFields()).partial());

@@ -1,7 +1,16 @@
 /** Acknowledged writes that could not be applied as they were made (F4): what is kept of them, and how they are settled. */
 import * as z from 'zod';
 import { ENTITIES, type Change, type Entity } from './change.ts';
-import { actorName, idempotencyKey, idOrPrefix, jsonObject, line, pageInput } from './fields.ts';
+import {
+  actorName,
+  idempotencyKey,
+  idOrPrefix,
+  jsonObject,
+  lazily,
+  line,
+  pageInput,
+  storedJson,
+} from './fields.ts';
 import type { JsonObject } from './json.ts';
 import { NAME_MAX_CHARACTERS } from './limits.ts';
 
@@ -56,3 +65,8 @@ export const resolveConflictInput = z.object({
   idempotency_key: idempotencyKey.optional(),
 });
 export type ResolveConflictInput = z.output<typeof resolveConflictInput>;
+
+/** What `fields` may be follows from the write that they belong to, so that only applying it can tell. */
+export const resolvePatch = lazily(() =>
+  z.object({ resolution: z.enum(RESOLUTIONS), fields: storedJson.optional() }),
+);

@@ -170,7 +170,7 @@ function flatten(patch: JsonObject): [string, JsonValue][] {
 }
 
 function groupOf(field: string): string {
-  return COUPLED[field] ?? field;
+  return (Object.hasOwn(COUPLED, field) ? COUPLED[field] : undefined) ?? field;
 }
 
 function valueOf(record: Record<string, JsonValue>, field: string): JsonValue {

@@ -1,7 +1,7 @@
 /** Dependencies between work items (W5). */
 import * as z from 'zod';
 import { validationError, type TrackerError } from '../errors.ts';
-import { actorName, idOrPrefix, idempotencyKey, integer } from './fields.ts';
+import { actorName, idOrPrefix, idempotencyKey, integer, lazily, storedId } from './fields.ts';
 import { groupBy } from './grouping.ts';
 import { shortId } from './text.ts';
 import type { ItemStatus, ItemType } from './work-item.ts';
@@ -32,6 +32,11 @@ export const linkWorkItemsInput = z.object({
   idempotency_key: idempotencyKey.optional(),
 });
 export type LinkWorkItemsInput = z.output<typeof linkWorkItemsInput>;
+
+/** What the patch of a link, and of taking one away, says. */
+export const linkPatch = lazily(() =>
+  z.object({ target_id: storedId, dependency_type: z.enum(DEPENDENCY_TYPES) }),
+);
 
 /**
  * The pair in the direction in which it holds work up: the blocker first. Undefined for kinds that do not.

@@ -7,8 +7,13 @@ import {
   idempotencyKey,
   integer,
   jsonObject,
+  lazily,
   line,
   pageInput,
+  storedId,
+  storedJson,
+  storedLine,
+  storedTime,
   timestampInput,
 } from './fields.ts';
 import type { JsonObject } from './json.ts';
@@ -74,6 +79,24 @@ const deploymentMetadata = z.object({
 
 /** What somebody kept by hand may leave any of it out; nothing is put in its place. */
 const importedMetadata = deploymentMetadata.partial();
+
+/** The fields of a deployment as they are stored; an imported one has the hash that its source has, or none. */
+export const deploymentFields = lazily(() => ({
+  deployed_at: storedTime,
+  commit_hash: z.string().regex(/^([0-9a-f]{7,40})?$/, 'must be 7 to 40 lowercase hex characters, or empty'),
+  metadata: storedJson,
+}));
+
+/** No length: an import may name more than a call may. */
+export const deploymentPatch = lazily(() =>
+  z.object({
+    ...deploymentFields(),
+    affected_vendor_ids: z.array(storedId),
+    affected_vendors: z.array(storedLine(NAME_MAX_CHARACTERS)),
+    related_work_item_ids: z.array(storedId),
+    is_imported: z.boolean().optional(),
+  }),
+);
 
 /**
  * Checks a deployment's metadata. A `commit_hash` in it must agree with the deployment's, and is kept once.

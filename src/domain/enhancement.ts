@@ -6,9 +6,12 @@ import {
   idOrPrefix,
   idempotencyKey,
   integer,
+  lazily,
   line,
   longText,
   pageInput,
+  storedId,
+  storedLine,
   version,
 } from './fields.ts';
 import {
@@ -18,7 +21,7 @@ import {
   PRIORITY_LOWEST,
   TITLE_MAX_CHARACTERS,
 } from './limits.ts';
-import { quarter } from './metadata.ts';
+import { quarter, storedQuarter } from './metadata.ts';
 import { shortId } from './text.ts';
 import { ITEM_TYPES } from './work-item.ts';
 
@@ -119,6 +122,25 @@ export const promoteEnhancementInput = z.object({
   idempotency_key: idempotencyKey.optional(),
 });
 export type PromoteEnhancementInput = z.output<typeof promoteEnhancementInput>;
+
+/** The fields of an enhancement as they are stored. */
+export const enhancementFields = lazily(() => ({
+  title: storedLine(TITLE_MAX_CHARACTERS),
+  description: settable.description.nullable(),
+  priority: settable.priority,
+  status: settable.status,
+  target_quarter: storedQuarter.nullable(),
+  requires_constitutional_principles: z.array(storedLine(PRINCIPLE_MAX_CHARACTERS)).max(PRINCIPLES_MAX),
+}));
+
+const enhancementCreation = lazily(() =>
+  z.object({ ...enhancementFields(), depends_on: z.array(storedId).max(DEPENDENCIES_MAX) }),
+);
+
+export const enhancementPatches = {
+  create: enhancementCreation,
+  update: lazily(() => enhancementCreation().extend({ work_item_id: storedId.nullable() }).partial()),
+};
 
 /** Enhancements named in an error. */
 export interface NamedEnhancement {

@@ -1,5 +1,6 @@
 /** Building blocks of the schemas: strings with the tracker's rules, each visible in the JSON Schema too. */
 import * as z from 'zod';
+import { isPlainObject, type JsonObject } from './json.ts';
 import {
   CURSOR_MAX_CHARACTERS,
   IDEMPOTENCY_KEY_MAX_CHARACTERS,
@@ -88,6 +89,50 @@ export const timestampInput = z.iso
   })
   .transform((value) => new Date(value).toISOString())
   .refine((time) => /^(?!0000)\d{4}-/.test(time), { message: 'must lie in the years 0001 to 9999 (UTC)' });
+
+/** Makes something at its first use, once: what only some calls need costs no start anything. */
+export function lazily<T extends object>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => (made ??= make());
+}
+
+/**
+ * What is stored, whoever wrote it: tools, imports, and the versions before. Where these allow more than a tool's
+ * input does, so does this; it judges, and never alters what it is given.
+ */
+export function storedLine(max: number) {
+  return (
+    z
+      .string()
+      .refine((value) => value.trim() !== '' && value.length <= 2 * max && countCharacters(value) <= max, {
+        message: `must be text of 1 to ${max} characters`,
+      })
+      // Imports keep the line separators U+2028 and U+2029.
+      // eslint-disable-next-line no-control-regex -- refusing control characters is the point
+      .refine((value) => !/[\u0000-\u001f\u007f-\u009f]/.test(value), {
+        message: 'must be one line without control characters',
+      })
+  );
+}
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+/** The id of a record or change: a UUID in lowercase, of whatever version. */
+export const storedId = z.string().regex(UUID, 'must be an id (a UUID in lowercase)');
+
+const TIME = /^(?!0000)\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
+/** ISO 8601 UTC with milliseconds, of the years 1 to 9999: sources of imports have any. */
+export const storedTime = z.string().refine((value) => TIME.test(value) && isRealTime(value), {
+  message: 'must be a time in ISO 8601 UTC with milliseconds, as 2026-01-31T09:30:00.000Z',
+});
+
+/** 30 February is parsed as a day of March. */
+function isRealTime(value: string): boolean {
+  const time = Date.parse(value);
+  return !Number.isNaN(time) && (Number(value.slice(8, 10)) <= 28 || new Date(time).toISOString() === value);
+}
+
+/** A JSON object of any content; how deep it is and what its texts hold is checked with what holds it. */
+export const storedJson = z.custom<JsonObject>(isPlainObject, { error: 'must be an object' });
 
 export const pageInput = {
   limit: integer(1, PAGE_MAX).default(PAGE_DEFAULT),

@@ -98,3 +98,6 @@ export const quarter = z.string().transform((value, context) => {
   context.addIssue({ code: 'custom', message: 'must be a quarter written as 2026-Q1 (or "Q1 2026")' });
   return z.NEVER;
 });
+
+/** A quarter as it is stored. */
+export const storedQuarter = z.string().regex(QUARTER, 'must be a quarter written as 2026-Q1');

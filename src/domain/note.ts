@@ -1,7 +1,17 @@
 /** Notes: comments on work items, added and never altered (W12). */
 import * as z from 'zod';
-import { actorName, idOrPrefix, idempotencyKey, integer, longText } from './fields.ts';
-import { NOTE_MAX_BYTES, PAGE_DEFAULT, PAGE_MAX } from './limits.ts';
+import {
+  actorName,
+  idOrPrefix,
+  idempotencyKey,
+  integer,
+  lazily,
+  longText,
+  storedId,
+  storedLine,
+  storedTime,
+} from './fields.ts';
+import { NAME_MAX_CHARACTERS, NOTE_MAX_BYTES, PAGE_DEFAULT, PAGE_MAX } from './limits.ts';
 
 /** A note as it is stored and answered. */
 export interface Note {
@@ -22,6 +32,16 @@ export const addNoteInput = z.object({
   idempotency_key: idempotencyKey.optional(),
 });
 export type AddNoteInput = z.output<typeof addNoteInput>;
+
+/** The fields of a note as it is stored. Of a long comment that was imported in pieces, one may be blank. */
+export const noteFields = lazily(() => ({
+  item_id: storedId,
+  text: longText(NOTE_MAX_BYTES),
+  created_at: storedTime,
+  created_by: storedLine(NAME_MAX_CHARACTERS),
+}));
+
+export const notePatch = lazily(() => z.object(noteFields()).partial({ created_at: true, created_by: true }));
 
 /** `id` is the item's. */
 export const listNotesInput = z.object({

@@ -2,7 +2,9 @@
  * What must be in the tracker after an import, told by the source alone, and how that is compared (I1). A batch that
  * carries it is applied only if every check matches: it is compared in the transaction that made the records.
  */
+import * as z from 'zod';
 import { validationError, type TrackerError } from '../errors.ts';
+import { lazily, storedJson } from './fields.ts';
 import { isPlainObject, type JsonObject, type JsonValue } from './json.ts';
 
 export const CHECKS = [
@@ -22,6 +24,18 @@ export interface ExpectedRecords {
   /** Session items; `compared` is false where somebody changed the item here, so that only its presence counts. */
   sessions: { id: string; file: string; compared: boolean }[];
 }
+
+/** The same as it is written: what it compares is told by the source alone, of whatever form. */
+export const expectedRecords = lazily(() =>
+  z.object({
+    vendors: z.array(z.object({ name: z.string(), fields: storedJson })),
+    deployments: z.array(
+      z.object({ id: z.string(), pr_number: z.number().nullable(), commit_hash: z.string() }),
+    ),
+    enhancements: z.array(z.object({ id: z.string(), title: z.string() })),
+    sessions: z.array(z.object({ id: z.string(), file: z.string(), compared: z.boolean() })),
+  }),
+);
 
 export interface Check {
   check: CheckName;

@@ -1,7 +1,18 @@
 /** Vendors: whose extractors the project watches, and how healthy each is (V1, V2). */
 import * as z from 'zod';
 import { validationError } from '../errors.ts';
-import { actorName, idempotencyKey, integer, jsonObject, line, pageInput, version } from './fields.ts';
+import {
+  actorName,
+  idempotencyKey,
+  integer,
+  jsonObject,
+  lazily,
+  line,
+  pageInput,
+  storedJson,
+  storedLine,
+  version,
+} from './fields.ts';
 import type { JsonObject } from './json.ts';
 import { NAME_MAX_CHARACTERS } from './limits.ts';
 import { checkMetadata, mergeMetadata } from './metadata.ts';
@@ -27,7 +38,8 @@ export interface Vendor {
 export const VENDOR_FORMATS = ['excel', 'csv', 'pdf', 'ocr'] as const;
 
 const vendorName = line(NAME_MAX_CHARACTERS).transform((name) => name.trim());
-const extractorVersion = line(50);
+const EXTRACTOR_VERSION_MAX_CHARACTERS = 50;
+const extractorVersion = line(EXTRACTOR_VERSION_MAX_CHARACTERS);
 
 export const registerVendorInput = z.object({
   name: vendorName,
@@ -60,6 +72,19 @@ export const listVendorsInput = z.object({
   ...pageInput,
 });
 export type ListVendorsInput = z.output<typeof listVendorsInput>;
+
+/** The fields of a vendor as they are stored. */
+export const vendorFields = lazily(() => ({
+  name: storedLine(NAME_MAX_CHARACTERS),
+  status: z.enum(VENDOR_STATUSES),
+  extractor_version: storedLine(EXTRACTOR_VERSION_MAX_CHARACTERS),
+  metadata: storedJson,
+}));
+
+export const vendorPatches = {
+  create: lazily(() => z.object(vendorFields()).partial({ extractor_version: true })),
+  update: lazily(() => z.object(vendorFields()).omit({ name: true }).partial()),
+};
 
 /** Names are unique without regard to case: this is what is compared. */
 export function vendorNameKey(name: string): string {

@@ -8,10 +8,15 @@ import {
   idempotencyKey,
   integer,
   jsonObject,
+  lazily,
   line,
   longText,
   pageInput,
   shortText,
+  storedId,
+  storedJson,
+  storedLine,
+  storedTime,
   timestampInput,
   version,
 } from './fields.ts';
@@ -160,6 +165,49 @@ export const queryWorkItemInput = z.object({
   max_depth: integer(0, HIERARCHY_MAX_DEPTH).default(HIERARCHY_MAX_DEPTH),
 });
 export type QueryWorkItemInput = z.output<typeof queryWorkItemInput>;
+
+/** The fields of an item that changes set, as they are stored. */
+export const itemFields = lazily(() => ({
+  item_type: z.enum(ITEM_TYPES),
+  title: storedLine(TITLE_MAX_CHARACTERS),
+  description: settable.description.nullable(),
+  status: settable.status,
+  priority: settable.priority,
+  labels: z.array(storedLine(LABEL_MAX_CHARACTERS)).max(LABELS_MAX),
+  assignee: storedLine(NAME_MAX_CHARACTERS).nullable(),
+  parent_id: storedId.nullable(),
+  branch_name: storedLine(NAME_MAX_CHARACTERS).nullable(),
+  commit_hash: settable.commit_hash.nullable(),
+  pr_number: settable.pr_number.nullable(),
+  metadata: storedJson,
+}));
+
+/** What the patches of changes say; imports give dates and authors too. */
+export const itemPatches = {
+  create: lazily(() =>
+    z.object({
+      ...itemFields(),
+      created_at: storedTime.optional(),
+      updated_at: storedTime.optional(),
+      completed_at: storedTime.nullish(),
+      created_by: storedLine(NAME_MAX_CHARACTERS).optional(),
+    }),
+  ),
+  update: lazily(() => {
+    const { item_type: _never, ...fields } = itemFields();
+    return z
+      .object({
+        ...fields,
+        // Labels taken back may be too many together; the rule that applies them says so.
+        labels: z.array(storedLine(LABEL_MAX_CHARACTERS)).max(2 * LABELS_MAX),
+        deleted_at: storedTime.nullable(),
+        completed_at: storedTime.nullable(),
+      })
+      .partial();
+  }),
+  archive: lazily(() => z.object({ created_before: storedTime.optional() })),
+  restore: lazily(() => z.object({})),
+};
 
 /** An id, or the word `root` for items without a parent. */
 const idOrRoot = z

@@ -99,7 +99,7 @@ const SCHEMAS = {
 /** A write that waits, in a few words. */
 export function describePending({ changes }: PendingWrite): string {
   const [first] = changes;
-  if (first === undefined) return 'nothing';
+  if (first === undefined) return 'something that only a newer Worktrail understands';
   const { kind, entity, entity_id, patch } = first;
   const name = typeof patch['title'] === 'string' ? patch['title'] : patch['name'];
   const what = `${kind} ${entity.replace('_', ' ')} ${typeof name === 'string' ? name : entity_id.slice(0, 8)}`;

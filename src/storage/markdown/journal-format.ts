@@ -28,7 +28,8 @@ export interface FoundRecord {
 
 /** @param record what `encodeEntry` made of the entry; without one, a record that only a newer program can read */
 export function formatRecord(entry: JournalEntry | undefined, record: string | Buffer): Buffer {
-  const heading = entry === undefined ? 'A write of a newer Worktrail' : describe(entry);
+  const heading =
+    entry === undefined || entry.newer !== undefined ? 'A write of a newer Worktrail' : describe(entry);
   return Buffer.concat([
     Buffer.from(`\n## ${heading}\n\n\`\`\`json\n`),
     Buffer.from(record as string),

@@ -5,6 +5,7 @@
  *     {"worktrail_entry":1,"bytes":512,"sha256":"9f86…","entry":{"id":"…","changes":[…]}}
  */
 import { createHash } from 'node:crypto';
+import { readEntry } from './entry-shape.ts';
 import type { JournalEntry } from './journal.ts';
 
 /** Raised when older programs could no longer read an entry. */
@@ -16,7 +17,7 @@ const OPENING = /^\{"worktrail_entry":(\d{1,9}),"bytes":(\d{1,15}),"sha256":"([0
 /** Ids become names of files in git: letters, digits, `-` and `_`. */
 const ENTRY_ID = /^[\w-]{1,100}$/;
 
-/** `newer`: whole, but written by a Worktrail that knows more than this one. */
+/** `newer`: whole, but in a form that only a later Worktrail reads. */
 export type DecodedRecord = { entry: JournalEntry } | { problem: 'damaged' | 'newer' };
 
 /**
@@ -25,6 +26,7 @@ export type DecodedRecord = { entry: JournalEntry } | { problem: 'damaged' | 'ne
  */
 export function encodeEntry(entry: JournalEntry): string {
   if (!ENTRY_ID.test(entry.id)) throw new TypeError(`not an id for an entry: ${JSON.stringify(entry.id)}`);
+  if (entry.newer !== undefined) return entry.newer.record;
   const json = JSON.stringify(entry);
   const bytes = Buffer.byteLength(json);
   return `${RECORD_START}${RECORD_VERSION},"bytes":${bytes},"sha256":"${sha256(json)}","entry":${json}}`;
@@ -65,9 +67,11 @@ export function openRecord(bytes: Buffer, opening: RecordOpening): DecodedRecord
   if (bytes.at(-1) !== CLOSING_BRACE || sha256(json) !== opening.sha256) return { problem: 'damaged' };
   if (opening.version > RECORD_VERSION) return { problem: 'newer' };
   try {
-    // The hash vouches for what encodeEntry was given.
-    return { entry: JSON.parse(json.toString('utf8')) as JournalEntry };
-  } catch {
+    // The hash vouches for the bytes; whoever made them may have been another program, or wrong.
+    const entry = readEntry(JSON.parse(json.toString('utf8')), () => bytes.toString('utf8'));
+    return entry === undefined ? { problem: 'damaged' } : { entry };
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
     return { problem: 'damaged' };
   }
 }

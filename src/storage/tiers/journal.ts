@@ -1,5 +1,6 @@
 /** Where acknowledged writes wait while the primary cannot take them. */
 import type { Change } from '../../domain/change.ts';
+import { reachOf } from '../../domain/reach.ts';
 
 /** One acknowledged write. Its changes are applied together or not at all. */
 export interface JournalEntry {
@@ -17,6 +18,18 @@ export interface JournalEntry {
   /** When it was acknowledged, ISO 8601 UTC with milliseconds. */
   at: string;
   changes: Change[];
+  /** Of a write that only a newer program understands: it has no changes here, waits, and is carried as it is. */
+  newer?: {
+    /** The ids of the records that it can be seen to alter. */
+    alters: string[];
+    /** As `encodeEntry` of that program made it. */
+    record: string;
+  };
+}
+
+/** What an entry has to do with others: see `reachOf`. */
+export function reachOfEntry({ changes, newer }: JournalEntry): ReturnType<typeof reachOf> {
+  return newer === undefined ? reachOf(changes) : { alters: newer.alters, needs: [] };
 }
 
 /** The places of writing, in the order in which they are tried. */

@@ -1,8 +1,7 @@
 /** The journals as one: a write goes to the first that takes it; what waits is the union of all. */
 import type { Change } from '../../domain/change.ts';
-import { reachOf } from '../../domain/reach.ts';
 import type { Clock } from './clock.ts';
-import { inReplayOrder, type Journal, type JournalEntry, type JournalName } from './journal.ts';
+import { inReplayOrder, reachOfEntry, type Journal, type JournalEntry, type JournalName } from './journal.ts';
 import type { WaitingWrites } from './replica.ts';
 
 /** How long an answer to "has anything changed?" is kept where asking costs a process. */
@@ -141,7 +140,7 @@ export class Journals {
 
   /** Worked out once for each entry: there may be thousands, and they are asked about with every write. */
   #altersOf(entry: JournalEntry): readonly string[] {
-    const known = this.#alters.get(entry) ?? reachOf(entry.changes).alters;
+    const known = this.#alters.get(entry) ?? reachOfEntry(entry).alters;
     this.#alters.set(entry, known);
     return known;
   }

@@ -164,11 +164,13 @@ export class LowerLayers {
   }
 
   #situation(waiting: Waiting): words.Situation {
+    const newer = waiting.entries.filter((entry) => entry.newer !== undefined).length;
     return {
       primaryLabel: this.#parts.primaryLabel,
       state: this.#breaker.state,
       reason: this.#breaker.reason,
-      waiting: waiting.entries.length,
+      waiting: waiting.entries.length - newer,
+      newer,
       now: this.#parts.clock.now(),
     };
   }

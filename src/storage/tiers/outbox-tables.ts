@@ -2,10 +2,9 @@
 import { randomUUID } from 'node:crypto';
 import { statSync } from 'node:fs';
 import type Database from 'better-sqlite3';
-import { reachOf } from '../../domain/reach.ts';
 import { driverCode } from '../sql/driver-errors.ts';
 import { decodeEntry, encodeEntry } from './entry-codec.ts';
-import type { JournalEntry } from './journal.ts';
+import { reachOfEntry, type JournalEntry } from './journal.ts';
 import { PAGE_BYTES } from './outbox-salvage.ts';
 
 /** "WTRO": marks a file as an outbox (PRAGMA application_id). */
@@ -94,7 +93,7 @@ export function addEntry(file: OutboxFile, entry: JournalEntry, record = encodeE
     .run(entry.id, record);
   if (added.changes === 0) return false;
   const reach = file.statement('insert into entry_reach (name, seq) values (?, ?)');
-  for (const name of reachOf(entry.changes).alters) reach.run(name, added.lastInsertRowid);
+  for (const name of reachOfEntry(entry).alters) reach.run(name, added.lastInsertRowid);
   raiseRevision(file);
   return true;
 }

@@ -2,13 +2,11 @@
  * Brings the writes that wait to the primary: in order, each exactly once. What cannot be settled holds back
  * the later writes to the same records, and nothing else.
  */
-import { CHANGE_SCHEMA_VERSION } from '../../domain/change.ts';
 import type { ReportProgress } from '../../domain/progress.ts';
-import { reachOf } from '../../domain/reach.ts';
 import type { ReplayOutcome } from '../sql/apply/replay.ts';
 import { layerFailure } from '../sql/driver-errors.ts';
 import type { Primary } from '../sql/sql-store.ts';
-import type { JournalEntry } from './journal.ts';
+import { reachOfEntry, type JournalEntry } from './journal.ts';
 import type { Journals } from './journals.ts';
 import type { TierMemory } from './tier-memory.ts';
 import { reasonOf } from './words.ts';
@@ -69,12 +67,12 @@ export async function replayWaiting(options: ReplayOptions): Promise<ReplayRepor
   };
   const hold = (entry: JournalEntry) => {
     report.held.push(entry.id);
-    for (const name of reachOf(entry.changes).alters) heldBack.add(name);
+    for (const name of reachOfEntry(entry).alters) heldBack.add(name);
   };
   try {
     for (const entry of entries) {
       if (shouldStop?.() === true) break;
-      const { alters, needs } = reachOf(entry.changes);
+      const { alters, needs } = reachOfEntry(entry);
       if ([...alters, ...needs].some((name) => heldBack.has(name)) || holdOf(entry, failures) !== undefined) {
         hold(entry);
         continue;
@@ -119,7 +117,6 @@ export async function replayWaiting(options: ReplayOptions): Promise<ReplayRepor
 
 /** Why a write is not even tried; undefined for one that is. */
 export function holdOf(entry: JournalEntry, failures: ReadonlyMap<string, number>): Hold | undefined {
-  if (entry.changes.some(({ schema_version }) => schema_version > CHANGE_SCHEMA_VERSION))
-    return 'newer_version';
+  if (entry.newer !== undefined) return 'newer_version';
   return (failures.get(entry.id) ?? 0) >= ATTEMPTS_MAX ? 'parked' : undefined;
 }

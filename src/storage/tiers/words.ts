@@ -12,8 +12,10 @@ export interface Situation {
   primaryLabel: string;
   state: TierState;
   reason: string | null;
-  /** Writes that wait for the primary. */
+  /** Writes that wait for the primary, and lie on top of the copies. */
   waiting: number;
+  /** Those among all that wait which only a newer program understands. */
+  newer: number;
   /** Milliseconds since 1970. */
   now: number;
 }
@@ -38,6 +40,7 @@ export function readWarnings(
     });
   }
   if (situation.waiting > 0) warnings.push(pendingWarning(situation.waiting));
+  if (situation.newer > 0) warnings.push(notIncluded(situation.newer));
   return warnings;
 }
 

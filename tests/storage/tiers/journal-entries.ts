@@ -1,10 +1,18 @@
 // Entries as the tracker would make them, for the tests of the journals.
 import type { Change } from '../../../src/domain/change.ts';
+import type { JsonObject } from '../../../src/domain/json.ts';
 import { CHANGE_SCHEMA_VERSION } from '../../../src/domain/change.ts';
 import { newChangeId, newRecordId } from '../../../src/domain/ids.ts';
 import type { JournalEntry } from '../../../src/storage/tiers/journal.ts';
 
 export const DEVICE = '6f1c1f0e-6e0b-4a53-9a57-0e6d3a3f5b11';
+
+/** The fields that a new item has. */
+export const itemPatch = {
+  ...{ item_type: 'task', title: 'Write it down', parent_id: null, status: 'active', priority: 3 },
+  ...{ description: null, labels: [], assignee: null, metadata: {} },
+  ...{ branch_name: null, commit_hash: null, pr_number: null },
+} satisfies JsonObject;
 
 export function makeChange(overrides: Partial<Change> = {}): Change {
   return {
@@ -16,7 +24,7 @@ export function makeChange(overrides: Partial<Change> = {}): Change {
     entity_id: newRecordId(),
     kind: 'create',
     base_version: null,
-    patch: { title: 'Write it down' },
+    patch: itemPatch,
     on_conflict: 'reject',
     cascade: false,
     claim_token: null,

@@ -91,7 +91,8 @@ export async function applyChanges(
 }
 
 function applyRule(c: Connection, change: Change): Promise<Effect> {
-  const rule = RULES[`${change.kind} ${change.entity}`];
+  const name = `${change.kind} ${change.entity}`;
+  const rule = Object.hasOwn(RULES, name) ? RULES[name] : undefined;
   if (rule === undefined) throw unknownChange(change);
   return rule(c, change);
 }

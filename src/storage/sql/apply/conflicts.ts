@@ -2,6 +2,7 @@
 import { eq } from 'drizzle-orm';
 import { notFound, validationError, type TrackerError } from '../../../errors.ts';
 import { partsOf, withParts } from '../../../domain/batch.ts';
+import { patchProblem } from '../../../domain/change-schema.ts';
 import type { Change } from '../../../domain/change.ts';
 import type { ConflictKind, Resolution } from '../../../domain/conflict-record.ts';
 import type { JsonObject } from '../../../domain/json.ts';
@@ -153,9 +154,29 @@ function changesOf(resolution: Resolution, mine: Change[], decision: Change): Ch
       'Settle it with keep_theirs, then make the changes you want as usual.',
     );
   }
-  const patch =
-    only.kind === 'create' ? { ...only.patch, ...(fields as JsonObject) } : (fields as JsonObject);
-  return [{ ...only, patch }];
+  const given = withoutOptions(fields as JsonObject, only);
+  const again = { ...only, patch: only.kind === 'create' ? { ...only.patch, ...given } : given };
+  const problem = patchProblem(again);
+  if (problem === undefined) return [again];
+  throw validationError(
+    { field: 'fields', constraint: `do not fit this write: ${problem}`, value: fields },
+    'Give fields of the record as in an update of it; nothing was changed.',
+  );
+}
+
+/** What a call says about itself and not about the record; an imported item has an author of its own. */
+const OPTIONS = new Set([
+  'cascade',
+  'on_conflict',
+  'claim_token',
+  'created_by',
+  'updated_by',
+  'idempotency_key',
+]);
+
+function withoutOptions(fields: JsonObject, { kind, entity }: Change): JsonObject {
+  const isField = (name: string) => name === 'created_by' && kind === 'create' && entity === 'work_item';
+  return Object.fromEntries(Object.entries(fields).filter(([name]) => !OPTIONS.has(name) || isField(name)));
 }
 
 /** The change as if it were made now: by whoever decides, on what is there. */

@@ -1,5 +1,5 @@
 /** What applying one change did, and the parts that every entity's rules share. */
-import { databaseError } from '../../../errors.ts';
+import { validationError } from '../../../errors.ts';
 import type { Change, ChangeKind, Entity, FieldChange } from '../../../domain/change.ts';
 import { compareChanges, mergedPatch, setsAfter, versionConflictError } from '../../../domain/conflict.ts';
 import type { JsonObject, JsonValue } from '../../../domain/json.ts';
@@ -120,10 +120,14 @@ export function picked(patch: JsonObject, names: readonly string[]): Record<stri
   );
 }
 
-export function unknownChange(change: Change): Error {
-  return databaseError(
-    'store',
-    `a change of kind "${change.kind}" on "${change.entity}" is not known to this version`,
+/** The refusal of one change: it says nothing about the store. */
+export function unknownChange({ kind, entity }: Change): Error {
+  return validationError(
+    {
+      field: 'kind',
+      constraint: 'is not known to this version for this kind of record',
+      value: `${kind} ${entity}`,
+    },
     'Update Worktrail to the version that wrote it.',
   );
 }
