@@ -217,7 +217,7 @@ function settingNames(at: PropertyKey[]): string[] {
 }
 
 /** A template that was never filled in (`${DATABASE_URL}`) is as good as nothing. */
-function ifSet(value: string | undefined): string | undefined {
+export function ifSet(value: string | undefined): string | undefined {
   if (value === undefined || value.trim() === '' || /^\$\{.*\}$/.test(value.trim())) return undefined;
   return value.trim();
 }

@@ -10,6 +10,8 @@ const OPTIONS = {
   http: { type: 'boolean' },
   host: { type: 'string' },
   port: { type: 'string' },
+  token: { type: 'boolean' },
+  'token-file': { type: 'string' },
   toolsets: { type: 'string' },
   project: { type: 'string' },
   database: { type: 'string' },
@@ -20,7 +22,8 @@ export function plainServeFlags(args: string[]): ServeFlags | undefined {
   if (args[0] !== 'serve') return undefined;
   try {
     const { values } = parseArgs({ args: args.slice(1), options: OPTIONS, strict: true });
-    return { ...values, http: values.http === true };
+    const { 'token-file': tokenFile, ...flags } = values;
+    return { ...flags, tokenFile, http: values.http === true };
   } catch {
     return undefined;
   }

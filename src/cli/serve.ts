@@ -4,9 +4,10 @@ import { validationError } from '../errors.ts';
 import { readConfig, type Config, type Flags } from '../config.ts';
 import { createServerFactory } from '../mcp/server.ts';
 import { serveOverStdio } from '../mcp/stdio.ts';
+import type { HttpToken, TokenFlags } from './http-token.ts';
 import { VERSION } from './version.ts';
 
-export interface ServeFlags extends Flags {
+export interface ServeFlags extends Flags, TokenFlags {
   http: boolean;
 }
 
@@ -18,6 +19,8 @@ const PARENT_CHECK_MS = 400;
  */
 const SHUTDOWN_LIMIT_MS = 700;
 
+const HTTP_FLAGS = { host: '--host', port: '--port', token: '--token', tokenFile: '--token-file' };
+
 const log = (message: string): void => console.error(`worktrail: ${message}`);
 
 /**
@@ -25,10 +28,10 @@ const log = (message: string): void => console.error(`worktrail: ${message}`);
  * @throws TrackerError for wrong settings, before anything is opened
  */
 export async function runServe(flags: ServeFlags): Promise<void> {
-  const needless = (['host', 'port'] as const).find((name) => flags[name] !== undefined);
+  const needless = Object.entries(HTTP_FLAGS).find(([name]) => flags[name as keyof ServeFlags] !== undefined);
   if (!flags.http && needless !== undefined) {
     throw validationError(
-      { field: `--${needless}`, constraint: 'means something with --http only', value: flags[needless] },
+      { field: needless[1], constraint: 'means something with --http only', value: null },
       'Add --http, or leave it out.',
     );
   }
@@ -40,7 +43,7 @@ export async function runServe(flags: ServeFlags): Promise<void> {
     app: () => app.get(),
     log,
   });
-  if (flags.http) await serveHttp(config, app, factory);
+  if (flags.http) await serveHttp(config, app, factory, await tokenFor(flags));
   else await serveStdio(app, factory);
 }
 
@@ -63,15 +66,27 @@ async function serveHttp(
   config: Config,
   app: LazyApp,
   factory: ReturnType<typeof createServerFactory>,
+  token: HttpToken | undefined,
 ): Promise<void> {
   // Listened for from the start: opening the store may take long.
   const ended = endOfProcess({ withParent: false });
-  const server = await Promise.race([ended, listen(config, app, factory)]);
+  const server = await Promise.race([ended, listen(config, app, factory, token)]);
   await ended;
   await shutDown([async () => await server?.close(), () => app.close()]);
 }
 
-async function listen(config: Config, app: LazyApp, factory: ReturnType<typeof createServerFactory>) {
+/** Before anything is opened, so that a token that cannot be used is told at once. */
+async function tokenFor(flags: TokenFlags): Promise<HttpToken | undefined> {
+  const { httpToken } = await import('./http-token.ts');
+  return httpToken(flags, process.env);
+}
+
+async function listen(
+  config: Config,
+  app: LazyApp,
+  factory: ReturnType<typeof createServerFactory>,
+  token: HttpToken | undefined,
+) {
   const { startHttp } = await import('../http/server.ts');
   const { context } = await app.get();
   const server = await startHttp({
@@ -79,25 +94,40 @@ async function listen(config: Config, app: LazyApp, factory: ReturnType<typeof c
     port: config.port,
     factory,
     store: async () => (await app.get()).context.store,
+    token: token?.value,
     log,
   });
   const { data: project } = await context.store.read((reader) => reader.findProject());
   log(`project ${project?.project_slug ?? ''} in ${config.projectDir}`);
   log(`listening on ${server.url}`);
-  console.error(clientHelp(server.url));
+  console.error(clientHelp(server.url, token));
   return server;
 }
 
-function clientHelp(url: string): string {
-  const entry = { worktrail: { type: 'http', url: `${url}/mcp` } };
+function clientHelp(url: string, token: HttpToken | undefined): string {
+  const entry = (variable: string) => ({
+    worktrail: {
+      type: 'http',
+      url: `${url}/mcp`,
+      ...(token && { headers: { Authorization: `Bearer ${variable}` } }),
+    },
+  });
   return [
     '',
     'Paste into .mcp.json (Claude Code) or ~/.cursor/mcp.json (Cursor):',
-    JSON.stringify({ mcpServers: entry }, null, 2),
+    JSON.stringify({ mcpServers: entry('${WORKTRAIL_HTTP_TOKEN}') }, null, 2),
     'or into .vscode/mcp.json (VS Code, Copilot):',
-    JSON.stringify({ servers: entry }, null, 2),
+    JSON.stringify({ servers: entry('${env:WORKTRAIL_HTTP_TOKEN}') }, null, 2),
+    ...(token === undefined ? [] : [tokenHelp(token)]),
     `Older clients: ${url}/sse   Health: ${url}/health   Stop: Ctrl+C`,
   ].join('\n');
+}
+
+/** The only place that ever shows a token, and only one that was made for this run. */
+function tokenHelp({ value, isNew }: HttpToken): string {
+  const how =
+    'Set WORKTRAIL_HTTP_TOKEN for the client (Cursor writes ${env:WORKTRAIL_HTTP_TOKEN}), or put the token there in a file that is not committed.';
+  return isNew ? `Token, shown this once: ${value}\n${how}` : how;
 }
 
 /** Opens the store once, at the first need; after a failure the next call tries again. */

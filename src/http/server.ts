@@ -1,14 +1,31 @@
-/** The HTTP server: loopback only, Host and Origin checked on every route, bodies bounded. */
+/** The HTTP server: loopback only; who asks, and how much, is checked on every route before anything else. */
 import { isUtf8 } from 'node:buffer';
-import type { Server as NodeServer } from 'node:http';
-import { serve, type HttpBindings } from '@hono/node-server';
+import type { IncomingMessage, Server as NodeServer } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { createAdaptorServer, type HttpBindings } from '@hono/node-server';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { Hono, type Context } from 'hono';
 import { MESSAGE_MAX_BYTES } from '../domain/limits.ts';
 import { databaseError, type TrackerError } from '../errors.ts';
-import { createMcpHttp, refuseForeign, rpcError } from '../mcp/http.ts';
+import { createMcpHttp, refuseForeign, rpcError, type Exchange } from '../mcp/http.ts';
 import type { ServerFactory } from '../mcp/server.ts';
 import type { Store } from '../storage/store.ts';
+import { Bodies } from './bodies.ts';
+import { limitConnections } from './connections.ts';
+import {
+  HEADERS_MAX,
+  RATE_BURST,
+  RATE_PER_SECOND,
+  SESSIONS_MAX,
+  TIMEOUTS,
+  httpLimits,
+  type HttpLimits,
+} from './limits.ts';
+import { RateLimit } from './rate.ts';
+import { RETRY_AFTER_SECONDS, refuseUnparsed } from './refusals.ts';
+import { countRepeated } from './repeated-lines.ts';
+import { Taken } from './taken.ts';
+import { tokenCheck, type TokenCheck } from './token.ts';
 
 export interface HttpOptions {
   host: string;
@@ -16,6 +33,8 @@ export interface HttpOptions {
   port: number;
   factory: ServerFactory;
   store: () => Promise<Store>;
+  /** What every request but `/health` must carry; undefined where none is asked for. */
+  token?: string | undefined;
   log: (message: string) => void;
 }
 
@@ -25,9 +44,6 @@ export interface HttpServer {
   /** Ends open streams and connections; resolves when the port is free. */
   close(): Promise<void>;
 }
-
-/** A larger body is not read to its end: the connection is cut. */
-const DISCARD_MAX_BYTES = 32 * MESSAGE_MAX_BYTES;
 
 const METHODS = { '/health': 'GET, HEAD', '/mcp': 'GET, POST, DELETE', '/sse': 'GET', '/messages': 'POST' };
 
@@ -43,35 +59,52 @@ async function healthOf(store: Store) {
   }
 }
 
+type Call = Context<{ Bindings: HttpBindings }>;
+
 /** @throws DatabaseError naming the port when it is in use or may not be opened */
 export async function startHttp(options: HttpOptions): Promise<HttpServer> {
-  const mcp = createMcpHttp(options.factory, options.log);
+  const log = countRepeated(options.log);
+  const limits = httpLimits();
+  const streams = new Taken(limits.streams);
+  const mcp = createMcpHttp(options.factory, {
+    log,
+    sessions: SESSIONS_MAX,
+    sseSessions: limits.streams,
+    takeStream: (address) => streams.take(address),
+  });
+  const bodies = new Bodies();
+  const rate = new RateLimit(RATE_PER_SECOND, RATE_BURST);
+  const isTokenRight = options.token === undefined ? undefined : tokenCheck(options.token);
   const app = new Hono<{ Bindings: HttpBindings }>();
 
-  app.use(async (c, next) => refuseForeign(c.req.raw) ?? (await next()));
+  app.use(async (c, next) => refuse(c, rate, isTokenRight) ?? (await next()));
   app.get('/health', async (c) => {
+    // Who has no token learns that the server is up, and costs no look at the store.
+    if (isTokenRight?.(c.req.header('authorization')) === false) return c.json({ status: 'ok' });
     const { code, ...health } = await healthOf(await options.store());
     return c.json(health, code);
   });
-  app.post('/mcp', (c) => withBody(c, (body) => mcp.streamable(bodiless(c.req.raw), body)));
-  app.on(['GET', 'DELETE'], '/mcp', async (c, next) =>
-    isHead(c) ? await next() : await mcp.streamable(c.req.raw, undefined),
+  app.post('/mcp', (c) =>
+    withBody(c, bodies, log, (body) => mcp.streamable(bodiless(c.req.raw), body, exchangeOf(c))),
   );
-  app.get('/sse', async (c, next) => {
-    if (isHead(c)) return await next();
-    await mcp.openSse(c.env.outgoing as never);
-    return RESPONSE_ALREADY_SENT;
-  });
-  app.post('/messages', (c) => withBody(c, (body) => mcp.postSse(c.req.query('sessionId'), body)));
+  app.on(['GET', 'DELETE'], '/mcp', async (c, next) =>
+    isHead(c) ? await next() : await mcp.streamable(c.req.raw, undefined, exchangeOf(c)),
+  );
+  app.get('/sse', async (c, next) =>
+    isHead(c) ? await next() : ((await mcp.openSse(exchangeOf(c))) ?? RESPONSE_ALREADY_SENT),
+  );
+  app.post('/messages', (c) =>
+    withBody(c, bodies, log, (body) => mcp.postSse(c.req.query('sessionId'), body)),
+  );
   for (const [path, allow] of Object.entries(METHODS)) {
     app.all(path, () => rpcError(405, -32000, `Use ${allow} here.`, { allow }));
   }
   app.onError((error) => {
-    options.log(error.stack ?? error.message);
+    log(error.stack ?? error.message);
     return rpcError(500, -32603, "An unexpected failure; its details are in the server's log.");
   });
 
-  const { server, port } = await listen(app, options);
+  const { server, port } = await listen(app, options, limits, log);
   const host = options.host.includes(':') ? `[${options.host}]` : options.host;
   return {
     url: `http://${host}:${port}`,
@@ -83,49 +116,76 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   };
 }
 
+/** What is refused before anything is done for it; undefined when the request may go on. */
+function refuse(c: Call, rate: RateLimit, isTokenRight: TokenCheck | undefined): Response | undefined {
+  if (c.env.incoming.rawHeaders.length > 2 * HEADERS_MAX) {
+    return rpcError(431, -32000, `Send at most ${HEADERS_MAX} headers.`);
+  }
+  if (!rate.allows(exchangeOf(c).address, performance.now())) {
+    const message = `This server answers ${RATE_PER_SECOND} requests per second; send fewer.`;
+    return rpcError(429, -32000, message, { 'retry-after': String(RETRY_AFTER_SECONDS) });
+  }
+  const foreign = refuseForeign(c.req.raw);
+  if (foreign !== undefined || c.req.path === '/health') return foreign;
+  if (isTokenRight?.(c.req.header('authorization')) === false) {
+    const message =
+      'Send the token of this server as Authorization: Bearer TOKEN; whoever started it knows it.';
+    return rpcError(401, -32000, message, { 'www-authenticate': 'Bearer' });
+  }
+  return undefined;
+}
+
+function exchangeOf(c: Call): Exchange {
+  const { incoming, outgoing } = c.env;
+  return { address: incoming.socket.remoteAddress ?? '', response: outgoing as Exchange['response'] };
+}
+
 /** Hono hands HEAD to the handlers of GET; those that open a stream are not meant. */
 function isHead(c: Context): boolean {
   return c.req.raw.method === 'HEAD';
 }
 
 async function withBody(
-  c: Context<{ Bindings: HttpBindings }>,
+  c: Call,
+  bodies: Bodies,
+  log: (message: string) => void,
   handle: (body: unknown) => Promise<Response>,
 ): Promise<Response> {
   if (!/^application\/json\b/i.test(c.req.header('content-type') ?? '')) {
     return rpcError(415, -32000, 'Send the body as Content-Type: application/json.');
   }
-  const bytes = await readBody(c.req.raw);
-  if (bytes === undefined) {
-    return rpcError(
-      413,
-      -32600,
-      `The body is larger than ${MESSAGE_MAX_BYTES} bytes; send less in one call.`,
-    );
+  const read = await bodies.read(c.env.incoming as IncomingMessage);
+  switch (read.kind) {
+    case 'too-large':
+      return rpcError(
+        413,
+        -32600,
+        `The body is larger than ${MESSAGE_MAX_BYTES} bytes; send less in one call.`,
+      );
+    case 'put-off':
+      log('a request that came in slowly made room for others');
+      return rpcError(503, -32000, 'Too much is being sent to this server at once; repeat the call.', {
+        'retry-after': String(RETRY_AFTER_SECONDS),
+        connection: 'close',
+      });
+    case 'aborted':
+      log('a client hung up in the middle of a request');
+      // Nobody hears it.
+      return rpcError(408, -32000, 'The request did not come in to its end.');
+    case 'whole': {
+      const body = parsed(read.bytes);
+      return body instanceof Response ? body : await handle(body.value);
+    }
   }
+}
+
+function parsed(bytes: Buffer): { value: unknown } | Response {
   if (!isUtf8(bytes)) return rpcError(400, -32700, 'The body is not UTF-8.');
-  let body: unknown;
   try {
-    body = JSON.parse(bytes.toString('utf8'));
+    return { value: JSON.parse(bytes.toString('utf8')) };
   } catch {
     return rpcError(400, -32700, 'The body is not JSON.');
   }
-  return await handle(body);
-}
-
-/**
- * The body; undefined when it is too large. Then the rest was read and thrown away, because a client that is
- * still sending when the connection closes never hears why.
- */
-async function readBody(request: Request): Promise<Buffer | undefined> {
-  const parts: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const part of request.body ?? []) {
-    bytes += part.byteLength;
-    if (bytes <= MESSAGE_MAX_BYTES) parts.push(part);
-    else if (bytes > DISCARD_MAX_BYTES) break;
-  }
-  return bytes <= MESSAGE_MAX_BYTES ? Buffer.concat(parts) : undefined;
 }
 
 /** The same request for handlers that get the parsed body beside it; its stream has been read. */
@@ -140,12 +200,29 @@ function bodiless(request: Request): Request {
 function listen(
   app: Hono<{ Bindings: HttpBindings }>,
   { host, port }: HttpOptions,
+  limits: HttpLimits,
+  log: (message: string) => void,
 ): Promise<{ server: NodeServer; port: number }> {
+  const server = createAdaptorServer({
+    fetch: app.fetch,
+    hostname: host,
+    serverOptions: TIMEOUTS,
+  }) as NodeServer;
+  // Node would leave out what is too much, which may be the header that a check looks for.
+  server.maxHeadersCount = 0;
+  server.on('clientError', (error, socket) => refuseUnparsed(error, socket as Socket));
+  limitConnections(server, limits.connections, log);
   return new Promise((resolve, reject) => {
-    const server = serve({ fetch: app.fetch, hostname: host, port }, (address) =>
-      resolve({ server: server as NodeServer, port: address.port }),
-    );
-    server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(host, port, error)));
+    const failed = (error: NodeJS.ErrnoException): void => reject(listenError(host, port, error));
+    server.once('error', failed);
+    server.listen(port, host, () => {
+      server.off('error', failed);
+      // Of a connection that could not be accepted, mostly: the next one may be.
+      server.on('error', (error: NodeJS.ErrnoException) =>
+        log(`connections cannot be accepted at the moment (${error.code ?? error.message})`),
+      );
+      resolve({ server, port: (server.address() as AddressInfo).port });
+    });
   });
 }
 

@@ -17,41 +17,53 @@ import {
 } from '@modelcontextprotocol/server';
 import { createHttpListening } from './http-listening.ts';
 import type { ServerFactory } from './server.ts';
+import { Sessions, type SessionLimits } from './sessions.ts';
 import { SseTransport } from './sse-transport.ts';
+import { listenOf } from './stdio-listening.ts';
 
-/** Sessions kept at once; the one unused for longest makes room for a new one. */
-const SESSIONS_MAX = 200;
+/** Where a request came from, and its answer, by which its end is known. */
+export interface Exchange {
+  address: string;
+  response: ServerResponse;
+}
 
-interface Session<T> {
-  transport: T;
-  lastUsed: number;
+export interface McpHttpOptions {
+  log: (message: string) => void;
+  sessions: SessionLimits;
+  /** Of HTTP+SSE, whose sessions are streams. */
+  sseSessions: SessionLimits;
+  /** A place for a stream that stays open, to be given back; undefined when there is none. */
+  takeStream: (address: string) => (() => void) | undefined;
 }
 
 export interface McpHttp {
   /** `/mcp`, any method. `body` is the parsed body of a POST. */
-  streamable(request: Request, body: unknown): Promise<Response>;
-  /** `GET /sse`: takes over the response and keeps it open. */
-  openSse(response: ServerResponse): Promise<void>;
+  streamable(request: Request, body: unknown, exchange: Exchange): Promise<Response>;
+  /** `GET /sse`: takes over the response and keeps it open; or else answers why not. */
+  openSse(exchange: Exchange): Promise<Response | undefined>;
   /** `POST /messages?sessionId=…` */
   postSse(sessionId: string | undefined, body: unknown): Promise<Response>;
   close(): Promise<void>;
 }
 
-export function createMcpHttp(factory: ServerFactory, log: (message: string) => void): McpHttp {
+export function createMcpHttp(factory: ServerFactory, options: McpHttpOptions): McpHttp {
+  const { log } = options;
   const listening = createHttpListening(factory);
   const modern = createMcpHandler(factory, {
     legacy: 'reject',
     bus: listening.bus,
     onerror: (error) => log(error.message),
   });
-  const legacy = new Sessions<SessionTransport>();
-  const sse = new Sessions<SseTransport>();
+  const legacy = new Sessions<SessionTransport>(options.sessions);
+  const sse = new Sessions<SseTransport>(options.sseSessions);
 
-  async function serveLegacy(request: Request, body: unknown): Promise<Response> {
+  async function serveLegacy(request: Request, body: unknown, exchange: Exchange): Promise<Response> {
     const id = request.headers.get('mcp-session-id');
     if (id !== null) {
-      const transport = legacy.use(id);
-      if (transport === undefined) return rpcError(404, -32001, 'Session not found: initialize a new one.');
+      const used = legacy.use(id);
+      if (used === undefined) return rpcError(404, -32001, 'Session not found: initialize a new one.');
+      exchange.response.once('close', used.ended);
+      const { transport } = used;
       const response = await transport.handleRequest(request, { parsedBody: body });
       if (request.method === 'GET' && response.ok) transport.streamOpened(request.signal);
       return response;
@@ -59,10 +71,11 @@ export function createMcpHttp(factory: ServerFactory, log: (message: string) => 
     if (!isInitializeRequest(body)) {
       return rpcError(400, -32000, 'Send initialize first, then the Mcp-Session-Id header it answered.');
     }
+    if (!legacy.makeRoom(exchange.address)) return tooMany('sessions');
     const transport: SessionTransport = new SessionTransport({
       sessionIdGenerator: randomUUID,
       onsessioninitialized: (sessionId) => {
-        legacy.add(sessionId, transport);
+        legacy.add(sessionId, transport, exchange.address);
       },
     });
     transport.onclose = () => legacy.remove(transport.sessionId);
@@ -70,24 +83,37 @@ export function createMcpHttp(factory: ServerFactory, log: (message: string) => 
     return await transport.handleRequest(request, { parsedBody: body });
   }
 
-  return {
-    streamable: async (request, body) =>
-      (await isLegacyRequest(request, body))
-        ? await serveLegacy(request, body)
-        : await listening.around(body, () => modern.fetch(request, { parsedBody: body })),
+  async function serve(request: Request, body: unknown, exchange: Exchange): Promise<Response> {
+    return (await isLegacyRequest(request, body))
+      ? await serveLegacy(request, body, exchange)
+      : await listening.around(body, () => modern.fetch(request, { parsedBody: body }));
+  }
 
-    openSse: async (response) => {
+  return {
+    streamable: async (request, body, exchange) => {
+      const staysOpen = request.method === 'GET' || listenOf(body) !== undefined;
+      if (!staysOpen) return await serve(request, body, exchange);
+      const giveBack = options.takeStream(exchange.address);
+      if (giveBack === undefined) return tooMany('streams');
+      exchange.response.once('close', giveBack);
+      return await serve(request, body, exchange);
+    },
+
+    openSse: async ({ address, response }) => {
+      if (!sse.makeRoom(address)) return tooMany('sessions');
       const transport = new SseTransport(response, '/messages');
-      sse.add(transport.sessionId, transport);
+      sse.add(transport.sessionId, transport, address);
       transport.onclose = () => sse.remove(transport.sessionId);
       await factory().connect(transport);
+      return undefined;
     },
 
     postSse: async (sessionId, body) => {
-      const transport = sessionId === undefined ? undefined : sse.use(sessionId);
-      if (transport === undefined) return rpcError(404, -32001, 'Session not found: open /sse first.');
+      // Not ended with the request: what is open is the stream, and the session ends with that.
+      const used = sessionId === undefined ? undefined : sse.use(sessionId);
+      if (used === undefined) return rpcError(404, -32001, 'Session not found: open /sse first.');
       try {
-        transport.receive(body);
+        used.transport.receive(body);
       } catch {
         return rpcError(400, -32600, 'The body is not a JSON-RPC 2.0 message.');
       }
@@ -101,14 +127,28 @@ export function createMcpHttp(factory: ServerFactory, log: (message: string) => 
 }
 
 /**
- * A refusal (403) for a request that did not come to, or from, this machine by name: what stops a web page
- * that resolves its own domain to the loopback address. Undefined when the request may go on.
+ * A refusal (403) for a request that did not come to, or from, this machine by name, or that a page of another origin
+ * made its browser send: what stops a web page that resolves its own domain to the loopback address, or that names us
+ * in an `<img>`, which carries no Origin. Undefined when the request may go on.
  */
 export function refuseForeign(request: Request): Response | undefined {
   return (
     hostHeaderValidationResponse(request, localhostAllowedHostnames()) ??
-    originValidationResponse(request, localhostAllowedOrigins())
+    originValidationResponse(request, localhostAllowedOrigins()) ??
+    refuseOtherSites(request)
   );
+}
+
+/** Browsers say it themselves; programs that are none say nothing. `none` is an address that a person typed. */
+function refuseOtherSites(request: Request): Response | undefined {
+  const site = request.headers.get('sec-fetch-site');
+  if (site === null || site === 'none' || site === 'same-origin') return undefined;
+  return rpcError(403, -32000, 'Pages of another origin may not call this server.');
+}
+
+function tooMany(what: string): Response {
+  const message = `This server has as many ${what} as it may; end some, or try again later.`;
+  return rpcError(503, -32000, message, { 'retry-after': '10' });
 }
 
 export function rpcError(
@@ -141,31 +181,5 @@ class SessionTransport extends WebStandardStreamableHTTPServerTransport {
     const isUpdate = 'method' in message && message.method === 'notifications/resources/updated';
     if (isUpdate && this.#streams === 0) this.#untold.set(String(message.params?.['uri']), message);
     else await super.send(message, options);
-  }
-}
-
-class Sessions<T extends { close(): Promise<void> }> {
-  readonly #all = new Map<string, Session<T>>();
-
-  add(id: string, transport: T): void {
-    if (this.#all.size >= SESSIONS_MAX) {
-      const [oldest] = [...this.#all].sort(([, a], [, b]) => a.lastUsed - b.lastUsed);
-      if (oldest !== undefined) void oldest[1].transport.close();
-    }
-    this.#all.set(id, { transport, lastUsed: Date.now() });
-  }
-
-  use(id: string): T | undefined {
-    const session = this.#all.get(id);
-    if (session !== undefined) session.lastUsed = Date.now();
-    return session?.transport;
-  }
-
-  remove(id: string | undefined): void {
-    if (id !== undefined) this.#all.delete(id);
-  }
-
-  async closeAll(): Promise<void> {
-    await Promise.all([...this.#all.values()].map(({ transport }) => transport.close()));
   }
 }

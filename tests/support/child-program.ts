@@ -14,6 +14,8 @@ export interface ProgramOptions {
   env?: EnvironmentOverrides | undefined;
   /** Node's arguments up to and including the script. Default: the built program. */
   program?: readonly string[] | undefined;
+  /** How many files, sockets and pipes it may have open (`ulimit -n`). Default: as many as this process. */
+  descriptors?: number | undefined;
 }
 
 export interface Exit {
@@ -42,7 +44,15 @@ export function defaultProgram(): readonly string[] {
 
 /** Ended at the end of the test (or file) that started it, if it is still running then. */
 export function startProgram(args: readonly string[], options: ProgramOptions): RunningProgram {
-  const child = spawn(process.execPath, [...(options.program ?? defaultProgram()), ...args], {
+  const { descriptors } = options;
+  const limited = descriptors === undefined ? [] : ['bash', '-c', `ulimit -n ${descriptors}; exec "$0" "$@"`];
+  const [command = '', ...line] = [
+    ...limited,
+    process.execPath,
+    ...(options.program ?? defaultProgram()),
+    ...args,
+  ];
+  const child = spawn(command, line, {
     cwd: options.cwd,
     env: cleanEnvironment(options.env),
     stdio: 'pipe',

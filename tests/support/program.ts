@@ -18,6 +18,8 @@ export interface RunOptions {
 export interface ServeOptions extends RunOptions {
   /** More arguments for `serve`. */
   args?: readonly string[];
+  /** See ProgramOptions. */
+  descriptors?: number;
 }
 
 export interface HttpProgram extends RunningProgram {
@@ -43,9 +45,15 @@ export function spawnServe({ project, args = [], env, program }: ServeOptions): 
 }
 
 /** Resolves once the server says on stderr where it listens. */
-export async function startHttp({ project, args = [], env, program }: ServeOptions): Promise<HttpProgram> {
+export async function startHttp({
+  project,
+  args = [],
+  env,
+  program,
+  descriptors,
+}: ServeOptions): Promise<HttpProgram> {
   const command = ['serve', '--http', '--port', '0', '--project', project, ...args];
-  const running = startProgram(command, { cwd: project, env, program });
+  const running = startProgram(command, { cwd: project, env, program, descriptors });
   const url = await announcedUrl(running);
   return { ...running, url };
 }
