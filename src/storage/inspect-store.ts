@@ -6,6 +6,7 @@ import { SQLITE_FILE, publicUrl, schemaName, slugOfFolder, type PrimaryOptions }
 import { describeDriverError } from './sql/driver-errors.ts';
 import { readMigrations, schemaState, type SchemaState } from './sql/migrate.ts';
 import * as postgresStore from './sql/postgres.ts';
+import { openDatabase } from './sql/sqlite-driver.ts';
 import * as sqliteStore from './sql/sqlite.ts';
 
 export interface StoreSighting {
@@ -51,7 +52,6 @@ export function outdatedError({ source }: StoreSighting): TrackerError {
 }
 
 async function inspectSqlite(file: string): Promise<StoreSighting> {
-  const { default: Database } = await import('better-sqlite3');
   const sighting: StoreSighting = {
     source: 'sqlite',
     location: file,
@@ -62,8 +62,8 @@ async function inspectSqlite(file: string): Promise<StoreSighting> {
   try {
     const there = existsSync(file);
     const database = there
-      ? new Database(file, { readonly: true, fileMustExist: true })
-      : new Database(':memory:');
+      ? openDatabase(file, { readonly: true, fileMustExist: true })
+      : openDatabase(':memory:');
     try {
       sighting.engine = sqliteStore.engineVersion(database);
       const tables = Number(database.prepare('select count(*) from sqlite_master').pluck().get());

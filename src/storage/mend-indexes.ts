@@ -3,12 +3,12 @@
  * still right, but slow, and a unique one keeps a rule. Only for a store that is as new as the program.
  */
 import path from 'node:path';
-import Database from 'better-sqlite3';
 import { SQLITE_FILE, schemaName, slugOfFolder, type PrimaryOptions } from './open-primary.ts';
 import { classifyDriverError, describeDriverError } from './sql/driver-errors.ts';
 import { withinConnectTimeout } from './sql/postgres.ts';
 import { retryContention } from './sql/retry.ts';
 import { schemaIndexes, type SchemaIndex } from './sql/schema-indexes.ts';
+import { openDatabase } from './sql/sqlite-driver.ts';
 
 /** The folder, and the store that its settings name. */
 export type MendOptions = Pick<PrimaryOptions, 'dataDir' | 'databaseUrl' | 'slug'>;
@@ -64,7 +64,7 @@ async function withStore<T>(
   if (databaseUrl !== undefined) {
     return await withPostgres(databaseUrl, schemaName(slugOfFolder({ dataDir, slug }).value), work);
   }
-  const database = new Database(path.join(dataDir, SQLITE_FILE), {
+  const database = openDatabase(path.join(dataDir, SQLITE_FILE), {
     fileMustExist: true,
     readonly,
     timeout: 20,

@@ -1,11 +1,11 @@
 /** What is moved: the folder's embedded tracker, held alone while it is copied. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import Database from 'better-sqlite3';
 import type { TrackerError } from '../../errors.ts';
 import type { Connection } from '../sql/connection.ts';
 import { classifyDriverError } from '../sql/driver-errors.ts';
 import { readMigrations, schemaState } from '../sql/migrate.ts';
 import { findProject, type ProjectRow } from '../sql/queries/configuration.ts';
+import { openDatabase } from '../sql/sqlite-driver.ts';
 import { connect, isOurs, lastApplied } from '../sql/sqlite.ts';
 import { inOurWords, refused } from './refused.ts';
 
@@ -24,7 +24,7 @@ export interface Held {
  * @throws DatabaseError when somebody has it open for long, or it is another version's
  */
 export async function holdAlone(file: string): Promise<Held> {
-  const database = new Database(file, { fileMustExist: true });
+  const database = openDatabase(file, { fileMustExist: true });
   try {
     database.pragma('busy_timeout = 0');
     // Set before the first read, this takes the file itself: it fails while any other process has it open.

@@ -6,9 +6,9 @@
  * opened the file while another renames it could write into the log of its successor.
  */
 import { existsSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
-import Database from 'better-sqlite3';
 import { codedError, driverCode } from '../sql/driver-errors.ts';
 import { keepLogShort } from '../sql/log-room.ts';
+import { openDatabase, type Database, type Statement } from '../sql/sqlite-driver.ts';
 import { withFileLockSync } from '../tiers/file-lock.ts';
 import { committedImage } from '../tiers/outbox-salvage.ts';
 
@@ -60,17 +60,17 @@ export const SCHEMA_VERSION = MIGRATIONS.length;
 
 /** An opened file. Its statements are prepared once. */
 export class OperationsFile {
-  readonly #statements = new Map<string, Database.Statement>();
+  readonly #statements = new Map<string, Statement>();
   readonly #inode: number | undefined;
 
   constructor(
     readonly location: string,
-    readonly database: Database.Database,
+    readonly database: Database,
   ) {
     this.#inode = inodeOf(location);
   }
 
-  statement(sql: string): Database.Statement {
+  statement(sql: string): Statement {
     let statement = this.#statements.get(sql);
     if (statement === undefined) this.#statements.set(sql, (statement = this.database.prepare(sql)));
     return statement;
@@ -125,7 +125,7 @@ export function readOperationsFile(file: string): OperationsFile | undefined {
   const log = existsSync(`${file}-wal`) ? readFileSync(`${file}-wal`) : Buffer.alloc(0);
   const image = committedImage(readFileSync(file), log);
   if (image.length === 0) return undefined;
-  const database = new Database(image);
+  const database = openDatabase(image);
   try {
     if (versionOf(database) === 0) throw codedError('SQLITE_NOTADB', 'it is not an operational store');
     return new OperationsFile(file, database);
@@ -136,7 +136,7 @@ export function readOperationsFile(file: string): OperationsFile | undefined {
 }
 
 function open(file: string): OperationsFile {
-  const database = new Database(file, { timeout: OPENING_TIMEOUT_MS });
+  const database = openDatabase(file, { timeout: OPENING_TIMEOUT_MS });
   try {
     database.pragma('foreign_keys = ON');
     database.pragma('cell_size_check = ON');
@@ -157,7 +157,7 @@ function open(file: string): OperationsFile {
 }
 
 /** 0 for a file without tables. @throws for one that is not ours, or of a newer version */
-function versionOf(database: Database.Database): number {
+function versionOf(database: Database): number {
   const id = database.pragma('application_id', { simple: true });
   const version = Number(database.pragma('user_version', { simple: true }));
   const tables = Number(database.prepare('select count(*) from sqlite_master').pluck().get());
@@ -167,7 +167,7 @@ function versionOf(database: Database.Database): number {
   return version;
 }
 
-function migrate(database: Database.Database): void {
+function migrate(database: Database): void {
   database
     .transaction(() => {
       const version = Number(database.pragma('user_version', { simple: true }));

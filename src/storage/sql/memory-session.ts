@@ -2,13 +2,13 @@
 import { copyFileSync, existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import Database from 'better-sqlite3';
 import { databaseError } from '../../errors.ts';
 import { NO_HINTS, type ChangeHints } from '../live/hints.ts';
 import type { Connection, QueryLog, Session } from './connection.ts';
 import { describeDriverError, driverCode } from './driver-errors.ts';
 import { readMigrations, schemaState, type Migrations, type SchemaState } from './migrate.ts';
 import { Mutex } from './retry.ts';
+import { openDatabase, type Database } from './sqlite-driver.ts';
 import { applyMigrations, connect, engineVersion, isOurs, lastApplied } from './sqlite.ts';
 
 export interface MemorySqliteOptions {
@@ -32,7 +32,7 @@ export function openMemorySqlite(options: MemorySqliteOptions = {}): {
   state: SchemaState;
 } {
   const migrations = readMigrations('sqlite', options.migrationsFolder);
-  const database = new Database(options.image ?? emptyImage(migrations));
+  const database = openDatabase(options.image ?? emptyImage(migrations));
   try {
     if (schemaState(lastApplied(database), migrations) === 'behind') applyMigrations(database, migrations);
     database.pragma('foreign_keys = ON');
@@ -50,7 +50,7 @@ function emptyImage(migrations: Migrations): Buffer {
   const key = `${migrations.folder} ${migrations.times.join()}`;
   let image = emptyImages.get(key);
   if (image === undefined) {
-    const database = new Database(':memory:');
+    const database = openDatabase(':memory:');
     applyMigrations(database, migrations);
     image = database.serialize();
     database.close();
@@ -66,7 +66,7 @@ class MemorySession implements Session {
   readonly #turns = new Mutex();
 
   constructor(
-    private readonly database: Database.Database,
+    private readonly database: Database,
     { logQuery, isReplica }: MemorySqliteOptions,
   ) {
     this.engine = engineVersion(database);
@@ -133,7 +133,7 @@ function readImage(file: string): Buffer {
 const NEEDS_ITS_FOLDER = /^SQLITE_(CANTOPEN|READONLY|IOERR)/;
 
 function serialized(file: string): Buffer {
-  const database = new Database(file, { readonly: true, fileMustExist: true });
+  const database = openDatabase(file, { readonly: true, fileMustExist: true });
   try {
     const image = database.transaction(() => {
       check(file, database);
@@ -148,7 +148,7 @@ function serialized(file: string): Buffer {
   }
 }
 
-function check(file: string, database: Database.Database): void {
+function check(file: string, database: Database): void {
   if (!isOurs(database)) throw unreadable(file, 'it is a database of another program');
   if (lastApplied(database) === undefined) throw unreadable(file, 'it is empty');
   if (database.pragma('quick_check(1)', { simple: true }) !== 'ok') throw unreadable(file, 'it is damaged');

@@ -1,7 +1,6 @@
 /** What a person decides about the layers: to trust a database that was replaced on purpose, to try writes again. */
 import { existsSync, renameSync } from 'node:fs';
 import path from 'node:path';
-import Database from 'better-sqlite3';
 import { databaseError } from '../../errors.ts';
 import { readPrimaryTruth, type InspectOptions } from '../inspect-layers.ts';
 import { readMemory } from '../open-primary.ts';
@@ -10,6 +9,7 @@ import { describeDriverError } from '../sql/driver-errors.ts';
 import { LazyOutbox } from './lazy-outbox.ts';
 import { ATTEMPTS_MAX } from './replayer.ts';
 import { TierMemory } from './tier-memory.ts';
+import { openDatabase } from '../sql/sqlite-driver.ts';
 
 export interface Accepted {
   /** Where the cache was put; null when there was none. */
@@ -103,7 +103,7 @@ export function putAside(file: string): string | null {
 /** So that the renamed file is whole by itself. A damaged one is renamed as it is. */
 function emptyLog(file: string): void {
   try {
-    const database = new Database(file, { fileMustExist: true, timeout: 500 });
+    const database = openDatabase(file, { fileMustExist: true, timeout: 500 });
     try {
       database.pragma('wal_checkpoint(TRUNCATE)');
     } finally {

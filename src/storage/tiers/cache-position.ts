@@ -1,11 +1,11 @@
 /** What `cache.db` holds besides the tracker's tables: how far it has followed its primary, and what lies on top. */
-import Database from 'better-sqlite3';
 import { and, count, eq, gt, lt, sql } from 'drizzle-orm';
 import { PROVISIONAL_FEED_STEP } from '../../domain/provisional-version.ts';
 import type { Connection, Session } from '../sql/connection.ts';
 import { findProject } from '../sql/queries/configuration.ts';
 import { execute } from './replica.ts';
 import type { Truth } from './truth.ts';
+import { openDatabase } from '../sql/sqlite-driver.ts';
 
 export interface Position {
   /** The position of the primary's feed up to which the copy is complete; null before it was first filled. */
@@ -73,7 +73,7 @@ export interface CacheSighting {
  * @throws what the driver does when the file is missing or cannot be read
  */
 export function lookIntoCache(location: string): CacheSighting | undefined {
-  const database = new Database(location, { fileMustExist: true, timeout: 2_000 });
+  const database = openDatabase(location, { fileMustExist: true, timeout: 2_000 });
   try {
     database.pragma('query_only = ON');
     const one = (query: string) => database.prepare(query).get() as Record<string, unknown> | undefined;

@@ -2,15 +2,15 @@
  * A lock between processes that cannot be left behind: the kernel lets go of it when its holder dies. For work that
  * must be done by everyone, one after the other; `election.ts` is for work that others need not repeat.
  */
-import Database from 'better-sqlite3';
 import { retryContention } from '../sql/retry.ts';
+import { openDatabase } from '../sql/sqlite-driver.ts';
 
 /** A busy wait blocks the event loop, so it is short; longer waits are made asynchronously. */
 const BUSY_TIMEOUT_MS = 20;
 
 /** Runs `work` while nobody else holds the lock of this name. Waits up to 30 s for it. */
 export async function withFileLock<T>(lockFile: string, work: () => Promise<T>): Promise<T> {
-  const lock = new Database(lockFile, { timeout: BUSY_TIMEOUT_MS });
+  const lock = openDatabase(lockFile, { timeout: BUSY_TIMEOUT_MS });
   try {
     await retryContention(() => lock.exec(TAKE));
     return await work();
@@ -21,7 +21,7 @@ export async function withFileLock<T>(lockFile: string, work: () => Promise<T>):
 
 /** The same, blocking the event loop for at most `timeoutMs` while it waits. */
 export function withFileLockSync<T>(lockFile: string, timeoutMs: number, work: () => T): T {
-  const lock = new Database(lockFile, { timeout: timeoutMs });
+  const lock = openDatabase(lockFile, { timeout: timeoutMs });
   try {
     lock.exec(TAKE);
     return work();

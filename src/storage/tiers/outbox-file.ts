@@ -6,7 +6,6 @@
  */
 import { mkdirSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
-import Database from 'better-sqlite3';
 import { describeDriverError, driverCode } from '../sql/driver-errors.ts';
 import { keepLogShort } from '../sql/log-room.ts';
 import { withFileLockSync } from './file-lock.ts';
@@ -21,6 +20,7 @@ import {
   isSound,
   makeSchema,
 } from './outbox-tables.ts';
+import { openDatabase, type Database } from '../sql/sqlite-driver.ts';
 
 /** A busy wait blocks the event loop, so it is short; longer waits are made asynchronously. */
 const BUSY_TIMEOUT_MS = 20;
@@ -78,10 +78,10 @@ function cannotOpen(file: string, error: unknown): never {
 }
 
 /** The file opened, and made if need be; undefined when it is damaged or not ours. */
-function openSound(file: string, hasLog: boolean, thorough: boolean): Database.Database | undefined {
+function openSound(file: string, hasLog: boolean, thorough: boolean): Database | undefined {
   // SQLite would delete the log of an empty file.
   if (hasLog && sizeOf(file) === 0) return undefined;
-  const database = new Database(file, { timeout: OPENING_TIMEOUT_MS });
+  const database = openDatabase(file, { timeout: OPENING_TIMEOUT_MS });
   let sound = false;
   try {
     const id = database.pragma('application_id', { simple: true });
@@ -129,7 +129,7 @@ function openForReading(file: string): OutboxFile | undefined {
   try {
     const image = committedImage(readIfThere(file), readIfThere(`${file}-wal`));
     if (image.length === 0) return undefined;
-    database = new Database(image);
+    database = openDatabase(image);
     const id = database.pragma('application_id', { simple: true });
     const version = database.pragma('user_version', { simple: true });
     if (id === OUTBOX_APPLICATION_ID && version === SCHEMA_VERSION && isSound(database, false)) {

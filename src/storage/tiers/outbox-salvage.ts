@@ -2,9 +2,9 @@
  * What can still be read from an outbox whose SQLite file or write-ahead log is damaged. Works on bytes, so the
  * damaged files are never opened by SQLite, which would alter them (formats: sqlite.org/fileformat2.html).
  */
-import Database from 'better-sqlite3';
 import { RECORD_START, decodeEntry, openRecord, readOpening } from './entry-codec.ts';
 import type { JournalEntry } from './journal.ts';
+import { openDatabase, type Database } from '../sql/sqlite-driver.ts';
 
 /** Of every outbox, so that pages can be told apart without a readable header. */
 export const PAGE_BYTES = 4_096;
@@ -173,9 +173,9 @@ class RunningChecksum {
 
 /** Row by row from both ends of each table: an unreadable page hides only what lies between. */
 function readTables(image: Buffer, found: Salvage): void {
-  let database: Database.Database | undefined;
+  let database: Database | undefined;
   try {
-    database = new Database(image);
+    database = openDatabase(image);
     const read = <T>(table: string, take: (row: T) => void) => {
       for (const order of ['asc', 'desc']) {
         try {
