@@ -1,5 +1,6 @@
 // Installs the locked dependencies when they are missing or older than the lock, so that
-// `npm start` and `npm test` work on a fresh clone without a separate install step.
+// `npm start` and `npm test` work on a fresh clone without a separate install step. The lock names the better-sqlite3 for
+// Node.js 20; a newer Node.js gets its own beside it, as a user's installation does by itself.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -9,10 +10,20 @@ const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const installed = path.join(root, 'node_modules', '.package-lock.json');
 const lock = path.join(root, 'package-lock.json');
 
+const NODE_API_OF_13 = 10;
+const DRIVER = 'better-sqlite3';
+
 if (isMissing()) {
   console.error('worktrail: installing dependencies from the lock (first run, about a minute)…');
-  const command = existsSync(lock) ? 'ci' : 'install';
-  const result = spawnSync('npm', [command, '--no-audit', '--no-fund'], {
+  npm(existsSync(lock) ? 'ci' : 'install');
+}
+if (Number(process.versions.napi) >= NODE_API_OF_13 && driverMajor() < 13) {
+  console.error(`worktrail: installing ${DRIVER} for Node.js ${process.versions.node}…`);
+  npm('install', '--no-save', '--no-package-lock', `${DRIVER}@13`);
+}
+
+function npm(...args) {
+  const result = spawnSync('npm', [...args, '--no-audit', '--no-fund'], {
     cwd: root,
     stdio: ['ignore', 2, 2],
     shell: process.platform === 'win32',
@@ -30,8 +41,17 @@ function isMissing() {
   const wanted = packagesOf(lock);
   const present = packagesOf(installed);
   return Object.entries(wanted).some(
-    ([name, entry]) => name !== '' && !entry.optional && present[name]?.version !== entry.version,
+    ([name, entry]) =>
+      name.startsWith('node_modules/') &&
+      name !== `node_modules/${DRIVER}` &&
+      !entry.optional &&
+      present[name]?.version !== entry.version,
   );
+}
+
+function driverMajor() {
+  const file = path.join(root, 'node_modules', DRIVER, 'package.json');
+  return Number.parseInt(JSON.parse(readFileSync(file, 'utf8')).version, 10);
 }
 
 function packagesOf(file) {

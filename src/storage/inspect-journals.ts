@@ -2,13 +2,13 @@
 import { existsSync } from 'node:fs';
 import { readFile, readdir } from 'node:fs/promises';
 import path from 'node:path';
-import type Database from 'better-sqlite3';
 import { count } from '../domain/text.ts';
 import { GitJournal } from './git/journal.ts';
 import { readRecords } from './markdown/journal-format.ts';
 import { PENDING_DIR } from './open-store.ts';
 import { openDatabaseImage } from './sql/database-file.ts';
 import { describeDriverError } from './sql/driver-errors.ts';
+import type { Database } from './sql/sqlite-driver.ts';
 import type { JournalReport } from './store.ts';
 import { decodeEntry } from './tiers/entry-codec.ts';
 import type { JournalEntry, JournalName } from './tiers/journal.ts';
@@ -58,7 +58,7 @@ export async function readOutbox(location: string): Promise<OutboxContent> {
   }
 }
 
-function outboxContent(location: string, database: Database.Database) {
+function outboxContent(location: string, database: Database) {
   const mark = (name: string) =>
     database.prepare('select value from marks where name = ?').pluck().get(name) as string | undefined;
   const rows = database.prepare('select id, record, attempts, reason from entries').all() as {

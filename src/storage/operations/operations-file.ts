@@ -6,10 +6,10 @@
  * opened the file while another renames it could write into the log of its successor.
  */
 import { existsSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
-import type Database from 'better-sqlite3';
 import { openDatabaseFile, openDatabaseImage } from '../sql/database-file.ts';
 import { codedError, driverCode } from '../sql/driver-errors.ts';
 import { keepLogShort } from '../sql/log-room.ts';
+import type { Database, Statement } from '../sql/sqlite-driver.ts';
 import { withFileLockSync } from '../tiers/file-lock.ts';
 import { committedImage } from '../tiers/outbox-salvage.ts';
 
@@ -61,17 +61,17 @@ export const SCHEMA_VERSION = MIGRATIONS.length;
 
 /** An opened file. Its statements are prepared once. */
 export class OperationsFile {
-  readonly #statements = new Map<string, Database.Statement>();
+  readonly #statements = new Map<string, Statement>();
   readonly #inode: number | undefined;
 
   constructor(
     readonly location: string,
-    readonly database: Database.Database,
+    readonly database: Database,
   ) {
     this.#inode = inodeOf(location);
   }
 
-  statement(sql: string): Database.Statement {
+  statement(sql: string): Statement {
     let statement = this.#statements.get(sql);
     if (statement === undefined) this.#statements.set(sql, (statement = this.database.prepare(sql)));
     return statement;
@@ -158,7 +158,7 @@ function open(file: string): OperationsFile {
 }
 
 /** 0 for a file without tables. @throws for one that is not ours, or of a newer version */
-function versionOf(database: Database.Database): number {
+function versionOf(database: Database): number {
   const id = database.pragma('application_id', { simple: true });
   const version = Number(database.pragma('user_version', { simple: true }));
   const tables = Number(database.prepare('select count(*) from sqlite_master').pluck().get());
@@ -168,7 +168,7 @@ function versionOf(database: Database.Database): number {
   return version;
 }
 
-function migrate(database: Database.Database): void {
+function migrate(database: Database): void {
   database
     .transaction(() => {
       const version = Number(database.pragma('user_version', { simple: true }));

@@ -1,7 +1,7 @@
 /** The write-ahead log of a SQLite file where the disk has little room. */
+import type { Database } from './sqlite-driver.ts';
 import { statfsSync } from 'node:fs';
 import path from 'node:path';
-import type Database from 'better-sqlite3';
 
 /** Several times what the logs of all files of a tracker grow to, 4 MB each. */
 const ROOMY_BYTES = 64 * 1024 * 1024;
@@ -11,7 +11,7 @@ const ROOMY_BYTES = 64 * 1024 * 1024;
  * room left behind in it. Otherwise the log would grow to the last byte, those included that the file needs to
  * take it in; then nothing can be written any more although most of the log is worth nothing.
  */
-export function keepLogShort(database: Database.Database, file: string): void {
+export function keepLogShort(database: Database, file: string): void {
   if (freeBytes(path.dirname(file)) >= ROOMY_BYTES) return;
   database.pragma('wal_autocheckpoint = 1');
   database.pragma('journal_size_limit = 0');

@@ -2,7 +2,6 @@
 import { copyFileSync, existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import type Database from 'better-sqlite3';
 import { databaseError } from '../../errors.ts';
 import { NO_HINTS, type ChangeHints } from '../live/hints.ts';
 import type { Connection, QueryLog, Session } from './connection.ts';
@@ -10,6 +9,7 @@ import { openDatabaseFile, openDatabaseImage } from './database-file.ts';
 import { describeDriverError, driverCode } from './driver-errors.ts';
 import { readMigrations, schemaState, type Migrations, type SchemaState } from './migrate.ts';
 import { Mutex } from './retry.ts';
+import type { Database } from './sqlite-driver.ts';
 import { applyMigrations, connect, engineVersion, isOurs, lastApplied } from './sqlite.ts';
 
 export interface MemorySqliteOptions {
@@ -67,7 +67,7 @@ class MemorySession implements Session {
   readonly #turns = new Mutex();
 
   constructor(
-    private readonly database: Database.Database,
+    private readonly database: Database,
     { logQuery, isReplica }: MemorySqliteOptions,
   ) {
     this.engine = engineVersion(database);
@@ -149,7 +149,7 @@ function serialized(file: string): Buffer {
   }
 }
 
-function check(file: string, database: Database.Database): void {
+function check(file: string, database: Database): void {
   if (!isOurs(database)) throw unreadable(file, 'it is a database of another program');
   if (lastApplied(database) === undefined) throw unreadable(file, 'it is empty');
   if (database.pragma('quick_check(1)', { simple: true }) !== 'ok') throw unreadable(file, 'it is damaged');

@@ -1,7 +1,6 @@
 /** SQLite: one connection for writing and one for reading, both through a queue of their own. */
 import { existsSync, mkdirSync, statSync } from 'node:fs';
 import path from 'node:path';
-import type Database from 'better-sqlite3';
 import { drizzle } from 'drizzle-orm/better-sqlite3';
 import { migrate } from 'drizzle-orm/better-sqlite3/migrator';
 import { databaseError } from '../../errors.ts';
@@ -29,6 +28,7 @@ import {
 } from './migrate.ts';
 import { Mutex, retryContention } from './retry.ts';
 import { defineTables } from './schema.ts';
+import type { Database } from './sqlite-driver.ts';
 
 /** "WTRL": marks a database file as ours (PRAGMA application_id). */
 const APPLICATION_ID = 0x5754524c;
@@ -78,7 +78,7 @@ export async function openSqlite(options: SqliteOptions): Promise<{ session: Ses
   }
 }
 
-function openFile({ file, synchronous = 'FULL' }: SqliteOptions): Database.Database {
+function openFile({ file, synchronous = 'FULL' }: SqliteOptions): Database {
   const existed = existsSync(file) && statSync(file).size > 0;
   const database = openDatabaseFile(file);
   try {
@@ -101,7 +101,7 @@ function openFile({ file, synchronous = 'FULL' }: SqliteOptions): Database.Datab
   }
 }
 
-function checkVersion(database: Database.Database): void {
+function checkVersion(database: Database): void {
   const version = sqliteVersion(database);
   const parts = version.split('.').map(Number);
   const difference = SQLITE_MIN_VERSION.map((wanted, index) => (parts[index] ?? 0) - wanted).find(
@@ -117,22 +117,22 @@ function checkVersion(database: Database.Database): void {
 }
 
 /** A file that another process is just making has neither mark nor tables yet; that is ours too. */
-export function isOurs(database: Database.Database): boolean {
+export function isOurs(database: Database): boolean {
   // In this order: another process sets the mark before it makes the first table.
   const tables = database.prepare('select count(*) from sqlite_master').pluck().get();
   const id = database.pragma('application_id', { simple: true });
   return id === APPLICATION_ID || (id === 0 && tables === 0);
 }
 
-export function engineVersion(database: Database.Database): string {
+export function engineVersion(database: Database): string {
   return `SQLite ${sqliteVersion(database)}`;
 }
 
-function sqliteVersion(database: Database.Database): string {
+function sqliteVersion(database: Database): string {
   return String(database.prepare('select sqlite_version()').pluck().get());
 }
 
-async function bringUpToDate(database: Database.Database, options: SqliteOptions): Promise<SchemaState> {
+async function bringUpToDate(database: Database, options: SqliteOptions): Promise<SchemaState> {
   const migrations = readMigrations('sqlite', options.migrationsFolder);
   const compare = () => retryContention(() => schemaState(lastApplied(database), migrations));
   const state = await compare();
@@ -151,7 +151,7 @@ async function bringUpToDate(database: Database.Database, options: SqliteOptions
 }
 
 /** Marks the database as ours and makes or alters its tables; takes no lock of its own against other processes. */
-export function applyMigrations(database: Database.Database, migrations: Migrations): void {
+export function applyMigrations(database: Database, migrations: Migrations): void {
   database.pragma(`application_id = ${APPLICATION_ID}`);
   migrate(drizzle(database), { migrationsFolder: migrations.folder, migrationsTable: MIGRATIONS_TABLE });
 }
@@ -169,7 +169,7 @@ async function underMigrationLock<T>(lockFile: string, work: () => Promise<T>): 
 }
 
 /** When the newest applied migration was made, in Unix milliseconds; undefined without any. */
-export function lastApplied(database: Database.Database): number | undefined {
+export function lastApplied(database: Database): number | undefined {
   const exists = database
     .prepare("select 1 from sqlite_master where type = 'table' and name = ?")
     .pluck()
@@ -182,15 +182,15 @@ export function lastApplied(database: Database.Database): number | undefined {
 class SqliteSession implements Session {
   readonly source = 'sqlite';
   readonly engine: string;
-  readonly #writer: { database: Database.Database; connection: Connection };
-  #reader: { database: Database.Database; connection: Connection } | undefined;
+  readonly #writer: { database: Database; connection: Connection };
+  #reader: { database: Database; connection: Connection } | undefined;
   readonly #writing = new Mutex();
   readonly #reading = new Mutex();
   readonly #inode: number | undefined;
   #isClosed = false;
 
   constructor(
-    writer: Database.Database,
+    writer: Database,
     private readonly options: SqliteOptions,
   ) {
     this.engine = engineVersion(writer);
@@ -296,7 +296,7 @@ function openReader({ file, logQuery, isReplica }: SqliteOptions) {
 }
 
 export function connect(
-  database: Database.Database,
+  database: Database,
   { logQuery, isReplica }: { logQuery?: QueryLog | undefined; isReplica?: boolean | undefined },
 ): Connection {
   // The one place where a SQLite builder is handed out under the reference dialect's type.

@@ -3,14 +3,14 @@
  * dies. Nothing depends on it being right: without a lock file everyone does the work. It never waits and keeps its
  * files open, being asked all the time; `file-lock.ts` is for work that must wait for its turn.
  */
+import type { Database } from '../sql/sqlite-driver.ts';
 import path from 'node:path';
-import type Database from 'better-sqlite3';
 import { openDatabaseFile } from '../sql/database-file.ts';
 
 export type Elected<T> = { ran: true; result: T } | { ran: false };
 
 export class Election {
-  readonly #locks = new Map<string, Database.Database>();
+  readonly #locks = new Map<string, Database>();
   readonly #held = new Set<string>();
 
   constructor(private readonly dataDir: string) {}
@@ -19,7 +19,7 @@ export class Election {
   async run<T>(role: string, work: () => Promise<T>): Promise<Elected<T>> {
     if (this.#held.has(role)) return { ran: false };
     this.#held.add(role);
-    let lock: Database.Database | undefined;
+    let lock: Database | undefined;
     try {
       lock = this.#lock(role);
       lock?.exec('begin exclusive');
@@ -43,7 +43,7 @@ export class Election {
     this.#locks.clear();
   }
 
-  #lock(role: string): Database.Database | undefined {
+  #lock(role: string): Database | undefined {
     let lock = this.#locks.get(role);
     if (lock === undefined) {
       lock = openDatabaseFile(path.join(this.dataDir, `${role}.lock`));

@@ -6,7 +6,6 @@
  */
 import { mkdirSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
-import type Database from 'better-sqlite3';
 import { FOLDER_MODE } from '../modes.ts';
 import { openDatabaseFile, openDatabaseImage } from '../sql/database-file.ts';
 import { describeDriverError, driverCode } from '../sql/driver-errors.ts';
@@ -23,6 +22,7 @@ import {
   isSound,
   makeSchema,
 } from './outbox-tables.ts';
+import type { Database } from '../sql/sqlite-driver.ts';
 
 /** A busy wait blocks the event loop, so it is short; longer waits are made asynchronously. */
 const BUSY_TIMEOUT_MS = 20;
@@ -80,7 +80,7 @@ function cannotOpen(file: string, error: unknown): never {
 }
 
 /** The file opened, and made if need be; undefined when it is damaged or not ours. */
-function openSound(file: string, hasLog: boolean, thorough: boolean): Database.Database | undefined {
+function openSound(file: string, hasLog: boolean, thorough: boolean): Database | undefined {
   // SQLite would delete the log of an empty file.
   if (hasLog && sizeOf(file) === 0) return undefined;
   const database = openDatabaseFile(file, { timeout: OPENING_TIMEOUT_MS });

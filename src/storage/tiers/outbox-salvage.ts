@@ -2,7 +2,7 @@
  * What can still be read from an outbox whose SQLite file or write-ahead log is damaged. Works on bytes, so the
  * damaged files are never opened by SQLite, which would alter them (formats: sqlite.org/fileformat2.html).
  */
-import type Database from 'better-sqlite3';
+import type { Database } from '../sql/sqlite-driver.ts';
 import { RECORD_START, decodeEntry, openRecord, readOpening } from './entry-codec.ts';
 import type { JournalEntry } from './journal.ts';
 import { openDatabaseImage } from '../sql/database-file.ts';
@@ -174,7 +174,7 @@ class RunningChecksum {
 
 /** Row by row from both ends of each table: an unreadable page hides only what lies between. */
 function readTables(image: Buffer, found: Salvage): void {
-  let database: Database.Database | undefined;
+  let database: Database | undefined;
   try {
     database = openDatabaseImage(image);
     const read = <T>(table: string, take: (row: T) => void) => {

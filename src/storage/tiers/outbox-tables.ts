@@ -1,11 +1,11 @@
 /** What an outbox holds, and how its file is told from others. */
 import { randomUUID } from 'node:crypto';
 import { statSync } from 'node:fs';
-import type Database from 'better-sqlite3';
 import { driverCode } from '../sql/driver-errors.ts';
 import { decodeEntry, encodeEntry } from './entry-codec.ts';
 import { reachOfEntry, type JournalEntry } from './journal.ts';
 import { PAGE_BYTES } from './outbox-salvage.ts';
+import type { Database, Statement } from '../sql/sqlite-driver.ts';
 
 /** "WTRO": marks a file as an outbox (PRAGMA application_id). */
 export const OUTBOX_APPLICATION_ID = 0x5754524f;
@@ -47,12 +47,12 @@ export const SET_MARK_TO_LARGER = `
 
 /** An opened file. Its statements are prepared once. */
 export class OutboxFile {
-  readonly #statements = new Map<string, Database.Statement>();
+  readonly #statements = new Map<string, Statement>();
   readonly #identity: string;
 
   constructor(
     private readonly file: string,
-    readonly database: Database.Database,
+    readonly database: Database,
     /** A copy in memory, of a file that can be read and not written. */
     readonly readOnly: boolean,
     /** In words for a person. */
@@ -61,7 +61,7 @@ export class OutboxFile {
     this.#identity = this.#identify();
   }
 
-  statement(sql: string): Database.Statement {
+  statement(sql: string): Statement {
     let statement = this.#statements.get(sql);
     if (statement === undefined) this.#statements.set(sql, (statement = this.database.prepare(sql)));
     return statement;
@@ -124,7 +124,7 @@ export function revisionOf(file: OutboxFile): string {
 export const isDamage = (error: unknown): boolean => /^SQLITE_(CORRUPT|NOTADB)/.test(driverCode(error) ?? '');
 
 /** Makes the tables in an empty file; one that was begun by a process that died is begun anew. */
-export function makeSchema(database: Database.Database): void {
+export function makeSchema(database: Database): void {
   database.pragma(`page_size = ${PAGE_BYTES}`);
   database.pragma('journal_mode = WAL');
   const make = database.transaction(() => {
@@ -142,7 +142,7 @@ export function makeSchema(database: Database.Database): void {
  * @param thorough looks into every entry, and not only whether the pages of the file fit together
  * @throws SqliteError where a table is missing or different
  */
-export function isSound(database: Database.Database, thorough: boolean): boolean {
+export function isSound(database: Database, thorough: boolean): boolean {
   const check = thorough ? 'integrity_check(1)' : 'quick_check(1)';
   if (database.pragma(check, { simple: true }) !== 'ok') return false;
   for (const table of ['entries', 'entry_reach', 'marks', 'provisional']) {

@@ -1,0 +1,6 @@
+/** Stands in the bundle where a package imports better-sqlite3 by itself; `sqlite-driver.ts` loads the real one. */
+export default class NoDriver {
+  constructor() {
+    throw new Error('SQLite is opened by sqlite-driver.ts only');
+  }
+}
