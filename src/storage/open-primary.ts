@@ -20,6 +20,7 @@ import { CONFIGURATION_DEFAULTS } from '../domain/configuration.ts';
 import { newRecordId } from '../domain/ids.ts';
 import { findRootCommit } from './git/repository.ts';
 import type { QueryLog, Session, SourceName } from './sql/connection.ts';
+import { parsePostgresUrl, placeOf } from './sql/postgres-address.ts';
 import type { PostgresOptions, PostgresTimeouts } from './sql/postgres.ts';
 import { findProject, type ProjectRow } from './sql/queries/configuration.ts';
 import { SqlStore, type Primary } from './sql/sql-store.ts';
@@ -182,8 +183,7 @@ export function schemaName(slug: string): string {
 
 /** Where a PostgreSQL store is, without the secrets of its URL. */
 export function publicUrl(databaseUrl: string, slug: string): string {
-  const url = new URL(databaseUrl);
-  return `${url.host}${url.pathname} (schema ${schemaName(slug)})`;
+  return `${placeOf(parsePostgresUrl(databaseUrl))} (schema ${schemaName(slug)})`;
 }
 
 export function prepareDataDir(dataDir: string): void {
