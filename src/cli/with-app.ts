@@ -1,17 +1,26 @@
 /** Configuration, store and use cases around one command. */
 import os from 'node:os';
 import type { App } from '../app.ts';
-import type { Config } from '../config.ts';
+import type { Config, Settings } from '../config.ts';
 import type { Caller } from '../services/context.ts';
 import type { GlobalOptions } from './global-options.ts';
 import { say } from './output.ts';
 
 const CLIENT = 'cli';
 
-/** The settings that hold for a command. @throws ValidationError naming the file or variable and the key */
+/**
+ * The settings that hold for a command, with a database that may be used.
+ * @throws ValidationError naming the file or variable and the key; DatabaseError where nobody agreed to the database
+ */
 export async function readSettings(options: GlobalOptions): Promise<Config> {
-  const { readConfig } = await import('../config.ts');
-  return readConfig(options, process.env, process.cwd());
+  const { agreedConfig } = await import('../config.ts');
+  return agreedConfig(await readProposedSettings(options));
+}
+
+/** The same, whether or not anybody agreed to the database: for what does not use it. */
+export async function readProposedSettings(options: GlobalOptions): Promise<Settings> {
+  const { readSettings: read } = await import('../config.ts');
+  return read(options, process.env, process.cwd());
 }
 
 /** Opens the project's store for `work` and closes it afterwards, whatever happens. */

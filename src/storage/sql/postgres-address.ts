@@ -87,9 +87,11 @@ export function withoutPassword(address: PostgresAddress): string {
   return formatPostgresUrl(shown);
 }
 
-/** Servers and database alone, for messages. */
+/** Servers and database alone, for messages; spelled so that it cannot pass for anything else. */
 export function placeOf(address: PostgresAddress): string {
-  return `${spokenServers(address, (host) => host)}${address.database === undefined ? '' : `/${address.database}`}`;
+  const { database } = address;
+  const servers = spokenServers(address, (host) => encodeHost(host).replaceAll('%2F', '/'));
+  return `${servers}${database === undefined ? '' : `/${encodeURIComponent(database)}`}`;
 }
 
 /**
@@ -152,6 +154,9 @@ function serversOf(hosts: string, ports?: string): Server[] {
     if (parts === null) throw new AddressProblem(`has a host that cannot be read; ${ENCODE}`);
     const host = decode(parts[1] ?? '').replace(/^\[(.*)\]$/, '$1');
     if (host === '') throw new AddressProblem('names a port without a host');
+    if (!isSocket(host) && !/^[\p{L}\p{N}._:%-]{1,255}$/u.test(host)) {
+      throw new AddressProblem(`has a host that cannot be read; ${ENCODE}`);
+    }
     return { host, port: portOf(parts[2] ?? listed[index] ?? listed.at(-1)) };
   });
 }
