@@ -1,6 +1,7 @@
 /** What each setting may be; the contract's `config.schema.json` comes from here. */
 import * as z from 'zod';
 import { TOOLSETS } from './domain/toolsets.ts';
+import { AddressProblem, parsePostgresUrl } from './storage/sql/postgres-address.ts';
 
 /** `embedded` says no to a DATABASE_URL that is meant for another program. */
 export const EMBEDDED = 'embedded';
@@ -17,10 +18,14 @@ export type ConfigFile = z.output<ReturnType<typeof makeSchemas>['configFile']>;
 function makeSchemas() {
   const databaseUrl = z
     .string()
-    .refine((value) => value === EMBEDDED || isPostgresUrl(value), {
-      message: `must be a URL such as postgres://user:password@host:5432/database, or "${EMBEDDED}" for the embedded SQLite`,
+    .superRefine((value, context) => {
+      const problem = value === EMBEDDED ? undefined : problemOfUrl(value);
+      if (problem === undefined) return;
+      context.addIssue({ code: 'custom', message: `${problem}, or "${EMBEDDED}" for the embedded SQLite` });
     })
-    .describe('PostgreSQL to use, or "embedded" for the embedded SQLite (the default).');
+    .describe(
+      'PostgreSQL to use, or "embedded" for the embedded SQLite (the default). Used after each person agreed to it once with `worktrail trust`.',
+    );
   const toolsets = z
     .array(z.enum(TOOLSETS))
     .min(1)
@@ -85,13 +90,15 @@ function makeSchemas() {
     status_file: statusFile.optional(),
     fallback: fallback.optional(),
   });
-  return { databaseUrl, toolsets, host, port, configFile };
+  return { databaseUrl, slug, toolsets, host, port, configFile };
 }
 
-function isPostgresUrl(value: string): boolean {
+/** Why a text is no address of PostgreSQL, without quoting it; undefined when it is one. */
+function problemOfUrl(value: string): string | undefined {
   try {
-    return ['postgres:', 'postgresql:'].includes(new URL(value).protocol);
-  } catch {
-    return false;
+    parsePostgresUrl(value);
+    return undefined;
+  } catch (error) {
+    return error instanceof AddressProblem ? error.message : 'cannot be read';
   }
 }

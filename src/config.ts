@@ -2,11 +2,23 @@
  * Settings (L3): flags over environment over `worktrail.config.json` over defaults, as one pure pipeline that
  * ends in a frozen, validated object. Empty values and `${…}` left over from a client's template mean unset.
  */
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import path from 'node:path';
 import * as z from 'zod';
 import { EMBEDDED, settingSchemas, type ConfigFile } from './config-schema.ts';
-import { validationError } from './errors.ts';
+import { databaseError, shortenText, validationError, type TrackerError } from './errors.ts';
+import { UnsuitableFile, readPlainFile } from './platform/plain-file.ts';
+import { isAgreed, realFolder, type Agreement } from './storage/agreements.ts';
+import {
+  AddressProblem,
+  completeAddress,
+  formatPostgresUrl,
+  parsePostgresUrl,
+  placeOf,
+  withoutPassword,
+  type CompleteAddress,
+  type PostgresAddress,
+} from './storage/sql/postgres-address.ts';
 import { problemsOf } from './domain/validate.ts';
 import { nearestName } from './domain/warnings.ts';
 import type { Toolset } from './domain/toolsets.ts';
@@ -14,6 +26,9 @@ import { innermostWorkTree, mainWorkTree } from './storage/git/main-work-tree.ts
 import { CONNECT_TIMEOUT_MS_DEFAULT, QUERY_TIMEOUT_MS_DEFAULT } from './storage/sql/postgres-timeouts.ts';
 
 export const CONFIG_FILE = 'worktrail.config.json';
+const CONFIG_FILE_MAX_BYTES = 64 * 1024;
+/** Deeper than any setting lies. */
+const SETTINGS_DEPTH = 8;
 const HOST_DEFAULT = '127.0.0.1';
 const PORT_DEFAULT = 7420;
 const STATUS_FILE_DEBOUNCE_MS_DEFAULT = 500;
@@ -27,16 +42,17 @@ export interface Flags {
   port?: string | undefined;
 }
 
-export interface Config {
+/** What the settings say. The database that they name may not have been agreed to: see `agreedConfig`. */
+export interface Settings {
   /** Absolute path of the project's folder. */
   projectDir: string;
   /** Where the tracker keeps its local files: `<projectDir>/.worktrail`. */
   dataDir: string;
   /** The work tree that the program was started in, where it is one of the project's; else the project's folder. */
   workTree: string;
-  slug: { value: string; explicit: boolean };
-  /** Undefined for the embedded SQLite. */
-  databaseUrl: string | undefined;
+  slug: { value: string; explicit: boolean; isFromFile: boolean };
+  /** The PostgreSQL that is named; undefined for the embedded SQLite. */
+  database: NamedDatabase | undefined;
   /** After which PostgreSQL counts as away. */
   databaseTimeouts: { connectMs: number; queryMs: number };
   toolsets: readonly Toolset[];
@@ -49,12 +65,67 @@ export interface Config {
   origins: Readonly<Record<string, string>>;
 }
 
+export interface NamedDatabase {
+  /** The flag, variable or file that names it. */
+  origin: string;
+  /** Whether the project brings it along, so that a person has to agree to it. */
+  isFromFile: boolean;
+  given: PostgresAddress;
+  complete: CompleteAddress;
+}
+
+/** Settings with a database that may be used. Whatever connects to one asks for it here. */
+export interface Config extends Settings {
+  /** Complete; undefined for the embedded SQLite. */
+  databaseUrl: string | undefined;
+}
+
+/**
+ * The settings, once it is known that the person agreed to the database that they name.
+ * @throws DatabaseError naming the command by which a person agrees; ValidationError as `readSettings` does
+ */
+export function readConfig(flags: Flags, environment: NodeJS.ProcessEnv, folder: string): Config {
+  return agreedConfig(readSettings(flags, environment, folder));
+}
+
+/** Looks whether the person agreed, each time: that may be done while a server runs. @throws DatabaseError */
+export function agreedConfig(settings: Settings): Config {
+  const { database } = settings;
+  const agreement = agreementFor(settings);
+  if (agreement !== undefined && !isAgreed(agreement)) throw notAgreed(settings);
+  const databaseUrl = database === undefined ? undefined : formatPostgresUrl(database.complete);
+  return Object.freeze({ ...settings, databaseUrl });
+}
+
+/** What has to be agreed to before the database is used; undefined where nothing has. */
+export function agreementFor({ database, projectDir, slug }: Settings): Agreement | undefined {
+  if (database?.isFromFile !== true) return undefined;
+  return {
+    kind: 'database',
+    folder: realFolder(projectDir),
+    slug: slug.value,
+    address: withoutPassword(database.complete),
+  };
+}
+
+/** The database is neither connected to nor replaced by an embedded one, which would split the project's data. */
+export function notAgreed({ database, projectDir }: Settings): TrackerError {
+  const place = database === undefined ? '' : ` ${shortenText(placeOf(database.complete), PLACE_CHARACTERS)}`;
+  return databaseError(
+    'postgres',
+    `the address${place} comes from ${CONFIG_FILE}, and nobody has agreed to it on this machine, so it was not contacted`,
+    `A person has to run \`worktrail trust\` in ${projectDir}, which shows what would be sent where, and asks. An address in DATABASE_URL or --database needs no agreement. Nothing was changed.`,
+  );
+}
+
+const PLACE_CHARACTERS = 120;
+
 /**
  * @param environment usually `process.env`
  * @param folder where the program was started
  * @throws ValidationError naming the file or variable, the key, and what is allowed
  */
-export function readConfig(flags: Flags, environment: NodeJS.ProcessEnv, folder: string): Config {
+export function readSettings(flags: Flags, environment: NodeJS.ProcessEnv, folder: string): Settings {
   const origins: Record<string, string> = {};
   const projectDir = findProjectDir(flags, environment, folder, origins);
   const file = readConfigFile(projectDir);
@@ -81,13 +152,20 @@ export function readConfig(flags: Flags, environment: NodeJS.ProcessEnv, folder:
     fromText('DATABASE_URL', environment['DATABASE_URL'], (schemas) => schemas.databaseUrl),
     inFile(file.database?.url),
   ]);
-  const explicitSlug = pick('project.slug', [inFile(file.project?.slug)]);
-  const config: Config = {
+  const explicitSlug = pick('project.slug', [
+    fromText('WORKTRAIL_PROJECT_SLUG', environment['WORKTRAIL_PROJECT_SLUG'], (schemas) => schemas.slug),
+    inFile(file.project?.slug),
+  ]);
+  const settings: Settings = {
     projectDir,
     dataDir: path.join(projectDir, '.worktrail'),
     workTree: mainWorkTree(folder) === projectDir ? innermostWorkTree(folder) : projectDir,
-    slug: { value: explicitSlug ?? slugOf(projectDir), explicit: explicitSlug !== undefined },
-    databaseUrl: url === EMBEDDED ? undefined : url,
+    slug: {
+      value: explicitSlug ?? slugOf(projectDir),
+      explicit: explicitSlug !== undefined,
+      isFromFile: origins['project.slug'] === CONFIG_FILE,
+    },
+    database: url === undefined ? undefined : namedDatabase(url, origins['database.url'] ?? '', environment),
     databaseTimeouts: {
       connectMs:
         pick('database.connect_timeout_ms', [inFile(file.database?.connect_timeout_ms)]) ??
@@ -129,7 +207,24 @@ export function readConfig(flags: Flags, environment: NodeJS.ProcessEnv, folder:
         STALE_AFTER_MINUTES_DEFAULT) * 60_000,
     origins,
   };
-  return Object.freeze(config);
+  return Object.freeze(settings);
+}
+
+function namedDatabase(
+  url: string,
+  origin: string,
+  environment: NodeJS.ProcessEnv,
+): NamedDatabase | undefined {
+  if (url === EMBEDDED) return undefined;
+  const isFromFile = origin === CONFIG_FILE;
+  const given = parsePostgresUrl(url);
+  try {
+    const complete = completeAddress(given, environment, { isOfPerson: !isFromFile });
+    return { origin, isFromFile, given, complete };
+  } catch (error) {
+    if (error instanceof AddressProblem) throw settingError(origin, error.message, null);
+    throw error;
+  }
 }
 
 interface Candidate<T> {
@@ -175,14 +270,16 @@ function findProjectDir(
   return mainWorkTree(folder);
 }
 
+/** Its content is never quoted: what is read in its place may be meant for nobody. */
 function readConfigFile(projectDir: string): ConfigFile {
   const file = path.join(projectDir, CONFIG_FILE);
-  if (!existsSync(file)) return {};
+  const text = readText(file, projectDir);
+  if (text === undefined) return {};
   let content: unknown;
   try {
-    content = JSON.parse(readFileSync(file, 'utf8'));
+    content = JSON.parse(text);
   } catch (error) {
-    throw settingError(file, `must be JSON (${error instanceof Error ? error.message : 'unreadable'})`, null);
+    throw settingError(file, `must be JSON${whereIn(text, error)}`, null);
   }
   const unset = dropUnset(content);
   const parsed = settingSchemas().configFile.safeParse(unset);
@@ -192,7 +289,7 @@ function readConfigFile(projectDir: string): ConfigFile {
       ? issue.keys.map((key) => ({
           field: `${file}: ${[...issue.path, key].join('.')}`,
           constraint: `is not a setting; the nearest is "${nearestName(key, settingNames(issue.path)) ?? ''}"`,
-          value: key,
+          value: null,
         }))
       : [],
   );
@@ -201,9 +298,29 @@ function readConfigFile(projectDir: string): ConfigFile {
     .map((problem) => ({
       ...problem,
       field: `${file}: ${problem.field}`,
-      value: hidePassword(problem.value),
+      value: null,
     }));
   throw validationError([...unknown, ...wrong], 'Correct the settings named here, then start again.');
+}
+
+function readText(file: string, projectDir: string): string | undefined {
+  try {
+    return readPlainFile(file, { maxBytes: CONFIG_FILE_MAX_BYTES, inside: projectDir })?.toString('utf8');
+  } catch (error) {
+    if (!(error instanceof UnsuitableFile)) throw error;
+    throw validationError(
+      { field: file, constraint: `${error.reason}, so it was not read`, value: null },
+      `${CONFIG_FILE} must be a plain file in the project's folder, of at most ${CONFIG_FILE_MAX_BYTES / 1024} KiB. Nothing was changed.`,
+    );
+  }
+}
+
+/** The parser says where it stopped, in a sentence that quotes what it found there. */
+function whereIn(text: string, error: unknown): string {
+  const position = /at position (\d+)/.exec(error instanceof Error ? error.message : '')?.[1];
+  if (position === undefined) return '';
+  const before = text.slice(0, Number(position)).split('\n');
+  return `; it stops being that in line ${before.length}, column ${(before.at(-1) ?? '').length + 1}`;
 }
 
 function settingNames(at: PropertyKey[]): string[] {
@@ -222,12 +339,13 @@ export function ifSet(value: string | undefined): string | undefined {
   return value.trim();
 }
 
-function dropUnset(value: unknown): unknown {
+function dropUnset(value: unknown, depth = 0): unknown {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  if (depth > SETTINGS_DEPTH) return value;
   return Object.fromEntries(
     Object.entries(value)
       .filter(([, entry]) => typeof entry !== 'string' || ifSet(entry) !== undefined)
-      .map(([key, entry]) => [key, dropUnset(entry)]),
+      .map(([key, entry]) => [key, dropUnset(entry, depth + 1)]),
   );
 }
 
@@ -240,16 +358,10 @@ function parse<T>(origin: string, schema: z.ZodType<T>, value: unknown): T {
 
 function settingError(field: string, constraint: string, value: unknown) {
   return validationError(
-    { field, constraint, value: hidePassword(value) },
+    // An address may hold a password, wherever somebody put it.
+    { field, constraint, value: typeof value === 'string' && value.includes(':') ? null : value },
     'Correct this setting, then start again.',
   );
-}
-
-/** A URL without its password, for messages. */
-function hidePassword(value: unknown): unknown {
-  return typeof value === 'string'
-    ? value.replace(/(:\/\/)\S*@/, '$1…@').replaceAll(/([?&]password=)[^&\s]*/g, '$1…')
-    : value;
 }
 
 const splitList = (text: string) =>

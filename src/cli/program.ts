@@ -24,6 +24,7 @@ import { addPlanCommand } from './commands/plan.ts';
 import { addServeCommand } from './commands/serve.ts';
 import { addShowCommand } from './commands/show.ts';
 import { addStatusCommand } from './commands/status.ts';
+import { addTrustCommand } from './commands/trust.ts';
 import { addUndoCommand } from './commands/undo.ts';
 import { addUpdateCommand } from './commands/update.ts';
 import { ExitCode } from './exit-codes.ts';
@@ -97,6 +98,7 @@ Exit codes: ${ExitCode.ok} ok, ${ExitCode.finding} a finding or a conflict, ${Ex
     addDoctorCommand,
     addMigrateCommand,
     addConfigCommand,
+    addTrustCommand,
   ]) {
     addGlobalOptions(add(program));
   }

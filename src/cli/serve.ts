@@ -1,7 +1,7 @@
 /** `worktrail serve`: MCP over stdio (default) or HTTP, and an end in good time whatever ends it. */
 import type { App } from '../app.ts';
 import { validationError } from '../errors.ts';
-import { readConfig, type Config, type Flags } from '../config.ts';
+import { agreedConfig, readSettings, type Flags, type Settings } from '../config.ts';
 import { createServerFactory } from '../mcp/server.ts';
 import { serveOverStdio } from '../mcp/stdio.ts';
 import type { HttpToken, TokenFlags } from './http-token.ts';
@@ -35,7 +35,7 @@ export async function runServe(flags: ServeFlags): Promise<void> {
       'Add --http, or leave it out.',
     );
   }
-  const config = readConfig(flags, process.env, process.cwd());
+  const config = readSettings(flags, process.env, process.cwd());
   const app = new LazyApp(config);
   const factory = createServerFactory({
     version: VERSION,
@@ -63,7 +63,7 @@ async function serveStdio(app: LazyApp, factory: ReturnType<typeof createServerF
 }
 
 async function serveHttp(
-  config: Config,
+  config: Settings,
   app: LazyApp,
   factory: ReturnType<typeof createServerFactory>,
   token: HttpToken | undefined,
@@ -82,7 +82,7 @@ async function tokenFor(flags: TokenFlags): Promise<HttpToken | undefined> {
 }
 
 async function listen(
-  config: Config,
+  config: Settings,
   app: LazyApp,
   factory: ReturnType<typeof createServerFactory>,
   token: HttpToken | undefined,
@@ -135,7 +135,7 @@ class LazyApp {
   #opening: Promise<App> | undefined;
   #opened: App | undefined;
 
-  constructor(private readonly config: Config) {}
+  constructor(private readonly settings: Settings) {}
 
   get(): Promise<App> {
     this.#opening ??= this.#open();
@@ -145,7 +145,7 @@ class LazyApp {
   async #open(): Promise<App> {
     try {
       const { openApp } = await import('../app.ts');
-      this.#opened = await openApp(this.config, log);
+      this.#opened = await openApp(agreedConfig(this.settings), log);
       this.#opened.startDailyWork();
       return this.#opened;
     } catch (error) {

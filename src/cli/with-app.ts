@@ -1,7 +1,7 @@
 /** Configuration, store and use cases around one command. */
 import os from 'node:os';
 import type { App } from '../app.ts';
-import type { Config } from '../config.ts';
+import type { Config, Settings } from '../config.ts';
 import type { Caller } from '../services/context.ts';
 import type { GlobalOptions } from './global-options.ts';
 import { say } from './output.ts';
@@ -9,15 +9,23 @@ import { say } from './output.ts';
 const CLIENT = 'cli';
 
 /**
- * The settings that hold for a command.
- * @throws ValidationError naming the file or variable and the key; DatabaseError for a folder that must not be used
+/**
+ * The settings that hold for a command, with a database that may be used.
+ * @throws ValidationError naming the file or variable and the key; DatabaseError where nobody agreed to the database, and
+ * for a folder that must not be used
  */
 export async function readSettings(options: GlobalOptions): Promise<Config> {
-  const { readConfig } = await import('../config.ts');
+  const { agreedConfig } = await import('../config.ts');
   const { checkDataDir } = await import('../storage/data-folder.ts');
-  const config = readConfig(options, process.env, process.cwd());
-  checkDataDir(config.dataDir);
-  return config;
+  const settings = await readProposedSettings(options);
+  checkDataDir(settings.dataDir);
+  return agreedConfig(settings);
+}
+
+/** The same, whether or not anybody agreed to the database: for what does not use it. */
+export async function readProposedSettings(options: GlobalOptions): Promise<Settings> {
+  const { readSettings: read } = await import('../config.ts');
+  return read(options, process.env, process.cwd());
 }
 
 /** Opens the project's store for `work` and closes it afterwards, whatever happens. */

@@ -1,10 +1,13 @@
 /** What is well with a project's tracker, what is not, and what to do about each problem. Looking changes nothing. */
 import { existsSync } from 'node:fs';
 import { access, constants } from 'node:fs/promises';
-import type { Config } from '../config.ts';
+import { agreedConfig, agreementFor, notAgreed, type Config, type Settings } from '../config.ts';
 import { count } from '../domain/text.ts';
 import { TrackerError, validationError } from '../errors.ts';
 import { askGit, isInRepository } from '../storage/git/repository.ts';
+import { isAgreed } from '../storage/agreements.ts';
+import type { StoreSighting } from '../storage/inspect-store.ts';
+import { placeOf } from '../storage/sql/postgres-address.ts';
 import { inspectLayers, type Inspection, type Refusal } from '../storage/inspect-layers.ts';
 import { describeDriverError } from '../storage/sql/driver-errors.ts';
 import type { LayersReport, TrackerStore } from '../storage/store.ts';
@@ -36,13 +39,18 @@ export interface Diagnosis {
 }
 
 /** Looks at every layer by itself, without the tiers in between. Its problems are answered, not thrown. */
-export async function diagnose(config: Config): Promise<Diagnosis> {
-  const found = await inspectLayers(config);
+export async function diagnose(settings: Settings): Promise<Diagnosis> {
+  const refused = refusalOf(settings);
+  const config = refused === undefined ? agreedConfig(settings) : { ...settings, databaseUrl: undefined };
+  const found = await inspectLayers({
+    ...config,
+    ...(refused !== undefined && { unseen: refused.sighting }),
+  });
   const { report, sighting, refusal, breaker, parked, open_conflicts } = found;
   try {
     return {
       checks: [
-        ...(await checkStore(found, config)),
+        ...(refused === undefined ? await checkStore(found, config) : [refused.check]),
         ...checkWaiting(found),
         ...checkConflicts(found),
         ...checkLayers(found),
@@ -59,6 +67,19 @@ export async function diagnose(config: Config): Promise<Diagnosis> {
   } finally {
     await found.close();
   }
+}
+
+/** A database that nobody agreed to is not even looked up. */
+function refusalOf(settings: Settings): { sighting: StoreSighting; check: Check } | undefined {
+  const agreement = agreementFor(settings);
+  if (agreement === undefined || isAgreed(agreement)) return undefined;
+  const { message, details, next } = notAgreed(settings);
+  const problem = String(details['reason']);
+  const location = placeOf((settings.database as NonNullable<Settings['database']>).complete);
+  return {
+    sighting: { source: 'postgres', location, exists: false, schema: null, problem },
+    check: { name: 'trust', ok: false, message, next },
+  };
 }
 
 /**
@@ -107,7 +128,7 @@ const REFUSED: Readonly<Record<Refusal['kind'], string>> = {
   misplaced:
     'Set DATABASE_URL (or database.url) to the PostgreSQL that has the tracker, or unset it to use the embedded one. `worktrail migrate --to-postgres URL` moves an embedded tracker.',
   stranger:
-    'To join that project, set project.slug to its name in worktrail.config.json in the right repository; to keep them apart, set project.slug to another name.',
+    'If it is the project of this folder, a person has to say so: `worktrail trust --project-slug SLUG`, with its name. To keep them apart, set project.slug to another name.',
   other_project:
     'Check DATABASE_URL and project.slug (`worktrail config` tells where they come from). Writes are kept in this folder meanwhile.',
   older:

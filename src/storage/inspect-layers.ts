@@ -5,7 +5,8 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { TrackerError, databaseError } from '../errors.ts';
-import { findRootCommit, isInRepository } from './git/repository.ts';
+import { isInRepository } from './git/repository.ts';
+import { refuseStranger, whyNotOurs } from './first-meeting.ts';
 import {
   damagedCaches,
   readCache,
@@ -32,7 +33,10 @@ import { reasonOf } from './tiers/words.ts';
 const TIMEOUTS = { connectMs: 5_000, queryMs: 5_000, statementMs: 4_000, lockMs: 3_000 };
 
 /** The folder that is looked at, and the store that its settings name. */
-export type InspectOptions = Pick<PrimaryOptions, 'projectDir' | 'dataDir' | 'databaseUrl' | 'slug'>;
+export type InspectOptions = Pick<PrimaryOptions, 'projectDir' | 'dataDir' | 'databaseUrl' | 'slug'> & {
+  /** Stands for the store that is not to be looked at, with the reason; the folder itself is. */
+  unseen?: StoreSighting;
+};
 
 /**
  * Why a primary is not to be used although it answers. `misplaced`: the folder's tracker is of the other kind;
@@ -70,7 +74,8 @@ export interface Inspection {
 
 /** Looks at every layer; what is wrong with one is in the report. */
 export async function inspectLayers(options: InspectOptions): Promise<Inspection> {
-  const { projectDir, dataDir, databaseUrl } = options;
+  const { projectDir, dataDir, databaseUrl, unseen } = options;
+  const isEmbedded = databaseUrl === undefined && unseen?.source !== 'postgres';
   const memory = readMemory(dataDir);
   const has_git = await isInRepository(projectDir);
   const outbox = await readOutbox(path.join(dataDir, OUTBOX_FILE));
@@ -80,7 +85,7 @@ export async function inspectLayers(options: InspectOptions): Promise<Inspection
     .flatMap((one) => one.entries)
     .filter(({ project_id }) => project_id === undefined || project_id === memory?.project_id);
   const entries = [...new Map(own.map((entry) => [entry.id, entry])).values()].sort(inReplayOrder);
-  const cache = databaseUrl === undefined ? undefined : readCache(path.join(dataDir, CACHE_FILE));
+  const cache = isEmbedded ? undefined : readCache(path.join(dataDir, CACHE_FILE));
   const { sighting, primary, refusal, openConflicts, project } = await look(options, {
     seq: outbox.highWater,
     cached: cache?.truth ?? {},
@@ -97,7 +102,7 @@ export async function inspectLayers(options: InspectOptions): Promise<Inspection
     layers: [
       {
         source: sighting.source,
-        label: databaseUrl === undefined ? 'the embedded database' : (sighting.engine ?? 'PostgreSQL'),
+        label: isEmbedded ? 'the embedded database' : (sighting.engine ?? 'PostgreSQL'),
         location: sighting.location,
         as_of: primary === undefined ? null : now,
         problem: reason ?? (sighting.exists ? null : 'it is not there yet'),
@@ -151,6 +156,7 @@ interface Look {
 
 /** The primary itself; opened only where opening alters nothing. */
 async function look(options: InspectOptions, known: { seq: number; cached: Partial<Truth> }): Promise<Look> {
+  if (options.unseen !== undefined) return { sighting: options.unseen };
   const sighting = await inspectStore(options);
   const misplaced = whyMisplaced(options);
   if (misplaced !== undefined) return { sighting, refusal: misplaced };
@@ -178,7 +184,16 @@ async function openForReading(options: InspectOptions, { location }: StoreSighti
   const { session, state } =
     databaseUrl === undefined
       ? await openSqlite({ file: path.join(dataDir, SQLITE_FILE) })
-      : await openPostgres({ url: databaseUrl, schema, timeouts: TIMEOUTS, beforeFirst: refuseToMake });
+      : await openPostgres({
+          url: databaseUrl,
+          schema,
+          timeouts: TIMEOUTS,
+          beforeFirst: refuseToMake,
+          beforeUpgrade: (client) => {
+            const meeting = { ...options, slug: slugOfFolder(options), databaseUrl };
+            return refuseStranger(client, schema, meeting, readMemory(dataDir));
+          },
+        });
   return new SqlStore(session, state, location);
 }
 
@@ -206,31 +221,18 @@ async function whyRefused(
   { seq, cached }: { seq: number; cached: Partial<Truth> },
 ): Promise<Refusal | undefined> {
   if (project === undefined) return { kind: 'other_project', why: 'it holds no project' };
+  const { databaseUrl } = options;
   const memory = readMemory(options.dataDir);
-  if (memory === undefined) {
-    const strange = await whyStrange(options, project);
-    return strange === undefined ? undefined : { kind: 'stranger', why: strange };
+  if (databaseUrl !== undefined && (memory === undefined || memory.project_id === project.project_id)) {
+    const meeting = { ...options, slug: slugOfFolder(options), databaseUrl };
+    const doubt = await whyNotOurs(meeting, project, memory);
+    if (doubt !== undefined) return { kind: 'stranger', why: doubt.why };
   }
+  if (memory === undefined) return undefined;
   const found = await primary.inSnapshot((c) => readTruth(c, cached.last?.seq));
   const why = mismatchOf(found, { project_id: memory.project_id, seq }) ?? mismatchOf(found, cached);
   if (why === null) return undefined;
   return { kind: found.project_id === memory.project_id ? 'older' : 'other_project', why };
-}
-
-/** A folder that never met this store; the rules are those of `open-primary.ts`. */
-async function whyStrange(
-  { databaseUrl, slug, projectDir }: InspectOptions,
-  project: ProjectRow,
-): Promise<string | undefined> {
-  if (databaseUrl === undefined) return undefined;
-  if (project.project_slug !== slug.value) return `it holds the project "${project.project_slug}"`;
-  const root = await findRootCommit(projectDir);
-  if (root !== null && project.root_commit !== null) {
-    return root === project.root_commit ? undefined : 'its project began with another first commit';
-  }
-  return slug.explicit
-    ? undefined
-    : 'a project of that name is there already, and nothing proves that it is this one (no common first commit)';
 }
 
 /**

@@ -6,6 +6,7 @@ import { SQLITE_FILE, publicUrl, schemaName, slugOfFolder, type PrimaryOptions }
 import { openDatabaseFile, openDatabaseImage } from './sql/database-file.ts';
 import { describeDriverError } from './sql/driver-errors.ts';
 import { readMigrations, schemaState, type SchemaState } from './sql/migrate.ts';
+import { clientFor } from './sql/postgres-driver.ts';
 import * as postgresStore from './sql/postgres.ts';
 import * as sqliteStore from './sql/sqlite.ts';
 
@@ -22,8 +23,6 @@ export interface StoreSighting {
   /** Why it cannot be used, in our words; null when it can. */
   problem: string | null;
 }
-
-const CONNECT_TIMEOUT_S = 5;
 
 export async function inspectStore(
   options: Pick<PrimaryOptions, 'dataDir' | 'databaseUrl' | 'slug'>,
@@ -85,7 +84,6 @@ async function inspectSqlite(file: string): Promise<StoreSighting> {
 }
 
 async function inspectPostgres(url: string, slug: string): Promise<StoreSighting> {
-  const { default: postgres } = await import('postgres');
   const sighting: StoreSighting = {
     source: 'postgres',
     location: publicUrl(url, slug),
@@ -93,12 +91,7 @@ async function inspectPostgres(url: string, slug: string): Promise<StoreSighting
     schema: null,
     problem: null,
   };
-  const client = postgres(url, {
-    max: 1,
-    connect_timeout: CONNECT_TIMEOUT_S,
-    fetch_types: false,
-    onnotice: () => undefined,
-  });
+  const client = clientFor(url);
   try {
     sighting.engine = await postgresStore.withinConnectTimeout(postgresStore.engineVersion(client));
     const applied = await postgresStore.lastApplied(client, schemaName(slug));

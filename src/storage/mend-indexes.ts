@@ -89,15 +89,9 @@ async function withPostgres<T>(
   schema: string,
   work: (store: OpenedStore) => Promise<T>,
 ): Promise<T> {
-  const { default: postgres } = await import('postgres');
-  const client = postgres(url, {
-    max: 1,
-    connect_timeout: 5,
-    fetch_types: false,
-    onnotice: () => undefined,
-    // A store that is in use gets its turn; whoever waits for it is told.
-    connection: { search_path: `"${schema}"`, lock_timeout: 5_000 },
-  });
+  const { clientFor } = await import('./sql/postgres-driver.ts');
+  // A store that is in use gets its turn; whoever waits for it is told.
+  const client = clientFor(url, { search_path: `"${schema}"`, lock_timeout: 5_000 });
   try {
     await withinConnectTimeout(client`select 1`);
     return await work({

@@ -3,16 +3,20 @@
  * file in the folder remember each other, and the repository's first commit vouches for both.
  */
 import { randomUUID } from 'node:crypto';
-import { existsSync, linkSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Sql } from 'postgres';
 import { databaseError } from '../errors.ts';
 import { CONFIGURATION_DEFAULTS } from '../domain/configuration.ts';
 import { newRecordId } from '../domain/ids.ts';
+import { readPlainFile } from '../platform/plain-file.ts';
+import { forget } from './agreements.ts';
+import { meetingOf, recordMeeting, refuseStranger, strangerError, whyNotOurs } from './first-meeting.ts';
 import { prepareDataDir, unwritableFolder } from './data-folder.ts';
 import { findRootCommit } from './git/repository.ts';
 import { FILE_MODE } from './modes.ts';
 import type { QueryLog, Session, SourceName } from './sql/connection.ts';
+import { parsePostgresUrl, placeOf } from './sql/postgres-address.ts';
 import type { PostgresOptions, PostgresTimeouts } from './sql/postgres.ts';
 import { findProject, type ProjectRow } from './sql/queries/configuration.ts';
 import { SqlStore, type Primary } from './sql/sql-store.ts';
@@ -22,7 +26,8 @@ export interface PrimaryOptions {
   projectDir: string;
   /** The tracker's own folder; made, with a `.gitignore` for all of it, when missing. */
   dataDir: string;
-  slug: { value: string; explicit: boolean };
+  /** `explicit`: it was set, and not made of the folder's name; `isFromFile`: by a file that the project brings along. */
+  slug: { value: string; explicit: boolean; isFromFile?: boolean };
   /** Undefined for the embedded SQLite. */
   databaseUrl: string | undefined;
   /** Of PostgreSQL; what is not given has its default. */
@@ -36,6 +41,7 @@ export interface PrimaryOptions {
 
 export const SQLITE_FILE = 'worktrail.db';
 const MEMORY_FILE = 'project.json';
+const MEMORY_MAX_BYTES = 16 * 1024;
 const SYSTEM_ACTOR = 'worktrail';
 
 /** What the folder remembers of the project it belongs to. */
@@ -70,6 +76,12 @@ export async function openPrimary(given: PrimaryOptions): Promise<Primary> {
           beforeFirst: async (client) => {
             refuseEmptied(remembered, options.dataDir);
             await refuseSecondName(client, options);
+          },
+          beforeUpgrade: async (client) => {
+            const { databaseUrl } = options;
+            if (databaseUrl === undefined || options.isMoving === true) return;
+            const schema = schemaName(options.slug.value);
+            await refuseStranger(client, schema, { ...options, databaseUrl }, remembered);
           },
           ...common,
         });
@@ -175,15 +187,15 @@ export function schemaName(slug: string): string {
 
 /** Where a PostgreSQL store is, without the secrets of its URL. */
 export function publicUrl(databaseUrl: string, slug: string): string {
-  const url = new URL(databaseUrl);
-  return `${url.host}${url.pathname} (schema ${schemaName(slug)})`;
+  return `${placeOf(parsePostgresUrl(databaseUrl))} (schema ${schemaName(slug)})`;
 }
 
 export function readMemory(dataDir: string): Memory | undefined {
   const file = path.join(dataDir, MEMORY_FILE);
-  if (!existsSync(file)) return undefined;
   try {
-    const memory = JSON.parse(readFileSync(file, 'utf8')) as Partial<Memory>;
+    const content = readPlainFile(file, { maxBytes: MEMORY_MAX_BYTES, inside: path.dirname(dataDir) });
+    if (content === undefined) return undefined;
+    const memory = JSON.parse(content.toString('utf8')) as Partial<Memory>;
     return typeof memory.project_id === 'string' && typeof memory.project_slug === 'string'
       ? { project_id: memory.project_id, project_slug: memory.project_slug, store: memory.store }
       : undefined;
@@ -236,46 +248,21 @@ async function identify(
   const memory = readMemory(options.dataDir);
   if (found === undefined && session.source === 'postgres') refuseEmptied(remembered, options.dataDir);
   const project = found ?? (await foundClaimed(session, options, memory));
-  if (memory?.project_id === project.project_id) return project;
-  if (memory !== undefined)
-    throw otherProject(session, options, project, 'this folder remembers another project');
+  const { databaseUrl } = options;
   // The embedded file lies in the project's own folder: that is vouching enough.
-  if (session.source === 'sqlite') return project;
+  if (databaseUrl === undefined) {
+    if (memory === undefined || memory.project_id === project.project_id) return project;
+    throw strangerError(options, session.source, project, {
+      why: 'this folder remembers another project',
+      canBeNamed: false,
+    });
+  }
   const foundedHere = found === undefined && readMemory(options.dataDir)?.project_id === project.project_id;
-  if (foundedHere) return project;
-  await checkFirstMeeting(session, options, project);
+  const isOurs = foundedHere || (options.isMoving === true && memory?.project_id === project.project_id);
+  const doubt = isOurs ? undefined : await whyNotOurs({ ...options, databaseUrl }, project, memory);
+  if (doubt !== undefined) throw strangerError(options, session.source, project, doubt);
+  recordMeeting(options.projectDir, project);
   return project;
-}
-
-/** A folder that never met this store: the first commits must agree, or a person must have named the project. */
-async function checkFirstMeeting(
-  session: Session,
-  options: PrimaryOptions,
-  project: ProjectRow,
-): Promise<void> {
-  if (project.project_slug !== options.slug.value) {
-    throw otherProject(session, options, project, `that is another name than "${options.slug.value}"`);
-  }
-  const root = await findRootCommit(options.projectDir);
-  if (root !== null && project.root_commit !== null) {
-    if (root === project.root_commit) return;
-    throw otherProject(session, options, project, 'that project began with another first commit');
-  }
-  if (options.slug.explicit) return;
-  throw otherProject(
-    session,
-    options,
-    project,
-    'a project of that name is there already, and nothing proves that it is this one (no common first commit)',
-  );
-}
-
-function otherProject(session: Session, options: PrimaryOptions, project: ProjectRow, why: string) {
-  return databaseError(
-    session.source,
-    `the store holds the project "${project.project_slug}" (${project.project_id}), and ${why}`,
-    `To join that project, set project.slug to "${project.project_slug}" in worktrail.config.json in the right repository; to keep them apart, set project.slug to another name than "${options.slug.value}". Nothing was changed.`,
-  );
 }
 
 /** Founds the project under the id that the folder remembers, or claims one; gives the claim back if another folder was faster. */
@@ -285,12 +272,15 @@ async function foundClaimed(
   memory: Memory | undefined,
 ): Promise<ProjectRow> {
   const proposed = { project_id: newRecordId(), project_slug: options.slug.value };
+  // Before anybody can meet the project: another process of this folder must not take it for a stranger.
+  if (memory === undefined && session.source === 'postgres') recordMeeting(options.projectDir, proposed);
   const claim = memory ?? claimMemory(options.dataDir, proposed);
   let project: ProjectRow | undefined;
   try {
     project = await founding(session, options, claim.project_id);
     return project;
   } finally {
+    if (project?.project_id !== proposed.project_id) forget(meetingOf(options.projectDir, proposed));
     if (claim === proposed && project?.project_id !== claim.project_id) {
       rmSync(path.join(options.dataDir, MEMORY_FILE), { force: true });
     }

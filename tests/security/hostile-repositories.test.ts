@@ -4,7 +4,7 @@
 import { mkdirSync, existsSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startFakePostgres, type FakePostgres } from '../support/fake-postgres.ts';
+import { fakePostgres, type FakePostgres } from '../support/fake-postgres.ts';
 import { runCli, spawnServe, type CommandResult } from '../support/program.ts';
 import type { HostileCase } from './hostile/case.ts';
 import { files } from './hostile/files.ts';
@@ -25,11 +25,11 @@ const UNFORESEEN =
 
 let server: FakePostgres;
 beforeAll(async () => {
-  server = await startFakePostgres();
+  server = await fakePostgres();
 });
-afterAll(async () => {
-  expect(server.received().toString('latin1')).not.toContain(SECRET);
-  await server.close();
+afterAll(() => {
+  expect(server.received()).not.toContain(SECRET);
+  expect(server.connections).toBe(0);
 });
 
 it('has at least sixty repositories', () => {

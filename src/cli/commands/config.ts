@@ -1,9 +1,11 @@
 import type { Command } from 'commander';
-import type { Config } from '../../config.ts';
+import { agreementFor, type Settings } from '../../config.ts';
+import { isAgreed } from '../../storage/agreements.ts';
+import { publicAddress, sslModeOf, isThisMachine } from '../../storage/sql/postgres-address.ts';
 import { optionsOf } from '../global-options.ts';
 import { print, printJson } from '../output.ts';
 import { renderTable } from '../table.ts';
-import { readSettings } from '../with-app.ts';
+import { readProposedSettings } from '../with-app.ts';
 
 interface Setting {
   name: string;
@@ -28,7 +30,7 @@ Examples:
     )
     .action(async (_options: unknown, command: Command) => {
       const options = optionsOf(command);
-      const settings = settingsOf(await readSettings(options));
+      const settings = settingsOf(await readProposedSettings(options));
       if (options.json === true) {
         printJson({ settings });
         return;
@@ -43,7 +45,7 @@ Examples:
     });
 }
 
-function settingsOf(config: Config): Setting[] {
+function settingsOf(config: Settings): Setting[] {
   const setting = (name: string, value: Setting['value'], otherwise = 'default'): Setting => ({
     name,
     value,
@@ -52,7 +54,7 @@ function settingsOf(config: Config): Setting[] {
   return [
     setting('project', config.projectDir, 'the repository or folder around here'),
     setting('project.slug', config.slug.value, "the project's folder"),
-    setting('database.url', withoutPassword(config.databaseUrl)),
+    ...databaseSettings(config),
     setting('database.connect_timeout_ms', config.databaseTimeouts.connectMs),
     setting('database.query_timeout_ms', config.databaseTimeouts.queryMs),
     setting('toolsets', config.toolsets),
@@ -64,13 +66,31 @@ function settingsOf(config: Config): Setting[] {
   ];
 }
 
-/** A password may stand before the host, and also among the parameters. */
-function withoutPassword(databaseUrl: string | undefined): string {
-  if (databaseUrl === undefined) return 'embedded';
-  const url = new URL(databaseUrl);
-  if (url.password !== '') url.password = '***';
-  for (const name of [...url.searchParams.keys()]) {
-    if (/pass/i.test(name)) url.searchParams.set(name, '***');
-  }
-  return url.href;
+/** How the connection is protected, and whether it is used at all, belongs to the address. */
+function databaseSettings(settings: Settings): Setting[] {
+  const { database, origins } = settings;
+  const origin = origins['database.url'] ?? 'default';
+  if (database === undefined) return [{ name: 'database.url', value: 'embedded', origin }];
+  const { complete } = database;
+  const agreement = agreementFor(settings);
+  return [
+    { name: 'database.url', value: publicAddress(database.given), origin },
+    ...complete.servers.map((server) => ({
+      name: 'database sslmode',
+      value: sslModeOf(complete, server),
+      origin:
+        complete.sslMode !== undefined
+          ? origin
+          : `default for ${isThisMachine(server.host) ? 'this machine' : 'another machine'}`,
+    })),
+    ...(agreement === undefined
+      ? []
+      : [
+          {
+            name: 'database agreement',
+            value: isAgreed(agreement) ? 'agreed' : 'none, so it is not used: run `worktrail trust`',
+            origin: "the user's own folder",
+          },
+        ]),
+  ];
 }

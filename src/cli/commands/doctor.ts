@@ -8,7 +8,7 @@ import { ExitCode } from '../exit-codes.ts';
 import { optionsOf } from '../global-options.ts';
 import { paint, print, printJson } from '../output.ts';
 import { count, spokenTime } from '../plain-text.ts';
-import { readSettings } from '../with-app.ts';
+import { readProposedSettings } from '../with-app.ts';
 
 interface DoctorOptions {
   fix?: true;
@@ -55,11 +55,13 @@ Examples:
           'Run one after the other. Nothing was changed.',
         );
       }
-      const config = await readSettings(options);
+      const config = await readProposedSettings(options);
+      const { agreedConfig } = await import('../../config.ts');
       const { acceptDatabase, diagnose } = await import('../../services/diagnosis.ts');
       const { fixWhatIsSafe } = await import('../../services/repairs.ts');
-      const fixed = options.fix === true ? await fixWhatIsSafe(config) : undefined;
-      const accepted = options.acceptDatabase === true ? await acceptDatabase(config) : undefined;
+      const fixed = options.fix === true ? await fixWhatIsSafe(agreedConfig(config)) : undefined;
+      const accepted =
+        options.acceptDatabase === true ? await acceptDatabase(agreedConfig(config)) : undefined;
       const diagnosis = await diagnose(config);
       const { checks, available, layers, breaker, parked, open_conflicts } = diagnosis;
       const ok = checks.every((check) => check.ok);

@@ -10,7 +10,8 @@ import { print, printAnswer, printJson, say } from '../output.ts';
 import { count } from '../plain-text.ts';
 import { renderTable } from '../table.ts';
 import { withProgressBar } from '../progress-bar.ts';
-import { readSettings, withApp } from '../with-app.ts';
+import type { CompleteAddress } from '../../storage/sql/postgres-address.ts';
+import { readProposedSettings, readSettings, withApp } from '../with-app.ts';
 
 type Migrated = StoreHealth & { before: 'none' | 'behind' | 'current' | 'newer' };
 
@@ -59,8 +60,10 @@ async function migrate(options: GlobalOptions): Promise<void> {
 }
 
 async function move(options: GlobalOptions, given: string): Promise<void> {
-  const url = await postgresUrl(given);
-  const { projectDir, dataDir, slug } = await readSettings(options);
+  const address = await addressGiven(given);
+  const { formatPostgresUrl, withoutPassword } = await import('../../storage/sql/postgres-address.ts');
+  const url = formatPostgresUrl(address);
+  const { projectDir, dataDir, slug } = await readProposedSettings(options);
   const { moveToPostgres } = await import('../../storage/move-to-postgres.ts');
   const { Operations } = await import('../../storage/operations/operations.ts');
   const jobs = new Operations(dataDir);
@@ -77,33 +80,25 @@ async function move(options: GlobalOptions, given: string): Promise<void> {
     };
     return await jobs.run('move_to_postgres', work, { onProgress });
   }).finally(() => jobs.close());
-  const database_url = withoutPassword(url);
+  const database_url = withoutPassword(address);
   if (options.json === true) printJson({ ...report, database_url });
   else print(renderMove(report, database_url));
 }
 
-async function postgresUrl(given: string): Promise<string> {
-  const { EMBEDDED, settingSchemas } = await import('../../config-schema.ts');
-  if (given !== EMBEDDED && settingSchemas().databaseUrl.safeParse(given).success) return given;
-  throw validationError(
-    {
-      field: '--to-postgres',
-      constraint: 'must be a URL such as postgres://user:password@host:5432/database',
+/** As with an address in the environment, what libpq knows of it from there completes it. */
+async function addressGiven(given: string): Promise<CompleteAddress> {
+  const { AddressProblem, completeAddress, parsePostgresUrl } =
+    await import('../../storage/sql/postgres-address.ts');
+  try {
+    return completeAddress(parsePostgresUrl(given), process.env, { isOfPerson: true });
+  } catch (error) {
+    if (!(error instanceof AddressProblem)) throw error;
+    throw validationError(
       // It may hold a password.
-      value: null,
-    },
-    'Correct the address and run the command again; nothing was changed.',
-  );
-}
-
-/** A password may stand before the host, and also among the parameters. */
-function withoutPassword(url: string): string {
-  const shown = new URL(url);
-  shown.password = '';
-  for (const name of [...shown.searchParams.keys()]) {
-    if (/pass/i.test(name)) shown.searchParams.delete(name);
+      { field: '--to-postgres', constraint: error.message, value: null },
+      'Correct the address and run the command again; nothing was changed.',
+    );
   }
-  return shown.href;
 }
 
 /** The tables differ in size, and only the rows of the present one are known. */
@@ -152,8 +147,10 @@ function renderMove({ outcome, ...report }: MoveReport, databaseUrl: string): st
 function settings(databaseUrl: string): string[] {
   return [
     'Every program that uses this tracker needs its address from now on: the one you gave, as DATABASE_URL in the',
-    'environment, or without its password (which PGPASSWORD can hold) in worktrail.config.json:',
+    'environment, or without its password in worktrail.config.json:',
     `  ${JSON.stringify({ database: { url: databaseUrl } })}`,
+    'An address in that file is used after each person agreed to it once with `worktrail trust`. A password for it',
+    'comes from PGPASSWORD where PGHOST and PGPORT name the same server.',
   ];
 }
 

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { sql } from 'drizzle-orm';
 import type { PgTable } from 'drizzle-orm/pg-core';
 import { type TrackerError, databaseError, validationError } from '../../errors.ts';
+import { recordMeeting } from '../first-meeting.ts';
 import {
   SQLITE_FILE,
   publicUrl,
@@ -133,10 +134,11 @@ export async function takeAlone({ source }: Target, c: Connection): Promise<Stan
  * and puts its copy of it aside. Safe to repeat.
  */
 export async function settleFolder(
-  { dataDir }: TrackerPlace,
+  { projectDir, dataDir }: TrackerPlace,
   { source }: Target,
   { project_id, project_slug }: ExportHeader,
 ): Promise<void> {
+  if (source === 'postgres') recordMeeting(projectDir, { project_id, project_slug });
   writeMemory(dataDir, { project_id, project_slug, store: source });
   const outboxFile = path.join(dataDir, OUTBOX_FILE);
   if (existsSync(outboxFile)) {

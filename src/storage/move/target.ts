@@ -5,6 +5,7 @@ import type { TrackerError } from '../../errors.ts';
 import { stableJson } from '../../domain/json.ts';
 import { schemaName, type PrimaryOptions } from '../open-primary.ts';
 import type { Connection, Session } from '../sql/connection.ts';
+import { clientFor } from '../sql/postgres-driver.ts';
 import * as postgresStore from '../sql/postgres.ts';
 import { findFeedPosition, type ProjectRow } from '../sql/queries/configuration.ts';
 import { clearTables } from '../sql/table-copy.ts';
@@ -171,8 +172,7 @@ function refuseOther({ project_id }: ProjectThere, project: ProjectRow, schema: 
 }
 
 async function lookAt<T>(url: string, look: (client: Sql) => Promise<T>): Promise<T> {
-  const { default: postgres } = await import('postgres');
-  const client = postgres(url, { max: 1, fetch_types: false, onnotice: () => undefined });
+  const client = clientFor(url);
   try {
     await postgresStore.withinConnectTimeout(client`select 1`);
     return await look(client);

@@ -26,6 +26,10 @@ const POSTGRES: Meanings = [
   [/^(08...|53...|57P0[1-5]|57014|58...|25006|25P03|3D000|28...)$/, 'unavailable'],
   [/^CONNECTION_(CLOSED|ENDED|DESTROYED|FAILED)$/, 'unavailable'],
   [/^(CONNECT|QUERY|POOL)_TIMEOUT$/, 'unavailable'],
+  [
+    /^(TLS_NOT_OFFERED|TLS_NOT_VERIFIED|TLS_NO_ROOT_CERTIFICATE|TLS_FAILED|PASSWORD_IN_CLEAR)$/,
+    'unavailable',
+  ],
 ];
 
 /** Result codes of SQLite, extended codes included (sqlite.org/rescode.html). */
@@ -96,6 +100,20 @@ const REASONS: readonly [pattern: RegExp, reason: string][] = [
   [/^E(HOSTUNREACH|HOSTDOWN|NETUNREACH|NETDOWN|ADDRNOTAVAIL)$/, 'the network does not reach it'],
   [/^(ENOTFOUND|EAI_AGAIN)$/, 'its host name cannot be resolved'],
   [/^((CONNECT|QUERY|POOL)_TIMEOUT|ETIMEDOUT)$/, 'it did not answer in time'],
+  [
+    /^TLS_NOT_OFFERED$/,
+    'it offers no encryption, without which no other machine is spoken to; to do so on purpose, add sslmode=disable to its address',
+  ],
+  [
+    /^TLS_NOT_VERIFIED$/,
+    'its certificate is not the one that its address asks for (sslmode, sslrootcert), so nothing was sent to it',
+  ],
+  [/^TLS_NO_ROOT_CERTIFICATE$/, 'the file that sslrootcert names cannot be read'],
+  [/^TLS_FAILED$/, 'it could not be agreed with it how to encrypt'],
+  [
+    /^PASSWORD_IN_CLEAR$/,
+    'it asks for the password in clear text over a connection that is not encrypted, and was not given it; use sslmode=require, or let the server ask by scram-sha-256',
+  ],
   [/^28/, 'it refused the user name or password'],
   [/^3D000$/, 'the database named in the URL does not exist'],
   [/^57014$/, 'the query took too long'],

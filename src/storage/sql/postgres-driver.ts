@@ -1,15 +1,20 @@
-/** The way to a PostgreSQL server: its addresses, a socket to one of them, and the driver's client on that. */
-import { lookup, type LookupAddress, type LookupOptions } from 'node:dns';
-import net from 'node:net';
+/** The driver's client on a socket to a PostgreSQL server. Every connection of the program is made here. */
+import type net from 'node:net';
 import postgres, { type Options, type Sql } from 'postgres';
 import type { QueryLog } from './connection.ts';
 import { codedError } from './driver-errors.ts';
+import { completeAddress, parsePostgresUrl, type CompleteAddress } from './postgres-address.ts';
+import { connectionClosed, dial, secure, type Address, type Line } from './postgres-socket.ts';
 import { serverLimits, type PostgresTimeouts } from './postgres-timeouts.ts';
+
+export { connectionClosed, dial };
+export type { Address };
 
 /** Idle connections are tried this often, so that a dead network is found, and a firewall keeps them open. */
 const KEEP_ALIVE_S = 10;
 
 export interface ConnectionOptions {
+  /** Complete: nothing of the environment is added to it. */
   url: string;
   /** The project's own schema, as `worktrail_my_project`. */
   schema: string;
@@ -17,101 +22,137 @@ export interface ConnectionOptions {
   timeouts: PostgresTimeouts;
 }
 
-export type Address = { host: string; port: number; path?: undefined } | { path: string };
-
-/** Where the URL, and the environment variables that complete it, say that servers are. */
+/** Where the URL says that servers are. */
 export function addressesOf(url: string): Address[] {
-  const { host, port, path } = postgres(url).options;
-  if (path) return [{ path }];
-  return host.map((name, index) => ({ host: name, port: port[index] ?? 5432 }));
-}
-
-export function dial(address: Address): net.Socket {
-  if (address.path !== undefined) return net.connect({ path: address.path });
-  const { host, port } = address;
-  // The driver reads the name of the server that a certificate must be for from the socket.
-  return Object.assign(net.connect({ host, port, lookup: lookUpOnce }), { host });
+  const of = completeAddress(parsePostgresUrl(url), {}, { isOfPerson: true });
+  return of.servers.map((server) => ({ server, of }));
 }
 
 /** The driver's client. It ends with its socket: the driver by itself would connect again, and lose a transaction. */
 export function clientOn(
   socket: net.Socket,
   address: Address,
-  { url, schema, timeouts }: ConnectionOptions,
+  { schema, timeouts }: ConnectionOptions,
   { onClose, onNotify }: { onClose: (error: Error) => void; onNotify: () => void },
 ): Sql {
-  const connected = untilConnected(socket);
+  const secured = secure(socket, address);
+  // The driver may never ask for it.
+  secured.catch(() => undefined);
   let isTaken = false;
-  const settings: Options<Record<string, never>> & {
-    socket: () => Promise<net.Socket>;
-    onnotify: () => void;
-  } = {
-    max: 1,
-    ...(address.path === undefined && { host: address.host, port: address.port }),
-    // Asked for again when the first one failed: there is no second.
-    socket: () => {
-      if (isTaken) return Promise.reject(connectionClosed());
-      isTaken = true;
-      return connected;
+  return postgres(
+    explicit(
+      address.of,
+      // Asked for again when the first one failed: there is no second.
+      () => {
+        if (isTaken) return Promise.reject(connectionClosed());
+        isTaken = true;
+        return secured;
+      },
+      {
+        onclose: () => onClose(connectionClosed()),
+        onnotify: onNotify,
+        connection: {
+          search_path: quoteIdentifier(schema),
+          TimeZone: 'UTC',
+          ...serverLimits(timeouts),
+        },
+      },
+    ),
+  );
+}
+
+/** A client of one connection for looking at a server, which connects when it is first asked. */
+export function clientFor(url: string, connection: Record<string, string | number> = {}): Sql {
+  const addresses = addressesOf(url);
+  const [first] = addresses as [Address];
+  return postgres(
+    explicit(first.of, () => firstThatAnswers(addresses), {
+      connection,
+      connect_timeout: CONNECT_TIMEOUT_MS / 1000,
+    }),
+  );
+}
+
+const CONNECT_TIMEOUT_MS = 5_000;
+
+async function firstThatAnswers(addresses: readonly Address[]): Promise<Line> {
+  let failure: unknown;
+  for (const address of addresses) {
+    const socket = dial(address);
+    // Told to whoever waits; later ones to the driver.
+    socket.on('error', () => undefined);
+    const late = codedError('CONNECT_TIMEOUT', 'no connection in time');
+    const patience = setTimeout(() => socket.destroy(late), CONNECT_TIMEOUT_MS);
+    try {
+      return await secure(socket, address);
+    } catch (error) {
+      socket.destroy();
+      failure = error;
+    } finally {
+      clearTimeout(patience);
+    }
+  }
+  throw failure;
+}
+
+type Settings = Pick<Options<Record<string, never>>, 'onclose' | 'connection' | 'connect_timeout'> & {
+  onnotify?: () => void;
+};
+
+/** Every option of the driver: one that is left out it would take from the environment, a password too. */
+function explicit(
+  { user, password, database, options, sessionAttributes }: CompleteAddress,
+  line: () => Promise<Line>,
+  { connection, ...settings }: Settings,
+): Options<Record<string, never>> {
+  let current: Line | undefined;
+  const all = {
+    host: [UNUSED_HOST],
+    port: [0],
+    user,
+    database,
+    // An empty text would be looked up in the environment; a promise that never ends answers nothing.
+    pass: () => (current?.mayAnswer() === true ? (password ?? '') : new Promise<never>(() => undefined)),
+    socket: async () => {
+      current = await line();
+      return current.socket;
     },
-    onclose: () => onClose(connectionClosed()),
+    max: 1,
+    // What there is of encryption is the socket's.
+    ssl: false,
+    sslnegotiation: null,
     // Measured by the connection.
     connect_timeout: 0,
     keep_alive: KEEP_ALIVE_S,
     idle_timeout: 0,
     max_lifetime: null,
+    max_pipeline: PIPELINE_MAX,
+    backoff: RECONNECT_PAUSE_S,
+    prepare: true,
+    debug: false,
     fetch_types: false,
+    publications: 'alltables',
+    target_session_attrs: sessionAttributes ?? 'primary',
     // The default prints notices to stdout, which belongs to the protocol.
     onnotice: () => undefined,
-    onnotify: onNotify,
+    ...settings,
     connection: {
       application_name: 'worktrail',
-      search_path: quoteIdentifier(schema),
-      TimeZone: 'UTC',
-      ...serverLimits(timeouts),
+      ...(options !== undefined && { options }),
+      ...connection,
     },
   };
-  return postgres(url, settings);
+  const { options: parsed } = postgres(all as unknown as Options<Record<string, never>>);
+  // Nothing but this says that there is none: left out, it would come from the environment. What was parsed once is
+  // taken as it is.
+  return { ...parsed, target_session_attrs: sessionAttributes } as unknown as Options<Record<string, never>>;
 }
+
+/** The driver would connect there if it were not given its sockets. */
+const UNUSED_HOST = 'socket.invalid';
+const PIPELINE_MAX = 100;
+const RECONNECT_PAUSE_S = 0.1;
 
 export function quoteIdentifier(identifier: string): string {
   return `"${identifier.replaceAll('"', '""')}"`;
-}
-
-export function connectionClosed(): Error {
-  return codedError('CONNECTION_CLOSED', 'the connection was closed');
-}
-
-function untilConnected(socket: net.Socket): Promise<net.Socket> {
-  const connected = new Promise<net.Socket>((resolve, reject) => {
-    socket.once('connect', () => resolve(socket));
-    socket.once('error', reject);
-    socket.once('close', () => reject(connectionClosed()));
-  });
-  // The driver may never ask for it.
-  connected.catch(() => undefined);
-  return connected;
-}
-
-type LookUpDone = (
-  error: NodeJS.ErrnoException | null,
-  found: LookupAddress[] | string,
-  family?: number,
-) => void;
-const lookingUp = new Map<string, LookUpDone[]>();
-
-/**
- * A look-up that hangs cannot be ended and takes one of the few threads that also read and write files:
- * callers that want the same name share one.
- */
-function lookUpOnce(host: string, options: LookupOptions, done: LookUpDone): void {
-  const key = `${host} ${JSON.stringify(options)}`;
-  const waiting = lookingUp.get(key);
-  if (waiting !== undefined) return void waiting.push(done);
-  const all = [done];
-  lookingUp.set(key, all);
-  lookup(host, options, (...result: Parameters<LookUpDone>) => {
-    lookingUp.delete(key);
-    for (const each of all) each(...result);
-  });
 }

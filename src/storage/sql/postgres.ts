@@ -37,6 +37,8 @@ export interface PostgresOptions extends Omit<ConnectionOptions, 'timeouts'> {
   timeouts?: Partial<PostgresTimeouts>;
   /** Called when the schema is not there yet, before it is made; may throw to prevent that. */
   beforeFirst?: (client: Sql) => Promise<void>;
+  /** Called before a schema that is there is brought up to date; may throw to prevent that. */
+  beforeUpgrade?: (client: Sql) => Promise<void>;
 }
 
 /**
@@ -54,6 +56,7 @@ export async function openPostgres(
       const applied = await lastApplied(client, options.schema);
       if (applied === undefined) await options.beforeFirst?.(client);
       const found = schemaState(applied, migrations);
+      if (found === 'behind' && applied !== undefined) await options.beforeUpgrade?.(client);
       return {
         engine: await engineVersion(client),
         state: found === 'behind' ? await bringUpToDate(pooled, options.schema, migrations) : found,
