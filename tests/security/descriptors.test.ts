@@ -9,7 +9,10 @@ import { git, startHttp, temporaryProject } from '../support/program.ts';
 const CONNECTIONS = 400;
 
 async function write(client: TestClient, title: string): Promise<string> {
-  const { structured, isError, text } = await client.callTool('create_work_item', { item_type: 'task', title });
+  const { structured, isError, text } = await client.callTool('create_work_item', {
+    item_type: 'task',
+    title,
+  });
   expect(isError, text).toBe(false);
   return String(structured?.['title']);
 }

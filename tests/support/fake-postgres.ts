@@ -28,9 +28,10 @@ const REQUESTS: Record<PasswordRequest, () => Buffer> = {
 };
 
 /** Listens on a free port of its own, by default of 127.0.0.1; stopped at the end of the test (or file). */
-export async function fakePostgres(
-  { asks = 'cleartext', host = '127.0.0.1' }: { asks?: PasswordRequest; host?: string } = {},
-): Promise<FakePostgres> {
+export async function fakePostgres({
+  asks = 'cleartext',
+  host = '127.0.0.1',
+}: { asks?: PasswordRequest; host?: string } = {}): Promise<FakePostgres> {
   const chunks: Buffer[] = [];
   const startups: Record<string, string>[] = [];
   const passwords: string[] = [];
