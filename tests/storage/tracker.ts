@@ -43,6 +43,7 @@ import type { OpenOptions } from '../../src/storage/open-store.ts';
 import { takeBackup } from '../../src/storage/export/backup.ts';
 import { UNRECORDED } from '../../src/storage/operations/jobs.ts';
 import type { Durability, Answer, Store, TrackerStore } from '../../src/storage/store.ts';
+import { withHonestWrites } from './honest-writes.ts';
 
 /** Arguments as they come over the wire: wrong ones can be sent too. */
 export type Arguments = Record<string, unknown>;
@@ -97,7 +98,7 @@ export class Tracker {
     readonly place: OpenOptions,
   ) {
     this.context = {
-      store: 'pending' in store ? (store as TrackerStore) : withoutTiers(store),
+      store: withHonestWrites('pending' in store ? (store as TrackerStore) : withoutTiers(store)),
       projectDir: place.projectDir,
       workTree: place.projectDir,
       now: this.clock.now,

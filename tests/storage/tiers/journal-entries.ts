@@ -8,13 +8,15 @@ import type { JournalEntry } from '../../../src/storage/tiers/journal.ts';
 export const DEVICE = '6f1c1f0e-6e0b-4a53-9a57-0e6d3a3f5b11';
 
 /** The fields that a new item has. */
-export const itemPatch = {
+const itemPatch = {
   ...{ item_type: 'task', title: 'Write it down', parent_id: null, status: 'active', priority: 3 },
   ...{ description: null, labels: [], assignee: null, metadata: {} },
   ...{ branch_name: null, commit_hash: null, pr_number: null },
 } satisfies JsonObject;
 
 export function makeChange(overrides: Partial<Change> = {}): Change {
+  const { kind = 'create', entity = 'work_item' } = overrides;
+  const isNewItem = kind === 'create' && entity === 'work_item';
   return {
     id: newChangeId(),
     at: '2026-01-02T03:04:05.678Z',
@@ -24,13 +26,14 @@ export function makeChange(overrides: Partial<Change> = {}): Change {
     entity_id: newRecordId(),
     kind: 'create',
     base_version: null,
-    patch: itemPatch,
     on_conflict: 'reject',
     cascade: false,
     claim_token: null,
     idempotency_key: null,
     schema_version: CHANGE_SCHEMA_VERSION,
     ...overrides,
+    // Of a new item the fields that are not said too, as the services say them.
+    patch: isNewItem ? { ...itemPatch, ...overrides.patch } : (overrides.patch ?? {}),
   };
 }
 

@@ -3,7 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Journal } from '../../../src/storage/tiers/journal.ts';
 import { cleanUpLater } from '../../support/cleanup.ts';
-import { idsOf, itemPatch, makeEntries, makeEntry } from './journal-entries.ts';
+import { idsOf, makeEntries, makeEntry } from './journal-entries.ts';
 
 /** A place to keep entries in; every call of `open` is another process's view of the same one. */
 export interface JournalPlace {
@@ -167,7 +167,7 @@ export function describeJournal(
 
     it('keeps entries of a megabyte', async () => {
       const metadata = { long: 'x'.repeat(1_000_000) };
-      const entries = [makeEntry({ patch: { ...itemPatch, metadata } }), makeEntry()];
+      const entries = [makeEntry({ patch: { metadata } }), makeEntry()];
       for (const entry of entries) await journal.append(entry);
       expect(await journal.list()).toEqual(expect.arrayContaining(entries));
       await journal.remove([entries[1]?.id ?? '']);
@@ -175,7 +175,7 @@ export function describeJournal(
     });
 
     it.each(ODD_TEXTS)('keeps odd text as it is: %j', async (title) => {
-      const entry = makeEntry({ patch: { ...itemPatch, description: title, metadata: { [title]: title } } });
+      const entry = makeEntry({ patch: { description: title, metadata: { [title]: title } } });
       await journal.append(entry);
       expect(await journal.list()).toEqual([entry]);
       expect(journal.damage()).toEqual([]);
