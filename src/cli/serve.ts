@@ -19,6 +19,8 @@ const PARENT_CHECK_MS = 400;
  */
 const SHUTDOWN_LIMIT_MS = 700;
 
+const LACK_SAID_EVERY_MS = 60_000;
+
 const HTTP_FLAGS = { host: '--host', port: '--port', token: '--token', tokenFile: '--token-file' };
 
 const log = (message: string): void => console.error(`worktrail: ${message}`);
@@ -68,6 +70,7 @@ async function serveHttp(
   factory: ReturnType<typeof createServerFactory>,
   token: HttpToken | undefined,
 ): Promise<void> {
+  surviveLackOfDescriptors();
   // Listened for from the start: opening the store may take long.
   const ended = endOfProcess({ withParent: false });
   const server = await Promise.race([ended, listen(config, app, factory, token)]);
@@ -169,6 +172,26 @@ function endOfProcess({ withParent }: { withParent: boolean }): Promise<void> {
     setInterval(() => {
       if (process.ppid !== parent) resolve();
     }, PARENT_CHECK_MS).unref();
+  });
+}
+
+/**
+ * A server of many clients does not end because something could not be opened just then: whoever needed it was told, or
+ * tries again. Every other uncaught error ends the process, as it does without this.
+ */
+function surviveLackOfDescriptors(): void {
+  let isSaid = false;
+  process.on('uncaughtException', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EMFILE' && error.code !== 'ENFILE') {
+      console.error(error);
+      process.exit(1);
+    }
+    if (isSaid) return;
+    isSaid = true;
+    setTimeout(() => (isSaid = false), LACK_SAID_EVERY_MS).unref();
+    log(
+      `too many files and connections are open (${error.syscall ?? error.code}); raise the limit (ulimit -n)`,
+    );
   });
 }
 

@@ -1,5 +1,6 @@
 // A server that may open few files, and somebody who opens connections until there are none left: whoever uses the
 // server in good faith is answered before, meanwhile and afterwards, and the process lives on.
+import { randomUUID } from 'node:crypto';
 import { describe, expect, it, vi } from 'vitest';
 import { HALF_HEAD, flood, halfBody } from '../http/floods.ts';
 import { JSON_HEADERS, initializeBody, request } from '../http/requests.ts';
@@ -8,13 +9,19 @@ import { git, startHttp, temporaryProject } from '../support/program.ts';
 
 const CONNECTIONS = 400;
 
-async function write(client: TestClient, title: string): Promise<string> {
-  const { structured, isError, text } = await client.callTool('create_work_item', {
-    item_type: 'task',
-    title,
-  });
-  expect(isError, text).toBe(false);
-  return String(structured?.['title']);
+/** A connection at rest may have made room for others just as it was used again: then the call is repeated. */
+async function write(client: TestClient, title: string): Promise<void> {
+  const call = { item_type: 'task', title, idempotency_key: randomUUID() };
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      const { structured, isError, text } = await client.callTool('create_work_item', call);
+      expect(isError, text).toBe(false);
+      expect(structured?.['title']).toBe(title);
+      return;
+    } catch (error) {
+      if (attempt === 5 || !(error instanceof TypeError && error.message === 'fetch failed')) throw error;
+    }
+  }
 }
 
 async function titles(client: TestClient): Promise<unknown[]> {
@@ -55,7 +62,7 @@ describe.each([
     expect(await titles(late)).toHaveLength(14);
     expect((await request(`${server.url}/health`)).status).toBe(200);
     expect(server.child.exitCode).toBe(null);
-    expect(server.stderr()).not.toMatch(/EMFILE|at .*\(/);
+    expect(server.stderr()).not.toMatch(/EMFILE|^\s+at /m);
     // Of 800 connections, not one line each.
     expect(server.stderr().split('\n').length).toBeLessThan(60);
   });
