@@ -1,6 +1,4 @@
 /** Stands in the bundle where a package imports better-sqlite3 by itself; `sqlite-driver.ts` loads the real one. */
-export default class NoDriver {
-  constructor() {
-    throw new Error('SQLite is opened by sqlite-driver.ts only');
-  }
+export default function noDriver(): never {
+  throw new Error('SQLite is opened by sqlite-driver.ts only');
 }
