@@ -9,15 +9,15 @@ import path from 'node:path';
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const installed = path.join(root, 'node_modules', '.package-lock.json');
 const lock = path.join(root, 'package-lock.json');
-
-const NODE_API_OF_13 = 10;
 const DRIVER = 'better-sqlite3';
+/** Version 13 needs Node-API 10. */
+const isFor13 = Number(process.versions.napi) >= 10;
 
 if (isMissing()) {
   console.error('worktrail: installing dependencies from the lock (first run, about a minute)…');
   npm(existsSync(lock) ? 'ci' : 'install');
 }
-if (Number(process.versions.napi) >= NODE_API_OF_13 && driverMajor() < 13) {
+if (isFor13 && driverMajor() < 13) {
   console.error(`worktrail: installing ${DRIVER} for Node.js ${process.versions.node}…`);
   npm('install', '--no-save', '--no-package-lock', `${DRIVER}@13`);
 }
@@ -43,7 +43,7 @@ function isMissing() {
   return Object.entries(wanted).some(
     ([name, entry]) =>
       name.startsWith('node_modules/') &&
-      name !== `node_modules/${DRIVER}` &&
+      !(isFor13 && name === `node_modules/${DRIVER}`) &&
       !entry.optional &&
       present[name]?.version !== entry.version,
   );

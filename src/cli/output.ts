@@ -1,7 +1,7 @@
 /** The only way to standard output, and the way to stderr. Everything that passes is harmless to a terminal. */
 import { styleText } from 'node:util';
 import { ExitCode } from './exit-codes.ts';
-import { describeAnswer } from '../services/described-answer.ts';
+import { answerText, describeAnswer } from '../services/described-answer.ts';
 import type { Answer } from '../storage/store.ts';
 import { cutLine, plainText } from './plain-text.ts';
 
@@ -79,7 +79,7 @@ export function printAnswer<T extends object>(
     printJson(describeAnswer(answer));
     return;
   }
-  print(render(answer.data));
+  print(answerText(answer, render));
   for (const { message } of answer.warnings) say(`warning: ${message}`);
 }
 

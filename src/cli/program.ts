@@ -39,13 +39,19 @@ import { print, say } from './output.ts';
  */
 export async function runCommandLine(args: readonly string[]): Promise<void> {
   const asJson = wantsJson(args);
+  // The pauses of the layers below keep no process alive: where nothing else does, it would end in the middle, with 0.
+  const alive = setInterval(() => undefined, ALIVE_MS);
   try {
     await buildProgram(asJson).parseAsync([...args], { from: 'user' });
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return;
     process.exitCode = reportFailure(error instanceof CommanderError ? usageError(error) : error, asJson);
+  } finally {
+    clearInterval(alive);
   }
 }
+
+const ALIVE_MS = 60_000;
 
 /** Every command, ready to parse; commander's own errors are thrown and not printed. */
 export function buildProgram(asJson = false): Command {

@@ -100,8 +100,14 @@ async function listen(
     token: token?.value,
     log,
   });
-  const { data: project } = await context.store.read((reader) => reader.findProject());
-  log(`project ${project?.project_slug ?? ''} in ${config.projectDir}`);
+  // A store that cannot be read is told to every call, and may be mended while the server runs.
+  const slug = await context.store
+    .read((reader) => reader.findProject())
+    .then(
+      ({ data }) => data?.project_slug,
+      () => undefined,
+    );
+  log(`project ${slug ?? config.slug.value} in ${config.projectDir}`);
   log(`listening on ${server.url}`);
   console.error(clientHelp(server.url, token));
   return server;

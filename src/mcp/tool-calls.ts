@@ -7,7 +7,7 @@ import { parseInput } from '../domain/validate.ts';
 import { nearestName } from '../domain/warnings.ts';
 import { TrackerError, databaseError, validationError } from '../errors.ts';
 import type { Caller } from '../services/context.ts';
-import { describeAnswer } from '../services/described-answer.ts';
+import { answerText, describeAnswer } from '../services/described-answer.ts';
 import { driverCode } from '../storage/sql/driver-errors.ts';
 import { warningLines, type Tool } from './define-tool.ts';
 import { advertisedOutputSchema, inputSchema } from './json-schema.ts';
@@ -43,7 +43,9 @@ export function createToolCalls({ toolsets, app, log }: ServerOptions): ToolCall
         const names = Array.isArray(fields) ? (fields as string[]) : undefined;
         const data = names === undefined ? answer.data : pickFields(answer.data, names);
         const said =
-          names === undefined ? tool.text(data as never, max_tokens) : pickedText(data, max_tokens);
+          names === undefined
+            ? answerText(answer, (whole) => tool.text(whole as never, max_tokens))
+            : pickedText(data, max_tokens);
         const text = tool.annotations.readOnlyHint ? cutLines(said, max_tokens ?? READ_TOKENS_DEFAULT) : said;
         return {
           content: [{ type: 'text', text: text + warningLines(answer.warnings) }],

@@ -11,3 +11,20 @@ export function describeAnswer(answer: Answer<object>): Record<string, unknown> 
     ...(durability !== undefined && { durability }),
   };
 }
+
+/**
+ * The answer for people and models: what `render` makes of it. Of a write that could not be checked only what is known
+ * is told: the record is not whole.
+ */
+export function answerText<T extends object>(answer: Answer<T>, render: (data: T) => string): string {
+  if (answer.isUnchecked !== true) return render(answer.data);
+  const { id, version, title, name, items } = answer.data as Record<string, unknown>;
+  const called = title ?? name;
+  return [
+    'Saved, not checked yet:',
+    ...(typeof id === 'string' ? [id] : []),
+    ...(typeof version === 'number' ? [`v${String(version)}`] : []),
+    ...(typeof called === 'string' ? [called] : []),
+    ...(Array.isArray(items) ? [`${String(items.length)} records`] : []),
+  ].join(' ');
+}

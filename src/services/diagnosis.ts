@@ -155,20 +155,23 @@ const NEWER_SCHEMA: Check = {
   next: 'Update Worktrail here to the version that the others use.',
 };
 
-function unavailable(store: string, problem: string, { report, breaker }: Inspection): Check {
+function unavailable(store: string, problem: string, { report, breaker, sighting }: Inspection): Check {
   const since = breaker === null ? '' : `, away since ${breaker.at} or longer`;
   const standIn = report.layers.slice(1).find(({ as_of }) => as_of !== null);
   const meanwhile =
-    standIn === undefined
+    standIn === undefined || sighting.remedy !== undefined
       ? ''
       : ` Meanwhile ${standIn.label} answers, as of ${standIn.as_of ?? '?'}, and writes are kept until it is back.`;
   return {
     name: 'store',
     ok: false,
     message: `${store}: ${problem}${since}`,
-    next: `Check database.url (\`worktrail config\` tells where it comes from), that the server runs, or that the file is readable.${meanwhile}`,
+    next: `${sighting.remedy ?? CHECK_ADDRESS}${meanwhile}`,
   };
 }
+
+const CHECK_ADDRESS =
+  'Check database.url (`worktrail config` tells where it comes from), that the server runs, or that the file is readable.';
 
 function checkWaiting({ report, parked }: Inspection): Check[] {
   const { total, newer_version, oldest_at } = report.waiting;

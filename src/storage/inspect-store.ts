@@ -1,7 +1,7 @@
 /** Looks at the store that the settings name without making, migrating or changing anything. */
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { databaseError, type TrackerError } from '../errors.ts';
+import { TrackerError, databaseError } from '../errors.ts';
 import { SQLITE_FILE, publicUrl, schemaName, slugOfFolder, type PrimaryOptions } from './open-primary.ts';
 import { openDatabaseFile, openDatabaseImage } from './sql/database-file.ts';
 import { describeDriverError } from './sql/driver-errors.ts';
@@ -22,6 +22,8 @@ export interface StoreSighting {
   schema: SchemaState | null;
   /** Why it cannot be used, in our words; null when it can. */
   problem: string | null;
+  /** What mends the problem, where more is known than that it is there. */
+  remedy?: string;
 }
 
 export async function inspectStore(
@@ -34,11 +36,11 @@ export async function inspectStore(
     : await inspectPostgres(databaseUrl, slug.value);
 }
 
-export function unavailableError({ source, problem }: StoreSighting): TrackerError {
+export function unavailableError({ source, problem, remedy }: StoreSighting): TrackerError {
   return databaseError(
     source,
     problem ?? 'it cannot be used',
-    'Run `worktrail doctor` to see the state of the store.',
+    remedy ?? 'Run `worktrail doctor` to see the state of the store.',
   );
 }
 
@@ -79,6 +81,7 @@ async function inspectSqlite(file: string): Promise<StoreSighting> {
   } catch (error) {
     sighting.exists = true;
     sighting.problem = `${file}: ${describeDriverError(error)}`;
+    if (error instanceof TrackerError) sighting.remedy = error.next;
   }
   return sighting;
 }

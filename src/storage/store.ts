@@ -19,6 +19,8 @@ export interface Answer<T> {
   warnings: Warning[];
   /** Of a write: where it is durable. */
   durability?: Durability;
+  /** Of a write that no copy could check: `data` is what was asked, and fields of the record are missing. */
+  isUnchecked?: boolean;
 }
 
 /** Two verbs. Safe for concurrent callers; calls may be made in any number at once. */

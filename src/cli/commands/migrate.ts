@@ -3,7 +3,7 @@ import type { MoveReport, MoveStep } from '../../storage/move-to-postgres.ts';
 import type { StoreHealth } from '../../storage/store.ts';
 import type { Job } from '../../domain/job.ts';
 import type { Progress } from '../../domain/progress.ts';
-import { validationError } from '../../errors.ts';
+import { databaseError, validationError } from '../../errors.ts';
 import { ExitCode } from '../exit-codes.ts';
 import { optionsOf, type GlobalOptions } from '../global-options.ts';
 import { print, printAnswer, printJson, say } from '../output.ts';
@@ -53,6 +53,10 @@ async function migrate(options: GlobalOptions): Promise<void> {
   const { schema } = await inspectStore(await readSettings(options));
   await withApp(options, async ({ context }) => {
     const health = await context.store.health();
+    if (!health.reachable) {
+      const next = 'Run `worktrail doctor` to see the state of the store. Nothing was changed.';
+      throw databaseError(health.source, health.problem ?? 'it cannot be reached', next);
+    }
     if (health.schema === 'newer') process.exitCode = ExitCode.finding;
     const data: Migrated = { ...health, before: schema ?? 'none' };
     printAnswer({ data, source: health.source, warnings: [] }, options.json, renderMigrated);

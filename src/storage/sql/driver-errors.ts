@@ -144,6 +144,9 @@ const REASONS: readonly [pattern: RegExp, reason: string][] = [
 
 /** Why a layer failed, in our words: driver text may hold addresses, SQL or values and stays in `cause`. */
 export function describeDriverError(error: unknown): string {
+  // Worded where it was found: the native module that is missing or not for this Node.js.
+  if (error instanceof TrackerError && typeof error.details['reason'] === 'string')
+    return error.details['reason'];
   const code = driverCode(error);
   if (code === undefined) return 'it failed in an unexpected way';
   return REASONS.find(([pattern]) => pattern.test(code))?.[1] ?? 'it failed in an unexpected way';

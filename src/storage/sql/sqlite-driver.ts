@@ -76,9 +76,10 @@ function failureOf(error: unknown): string {
   return `has a binary that Node.js ${NODE} on ${process.platform}-${process.arch} cannot load`;
 }
 
-function unusable(what: string, commands: string, cause?: unknown): TrackerError {
-  const next = `Run ${commands} with this Node.js, then repeat the call.`;
-  return databaseError('sqlite', `the native module ${MODULE} ${what}`, next, cause);
+/** The command is part of the reason: warnings and reports show that alone. */
+function unusable(what: string, command: string, cause?: unknown): TrackerError {
+  const reason = `the native module ${MODULE} ${what}; run ${command} with this Node.js`;
+  return databaseError('sqlite', reason, `Run ${command}, then repeat the call.`, cause);
 }
 
 /** Installs the version that this Node.js needs. */

@@ -4,7 +4,6 @@
  */
 import { TrackerError } from '../../errors.ts';
 import type { Applied, Change } from '../../domain/change.ts';
-import type { JsonObject } from '../../domain/json.ts';
 import type { Warning } from '../../domain/warnings.ts';
 import type { ReadOptions } from '../sql/connection.ts';
 import type { Reader } from '../sql/reader.ts';
@@ -17,6 +16,7 @@ import { primarySource } from './layers-report.ts';
 import { applyToReplica, type Keeper, type PreparedWrite } from './replica.ts';
 import { NoReplica, Replicas, type ChosenReplica, type Found } from './replicas.ts';
 import type { TieredParts } from './tiered-store.ts';
+import { SOURCE_OF_JOURNAL, uncheckedAnswer, uncheckedVersions } from './unchecked-write.ts';
 import * as words from './words.ts';
 
 /** A cache that was not confirmed for longer is `stale`, and a lower layer is used if it is newer. */
@@ -135,7 +135,10 @@ export class LowerLayers {
   async #saveUnchecked(changes: Change[], lost: unknown): Promise<WriteAnswer> {
     try {
       const journal = await this.#parts.journals.append(changes);
-      return await this.#answerSaved(changes.map(unchecked), { source: 'sqlite_cache' }, journal, lost);
+      this.#parts.memory.noteProvisional(uncheckedVersions(changes));
+      const from = { source: SOURCE_OF_JOURNAL[journal], isUnchecked: true } as const;
+      const answer = await this.#answerSaved(changes.map(uncheckedAnswer), from, journal, lost);
+      return { ...answer, warnings: [...answer.warnings, words.UNCHECKED] };
     } catch (error) {
       const layers = error instanceof NoJournal ? error.layers : [];
       throw words.notSaved(changes, lost, this.#breaker.reason, layers);
@@ -144,7 +147,7 @@ export class LowerLayers {
 
   async #answerSaved(
     applied: Applied[],
-    from: Pick<WriteAnswer, 'source' | 'as_of'>,
+    from: Pick<WriteAnswer, 'source' | 'as_of' | 'isUnchecked'>,
     keeper: Keeper,
     lost: unknown,
   ): Promise<WriteAnswer> {
@@ -174,17 +177,4 @@ export class LowerLayers {
       now: this.#parts.clock.now(),
     };
   }
-}
-
-/** What is answered for a write that could not be checked: what was asked. */
-function unchecked(change: Change): Applied {
-  return {
-    change_id: change.id,
-    entity: change.entity,
-    entity_id: change.entity_id,
-    record: { id: change.entity_id, ...change.patch } as JsonObject,
-    merged_with: [],
-    warnings: [],
-    repeated: false,
-  };
 }

@@ -65,6 +65,13 @@ export function writeWarnings(situation: Situation, keeper: Keeper, outcomeUnkno
   return warnings;
 }
 
+/** Said of a write that was kept and could not be checked. */
+export const UNCHECKED: Warning = {
+  code: 'unchecked',
+  message:
+    'No copy of the tracker can be read at the moment, so it was kept without a check. It is checked when it is applied; if it does not fit then, it waits for a decision (`worktrail conflicts`).',
+};
+
 function pendingWarning(waiting: number): Warning {
   return {
     code: 'pending_changes',
