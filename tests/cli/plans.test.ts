@@ -49,7 +49,7 @@ it('refuses files that hold no plan, and says what is wrong with them', async ()
   const project = await temporaryProject();
   const file = path.join(project, 'plan.yaml');
   for (const [text, said] of [
-    ['a: [', 'neither JSON nor YAML'],
+    ['a: [', 'not usable as JSON or YAML: line 1'],
     ['3', 'must hold a list of items'],
     ['items: []\nother: 1', '"other"'],
     ['- { key: a, item_type: task, title: A, depends_on: [a] }', 'names the item itself'],

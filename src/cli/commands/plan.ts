@@ -53,7 +53,7 @@ Examples:
 }
 
 async function readPlan(file: string): Promise<unknown> {
-  const { parseDocument } = await import('yaml');
+  const { UnsuitableYaml, parseYaml } = await import('../../platform/yaml.ts');
   const { MESSAGE_MAX_BYTES } = await import('../../domain/limits.ts');
   const refuse = (constraint: string) =>
     validationError(
@@ -68,16 +68,13 @@ async function readPlan(file: string): Promise<unknown> {
   }
   if (Buffer.byteLength(text) > MESSAGE_MAX_BYTES)
     throw refuse(`must have at most ${MESSAGE_MAX_BYTES} bytes`);
-  // JSON is YAML too, and both say on which line they are wrong.
-  const document = parseDocument(text, { schema: 'core', prettyErrors: true, uniqueKeys: true });
-  const [problem] = document.errors;
-  if (problem !== undefined)
-    throw refuse(`is neither JSON nor YAML: ${problem.message.split('\n')[0] ?? ''}`);
   let content: unknown;
   try {
-    content = document.toJS({ maxAliasCount: ALIASES_MAX });
-  } catch {
-    throw refuse('has more aliases than a plan can need');
+    // JSON is YAML too, and both say on which line they are wrong.
+    content = parseYaml(text, { maxAliases: ALIASES_MAX });
+  } catch (error) {
+    if (!(error instanceof UnsuitableYaml)) throw error;
+    throw refuse(`is not usable as JSON or YAML: line ${error.line}: ${error.reason}`);
   }
   const isObject = typeof content === 'object' && content !== null && !Array.isArray(content);
   if (!isObject) {

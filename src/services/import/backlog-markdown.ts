@@ -1,10 +1,6 @@
 /** The parts of a Backlog.md task file: frontmatter as data, and what its markdown body says in a fixed form. */
-import { parse, YAMLParseError } from 'yaml';
-import { isPlainObject } from '../../domain/json.ts';
 import type { SourceComment } from './source-item.ts';
-
-/** Longer YAML is no frontmatter and no configuration: parsing it would cost more than any real file is worth. */
-const YAML_MAX_CHARACTERS = 1024 * 1024;
+import { readMapping } from './yaml-mapping.ts';
 
 export type TaskFile =
   | { frontmatter: Record<string, unknown>; body: string; repaired: boolean }
@@ -20,45 +16,12 @@ export function readTaskFile(text: string): TaskFile {
   if (closing === null) return { reason: 'has frontmatter without its closing "---"', line: 1 };
   const yaml = afterOpening.slice(0, closing.index);
   const body = afterOpening.slice(closing.index + closing[0].length);
-  const exact = parseYaml(yaml);
+  const exact = readMapping(yaml);
   if ('data' in exact) return { frontmatter: exact.data, body, repaired: false };
-  const lenient = parseYaml(quoteScalars(yaml));
+  const lenient = readMapping(quoteScalars(yaml));
   if ('data' in lenient) return { frontmatter: lenient.data, body, repaired: true };
   // The opening "---" is line 1 of the file.
   return { reason: `has frontmatter that is not understood: ${exact.reason}`, line: exact.line + 1 };
-}
-
-/** A YAML mapping as plain data; numbers that would lose digits stay text. */
-export function parseYaml(
-  yaml: string,
-): { data: Record<string, unknown> } | { reason: string; line: number } {
-  if (yaml.length > YAML_MAX_CHARACTERS) return { reason: 'it is longer than 1 MiB', line: 1 };
-  try {
-    const options = { maxAliasCount: 0, uniqueKeys: true, stringKeys: true, logLevel: 'error' } as const;
-    const data: unknown = parse(yaml, { ...options, schema: 'core' });
-    if (!isPlainObject(data)) return { reason: 'it is not a mapping of keys to values', line: 1 };
-    const texts: unknown = parse(yaml, { ...options, schema: 'failsafe' });
-    return { data: keepDigits(data, texts) as Record<string, unknown> };
-  } catch (error) {
-    const line = error instanceof YAMLParseError ? (error.linePos?.[0].line ?? 1) : 1;
-    const reason = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
-    return { reason, line };
-  }
-}
-
-/** `1.10` is a version or an id more often than the number 1.1: a number keeps its spelling as text where they differ. */
-function keepDigits(data: unknown, text: unknown): unknown {
-  if (typeof data === 'number') return typeof text === 'string' && String(data) !== text ? text : data;
-  if (Array.isArray(data)) {
-    return data.map((entry, index) => keepDigits(entry, Array.isArray(text) ? text[index] : undefined));
-  }
-  if (!isPlainObject(data)) return data;
-  return Object.fromEntries(
-    Object.entries(data).map(([key, entry]) => [
-      key,
-      keepDigits(entry, isPlainObject(text) ? text[key] : undefined),
-    ]),
-  );
 }
 
 /**

@@ -2,7 +2,7 @@
 import path from 'node:path';
 import { PRIORITY_DEFAULT } from '../../domain/limits.ts';
 import type { ItemStatus } from '../../domain/work-item.ts';
-import { parseYaml, readAcceptanceCriteria, readComments, readTaskFile } from './backlog-markdown.ts';
+import { readAcceptanceCriteria, readComments, readTaskFile } from './backlog-markdown.ts';
 import { BacklogIds } from './backlog-ids.ts';
 import { criteriaMetadata } from './acceptance-criteria.ts';
 import { chooseNamespace, type ImportOptions, type ImportPlan } from './plan.ts';
@@ -30,6 +30,7 @@ import {
   type SourceLink,
 } from './source-item.ts';
 import { normalWord, readPriority, readStatus, type Vocabulary } from './vocabulary.ts';
+import { readMapping } from './yaml-mapping.ts';
 
 const EXPECTED = 'a Backlog.md folder (with tasks/, completed/, drafts/ or archive/ of task files)';
 
@@ -119,7 +120,7 @@ async function readConfig(root: string, log: PlanLog): Promise<Record<string, un
     const file = await insideFolder(root, path.join(root, name));
     if (file === undefined) continue;
     const content = await readSourceText(file);
-    const config = 'reason' in content ? { ...content, line: undefined } : parseYaml(content.text);
+    const config = 'reason' in content ? { ...content, line: undefined } : readMapping(content.text);
     if ('data' in config) return config.data;
     log.skip(name, `the configuration is not understood: ${config.reason}; defaults apply`, config.line);
   }

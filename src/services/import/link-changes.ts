@@ -33,6 +33,7 @@ export async function findLinkChanges(
   const there = (await reader.findLinksFrom([...present.keys()])).filter(({ target_id }) =>
     present.has(target_id),
   );
+  const lastChange = lastChanges(reader);
   const meaningsThere = new Set(there.map(linkMeaning));
   const added: PlannedLink[] = [];
   const keptRemoved: PlannedLink[] = [];
@@ -40,7 +41,7 @@ export async function findLinkChanges(
     if (meaningsThere.has(linkMeaning(link))) continue;
     // A link of an item that is made just now cannot have been removed.
     const isNew = !present.has(link.source_id) || !present.has(link.target_id);
-    const last = isNew ? undefined : await lastChange(reader, link);
+    const last = isNew ? undefined : await lastChange(link);
     if (last?.kind === 'unlink' && last.client !== IMPORT_CLIENT) keptRemoved.push(link);
     else added.push(link);
   }
@@ -52,19 +53,30 @@ export async function findLinkChanges(
     const meaning = linkMeaning(link);
     if (seen.has(meaning)) continue;
     seen.add(meaning);
-    if ((await lastChange(reader, link))?.client === IMPORT_CLIENT) removed.push(link);
+    if ((await lastChange(link))?.client === IMPORT_CLIENT) removed.push(link);
   }
   return { added, removed, keptRemoved };
 }
 
-async function lastChange(reader: Reader, link: PlannedLink): Promise<RecordedChange | undefined> {
-  const { items } = await reader.listChanges({
-    entity: 'dependency',
-    record_id: link.source_id,
-    limit: LINK_CHANGES_READ,
-  });
-  const meaning = linkMeaning(link);
-  return items.find((change) => linksIn(change).some((one) => linkMeaning(one) === meaning));
+/** The last change of a link; what was done to the links of an item is read once for all of them. */
+function lastChanges(reader: Reader): (link: PlannedLink) => Promise<RecordedChange | undefined> {
+  const read = new Map<string, Map<string, RecordedChange>>();
+  return async (link) => {
+    let changes = read.get(link.source_id);
+    if (changes === undefined) {
+      const { items } = await reader.listChanges({
+        entity: 'dependency',
+        record_id: link.source_id,
+        limit: LINK_CHANGES_READ,
+      });
+      changes = new Map();
+      for (const change of items.toReversed()) {
+        for (const one of linksIn(change)) changes.set(linkMeaning(one), change);
+      }
+      read.set(link.source_id, changes);
+    }
+    return changes.get(linkMeaning(link));
+  };
 }
 
 /** What the change of a dependency was about: its one field reads `<type> <target>`, before or after. */

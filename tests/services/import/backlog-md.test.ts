@@ -70,7 +70,7 @@ describe('a Backlog.md folder', () => {
       ['docs/', undefined],
       ['tasks/b.md', 4],
       ['tasks/c.md', 3],
-      ['tasks/d.md', 2],
+      ['tasks/d.md', 3],
       ['tasks/e.md', 1],
       ['tasks/f.md', 2],
       ['tasks/g.txt', undefined],

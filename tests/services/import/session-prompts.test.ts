@@ -4,7 +4,7 @@ import { cp, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { readFrontmatter } from '../../../src/services/import/session-prompts/frontmatter.ts';
+import { readMapping } from '../../../src/services/import/yaml-mapping.ts';
 import { readPromptFile } from '../../../src/services/import/session-prompts/prompt-file.ts';
 import { readSessionPrompts } from '../../../src/services/import/session-prompts/read-session-prompts.ts';
 import { describeWithSharedData } from '../../support/shared-data.ts';
@@ -93,7 +93,7 @@ describe('a session prompt', () => {
     ['---js\n{}\n---\n', 1],
     ['---json\n{"title":"x"}\n---\n', 1],
     ['no heading at all', 1],
-    ['---\na: &a [x]\nb: *a\n---\n', 2],
+    ['---\na: &a [x]\nb: *a\n---\n', 3],
     ['', 1],
   ])('that is malformed is skipped with its line: %j', async (text, line) => {
     const plan = await planOf({ 'good.md': COMPLETE, 'bad.md': text });
@@ -108,7 +108,7 @@ describe('a session prompt', () => {
         .split('')
         .map((name, at) => `${name}: &${name} [*${'abcdefghi'[at]},*${'abcdefghi'[at]}]`),
     ];
-    expect(readFrontmatter(bomb.join('\n'))).toHaveProperty('reason');
+    expect(readMapping(bomb.join('\n'))).toHaveProperty('reason');
   });
 
   it('that is too large, no regular file or leads out of the folder is refused with a message', async () => {

@@ -9,7 +9,7 @@ import { assemblePlan } from '../plan-assembly.ts';
 import { PlanLog } from '../plan-log.ts';
 import { plannedId, type ImportPlan } from '../plan.ts';
 import { promptItem } from '../session-prompts/prompt-item.ts';
-import { readFrontmatter } from '../session-prompts/frontmatter.ts';
+import { readMapping } from '../yaml-mapping.ts';
 import type { SourceItem } from '../source-item.ts';
 import { ownText } from '../source-item.ts';
 import type { LegacyDeployment, LegacyItem, LegacyVendor } from './legacy-records.ts';
@@ -317,7 +317,7 @@ function parentOf(
 
 function sessionItem(session: LegacyStatus['sessions'][number], log: PlanLog): SourceItem {
   const { heading, yaml, body } = session;
-  const parsed = yaml === null ? undefined : readFrontmatter(yaml);
+  const parsed = yaml === null ? undefined : readMapping(yaml);
   const frontmatter = parsed !== undefined && 'data' in parsed ? parsed.data : null;
   const name = frontmatter === null ? undefined : ownText(frontmatter, 'session_id');
   const key = `session ${name ?? heading}`;

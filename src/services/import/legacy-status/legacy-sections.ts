@@ -1,7 +1,7 @@
 /** How each kind of section of a hand-kept `.project_status.md` is read, line by line. */
 import { DESCRIPTION_MAX_BYTES } from '../../../domain/limits.ts';
 import { vendorNameKey } from '../../../domain/vendor.ts';
-import { readFrontmatter } from '../session-prompts/frontmatter.ts';
+import { readMapping } from '../yaml-mapping.ts';
 import { bulletOf, fieldOf, type Heading, type SectionKind } from './legacy-lines.ts';
 import {
   DEPLOYMENT_LABELS,
@@ -264,7 +264,7 @@ function sessionReader(sessions: LegacySession[], form: Form): SectionReader {
       refuse('is frontmatter without its closing "---"', yaml_line - 1, before - 1);
       return;
     }
-    const parsed = open.yaml === null ? undefined : readFrontmatter(open.yaml);
+    const parsed = open.yaml === null ? undefined : readMapping(open.yaml);
     if (parsed !== undefined && 'reason' in parsed && open.yaml?.trim() !== '') {
       const at = Math.min(yaml_line + parsed.line - 1, before - 1);
       refuse(`is frontmatter that is not understood: ${parsed.reason}`, at, before - 1);

@@ -1,6 +1,6 @@
 /** A session prompt as its file has it: frontmatter as data, and the markdown below it. Pure; nothing of it is run. */
 import { fencedLines, headingOf } from '../legacy-status/legacy-lines.ts';
-import { readFrontmatter } from './frontmatter.ts';
+import { readMapping } from '../yaml-mapping.ts';
 
 export type PromptFile =
   | {
@@ -29,7 +29,7 @@ export function readPromptFile(text: string): PromptFile {
   const rest = text.slice(first.length + 1);
   const closing = /^---[ \t]*(?:\r?\n|$)/m.exec(rest);
   if (closing === null) return { reason: 'its frontmatter has no closing "---"', line: 1 };
-  const parsed = readFrontmatter(rest.slice(0, closing.index));
+  const parsed = readMapping(rest.slice(0, closing.index));
   // The opening "---" is line 1 of the file.
   if ('reason' in parsed) {
     return { reason: `its frontmatter is not understood: ${parsed.reason}`, line: parsed.line + 1 };

@@ -7,13 +7,14 @@ import { eq, or, sql } from 'drizzle-orm';
 import { validationError } from '../../../errors.ts';
 import { CHANGE_SCHEMA_VERSION, type Applied, type Change } from '../../../domain/change.ts';
 import { partsOf } from '../../../domain/batch.ts';
+import type { WorkItem } from '../../../domain/work-item.ts';
 import { stableJson, type JsonObject } from '../../../domain/json.ts';
 import { PROVISIONAL_FEED_STEP, knownVersion } from '../../../domain/provisional-version.ts';
 import type { Connection } from '../connection.ts';
 import { pipelined } from '../pipelined.ts';
 import { insertRows } from '../table-copy.ts';
 import { archiveSubtree, restoreSubtree } from './archive.ts';
-import { applyBatch } from './batch.ts';
+import { applyBatch, structureLock } from './batch.ts';
 import { updateConfiguration } from './configuration.ts';
 import { claimWorkItem } from './claims.ts';
 import { resolveConflict } from './conflicts.ts';
@@ -21,11 +22,13 @@ import { recount } from './counts.ts';
 import { findCurrentRecord } from './current-record.ts';
 import { addDependency, removeDependency } from './dependencies.ts';
 import { recordDeployment } from './deployments.ts';
+import { addLinks } from './dependency-batch.ts';
 import { unknownChange, type Effect, type Touched } from './effect.ts';
 import { createEnhancement, updateEnhancement } from './enhancements.ts';
 import { refreshQueue } from './readiness.ts';
 import { addNote } from './notes.ts';
 import { registerVendor, updateVendor } from './vendors.ts';
+import { createWorkItems } from './work-item-batch.ts';
 import { createWorkItem, updateWorkItem } from './work-items.ts';
 
 type Rule = (c: Connection, change: Change) => Promise<Effect>;
@@ -69,15 +72,24 @@ export async function applyChanges(
 ): Promise<Applied[]> {
   const answers: Applied[] = [];
   const done: { change: Change; effect: Effect }[] = [];
-  for (const change of changes) {
+  const runs = runsOf(changes);
+  // As in a batch: before any row is locked.
+  const lock = runs.length < changes.length ? structureLock(changes) : undefined;
+  if (lock !== undefined) await c.lockStructure(lock);
+  const made = new Map<string, WorkItem>();
+  for (const run of runs) {
+    const [change] = run;
     const first = change.idempotency_key === null ? undefined : await findFirstResult(c, change);
     if (first !== undefined) {
       answers.push(first);
       continue;
     }
-    const effect = await applyRule(c, merge ? { ...change, on_conflict: 'merge' } : change);
-    done.push({ change, effect });
-    answers.push(answer(change, effect, false));
+    const effects = await applyRun(c, run, made, merge);
+    for (const [at, effect] of effects.entries()) {
+      const own = run[at] ?? change;
+      done.push({ change: own, effect });
+      answers.push(answer(own, effect, false));
+    }
   }
   if (done.length === 0) return answers;
   const settled = done.map(({ change, effect }) => {
@@ -88,6 +100,38 @@ export async function applyChanges(
   });
   await pipelined(recordApplied(c, settled), recordTouched(c, done));
   return answers;
+}
+
+/** What of these can be applied by the same statements: new items one after the other, and so links. */
+function runsOf(changes: readonly Change[]): [Change, ...Change[]][] {
+  const runs: [Change, ...Change[]][] = [];
+  for (const change of changes) {
+    const run = runs.at(-1);
+    if (run !== undefined && isAlike(run[0], change)) run.push(change);
+    else runs.push([change]);
+  }
+  return runs;
+}
+
+function isAlike(a: Change, b: Change): boolean {
+  if (a.idempotency_key !== null || b.idempotency_key !== null) return false;
+  if (a.kind !== b.kind || a.entity !== b.entity) return false;
+  return (a.kind === 'create' && a.entity === 'work_item') || a.kind === 'link';
+}
+
+/** @param made items of earlier runs, as they are: what a rule changed since is forgotten */
+async function applyRun(
+  c: Connection,
+  run: [Change, ...Change[]],
+  made: Map<string, WorkItem>,
+  merge: boolean,
+): Promise<Effect[]> {
+  if (run.length > 1) {
+    return await (run[0].kind === 'link' ? addLinks(c, run, made) : createWorkItems(c, run, made));
+  }
+  const effect = await applyRule(c, merge ? { ...run[0], on_conflict: 'merge' } : run[0]);
+  for (const { entity_id } of effect.touched) made.delete(entity_id);
+  return [effect];
 }
 
 function applyRule(c: Connection, change: Change): Promise<Effect> {

@@ -7,7 +7,7 @@ import type { JsonObject, JsonValue } from '../../../domain/json.ts';
 import type { Warning } from '../../../domain/warnings.ts';
 import type { WorkItem } from '../../../domain/work-item.ts';
 import type { Connection, StructureLock } from '../connection.ts';
-import { addLinksOfNewItems } from './dependency-batch.ts';
+import { addLinks } from './dependency-batch.ts';
 import type { Effect } from './effect.ts';
 import { startReconciliation } from './reconciliation.ts';
 import { createWorkItems } from './work-item-batch.ts';
@@ -41,8 +41,7 @@ export async function applyBatch(
     const run = parts.slice(at, end);
     try {
       if (run[0]?.kind === 'create' && run.length > 1) effects.push(...(await createWorkItems(c, run, made)));
-      else if (run[0]?.kind === 'link' && run.length > 1)
-        effects.push(...(await addLinksOfNewItems(c, run, made)));
+      else if (run[0]?.kind === 'link' && run.length > 1) effects.push(...(await addLinks(c, run, made)));
       else for (const part of run) effects.push(ownOf(part, await applyRule(c, part)));
     } catch (error) {
       if (!(error instanceof TrackerError) || error.code === 'DatabaseError') throw error;
@@ -81,7 +80,8 @@ function endOfRun(parts: Change[], start: number, made: ReadonlyMap<string, Work
   return end;
 }
 
-function structureLock(parts: Change[]): StructureLock | undefined {
+/** The lock that these changes need together. */
+export function structureLock(parts: readonly Change[]): StructureLock | undefined {
   const alters = parts.some(
     ({ kind, patch }) =>
       kind === 'link' ||

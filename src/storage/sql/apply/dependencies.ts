@@ -31,19 +31,7 @@ export async function addDependency(c: Connection, change: Change): Promise<Effe
   refuseDeleted(source, 'source_id');
   refuseDeleted(target, 'target_id');
   const existing = await findSame(c, wanted);
-  if (existing !== undefined) {
-    return {
-      record: asJson(existing),
-      touched: [],
-      merged_with: [],
-      warnings: [
-        {
-          code: 'already_linked',
-          message: `These items are linked already (${existing.dependency_type}); nothing changed.`,
-        },
-      ],
-    };
-  }
+  if (existing !== undefined) return alreadyLinked(existing);
   if (pair !== undefined) {
     // What is closed and out of sight holds nothing up; as a hint, it may be pointed at.
     refuseArchived(source, 'source_id');
@@ -59,6 +47,15 @@ export async function addDependency(c: Connection, change: Change): Promise<Effe
     warnings,
     ...(pair !== undefined && { readiness: [pair.blocker, pair.blocked] }),
   };
+}
+
+/** What a link comes to that is there in one spelling or the other. */
+export function alreadyLinked(existing: Dependency): Effect {
+  const warning = {
+    code: 'already_linked',
+    message: `These items are linked already (${existing.dependency_type}); nothing changed.`,
+  };
+  return { record: asJson(existing), touched: [], merged_with: [], warnings: [warning] };
 }
 
 export async function removeDependency(c: Connection, change: Change): Promise<Effect> {

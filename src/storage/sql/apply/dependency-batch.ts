@@ -1,4 +1,4 @@
-/** How the links of new items come to be: all in one pass, whatever their number. */
+/** How many links come to be at once: all in one pass, whatever their number and however dense they are. */
 import type { Change } from '../../../domain/change.ts';
 import {
   blockingPair,
@@ -12,19 +12,22 @@ import type { Warning } from '../../../domain/warnings.ts';
 import type { WorkItem } from '../../../domain/work-item.ts';
 import { notFound } from '../../../errors.ts';
 import type { Connection } from '../connection.ts';
-import { findBlockingLinks } from '../queries/dependencies.ts';
+import { findBlockingLinksOfMany, findLinksAmong } from '../queries/dependencies.ts';
 import { findTitles } from '../queries/names.ts';
 import { findWorkItems } from '../queries/work-items.ts';
 import { insertRows } from '../table-copy.ts';
+import { refuseArchived } from './archive.ts';
 import { checkLinkTokens } from './claims.ts';
-import { readPatch, refuseAncestor, refuseDeleted, touched } from './dependencies.ts';
+import { alreadyLinked, readPatch, refuseAncestor, refuseDeleted, touched } from './dependencies.ts';
 import { asJson, type Effect } from './effect.ts';
 
 /**
- * @param changes links of which at least one end was made in the same batch: nothing can join them yet
- * @param made the items of the batch
+ * By the rules that a link alone is added by.
+ * @param changes links; their `lockStructure` is taken already
+ * @param made items that came to be in the same transaction, as they are now: nothing else can be linked with them yet
+ * @returns an effect for each change
  */
-export async function addLinksOfNewItems(
+export async function addLinks(
   c: Connection,
   changes: readonly Change[],
   made: ReadonlyMap<string, WorkItem>,
@@ -32,43 +35,54 @@ export async function addLinksOfNewItems(
   const wanted = changes.map((change) => ({ change, link: readPatch(change) }));
   const ends = new Set(wanted.flatMap(({ link }) => [link.source_id, link.target_id]));
   const others = [...ends].filter((id) => !made.has(id));
-  const items = new Map([
-    ...made,
-    ...(await findWorkItems(c, others)).map((item) => [item.id, item] as const),
-  ]);
+  const items = new Map(made);
+  for (const item of await findWorkItems(c, others)) items.set(item.id, item);
   const find = (id: string): WorkItem => {
     const item = items.get(id);
     if (item === undefined) throw notFound('work item', { id });
     return item;
   };
-  const links = new Map<string, { change: Change; link: Dependency }>();
+  const isOld = wanted.some(({ link }) => !made.has(link.source_id) && !made.has(link.target_id));
+  const there = new Map(
+    (isOld ? await findLinksAmong(c, others) : []).map((link) => [linkMeaning(link), link]),
+  );
   const warnings = await checkClaims(c, wanted, find);
-  for (const { change, link } of wanted) {
+  const links = new Map<string, Dependency>();
+  const effects = wanted.map(({ change, link }): Effect => {
     if (link.source_id === link.target_id) throw selfLinkError(link.target_id);
     const [source, target] = [find(link.source_id), find(link.target_id)];
     refuseDeleted(source, 'source_id');
     refuseDeleted(target, 'target_id');
-    if (blockingPair(link) !== undefined) refuseAncestor(source, target);
     const meaning = linkMeaning(link);
-    const row = { ...link, created_at: change.at, created_by: change.actor };
-    if (!links.has(meaning)) links.set(meaning, { change, link: row });
-  }
-  await refuseCycles(c, [...links.values()], items, others);
-  await insertRows(
-    c,
-    'dependencies',
-    [...links.values()].map(({ link }) => ({ ...link })),
-  );
-  return [...links.values()].map(({ change, link }, index) => {
+    const existing = there.get(meaning);
+    if (existing !== undefined) return alreadyLinked(existing);
     const pair = blockingPair(link);
+    if (pair !== undefined) {
+      refuseArchived(source, 'source_id');
+      refuseArchived(target, 'target_id');
+      refuseAncestor(source, target);
+    }
+    const same = links.get(meaning);
+    if (same !== undefined) return { record: asJson(same), touched: [], merged_with: [], warnings: [] };
+    const row = { ...link, created_at: change.at, created_by: change.actor };
+    links.set(meaning, row);
     return {
-      record: asJson(link),
-      touched: [touched(change, link, 'link')],
+      record: asJson(row),
+      touched: [touched(change, row, 'link')],
       merged_with: [],
-      warnings: index === 0 ? warnings : [],
+      warnings: [],
       ...(pair !== undefined && { readiness: [pair.blocker, pair.blocked] }),
     };
   });
+  effects[0]?.warnings.push(...warnings);
+  const rows = [...links.values()];
+  await refuseCycles(c, rows, items, others);
+  await insertRows(
+    c,
+    'dependencies',
+    rows.map((row) => ({ ...row })),
+  );
+  return effects;
 }
 
 /** Only what was there before can be claimed; costs nothing where it is not. */
@@ -91,15 +105,15 @@ async function checkClaims(
 /** A cycle goes through the links of the batch and, from the items that were there before, through theirs. */
 async function refuseCycles(
   c: Connection,
-  links: readonly { link: Dependency }[],
+  links: readonly Dependency[],
   items: ReadonlyMap<string, WorkItem>,
   others: string[],
 ): Promise<void> {
-  const added = links.flatMap(({ link }) => blockingPair(link) ?? []);
+  const added = links.flatMap((link) => blockingPair(link) ?? []);
   const wereThere = new Set(others);
   const blocked = added.filter((pair) => wereThere.has(pair.blocked)).map((pair) => pair.blocked);
   const comesBack = added.some(({ blocker }) => wereThere.has(blocker));
-  const found = comesBack ? await findBlockingLinks(c, [...new Set(blocked)]) : [];
+  const found = comesBack ? await findBlockingLinksOfMany(c, blocked) : [];
   const cycle = findCycle([...added, ...found.flatMap((link) => blockingPair(link) ?? [])]);
   if (cycle === undefined) return;
   const unknown = await findTitles(

@@ -51,6 +51,18 @@ export async function findLinksFrom(c: Connection, ids: readonly string[]): Prom
   return await findLinksAt(c, 'source_id', ids);
 }
 
+/** Every link between two of these items, however many there are; each once. */
+export async function findLinksAmong(c: Connection, ids: readonly string[]): Promise<Dependency[]> {
+  const { dependencies: d } = c.tables;
+  const given = new Set(ids);
+  const found: Dependency[] = [];
+  for (const chunk of chunks([...given].sort())) {
+    const rows = await c.db.select().from(d).where(inArray(d.source_id, chunk));
+    for (const row of rows) if (given.has(row.target_id)) found.push(row);
+  }
+  return found;
+}
+
 /** Every link of these items in either direction, however many there are; each once. */
 export async function findLinksOf(c: Connection, ids: readonly string[]): Promise<DependencyEnds[]> {
   const given = new Set(ids);
@@ -140,6 +152,28 @@ export async function findBlockingLinks(
       sql`(${d.source_id} = r.id and ${d.dependency_type} = 'blocks') or (${d.target_id} = r.id and ${d.dependency_type} = 'depends_on')`,
     );
 }
+
+/** `findBlockingLinks` for any number of items: what some of them led to is not walked again from the others. */
+export async function findBlockingLinksOfMany(
+  c: Connection,
+  from: readonly string[],
+): Promise<DependencyEnds[]> {
+  const found: DependencyEnds[] = [];
+  const walked = new Set<string>();
+  const open = [...new Set(from)];
+  while (open.length > 0) {
+    const start = open.splice(0, IDS_PER_WALK).filter((id) => !walked.has(id));
+    for (const id of start) walked.add(id);
+    for (const link of await findBlockingLinks(c, start)) {
+      found.push(link);
+      const pair = blockingPair(link);
+      if (pair !== undefined) walked.add(pair.blocker).add(pair.blocked);
+    }
+  }
+  return found;
+}
+
+const IDS_PER_WALK = 1_000;
 
 /** A blocking link between one of some items and another item or anything below that; undefined if there is none. */
 export async function findBlockingLinkAcross(
