@@ -104,6 +104,8 @@ function clientHelp(url: string): string {
 class LazyApp {
   #opening: Promise<App> | undefined;
   #opened: App | undefined;
+  /** Only the first calls wait for a database that is not there yet. */
+  #patientUntil: number | undefined;
 
   constructor(private readonly config: Config) {}
 
@@ -114,8 +116,10 @@ class LazyApp {
 
   async #open(): Promise<App> {
     try {
-      const { openApp } = await import('../app.ts');
-      this.#opened = await openApp(this.config, log);
+      const { openApp, PATIENCE_MS_DEFAULT } = await import('../app.ts');
+      this.#patientUntil ??= performance.now() + PATIENCE_MS_DEFAULT;
+      const patienceMs = Math.max(0, this.#patientUntil - performance.now());
+      this.#opened = await openApp(this.config, log, { patienceMs });
       this.#opened.startDailyWork();
       return this.#opened;
     } catch (error) {

@@ -78,12 +78,15 @@ export async function acceptDatabase(config: Config): Promise<Accepted> {
 /** The primary, and what can only be learnt from it. */
 async function checkStore(found: Inspection, config: Config): Promise<Check[]> {
   const { sighting, refusal, store, project } = found;
-  const { engine, location, exists, schema, problem } = sighting;
+  const { engine, location, exists, schema, problem, remedy } = sighting;
   const name = `${engine ?? sighting.source} at ${location}`;
   if (refusal !== null) {
     return [
       { name: 'store', ok: false, message: `${name}: not used, ${refusal.why}`, next: REFUSED[refusal.kind] },
     ];
+  }
+  if (problem !== null && remedy !== null) {
+    return [{ name: 'store', ok: false, message: `${name}: ${problem}`, next: remedy }];
   }
   if (problem !== null) return [unavailable(name, problem, found)];
   if (!exists) return [missing(name, project !== null)];

@@ -3,9 +3,10 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { databaseError, type TrackerError } from '../errors.ts';
 import { SQLITE_FILE, publicUrl, schemaName, slugOfFolder, type PrimaryOptions } from './open-primary.ts';
-import { describeDriverError } from './sql/driver-errors.ts';
+import { describeDriverError, remedyOf } from './sql/driver-errors.ts';
 import { readMigrations, schemaState, type SchemaState } from './sql/migrate.ts';
 import * as postgresStore from './sql/postgres.ts';
+import { checkPlaceForSchema } from './sql/postgres-server.ts';
 import * as sqliteStore from './sql/sqlite.ts';
 
 export interface StoreSighting {
@@ -20,9 +21,9 @@ export interface StoreSighting {
   schema: SchemaState | null;
   /** Why it cannot be used, in our words; null when it can. */
   problem: string | null;
+  /** What to change, where the problem is a mistake in the settings and no outage. */
+  remedy: string | null;
 }
-
-const CONNECT_TIMEOUT_S = 5;
 
 export async function inspectStore(
   options: Pick<PrimaryOptions, 'dataDir' | 'databaseUrl' | 'slug'>,
@@ -34,11 +35,11 @@ export async function inspectStore(
     : await inspectPostgres(databaseUrl, slug.value);
 }
 
-export function unavailableError({ source, problem }: StoreSighting): TrackerError {
+export function unavailableError({ source, problem, remedy }: StoreSighting): TrackerError {
   return databaseError(
     source,
     problem ?? 'it cannot be used',
-    'Run `worktrail doctor` to see the state of the store.',
+    remedy ?? 'Run `worktrail doctor` to see the state of the store.',
   );
 }
 
@@ -58,6 +59,7 @@ async function inspectSqlite(file: string): Promise<StoreSighting> {
     exists: false,
     schema: null,
     problem: null,
+    remedy: null,
   };
   try {
     const there = existsSync(file);
@@ -85,31 +87,26 @@ async function inspectSqlite(file: string): Promise<StoreSighting> {
 }
 
 async function inspectPostgres(url: string, slug: string): Promise<StoreSighting> {
-  const { default: postgres } = await import('postgres');
+  const schema = schemaName(slug);
   const sighting: StoreSighting = {
     source: 'postgres',
     location: publicUrl(url, slug),
     exists: false,
     schema: null,
     problem: null,
+    remedy: null,
   };
-  const client = postgres(url, {
-    max: 1,
-    connect_timeout: CONNECT_TIMEOUT_S,
-    fetch_types: false,
-    onnotice: () => undefined,
-  });
   try {
-    sighting.engine = await postgresStore.withinConnectTimeout(postgresStore.engineVersion(client));
-    const applied = await postgresStore.lastApplied(client, schemaName(slug));
-    if (applied !== undefined) {
+    await postgresStore.lookAtServer({ url, schema }, async (client, { engine }) => {
+      sighting.engine = engine;
+      const applied = await postgresStore.lastApplied(client, schema);
+      if (applied === undefined) return await checkPlaceForSchema(client, schema);
       sighting.exists = true;
       sighting.schema = schemaState(applied, readMigrations('postgres'));
-    }
+    });
   } catch (error) {
     sighting.problem = describeDriverError(error);
-  } finally {
-    await client.end({ timeout: 0 });
+    sighting.remedy = remedyOf(error) ?? null;
   }
   return sighting;
 }

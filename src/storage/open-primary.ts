@@ -20,6 +20,8 @@ import { CONFIGURATION_DEFAULTS } from '../domain/configuration.ts';
 import { newRecordId } from '../domain/ids.ts';
 import { findRootCommit } from './git/repository.ts';
 import type { QueryLog, Session, SourceName } from './sql/connection.ts';
+import { codedError } from './sql/driver-errors.ts';
+import type { Patience } from './sql/patience.ts';
 import type { PostgresOptions, PostgresTimeouts } from './sql/postgres.ts';
 import { findProject, type ProjectRow } from './sql/queries/configuration.ts';
 import { SqlStore, type Primary } from './sql/sql-store.ts';
@@ -34,6 +36,8 @@ export interface PrimaryOptions {
   databaseUrl: string | undefined;
   /** Of PostgreSQL; what is not given has its default. */
   timeouts?: Partial<PostgresTimeouts>;
+  /** While it is not over, PostgreSQL is waited for longer than the timeouts say. */
+  patience?: Patience;
   /** Where the migrations of the database in use are; by default those shipped with the program. */
   migrationsFolder?: string;
   logQuery?: QueryLog | undefined;
@@ -65,7 +69,7 @@ export async function openPrimary(given: PrimaryOptions): Promise<Primary> {
   const file = path.join(options.dataDir, SQLITE_FILE);
   if (options.databaseUrl === undefined) refuseLost(file, options.dataDir);
   else if (options.isMoving !== true) refuseUnmoved(file, options.dataDir);
-  const { migrationsFolder, logQuery, timeouts } = options;
+  const { migrationsFolder, logQuery, timeouts, patience } = options;
   const common = { logQuery, ...(migrationsFolder !== undefined && { migrationsFolder }) };
   const { session, state } =
     options.databaseUrl === undefined
@@ -74,8 +78,9 @@ export async function openPrimary(given: PrimaryOptions): Promise<Primary> {
           url: options.databaseUrl,
           schema: schemaName(options.slug.value),
           ...(timeouts !== undefined && { timeouts }),
+          ...(patience !== undefined && { patience }),
           beforeFirst: async (client) => {
-            refuseEmptied(remembered, options.dataDir);
+            refuseEmptied(remembered, options);
             await refuseSecondName(client, options);
           },
           ...common,
@@ -145,8 +150,9 @@ function refuseUnmoved(file: string, dataDir: string): void {
  * @param remembered what the folder knew before the database was looked at
  * @throws DatabaseError
  */
-function refuseEmptied(remembered: Memory | undefined, dataDir: string): void {
+function refuseEmptied(remembered: Memory | undefined, { dataDir, slug }: PrimaryOptions): void {
   if (remembered?.store !== 'postgres') return;
+  if (remembered.project_slug !== slug.value) throw otherName(remembered, slug.value);
   throw databaseError(
     'postgres',
     `the database does not have the project "${remembered.project_slug}" (${remembered.project_id}), which this folder has worked with`,
@@ -258,11 +264,13 @@ async function identify(
   const found = await session.read(findProject);
   // Read after the store: whoever founds a project has written its folder's memory before.
   const memory = readMemory(options.dataDir);
-  if (found === undefined && session.source === 'postgres') refuseEmptied(remembered, options.dataDir);
+  if (found === undefined && session.source === 'postgres') refuseEmptied(remembered, options);
   const project = found ?? (await foundClaimed(session, options, memory));
   if (memory?.project_id === project.project_id) return project;
-  if (memory !== undefined)
+  if (memory !== undefined) {
+    if (memory.project_slug !== options.slug.value) throw otherName(memory, options.slug.value);
     throw otherProject(session, options, project, 'this folder remembers another project');
+  }
   // The embedded file lies in the project's own folder: that is vouching enough.
   if (session.source === 'sqlite') return project;
   const foundedHere = found === undefined && readMemory(options.dataDir)?.project_id === project.project_id;
@@ -299,6 +307,16 @@ function otherProject(session: Session, options: PrimaryOptions, project: Projec
     session.source,
     `the store holds the project "${project.project_slug}" (${project.project_id}), and ${why}`,
     `To join that project, set project.slug to "${project.project_slug}" in worktrail.config.json in the right repository; to keep them apart, set project.slug to another name than "${options.slug.value}". Nothing was changed.`,
+  );
+}
+
+/** The settings name another project than the one that this folder has worked with. */
+function otherName({ project_slug }: Memory, configured: string) {
+  return databaseError(
+    'postgres',
+    `project.slug says "${configured}", and this folder has worked with the project "${project_slug}"`,
+    `Set project.slug in worktrail.config.json to "${project_slug}", or take it out. Nothing was changed.`,
+    codedError('OTHER_NAME', 'another project is configured'),
   );
 }
 

@@ -3,7 +3,9 @@ import { lookup, type LookupAddress, type LookupOptions } from 'node:dns';
 import net from 'node:net';
 import postgres, { type Options, type Sql } from 'postgres';
 import type { QueryLog } from './connection.ts';
-import { codedError } from './driver-errors.ts';
+import { codedError, driverCode } from './driver-errors.ts';
+import { watchGreeting } from './postgres-greeting.ts';
+import { SettingMistake, mistakeKind, type Place } from './postgres-mistakes.ts';
 import { serverLimits, type PostgresTimeouts } from './postgres-timeouts.ts';
 
 /** Idle connections are tried this often, so that a dead network is found, and a firewall keeps them open. */
@@ -26,6 +28,27 @@ export function addressesOf(url: string): Address[] {
   return host.map((name, index) => ({ host: name, port: port[index] ?? 5432 }));
 }
 
+/** An error as it is, or with what to change where it is a mistake in the settings. */
+export function explained(error: unknown, { url, schema }: Pick<ConnectionOptions, 'url' | 'schema'>): unknown {
+  const code = driverCode(error);
+  const kind = code === undefined ? undefined : mistakeKind(code);
+  if (code === undefined || kind === undefined || error instanceof SettingMistake) return error;
+  return new SettingMistake(code, kind, placeOf(url, schema), error);
+}
+
+function placeOf(url: string, schema: string): Place {
+  const { host, port, path, database, user, pass } = postgres(url).options;
+  const hosts = host.map((name, index) => `${name}:${port[index] ?? 5432}`);
+  return {
+    host: path || hosts.join(','),
+    database,
+    user,
+    // The driver takes a function too, which an address cannot hold.
+    hasPassword: pass !== null && pass !== '',
+    schema,
+  };
+}
+
 export function dial(address: Address): net.Socket {
   if (address.path !== undefined) return net.connect({ path: address.path });
   const { host, port } = address;
@@ -38,7 +61,7 @@ export function clientOn(
   socket: net.Socket,
   address: Address,
   { url, schema, timeouts }: ConnectionOptions,
-  { onClose, onNotify }: { onClose: (error: Error) => void; onNotify: () => void },
+  { onClose, onNotify, onWrong }: Record<'onClose' | 'onWrong', (error: Error) => void> & { onNotify: () => void },
 ): Sql {
   const connected = untilConnected(socket);
   let isTaken = false;
@@ -71,7 +94,15 @@ export function clientOn(
       ...serverLimits(timeouts),
     },
   };
-  return postgres(url, settings);
+  const driver = postgres(url, settings);
+  watchGreeting(socket, tlsOf(driver), onWrong);
+  return driver;
+}
+
+function tlsOf({ options }: Sql): 'none' | 'preferred' | 'required' {
+  const ssl = options.ssl as unknown;
+  if (ssl === undefined || ssl === null || ssl === false || ssl === 'disable') return 'none';
+  return ssl === 'prefer' || ssl === 'allow' ? 'preferred' : 'required';
 }
 
 export function quoteIdentifier(identifier: string): string {
