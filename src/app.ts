@@ -3,10 +3,12 @@ import type { Config } from './config.ts';
 import { ArchiveSchedule } from './services/archive-schedule.ts';
 import type { Context } from './services/context.ts';
 import { StatusFileWriter } from './services/status-file.ts';
-import { openStore } from './storage/open-store.ts';
+import { openStore, type OpenOptions } from './storage/open-store.ts';
 import { systemClock } from './storage/tiers/clock.ts';
 import { Operations } from './storage/operations/operations.ts';
 import { Election } from './storage/tiers/election.ts';
+
+export { PATIENCE_MS_DEFAULT } from './storage/open-store.ts';
 
 const FIRST_LOOK_MS = 1_000;
 
@@ -23,14 +25,22 @@ export interface App {
  * @param log for what a person at the terminal should know; never stdout
  * @throws DatabaseError when the store cannot be opened
  */
-export async function openApp(config: Config, log: (message: string) => void): Promise<App> {
+export async function openApp(
+  config: Config,
+  log: (message: string) => void,
+  options: Pick<OpenOptions, 'patienceMs'> = {},
+): Promise<App> {
   const jobs = new Operations(config.dataDir);
-  const store = await openStore({ ...config, timeouts: config.databaseTimeouts, log, jobs }).catch(
-    (error: unknown) => {
-      jobs.close();
-      throw error;
-    },
-  );
+  const store = await openStore({
+    ...config,
+    ...options,
+    timeouts: config.databaseTimeouts,
+    log,
+    jobs,
+  }).catch((error: unknown) => {
+    jobs.close();
+    throw error;
+  });
   const { projectDir, workTree, dataDir, statusFile } = config;
   const writer = statusFile.enabled
     ? new StatusFileWriter({ store, projectDir }, dataDir, statusFile.debounceMs, log)

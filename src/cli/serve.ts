@@ -143,6 +143,8 @@ function tokenHelp({ value, isNew }: HttpToken): string {
 class LazyApp {
   #opening: Promise<App> | undefined;
   #opened: App | undefined;
+  /** Only the first calls wait for a database that is not there yet. */
+  #patientUntil: number | undefined;
 
   constructor(private readonly settings: Settings) {}
 
@@ -153,8 +155,11 @@ class LazyApp {
 
   async #open(): Promise<App> {
     try {
-      const { openApp } = await import('../app.ts');
-      this.#opened = await openApp(agreedConfig(this.settings), log);
+      const { openApp, PATIENCE_MS_DEFAULT } = await import('../app.ts');
+      const config = agreedConfig(this.settings);
+      this.#patientUntil ??= performance.now() + PATIENCE_MS_DEFAULT;
+      const patienceMs = Math.max(0, this.#patientUntil - performance.now());
+      this.#opened = await openApp(config, log, { patienceMs });
       this.#opened.startDailyWork();
       return this.#opened;
     } catch (error) {

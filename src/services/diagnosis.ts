@@ -77,7 +77,7 @@ function refusalOf(settings: Settings): { sighting: StoreSighting; check: Check 
   const problem = String(details['reason']);
   const location = placeOf((settings.database as NonNullable<Settings['database']>).complete);
   return {
-    sighting: { source: 'postgres', location, exists: false, schema: null, problem },
+    sighting: { source: 'postgres', location, exists: false, schema: null, problem, remedy: next ?? null },
     check: { name: 'trust', ok: false, message, next },
   };
 }
@@ -99,12 +99,15 @@ export async function acceptDatabase(config: Config): Promise<Accepted> {
 /** The primary, and what can only be learnt from it. */
 async function checkStore(found: Inspection, config: Config): Promise<Check[]> {
   const { sighting, refusal, store, project } = found;
-  const { engine, location, exists, schema, problem } = sighting;
+  const { engine, location, exists, schema, problem, remedy } = sighting;
   const name = `${engine ?? sighting.source} at ${location}`;
   if (refusal !== null) {
     return [
       { name: 'store', ok: false, message: `${name}: not used, ${refusal.why}`, next: REFUSED[refusal.kind] },
     ];
+  }
+  if (problem !== null && remedy !== null) {
+    return [{ name: 'store', ok: false, message: `${name}: ${problem}`, next: remedy }];
   }
   if (problem !== null) return [unavailable(name, problem, found)];
   if (!exists) return [missing(name, project !== null)];

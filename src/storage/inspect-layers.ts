@@ -18,6 +18,7 @@ import { readGitJournal, readOutbox, readPending, type OutboxContent } from './i
 import { inspectStore, unavailableError, type StoreSighting } from './inspect-store.ts';
 import { readMemory, schemaName, slugOfFolder, SQLITE_FILE, type PrimaryOptions } from './open-primary.ts';
 import { CACHE_FILE, OUTBOX_FILE } from './open-store.ts';
+import { remedyOf } from './sql/driver-errors.ts';
 import { openPostgres } from './sql/postgres.ts';
 import type { ProjectRow } from './sql/queries/configuration.ts';
 import { SqlStore, type Primary } from './sql/sql-store.ts';
@@ -142,6 +143,7 @@ export async function inspectLayers(options: InspectOptions): Promise<Inspection
 
 function stateOf(sighting: StoreSighting, refusal: Refusal | undefined, hasReplayable: boolean): TierState {
   if (refusal !== undefined) return 'refused';
+  if (sighting.remedy !== null) return 'misconfigured';
   if (sighting.problem !== null) return 'offline';
   return hasReplayable ? 'replaying' : 'online';
 }
@@ -174,7 +176,7 @@ async function look(options: InspectOptions, known: { seq: number; cached: Parti
     return { sighting, primary, ...(project !== undefined && { project }), openConflicts: data.total_count };
   } catch (error) {
     await primary?.close();
-    return { sighting: { ...sighting, problem: reasonOf(error) } };
+    return { sighting: { ...sighting, problem: reasonOf(error), remedy: remedyOf(error) ?? null } };
   }
 }
 

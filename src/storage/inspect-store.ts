@@ -4,10 +4,11 @@ import path from 'node:path';
 import { TrackerError, databaseError } from '../errors.ts';
 import { SQLITE_FILE, publicUrl, schemaName, slugOfFolder, type PrimaryOptions } from './open-primary.ts';
 import { openDatabaseFile, openDatabaseImage } from './sql/database-file.ts';
-import { describeDriverError } from './sql/driver-errors.ts';
+import { describeDriverError, remedyOf } from './sql/driver-errors.ts';
 import { readMigrations, schemaState, type SchemaState } from './sql/migrate.ts';
 import { clientFor } from './sql/postgres-driver.ts';
 import * as postgresStore from './sql/postgres.ts';
+import { checkPlaceForSchema } from './sql/postgres-server.ts';
 import * as sqliteStore from './sql/sqlite.ts';
 
 export interface StoreSighting {
@@ -22,8 +23,8 @@ export interface StoreSighting {
   schema: SchemaState | null;
   /** Why it cannot be used, in our words; null when it can. */
   problem: string | null;
-  /** What mends the problem, where more is known than that it is there. */
-  remedy?: string;
+  /** What to change, where more is known than that there is a problem: a mistake in the settings, a missing module. */
+  remedy: string | null;
 }
 
 export async function inspectStore(
@@ -59,6 +60,7 @@ async function inspectSqlite(file: string): Promise<StoreSighting> {
     exists: false,
     schema: null,
     problem: null,
+    remedy: null,
   };
   try {
     const there = existsSync(file);
@@ -87,25 +89,26 @@ async function inspectSqlite(file: string): Promise<StoreSighting> {
 }
 
 async function inspectPostgres(url: string, slug: string): Promise<StoreSighting> {
+  const schema = schemaName(slug);
   const sighting: StoreSighting = {
     source: 'postgres',
     location: publicUrl(url, slug),
     exists: false,
     schema: null,
     problem: null,
+    remedy: null,
   };
-  const client = clientFor(url);
   try {
-    sighting.engine = await postgresStore.withinConnectTimeout(postgresStore.engineVersion(client));
-    const applied = await postgresStore.lastApplied(client, schemaName(slug));
-    if (applied !== undefined) {
+    await postgresStore.lookAtServer({ url, schema }, async (client, { engine }) => {
+      sighting.engine = engine;
+      const applied = await postgresStore.lastApplied(client, schema);
+      if (applied === undefined) return await checkPlaceForSchema(client, schema);
       sighting.exists = true;
       sighting.schema = schemaState(applied, readMigrations('postgres'));
-    }
+    });
   } catch (error) {
     sighting.problem = describeDriverError(error);
-  } finally {
-    await client.end({ timeout: 0 });
+    sighting.remedy = remedyOf(error) ?? null;
   }
   return sighting;
 }

@@ -16,6 +16,8 @@ import { prepareDataDir, unwritableFolder } from './data-folder.ts';
 import { findRootCommit } from './git/repository.ts';
 import { FILE_MODE } from './modes.ts';
 import type { QueryLog, Session, SourceName } from './sql/connection.ts';
+import { codedError } from './sql/driver-errors.ts';
+import type { Patience } from './sql/patience.ts';
 import { parsePostgresUrl, placeOf } from './sql/postgres-address.ts';
 import type { PostgresOptions, PostgresTimeouts } from './sql/postgres.ts';
 import { findProject, type ProjectRow } from './sql/queries/configuration.ts';
@@ -32,6 +34,8 @@ export interface PrimaryOptions {
   databaseUrl: string | undefined;
   /** Of PostgreSQL; what is not given has its default. */
   timeouts?: Partial<PostgresTimeouts>;
+  /** While it is not over, PostgreSQL is waited for longer than the timeouts say. */
+  patience?: Patience;
   /** Where the migrations of the database in use are; by default those shipped with the program. */
   migrationsFolder?: string;
   logQuery?: QueryLog | undefined;
@@ -64,7 +68,7 @@ export async function openPrimary(given: PrimaryOptions): Promise<Primary> {
   const file = path.join(options.dataDir, SQLITE_FILE);
   if (options.databaseUrl === undefined) refuseLost(file, options.dataDir);
   else if (options.isMoving !== true) refuseUnmoved(file, options.dataDir);
-  const { migrationsFolder, logQuery, timeouts } = options;
+  const { migrationsFolder, logQuery, timeouts, patience } = options;
   const common = { logQuery, ...(migrationsFolder !== undefined && { migrationsFolder }) };
   const { session, state } =
     options.databaseUrl === undefined
@@ -73,8 +77,9 @@ export async function openPrimary(given: PrimaryOptions): Promise<Primary> {
           url: options.databaseUrl,
           schema: schemaName(options.slug.value),
           ...(timeouts !== undefined && { timeouts }),
+          ...(patience !== undefined && { patience }),
           beforeFirst: async (client) => {
-            refuseEmptied(remembered, options.dataDir);
+            refuseEmptied(remembered, options);
             await refuseSecondName(client, options);
           },
           beforeUpgrade: async (client) => {
@@ -150,8 +155,9 @@ function refuseUnmoved(file: string, dataDir: string): void {
  * @param remembered what the folder knew before the database was looked at
  * @throws DatabaseError
  */
-function refuseEmptied(remembered: Memory | undefined, dataDir: string): void {
+function refuseEmptied(remembered: Memory | undefined, { dataDir, slug }: PrimaryOptions): void {
   if (remembered?.store !== 'postgres') return;
+  if (remembered.project_slug !== slug.value) throw otherName(remembered, slug.value);
   throw databaseError(
     'postgres',
     `the database does not have the project "${remembered.project_slug}" (${remembered.project_id}), which this folder has worked with`,
@@ -246,8 +252,14 @@ async function identify(
   const found = await session.read(findProject);
   // Read after the store: whoever founds a project has written its folder's memory before.
   const memory = readMemory(options.dataDir);
-  if (found === undefined && session.source === 'postgres') refuseEmptied(remembered, options.dataDir);
+  if (found === undefined && session.source === 'postgres') refuseEmptied(remembered, options);
   const project = found ?? (await foundClaimed(session, options, memory));
+  if (
+    memory !== undefined &&
+    memory.project_id !== project.project_id &&
+    memory.project_slug !== options.slug.value
+  )
+    throw otherName(memory, options.slug.value);
   const { databaseUrl } = options;
   // The embedded file lies in the project's own folder: that is vouching enough.
   if (databaseUrl === undefined) {
@@ -263,6 +275,16 @@ async function identify(
   if (doubt !== undefined) throw strangerError(options, session.source, project, doubt);
   recordMeeting(options.projectDir, project);
   return project;
+}
+
+/** The settings name another project than the one that this folder has worked with. */
+function otherName({ project_slug }: Memory, configured: string) {
+  return databaseError(
+    'postgres',
+    `project.slug says "${configured}", and this folder has worked with the project "${project_slug}"`,
+    `Set project.slug in worktrail.config.json to "${project_slug}", or take it out. Nothing was changed.`,
+    codedError('OTHER_NAME', 'another project is configured'),
+  );
 }
 
 /** Founds the project under the id that the folder remembers, or claims one; gives the claim back if another folder was faster. */

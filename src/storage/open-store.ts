@@ -21,7 +21,9 @@ import {
 } from './open-primary.ts';
 import { FILE_MODE } from './modes.ts';
 import type { Jobs } from './operations/jobs.ts';
+import { Patience } from './sql/patience.ts';
 import type { Primary } from './sql/sql-store.ts';
+import { addressMark } from './tiers/address-mark.ts';
 import { CacheReplica } from './tiers/cache.ts';
 import { checkedAt } from './tiers/cache-position.ts';
 import { systemClock, type Clock } from './tiers/clock.ts';
@@ -35,7 +37,9 @@ import { readTruth } from './tiers/truth.ts';
 import { TierMemory } from './tiers/tier-memory.ts';
 import { TieredStore, type TieredParts } from './tiers/tiered-store.ts';
 
-export interface OpenOptions extends PrimaryOptions {
+export interface OpenOptions extends Omit<PrimaryOptions, 'patience'> {
+  /** How long a PostgreSQL is waited for that nothing can stand in for; default 15 s. */
+  patienceMs?: number;
   /** Milliseconds after which the local cache counts as stale. */
   staleAfterMs?: number;
   /** For what a person should know, one line each. Nothing by default. */
@@ -45,6 +49,8 @@ export interface OpenOptions extends PrimaryOptions {
   clock?: Clock;
 }
 
+/** Clients of a server wait at least a minute for an answer. */
+export const PATIENCE_MS_DEFAULT = 15_000;
 /** PostgreSQL's copy in the folder; disposable. */
 export const CACHE_FILE = 'cache.db';
 /** Acknowledged writes that wait for the primary; never rebuilt, so never in one file with the copy. */
@@ -100,10 +106,13 @@ function partsOf(options: OpenOptions): TieredParts {
     clock,
     () => project().project_id,
   );
+  const patience = isEmbedded ? undefined : new Patience();
   return {
     primaryLabel: isEmbedded ? 'The embedded database' : 'PostgreSQL',
     location: isEmbedded ? file : publicUrl(databaseUrl, slugOfFolder(options).value),
-    connect: () => openPrimary(options),
+    ...(!isEmbedded && { address: addressMark(databaseUrl, device) }),
+    ...(patience !== undefined && { patience, patienceMs: options.patienceMs ?? PATIENCE_MS_DEFAULT }),
+    connect: () => openPrimary({ ...options, ...(patience !== undefined && { patience }) }),
     reopens: isEmbedded,
     project,
     replicas,

@@ -129,6 +129,7 @@ const STATES: Readonly<Record<LayersReport['state'], string>> = {
   offline: 'offline: it cannot be used',
   replaying: 'replaying: it can be used, and writes wait to be applied to it',
   refused: 'refused: it answers, and is not used',
+  misconfigured: 'misconfigured: a setting is wrong, changes are refused',
 };
 
 function layerLines({ layers: report, breaker, open_conflicts }: Diagnosis): string[] {

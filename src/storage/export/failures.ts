@@ -1,7 +1,7 @@
 /** A driver's failure in our words: nothing of what the call was to do is done then. */
 import { TrackerError, databaseError } from '../../errors.ts';
 import { OutcomeUnknown, type SourceName } from '../sql/connection.ts';
-import { classifyDriverError, describeDriverError } from '../sql/driver-errors.ts';
+import { classifyDriverError, describeDriverError, remedyOf } from '../sql/driver-errors.ts';
 
 /** Whether the work may have been done all the same. */
 export function isOutcomeUnknown(error: unknown): boolean {
@@ -25,7 +25,8 @@ export async function inOurWords<T>(source: SourceName, work: () => Promise<T>):
     throw databaseError(
       source,
       describeDriverError(error),
-      'Nothing was changed. Run `worktrail doctor` to see the state of the store, then repeat the call.',
+      remedyOf(error) ??
+        'Nothing was changed. Run `worktrail doctor` to see the state of the store, then repeat the call.',
       error,
     );
   }

@@ -1,6 +1,6 @@
 /** What every refusal of a move says: what is in the way, what to do, and that the tracker was not moved. */
 import { TrackerError, databaseError } from '../../errors.ts';
-import { classifyDriverError, describeDriverError, driverCode } from '../sql/driver-errors.ts';
+import { classifyDriverError, describeDriverError, driverCode, remedyOf } from '../sql/driver-errors.ts';
 
 /** @param layer the side that is in the way: the file or the server */
 export function refused(
@@ -18,7 +18,7 @@ export function inOurWords(error: unknown): unknown {
   return refused(
     driverCode(error)?.startsWith('SQLITE_') === true ? 'sqlite' : 'postgres',
     describeDriverError(error),
-    'Run the same command again: what was copied is kept, and it goes on from there.',
+    remedyOf(error) ?? 'Run the same command again: what was copied is kept, and it goes on from there.',
     error,
   );
 }

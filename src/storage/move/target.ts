@@ -42,7 +42,7 @@ export async function openTarget(
 ): Promise<Target> {
   const final = schemaName(slug.value);
   const staging = `${final}${STAGING_SUFFIX}`;
-  const found = await lookAt(url, async (client) => ({
+  const found = await lookAt(url, final, async (client) => ({
     final: await projectIn(client, final),
     staging: await projectIn(client, staging),
     others: await postgresStore.findProjects(client),
@@ -140,9 +140,10 @@ export async function lookForProject(
   url: string,
   slug: string,
 ): Promise<{ project: ProjectThere | undefined; engine: string }> {
-  return await lookAt(url, async (client) => ({
-    project: await projectIn(client, schemaName(slug)),
-    engine: await postgresStore.engineVersion(client),
+  const schema = schemaName(slug);
+  return await lookAt(url, schema, async (client, { engine }) => ({
+    project: await projectIn(client, schema),
+    engine,
   }));
 }
 
@@ -171,15 +172,15 @@ function refuseOther({ project_id }: ProjectThere, project: ProjectRow, schema: 
   );
 }
 
-async function lookAt<T>(url: string, look: (client: Sql) => Promise<T>): Promise<T> {
-  const client = clientFor(url);
+async function lookAt<T>(
+  url: string,
+  schema: string,
+  look: (client: Sql, server: { engine: string }) => Promise<T>,
+): Promise<T> {
   try {
-    await postgresStore.withinConnectTimeout(client`select 1`);
-    return await look(client);
+    return await postgresStore.lookAtServer({ url, schema }, look);
   } catch (error) {
     throw inOurWords(error);
-  } finally {
-    await client.end({ timeout: 0 });
   }
 }
 

@@ -1,20 +1,25 @@
 /**
  * What a driver's error means, for both databases. Only failures of the layer itself (`unavailable`) may ever
- * be treated as an outage; everything else is a bug, a race to retry, or a rule that the data broke.
+ * be treated as an outage; everything else is a mistake in the settings, a bug, a race to retry, or a rule that the
+ * data broke.
  */
 import { TrackerError } from '../../errors.ts';
+import { MISTAKES, SettingMistake, mistakeKind } from './postgres-mistakes.ts';
 
 /**
  * - `unavailable`: the layer as a whole does not answer, or cannot be written
+ * - `mistake`: it will not answer until a person changes a setting, here or on the server (`postgres-mistakes.ts`)
+ * - `denied`: the same for what was asked only: the user lacks a right
  * - `contention`: others were in the way; the same call may succeed the next moment
  * - `partial`: one query, table or page fails; the rest of the layer works
  * - `duplicate`: the record is there already
  * - `other`: a rule that the data broke, or a bug
  */
-export type DriverFailure = 'unavailable' | 'contention' | 'partial' | 'duplicate' | 'other';
+export type DriverFailure =
+  'unavailable' | 'mistake' | 'denied' | 'contention' | 'partial' | 'duplicate' | 'other';
 
 /** Failures that are not the caller's doing. */
-export type LayerFailure = Extract<DriverFailure, 'unavailable' | 'contention' | 'partial'>;
+export type LayerFailure = Exclude<DriverFailure, 'duplicate' | 'other'>;
 
 type Meanings = readonly [pattern: RegExp, failure: DriverFailure][];
 
@@ -22,14 +27,10 @@ type Meanings = readonly [pattern: RegExp, failure: DriverFailure][];
 const POSTGRES: Meanings = [
   [/^(40001|40P01|55P03)$/, 'contention'],
   [/^23505$/, 'duplicate'],
-  [/^(42P01|42703|42501|XX00[12])$/, 'partial'],
-  [/^(08...|53...|57P0[1-5]|57014|58...|25006|25P03|3D000|28...)$/, 'unavailable'],
+  [/^(42P01|42703|XX00[12])$/, 'partial'],
+  [/^(08...|53...|57P0[1-5]|57014|58...|25006|25P03)$/, 'unavailable'],
   [/^CONNECTION_(CLOSED|ENDED|DESTROYED|FAILED)$/, 'unavailable'],
   [/^(CONNECT|QUERY|POOL)_TIMEOUT$/, 'unavailable'],
-  [
-    /^(TLS_NOT_OFFERED|TLS_NOT_VERIFIED|TLS_NO_ROOT_CERTIFICATE|TLS_FAILED|PASSWORD_IN_CLEAR)$/,
-    'unavailable',
-  ],
 ];
 
 /** Result codes of SQLite, extended codes included (sqlite.org/rescode.html). */
@@ -43,8 +44,9 @@ const SQLITE: Meanings = [
 
 /** Codes of the operating system: the network's and the disk's. */
 const SYSTEM: Meanings = [
-  [/^E(CONNREFUSED|CONNRESET|CONNABORTED|TIMEDOUT|PIPE|NOTFOUND|AI_AGAIN)$/, 'unavailable'],
+  [/^E(CONNREFUSED|CONNRESET|CONNABORTED|TIMEDOUT|PIPE|AI_AGAIN)$/, 'unavailable'],
   [/^E(HOSTUNREACH|HOSTDOWN|NETUNREACH|NETDOWN|ADDRNOTAVAIL|NOENT)$/, 'unavailable'],
+  [/^(ERR_SSL_\w+|EPROTO)$/, 'unavailable'],
   [/^E(NOSPC|ROFS|ACCES|PERM|DQUOT|FBIG|IO|MFILE|NFILE)$/, 'unavailable'],
 ];
 
@@ -52,7 +54,13 @@ export function classifyDriverError(error: unknown): DriverFailure {
   const code = driverCode(error);
   if (code === undefined) return 'other';
   if (lacksTable(error)) return 'partial';
-  const table = code.startsWith('SQLITE_') ? SQLITE : [...POSTGRES, ...SYSTEM];
+  if (code.startsWith('SQLITE_')) return meaning(SQLITE, code);
+  const mistake = mistakeKind(code);
+  if (mistake !== undefined) return mistake.isPartial === true ? 'denied' : 'mistake';
+  return meaning([...POSTGRES, ...SYSTEM], code);
+}
+
+function meaning(table: Meanings, code: string): DriverFailure {
   return table.find(([pattern]) => pattern.test(code))?.[1] ?? 'other';
 }
 
@@ -94,28 +102,16 @@ export function codedError(code: string, message: string, cause?: unknown): Erro
 }
 
 const REASONS: readonly [pattern: RegExp, reason: string][] = [
+  ...MISTAKES.map(({ code, reason }): [RegExp, string] => [code, reason]),
   [/^ECONNREFUSED$/, 'nothing accepts connections at its address'],
-  [/^(ECONNRESET|ECONNABORTED|EPIPE|CONNECTION_(CLOSED|ENDED|DESTROYED)|08...)$/, 'the connection was cut'],
+  [
+    /^(ECONNRESET|ECONNABORTED|EPIPE|EPROTO|ERR_SSL_\w+|CONNECTION_(CLOSED|ENDED|DESTROYED)|08...)$/,
+    'the connection was cut',
+  ],
   [/^CONNECTION_FAILED$/, 'no connection could be made to it'],
   [/^E(HOSTUNREACH|HOSTDOWN|NETUNREACH|NETDOWN|ADDRNOTAVAIL)$/, 'the network does not reach it'],
-  [/^(ENOTFOUND|EAI_AGAIN)$/, 'its host name cannot be resolved'],
+  [/^EAI_AGAIN$/, 'its host name cannot be resolved at the moment'],
   [/^((CONNECT|QUERY|POOL)_TIMEOUT|ETIMEDOUT)$/, 'it did not answer in time'],
-  [
-    /^TLS_NOT_OFFERED$/,
-    'it offers no encryption, without which no other machine is spoken to; to do so on purpose, add sslmode=disable to its address',
-  ],
-  [
-    /^TLS_NOT_VERIFIED$/,
-    'its certificate is not the one that its address asks for (sslmode, sslrootcert), so nothing was sent to it',
-  ],
-  [/^TLS_NO_ROOT_CERTIFICATE$/, 'the file that sslrootcert names cannot be read'],
-  [/^TLS_FAILED$/, 'it could not be agreed with it how to encrypt'],
-  [
-    /^PASSWORD_IN_CLEAR$/,
-    'it asks for the password in clear text over a connection that is not encrypted, and was not given it; use sslmode=require, or let the server ask by scram-sha-256',
-  ],
-  [/^28/, 'it refused the user name or password'],
-  [/^3D000$/, 'the database named in the URL does not exist'],
   [/^57014$/, 'the query took too long'],
   [/^57P0/, 'it is shutting down or starting up'],
   [/^53/, 'it is out of resources (connections, memory or disk)'],
@@ -125,7 +121,6 @@ const REASONS: readonly [pattern: RegExp, reason: string][] = [
   [/^(40001|40P01|55P03)$/, 'other writers were in the way for too long'],
   [/^42P01$/, 'one of its tables is missing'],
   [/^42703$/, 'one of its tables lacks a column'],
-  [/^42501$/, 'the user may not do this there'],
   [/^XX00[12]$/, 'some of its data is damaged'],
   [/^SQLITE_FULL/, 'the disk is full'],
   [/^SQLITE_READONLY_DBMOVED$/, 'its file was moved, deleted or replaced'],
@@ -150,4 +145,13 @@ export function describeDriverError(error: unknown): string {
   const code = driverCode(error);
   if (code === undefined) return 'it failed in an unexpected way';
   return REASONS.find(([pattern]) => pattern.test(code))?.[1] ?? 'it failed in an unexpected way';
+}
+
+/** What a person has to change, where the error is a mistake in the settings; undefined for any other. */
+export function remedyOf(error: unknown): string | undefined {
+  for (let current = error, depth = 0; current instanceof Error && depth < WRAPPERS_MAX; depth += 1) {
+    if (current instanceof SettingMistake) return current.remedy;
+    current = current.cause;
+  }
+  return undefined;
 }

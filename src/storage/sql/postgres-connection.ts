@@ -10,7 +10,7 @@ import { drizzle } from 'drizzle-orm/postgres-js';
 import postgres, { type Sql } from 'postgres';
 import { postgresKit, postgresNow } from './columns.ts';
 import { Connection, OutcomeUnknown, type Db, type StructureLock } from './connection.ts';
-import { classifyDriverError, codedError, driverCode } from './driver-errors.ts';
+import { classifyDriverError, codedError, driverCode, type DriverFailure } from './driver-errors.ts';
 import {
   addressesOf,
   clientOn,
@@ -59,7 +59,7 @@ export class PostgresConnection {
   #silenceLimitMs: number | undefined;
 
   private constructor(
-    options: ConnectionOptions,
+    readonly options: ConnectionOptions,
     address: Address,
     private readonly events: ConnectionEvents,
   ) {
@@ -306,17 +306,40 @@ function waitedTooLong(error: unknown): boolean {
   return false;
 }
 
-/** Whatever keeps us from connecting is a failure of the layer, were it a certificate or an unknown protocol. */
+/** What an error means that says something else, or nothing, once a connection is made. */
+const REFUSALS: readonly [code: RegExp, refusal: string][] = [
+  [/^42501$/, 'CONNECT_DENIED'],
+  [/^55000$/, 'DATABASE_CLOSED'],
+  [/^(08P01|0A000|42704|22023)$/, 'START_UP_REFUSED'],
+  [/^(ERR_SSL_\w+|ERR_TLS_(?!CERT_ALTNAME)\w+|EPROTO)$/, 'TLS_FAILED'],
+];
+const INVALID_AUTHORIZATION = '28000';
+/** The function of the server that looks for a line in pg_hba.conf. */
+const ACCESS_RULES = 'ClientAuthentication';
+
+/** Whatever keeps us from connecting is a failure of the layer or a mistake in its settings. */
 function connectionRefusal(error: unknown): Error {
-  if (error instanceof Error && classifyDriverError(error) === 'unavailable') return error;
+  const code = driverCode(error) ?? '';
+  const isByRule =
+    code === INVALID_AUTHORIZATION &&
+    error instanceof postgres.PostgresError &&
+    error.routine === ACCESS_RULES;
+  const refusal = isByRule ? 'NO_ACCESS_RULE' : REFUSALS.find(([pattern]) => pattern.test(code))?.[1];
+  if (refusal !== undefined) return codedError(refusal, 'no connection was allowed', error);
+  const failure = classifyDriverError(error);
+  if (error instanceof Error && isWhole(failure)) return error;
   return codedError('CONNECTION_FAILED', 'no connection could be made', error);
 }
 
 /** Losses, and the errors with which a server announces that it hangs up. */
 function endsConnection(error: unknown): error is Error {
   if (!(error instanceof Error)) return false;
-  if (!(error instanceof postgres.PostgresError)) return classifyDriverError(error) === 'unavailable';
+  if (!(error instanceof postgres.PostgresError)) return isWhole(classifyDriverError(error));
   return /^(FATAL|PANIC)$/.test(error.severity);
+}
+
+function isWhole(failure: DriverFailure): boolean {
+  return failure === 'unavailable' || failure === 'mistake';
 }
 
 function noConnection(): Error {

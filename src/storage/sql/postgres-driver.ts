@@ -2,8 +2,9 @@
 import type net from 'node:net';
 import postgres, { type Options, type Sql } from 'postgres';
 import type { QueryLog } from './connection.ts';
-import { codedError } from './driver-errors.ts';
+import { codedError, driverCode } from './driver-errors.ts';
 import { completeAddress, parsePostgresUrl, type CompleteAddress } from './postgres-address.ts';
+import { SettingMistake, mistakeKind, type Place } from './postgres-mistakes.ts';
 import { connectionClosed, dial, secure, type Address, type Line } from './postgres-socket.ts';
 import { serverLimits, type PostgresTimeouts } from './postgres-timeouts.ts';
 
@@ -24,8 +25,29 @@ export interface ConnectionOptions {
 
 /** Where the URL says that servers are. */
 export function addressesOf(url: string): Address[] {
-  const of = completeAddress(parsePostgresUrl(url), {}, { isOfPerson: true });
+  const of = complete(url);
   return of.servers.map((server) => ({ server, of }));
+}
+
+function complete(url: string): CompleteAddress {
+  return completeAddress(parsePostgresUrl(url), {}, { isOfPerson: true });
+}
+
+/** An error as it is, or with what to change where it is a mistake in the settings. */
+export function explained(
+  error: unknown,
+  { url, schema }: Pick<ConnectionOptions, 'url' | 'schema'>,
+): unknown {
+  const code = driverCode(error);
+  const kind = code === undefined ? undefined : mistakeKind(code);
+  if (code === undefined || kind === undefined || error instanceof SettingMistake) return error;
+  return new SettingMistake(code, kind, placeOf(url, schema), error);
+}
+
+function placeOf(url: string, schema: string): Place {
+  const { servers, database, user, password } = complete(url);
+  const host = servers.map(({ host: name, port }) => `${name}:${port}`).join(',');
+  return { host, database, user, hasPassword: password !== undefined && password !== '', schema };
 }
 
 /** The driver's client. It ends with its socket: the driver by itself would connect again, and lose a transaction. */

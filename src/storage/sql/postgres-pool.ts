@@ -1,8 +1,9 @@
 /** Connections to PostgreSQL, made when first needed, handed out one caller at a time, and kept until they die. */
 import { codedError } from './driver-errors.ts';
 import { PostgresConnection, type ConnectionEvents } from './postgres-connection.ts';
-import type { ConnectionOptions } from './postgres-driver.ts';
-import { Countdown } from './postgres-timeouts.ts';
+import { explained, type ConnectionOptions } from './postgres-driver.ts';
+import type { Patience } from './patience.ts';
+import { Countdown, patientTimeouts } from './postgres-timeouts.ts';
 
 /** Connections per process: a client works serially, and sixteen processes must fit a default server's 100. */
 const POOL_SIZE = 5;
@@ -17,14 +18,19 @@ export class PostgresPool {
   readonly #open = new Set<PostgresConnection>();
   readonly #idle: PostgresConnection[] = [];
   readonly #waiting: Waiter[] = [];
-  readonly #patienceMs: number;
+  #options: ConnectionOptions;
   #answeredAt = -Infinity;
   #closing: Promise<void> | undefined;
   #onEmpty: () => void = () => undefined;
 
-  constructor(readonly options: ConnectionOptions) {
-    const { connectMs, queryMs } = options.timeouts;
-    this.#patienceMs = Math.max(connectMs, queryMs) + POOL_MARGIN_MS;
+  constructor(options: ConnectionOptions, patience?: Patience) {
+    const isPatient = patience !== undefined && !patience.isOver;
+    this.#options = isPatient ? { ...options, timeouts: patientTimeouts(options.timeouts) } : options;
+    if (isPatient) patience.whenOver(() => this.#change(options));
+  }
+
+  get options(): ConnectionOptions {
+    return this.#options;
   }
 
   /**
@@ -32,6 +38,14 @@ export class PostgresPool {
    * nothing on any of them for longer than it may; while it answers, callers wait for their turn
    */
   async use<T>(work: (connection: PostgresConnection) => Promise<T>): Promise<T> {
+    try {
+      return await this.#use(work);
+    } catch (error) {
+      throw explained(error, this.options);
+    }
+  }
+
+  async #use<T>(work: (connection: PostgresConnection) => Promise<T>): Promise<T> {
     for (;;) {
       const connection = await this.#acquire();
       const { answers } = connection;
@@ -51,6 +65,18 @@ export class PostgresPool {
   /** Ends every connection, after a second at the latest: a dead server must not hold up the end of the process. */
   close(): Promise<void> {
     return (this.#closing ??= this.#close());
+  }
+
+  /** A caller on which nothing is answered waits for a connection this long. */
+  get #patienceMs(): number {
+    const { connectMs, queryMs } = this.#options.timeouts;
+    return Math.max(connectMs, queryMs) + POOL_MARGIN_MS;
+  }
+
+  /** Connections that are in use end when they are given back. */
+  #change(options: ConnectionOptions): void {
+    this.#options = options;
+    for (const idle of [...this.#idle]) idle.die(ended());
   }
 
   async #acquire(): Promise<PostgresConnection> {
@@ -117,6 +143,7 @@ export class PostgresPool {
   };
 
   #release(connection: PostgresConnection): void {
+    if (connection.options !== this.#options) connection.die(ended());
     if (connection.isDead) return this.#freePlace();
     const next = this.#waiting.shift();
     if (next !== undefined) return next.give(connection);

@@ -10,6 +10,8 @@ import path from 'node:path';
 import tls from 'node:tls';
 import { readPlainFile } from '../../platform/plain-file.ts';
 import { codedError } from './driver-errors.ts';
+import { beginsMessage, notPostgres, watchGreeting } from './postgres-greeting.ts';
+import { mistakeKind } from './postgres-mistakes.ts';
 import {
   isSocket,
   isThisMachine,
@@ -74,7 +76,9 @@ async function askForTls(socket: net.Socket): Promise<boolean> {
   const answer = await answered;
   // More than that one byte was not sent by who answers on the encrypted line.
   if (answer.length === 1 && (answer[0] === YES || answer[0] === NO)) return answer[0] === YES;
-  const error = codedError('TLS_FAILED', 'the request for encryption was not answered as PostgreSQL does');
+  const error = beginsMessage(answer)
+    ? codedError('TLS_FAILED', 'the request for encryption was not answered as PostgreSQL does')
+    : notPostgres();
   socket.destroy(error);
   throw error;
 }
@@ -104,8 +108,8 @@ async function encrypted(
     return wrapped;
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? '';
-    const isRefused = /CERT|SIGNATURE|ISSUER/.test(code);
-    throw codedError(isRefused ? 'TLS_NOT_VERIFIED' : 'TLS_FAILED', 'no encryption with the server', error);
+    if (mistakeKind(code) !== undefined) throw error;
+    throw codedError('TLS_FAILED', 'no encryption with the server', error);
   }
 }
 
@@ -124,6 +128,7 @@ function certificates(file: string | undefined): tls.ConnectionOptions {
 
 /** A line that others may read, if it leaves the machine. */
 function plainLine(socket: net.Socket, { host }: Server): Line {
+  watchGreeting(socket);
   if (isThisMachine(host)) return { socket, mayAnswer: () => true };
   let asked: number | undefined;
   socket.on(

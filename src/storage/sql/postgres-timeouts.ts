@@ -30,6 +30,18 @@ export function completeTimeouts({
   return { connectMs, queryMs, statementMs, lockMs };
 }
 
+/** While nothing can stand in: long enough for a busy machine, and for a server that is far away. */
+const PATIENT_CONNECT_MS = 5_000;
+const PATIENT_QUERY_MS = 10_000;
+
+/** The same or longer, for as long as nothing can stand in for the server. */
+export function patientTimeouts({ connectMs, queryMs }: PostgresTimeouts): PostgresTimeouts {
+  return completeTimeouts({
+    connectMs: Math.max(connectMs, PATIENT_CONNECT_MS),
+    queryMs: Math.max(queryMs, PATIENT_QUERY_MS),
+  });
+}
+
 /** The limits that the server keeps, by its own names; 0 is none. */
 export interface ServerLimits {
   statement_timeout: number;

@@ -12,7 +12,7 @@ import { databaseError } from '../../errors.ts';
 import type { ChangeHints } from '../live/hints.ts';
 import { PostgresHints } from '../live/postgres-hints.ts';
 import type { Connection, ReadOptions, Session } from './connection.ts';
-import { codedError, describeDriverError } from './driver-errors.ts';
+import { codedError, describeDriverError, driverCode, remedyOf } from './driver-errors.ts';
 import {
   MIGRATIONS_TABLE,
   readMigrations,
@@ -20,21 +20,26 @@ import {
   type Migrations,
   type SchemaState,
 } from './migrate.ts';
+import type { Patience } from './patience.ts';
 import type { PostgresConnection } from './postgres-connection.ts';
 import { quoteIdentifier, type ConnectionOptions } from './postgres-driver.ts';
 import { PostgresPool } from './postgres-pool.ts';
 import { completeTimeouts, type PostgresTimeouts } from './postgres-timeouts.ts';
+import { checkPlaceForSchema, checkServer } from './postgres-server.ts';
 import { retryContention } from './retry.ts';
 
 export type { PostgresTimeouts } from './postgres-timeouts.ts';
 
 const INSPECTION_TIMEOUT_MS = 5_000;
+const INSUFFICIENT_PRIVILEGE = '42501';
 
 export interface PostgresOptions extends Omit<ConnectionOptions, 'timeouts'> {
   /** Where the migrations are; by default those shipped with the program. */
   migrationsFolder?: string;
   /** For servers far away, tools whose statements take longer than a caller would wait, and tests. */
   timeouts?: Partial<PostgresTimeouts>;
+  /** By default the server has to answer within the timeouts. */
+  patience?: Patience;
   /** Called when the schema is not there yet, before it is made; may throw to prevent that. */
   beforeFirst?: (client: Sql) => Promise<void>;
   /** Called before a schema that is there is brought up to date; may throw to prevent that. */
@@ -49,16 +54,23 @@ export async function openPostgres(
   options: PostgresOptions,
 ): Promise<{ session: Session; state: SchemaState }> {
   const migrations = readMigrations('postgres', options.migrationsFolder);
-  const pool = new PostgresPool({ ...options, timeouts: completeTimeouts(options.timeouts) });
+  const pool = new PostgresPool(
+    { ...options, timeouts: completeTimeouts(options.timeouts) },
+    options.patience,
+  );
   try {
     const { engine, state } = await pool.use(async (pooled) => {
       const { client } = pooled;
+      const { engine } = await checkServer(client);
       const applied = await lastApplied(client, options.schema);
-      if (applied === undefined) await options.beforeFirst?.(client);
+      if (applied === undefined) {
+        await checkPlaceForSchema(client, options.schema);
+        await options.beforeFirst?.(client);
+      }
       const found = schemaState(applied, migrations);
       if (found === 'behind' && applied !== undefined) await options.beforeUpgrade?.(client);
       return {
-        engine: await engineVersion(client),
+        engine,
         state: found === 'behind' ? await bringUpToDate(pooled, options.schema, migrations) : found,
       };
     });
@@ -69,15 +81,28 @@ export async function openPostgres(
     throw databaseError(
       'postgres',
       describeDriverError(error),
-      'Check DATABASE_URL (or database.url in worktrail.config.json) and that the server runs, then try again.',
+      remedyOf(error) ??
+        'Check DATABASE_URL (or database.url in worktrail.config.json) and that the server runs, then try again.',
       error,
     );
   }
 }
 
-export async function engineVersion(client: Sql): Promise<string> {
-  const rows = await client.unsafe<{ server_version: string }[]>('show server_version');
-  return `PostgreSQL ${(rows[0]?.server_version ?? '').split(' ')[0]}`;
+/**
+ * Looks at a server, and into it, without altering anything; patiently, because a person asked.
+ * @throws a driver's error, or a `SettingMistake`
+ */
+export async function lookAtServer<T>(
+  { url, schema }: Pick<ConnectionOptions, 'url' | 'schema'>,
+  look: (client: Sql, server: { engine: string }) => Promise<T>,
+): Promise<T> {
+  const timeouts = completeTimeouts({ connectMs: INSPECTION_TIMEOUT_MS, queryMs: INSPECTION_TIMEOUT_MS });
+  const pool = new PostgresPool({ url, schema, timeouts });
+  try {
+    return await pool.use(async ({ client }) => await look(client, await checkServer(client)));
+  } finally {
+    await pool.close();
+  }
 }
 
 /**
@@ -142,6 +167,14 @@ function bringUpToDate(
           migrationsFolder: migrations.folder,
           migrationsSchema: schema,
           migrationsTable: MIGRATIONS_TABLE,
+        }).catch(async (error: unknown) => {
+          if (driverCode(error) !== INSUFFICIENT_PRIVILEGE) throw error;
+          const isNew = (await lastApplied(client, schema)) === undefined;
+          throw codedError(
+            isNew ? 'CREATE_DENIED' : 'UPGRADE_DENIED',
+            'the schema may not be altered',
+            error,
+          );
         });
       }
       return schemaState(await lastApplied(client, schema), migrations);

@@ -13,7 +13,7 @@ import {
   type Session,
   type SourceName,
 } from './connection.ts';
-import { classifyDriverError, describeDriverError } from './driver-errors.ts';
+import { classifyDriverError, describeDriverError, remedyOf } from './driver-errors.ts';
 import type { SchemaState } from './migrate.ts';
 import { readerOf, type Reader } from './reader.ts';
 
@@ -185,7 +185,8 @@ export class SqlStore implements Primary {
       if (error instanceof OutcomeUnknown) throw outcomeUnknown(this.session.source, error);
       const failure = classifyDriverError(error);
       if (failure === 'other') throw error;
-      throw databaseError(this.session.source, describeDriverError(error), NEXT[failure], error);
+      const next = remedyOf(error) ?? NEXT[failure];
+      throw databaseError(this.session.source, describeDriverError(error), next, error);
     }
   }
 }
@@ -193,6 +194,8 @@ export class SqlStore implements Primary {
 /** What to do about a failure; of a duplicate, `write` makes an error of its own. */
 const NEXT = {
   unavailable: 'Run `worktrail doctor` to see the state of the store; repeat the call when it answers again.',
+  mistake: 'Run `worktrail doctor`: it says what to change. Nothing was changed.',
+  denied: 'Run `worktrail doctor` to see the state of the store. Calls that need other records still work.',
   partial: 'Run `worktrail doctor` to see the state of the store. Calls that need other records still work.',
   contention: 'Repeat the call.',
   duplicate: 'Repeat the call.',

@@ -6,10 +6,10 @@ import type { Applied, Change } from '../../domain/change.ts';
 import type { Job } from '../../domain/job.ts';
 import { UNRECORDED, type Jobs } from '../operations/jobs.ts';
 import type { Connection } from '../sql/connection.ts';
-import { layerFailure } from '../sql/driver-errors.ts';
+import { layerFailure, type LayerFailure } from '../sql/driver-errors.ts';
 import type { Primary } from '../sql/sql-store.ts';
 import type { Breaker } from './breaker.ts';
-import { TruthMismatch } from './cache.ts';
+import { TruthMismatch, type CacheReplica } from './cache.ts';
 import type { JournalEntry } from './journal.ts';
 import { Mirror } from './mirror.ts';
 import { replayWaiting, type ReplayReport } from './replayer.ts';
@@ -42,6 +42,12 @@ export interface BackgroundOptions {
   /** The same, for a primary that failed. */
   reconnect: () => Promise<Primary>;
   known: () => Partial<Truth>;
+  /** What a failure of the primary means here: see `TieredStore`. */
+  failureOf: (error: unknown) => LayerFailure | undefined;
+  /** Tells the breaker. @param triedAt when the call began that failed */
+  failed: (error: unknown, triedAt: number) => void;
+  /** The same for a probe. */
+  probeFailed: (error: unknown, triedAt: number) => void;
 }
 
 export class Background {
@@ -87,6 +93,11 @@ export class Background {
   wake(): void {
     this.#isWoken = true;
     this.#wake();
+  }
+
+  /** Somebody called while the primary is not asked: it is looked for sooner, and the call does not wait for that. */
+  called(): void {
+    if (this.options.breaker.called()) this.wake();
   }
 
   /** The primary applied these; the cache learns of them by the feed, or when it is asked before. */
@@ -142,6 +153,7 @@ export class Background {
     switch (breaker.state) {
       case 'offline':
       case 'refused':
+      case 'misconfigured':
         await this.#rest(breaker.nextProbeMs());
         if (!this.#stopped) await this.#probe();
         return;
@@ -153,7 +165,8 @@ export class Background {
   }
 
   async #probe(): Promise<void> {
-    const { breaker } = this.options;
+    const { breaker, parts } = this.options;
+    const triedAt = parts.clock.now();
     try {
       const primary = await this.options.reconnect();
       await primary.probe();
@@ -162,9 +175,7 @@ export class Background {
       // What failed for no known reason may have been the outage itself.
       if (breaker.state === 'replaying') this.#tryParkedAgain();
     } catch (error) {
-      // What a probe asks for is what every tracker has: without it this is not the project's database.
-      const isForeign = isMismatch(error) || layerFailure(error) === 'partial';
-      breaker.probeFailed(words.reasonOf(error), { isMismatch: isForeign });
+      this.options.probeFailed(error, triedAt);
     }
   }
 
@@ -262,6 +273,7 @@ export class Background {
       );
       this.#hasRefreshed = true;
       this.#refreshProblem = undefined;
+      await this.#endPatience(cache);
       if (!turn.ran) return;
       forget?.();
       if (turn.result > parts.memory.highWater) this.#snapshotDue = true;
@@ -269,9 +281,15 @@ export class Background {
     } catch (error) {
       if (error instanceof TruthMismatch) breaker.move('mismatch', error.message);
       else if (layerFailure(error) === 'partial') await this.checkTruth(primary);
-      else if (layerFailure(error) === 'unavailable' && !isOwnTrouble(error)) this.#failed(error);
+      else if (isWhole(this.options.failureOf(error)) && !isOwnTrouble(error)) this.#failed(error);
       else this.#noteRefreshProblem(error);
     }
+  }
+
+  /** A copy can stand in for the primary from now on. */
+  async #endPatience(cache: CacheReplica): Promise<void> {
+    const { patience } = this.options.parts;
+    if (patience?.isOver === false && (await cache.age()) !== undefined) patience.end();
   }
 
   #noteRefreshProblem(error: unknown): void {
@@ -319,11 +337,10 @@ export class Background {
   }
 
   #failed(error: unknown): void {
-    const { breaker, parts } = this.options;
-    if (isMismatch(error)) breaker.move('mismatch', words.reasonOf(error));
-    else if (layerFailure(error) === 'unavailable') {
-      breaker.failed(words.reasonOf(error), { timedOut: words.isTimeout(error) });
-    } else if (layerFailure(error) === undefined) {
+    const { parts, failureOf, failed } = this.options;
+    const failure = failureOf(error);
+    if (isMismatch(error) || isWhole(failure)) failed(error, parts.clock.now());
+    else if (failure === undefined) {
       parts.log(`background work failed: ${error instanceof Error ? error.message : String(error)}`);
     }
   }
@@ -351,9 +368,13 @@ export class Background {
 }
 
 /** A store that answers but is not to be used: another project's, an older one, one that was refused when opened. */
-function isMismatch(error: unknown): boolean {
+export function isMismatch(error: unknown): boolean {
   if (error instanceof TruthMismatch) return true;
   return error instanceof Error && error.name === 'DatabaseError' && layerFailure(error) === undefined;
+}
+
+function isWhole(failure: LayerFailure | undefined): boolean {
+  return failure === 'unavailable' || failure === 'mistake';
 }
 
 /** Errors of the primary are worded already; a raw one is the cache's. */

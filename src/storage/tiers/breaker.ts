@@ -1,12 +1,16 @@
 /** Decides when the primary is no longer asked, and when it is looked for again. */
 import type { Clock } from './clock.ts';
-import { TRANSITIONS, type TierEvent, type TierState } from './state.ts';
+import { TRANSITIONS, asksPrimary, type TierEvent, type TierState } from './state.ts';
 
 /** One refusal is plain; a single slow answer may be chance. */
 const TIMEOUTS_TO_OPEN = 2;
 const GOOD_PROBES_TO_CLOSE = 2;
 const PROBE_PAUSE_MIN_MS = 500;
 const PROBE_PAUSE_MAX_MS = 15_000;
+/** While somebody calls: the primary is to be used within seconds of its return. */
+const CALLED_PAUSE_MAX_MS = 1_000;
+/** A call counts for this long. */
+const CALLED_MS = 5_000;
 /** Between the probes that confirm each other. */
 const CONFIRM_PAUSE_MS = 50;
 /** Probes of many processes must not come in step: each pause is cut or stretched by up to a quarter. */
@@ -19,6 +23,7 @@ export class Breaker {
   #timeouts = 0;
   #goodProbes = 0;
   #badProbes = 0;
+  #calledAt = Number.NEGATIVE_INFINITY;
 
   constructor(
     private readonly clock: Clock,
@@ -41,6 +46,17 @@ export class Breaker {
     return this.#since;
   }
 
+  /** A call came in while the primary is not asked. @returns whether nobody had called for some time */
+  called(): boolean {
+    const wasIdle = !this.#isCalled;
+    this.#calledAt = this.clock.now();
+    return wasIdle;
+  }
+
+  get #isCalled(): boolean {
+    return Math.abs(this.clock.now() - this.#calledAt) < CALLED_MS;
+  }
+
   /** A call was answered. */
   succeeded(): void {
     this.#timeouts = 0;
@@ -61,23 +77,27 @@ export class Breaker {
     if (this.#goodProbes >= GOOD_PROBES_TO_CLOSE) this.move('recovered', null);
   }
 
-  /** @param isMismatch it answers, but is not the truth */
-  probeFailed(reason: string, { isMismatch }: { isMismatch: boolean }): void {
+  /** @param event what was found */
+  probeFailed(reason: string, event: Extract<TierEvent, 'primaryFailed' | 'mismatch' | 'mistaken'>): void {
     this.#goodProbes = 0;
     this.#badProbes += 1;
-    this.move(isMismatch ? 'mismatch' : 'primaryFailed', reason);
+    this.move(event, reason);
   }
 
   /** How long to wait before the next probe. */
   nextProbeMs(): number {
     if (this.#goodProbes > 0) return CONFIRM_PAUSE_MS;
-    const pause = Math.min(PROBE_PAUSE_MIN_MS * 2 ** this.#badProbes, PROBE_PAUSE_MAX_MS);
+    const max = this.#isCalled ? CALLED_PAUSE_MAX_MS : PROBE_PAUSE_MAX_MS;
+    const pause = Math.min(PROBE_PAUSE_MIN_MS * 2 ** this.#badProbes, max);
     return pause * (1 - JITTER + 2 * JITTER * this.clock.random());
   }
 
   move(event: TierEvent, reason: string | null): void {
     const to = TRANSITIONS[this.#state][event];
-    this.#reason = asReason(to, reason, this.#reason);
+    // In this state an outage, whose reason is another one, changes nothing.
+    if (!(to === 'misconfigured' && event === 'primaryFailed')) {
+      this.#reason = asReason(to, reason, this.#reason);
+    }
     if (to === this.#state) return;
     this.#state = to;
     this.#since = new Date(this.clock.now()).toISOString();
@@ -91,5 +111,5 @@ export class Breaker {
 }
 
 function asReason(state: TierState, reason: string | null, before: string | null): string | null {
-  return state === 'offline' || state === 'refused' ? (reason ?? before) : null;
+  return asksPrimary(state) ? null : (reason ?? before);
 }

@@ -27,8 +27,12 @@ export async function readByParts<T>(
         answered += 1;
         return data;
       } catch (error) {
-        if (layerFailure(error) !== 'partial') throw error;
-        const found = await lower(({ read }) => read(ask));
+        const failure = layerFailure(error);
+        if (failure !== 'partial' && failure !== 'denied') throw error;
+        const found = await lower(({ read }) => read(ask)).catch((without: unknown) => {
+          // What is missing is a right, and only that error says so.
+          throw failure === 'denied' ? error : without;
+        });
         replaced.set(name, found);
         return found.data;
       }

@@ -103,7 +103,7 @@ export async function replayWaiting(options: ReplayOptions): Promise<ReplayRepor
       const failure = layerFailure(error);
       // A store that refuses as a whole, as one of a newer version, says nothing about the write.
       const isRefused = failure === undefined && error instanceof Error && error.name === 'DatabaseError';
-      if (failure === 'unavailable' || isRefused) throw error;
+      if (failure === 'unavailable' || failure === 'mistake' || isRefused) throw error;
       if (failure === 'contention') report.again = true;
       else {
         const reason = reasonOf(error);

@@ -18,6 +18,17 @@ export type Notebook = Pick<
 /** Position of the primary's feed that was seen last. */
 const HIGH_WATER = 'high_water';
 const BREAKER = 'breaker';
+const REACHED = 'reached_host';
+/** How long a process that starts believes another one, so that the commands of an outage stay quick. */
+const OUTAGE_BELIEVED_MS = 1_500;
+
+interface Outage {
+  reason: string;
+  /** When the primary was tried. */
+  at: number;
+  /** Which one was: see `addressMark`. */
+  address: string;
+}
 
 /** Keeps what could not be noted for as long as the process lives. */
 export class TierMemory {
@@ -44,19 +55,39 @@ export class TierMemory {
     this.#try((n) => n.set(HIGH_WATER, '0'));
   }
 
-  /** What another process of this folder found last: why the primary does not answer, and when that was. */
-  lastOutage(): { reason: string; at: number } | undefined {
+  /**
+   * Why the primary does not answer, as a process of this folder found a moment ago at the same address; undefined
+   * when it has to be tried.
+   */
+  believedOutage(address: string, now: number): string | undefined {
+    const outage = this.#lastOutage();
+    if (outage === undefined || outage.address !== address) return undefined;
+    return Math.abs(now - outage.at) < OUTAGE_BELIEVED_MS ? outage.reason : undefined;
+  }
+
+  /** For who tried, and for nobody else: a belief that believers renew never ends. */
+  noteOutage(outage: Outage | null): void {
+    const isKnown = outage === null && this.#lastOutage() === undefined;
+    if (!isKnown) this.#try((n) => n.set(BREAKER, outage === null ? '' : JSON.stringify(outage)));
+  }
+
+  /** Whether the primary was ever used at this host from this folder. */
+  hasReached(host: string): boolean {
+    return this.#try((n) => n.get(REACHED)) === host;
+  }
+
+  noteReached(host: string): void {
+    if (!this.hasReached(host)) this.#try((n) => n.set(REACHED, host));
+  }
+
+  #lastOutage(): (Partial<Outage> & { reason: string; at: number }) | undefined {
     const text = this.#try((n) => n.get(BREAKER));
     if (text === undefined || text === '') return undefined;
     try {
-      return JSON.parse(text) as { reason: string; at: number };
+      return JSON.parse(text) as Outage;
     } catch {
       return undefined;
     }
-  }
-
-  noteOutage(outage: { reason: string; at: number } | null): void {
-    this.#try((n) => n.set(BREAKER, outage === null ? '' : JSON.stringify(outage)));
   }
 
   /** How often replaying each write failed without a reason that is known; writes without a failure are left out. */

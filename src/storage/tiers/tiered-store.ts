@@ -15,11 +15,13 @@ import { reachOf } from '../../domain/reach.ts';
 import { FeedWatch, type FeedListener } from '../live/feed-watch.ts';
 import type { Jobs } from '../operations/jobs.ts';
 import type { ReadOptions } from '../sql/connection.ts';
-import { layerFailure } from '../sql/driver-errors.ts';
+import { driverCode, layerFailure, remedyOf, type LayerFailure } from '../sql/driver-errors.ts';
+import type { Patience } from '../sql/patience.ts';
 import type { Reader } from '../sql/reader.ts';
 import type { Primary } from '../sql/sql-store.ts';
 import type { Answer, LayersReport, PendingWrite, StoreHealth, TrackerStore, WriteAnswer } from '../store.ts';
-import { Background } from './background.ts';
+import type { AddressMark } from './address-mark.ts';
+import { Background, isMismatch } from './background.ts';
 import { Breaker } from './breaker.ts';
 import { TruthMismatch, type CacheReplica } from './cache.ts';
 import type { Clock } from './clock.ts';
@@ -27,6 +29,7 @@ import type { Journals } from './journals.ts';
 import { describeLayers, primarySource } from './layers-report.ts';
 import { LowerLayers } from './lower-layers.ts';
 import { readByParts } from './partial-read.ts';
+import { tryPatiently } from './try-patiently.ts';
 import type { Replica } from './replica.ts';
 import { asksPrimary, type TierState } from './state.ts';
 import type { TierMemory } from './tier-memory.ts';
@@ -38,9 +41,16 @@ export interface TieredParts {
   primaryLabel: string;
   /** Where it is, without secrets. */
   location: string;
+  /** What stands for the address where it is remembered; undefined for a file. */
+  address?: AddressMark | undefined;
+  /** How long a primary is waited for that nothing can stand in for; by default it is not. */
+  patienceMs?: number;
+  /** Ends when something can stand in; undefined for a file. */
+  patience?: Patience | undefined;
   /**
    * Opens the primary.
-   * @throws DatabaseError: with a driver's error as cause when it does not answer, without one when it is refused
+   * @throws DatabaseError: with a driver's error as cause when it does not answer or a setting is wrong, without one
+   *   when it is refused
    */
   connect: () => Promise<Primary>;
   /** Whether a primary that failed has to be opened anew: a file's connection stays with the file it opened. */
@@ -74,6 +84,8 @@ export class TieredStore implements TrackerStore {
   readonly #watch: FeedWatch;
   #primary: Primary | undefined;
   #listeners: ((state: TierState) => void)[] = [];
+  /** What to change, of the last mistake in the settings. */
+  #remedy: string | undefined;
 
   constructor(readonly parts: TieredParts) {
     const { clock } = parts;
@@ -84,6 +96,9 @@ export class TieredStore implements TrackerStore {
       connect: () => this.#connect(),
       reconnect: () => this.#reconnect(),
       known: () => this.#known(),
+      failureOf: (error) => this.#failureOf(error),
+      failed: (error, triedAt) => this.#primaryFailed(error, triedAt),
+      probeFailed: (error, triedAt) => this.#probeFailed(error, triedAt),
     });
     this.#lower = new LowerLayers({
       parts,
@@ -104,31 +119,69 @@ export class TieredStore implements TrackerStore {
 
   /**
    * Connects to the primary, or begins without it when it does not answer.
-   * @throws DatabaseError when nothing is known of the project here, so that no lower layer could stand in
+   * @throws DatabaseError when a setting is wrong, or when nothing is known of the project here, so that no lower
+   *   layer could stand in
    */
   async open(): Promise<void> {
-    const outage = this.parts.memory.lastOutage();
-    const { project_id } = this.parts.project();
-    const recently =
-      outage !== undefined && Math.abs(this.parts.clock.now() - outage.at) < OUTAGE_BELIEVED_MS;
-    if (recently && project_id !== undefined) {
-      this.#breaker.move('primaryFailed', outage.reason);
-    } else {
-      try {
-        const primary = await this.#connect();
-        await this.#background.checkTruth(primary);
-      } catch (error) {
-        if (project_id === undefined) throw error;
-        this.#primaryFailed(error);
-        // A single slow answer may be chance; but what was not looked at is not used.
-        if (this.#breaker.state === 'online') this.#breaker.move('primaryFailed', words.reasonOf(error));
-      }
-    }
+    const { memory, clock, address, patience } = this.parts;
+    const hasCopy = await this.#hasCopy();
+    if (hasCopy) patience?.end();
+    const believed = hasCopy ? memory.believedOutage(address?.address ?? '', clock.now()) : undefined;
+    if (believed !== undefined) this.#breaker.move('primaryFailed', believed);
+    else await this.#contact();
     if (this.#breaker.state === 'online') {
       const { entries } = await this.parts.journals.waiting();
       if (entries.length > 0) this.#breaker.move('journaled', null);
     }
     this.#background.start();
+  }
+
+  async #contact(): Promise<void> {
+    const { clock, patience } = this.parts;
+    const triedAt = clock.now();
+    try {
+      await (patience?.isOver === false ? this.#firstContact() : this.#meet());
+    } catch (error) {
+      const failure = this.#failureOf(error);
+      const isMistake = failure === 'mistake' || failure === 'denied';
+      if (isMistake || this.parts.project().project_id === undefined) throw error;
+      this.#primaryFailed(error, triedAt);
+      // A single slow answer may be chance; but what was not looked at is not used.
+      if (this.#breaker.state === 'online') {
+        this.#breaker.move('primaryFailed', words.reasonOf(error));
+        this.#noteOutage(error, triedAt);
+      }
+    }
+  }
+
+  async #meet(): Promise<void> {
+    const primary = await this.#connect();
+    await this.#background.checkTruth(primary);
+    this.#reached();
+  }
+
+  /** Nothing can stand in yet: whoever starts waits for a primary that is starting too, or busy. */
+  async #firstContact(): Promise<void> {
+    const { clock, log, location, primaryLabel, patienceMs = 0 } = this.parts;
+    await tryPatiently(() => this.#meet(), {
+      clock,
+      limitMs: patienceMs,
+      isWorthwhile: (error) => /^(unavailable|contention)$/.test(this.#failureOf(error) ?? ''),
+      onWaiting: () => log(words.waiting(primaryLabel, location)),
+    });
+  }
+
+  /** Whether something can answer in place of the primary. */
+  async #hasCopy(): Promise<boolean> {
+    if (this.parts.project().project_id === undefined) return false;
+    for (const replica of this.parts.replicas) if ((await replica.age()) !== undefined) return true;
+    return false;
+  }
+
+  #reached(): void {
+    const { memory, address } = this.parts;
+    memory.noteOutage(null);
+    if (address !== undefined) memory.noteReached(address.host);
   }
 
   async read<T>(work: (reader: Reader) => Promise<T>, options: ReadOptions = {}): Promise<Answer<T>> {
@@ -138,7 +191,10 @@ export class TieredStore implements TrackerStore {
       if (answer !== undefined) return answer;
     }
     // Asked again: the primary may have been refused while the copies were looked at.
-    if (!asksPrimary(this.#breaker.state)) return await this.#lower.read(work, options);
+    if (!asksPrimary(this.#breaker.state)) {
+      this.#background.called();
+      return await this.#lower.read(work, options);
+    }
     try {
       return (await this.#readPrimary(work, options)) ?? (await this.#lower.read(work, options));
     } catch (error) {
@@ -156,6 +212,7 @@ export class TieredStore implements TrackerStore {
   ): Promise<Answer<T> | undefined> {
     const primary = this.#primary;
     if (primary === undefined) return undefined;
+    const triedAt = this.parts.clock.now();
     try {
       const answer = await primary.read(work, options);
       this.#breaker.succeeded();
@@ -165,13 +222,14 @@ export class TieredStore implements TrackerStore {
       }
       return answer;
     } catch (error) {
-      const failure = layerFailure(error);
+      const failure = this.#failureOf(error);
       if (failure === undefined || failure === 'contention') throw error;
-      if (failure === 'partial') {
+      if (failure === 'partial' || failure === 'denied') {
         const answer = await readByParts(primary, work, (part) => this.#lower.onReplica(part));
         if (answer !== undefined) return answer;
+        if (failure === 'denied') throw error;
       }
-      this.#primaryFailed(error);
+      this.#primaryFailed(error, triedAt);
       return undefined;
     }
   }
@@ -182,6 +240,8 @@ export class TieredStore implements TrackerStore {
     let lost: unknown;
     // Asked twice: the primary may have been refused while the journals were looked at.
     const isAsked = () => asksPrimary(this.#breaker.state);
+    if (!isAsked()) this.#background.called();
+    const triedAt = this.parts.clock.now();
     if (primary !== undefined && isAsked() && !(await this.#mustWait(asked)) && isAsked()) {
       try {
         const answer = await primary.write(asked);
@@ -190,12 +250,14 @@ export class TieredStore implements TrackerStore {
         this.#watch.wake();
         return { ...answer, durability: primarySource(this.parts) };
       } catch (error) {
-        const failure = layerFailure(error);
-        if (failure === undefined || failure === 'contention') throw error;
+        const failure = this.#failureOf(error);
+        if (failure === undefined || failure === 'contention' || failure === 'denied') throw error;
+        if (failure !== 'partial') this.#primaryFailed(error, triedAt);
+        if (failure === 'mistake') throw error;
         lost = error;
-        if (failure === 'unavailable') this.#primaryFailed(error);
       }
     }
+    if (this.#breaker.state === 'misconfigured' && lost === undefined) throw this.#refusal();
     return await this.#lower.write(asked, lost);
   }
 
@@ -280,18 +342,52 @@ export class TieredStore implements TrackerStore {
     return { ...(project_id !== undefined && { project_id }), seq: this.parts.memory.highWater };
   }
 
-  #primaryFailed(error: unknown): void {
+  /** A host that this folder has worked with and that cannot be resolved is in a network that is away (a VPN). */
+  #failureOf(error: unknown): LayerFailure | undefined {
+    const failure = layerFailure(error);
+    const { memory, address } = this.parts;
+    const isUnresolved = failure === 'mistake' && driverCode(error) === 'ENOTFOUND';
+    return isUnresolved && memory.hasReached(address?.host ?? '') ? 'unavailable' : failure;
+  }
+
+  #primaryFailed(error: unknown, triedAt: number): void {
     const reason = words.reasonOf(error);
-    const isRefused = error instanceof TruthMismatch || layerFailure(error) === undefined;
+    const failure = this.#failureOf(error);
+    const isRefused = error instanceof TruthMismatch || failure === undefined;
     if (isRefused) this.#breaker.move('mismatch', reason);
+    else if (failure === 'mistake') this.#breaker.move('mistaken', reason);
     else this.#breaker.failed(reason, { timedOut: words.isTimeout(error) });
+    this.#noteOutage(error, triedAt);
+  }
+
+  #probeFailed(error: unknown, triedAt: number): void {
+    const failure = this.#failureOf(error);
+    const isMistake = failure === 'mistake' || failure === 'denied';
+    // What a probe asks for is what every tracker has: without it this is not the project's database.
+    const isForeign = isMismatch(error) || failure === 'partial';
+    const event = isMistake ? 'mistaken' : isForeign ? 'mismatch' : 'primaryFailed';
+    this.#breaker.probeFailed(words.reasonOf(error), event);
+    this.#noteOutage(error, triedAt);
+  }
+
+  /** For others that start, and for what is said of a mistake. */
+  #noteOutage(error: unknown, triedAt: number): void {
+    const { state, reason } = this.#breaker;
+    const failure = this.#failureOf(error);
+    if (failure === 'mistake' || failure === 'denied') this.#remedy = remedyOf(error);
+    if (state !== 'offline') return;
+    const { memory, address } = this.parts;
+    memory.noteOutage({ reason: reason ?? '', at: triedAt, address: address?.address ?? '' });
+  }
+
+  #refusal(): TrackerError {
+    return words.misconfigured(primarySource(this.parts), this.#breaker.reason, this.#remedy);
   }
 
   #onTransition(to: TierState, reason: string | null): void {
-    const { log, memory, primaryLabel, clock } = this.parts;
+    const { log, primaryLabel } = this.parts;
     log(words.transition(primaryLabel, to, reason));
-    if (to === 'offline') memory.noteOutage({ reason: reason ?? '', at: clock.now() });
-    if (to === 'replaying' || to === 'online') memory.noteOutage(null);
+    if (asksPrimary(to)) this.#reached();
     this.#background.wake();
     this.#watch.wake();
     for (const listener of this.#listeners) listener(to);
@@ -329,6 +425,3 @@ function unlessNoLayer(error: unknown): undefined {
   if (error instanceof TrackerError && error.code === 'DatabaseError') return undefined;
   throw error;
 }
-
-/** How long a process that starts believes another one that found the primary away. */
-const OUTAGE_BELIEVED_MS = 10_000;

@@ -3,6 +3,7 @@ import { TrackerError, databaseError } from '../../errors.ts';
 import type { Change } from '../../domain/change.ts';
 import { count } from '../../domain/text.ts';
 import type { Warning } from '../../domain/warnings.ts';
+import type { SourceName } from '../sql/connection.ts';
 import { describeDriverError, driverCode } from '../sql/driver-errors.ts';
 import type { JournalName } from './journal.ts';
 import { LayerUnavailable, type Keeper, type Replica } from './replica.ts';
@@ -92,6 +93,7 @@ const CODES: Readonly<Record<TierState, string>> = {
   offline: 'primary_unavailable',
   replaying: 'replaying',
   refused: 'primary_refused',
+  misconfigured: 'primary_misconfigured',
 };
 
 const JOURNALS: Readonly<Record<JournalName, string>> = {
@@ -105,6 +107,9 @@ function whatIsWrong({ primaryLabel, state, reason, waiting }: Situation): strin
     return `${primaryLabel} is back, and ${count(waiting, 'change')} made meanwhile are being applied.`;
   if (state === 'refused')
     return `${primaryLabel} is not used: ${reason ?? 'it is not the database of this project'}.`;
+  if (state === 'misconfigured') {
+    return `${primaryLabel} cannot be used, because a setting is wrong: ${reason ?? 'it refuses us'}. Changes are refused until that is put right (\`worktrail doctor\` says how).`;
+  }
   return `${primaryLabel} cannot be used at the moment${reason === null ? '' : ` (${reason})`}.`;
 }
 
@@ -115,6 +120,8 @@ export function transition(label: string, to: TierState, reason: string | null):
       return `${label} is away (${reason ?? 'it failed'}); lower layers answer, and writes are kept until it is back`;
     case 'refused':
       return `${label} is not used: ${reason ?? 'it is not the database of this project'}`;
+    case 'misconfigured':
+      return `${label} cannot be used: ${reason ?? 'it refuses us'}; changes are refused until that is put right`;
     case 'replaying':
       return `${label} is there; writes that wait are being applied`;
     case 'online':
@@ -169,6 +176,21 @@ export function notSaved(
     'Keep the operation given here and repeat the call later; `worktrail doctor` tells what each layer needs.',
     { cause: lost ?? cause },
   );
+}
+
+/** A write that came while a mistake in the settings is known: kept nowhere, because nobody knows where it belongs. */
+export function misconfigured(
+  source: SourceName,
+  reason: string | null,
+  remedy: string | undefined,
+): TrackerError {
+  const next = remedy ?? 'Run `worktrail doctor`: it says what to change. Nothing was changed.';
+  return databaseError(source, reason ?? 'a setting is wrong', next);
+}
+
+/** A first contact that takes long: one line for the log. */
+export function waiting(label: string, location: string): string {
+  return `waiting for ${label} at ${location}`;
 }
 
 /** Why a layer failed, in our words. */

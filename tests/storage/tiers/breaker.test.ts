@@ -24,6 +24,7 @@ const WAY: Record<TierState, TierEvent[]> = {
   offline: ['primaryFailed'],
   replaying: ['journaled'],
   refused: ['mismatch'],
+  misconfigured: ['mistaken'],
 };
 
 function breakerIn(state: TierState): { breaker: Breaker; entered: TierState[] } {
@@ -51,7 +52,7 @@ describe('the table of states', () => {
   });
 
   it('never comes back to a primary that failed without a recovery', () => {
-    for (const state of ['offline', 'refused'] as const) {
+    for (const state of ['offline', 'refused', 'misconfigured'] as const) {
       for (const event of EVENTS) {
         if (event !== 'recovered') expect(asksPrimary(TRANSITIONS[state][event])).toBe(false);
       }
@@ -80,7 +81,7 @@ describe('a breaker', () => {
   it('closes after two good probes in a row', () => {
     const { breaker } = breakerIn('offline');
     breaker.probeSucceeded();
-    breaker.probeFailed('gone again', { isMismatch: false });
+    breaker.probeFailed('gone again', 'primaryFailed');
     breaker.probeSucceeded();
     expect(breaker).toMatchObject({ state: 'offline', reason: 'gone again' });
     breaker.probeSucceeded();
@@ -89,7 +90,7 @@ describe('a breaker', () => {
 
   it('refuses a primary that is not the truth until it is', () => {
     const { breaker } = breakerIn('offline');
-    breaker.probeFailed('it is another project', { isMismatch: true });
+    breaker.probeFailed('it is another project', 'mismatch');
     expect(breaker).toMatchObject({ state: 'refused', reason: 'it is another project' });
     breaker.probeSucceeded();
     breaker.probeSucceeded();
@@ -101,7 +102,7 @@ describe('a breaker', () => {
     const pauses: number[] = [];
     for (let probe = 0; probe < 8; probe += 1) {
       pauses.push(breaker.nextProbeMs());
-      breaker.probeFailed('still gone', { isMismatch: false });
+      breaker.probeFailed('still gone', 'primaryFailed');
     }
     expect(pauses).toEqual([500, 1_000, 2_000, 4_000, 8_000, 15_000, 15_000, 15_000]);
     breaker.probeSucceeded();
