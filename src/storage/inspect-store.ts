@@ -6,7 +6,6 @@ import { SQLITE_FILE, publicUrl, schemaName, slugOfFolder, type PrimaryOptions }
 import { openDatabaseFile, openDatabaseImage } from './sql/database-file.ts';
 import { describeDriverError, remedyOf } from './sql/driver-errors.ts';
 import { readMigrations, schemaState, type SchemaState } from './sql/migrate.ts';
-import { clientFor } from './sql/postgres-driver.ts';
 import * as postgresStore from './sql/postgres.ts';
 import { checkPlaceForSchema } from './sql/postgres-server.ts';
 import * as sqliteStore from './sql/sqlite.ts';

@@ -5,7 +5,6 @@ import type { TrackerError } from '../../errors.ts';
 import { stableJson } from '../../domain/json.ts';
 import { schemaName, type PrimaryOptions } from '../open-primary.ts';
 import type { Connection, Session } from '../sql/connection.ts';
-import { clientFor } from '../sql/postgres-driver.ts';
 import * as postgresStore from '../sql/postgres.ts';
 import { findFeedPosition, type ProjectRow } from '../sql/queries/configuration.ts';
 import { clearTables } from '../sql/table-copy.ts';

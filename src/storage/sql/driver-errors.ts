@@ -139,12 +139,12 @@ const REASONS: readonly [pattern: RegExp, reason: string][] = [
 
 /** Why a layer failed, in our words: driver text may hold addresses, SQL or values and stays in `cause`. */
 export function describeDriverError(error: unknown): string {
-  // Worded where it was found: the native module that is missing or not for this Node.js.
-  if (error instanceof TrackerError && typeof error.details['reason'] === 'string')
-    return error.details['reason'];
   const code = driverCode(error);
-  if (code === undefined) return 'it failed in an unexpected way';
-  return REASONS.find(([pattern]) => pattern.test(code))?.[1] ?? 'it failed in an unexpected way';
+  const known = code === undefined ? undefined : REASONS.find(([pattern]) => pattern.test(code))?.[1];
+  if (known !== undefined) return known;
+  // Worded where it was found: the native module that is missing or not for this Node.js.
+  const worded = error instanceof TrackerError ? error.details['reason'] : undefined;
+  return typeof worded === 'string' ? worded : 'it failed in an unexpected way';
 }
 
 /** What a person has to change, where the error is a mistake in the settings; undefined for any other. */
