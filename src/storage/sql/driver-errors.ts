@@ -126,7 +126,20 @@ const REASONS: readonly [pattern: RegExp, reason: string][] = [
 
 /** Why a layer failed, in our words: driver text may hold addresses, SQL or values and stays in `cause`. */
 export function describeDriverError(error: unknown): string {
+  if (error instanceof ForeignObject) return error.message;
   const code = driverCode(error);
   if (code === undefined) return 'it failed in an unexpected way';
   return REASONS.find(([pattern]) => pattern.test(code))?.[1] ?? 'it failed in an unexpected way';
+}
+
+/** A database file has something that this program did not make. The message goes after "the file:". */
+export class ForeignObject extends Error {
+  override readonly name = 'ForeignObject';
+  constructor(
+    message: string,
+    /** It has the name of one of ours: it may be damaged instead. */
+    readonly isAltered: boolean,
+  ) {
+    super(message);
+  }
 }
