@@ -63,10 +63,10 @@ function readAtOnce(database: Database.Database): { objects: SchemaObject[]; app
   return database.transaction(() => {
     const objects = objectsOf(database);
     const record = objects.find(({ name }) => name === MIGRATIONS_TABLE);
-    const isOurs = record?.type === 'table' && plain(record.sql) === plain(RECORD_OF_MIGRATIONS);
-    const newest = isOurs
-      ? database.prepare(`select max(created_at) from ${MIGRATIONS_TABLE}`).pluck().get()
-      : 0;
+    if (record === undefined) return { objects, applied: 0 };
+    // It may be a view without an end.
+    if (plain(record.sql) !== plain(RECORD_OF_MIGRATIONS)) refuseOthers([record], [RECORD_OF_MIGRATIONS]);
+    const newest = database.prepare(`select max(created_at) from ${MIGRATIONS_TABLE}`).pluck().get();
     return { objects, applied: Number(newest ?? 0) };
   })();
 }
