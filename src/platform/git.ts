@@ -3,6 +3,7 @@
  * fetches nothing (git-environment.ts). Commands are low-level built-ins that touch neither index nor work tree.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
+import { folderWithGit, readGitLink } from './git-link.ts';
 import { GLOBAL_ARGUMENTS, gitEnvironment, gitProgram } from './git-environment.ts';
 
 const GIT_TIMEOUT_MS = 2_000;
@@ -40,7 +41,8 @@ export interface GitOptions {
 }
 
 /**
- * Runs git in `folder`. Never throws: a failure is an answer. Ended after 2 seconds.
+ * Runs git in `folder`. Never throws: a failure is an answer. Ended after 2 seconds. A repository that the folder's
+ * `.git` names and that does not know the folder is none (git-link.ts).
  * @param args the command and its arguments, without settings before it; values that others chose go in `input`, or
  *   are checked first, so that none can be taken for an option
  */
@@ -49,6 +51,9 @@ export async function runGit(
   args: readonly string[],
   options: GitOptions = {},
 ): Promise<GitResult> {
+  const around = folderWithGit(folder);
+  const link = around === undefined ? undefined : readGitLink(around);
+  if (link?.kind === 'refused') return failed('no-repository', new Error(link.reason));
   if (!MOVES_REFS.has(args[0] ?? '')) return await start(folder, args, gitEnvironment(), options);
   const hooks = await findConfiguredHooks(folder);
   if (!Array.isArray(hooks)) return hooks;

@@ -4,6 +4,7 @@ import { access, constants } from 'node:fs/promises';
 import { agreedConfig, agreementFor, notAgreed, type Config, type Settings } from '../config.ts';
 import { count } from '../domain/text.ts';
 import { TrackerError, validationError } from '../errors.ts';
+import { foreignRepository } from '../storage/git/main-work-tree.ts';
 import { askGit, isInRepository } from '../storage/git/repository.ts';
 import { isAgreed } from '../storage/agreements.ts';
 import type { StoreSighting } from '../storage/inspect-store.ts';
@@ -309,6 +310,12 @@ async function checkDataFolder({ dataDir, projectDir }: Config): Promise<Check> 
 }
 
 async function checkGit({ projectDir }: Config): Promise<Check> {
+  const foreign = foreignRepository(projectDir);
+  if (foreign !== undefined) {
+    const next =
+      'Look at where the folder came from. In a work tree that was moved, run `git worktree repair`.';
+    return { name: 'git', ok: false, message: foreign, next };
+  }
   const version = await askGit(projectDir, ['--version']);
   if (version === undefined) {
     return {

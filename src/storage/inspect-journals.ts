@@ -9,10 +9,12 @@ import { PENDING_DIR } from './open-store.ts';
 import { openDatabaseImage } from './sql/database-file.ts';
 import { describeDriverError } from './sql/driver-errors.ts';
 import type { Database } from './sql/sqlite-driver.ts';
+import { refuseForeignObjects } from './sql/schema-objects.ts';
 import type { JournalReport } from './store.ts';
 import { decodeEntry } from './tiers/entry-codec.ts';
 import type { JournalEntry, JournalName } from './tiers/journal.ts';
 import { committedImage } from './tiers/outbox-salvage.ts';
+import { SCHEMA as OUTBOX_SCHEMA } from './tiers/outbox-tables.ts';
 
 /** Another process may be in the middle of writing the file that is read. */
 const READ_ATTEMPTS = 3;
@@ -47,6 +49,7 @@ export async function readOutbox(location: string): Promise<OutboxContent> {
       const image = committedImage(await readFile(location), await readIfThere(`${location}-wal`));
       const database = openDatabaseImage(image);
       try {
+        refuseForeignObjects(database, OUTBOX_SCHEMA);
         return { ...content, ...outboxContent(location, database) };
       } finally {
         database.close();

@@ -8,6 +8,7 @@ import { describeDriverError, remedyOf } from './sql/driver-errors.ts';
 import { readMigrations, schemaState, type SchemaState } from './sql/migrate.ts';
 import * as postgresStore from './sql/postgres.ts';
 import { checkPlaceForSchema } from './sql/postgres-server.ts';
+import { refuseForeignInTracker } from './sql/schema-objects.ts';
 import * as sqliteStore from './sql/sqlite.ts';
 
 export interface StoreSighting {
@@ -74,7 +75,9 @@ async function inspectSqlite(file: string): Promise<StoreSighting> {
       if (sighting.exists && !sqliteStore.isOurs(database)) {
         sighting.problem = `${file} is a database of another program`;
       } else if (sighting.exists) {
-        sighting.schema = schemaState(sqliteStore.lastApplied(database), readMigrations('sqlite'));
+        const migrations = readMigrations('sqlite');
+        refuseForeignInTracker(database, migrations);
+        sighting.schema = schemaState(sqliteStore.lastApplied(database), migrations);
       }
     } finally {
       database.close();

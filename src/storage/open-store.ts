@@ -4,6 +4,7 @@ import { existsSync, linkSync, readFileSync, rmSync, statSync, writeFileSync } f
 import path from 'node:path';
 import { runGit } from '../platform/git.ts';
 import { checkDataDir, prepareDataDir } from './data-folder.ts';
+import { foreignRepository } from './git/main-work-tree.ts';
 import { GitJournal } from './git/journal.ts';
 import { SNAPSHOT_REF, readCommittedStatusFile, writeSnapshot } from './git/snapshot.ts';
 import { MarkdownJournal } from './markdown/journal.ts';
@@ -67,6 +68,8 @@ const DEVICE_FILE = 'device';
  */
 export async function openStore(options: OpenOptions): Promise<TieredStore> {
   checkDataDir(options.dataDir);
+  const foreign = foreignRepository(options.projectDir);
+  if (foreign !== undefined) options.log?.(foreign);
   const store = new TieredStore(partsOf(options));
   try {
     await store.open();

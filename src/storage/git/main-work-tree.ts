@@ -1,5 +1,5 @@
-import { existsSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
+import { folderWithGit, readGitLink } from '../../platform/git-link.ts';
 
 /**
  * The folder that speaks for a project: the main work tree of the git repository around `start` (also from a
@@ -7,25 +7,21 @@ import path from 'node:path';
  */
 export function mainWorkTree(start: string): string {
   const folder = innermostWorkTree(start);
-  const dotGit = path.join(folder, '.git');
-  return existsSync(dotGit) && !statSync(dotGit).isDirectory() ? behindLink(folder, dotGit) : folder;
+  const link = readGitLink(folder);
+  if (link.kind !== 'linked') return folder;
+  return path.basename(link.common) === '.git' ? path.dirname(link.common) : folder;
 }
 
 /** The work tree, main or linked, around `start`; outside of any, `start` itself. */
 export function innermostWorkTree(start: string): string {
-  for (let folder = path.resolve(start); ; folder = path.dirname(folder)) {
-    if (existsSync(path.join(folder, '.git'))) return folder;
-    if (path.dirname(folder) === folder) return path.resolve(start);
-  }
+  return folderWithGit(start) ?? path.resolve(start);
 }
 
-/** `.git` is a file in linked work trees, where `commondir` leads to the main one, and in submodules. */
-function behindLink(folder: string, dotGit: string): string {
-  const gitDir = /^gitdir: (.+)$/m.exec(readFileSync(dotGit, 'utf8'))?.[1]?.trim();
-  if (gitDir === undefined) return folder;
-  const absolute = path.resolve(folder, gitDir);
-  const commonFile = path.join(absolute, 'commondir');
-  if (!existsSync(commonFile)) return folder;
-  const common = path.resolve(absolute, readFileSync(commonFile, 'utf8').trim());
-  return path.basename(common) === '.git' ? path.dirname(common) : folder;
+/** Why the repository that the folder's `.git` names is not used, as a sentence; undefined when it is. */
+export function foreignRepository(folder: string): string | undefined {
+  const around = folderWithGit(folder);
+  const link = around === undefined ? undefined : readGitLink(around);
+  return link?.kind === 'refused'
+    ? `${link.reason}: git is not used here, and the folder is a project of its own`
+    : undefined;
 }

@@ -1,8 +1,8 @@
 /** What the tracker asks the project's git repository. Reads only; never touches index, work tree or branches. */
-import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { folderWithGit } from '../../platform/git-link.ts';
 import { runGit } from '../../platform/git.ts';
+import { isLink, readPlainFile } from '../../platform/plain-file.ts';
 
 /** What git answers, without the line break; undefined when git is missing, fails or takes too long. */
 export async function askGit(folder: string, args: string[]): Promise<string | undefined> {
@@ -23,9 +23,10 @@ export interface GitHead {
 
 /** Git is asked only where its files do not say it plainly: in linked work trees, for packed or newer kinds of refs. */
 export async function readHead(folder: string): Promise<GitHead> {
-  const plain = await readPlainHead(path.join(folder, '.git'));
+  const gitDir = path.join(folder, '.git');
+  const plain = isLink(gitDir) ? undefined : readPlainHead(gitDir);
   if (plain !== undefined) return plain;
-  if (!hasDotGitAbove(folder)) return { branch: null, commit: null };
+  if (folderWithGit(folder) === undefined) return { branch: null, commit: null };
   const [branch, commit] = await Promise.all([
     askGit(folder, ['symbolic-ref', '--short', '-q', 'HEAD']),
     askGit(folder, ['rev-parse', '-q', '--verify', 'HEAD']),
@@ -33,25 +34,25 @@ export async function readHead(folder: string): Promise<GitHead> {
   return { branch: branch || null, commit: commit || null };
 }
 
-async function readPlainHead(gitDir: string): Promise<GitHead | undefined> {
-  const head = await readIfThere(path.join(gitDir, 'HEAD'));
+function readPlainHead(gitDir: string): GitHead | undefined {
+  const head = readIfPlain(gitDir, 'HEAD');
   if (head !== undefined && FULL_HASH.test(head)) return { branch: null, commit: head };
   const branch = /^ref: refs\/heads\/(.+)$/.exec(head ?? '')?.[1];
-  if (branch === undefined) return undefined;
-  const commit = await readIfThere(path.join(gitDir, 'refs', 'heads', branch));
+  if (branch === undefined || branch.split('/').includes('..')) return undefined;
+  const commit = readIfPlain(gitDir, path.join('refs', 'heads', branch));
   return commit !== undefined && FULL_HASH.test(commit) ? { branch, commit } : undefined;
 }
 
 const FULL_HASH = /^[0-9a-f]{40}$/;
+const REF_MAX_BYTES = 4096;
 
-async function readIfThere(file: string): Promise<string | undefined> {
-  return (await readFile(file, 'utf8').catch(() => undefined))?.trim();
-}
-
-function hasDotGitAbove(folder: string): boolean {
-  for (let at = path.resolve(folder); ; at = path.dirname(at)) {
-    if (existsSync(path.join(at, '.git'))) return true;
-    if (path.dirname(at) === at) return false;
+/** Undefined also for what is no plain file, or leads out of git's folder. */
+function readIfPlain(gitDir: string, name: string): string | undefined {
+  try {
+    const content = readPlainFile(path.join(gitDir, name), { maxBytes: REF_MAX_BYTES, inside: gitDir });
+    return content?.toString('utf8').trim();
+  } catch {
+    return undefined;
   }
 }
 

@@ -6,6 +6,7 @@ import { openDatabaseFile } from '../sql/database-file.ts';
 import { classifyDriverError } from '../sql/driver-errors.ts';
 import { readMigrations, schemaState } from '../sql/migrate.ts';
 import { findProject, type ProjectRow } from '../sql/queries/configuration.ts';
+import { refuseForeignInTracker } from '../sql/schema-objects.ts';
 import { connect, isOurs, lastApplied } from '../sql/sqlite.ts';
 import { inOurWords, refused } from './refused.ts';
 
@@ -40,7 +41,9 @@ export async function holdAlone(file: string): Promise<Held> {
         await sleep(ALONE_PAUSE_MS);
       }
     }
-    const state = schemaState(lastApplied(database), readMigrations('sqlite'));
+    const migrations = readMigrations('sqlite');
+    refuseForeignInTracker(database, migrations);
+    const state = schemaState(lastApplied(database), migrations);
     if (!isOurs(database) || state !== 'current') {
       throw refused(
         'sqlite',

@@ -7,7 +7,8 @@
  */
 import { existsSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { openDatabaseFile, openDatabaseImage } from '../sql/database-file.ts';
-import { codedError, driverCode } from '../sql/driver-errors.ts';
+import { ForeignObject, codedError, driverCode } from '../sql/driver-errors.ts';
+import { refuseForeignObjects } from '../sql/schema-objects.ts';
 import { keepLogShort } from '../sql/log-room.ts';
 import type { Database, Statement } from '../sql/sqlite-driver.ts';
 import { withFileLockSync } from '../tiers/file-lock.ts';
@@ -165,6 +166,7 @@ function versionOf(database: Database): number {
   if (id === 0 && tables === 0) return 0;
   if (id !== OPERATIONS_APPLICATION_ID) throw codedError('SQLITE_NOTADB', 'it is not an operational store');
   if (version > SCHEMA_VERSION) throw new NewerOperations('the record of jobs was made by a newer Worktrail');
+  refuseForeignObjects(database, MIGRATIONS.slice(0, version).join('\n'));
   return version;
 }
 
@@ -184,7 +186,7 @@ export class NewerOperations extends Error {}
 
 /** What no waiting will mend: damaged, another program's, or without the tables it should have. */
 export function isUseless(error: unknown): boolean {
-  return /^SQLITE_(CORRUPT|NOTADB|ERROR)/.test(driverCode(error) ?? '');
+  return error instanceof ForeignObject || /^SQLITE_(CORRUPT|NOTADB|ERROR)/.test(driverCode(error) ?? '');
 }
 
 /** Never deleted: only the one before makes way. */

@@ -139,6 +139,7 @@ const REASONS: readonly [pattern: RegExp, reason: string][] = [
 
 /** Why a layer failed, in our words: driver text may hold addresses, SQL or values and stays in `cause`. */
 export function describeDriverError(error: unknown): string {
+  if (error instanceof ForeignObject) return error.message;
   const code = driverCode(error);
   const known = code === undefined ? undefined : REASONS.find(([pattern]) => pattern.test(code))?.[1];
   if (known !== undefined) return known;
@@ -154,4 +155,16 @@ export function remedyOf(error: unknown): string | undefined {
     current = current.cause;
   }
   return undefined;
+}
+
+/** A database file has something that this program did not make. The message goes after "the file:". */
+export class ForeignObject extends Error {
+  override readonly name = 'ForeignObject';
+  constructor(
+    message: string,
+    /** It has the name of one of ours: it may be damaged instead. */
+    readonly isAltered: boolean,
+  ) {
+    super(message);
+  }
 }

@@ -10,6 +10,7 @@ import { describeDriverError, driverCode } from './driver-errors.ts';
 import { readMigrations, schemaState, type Migrations, type SchemaState } from './migrate.ts';
 import { Mutex } from './retry.ts';
 import type { Database } from './sqlite-driver.ts';
+import { refuseForeignInTracker } from './schema-objects.ts';
 import { applyMigrations, connect, engineVersion, isOurs, lastApplied } from './sqlite.ts';
 
 export interface MemorySqliteOptions {
@@ -151,6 +152,7 @@ function serialized(file: string): Buffer {
 
 function check(file: string, database: Database): void {
   if (!isOurs(database)) throw unreadable(file, 'it is a database of another program');
+  refuseForeignInTracker(database, readMigrations('sqlite'));
   if (lastApplied(database) === undefined) throw unreadable(file, 'it is empty');
   if (database.pragma('quick_check(1)', { simple: true }) !== 'ok') throw unreadable(file, 'it is damaged');
 }

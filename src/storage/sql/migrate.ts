@@ -14,6 +14,8 @@ export interface Migrations {
   folder: string;
   /** Creation time of each migration in Unix milliseconds, oldest first; drizzle records it when applied. */
   times: number[];
+  /** The names of their files, without `.sql`, in the same order. */
+  tags: string[];
 }
 
 interface Journal {
@@ -41,7 +43,7 @@ export function readMigrations(
   if (times.some((time, index) => index > 0 && time <= (times[index - 1] ?? 0))) {
     throw new Error(`${file}: migration times must grow from entry to entry`);
   }
-  return { folder, times };
+  return { folder, times, tags: journal.entries.map((entry) => entry.tag) };
 }
 
 export type SchemaState = 'current' | 'behind' | 'newer';

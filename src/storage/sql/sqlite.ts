@@ -17,7 +17,7 @@ import {
   type Session,
 } from './connection.ts';
 import { openDatabaseFile } from './database-file.ts';
-import { codedError, describeDriverError } from './driver-errors.ts';
+import { ForeignObject, codedError, describeDriverError } from './driver-errors.ts';
 import { keepLogShort } from './log-room.ts';
 import {
   MIGRATIONS_TABLE,
@@ -29,6 +29,7 @@ import {
 import { Mutex, retryContention } from './retry.ts';
 import { defineTables } from './schema.ts';
 import type { Database } from './sqlite-driver.ts';
+import { refuseForeignInTracker } from './schema-objects.ts';
 
 /** "WTRL": marks a database file as ours (PRAGMA application_id). */
 const APPLICATION_ID = 0x5754524c;
@@ -72,13 +73,15 @@ export async function openSqlite(options: SqliteOptions): Promise<{ session: Ses
     throw databaseError(
       'sqlite',
       `${options.file}: ${describeDriverError(error)}`,
-      'Check the file, its folder and the free disk space, then start again. Nothing was changed.',
+      error instanceof ForeignObject
+        ? 'It may have come with the repository. Move the file elsewhere and restore a backup of the tracker (`worktrail restore FILE`), or begin without it. Nothing was changed.'
+        : 'Check the file, its folder and the free disk space, then start again. Nothing was changed.',
       error,
     );
   }
 }
 
-function openFile({ file, synchronous = 'FULL' }: SqliteOptions): Database {
+function openFile({ file, synchronous = 'FULL', migrationsFolder }: SqliteOptions): Database {
   const existed = existsSync(file) && statSync(file).size > 0;
   const database = openDatabaseFile(file);
   try {
@@ -91,6 +94,7 @@ function openFile({ file, synchronous = 'FULL' }: SqliteOptions): Database {
         'Move that file elsewhere or choose another project folder. The file was not touched.',
       );
     }
+    if (existed) refuseForeignInTracker(database, readMigrations('sqlite', migrationsFolder));
     database.pragma('foreign_keys = ON');
     database.pragma(`synchronous = ${synchronous}`);
     keepLogShort(database, file);

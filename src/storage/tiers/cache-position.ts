@@ -2,8 +2,11 @@
 import { and, count, eq, gt, lt, sql } from 'drizzle-orm';
 import { PROVISIONAL_FEED_STEP } from '../../domain/provisional-version.ts';
 import type { Connection, Session } from '../sql/connection.ts';
+import { COPY_TABLES } from '../sql/copy-tables.ts';
 import { openDatabaseFile } from '../sql/database-file.ts';
 import { findProject } from '../sql/queries/configuration.ts';
+import { readMigrations } from '../sql/migrate.ts';
+import { refuseForeignInTracker } from '../sql/schema-objects.ts';
 import { execute } from './replica.ts';
 import type { Truth } from './truth.ts';
 
@@ -23,11 +26,9 @@ const READ_POSITION = 'select cursor, items, checked_at, top from copy_state whe
 
 /** Makes the tables where they are missing. */
 export function makePosition(c: Connection): void {
-  execute(c, sql`create table if not exists copy_left_out (change_id text primary key) without rowid`);
-  execute(
-    c,
-    sql`create table if not exists copy_state (id integer primary key, cursor integer, items integer, checked_at text, top text)`,
-  );
+  for (const made of Object.values(COPY_TABLES)) {
+    execute(c, sql.raw(made.replace('create table', 'create table if not exists')));
+  }
 }
 
 export function writePosition(c: Connection, { seq, items }: Truth, checkedAt: string): void {
@@ -76,6 +77,7 @@ export function lookIntoCache(location: string): CacheSighting | undefined {
   const database = openDatabaseFile(location, { fileMustExist: true, timeout: 2_000 });
   try {
     database.pragma('query_only = ON');
+    refuseForeignInTracker(database, readMigrations('sqlite'));
     const one = (query: string) => database.prepare(query).get() as Record<string, unknown> | undefined;
     const { cursor, items, checked_at } = one(READ_POSITION) ?? {};
     if (typeof cursor !== 'number') return undefined;

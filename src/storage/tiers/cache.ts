@@ -13,7 +13,7 @@ import type { Applied, Change } from '../../domain/change.ts';
 import type { ReportProgress } from '../../domain/progress.ts';
 import { applyChanges } from '../sql/apply/apply.ts';
 import type { Connection, Session } from '../sql/connection.ts';
-import { driverCode, lacksTable } from '../sql/driver-errors.ts';
+import { ForeignObject, driverCode, lacksTable } from '../sql/driver-errors.ts';
 import type { Primary } from '../sql/sql-store.ts';
 import { findProject } from '../sql/queries/configuration.ts';
 import { openSqlite } from '../sql/sqlite.ts';
@@ -239,7 +239,7 @@ export class CacheReplica implements Replica {
       throw unavailable(error);
     }
     for (const suffix of ['-wal', '-shm']) rmSync(`${this.location}${suffix}`, { force: true });
-    const why = error instanceof ForeignCopy ? error.message : 'it was damaged';
+    const why = error instanceof ForeignCopy ? error.message : (foreignObjectOf(error) ?? 'it was damaged');
     this.log(`the local cache was put aside as ${aside} (${why}) and is filled again`);
   }
 
@@ -304,8 +304,13 @@ async function isAsItShouldBe(
 class ForeignCopy extends Error {}
 
 /** What no waiting will mend: the file is not a database, damaged, another program's or another project's. */
+function foreignObjectOf(error: unknown): string | undefined {
+  const cause = error instanceof TrackerError ? error.cause : error;
+  return cause instanceof ForeignObject ? cause.message : undefined;
+}
+
 function isUseless(error: unknown): boolean {
-  if (error instanceof ForeignCopy || lacksTable(error)) return true;
+  if (error instanceof ForeignCopy || foreignObjectOf(error) !== undefined || lacksTable(error)) return true;
   if (/CORRUPT|NOTADB/.test(driverCode(error) ?? '')) return true;
   return error instanceof TrackerError && error.message.includes('of another program');
 }

@@ -7,8 +7,9 @@
 import { mkdirSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { FOLDER_MODE } from '../modes.ts';
+import { refuseForeignObjects } from '../sql/schema-objects.ts';
 import { openDatabaseFile, openDatabaseImage } from '../sql/database-file.ts';
-import { describeDriverError, driverCode } from '../sql/driver-errors.ts';
+import { ForeignObject, describeDriverError, driverCode } from '../sql/driver-errors.ts';
 import { keepLogShort } from '../sql/log-room.ts';
 import { withFileLockSync } from './file-lock.ts';
 import { JournalUnavailable, type JournalEntry } from './journal.ts';
@@ -16,6 +17,7 @@ import { damagedCopies, keepLog, newCopyName, readIfThere, saveFrom, setAside } 
 import { committedImage, entriesPassedOver } from './outbox-salvage.ts';
 import {
   OUTBOX_APPLICATION_ID,
+  SCHEMA,
   OutboxFile,
   SCHEMA_VERSION,
   isDamage,
@@ -99,11 +101,13 @@ function openSound(file: string, hasLog: boolean, thorough: boolean): Database |
     const tables = database.prepare('select count(*) from sqlite_master').pluck().get();
     if (id === 0 && tables === 0) makeSchema(database);
     else if (id !== OUTBOX_APPLICATION_ID || version !== SCHEMA_VERSION) return undefined;
+    else refuseForeignObjects(database, SCHEMA);
     sound = isSound(database, thorough);
     return sound ? database : undefined;
   } catch (error) {
     // With statements this plain, a mere SQLITE_ERROR says that the tables are not what they should be.
     if (isDamage(error) || driverCode(error) === 'SQLITE_ERROR') return undefined;
+    if (error instanceof ForeignObject && error.isAltered) return undefined;
     throw error;
   } finally {
     if (!sound) database.close();
@@ -134,6 +138,7 @@ function openForReading(file: string): OutboxFile | undefined {
     database = openDatabaseImage(image);
     const id = database.pragma('application_id', { simple: true });
     const version = database.pragma('user_version', { simple: true });
+    refuseForeignObjects(database, SCHEMA);
     if (id === OUTBOX_APPLICATION_ID && version === SCHEMA_VERSION && isSound(database, false)) {
       return new OutboxFile(file, database, true, []);
     }

@@ -11,7 +11,7 @@ import type { Database, Statement } from '../sql/sqlite-driver.ts';
 export const OUTBOX_APPLICATION_ID = 0x5754524f;
 export const SCHEMA_VERSION = 1;
 
-const SCHEMA = `
+export const SCHEMA = `
   create table entries (
     seq integer primary key,
     id text not null unique,

@@ -1,0 +1,131 @@
+// A `.git` that leads to the repository of another project, and one that never ends.
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { runGit } from '../../src/platform/git.ts';
+import { foreignRepository, mainWorkTree } from '../../src/storage/git/main-work-tree.ts';
+import { readHead } from '../../src/storage/git/repository.ts';
+import { git, runCli, temporaryProject } from '../support/program.ts';
+
+const other = () => temporaryProject({ git: true });
+const isUsed = async (folder: string) => (await runGit(folder, ['rev-parse', 'HEAD'])).ok;
+
+async function expectForeign(folder: string): Promise<void> {
+  expect(mainWorkTree(folder)).toBe(folder);
+  expect(foreignRepository(folder)).toContain(path.join(folder, '.git'));
+  expect(await isUsed(folder)).toBe(false);
+}
+
+describe('a .git that leads to another project is not followed:', () => {
+  it('to its repository', async () => {
+    const [folder, victim] = [await temporaryProject(), await other()];
+    writeFileSync(path.join(folder, '.git'), `gitdir: ${path.join(victim, '.git')}\n`);
+    await expectForeign(folder);
+    const { code, stderr } = await runCli(['create', 'An item'], { project: folder });
+    expect(code).toBe(0);
+    expect(stderr).toContain('git is not used here');
+    expect((await runCli(['doctor'], { project: folder })).stdout).toContain('git worktree repair');
+    expect(existsSync(path.join(victim, '.worktrail'))).toBe(false);
+    expect(await git(victim, 'for-each-ref', 'refs/worktrail')).toBe('');
+  });
+
+  it('to one of its linked work trees', async () => {
+    const [folder, victim] = [await temporaryProject(), await other()];
+    await git(
+      victim,
+      'worktree',
+      'add',
+      '--quiet',
+      path.join(victim, '..', `${path.basename(victim)} linked`),
+    );
+    const linked = path.join(
+      victim,
+      '.git',
+      'worktrees',
+      `${path.basename(victim)} linked`.replaceAll(' ', '-'),
+    );
+    expect(existsSync(linked)).toBe(true);
+    writeFileSync(path.join(folder, '.git'), `gitdir: ${linked}\n`);
+    await expectForeign(folder);
+  });
+
+  it('through files of its own, whose commondir is that of another', async () => {
+    const [folder, victim] = [await temporaryProject(), await other()];
+    const own = path.join(folder, 'own');
+    mkdirSync(own);
+    writeFileSync(path.join(folder, '.git'), 'gitdir: own\n');
+    writeFileSync(path.join(own, 'commondir'), `${path.join(victim, '.git')}\n`);
+    writeFileSync(path.join(own, 'HEAD'), 'ref: refs/heads/main\n');
+    // It can name itself, but not be among the work trees that the other repository knows.
+    writeFileSync(path.join(own, 'gitdir'), `${path.join(folder, '.git')}\n`);
+    await expectForeign(folder);
+  });
+
+  it('as a link', async () => {
+    const [folder, victim] = [await temporaryProject(), await other()];
+    symlinkSync(path.join(victim, '.git'), path.join(folder, '.git'));
+    await expectForeign(folder);
+  });
+});
+
+describe('a .git that git makes is followed:', () => {
+  it('of a linked work tree, also with relative paths', async () => {
+    const [main, elsewhere] = [await other(), await temporaryProject()];
+    const linked = path.join(elsewhere, 'linked');
+    await git(main, 'worktree', 'add', '--quiet', linked);
+    expect(mainWorkTree(linked)).toBe(main);
+    expect(await isUsed(linked)).toBe(true);
+    const repository = path.join(main, '.git', 'worktrees', 'linked');
+    writeFileSync(path.join(linked, '.git'), `gitdir: ${path.relative(linked, repository)}\n`);
+    writeFileSync(
+      path.join(repository, 'gitdir'),
+      `${path.relative(repository, path.join(linked, '.git'))}\n`,
+    );
+    expect(mainWorkTree(linked)).toBe(main);
+    renameSync(linked, path.join(elsewhere, 'moved'));
+    expect(foreignRepository(path.join(elsewhere, 'moved'))).toContain('another folder');
+  });
+
+  it('of a submodule, which is a project of its own', async () => {
+    const [main, source] = [await other(), await other()];
+    await git(main, '-c', 'protocol.file.allow=always', 'submodule', '--quiet', 'add', source, 'module');
+    const folder = path.join(main, 'module');
+    expect(mainWorkTree(folder)).toBe(folder);
+    expect(foreignRepository(folder)).toBeUndefined();
+    expect(await isUsed(folder)).toBe(true);
+  });
+
+  it('of a repository that was put elsewhere', async () => {
+    const [folder, elsewhere] = [await temporaryProject(), await temporaryProject()];
+    await git(folder, 'init', '--quiet', '--separate-git-dir', path.join(elsewhere, 'kept'));
+    expect(foreignRepository(folder)).toBeUndefined();
+    expect((await runGit(folder, ['rev-parse', '--git-dir'])).ok).toBe(true);
+  });
+});
+
+describe('what never ends, or leads out, is not read:', () => {
+  it.each(['.git', 'commondir', 'gitdir', 'HEAD', 'config'])('%s as a pipe', async (name) => {
+    const folder = await temporaryProject();
+    if (name === 'HEAD') mkdirSync(path.join(folder, '.git'));
+    else if (name !== '.git') {
+      mkdirSync(path.join(folder, 'own'));
+      writeFileSync(path.join(folder, '.git'), 'gitdir: own\n');
+    }
+    const place = name === '.git' ? name : path.join(name === 'HEAD' ? '.git' : 'own', name);
+    execFileSync('mkfifo', [path.join(folder, place)]);
+    expect(await runCli(['create', 'An item'], { project: folder })).toMatchObject({ code: 0 });
+    expect((await runCli(['list'], { project: folder })).stdout).toContain('An item');
+  });
+
+  it('a branch that is named like a path out of the repository', async () => {
+    const folder = await other();
+    const commit = 'a'.repeat(40);
+    writeFileSync(path.join(folder, 'planted'), `${commit}\n`);
+    writeFileSync(path.join(folder, '.git', 'HEAD'), 'ref: refs/heads/../../../planted\n');
+    expect((await readHead(folder)).commit).not.toBe(commit);
+    writeFileSync(path.join(folder, '.git', 'HEAD'), 'ref: refs/heads/link\n');
+    symlinkSync(path.join(folder, 'planted'), path.join(folder, '.git', 'refs', 'heads', 'link'));
+    expect((await readHead(folder)).commit).not.toBe(commit);
+  });
+});
