@@ -211,7 +211,9 @@ function derivedProblem(table: TableName, row: Row): string | undefined {
       }
       return refusalOf(() => checkDeploymentMetadata(metadata, String(row['commit_hash']), true));
     case 'conflicts': {
-      const decoded = decodeChanges(row['changes']);
+      const { changes } = row;
+      if (Array.isArray(changes) && changes.length === 0) return undefined;
+      const decoded = decodeChanges(changes);
       return 'problem' in decoded ? decoded.reason : undefined;
     }
     default:
