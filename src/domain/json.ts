@@ -48,7 +48,7 @@ export interface UnstorableValue {
 
 /**
  * The first thing in a decoded JSON value that no store can keep: nesting past `maxDepth`, a NUL, half of a
- * surrogate pair, or the key `__proto__`. Walks with its own stack, so that deep input cannot exhaust ours.
+ * surrogate pair, a number that is none in JSON, or the key `__proto__`. Walks with its own stack, so that deep input cannot exhaust ours.
  */
 export function findUnstorable(root: unknown, maxDepth: number, name = ''): UnstorableValue | undefined {
   const stack: { value: unknown; path: string; depth: number }[] = [{ value: root, path: name, depth: 0 }];
@@ -58,6 +58,9 @@ export function findUnstorable(root: unknown, maxDepth: number, name = ''): Unst
       const constraint = unstorableText(value);
       if (constraint !== undefined) return { path, constraint, value };
       continue;
+    }
+    if (typeof value === 'number' && !Number.isFinite(value)) {
+      return { path, constraint: 'must be a finite number', value: String(value) };
     }
     if (typeof value !== 'object' || value === null) continue;
     if (depth >= maxDepth) {

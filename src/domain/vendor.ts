@@ -120,6 +120,11 @@ const vendorMetadata = z.object({
   manifest_compliant: z.boolean(),
 });
 
+/** Metadata of a vendor checked as a whole. @throws ValidationError */
+export function checkVendorMetadata(metadata: Record<string, unknown>, given?: readonly string[]) {
+  return checkMetadata(metadata, vendorMetadata, 'vendor', given);
+}
+
 /** The patch with a version that was given in the metadata in the one place where it is kept, unless the two disagree. */
 export function withOneVersion(patch: JsonObject): JsonObject {
   const { extractor_version: inside, ...metadata } = (patch['metadata'] ?? {}) as JsonObject;
@@ -154,10 +159,6 @@ export function mergeVendorMetadata(
       value: inside,
     });
   }
-  const { metadata, warnings } = checkMetadata(
-    mergeMetadata(current, rest, NESTED),
-    vendorMetadata,
-    'vendor',
-  );
+  const { metadata, warnings } = checkVendorMetadata(mergeMetadata(current, rest, NESTED));
   return { metadata, extractor_version: given ?? parsed.data, warnings };
 }

@@ -125,25 +125,26 @@ export function parseFooter(line: string): { rows: number; sha256: string } | un
 }
 
 /** The table and the row of a line, with every column that the table has now. */
-export function parseRow(file: string, line: string): { name: TableName; row: Row } {
-  const found = parseJson(line) as { table?: unknown; row?: unknown } | undefined;
+export function parseRow(file: string, text: string, line: number): { name: TableName; row: Row } {
+  const found = parseJson(text) as { table?: unknown; row?: unknown } | undefined;
   const name = typeof found?.table === 'string' ? BY_SQL_NAME.get(found.table) : undefined;
   if (found === undefined || typeof found.row !== 'object' || found.row === null) {
-    throw damaged(file, 'a line in it cannot be read');
+    throw damaged(file, `line ${line} cannot be read`);
   }
-  if (name === undefined) throw unusable(file, `has a table that is not known here (${String(found.table)})`);
-  return { name, row: completed(file, name, found.row as Row) };
+  if (name === undefined) throw unusable(file, `has a table that is not known here, in line ${line}`);
+  return { name, row: completed(file, name, found.row as Row, line) };
 }
 
 /** Columns that came since the file was written are empty, where the table allows that. */
-function completed(file: string, name: TableName, given: Row): Row {
+function completed(file: string, name: TableName, given: Row, line: number): Row {
   const { columns, required } = shapeOf(name);
   const strange = Object.keys(given).find((key) => !columns.includes(key));
   if (strange !== undefined) {
-    throw unusable(file, `has a column that is not known here (${sqlName(name)}.${strange})`);
+    throw unusable(file, `has a column of ${sqlName(name)} that is not known here, in line ${line}`);
   }
   const missing = required.find((key) => (given[key] ?? null) === null);
-  if (missing !== undefined) throw unusable(file, `lacks values of ${sqlName(name)}.${missing}`);
+  if (missing !== undefined)
+    throw unusable(file, `lacks values of ${sqlName(name)}.${missing}, in line ${line}`);
   return Object.fromEntries(columns.map((key) => [key, given[key] ?? null]));
 }
 

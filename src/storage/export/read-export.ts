@@ -17,6 +17,7 @@ import {
   unusable,
   type ExportHeader,
 } from './format.ts';
+import { RowChecks } from './row-checks.ts';
 import type { ExportSummary } from './write-export.ts';
 
 const CHUNK_BYTES = 1 << 20;
@@ -45,9 +46,13 @@ export async function checkExport(file: string, onProgress?: ReportProgress): Pr
   const waiting: JournalEntry[] = [];
   let header: ExportHeader | undefined;
   let end: { rows: number; sha256: string } | undefined;
+  const checks = new RowChecks();
+  let wrong: string | undefined;
   let rows = 0;
   let total = 0;
+  let line = 0;
   for await (const bytes of linesOf(file)) {
+    line += 1;
     if (end !== undefined) throw damaged(file, 'something follows its last line');
     if (header === undefined) {
       header = parseHeader(file, bytes.toString());
@@ -67,7 +72,11 @@ export async function checkExport(file: string, onProgress?: ReportProgress): Pr
     if (waiting.length > 0) throw damaged(file, 'its lines are not in order');
     hash.update(bytes);
     hash.update('\n');
-    const { name, row } = parseRow(file, bytes.toString());
+    const { name, row } = parseRow(file, bytes.toString(), line);
+    if (wrong === undefined) {
+      const problem = checks.problemOf(name, row);
+      if (problem !== undefined) wrong = `line ${line}, ${sqlName(name)}: ${problem}`;
+    }
     checkAgainst(file, header, name, row);
     counts.set(sqlName(name), (counts.get(sqlName(name)) ?? 0) + 1);
     rows += 1;
@@ -81,6 +90,9 @@ export async function checkExport(file: string, onProgress?: ReportProgress): Pr
     throw damaged(file, 'lines of it are missing');
   }
   if (end.sha256 !== sha256) throw damaged(file, 'its content was altered');
+  // Only of a file that says what was written into it: of another, that it was altered tells more.
+  wrong ??= checks.problemOfAll();
+  if (wrong !== undefined) throw damaged(file, wrong);
   onProgress?.({ phase: 'verify', done: rows, total });
   return { file, bytes: (await stat(file)).size, header, rows, sha256, waiting };
 }
@@ -125,11 +137,13 @@ export async function* readRows({
 }: CheckedExport): AsyncGenerator<{ name: TableName; rows: Row[] }> {
   const hash = createHash('sha256');
   let batch: { name: TableName; rows: Row[] } | undefined;
+  let line = 0;
   for await (const bytes of linesOf(file)) {
+    line += 1;
     if (kindOf(bytes) !== 'row') continue;
     hash.update(bytes);
     hash.update('\n');
-    const { name, row } = parseRow(file, bytes.toString());
+    const { name, row } = parseRow(file, bytes.toString(), line);
     if (batch !== undefined && (batch.name !== name || batch.rows.length === ROWS_PER_BATCH)) {
       yield batch;
       batch = undefined;
