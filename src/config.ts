@@ -7,6 +7,7 @@ import path from 'node:path';
 import * as z from 'zod';
 import { EMBEDDED, settingSchemas, type ConfigFile } from './config-schema.ts';
 import { validationError } from './errors.ts';
+import { QUOTAS_DEFAULT, type Quotas } from './domain/quotas.ts';
 import { problemsOf } from './domain/validate.ts';
 import { nearestName } from './domain/warnings.ts';
 import type { Toolset } from './domain/toolsets.ts';
@@ -45,6 +46,7 @@ export interface Config {
   statusFile: { enabled: boolean; debounceMs: number };
   /** Milliseconds without contact to PostgreSQL after which the local cache counts as stale. */
   staleAfterMs: number;
+  quotas: Quotas;
   /** Where each setting that is not a default came from, for `worktrail config`. */
   origins: Readonly<Record<string, string>>;
 }
@@ -127,6 +129,11 @@ export function readConfig(flags: Flags, environment: NodeJS.ProcessEnv, folder:
     staleAfterMs:
       (pick('fallback.stale_after_minutes', [inFile(file.fallback?.stale_after_minutes)]) ??
         STALE_AFTER_MINUTES_DEFAULT) * 60_000,
+    quotas: {
+      items: pick('limits.items_max', [inFile(file.limits?.items_max)]) ?? QUOTAS_DEFAULT.items,
+      notes: pick('limits.notes_max', [inFile(file.limits?.notes_max)]) ?? QUOTAS_DEFAULT.notes,
+      bytes: pick('limits.bytes_max', [inFile(file.limits?.bytes_max)]) ?? QUOTAS_DEFAULT.bytes,
+    },
     origins,
   };
   return Object.freeze(config);
