@@ -4,6 +4,7 @@ import { validationError } from '../errors.ts';
 import { readConfig, type Config, type Flags } from '../config.ts';
 import { createServerFactory } from '../mcp/server.ts';
 import { serveOverStdio } from '../mcp/stdio.ts';
+import { ExitCode } from './exit-codes.ts';
 import { VERSION } from './version.ts';
 
 export interface ServeFlags extends Flags {
@@ -134,6 +135,13 @@ class LazyApp {
 function endOfProcess({ withParent }: { withParent: boolean }): Promise<void> {
   return new Promise((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => resolve());
+    // Nobody knows what state the process is in: what is acknowledged is saved, so it ends and clients start another.
+    process.removeAllListeners('uncaughtException').on('uncaughtException', (error: unknown) => {
+      if (process.exitCode === undefined) log('ends because of an unexpected failure, a fault of Worktrail:');
+      log(error instanceof Error ? (error.stack ?? error.message) : String(error));
+      process.exitCode = ExitCode.finding;
+      resolve();
+    });
     if (!withParent) return;
     const parent = process.ppid;
     setInterval(() => {
@@ -144,7 +152,7 @@ function endOfProcess({ withParent }: { withParent: boolean }): Promise<void> {
 
 async function shutDown(steps: (() => Promise<void>)[]): Promise<void> {
   // Calls that are cut off then were not acknowledged, so this is an end in good order too.
-  setTimeout(() => process.exit(0), SHUTDOWN_LIMIT_MS);
+  setTimeout(() => process.exit(), SHUTDOWN_LIMIT_MS);
   for (const step of steps) {
     try {
       await step();
@@ -152,5 +160,5 @@ async function shutDown(steps: (() => Promise<void>)[]): Promise<void> {
       log(error instanceof Error ? error.message : String(error));
     }
   }
-  process.exit(0);
+  process.exit();
 }

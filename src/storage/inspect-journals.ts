@@ -12,6 +12,7 @@ import type { JournalReport } from './store.ts';
 import { decodeEntry } from './tiers/entry-codec.ts';
 import type { JournalEntry, JournalName } from './tiers/journal.ts';
 import { committedImage } from './tiers/outbox-salvage.ts';
+import { describeFailure } from './sql/driver-errors.ts';
 
 /** Another process may be in the middle of writing the file that is read. */
 const READ_ATTEMPTS = 3;
@@ -100,7 +101,7 @@ export async function readGitJournal(projectDir: string, hasGit: boolean): Promi
     const entries = await journal.list();
     return { name, location, problem: null, entries, damage: journal.damage() };
   } catch (error) {
-    return unread(name, location, error instanceof Error ? error.message : String(error));
+    return unread(name, location, describeFailure(error));
   } finally {
     await journal.close();
   }

@@ -4,6 +4,7 @@ import { reachOf } from '../../domain/reach.ts';
 import type { Clock } from './clock.ts';
 import { inReplayOrder, type Journal, type JournalEntry, type JournalName } from './journal.ts';
 import type { WaitingWrites } from './replica.ts';
+import { describeFailure } from '../sql/driver-errors.ts';
 
 /** How long an answer to "has anything changed?" is kept where asking costs a process. */
 const FINGERPRINT_KEPT_MS = 2_000;
@@ -209,7 +210,7 @@ export class Journals {
   }
 
   #note(journal: Journal, error: unknown): string {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = describeFailure(error);
     this.#problems.set(journal.name, reason);
     return reason;
   }
