@@ -1,5 +1,6 @@
 /** What each setting may be; the contract's `config.schema.json` comes from here. */
 import * as z from 'zod';
+import { QUOTAS_DEFAULT } from './domain/quotas.ts';
 import { TOOLSETS } from './domain/toolsets.ts';
 import { AddressProblem, parsePostgresUrl } from './storage/sql/postgres-address.ts';
 
@@ -81,6 +82,19 @@ function makeSchemas() {
         'Milliseconds without an answer, after which PostgreSQL counts as away and a local copy answers (800).',
       ),
   });
+  const quota = (what: string, byDefault: number) =>
+    z
+      .number()
+      .int()
+      .min(1)
+      .max(Number.MAX_SAFE_INTEGER)
+      .optional()
+      .describe(`${what} at most (${byDefault}); a write that would exceed it is refused.`);
+  const limits = z.strictObject({
+    items_max: quota('Work items outside the archive', QUOTAS_DEFAULT.items),
+    notes_max: quota('Notes', QUOTAS_DEFAULT.notes),
+    bytes_max: quota('Bytes of the database, history and indexes included', QUOTAS_DEFAULT.bytes),
+  });
   const configFile = z.strictObject({
     $schema: z.string().optional(),
     project: z.strictObject({ slug: slug.optional() }).optional(),
@@ -89,6 +103,7 @@ function makeSchemas() {
     http: z.strictObject({ host: host.optional(), port: port.optional() }).optional(),
     status_file: statusFile.optional(),
     fallback: fallback.optional(),
+    limits: limits.optional(),
   });
   return { databaseUrl, slug, toolsets, host, port, configFile };
 }

@@ -19,6 +19,7 @@ import {
   type CompleteAddress,
   type PostgresAddress,
 } from './storage/sql/postgres-address.ts';
+import { QUOTAS_DEFAULT, type Quotas } from './domain/quotas.ts';
 import { problemsOf } from './domain/validate.ts';
 import { nearestName } from './domain/warnings.ts';
 import type { Toolset } from './domain/toolsets.ts';
@@ -61,6 +62,7 @@ export interface Settings {
   statusFile: { enabled: boolean; debounceMs: number };
   /** Milliseconds without contact to PostgreSQL after which the local cache counts as stale. */
   staleAfterMs: number;
+  quotas: Quotas;
   /** Where each setting that is not a default came from, for `worktrail config`. */
   origins: Readonly<Record<string, string>>;
 }
@@ -205,6 +207,11 @@ export function readSettings(flags: Flags, environment: NodeJS.ProcessEnv, folde
     staleAfterMs:
       (pick('fallback.stale_after_minutes', [inFile(file.fallback?.stale_after_minutes)]) ??
         STALE_AFTER_MINUTES_DEFAULT) * 60_000,
+    quotas: {
+      items: pick('limits.items_max', [inFile(file.limits?.items_max)]) ?? QUOTAS_DEFAULT.items,
+      notes: pick('limits.notes_max', [inFile(file.limits?.notes_max)]) ?? QUOTAS_DEFAULT.notes,
+      bytes: pick('limits.bytes_max', [inFile(file.limits?.bytes_max)]) ?? QUOTAS_DEFAULT.bytes,
+    },
     origins,
   };
   return Object.freeze(settings);

@@ -1,6 +1,7 @@
 /** How a failed command ends: the exit code, and the error for a person (stderr) or a program (stdout). */
 import type { CommanderError } from 'commander';
-import { TrackerError, validationError, type ErrorCode } from '../errors.ts';
+import { TrackerError, databaseError, validationError, type ErrorCode } from '../errors.ts';
+import { describeDriverError, driverCode } from '../storage/sql/driver-errors.ts';
 import { ExitCode } from './exit-codes.ts';
 import { plainText } from './plain-text.ts';
 import { printJson, say } from './output.ts';
@@ -16,14 +17,34 @@ const EXIT_CODES: Readonly<Record<ErrorCode, ExitCode>> = {
 
 /** Tells what went wrong. @returns the exit code */
 export function reportFailure(error: unknown, asJson: boolean): ExitCode {
-  if (!(error instanceof TrackerError)) {
-    say(`worktrail: unexpected error: ${error instanceof Error ? error.message : String(error)}`);
-    return ExitCode.finding;
-  }
-  if (asJson) printJson(error.toBody());
-  else say(`worktrail: ${error.message}\n  ${error.next}`);
-  return EXIT_CODES[error.code];
+  const told = error instanceof TrackerError ? error : unexpected(error);
+  if (asJson) printJson(told.toBody());
+  else say(`worktrail: ${told.message}\n  ${told.next}`);
+  if (process.env['WORKTRAIL_DEBUG']) say(detailsOf(error));
+  return error instanceof TrackerError ? EXIT_CODES[error.code] : ExitCode.finding;
 }
+
+/** What libraries and the engine say is for whoever mends it: it may quote records, addresses or files. */
+function unexpected(error: unknown): TrackerError {
+  const known = driverCode(error) === undefined ? '' : ` (${describeDriverError(error)})`;
+  return databaseError(
+    'worktrail',
+    `an unexpected failure${known}, which is a fault of Worktrail; a change that was not confirmed may not have been saved`,
+    'See `worktrail history` before you repeat the command. To report it, run it once more with WORKTRAIL_DEBUG=1, which prints the details to stderr, and read them through before you pass them on.',
+    error,
+  );
+}
+
+function detailsOf(error: unknown): string {
+  const details: string[] = [];
+  for (let one = error; one !== undefined && details.length < CAUSES_MAX; one = causeOf(one)) {
+    details.push(one instanceof Error ? (one.stack ?? one.message) : String(one));
+  }
+  return details.join('\ncaused by: ');
+}
+
+const CAUSES_MAX = 8;
+const causeOf = (error: unknown): unknown => (error instanceof Error ? error.cause : undefined);
 
 /** A mistake in the arguments that commander found, as an error of ours. */
 export function usageError({ code, message }: CommanderError): TrackerError {

@@ -6,6 +6,7 @@ import { plainServeFlags } from './serve-arguments.ts';
 void run(process.argv.slice(2));
 
 async function run(args: string[]): Promise<void> {
+  process.on('uncaughtException', endBecauseOf);
   const flags = plainServeFlags(args);
   if (flags === undefined) {
     const { runCommandLine } = await import('./program.ts');
@@ -19,4 +20,9 @@ async function run(args: string[]): Promise<void> {
     const { reportFailure } = await import('./failure.ts');
     process.exitCode = reportFailure(error, false);
   }
+}
+
+/** What no command awaited; rejected promises come here too. A server ends in order instead (see serve.ts). */
+function endBecauseOf(error: unknown): void {
+  void import('./failure.ts').then(({ reportFailure }) => process.exit(reportFailure(error, false)));
 }

@@ -5,6 +5,7 @@ import { agreedConfig, readSettings, type Flags, type Settings } from '../config
 import { createServerFactory } from '../mcp/server.ts';
 import { serveOverStdio } from '../mcp/stdio.ts';
 import type { HttpToken, TokenFlags } from './http-token.ts';
+import { ExitCode } from './exit-codes.ts';
 import { VERSION } from './version.ts';
 
 export interface ServeFlags extends Flags, TokenFlags {
@@ -70,7 +71,6 @@ async function serveHttp(
   factory: ReturnType<typeof createServerFactory>,
   token: HttpToken | undefined,
 ): Promise<void> {
-  surviveLackOfDescriptors();
   // Listened for from the start: opening the store may take long.
   const ended = endOfProcess({ withParent: false });
   const server = await Promise.race([ended, listen(config, app, factory, token)]);
@@ -178,6 +178,14 @@ class LazyApp {
 function endOfProcess({ withParent }: { withParent: boolean }): Promise<void> {
   return new Promise((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => resolve());
+    // Nobody knows what state the process is in: what is acknowledged is saved, so it ends and clients start another.
+    process.removeAllListeners('uncaughtException').on('uncaughtException', (error: unknown) => {
+      if (isLackOfDescriptors(error)) return sayLackOfDescriptors();
+      if (process.exitCode === undefined) log('ends because of an unexpected failure, a fault of Worktrail:');
+      log(error instanceof Error ? (error.stack ?? error.message) : String(error));
+      process.exitCode = ExitCode.finding;
+      resolve();
+    });
     if (!withParent) return;
     const parent = process.ppid;
     setInterval(() => {
@@ -187,28 +195,24 @@ function endOfProcess({ withParent }: { withParent: boolean }): Promise<void> {
 }
 
 /**
- * A server of many clients does not end because something could not be opened just then: whoever needed it was told, or
- * tries again. Every other uncaught error ends the process, as it does without this.
+ * A server does not end because something could not be opened just then: whoever needed it was told, or tries again.
  */
-function surviveLackOfDescriptors(): void {
-  let isSaid = false;
-  process.on('uncaughtException', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EMFILE' && error.code !== 'ENFILE') {
-      console.error(error);
-      process.exit(1);
-    }
-    if (isSaid) return;
-    isSaid = true;
-    setTimeout(() => (isSaid = false), LACK_SAID_EVERY_MS).unref();
-    log(
-      `too many files and connections are open (${error.syscall ?? error.code}); raise the limit (ulimit -n)`,
-    );
-  });
+function isLackOfDescriptors(error: unknown): boolean {
+  return /^E[MN]FILE$/.test((error as NodeJS.ErrnoException | undefined)?.code ?? '');
+}
+
+let isLackSaid = false;
+
+function sayLackOfDescriptors(): void {
+  if (isLackSaid) return;
+  isLackSaid = true;
+  setTimeout(() => (isLackSaid = false), LACK_SAID_EVERY_MS).unref();
+  log('too many files and connections are open; raise the limit (ulimit -n)');
 }
 
 async function shutDown(steps: (() => Promise<void>)[]): Promise<void> {
   // Calls that are cut off then were not acknowledged, so this is an end in good order too.
-  setTimeout(() => process.exit(0), SHUTDOWN_LIMIT_MS);
+  setTimeout(() => process.exit(), SHUTDOWN_LIMIT_MS);
   for (const step of steps) {
     try {
       await step();
@@ -216,5 +220,5 @@ async function shutDown(steps: (() => Promise<void>)[]): Promise<void> {
       log(error instanceof Error ? error.message : String(error));
     }
   }
-  process.exit(0);
+  process.exit();
 }

@@ -2,6 +2,7 @@
 import type { GlobalOptions } from './global-options.ts';
 import { say } from './output.ts';
 import { withApp } from './with-app.ts';
+import { describeFailure } from '../storage/sql/driver-errors.ts';
 
 /** Opens the tracker once: what waits is applied, and the status file is written. Trouble is told and ends nothing. */
 export async function useOnce(options: GlobalOptions): Promise<void> {
@@ -11,8 +12,6 @@ export async function useOnce(options: GlobalOptions): Promise<void> {
       return Promise.resolve();
     });
   } catch (error) {
-    say(
-      `warning: the status file was not written: ${error instanceof Error ? error.message : String(error)}`,
-    );
+    say(`warning: the status file was not written: ${describeFailure(error)}`);
   }
 }

@@ -1,6 +1,6 @@
 /** From unknown input to typed values, with every problem named as CONTRACT §3 asks. */
 import type * as z from 'zod';
-import { validationError, type Problem } from '../errors.ts';
+import { shorten, validationError, type Problem } from '../errors.ts';
 import { isAskedText } from './fields.ts';
 import { findUnstorable, isPlainObject } from './json.ts';
 import { nearestName } from './warnings.ts';
@@ -95,7 +95,12 @@ function describe(issue: z.core.$ZodIssue, value: unknown): string {
     return `must be ${bound}`;
   }
   if (issue.code === 'invalid_key') return `its name ${issue.issues[0]?.message ?? 'is not allowed'}`;
-  return issue.message;
+  if (issue.code === 'unrecognized_keys')
+    return `has unknown names: ${issue.keys.map((key) => JSON.stringify(shorten(key))).join(', ')}`;
+  // A rule of ours has words of its own; those of zod are for programmers.
+  return /^(Invalid|Unrecognized|Too |Expected)/.test(issue.message)
+    ? 'is not what can stand here'
+    : issue.message;
 }
 
 function article(expected: string): string {

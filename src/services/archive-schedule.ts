@@ -11,6 +11,7 @@ import type { Elected } from '../storage/tiers/election.ts';
 import type { Clock } from '../storage/tiers/clock.ts';
 import { archiveDue, type ArchiveOutcome } from './archive.ts';
 import type { Caller, Context } from './context.ts';
+import { describeFailure } from '../storage/sql/driver-errors.ts';
 
 const DAY_MS = 86_400_000;
 /** What a client asks for first has its turn before. */
@@ -71,7 +72,7 @@ export class ArchiveSchedule {
         if (await this.#isDue()) await this.#run();
       });
     } catch (error) {
-      this.options.log(`archiving was put off: ${error instanceof Error ? error.message : String(error)}`);
+      this.options.log(`archiving was put off: ${describeFailure(error)}`);
     }
   }
 

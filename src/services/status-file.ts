@@ -20,6 +20,7 @@ import { FILE_MODE, FOLDER_MODE } from '../storage/modes.ts';
 import type { Context } from './context.ts';
 import { readStatus, type StatusReport } from './status-report.ts';
 import { renderStatusFile } from './status-view.ts';
+import { describeFailure } from '../storage/sql/driver-errors.ts';
 
 export { renderStatusFile } from './status-view.ts';
 export { STATUS_FILE };
@@ -259,9 +260,7 @@ export class StatusFileWriter {
         this.report(`${STATUS_FILE} was not written by Worktrail; it is left as it is`);
       }
     } catch (error) {
-      this.report(
-        `${STATUS_FILE} could not be written: ${error instanceof Error ? error.message : String(error)}`,
-      );
+      this.report(`${STATUS_FILE} could not be written: ${describeFailure(error)}`);
     }
   }
 }

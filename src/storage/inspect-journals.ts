@@ -7,7 +7,7 @@ import { GitJournal } from './git/journal.ts';
 import { readRecords } from './markdown/journal-format.ts';
 import { PENDING_DIR } from './open-store.ts';
 import { openDatabaseImage } from './sql/database-file.ts';
-import { describeDriverError } from './sql/driver-errors.ts';
+import { describeDriverError, describeFailure } from './sql/driver-errors.ts';
 import type { Database } from './sql/sqlite-driver.ts';
 import { refuseForeignObjects } from './sql/schema-objects.ts';
 import type { JournalReport } from './store.ts';
@@ -104,7 +104,7 @@ export async function readGitJournal(projectDir: string, hasGit: boolean): Promi
     const entries = await journal.list();
     return { name, location, problem: null, entries, damage: journal.damage() };
   } catch (error) {
-    return unread(name, location, error instanceof Error ? error.message : String(error));
+    return unread(name, location, describeFailure(error));
   } finally {
     await journal.close();
   }

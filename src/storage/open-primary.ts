@@ -7,6 +7,7 @@ import { existsSync, linkSync, renameSync, rmSync, statSync, writeFileSync } fro
 import path from 'node:path';
 import type { Sql } from 'postgres';
 import { databaseError } from '../errors.ts';
+import type { Quotas } from '../domain/quotas.ts';
 import { CONFIGURATION_DEFAULTS } from '../domain/configuration.ts';
 import { newRecordId } from '../domain/ids.ts';
 import { readPlainFile } from '../platform/plain-file.ts';
@@ -38,6 +39,8 @@ export interface PrimaryOptions {
   patience?: Patience;
   /** Where the migrations of the database in use are; by default those shipped with the program. */
   migrationsFolder?: string;
+  /** How much the project may hold; generous by default. */
+  quotas?: Quotas;
   logQuery?: QueryLog | undefined;
   /** The folder's embedded tracker is being moved to PostgreSQL: what is founded there is that one. */
   isMoving?: boolean;
@@ -98,7 +101,7 @@ export async function openPrimary(given: PrimaryOptions): Promise<Primary> {
     }
     const location =
       options.databaseUrl === undefined ? file : publicUrl(options.databaseUrl, options.slug.value);
-    return new SqlStore(session, state, location);
+    return new SqlStore(session, state, location, options.quotas);
   } catch (error) {
     await session.close();
     throw error;

@@ -63,6 +63,9 @@ function settingsOf(config: Settings): Setting[] {
     setting('status_file.enabled', config.statusFile.enabled),
     setting('status_file.debounce_ms', config.statusFile.debounceMs),
     setting('fallback.stale_after_minutes', config.staleAfterMs / 60_000),
+    setting('limits.items_max', config.quotas.items),
+    setting('limits.notes_max', config.quotas.notes),
+    setting('limits.bytes_max', config.quotas.bytes),
   ];
 }
 

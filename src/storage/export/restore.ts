@@ -31,6 +31,7 @@ import {
   type Standing,
   type Target,
 } from './target.ts';
+import { describeFailure } from '../sql/driver-errors.ts';
 
 export interface RestoreOptions extends LoadOptions {
   /** Whether a state that is newer, or has gone another way, may be replaced. Default: it is refused. */
@@ -115,7 +116,7 @@ async function openForRestore(
 function unreadable(error: unknown): TrackerError {
   return databaseError(
     'sqlite',
-    `the tracker of this folder cannot be opened, so that it is not known whether it is newer (${error instanceof Error ? error.message : ''})`,
+    `the tracker of this folder cannot be opened, so that it is not known whether it is newer (${describeFailure(error)})`,
     'Look at it with `worktrail doctor`, or load the backup into another folder (`worktrail load FILE --project DIR`). How a person restores over a damaged file is in `worktrail restore --help`. Nothing was changed.',
     error,
   );

@@ -12,6 +12,7 @@ import type { Reader } from '../sql/reader.ts';
 import type { Primary } from '../sql/sql-store.ts';
 import type { Clock } from '../tiers/clock.ts';
 import type { ChangeHints } from './hints.ts';
+import { describeFailure } from '../sql/driver-errors.ts';
 
 /** What is told at once. */
 export interface FeedNews {
@@ -209,7 +210,7 @@ class Follower {
   }
 
   #note(error: unknown): void {
-    const problem = messageOf(error);
+    const problem = describeFailure(error);
     if (problem !== this.#problem && !this.#isStopped)
       this.store.log(`changes cannot be followed: ${problem}`);
     this.#problem = problem;

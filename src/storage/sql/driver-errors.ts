@@ -137,6 +137,24 @@ const REASONS: readonly [pattern: RegExp, reason: string][] = [
   [/^(EMFILE|ENFILE)$/, 'too many files are open'],
 ];
 
+/** Errors whose message we wrote for people. */
+const WORDED = new Set([
+  'TruthMismatch',
+  'LayerUnavailable',
+  'JournalUnavailable',
+  'NoJournal',
+  'GitFailure',
+  'UnsuitableFile',
+]);
+
+/** What people may read of any failure: our own words as they are, of everything else what its code means. */
+export function describeFailure(error: unknown): string {
+  if (error instanceof TrackerError) return error.message;
+  // Before the driver's error that may be its cause.
+  if (error instanceof Error && WORDED.has(error.name)) return error.message;
+  return describeDriverError(error);
+}
+
 /** Why a layer failed, in our words: driver text may hold addresses, SQL or values and stays in `cause`. */
 export function describeDriverError(error: unknown): string {
   if (error instanceof ForeignObject) return error.message;

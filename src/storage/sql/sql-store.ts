@@ -1,6 +1,7 @@
 /** A store over one SQL database. */
 import { TrackerError, databaseError, validationError } from '../../errors.ts';
 import type { Applied, Change } from '../../domain/change.ts';
+import { QUOTAS_DEFAULT, type Quotas } from '../../domain/quotas.ts';
 import type { ChangeHints } from '../live/hints.ts';
 import type { Answer, Store, StoreHealth } from '../store.ts';
 import { applyChanges, findFirstResult } from './apply/apply.ts';
@@ -13,8 +14,9 @@ import {
   type Session,
   type SourceName,
 } from './connection.ts';
-import { classifyDriverError, describeDriverError, remedyOf } from './driver-errors.ts';
+import { classifyDriverError, describeDriverError, describeFailure, remedyOf } from './driver-errors.ts';
 import type { SchemaState } from './migrate.ts';
+import { QuotaCheck } from './quotas.ts';
 import { readerOf, type Reader } from './reader.ts';
 
 /** Not an outage: a change that makes a record under the id of another one. */
@@ -50,13 +52,16 @@ export interface Primary extends Store {
 
 export class SqlStore implements Primary {
   readonly source: SourceName;
+  readonly #quotas: QuotaCheck;
 
   constructor(
     private readonly session: Session,
     private readonly schema: SchemaState,
     private readonly location: string,
+    quotas: Quotas = QUOTAS_DEFAULT,
   ) {
     this.source = session.source;
+    this.#quotas = new QuotaCheck(quotas, session.source);
   }
 
   async read<T>(work: (reader: Reader) => Promise<T>, options?: ReadOptions): Promise<Answer<T>> {
@@ -83,7 +88,7 @@ export class SqlStore implements Primary {
         project_id: data?.project_id ?? null,
       };
     } catch (error) {
-      const problem = error instanceof Error ? error.message : String(error);
+      const problem = describeFailure(error);
       return { ...known, reachable: false, problem, project_slug: null, project_id: null };
     }
   }
@@ -131,7 +136,17 @@ export class SqlStore implements Primary {
   }
 
   async #applyOnce(changes: readonly Change[]): Promise<Applied[]> {
-    const apply = () => this.#run(() => this.session.write((c) => applyChanges(c, changes)));
+    const apply = () =>
+      this.#run(() =>
+        this.session.write(async (c) => {
+          const answers = await applyChanges(c, changes);
+          await this.#quotas.check(
+            c,
+            changes.filter((_change, at) => answers[at]?.repeated === false),
+          );
+          return answers;
+        }),
+      );
     try {
       return await apply();
     } catch (error) {

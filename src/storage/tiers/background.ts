@@ -16,6 +16,7 @@ import { replayWaiting, type ReplayReport } from './replayer.ts';
 import type { TieredParts } from './tiered-store.ts';
 import { countTruth, mismatchOf, readTruth, type Truth } from './truth.ts';
 import * as words from './words.ts';
+import { describeFailure } from '../sql/driver-errors.ts';
 
 /** The feed is asked this often for what others changed. */
 const REFRESH_PAUSE_MS = 2_000;
@@ -341,7 +342,7 @@ export class Background {
     const failure = failureOf(error);
     if (isMismatch(error) || isWhole(failure)) failed(error, parts.clock.now());
     else if (failure === undefined) {
-      parts.log(`background work failed: ${error instanceof Error ? error.message : String(error)}`);
+      parts.log(`background work failed: ${describeFailure(error)}`);
     }
   }
 

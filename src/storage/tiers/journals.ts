@@ -3,6 +3,7 @@ import type { Change } from '../../domain/change.ts';
 import type { Clock } from './clock.ts';
 import { inReplayOrder, reachOfEntry, type Journal, type JournalEntry, type JournalName } from './journal.ts';
 import type { WaitingWrites } from './replica.ts';
+import { describeFailure } from '../sql/driver-errors.ts';
 
 /** How long an answer to "has anything changed?" is kept where asking costs a process. */
 const FINGERPRINT_KEPT_MS = 2_000;
@@ -208,7 +209,7 @@ export class Journals {
   }
 
   #note(journal: Journal, error: unknown): string {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = describeFailure(error);
     this.#problems.set(journal.name, reason);
     return reason;
   }

@@ -4,6 +4,7 @@ import type { LayersReport } from '../store.ts';
 import type { Breaker } from './breaker.ts';
 import { holdOf } from './replayer.ts';
 import type { TieredParts } from './tiered-store.ts';
+import { describeFailure } from '../sql/driver-errors.ts';
 
 export async function describeLayers(parts: TieredParts, breaker: Breaker): Promise<LayersReport> {
   const { journals, memory, clock } = parts;
@@ -50,7 +51,7 @@ async function problemOf(work: () => Promise<void>): Promise<string | null> {
     await work();
     return null;
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return describeFailure(error);
   }
 }
 

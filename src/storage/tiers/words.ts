@@ -4,9 +4,9 @@ import type { Change } from '../../domain/change.ts';
 import { count } from '../../domain/text.ts';
 import type { Warning } from '../../domain/warnings.ts';
 import type { SourceName } from '../sql/connection.ts';
-import { describeDriverError, driverCode } from '../sql/driver-errors.ts';
+import { describeFailure, driverCode } from '../sql/driver-errors.ts';
 import type { JournalName } from './journal.ts';
-import { LayerUnavailable, type Keeper, type Replica } from './replica.ts';
+import type { Keeper, Replica } from './replica.ts';
 import type { TierState } from './state.ts';
 
 export interface Situation {
@@ -196,10 +196,7 @@ export function waiting(label: string, location: string): string {
 /** Why a layer failed, in our words. */
 export function reasonOf(error: unknown): string {
   if (error instanceof TrackerError) return String(error.details['reason'] ?? error.message);
-  if (error instanceof LayerUnavailable) return error.message;
-  // Before the driver's error that may be its cause.
-  if (error instanceof Error && error.name === 'TruthMismatch') return error.message;
-  return describeDriverError(error);
+  return describeFailure(error);
 }
 
 export function isTimeout(error: unknown): boolean {

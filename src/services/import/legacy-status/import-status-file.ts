@@ -23,6 +23,7 @@ import {
 } from './status-changes.ts';
 import { describeImport, type StatusImportReport } from './import-report.ts';
 import type { StatusSource } from './status-source.ts';
+import { describeFailure } from '../../../storage/sql/driver-errors.ts';
 
 export interface StatusImportOptions {
   dryRun: boolean;
@@ -159,7 +160,7 @@ async function takeOver(
     await takeOverFile(source);
     return { replaced: true, warnings: [] };
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = describeFailure(error);
     const message = `Everything was imported, but the file could not be replaced by the generated one: ${reason}`;
     return { replaced: false, warnings: [{ code: 'file_not_replaced', message }] };
   }
