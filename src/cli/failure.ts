@@ -2,7 +2,7 @@
 import type { CommanderError } from 'commander';
 import { TrackerError, validationError, type ErrorCode } from '../errors.ts';
 import { ExitCode } from './exit-codes.ts';
-import { plainText } from './plain-text.ts';
+import { plainLine } from './plain-text.ts';
 import { printJson, say } from './output.ts';
 
 const EXIT_CODES: Readonly<Record<ErrorCode, ExitCode>> = {
@@ -21,16 +21,14 @@ export function reportFailure(error: unknown, asJson: boolean): ExitCode {
     return ExitCode.finding;
   }
   if (asJson) printJson(error.toBody());
-  else say(`worktrail: ${error.message}\n  ${error.next}`);
+  else say(`worktrail: ${plainLine(error.message)}\n  ${plainLine(error.next)}`);
   return EXIT_CODES[error.code];
 }
 
 /** A mistake in the arguments that commander found, as an error of ours. */
 export function usageError({ code, message }: CommanderError): TrackerError {
   const constraint =
-    code === 'commander.help'
-      ? 'name a command'
-      : plainText(message.replace(/^error: /, '')).replaceAll('\n', ' ');
+    code === 'commander.help' ? 'name a command' : plainLine(message.replace(/^error: /, ''));
   return validationError(
     { field: 'command line', constraint, value: null },
     'See `worktrail --help`, or --help after a command.',
