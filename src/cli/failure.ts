@@ -3,7 +3,7 @@ import type { CommanderError } from 'commander';
 import { TrackerError, databaseError, validationError, type ErrorCode } from '../errors.ts';
 import { describeDriverError, driverCode } from '../storage/sql/driver-errors.ts';
 import { ExitCode } from './exit-codes.ts';
-import { plainText } from './plain-text.ts';
+import { plainLine } from './plain-text.ts';
 import { printJson, say } from './output.ts';
 
 const EXIT_CODES: Readonly<Record<ErrorCode, ExitCode>> = {
@@ -19,7 +19,7 @@ const EXIT_CODES: Readonly<Record<ErrorCode, ExitCode>> = {
 export function reportFailure(error: unknown, asJson: boolean): ExitCode {
   const told = error instanceof TrackerError ? error : unexpected(error);
   if (asJson) printJson(told.toBody());
-  else say(`worktrail: ${told.message}\n  ${told.next}`);
+  else say(`worktrail: ${plainLine(told.message)}\n  ${plainLine(told.next)}`);
   if (process.env['WORKTRAIL_DEBUG']) say(detailsOf(error));
   return error instanceof TrackerError ? EXIT_CODES[error.code] : ExitCode.finding;
 }
@@ -49,9 +49,7 @@ const causeOf = (error: unknown): unknown => (error instanceof Error ? error.cau
 /** A mistake in the arguments that commander found, as an error of ours. */
 export function usageError({ code, message }: CommanderError): TrackerError {
   const constraint =
-    code === 'commander.help'
-      ? 'name a command'
-      : plainText(message.replace(/^error: /, '')).replaceAll('\n', ' ');
+    code === 'commander.help' ? 'name a command' : plainLine(message.replace(/^error: /, ''));
   return validationError(
     { field: 'command line', constraint, value: null },
     'See `worktrail --help`, or --help after a command.',

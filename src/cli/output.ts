@@ -3,7 +3,7 @@ import { styleText } from 'node:util';
 import { ExitCode } from './exit-codes.ts';
 import { answerText, describeAnswer } from '../services/described-answer.ts';
 import type { Answer } from '../storage/store.ts';
-import { cutLine, plainText } from './plain-text.ts';
+import { cutLine, plainLine, visible, visibleJson } from './plain-text.ts';
 
 /**
  * Colour travels inside the text as Unicode noncharacters, and becomes escape sequences only here, after
@@ -25,16 +25,12 @@ export function outputWidth(): number {
 /** Prints text and ends the line. */
 export function print(text: string): void {
   const colour = process.stdout.isTTY && !process.env['NO_COLOR'];
-  emit(process.stdout, `${coloured(plainText(text), colour)}\n`);
+  emit(process.stdout, `${coloured(visible(text), colour)}\n`);
 }
 
-/** Prints a value as JSON; control characters are always escaped, which JSON itself asks of the first 32 only. */
+/** Prints a value as JSON, with every character that is not seen in its spelling. */
 export function printJson(value: unknown): void {
-  const text = JSON.stringify(value, null, 2).replaceAll(
-    /[\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
-  emit(process.stdout, `${text}\n`);
+  emit(process.stdout, `${visibleJson(JSON.stringify(value, null, 2))}\n`);
 }
 
 /** Writes text as it is, which must be harmless by itself; resolves when more may come. False when nobody reads on. */
@@ -53,7 +49,7 @@ export async function stream(text: string): Promise<boolean> {
 
 /** Tells a person something beside the result, on stderr. */
 export function say(message: string): void {
-  emit(process.stderr, `${coloured(plainText(message), false)}\n`);
+  emit(process.stderr, `${coloured(visible(message), false)}\n`);
 }
 
 /** Of a terminal that does not tell its width. */
@@ -63,7 +59,7 @@ let isForNow = false;
 /** Shows one line at the terminal until anything else is printed; an empty one takes it away. Nothing elsewhere. */
 export function showForNow(line: string): void {
   if (!process.stderr.isTTY || (line === '' && !isForNow)) return;
-  const cut = cutLine(plainText(line), (Number(process.stderr.columns) || COLUMNS_DEFAULT) - 1);
+  const cut = cutLine(visible(line), (Number(process.stderr.columns) || COLUMNS_DEFAULT) - 1);
   isForNow = false;
   emit(process.stderr, `${CLEAR_LINE}${cut}`);
   isForNow = line !== '';
@@ -80,7 +76,7 @@ export function printAnswer<T extends object>(
     return;
   }
   print(answerText(answer, render));
-  for (const { message } of answer.warnings) say(`warning: ${message}`);
+  for (const { message } of answer.warnings) say(`warning: ${plainLine(message)}`);
 }
 
 function coloured(text: string, colour: boolean): string {

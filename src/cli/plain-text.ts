@@ -1,19 +1,6 @@
-/** Other people's text at a terminal: made harmless, measured and cut by the columns it takes. */
+/** Other people's text at a terminal: measured, and cut by the columns it takes. What makes it harmless is below. */
+export { nameFirst, oneLine as plainLine, quoted, visible, visibleJson } from '../domain/others-text.ts';
 export { count, shortId } from '../domain/text.ts';
-
-/** Titles are other people's: no control character, direction override or line separator reaches a terminal. */
-// eslint-disable-next-line no-control-regex -- finding control characters is the point
-const UNPRINTABLE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
-
-/** Text of any number of lines, with `?` for everything that could drive a terminal. */
-export function plainText(text: string): string {
-  return text.replaceAll('\r\n', '\n').replace(UNPRINTABLE, '?');
-}
-
-/** The same on one line. */
-export function plainLine(text: string): string {
-  return plainText(text).replaceAll(/\s+/g, ' ').trim();
-}
 
 /** Characters that take two columns: East Asian wide forms and emoji. */
 const WIDE =

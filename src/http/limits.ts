@@ -29,12 +29,12 @@ export const BODIES_MAX_BYTES = 32 * MESSAGE_MAX_BYTES;
 export const DISCARD_MAX_BYTES = 32 * MESSAGE_MAX_BYTES;
 
 /**
- * Of one address. More than this server answers with all its clients at work (some 2,000 small calls per second); it
+ * Of one address. More than this server answers with all its clients at work (1,000 to 2,000 small calls per second); it
  * holds what would be refused anyway, such as wrong tokens, to a rate.
  */
-export const RATE_PER_SECOND = 3_000;
+export const RATE_PER_SECOND = 2_000;
 /** An address that was quiet may send this many at once. */
-export const RATE_BURST = 15_000;
+export const RATE_BURST = 10_000;
 
 /** Given to Node's HTTP server. On loopback all of it takes milliseconds; slow tunnels are thought of. */
 export const TIMEOUTS = {

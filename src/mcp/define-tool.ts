@@ -4,6 +4,7 @@
  */
 import * as z from 'zod';
 import { integer } from '../domain/fields.ts';
+import { oneLine } from '../domain/others-text.ts';
 import { READ_TOKENS_MAX, READ_TOKENS_MIN } from '../domain/limits.ts';
 import type { ReportProgress } from '../domain/progress.ts';
 import type { Toolset } from '../domain/toolsets.ts';
@@ -113,5 +114,5 @@ export function answerSchema(fields: z.ZodRawShape): z.ZodObject {
 }
 
 export function warningLines(warnings: Warning[]): string {
-  return warnings.map(({ message }) => `\n! ${message}`).join('');
+  return warnings.map(({ message }) => `\n! ${oneLine(message)}`).join('');
 }

@@ -5,6 +5,7 @@ import {
   type GetPromptResult,
   type ListPromptsResult,
 } from '@modelcontextprotocol/server';
+import { visible } from '../domain/others-text.ts';
 import { parseInput } from '../domain/validate.ts';
 import { nearestName } from '../domain/warnings.ts';
 import type { Caller } from '../services/context.ts';
@@ -35,7 +36,7 @@ export function createPromptCalls({ toolsets, app, log }: ServerOptions): Prompt
         );
         return {
           description: prompt.description,
-          messages: [{ role: 'user', content: { type: 'text', text } }],
+          messages: [{ role: 'user', content: { type: 'text', text: visible(text) } }],
         };
       } catch (error) {
         throw protocolError(error, log);

@@ -5,6 +5,7 @@ import {
   type ListResourcesResult,
   type ReadResourceResult,
 } from '@modelcontextprotocol/server';
+import { visible, visibleJson } from '../domain/others-text.ts';
 import type { Caller, Context } from '../services/context.ts';
 import { describeAnswer } from '../services/described-answer.ts';
 import { isTemplate } from './define-resource.ts';
@@ -36,7 +37,9 @@ export function createResourceCalls({ app, log }: ResourceCallsOptions): Resourc
         const { context } = await app();
         const answer = await resource.read(context, variable, caller);
         const text =
-          answer.data + (resource.mimeType === 'text/markdown' ? warningLines(answer.warnings) : '');
+          resource.mimeType === 'text/markdown'
+            ? visible(answer.data + warningLines(answer.warnings))
+            : visibleJson(answer.data);
         const _meta = describeAnswer({ ...answer, data: {} });
         return { contents: [{ uri, mimeType: resource.mimeType, text, _meta }] };
       } catch (error) {

@@ -1,5 +1,6 @@
 /** Answers in few words. Ids are cut to 8 characters: prefixes are accepted wherever an id is taken. */
 import type { RecordedChange } from '../domain/change.ts';
+import { joinLines, nameFirst, oneLine } from '../domain/others-text.ts';
 import { cut, shortId } from '../domain/text.ts';
 import { estimateTokens } from '../domain/tokens.ts';
 import type { Vendor } from '../domain/vendor.ts';
@@ -13,14 +14,19 @@ const TITLE_IN_LIST_CHARACTERS = 60;
 const VALUE_MAX_CHARACTERS = 60;
 const VENDORS_IN_LINE_CHARACTERS = 120;
 
-export { cut, shortId };
+export { shortId };
+
+/** What somebody wrote, on one line of at most so many characters. */
+export function cutLine(text: string, max: number): string {
+  return cut(oneLine(text), max);
+}
 
 export function itemLine(
   item: Pick<WorkItem, 'id' | 'item_type' | 'title' | 'status'> & Partial<WorkItem>,
 ): string {
   const priority = item.priority === undefined || item.priority === 3 ? '' : ` p${item.priority}`;
   const version = item.version === undefined ? '' : ` v${item.version}`;
-  return `${shortId(item.id)}${version} ${item.item_type} ${item.status}${priority} ${cut(item.title, TITLE_IN_LIST_CHARACTERS)}`;
+  return `${shortId(item.id)}${version} ${item.item_type} ${item.status}${priority} ${cutLine(item.title, TITLE_IN_LIST_CHARACTERS)}`;
 }
 
 /** Lines up to the limit on text, at least one; says how many are left and how to get them. */
@@ -34,7 +40,7 @@ export function listText<T>(
   const lines: string[] = [];
   let room = maxTokens - LIST_HEAD_TOKENS;
   for (const item of page.items) {
-    const next = line(item);
+    const next = joinLines([line(item)]);
     room -= estimateTokens(next);
     if (room < 0 && lines.length > 0) break;
     lines.push(next);
@@ -51,17 +57,17 @@ export function listText<T>(
 
 export function vendorLine(vendor: Vendor): string {
   const { passing = 0, total = 0 } = (vendor.metadata['test_results'] ?? {}) as Record<string, number>;
-  return `${vendor.name} v${vendor.version} ${vendor.status} ${passing}/${total} tests, extractor ${vendor.extractor_version}`;
+  return `${nameFirst(vendor.name)} v${vendor.version} ${vendor.status} ${passing}/${total} tests, extractor ${oneLine(vendor.extractor_version)}`;
 }
 
 export function deploymentLine(deployment: LinkedDeployment): string {
   // What a status file of somebody's own did not say is not known.
   const { pr_number = '?', pr_title = '' } = deployment.metadata;
-  const vendors = cut(
+  const vendors = cutLine(
     deployment.affected_vendors.map(({ name }) => name).join(', '),
     VENDORS_IN_LINE_CHARACTERS,
   );
-  return `${shortId(deployment.id)} ${deployment.deployed_at} PR #${String(pr_number)} ${cut(String(pr_title), TITLE_IN_LIST_CHARACTERS)}${vendors === '' ? '' : ` [${vendors}]`}`;
+  return `${shortId(deployment.id)} ${deployment.deployed_at} PR #${oneLine(String(pr_number))} ${cutLine(String(pr_title), TITLE_IN_LIST_CHARACTERS)}${vendors === '' ? '' : ` [${vendors}]`}`;
 }
 
 export function changeLine(change: RecordedChange): string {
@@ -70,10 +76,13 @@ export function changeLine(change: RecordedChange): string {
   const told = change.fields.filter(({ field }) => !(isNew ? SILENT_WHEN_NEW : SILENT).has(field));
   const fields = told
     .slice(0, 4)
-    .map(({ field, from, to }) => `${field}: ${isNew ? '' : `${spokenValue(from)} → `}${spokenValue(to)}`)
+    .map(
+      ({ field, from, to }) =>
+        `${cutLine(field, VALUE_MAX_CHARACTERS)}: ${isNew ? '' : `${spokenValue(from)} → `}${spokenValue(to)}`,
+    )
     .join('; ');
   const more = told.length > 4 ? `; ${told.length - 4} more` : '';
-  return `#${change.seq} ${change.at.slice(0, 19)}Z ${change.actor} ${change.kind} ${change.entity} ${shortId(change.entity_id)}: ${fields}${more}`;
+  return `#${change.seq} ${change.at.slice(0, 19)}Z ${oneLine(change.actor)} ${change.kind} ${change.entity} ${shortId(change.entity_id)}: ${fields}${more}`;
 }
 
 const SILENT = new Set(['path', 'depth']);
@@ -83,8 +92,5 @@ const SILENT_WHEN_NEW = new Set([...SILENT, 'id', 'created_at', 'created_by']);
 export function spokenValue(entry: unknown): string {
   return entry === null
     ? '∅'
-    : cut(
-        (typeof entry === 'string' ? entry : JSON.stringify(entry)).replaceAll(/\s+/g, ' '),
-        VALUE_MAX_CHARACTERS,
-      );
+    : cutLine(typeof entry === 'string' ? entry : JSON.stringify(entry), VALUE_MAX_CHARACTERS);
 }

@@ -1,6 +1,7 @@
 /** Listing and calling tools: arguments in, one service, an answer or an error out. */
 import type { CallToolResult, Tool as ListedTool } from '@modelcontextprotocol/server';
 import { READ_TOKENS_DEFAULT } from '../domain/limits.ts';
+import { visible, visibleJson } from '../domain/others-text.ts';
 import type { ReportProgress } from '../domain/progress.ts';
 import { cutLines } from '../domain/tokens.ts';
 import { parseInput } from '../domain/validate.ts';
@@ -48,7 +49,7 @@ export function createToolCalls({ toolsets, app, log }: ServerOptions): ToolCall
             : pickedText(data, max_tokens);
         const text = tool.annotations.readOnlyHint ? cutLines(said, max_tokens ?? READ_TOKENS_DEFAULT) : said;
         return {
-          content: [{ type: 'text', text: text + warningLines(answer.warnings) }],
+          content: [{ type: 'text', text: visible(text + warningLines(answer.warnings)) }],
           structuredContent: describeAnswer({ ...answer, data }),
         };
       } catch (error) {
@@ -93,5 +94,5 @@ function errorResult(error: unknown, log: (message: string) => void): CallToolRe
           "an unexpected failure; its details are in the server's log",
           'Repeat the call once; if it fails again, run `worktrail doctor`.',
         );
-  return { isError: true, content: [{ type: 'text', text: JSON.stringify(known.toBody()) }] };
+  return { isError: true, content: [{ type: 'text', text: visibleJson(JSON.stringify(known.toBody())) }] };
 }

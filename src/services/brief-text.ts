@@ -1,4 +1,5 @@
 /** The brief as text, and cut to its budget: each section gives up its last lines first, all in turn. */
+import { oneLine } from '../domain/others-text.ts';
 import { cut as cutText, shortId } from '../domain/text.ts';
 import { estimateTokens, takeInTurns, type BudgetedList } from '../domain/tokens.ts';
 import type { Brief, BriefItem, BriefSection } from '../domain/brief.ts';
@@ -58,7 +59,7 @@ const PARTS: readonly Part[] = [
     1,
     (brief) => brief.deployments,
     ({ id, deployed_at, pr_number, pr_title }) =>
-      `${shortId(id)} ${deployed_at.slice(0, 10)} PR #${pr_number ?? '?'} ${cut(pr_title, TITLE_CHARACTERS)}`,
+      `${shortId(id)} ${deployed_at.slice(0, 10)} PR #${cut(String(pr_number ?? '?'), VALUE_CHARACTERS)} ${cut(pr_title, TITLE_CHARACTERS)}`,
     'list_deployments',
   ),
 ];
@@ -105,7 +106,7 @@ function headText(brief: Brief): string {
   const { project, seq, active_context_type, git_branch, default_token_budget, counts } = brief;
   const kinds = Object.entries(counts).filter(([, items]) => items > 0);
   const lines = [
-    `Project ${project}: ${active_context_type} work${git_branch === null ? '' : ` on ${cut(git_branch, TITLE_CHARACTERS)}`}, token budget ${default_token_budget}; position ${seq}`,
+    `Project ${oneLine(project)}: ${active_context_type} work${git_branch === null ? '' : ` on ${cut(git_branch, TITLE_CHARACTERS)}`}, token budget ${default_token_budget}; position ${seq}`,
     kinds.length === 0
       ? 'No work items yet.'
       : `Items: ${kinds.map(([status, items]) => `${items} ${status}`).join(', ')}`,
@@ -138,7 +139,7 @@ function changeLine(change: Brief['changed']['items'][number]): string {
   const { seq, actor, kind, entity, entity_id, title, fields, changes } = change;
   const shown = fields
     .slice(0, FIELDS_SHOWN)
-    .map(({ field, to }) => `${field} → ${value(to)}`)
+    .map(({ field, to }) => `${cut(field, VALUE_CHARACTERS)} → ${value(to)}`)
     .join(', ');
   const name = title === null ? '' : ` ${cut(title, TITLE_CHARACTERS)}`;
   const what = kind === 'create' || shown === '' ? '' : `: ${shown}`;
@@ -154,5 +155,5 @@ function value(entry: unknown): string {
 
 /** The same on one line. */
 function cut(text: string, max: number): string {
-  return cutText(text.replaceAll(/\s+/g, ' '), max);
+  return cutText(oneLine(text), max);
 }

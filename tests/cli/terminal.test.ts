@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { cutLine, displayWidth, plainLine, plainText } from '../../src/cli/plain-text.ts';
+import { cutLine, displayWidth, plainLine, visible } from '../../src/cli/plain-text.ts';
 import { paint, print, printJson } from '../../src/cli/output.ts';
 import { renderTable } from '../../src/cli/table.ts';
 import { startProgram } from '../support/child-program.ts';
@@ -9,7 +9,9 @@ const ESCAPE = '\u001b';
 
 describe("other people's text", () => {
   it('loses everything that could drive a terminal', () => {
-    expect(plainText(`${ESCAPE}[31mred\u009b2J\u0007 a\r\nb\tc\u202e`)).toBe('?[31mred?2J? a\nb\tc?');
+    expect(visible(`${ESCAPE}[31mred\u009b2J\u0007 a\nb\tc\u202e`)).toBe(
+      '\\u{1b}[31mred\\u{9b}2J\\u{7} a\nb\tc\\u{202e}',
+    );
     expect(plainLine('two\n  lines')).toBe('two lines');
   });
 
@@ -113,9 +115,9 @@ describe('colour', () => {
       else process.env['NO_COLOR'] = NO_COLOR;
     }
     expect(written).toEqual([
-      `${ESCAPE}[31mblocked${ESCAPE}[39m ?[31m\n`,
-      'blocked ?[31m\n',
-      'blocked ?[31m\n',
+      `${ESCAPE}[31mblocked${ESCAPE}[39m \\u{1b}[31m\n`,
+      'blocked \\u{1b}[31m\n',
+      'blocked \\u{1b}[31m\n',
       '{\n  "text": "\\u009b"\n}\n',
     ]);
   });

@@ -7,7 +7,7 @@ import type { Page } from '../../storage/sql/queries/paging.ts';
 import { collect, fieldsFrom, numberFrom, requireVersionWithKey } from '../arguments.ts';
 import { addGlobalOptions, nestedOptionsOf } from '../global-options.ts';
 import { printAnswer } from '../output.ts';
-import { count, plainLine, plainText, shortId, spokenTime } from '../plain-text.ts';
+import { count, plainLine, quoted, shortId, spokenTime } from '../plain-text.ts';
 import { paintStatus, renderTable, statusStyle } from '../table.ts';
 import { commandLineCaller, withApp } from '../with-app.ts';
 
@@ -293,6 +293,6 @@ function renderOne(enhancement: EnhancementView): string {
     ...(work_item === undefined ? [] : [`work item ${mention(work_item)}`]),
     `updated ${spokenTime(enhancement.updated_at)} UTC by ${plainLine(enhancement.updated_by)}`,
     ...(open_conflicts > 0 ? [`${count(open_conflicts, 'open conflict')}: worktrail conflicts`] : []),
-    ...(description === null ? [] : ['', plainText(description)]),
+    ...(description === null ? [] : ['', ...quoted(description)]),
   ].join('\n');
 }

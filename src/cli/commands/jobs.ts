@@ -118,7 +118,7 @@ function renderJob(job: JobView): string {
     ['Took', duration(job)],
     ['Progress', progress(job)],
     ['Counts', counted(counts)],
-    ['Error', error ?? ''],
+    ['Error', plainLine(error ?? '')],
     ['Process', `${pid} on ${plainLine(host)}`],
   ];
   const said = lines.filter(([, value]) => value !== '');

@@ -4,7 +4,7 @@ import type { NoteList } from '../../services/notes.ts';
 import { numberFrom } from '../arguments.ts';
 import { optionsOf } from '../global-options.ts';
 import { paint, printAnswer } from '../output.ts';
-import { count, plainLine, plainText, shortId, spokenTime } from '../plain-text.ts';
+import { count, plainLine, quoted, shortId, spokenTime } from '../plain-text.ts';
 import { commandLineCaller, withApp } from '../with-app.ts';
 
 interface NoteOptions {
@@ -80,7 +80,7 @@ function renderNotes({ items, total_count, next_cursor }: NoteList): string {
   if (items.length === 0) return total_count === 0 ? 'No notes.' : 'No notes on this page.';
   const notes = items.map(
     ({ text, created_at, created_by }) =>
-      `${paint('dim', `${spokenTime(created_at)} UTC by ${plainLine(created_by)}`)}\n${plainText(text).trim()}`,
+      `${paint('dim', `${spokenTime(created_at)} UTC by ${plainLine(created_by)}`)}\n${quoted(text).join('\n')}`,
   );
   const more = next_cursor === null ? '' : `; the next page: --cursor ${next_cursor}`;
   return `${notes.join('\n\n')}\n\n${items.length} of ${count(total_count, 'note')}${more}`;

@@ -5,7 +5,7 @@ import type { WorkItemView } from '../../services/work-items.ts';
 import { numberFrom } from '../arguments.ts';
 import { optionsOf } from '../global-options.ts';
 import { outputWidth, paint, printAnswer } from '../output.ts';
-import { count, cutLine, plainLine, plainText, shortId, spokenTime } from '../plain-text.ts';
+import { count, cutLine, plainLine, quoted, shortId, spokenTime } from '../plain-text.ts';
 import { paintStatus } from '../table.ts';
 import { withApp } from '../with-app.ts';
 
@@ -41,7 +41,7 @@ function renderItem(item: WorkItemView): string {
     heading(item),
     facts(item),
     section('Metadata', metadataLines(item)),
-    section('Description', item.description === null ? [] : plainText(item.description).trim().split('\n')),
+    section('Description', item.description === null ? [] : quoted(item.description)),
     section(
       'Dependencies',
       (item.dependencies ?? []).map((link) => dependencyLine(link, item.id)),
@@ -119,7 +119,8 @@ function dependencyLine({ source_id, dependency_type, other }: DependencyView, o
 function noteLines({ id, notes = [], notes_total = 0 }: WorkItemView): string[] {
   const lines = notes.flatMap(({ text, created_at, created_by, cut }) => [
     paint('dim', `${spokenTime(created_at)} UTC by ${plainLine(created_by)}`),
-    ...`${plainText(text).trim()}${cut === undefined ? '' : ` (${cut})`}`.split('\n'),
+    ...quoted(text),
+    ...(cut === undefined ? [] : [`(${cut})`]),
   ]);
   if (notes_total > notes.length)
     lines.push(`(${count(notes_total - notes.length, 'older note')}: worktrail note ${shortId(id)} --list)`);

@@ -6,6 +6,7 @@ import type { Context } from '../../services/context.ts';
 import { listVendors } from '../../services/vendors.ts';
 import { listWorkItems, queryWorkItem, type WorkItemView } from '../../services/work-items.ts';
 import { warningLines } from '../define-tool.ts';
+import { oneLine } from '../../domain/others-text.ts';
 import { itemLine, shortId } from '../text.ts';
 
 const LISTED_MAX = 8;
@@ -29,7 +30,7 @@ export async function itemList(context: Context, heading: string, filter: Filter
 
 function reasonOf({ metadata }: WorkItem): string {
   const reason = metadata['blocked_reason'];
-  return typeof reason === 'string' && reason !== '' ? ` (${reason})` : '';
+  return typeof reason === 'string' && reason !== '' ? ` (${oneLine(reason)})` : '';
 }
 
 /** Where the project stands: its focus, branch and session, and what is wrong with the answer, if anything is. */
@@ -38,7 +39,7 @@ export async function situation(context: Context): Promise<string> {
   const { current_session_id } = data;
   const session = current_session_id === null ? undefined : await findItem(context, current_session_id);
   return [
-    `Focus: ${data.active_context_type}. Branch: ${data.git_branch ?? 'none'}.`,
+    `Focus: ${data.active_context_type}. Branch: ${oneLine(data.git_branch ?? 'none')}.`,
     `Current session: ${session === undefined ? 'none' : itemLine(session)}.`,
   ]
     .join('\n')
@@ -53,7 +54,7 @@ export async function brokenVendors(context: Context): Promise<string> {
   );
   if (data.total_count === 0) return '';
   const left = data.total_count - data.items.length;
-  return `Broken vendors (${data.total_count}): ${data.items.map(({ name }) => name).join(', ')}${left > 0 ? ` and ${left} more` : ''}\n`;
+  return `Broken vendors (${data.total_count}): ${data.items.map(({ name }) => oneLine(name)).join(', ')}${left > 0 ? ` and ${left} more` : ''}\n`;
 }
 
 /** The id of the session that is configured as the current one. */
@@ -88,7 +89,7 @@ export function itemWithSurroundings(item: WorkItemView): string {
     ...(open.length > LISTED_MAX ? [`- and ${open.length - LISTED_MAX} more below it`] : []),
     ...blockers
       .slice(0, LISTED_MAX)
-      .map(({ other }) => `- blocked by: ${shortId(other.id)} ${other.status} ${other.title}`),
+      .map(({ other }) => `- blocked by: ${shortId(other.id)} ${other.status} ${oneLine(other.title)}`),
     '',
   ].join('\n');
 }

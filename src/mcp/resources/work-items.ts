@@ -3,7 +3,8 @@ import { parseInput } from '../../domain/validate.ts';
 import { suggestItems } from '../../services/completion.ts';
 import { queryWorkItem, type WorkItemView } from '../../services/work-items.ts';
 import { bounded, defineResource } from '../define-resource.ts';
-import { cut, shortId } from '../text.ts';
+import { oneLine, quoted } from '../../domain/others-text.ts';
+import { cut, shortId } from '../../domain/text.ts';
 
 const METADATA_MAX_CHARACTERS = 6_000;
 const LINKS_MAX = 50;
@@ -27,9 +28,9 @@ export const workItemResource = defineResource({
 /** Shows nothing of which a change elsewhere would not be told to subscribers: so no children, no titles of ancestors. */
 function itemText(item: WorkItemView): string {
   const field = (name: string, value: string | number | null | undefined) =>
-    value === null || value === undefined || value === '' ? [] : [`- ${name}: ${value}`];
+    value === null || value === undefined || value === '' ? [] : [oneLine(`- ${name}: ${value}`)];
   return [
-    `# ${item.title}`,
+    `# ${oneLine(item.title)}`,
     '',
     `- id: ${item.id}`,
     `- version: ${item.version}`,
@@ -44,15 +45,17 @@ function itemText(item: WorkItemView): string {
     ...field('branch', item.branch_name),
     ...field('commit', item.commit_hash),
     ...field('pull request', item.pr_number),
-    `- created ${item.created_at} by ${item.created_by}, updated ${item.updated_at} by ${item.updated_by}`,
+    oneLine(
+      `- created ${item.created_at} by ${item.created_by}, updated ${item.updated_at} by ${item.updated_by}`,
+    ),
     ...field('completed', item.completed_at),
     ...field('deleted', item.deleted_at),
     ...field('open conflicts', item.open_conflicts),
     ...linkLines(item),
-    ...(item.description === null ? [] : ['', '## Description', '', item.description]),
+    ...(item.description === null ? [] : ['', '## Description', '', ...quoted(item.description)]),
     ...(Object.keys(item.metadata).length === 0
       ? []
-      : ['', '## Metadata', '', cut(JSON.stringify(item.metadata), METADATA_MAX_CHARACTERS)]),
+      : ['', '## Metadata', '', ...quoted(cut(JSON.stringify(item.metadata), METADATA_MAX_CHARACTERS))]),
     '',
   ].join('\n');
 }
@@ -61,7 +64,7 @@ function linkLines({ id, dependencies = [] }: WorkItemView): string[] {
   if (dependencies.length === 0) return [];
   const lines = dependencies.slice(0, LINKS_MAX).map(({ source_id, dependency_type, other }) => {
     const words = source_id === id ? FORWARD[dependency_type] : BACKWARD[dependency_type];
-    return `- ${words} ${shortId(other.id)} ${other.status} ${other.title}`;
+    return `- ${words} ${shortId(other.id)} ${other.status} ${oneLine(other.title)}`;
   });
   const left = dependencies.length - lines.length;
   return ['', '## Links', '', ...lines, ...(left > 0 ? [`- and ${left} more: query_work_item`] : [])];

@@ -1,8 +1,9 @@
+import { joinLines } from '../../domain/others-text.ts';
 import * as z from 'zod';
 import { archiveInput } from '../../domain/archive.ts';
 import { archiveWorkItems, type ArchiveOutcome } from '../../services/archive.ts';
 import { LINKS, answerSchema, defineTool } from '../define-tool.ts';
-import { cut, shortId } from '../text.ts';
+import { cutLine, shortId } from '../text.ts';
 
 const SUBTREES_IN_TEXT = 20;
 const TITLE_CHARACTERS = 60;
@@ -39,16 +40,16 @@ function archiveText(outcome: ArchiveOutcome): string {
         above.length === 0
           ? ''
           : `, with what it hangs below: ${above.map(({ id: one }) => shortId(one)).join(', ')}`;
-      return `${shortId(id)} ${cut(title, TITLE_CHARACTERS)} (${items} items${with_})`;
+      return `${shortId(id)} ${cutLine(title, TITLE_CHARACTERS)} (${items} items${with_})`;
     });
   const left = subtrees_total - lines.length;
-  return [
+  return joinLines([
     `${verb} ${items_total} items in ${subtrees_total} subtrees.`,
     ...lines,
     ...(left > 0 ? [`and ${left} more`] : []),
     ...refused.map(
-      ({ id, title, reason }) => `refused: ${shortId(id)} ${cut(title, TITLE_CHARACTERS)}: ${reason}`,
+      ({ id, title, reason }) => `refused: ${shortId(id)} ${cutLine(title, TITLE_CHARACTERS)}: ${reason}`,
     ),
     ...(more_due === true ? ['More is due: call again.'] : []),
-  ].join('\n');
+  ]);
 }

@@ -2,6 +2,7 @@ import { claimWorkItemInput } from '../../domain/claim.ts';
 import { claimWorkItem, type ClaimedItem, type NothingReady } from '../../services/claims.ts';
 import { claimShape } from '../answers.ts';
 import { CLAIMS, answerSchema, defineTool } from '../define-tool.ts';
+import { oneLine } from '../../domain/others-text.ts';
 import { itemLine } from '../text.ts';
 
 export const claimWorkItemTool = defineTool({
@@ -17,8 +18,8 @@ export const claimWorkItemTool = defineTool({
 });
 
 function claimText(data: ClaimedItem | NothingReady): string {
-  if ('nothing_ready' in data) return data.nothing_ready;
+  if ('nothing_ready' in data) return oneLine(data.nothing_ready);
   const { claim_token, claimed_by, claim_expires_at } = data;
   if (claim_token === null) return `Released ${itemLine(data)}`;
-  return `Claimed by ${claimed_by} until ${claim_expires_at}, claim_token ${claim_token}: ${itemLine(data)}`;
+  return `Claimed by ${oneLine(claimed_by ?? '')} until ${claim_expires_at}, claim_token ${claim_token}: ${itemLine(data)}`;
 }

@@ -2,6 +2,7 @@ import { getConfigurationInput, updateConfigurationInput } from '../../domain/co
 import { getConfiguration, updateConfiguration } from '../../services/configuration.ts';
 import { configurationShape, configurationViewShape, writeShape } from '../answers.ts';
 import { CHANGES, READS, answerSchema, defineTool } from '../define-tool.ts';
+import { oneLine } from '../../domain/others-text.ts';
 import { shortId } from '../text.ts';
 
 export const getProjectConfigurationTool = defineTool({
@@ -14,7 +15,7 @@ export const getProjectConfigurationTool = defineTool({
   annotations: READS,
   run: (context) => getConfiguration(context),
   text: (c) =>
-    `v${c.version} context ${c.active_context_type}, session ${c.current_session_id === null ? 'none' : shortId(c.current_session_id)}, budget ${c.default_token_budget}, branch ${c.git_branch ?? 'none'}, database ${c.database_healthy ? 'healthy' : 'away'}`,
+    `v${c.version} context ${c.active_context_type}, session ${c.current_session_id === null ? 'none' : shortId(c.current_session_id)}, budget ${c.default_token_budget}, branch ${oneLine(c.git_branch ?? 'none')}, database ${c.database_healthy ? 'healthy' : 'away'}`,
 });
 
 export const updateProjectConfigurationTool = defineTool({

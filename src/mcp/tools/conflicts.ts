@@ -7,7 +7,8 @@ import {
 import { listConflicts, resolveConflict } from '../../services/conflicts.ts';
 import { conflictShape, listShape, writeShape } from '../answers.ts';
 import { CHANGES, READS, answerSchema, defineTool } from '../define-tool.ts';
-import { cut, listText, shortId } from '../text.ts';
+import { oneLine } from '../../domain/others-text.ts';
+import { cutLine, listText, shortId } from '../text.ts';
 
 const REASON_IN_LINE_CHARACTERS = 160;
 /** The ids of writes begin with their time: eight characters are the same for a minute. */
@@ -39,5 +40,5 @@ export const resolveConflictTool = defineTool({
 });
 
 function conflictLine({ id, kind, entity, entity_id, actor, made_at, reason }: ConflictRecord): string {
-  return `${id.slice(0, CONFLICT_ID_CHARACTERS)} ${kind} ${entity} ${shortId(entity_id)} by ${actor} at ${made_at}: ${cut(reason, REASON_IN_LINE_CHARACTERS)}`;
+  return `${id.slice(0, CONFLICT_ID_CHARACTERS)} ${kind} ${entity} ${shortId(entity_id)} by ${oneLine(actor)} at ${made_at}: ${cutLine(reason, REASON_IN_LINE_CHARACTERS)}`;
 }

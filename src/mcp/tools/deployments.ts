@@ -1,3 +1,4 @@
+import { joinLines } from '../../domain/others-text.ts';
 import {
   listDeploymentsInput,
   queryDeploymentInput,
@@ -42,12 +43,12 @@ export const queryDeploymentTool = defineTool({
   annotations: READS,
   run: (context, _caller, { id }) => queryDeployment(context, id),
   text: (deployment) =>
-    [
+    joinLines([
       deploymentLine(deployment),
       `commit ${deployment.commit_hash}`,
       ...deployment.related_work_items.map(itemLine),
       ...(deployment.impact.vendors_broken.length > 0
         ? [`broken now: ${deployment.impact.vendors_broken.join(', ')}`]
         : []),
-    ].join('\n'),
+    ]),
 });

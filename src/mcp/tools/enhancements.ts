@@ -20,7 +20,9 @@ import {
   writeShape,
 } from '../answers.ts';
 import { ADDS, CHANGES, READS, answerSchema, defineTool } from '../define-tool.ts';
-import { cut, itemLine, listText, shortId } from '../text.ts';
+import { oneLine, quoted } from '../../domain/others-text.ts';
+import { cut } from '../../domain/text.ts';
+import { cutLine, itemLine, listText, shortId } from '../text.ts';
 
 const TITLE_IN_LIST_CHARACTERS = 60;
 const DESCRIPTION_IN_TEXT_CHARACTERS = 2_000;
@@ -83,19 +85,22 @@ function enhancementLine(enhancement: EnhancementView): string {
   const target = target_quarter === null ? '' : ` ${target_quarter}`;
   const needs = depends_on.length === 0 ? '' : ` (depends on ${depends_on.map(shortId).join(', ')})`;
   const item = work_item_id === null ? '' : ` → work item ${shortId(work_item_id)}`;
-  return `${shortId(id)} v${version} ${status} p${priority}${target} ${cut(title, TITLE_IN_LIST_CHARACTERS)}${needs}${item}`;
+  return `${shortId(id)} v${version} ${status} p${priority}${target} ${cutLine(title, TITLE_IN_LIST_CHARACTERS)}${needs}${item}`;
 }
 
 function surroundings(enhancement: EnhancementView): string[] {
   const { dependencies = [], waiting = [], work_item, description } = enhancement;
   const principles = enhancement.requires_constitutional_principles;
   const mention = ({ id, status, title }: { id: string; status: string; title: string }) =>
-    `${shortId(id)} ${status} ${cut(title, TITLE_IN_LIST_CHARACTERS)}`;
-  return [
+    `${shortId(id)} ${status} ${cutLine(title, TITLE_IN_LIST_CHARACTERS)}`;
+  const around = [
     ...dependencies.map((one) => `depends on ${mention(one)}`),
     ...waiting.map((one) => `waited for by ${mention(one)}`),
     ...(work_item === undefined ? [] : [`work item ${mention(work_item)}`]),
     ...(principles.length === 0 ? [] : [`principles: ${principles.join('; ')}`]),
-    ...(description === null ? [] : ['', cut(description, DESCRIPTION_IN_TEXT_CHARACTERS)]),
+  ];
+  return [
+    ...around.map(oneLine),
+    ...(description === null ? [] : ['', ...quoted(cut(description, DESCRIPTION_IN_TEXT_CHARACTERS))]),
   ];
 }

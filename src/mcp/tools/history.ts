@@ -1,3 +1,4 @@
+import { joinLines } from '../../domain/others-text.ts';
 import { queryHistoryInput } from '../../domain/change.ts';
 import { undoInput } from '../../domain/undo.ts';
 import { queryHistory, type History } from '../../services/history.ts';
@@ -40,8 +41,10 @@ function historyText(history: History, maxTokens: number | undefined): string {
       ({ source_id, dependency_type, target_id }) =>
         `${shortId(source_id)} ${dependency_type} ${shortId(target_id)}`,
     );
-    const by = items.map(changeLine).join('\n');
-    return [JSON.stringify(state), ...links, ...(by === '' ? [] : [`as left by ${by}`])].join('\n');
+    const by = items.map((change, at) =>
+      at === 0 ? `as left by ${changeLine(change)}` : changeLine(change),
+    );
+    return joinLines([JSON.stringify(state), ...links, ...by]);
   }
   const next = typeof next_since === 'number' ? ` next_since ${next_since}` : '';
   return `${listText(history, 'changes', changeLine, maxTokens)}\nlatest_seq ${latest_seq}${next}`;
@@ -55,12 +58,12 @@ function undoText({ applied, change_id, undone, refused, repeated }: Undo): stri
     : '; nothing was changed';
   const line = ({ seq, kind, entity, entity_id, title, records }: UndoneChange) =>
     `#${seq} ${kind} ${entity} ${shortId(entity_id)}${title === undefined ? '' : ` ${title}`}${records > 1 ? ` and ${records - 1} more records` : ''}`;
-  return [
+  return joinLines([
     head + how,
     ...named(undone.map(line)),
     ...(refused.length > 0 ? [`${refused.length} cannot be taken back:`] : []),
     ...named(refused.map((change) => `${line(change)}: ${change.reason}`)),
-  ].join('\n');
+  ]);
 }
 
 function named(lines: string[]): string[] {

@@ -1,3 +1,5 @@
+import { joinLines, nameFirst } from '../../domain/others-text.ts';
+
 import { importSessionPromptsInput, importStatusFileInput } from '../../domain/status-import.ts';
 import { renderStatusImport } from '../../services/import/legacy-status/import-report.ts';
 import {
@@ -43,13 +45,13 @@ function promptsText({
   skipped,
   notes,
 }: SessionPromptsReport): string {
-  return [
+  return joinLines([
     `${dry_run ? 'Dry run, nothing was changed' : 'Imported'}: ${created} created, ${updated} updated, ${unchanged} unchanged, ${kept_local} changed here and left as they are`,
     ...skipped
       .slice(0, LISTED_MAX)
       .map(
         ({ file, line, reason }) => `skipped ${file}${line === undefined ? '' : `, line ${line}`}: ${reason}`,
       ),
-    ...notes.slice(0, LISTED_MAX).map(({ foreign_id, message }) => `${foreign_id}: ${message}`),
-  ].join('\n');
+    ...notes.slice(0, LISTED_MAX).map(({ foreign_id, message }) => `${nameFirst(foreign_id)}: ${message}`),
+  ]);
 }

@@ -3,6 +3,7 @@ import { getJob, listJobs } from '../../services/jobs.ts';
 import { listShape } from '../answers.ts';
 import { READS, answerSchema, defineTool } from '../define-tool.ts';
 import { jobShape, snapshotEventShape } from '../job-answers.ts';
+import { joinLines, oneLine } from '../../domain/others-text.ts';
 import { listText, shortId } from '../text.ts';
 import * as z from 'zod';
 
@@ -19,7 +20,7 @@ export const listJobsTool = defineTool({
   text: (page, maxTokens) => {
     const [last] = page.snapshots;
     const jobs = listText(page, 'jobs', jobLine, maxTokens);
-    return last === undefined ? jobs : `${jobs}\nlast ${snapshotLine(last)}`;
+    return last === undefined ? jobs : `${jobs}\nlast ${oneLine(snapshotLine(last))}`;
   },
 });
 
@@ -31,7 +32,7 @@ export const getJobTool = defineTool({
   output: answerSchema({ ...jobShape, snapshots }),
   annotations: READS,
   run: (context, _caller, input) => getJob(context, input),
-  text: (job) => [jobLine(job), ...job.snapshots.map(snapshotLine)].join('\n'),
+  text: (job) => joinLines([jobLine(job), ...job.snapshots.map(snapshotLine)]),
 });
 
 function jobLine({ id, kind, state, phase, done, total, counts, queued_at, error }: JobRecord): string {

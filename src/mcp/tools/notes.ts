@@ -4,7 +4,8 @@ import type { WorkItemView } from '../../services/work-items.ts';
 import { addNote, listNotes, type NoteExcerpt } from '../../services/notes.ts';
 import { listShape, noteShape, writeShape } from '../answers.ts';
 import { ADDS, READS, answerSchema, defineTool } from '../define-tool.ts';
-import { cut, listText, shortId } from '../text.ts';
+import { oneLine } from '../../domain/others-text.ts';
+import { cutLine, listText, shortId } from '../text.ts';
 
 const NOTE_IN_LINE_CHARACTERS = 500;
 
@@ -32,7 +33,7 @@ export const listNotesTool = defineTool({
 });
 
 function noteLine({ text, created_at, created_by }: Note | NoteExcerpt): string {
-  return `${created_at} ${created_by}: ${cut(text.replaceAll(/\s+/g, ' ').trim(), NOTE_IN_LINE_CHARACTERS)}`;
+  return `${created_at} ${oneLine(created_by)}: ${cutLine(text, NOTE_IN_LINE_CHARACTERS)}`;
 }
 
 /** The notes beside an item, as lines. */

@@ -3,6 +3,7 @@ import { updateWorkItems, type BulkUpdate, type UpdatedItem } from '../../servic
 import { applyPlan, type AppliedPlan } from '../../services/plans.ts';
 import { appliedPlanShape, bulkUpdateShape } from '../answers.ts';
 import { ADDS, CHANGES, answerSchema, defineTool } from '../define-tool.ts';
+import { nameFirst } from '../../domain/others-text.ts';
 import { itemLine, shortId } from '../text.ts';
 
 /** Beyond this many, ids are in the structured content only. */
@@ -36,7 +37,7 @@ function planText({ ids, items_created, links_created, version, dry_run, repeate
   const counts = `${items_created} items and ${links_created} links`;
   if (dry_run === true) return `The plan is sound: it would create ${counts}. Nothing was created.`;
   const head = `${repeated === true ? 'Created by an earlier call with this key: ' : 'Created '}${counts}${version === undefined ? '' : `, all v${version}`}`;
-  const pairs = Object.entries(ids).map(([key, id]) => `${key}=${shortId(id)}`);
+  const pairs = Object.entries(ids).map(([key, id]) => `${nameFirst(key)}=${shortId(id)}`);
   const left = pairs.length - IDS_IN_TEXT;
   return `${head}\n${pairs.slice(0, IDS_IN_TEXT).join(' ')}${left > 0 ? ` (${left} more in structured content)` : ''}`;
 }

@@ -3,7 +3,7 @@ import { searchInput } from '../../domain/search.ts';
 import { search, type SearchResult } from '../../services/search.ts';
 import { searchResultShape } from '../answers.ts';
 import { READS, answerSchema, defineTool } from '../define-tool.ts';
-import { cut, listText, shortId } from '../text.ts';
+import { cutLine, listText, shortId } from '../text.ts';
 
 const TITLE_IN_LINE_CHARACTERS = 60;
 
@@ -29,5 +29,5 @@ export const searchTool = defineTool({
 function resultLine({ entity, id, item_id, title, status, snippet }: SearchResult): string {
   const of = item_id === undefined ? '' : ` on ${shortId(item_id)}`;
   const what = `${shortId(id)} ${entity}${of}${status === undefined ? '' : ` ${status}`}`;
-  return `${what} ${cut(title, TITLE_IN_LINE_CHARACTERS)}${snippet === '' ? '' : `: ${snippet}`}`;
+  return `${what} ${cutLine(title, TITLE_IN_LINE_CHARACTERS)}${snippet === '' ? '' : `: ${snippet}`}`;
 }

@@ -27,7 +27,9 @@ import {
 } from '../answers.ts';
 import { notesText } from './notes.ts';
 import { ADDS, CHANGES, LINKS, READS, answerSchema, defineTool } from '../define-tool.ts';
-import { cut, itemLine, listText, shortId } from '../text.ts';
+import { joinLines, quoted } from '../../domain/others-text.ts';
+import { cut } from '../../domain/text.ts';
+import { cutLine, itemLine, listText, shortId } from '../text.ts';
 import * as z from 'zod';
 
 const DESCRIPTION_IN_TEXT_CHARACTERS = 2_000;
@@ -97,7 +99,9 @@ export const linkWorkItemsTool = defineTool({
 
 function listedLine(item: ListedItem): string {
   const why =
-    item.not_ready === undefined ? '' : ` (${cut(reasonText(item.not_ready), REASON_IN_LIST_CHARACTERS)})`;
+    item.not_ready === undefined
+      ? ''
+      : ` (${cutLine(reasonText(item.not_ready), REASON_IN_LIST_CHARACTERS)})`;
   return `${itemLine(item)}${why}`;
 }
 
@@ -111,7 +115,7 @@ function viewText(item: WorkItemView): string {
     lines.push(`under: ${item.ancestors.map(({ id, title }) => `${title} (${shortId(id)})`).join(' > ')}`);
   }
   if (Object.keys(item.metadata).length > 0) {
-    lines.push(`metadata: ${cut(JSON.stringify(item.metadata), DESCRIPTION_IN_TEXT_CHARACTERS)}`);
+    lines.push(`metadata: ${cutLine(JSON.stringify(item.metadata), DESCRIPTION_IN_TEXT_CHARACTERS)}`);
   }
   for (const { id, title } of item.enhancements ?? []) lines.push(`enhancement: ${title} (${shortId(id)})`);
   for (const { source_id, dependency_type, other } of item.dependencies ?? []) {
@@ -123,8 +127,10 @@ function viewText(item: WorkItemView): string {
   if (item.children_cut !== undefined)
     lines.push(`cut: ${item.children_cut.reason}. ${item.children_cut.next}`);
   lines.push(...notesText(item));
-  if (item.description !== null) lines.push('', cut(item.description, DESCRIPTION_IN_TEXT_CHARACTERS));
-  return lines.join('\n');
+  // Not in one go: within a quotation, spaces may mean something.
+  const description =
+    item.description === null ? [] : ['', ...quoted(cut(item.description, DESCRIPTION_IN_TEXT_CHARACTERS))];
+  return [joinLines(lines), ...description].join('\n');
 }
 
 function treeLines(nodes: TreeNode[], level: number): string[] {

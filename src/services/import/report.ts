@@ -1,11 +1,12 @@
 /** An import told to a person at a terminal. */
+import { joinLines } from '../../domain/others-text.ts';
 import { ITEM_STATUSES, ITEM_TYPES } from '../../domain/work-item.ts';
 import type { ImportOutcome, ImportPlan } from './plan.ts';
 
 /**
  * What was (or with `dry_run` would be) made and how: counts by type and status, every mapping, adjusted value,
  * unresolved reference and input that was not understood. Plain text without colour, ends with a newline;
- * control characters of the source are shown as `?`, so that a file cannot drive the terminal.
+ * what the source holds stays within its line and is seen as what it is: see `others-text.ts`.
  */
 export function renderImportReport(plan: ImportPlan, outcome: ImportOutcome): string {
   const errors = plan.notes.filter(({ code }) => code.startsWith('error_'));
@@ -30,7 +31,7 @@ export function renderImportReport(plan: ImportPlan, outcome: ImportOutcome): st
   ];
   return sections
     .filter((lines) => lines.length > 0)
-    .map((lines) => lines.map(plainLine).join('\n') + '\n')
+    .map((lines) => `${joinLines(lines)}\n`)
     .join('\n');
 }
 
@@ -82,6 +83,3 @@ function section<Entry>(title: string, entries: readonly Entry[], show: (entry: 
   if (entries.length === 0) return [];
   return [`${title}: ${entries.length}`, ...entries.map((entry) => `  ${show(entry)}`)];
 }
-
-// eslint-disable-next-line no-control-regex -- finding control characters is the point
-const plainLine = (line: string): string => line.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, '?');

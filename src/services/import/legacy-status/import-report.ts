@@ -1,4 +1,5 @@
 /** What an import of a hand-kept status file has to tell: as data, and in words. */
+import { joinLines } from '../../../domain/others-text.ts';
 import type { Check } from '../../../domain/reconciliation.ts';
 import type { SkippedInput } from '../plan.ts';
 import type { LogComparison } from './log-comparison.ts';
@@ -170,7 +171,7 @@ export function renderStatusImport(report: StatusImportReport): string {
     ),
   );
   if (report.outcome !== 'not_a_status_file') lines.push(...gitLines(git));
-  return lines.join('\n');
+  return joinLines(lines);
 }
 
 /** An import is no change that can be taken back: vendors and deployments are never deleted. */
