@@ -3,6 +3,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { DEPLOYMENT } from '../mcp/contract-tools.ts';
 import { connect, type ToolResult } from '../support/mcp-clients.ts';
 import { runCli, startHttp, temporaryProject } from '../support/program.ts';
 import { BREAKS, programWithBrokenDriver } from './broken-driver.ts';
@@ -30,12 +31,9 @@ const WRITES: Readonly<Record<string, Record<string, unknown>>> = {
   promote_enhancement: { id: ID, version: 1 },
   register_vendor: { name: 'Kept vendor' },
   update_vendor_status: { name: 'x', version: 1, status: 'broken' },
-  record_deployment: {
-    deployed_at: '2026-01-31T09:30:00+02:00',
-    commit_hash: ID.replaceAll('-', '').padEnd(40, '0'),
-  },
+  record_deployment: { ...DEPLOYMENT, affected_vendor_ids: [ID] },
   update_project_configuration: { version: 1, default_token_budget: 1000 },
-  resolve_conflict: { conflict_id: ID, resolution: 'mine' },
+  resolve_conflict: { id: ID, resolution: 'keep_theirs' },
   import_status_file: {},
   import_session_prompts: { path: 'prompts' },
 };
