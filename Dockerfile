@@ -1,14 +1,11 @@
 FROM node:22-bookworm AS build
 WORKDIR /worktrail
 COPY . .
-RUN npm ci --no-audit --no-fund && npm run build && npm prune --omit=dev --no-audit --no-fund
+RUN npm ci --ignore-scripts --no-audit --no-fund && node scripts/build.js && npm pack --ignore-scripts
 
 FROM node:22-bookworm-slim
 RUN apt-get update && apt-get install --yes --no-install-recommends git && rm -rf /var/lib/apt/lists/*
-WORKDIR /worktrail
-COPY --from=build /worktrail/package.json ./
-COPY --from=build /worktrail/node_modules ./node_modules
-COPY --from=build /worktrail/dist ./dist
-COPY --from=build /worktrail/drizzle ./drizzle
+COPY --from=build /worktrail/worktrail-*.tgz /tmp/
+RUN npm install --global --no-audit --no-fund /tmp/worktrail-*.tgz && rm /tmp/worktrail-*.tgz
 WORKDIR /project
-CMD ["node", "/worktrail/dist/cli.js", "serve", "--http", "--project", "/project"]
+CMD ["worktrail", "serve", "--http", "--project", "/project"]

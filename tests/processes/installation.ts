@@ -56,11 +56,13 @@ export async function copyOfPackage(): Promise<string> {
   return folder;
 }
 
-function packageFolder(): string {
+/** Where the program that is tested lies. */
+export function packageFolder(): string {
   return path.dirname(path.dirname(defaultProgram()[0] ?? ''));
 }
 
-async function temporaryFolder(): Promise<string> {
+/** An empty folder, removed at the end of the test. */
+export async function temporaryFolder(): Promise<string> {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'worktrail-installation-'));
   cleanUpLater(() => rm(folder, { recursive: true, force: true }));
   return folder;
