@@ -69,7 +69,7 @@ describe('a database that worktrail.config.json names', () => {
     const { server, call } = await greetAndCall(worktrail, env);
     const { tools } = (await server.request('tools/list'))['result'] as { tools: unknown[] };
     expect(tools.length).toBeGreaterThan(5);
-    const answer = await call('create_work_item', { title: 'A task', type: 'task' });
+    const answer = await call('create_work_item', { title: 'A task', item_type: 'task' });
     expect(answer.isError).toBe(true);
     expect(answer.text).toContain('worktrail trust');
     await server.program.stop();
@@ -155,7 +155,7 @@ describeUnless(postgresSkipReason(), 'a server that runs while the person agrees
     const env = await ownHome();
     await propose(worktrail, { database: { url } });
     const { call } = await greetAndCall(worktrail, env);
-    const task = { title: 'A task', type: 'task' };
+    const task = { title: 'A task', item_type: 'task' };
     expect((await call('create_work_item', task)).text).toContain('worktrail trust');
     await agreeToDatabase(worktrail.project, env);
     expect(await call('create_work_item', task)).toMatchObject({ isError: false });

@@ -294,7 +294,9 @@ describeUnless(postgresSkipReason(), 'a project on a PostgreSQL that many use', 
       const client = postgres(databaseUrl, { max: 1, onnotice: () => undefined });
       cleanUpLater(() => client.end({ timeout: 1 }));
       const applied = async () =>
-        Number((await client`select count(*) as n from worktrail_test_project.__drizzle_migrations`)[0]?.['n']);
+        Number(
+          (await client`select count(*) as n from worktrail_test_project.__drizzle_migrations`)[0]?.['n'],
+        );
       const all = await applied();
       await client`delete from worktrail_test_project.__drizzle_migrations where created_at = (select max(created_at) from worktrail_test_project.__drizzle_migrations)`;
       const place = fromFile(inFolder(await temporaryProject(), databaseUrl));
