@@ -74,12 +74,12 @@ export async function diagnose(settings: Settings): Promise<Diagnosis> {
 function refusalOf(settings: Settings): { sighting: StoreSighting; check: Check } | undefined {
   const agreement = agreementFor(settings);
   if (agreement === undefined || isAgreed(agreement)) return undefined;
-  const { message, details, next } = notAgreed(settings);
+  const { details, next } = notAgreed(settings);
   const problem = String(details['reason']);
   const location = placeOf((settings.database as NonNullable<Settings['database']>).complete);
   return {
     sighting: { source: 'postgres', location, exists: false, schema: null, problem, remedy: next ?? null },
-    check: { name: 'trust', ok: false, message, next },
+    check: { name: 'trust', ok: false, message: problem, next },
   };
 }
 

@@ -42,8 +42,12 @@ export function isAgreed(agreement: Agreement): boolean {
 /** Where others may write, they could agree for this user. */
 function isOurs(folder: string): boolean {
   if (process.getuid === undefined) return true;
-  const status = lstatSync(folder, { throwIfNoEntry: false });
-  return status?.isDirectory() === true && status.uid === process.getuid() && (status.mode & 0o022) === 0;
+  try {
+    const status = lstatSync(folder);
+    return status.isDirectory() && status.uid === process.getuid() && (status.mode & 0o022) === 0;
+  } catch {
+    return false;
+  }
 }
 
 /** @throws DatabaseError when the user's folder cannot be written */

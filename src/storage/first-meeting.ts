@@ -7,7 +7,7 @@
  */
 import type { Sql } from 'postgres';
 import { databaseError, type TrackerError } from '../errors.ts';
-import { agree, isAgreed, realFolder, type Agreement } from './agreements.ts';
+import { agree, forget, isAgreed, realFolder, type Agreement } from './agreements.ts';
 import { findRootCommit } from './git/repository.ts';
 import type { Memory, PrimaryOptions } from './open-primary.ts';
 import { parsePostgresUrl, placeOf } from './sql/postgres-address.ts';
@@ -103,6 +103,18 @@ export function recordMeeting(
   }
 }
 
+/** For a project that was not founded after all. */
+export function forgetMeeting(
+  projectDir: string,
+  project: Pick<ProjectRow, 'project_id' | 'project_slug'>,
+): void {
+  try {
+    forget(meetingOf(projectDir, project));
+  } catch {
+    // Nobody has a project of that id.
+  }
+}
+
 /** That a person wants the folder to join the project of this name there. */
 export function joining(projectDir: string, slug: string, databaseUrl: string): Agreement {
   return {
@@ -113,7 +125,7 @@ export function joining(projectDir: string, slug: string, databaseUrl: string): 
   };
 }
 
-export function meetingOf(
+function meetingOf(
   projectDir: string,
   { project_id, project_slug }: Pick<ProjectRow, 'project_id' | 'project_slug'>,
 ): Agreement {

@@ -11,9 +11,8 @@ import type { Quotas } from '../domain/quotas.ts';
 import { CONFIGURATION_DEFAULTS } from '../domain/configuration.ts';
 import { newRecordId } from '../domain/ids.ts';
 import { readPlainFile } from '../platform/plain-file.ts';
-import { forget } from './agreements.ts';
-import { meetingOf, recordMeeting, refuseStranger, strangerError, whyNotOurs } from './first-meeting.ts';
 import { prepareDataDir, unwritableFolder } from './data-folder.ts';
+import { forgetMeeting, recordMeeting, refuseStranger, strangerError, whyNotOurs } from './first-meeting.ts';
 import { findRootCommit } from './git/repository.ts';
 import { FILE_MODE } from './modes.ts';
 import type { QueryLog, Session, SourceName } from './sql/connection.ts';
@@ -305,7 +304,7 @@ async function foundClaimed(
     project = await founding(session, options, claim.project_id);
     return project;
   } finally {
-    if (project?.project_id !== proposed.project_id) forget(meetingOf(options.projectDir, proposed));
+    if (project?.project_id !== proposed.project_id) forgetMeeting(options.projectDir, proposed);
     if (claim === proposed && project?.project_id !== claim.project_id) {
       rmSync(path.join(options.dataDir, MEMORY_FILE), { force: true });
     }

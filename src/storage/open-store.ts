@@ -1,10 +1,11 @@
 /** Puts the layers of a project's tracker together: the primary, the copies below it, and the journals. */
 import { randomUUID } from 'node:crypto';
-import { existsSync, linkSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, lstatSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { runGit } from '../platform/git.ts';
 import { checkDataDir, prepareDataDir } from './data-folder.ts';
 import { foreignRepository } from './git/main-work-tree.ts';
+import { readPlainFile } from '../platform/plain-file.ts';
 import { GitJournal } from './git/journal.ts';
 import { SNAPSHOT_REF, readCommittedStatusFile, writeSnapshot } from './git/snapshot.ts';
 import { MarkdownJournal } from './markdown/journal.ts';
@@ -59,6 +60,7 @@ export const OUTBOX_FILE = 'outbox.db';
 /** The last journal: one Markdown file per process. */
 export const PENDING_DIR = 'pending';
 const DEVICE_FILE = 'device';
+const DEVICE_MAX_BYTES = 1024;
 
 /**
  * Opens, and at the first start makes, the project's tracker. Goes on without its primary when that is away and
@@ -145,8 +147,14 @@ function madeIfMissing(dataDir: string): boolean {
 function deviceOf(dataDir: string, isThere: boolean): string {
   const file = path.join(dataDir, DEVICE_FILE);
   const known = () => {
-    const id = existsSync(file) ? readFileSync(file, 'utf8').trim() : '';
-    return /^[0-9a-f-]{36}$/.test(id) ? id : undefined;
+    try {
+      const content = readPlainFile(file, { maxBytes: DEVICE_MAX_BYTES, inside: path.dirname(dataDir) });
+      const id = content?.toString('utf8').trim() ?? '';
+      return /^[0-9a-f-]{36}$/.test(id) ? id : undefined;
+    } catch {
+      // A pipe, or a link to elsewhere: ours is put in its place.
+      return undefined;
+    }
   };
   const device = known();
   if (device !== undefined) return device;
@@ -155,7 +163,8 @@ function deviceOf(dataDir: string, isThere: boolean): string {
   const temporary = `${file}.${proposed}.tmp`;
   try {
     writeFileSync(temporary, `${proposed}\n`, { flag: 'wx', mode: FILE_MODE });
-    if (existsSync(file)) rmSync(file, { force: true });
+    const isUnfit = lstatSync(file, { throwIfNoEntry: false }) !== undefined && known() === undefined;
+    if (isUnfit) rmSync(file, { force: true });
     linkSync(temporary, file);
   } catch {
     // Another process was faster, or the folder cannot be written.

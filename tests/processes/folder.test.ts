@@ -192,5 +192,9 @@ async function leaveItem(place: Place): Promise<void> {
 }
 
 async function startUnprivileged(place: Place): Promise<Server> {
-  return await Server.start(place, { program: ['--require', UNPRIVILEGED, ...defaultProgram()] });
+  return await Server.start(place, {
+    program: ['--require', UNPRIVILEGED, ...defaultProgram()],
+    // Another user than the one who met the project here, and git trusts them with none: their word counts.
+    env: { WORKTRAIL_PROJECT_SLUG: place.store.slug.value },
+  });
 }

@@ -1,4 +1,5 @@
 // A stdio server on a place, and what its tools answer.
+import type { EnvironmentOverrides } from '../support/environment.ts';
 import type { JsonRpcProcess, JsonRpcResponse } from '../support/json-rpc-process.ts';
 import { spawnServe } from '../support/program.ts';
 import type { Place } from './place.ts';
@@ -19,6 +20,7 @@ export interface ServerOptions {
   clientName?: string;
   /** Node's arguments up to and including the script. Default: the built program. */
   program?: readonly string[];
+  env?: EnvironmentOverrides;
 }
 
 export class Server {
@@ -28,8 +30,8 @@ export class Server {
   ) {}
 
   /** A server that has greeted its client. */
-  static async start(place: Place, { clientName, program }: ServerOptions = {}): Promise<Server> {
-    const options = program === undefined ? {} : { program };
+  static async start(place: Place, { clientName, program, env }: ServerOptions = {}): Promise<Server> {
+    const options = { ...(program !== undefined && { program }), ...(env !== undefined && { env }) };
     const server = new Server(
       spawnServe({ project: place.project, args: place.args, ...options }),
       clientName,

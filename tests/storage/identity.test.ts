@@ -3,7 +3,11 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import postgres from 'postgres';
 import { readConfig } from '../../src/config.ts';
+import { agree, forget, revokeAgreements } from '../../src/storage/agreements.ts';
+import { joining } from '../../src/storage/first-meeting.ts';
+import { inspectLayers } from '../../src/storage/inspect-layers.ts';
 import { openPrimary, type PrimaryOptions } from '../../src/storage/open-primary.ts';
 import { cleanUpLater } from '../support/cleanup.ts';
 import { describeUnless } from '../support/describe-with.ts';
@@ -201,6 +205,103 @@ describeUnless(postgresSkipReason(), 'a project on a PostgreSQL that many use', 
         'postgres',
         'nothing proves',
       );
+    });
+  });
+
+  describe('is named by what comes with a folder', () => {
+    const fromFile = (place: PrimaryOptions): PrimaryOptions => ({
+      ...place,
+      slug: { value: 'test-project', explicit: true, isFromFile: true },
+    });
+    const shared = async () => {
+      const origin = await temporaryProject({ git: true });
+      await git(origin, 'commit', '--quiet', '--allow-empty', '--message', 'Go on');
+      const first = await openTrackerAt(inFolder(origin, await freshDatabase()));
+      await first.create({ title: 'Shared' });
+      return first;
+    };
+    const foldersWithoutProof = [
+      ['a folder without git', () => temporaryProject()],
+      ['a shallow clone', (origin: string) => clone(origin, '--depth', '1')],
+    ] as const;
+
+    it.each(foldersWithoutProof)('and not joined by %s until a person says so', async (_, folder) => {
+      const first = await shared();
+      const databaseUrl = first.place.databaseUrl as string;
+      const place = fromFile(inFolder(await folder(first.place.projectDir), databaseUrl));
+      const refusal = await refusalOf(openPrimary(place));
+      expect(refusal.next).toContain('`worktrail trust --project-slug test-project`');
+      expect(refusal.next).toContain('WORKTRAIL_PROJECT_SLUG=test-project');
+      expect(existsSync(memoryOf(place))).toBe(false);
+      agree(joining(place.projectDir, 'another', databaseUrl));
+      agree(joining(await temporaryProject(), 'test-project', databaseUrl));
+      await expectRefused(place, 'postgres', 'nothing proves');
+
+      agree(joining(place.projectDir, 'test-project', databaseUrl));
+      expect(await (await openTrackerAt(place)).titles()).toEqual(['Shared']);
+      // What the folder met is remembered by itself.
+      forget(joining(place.projectDir, 'test-project', databaseUrl));
+      expect(await (await openTrackerAt(place)).titles()).toEqual(['Shared']);
+      revokeAgreements(place.projectDir);
+      await expectRefused(place, 'postgres', 'nothing proves');
+    });
+
+    it('and joined by a clone with its history', async () => {
+      const first = await shared();
+      const place = fromFile(inFolder(await clone(first.place.projectDir), first.place.databaseUrl));
+      expect(await (await openTrackerAt(place)).titles()).toEqual(['Shared']);
+    });
+
+    it.each(foldersWithoutProof)(
+      'and not joined by %s with a memory of the project in it',
+      async (_, folder) => {
+        const first = await shared();
+        const place = inFolder(await folder(first.place.projectDir), first.place.databaseUrl);
+        await mkdir(place.dataDir);
+        await writeFile(memoryOf(place), await readFile(memoryOf(first.place), 'utf8'));
+        await expectRefused(place, 'postgres', 'nothing proves');
+        const { refusal, store, close } = await inspectLayers(place);
+        expect({ refusal, store }).toMatchObject({ refusal: { kind: 'stranger' }, store: undefined });
+        await close();
+      },
+    );
+
+    it('and not joined by a repository of another history with a memory of the project in it', async () => {
+      const first = await shared();
+      const place = inFolder(await temporaryProject({ git: true }), first.place.databaseUrl);
+      await mkdir(place.dataDir);
+      await writeFile(memoryOf(place), await readFile(memoryOf(first.place), 'utf8'));
+      await expectRefused(place, 'postgres', 'another first commit');
+    });
+
+    it('and still used by a folder that worked with it before such things were remembered', async () => {
+      const first = await shared();
+      revokeAgreements(first.place.projectDir);
+      expect(await (await openTrackerAt(first.place)).titles()).toEqual(['Shared']);
+      // Without a proof, and after its history was rewritten, once a person said so.
+      revokeAgreements(first.place.projectDir);
+      await git(first.place.projectDir, 'checkout', '--quiet', '--orphan', 'rewritten');
+      await git(first.place.projectDir, 'commit', '--quiet', '--message', 'Begin otherwise');
+      await expectRefused(first.place, 'postgres', 'another first commit');
+      agree(joining(first.place.projectDir, 'test-project', first.place.databaseUrl as string));
+      expect(await (await openTrackerAt(first.place)).titles()).toEqual(['Shared']);
+    });
+
+    it('and nothing of it is migrated before', async () => {
+      const first = await shared();
+      await first.store.close();
+      const databaseUrl = first.place.databaseUrl as string;
+      const client = postgres(databaseUrl, { max: 1, onnotice: () => undefined });
+      cleanUpLater(() => client.end({ timeout: 1 }));
+      const applied = async () =>
+        Number(
+          (await client`select count(*) as n from worktrail_test_project.__drizzle_migrations`)[0]?.['n'],
+        );
+      const all = await applied();
+      await client`delete from worktrail_test_project.__drizzle_migrations where created_at = (select max(created_at) from worktrail_test_project.__drizzle_migrations)`;
+      const place = fromFile(inFolder(await temporaryProject(), databaseUrl));
+      await expectRefused(place, 'postgres', 'nothing proves');
+      expect(await applied()).toBe(all - 1);
     });
   });
 

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import net from 'node:net';
+import tls from 'node:tls';
 import { cleanUpLater } from './cleanup.ts';
 
 export interface FakePostgres {
@@ -20,6 +21,7 @@ export interface FakePostgres {
 
 export type PasswordRequest = 'cleartext' | 'md5' | 'none';
 
+const HOST = '127.0.0.1';
 const SSL_REQUEST = 80877103;
 const REQUESTS: Record<PasswordRequest, () => Buffer> = {
   none: () => authentication(0),
@@ -27,11 +29,15 @@ const REQUESTS: Record<PasswordRequest, () => Buffer> = {
   md5: () => authentication(5, randomBytes(4)),
 };
 
-/** Listens on a free port of its own, by default of 127.0.0.1; stopped at the end of the test (or file). */
+/** Listens on a free port of its own, on 127.0.0.1; stopped at the end of the test (or file). */
 export async function fakePostgres({
   asks = 'cleartext',
-  host = '127.0.0.1',
-}: { asks?: PasswordRequest; host?: string } = {}): Promise<FakePostgres> {
+  certificate,
+}: {
+  asks?: PasswordRequest;
+  /** With one, it encrypts when it is asked to. */
+  certificate?: { key: string; cert: string };
+} = {}): Promise<FakePostgres> {
   const chunks: Buffer[] = [];
   const startups: Record<string, string>[] = [];
   const passwords: string[] = [];
@@ -42,33 +48,29 @@ export async function fakePostgres({
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
     socket.on('error', () => undefined);
-    let unread = Buffer.alloc(0);
-    let isStarted = false;
-    socket.on('data', (chunk) => {
-      chunks.push(chunk);
-      unread = Buffer.concat([unread, chunk]);
-      for (;;) {
-        // Before the start a message has no kind.
-        const at = isStarted ? 1 : 0;
-        if (unread.length < at + 4) return;
-        const length = unread.readUInt32BE(at) + at;
-        if (unread.length < length) return;
-        const message = unread.subarray(0, length);
-        unread = unread.subarray(length);
-        if (isStarted) {
-          if (message[0] !== 'p'.charCodeAt(0)) continue;
-          passwords.push(message.subarray(5).toString('latin1').replace(/\0$/, ''));
-          socket.end(failure('28P01', 'password authentication failed'));
-        } else if (message.readUInt32BE(4) === SSL_REQUEST) socket.write('N');
-        else {
-          isStarted = true;
-          startups.push(settingsOf(message.subarray(8)));
-          socket.write(REQUESTS[asks]());
-        }
-      }
+    socket.on('data', (chunk) => chunks.push(chunk));
+    converse(socket, {
+      encrypt: () => {
+        if (certificate === undefined) return void socket.write('N');
+        socket.removeAllListeners('data').on('data', (chunk) => chunks.push(chunk));
+        socket.write('S');
+        const secure = new tls.TLSSocket(socket, { isServer: true, ...certificate });
+        secure.on('error', () => undefined);
+        converse(secure, { encrypt: () => secure.destroy(), start, password });
+      },
+      start,
+      password,
     });
   });
-  server.listen(0, host);
+  const start = (settings: Record<string, string>) => {
+    startups.push(settings);
+    return REQUESTS[asks]();
+  };
+  const password = (text: string) => {
+    passwords.push(text);
+    return failure('28P01', 'password authentication failed');
+  };
+  server.listen(0, HOST);
   await once(server, 'listening');
   const { port } = server.address() as net.AddressInfo;
   const stop = async () => {
@@ -78,7 +80,7 @@ export async function fakePostgres({
   cleanUpLater(stop);
   return {
     port,
-    url: (database = 'team') => `postgres://${host}:${port}/${database}`,
+    url: (database = 'team') => `postgres://${HOST}:${port}/${database}`,
     get connections() {
       return connections;
     },
@@ -87,6 +89,38 @@ export async function fakePostgres({
     passwords,
     stop,
   };
+}
+
+/** Reads what a client says, in the form of the protocol, until it has answered the request for a password. */
+function converse(
+  socket: net.Socket,
+  on: {
+    encrypt: () => void;
+    start: (settings: Record<string, string>) => Buffer;
+    password: (text: string) => Buffer;
+  },
+): void {
+  let unread = Buffer.alloc(0);
+  let isStarted = false;
+  socket.on('data', (chunk: Buffer) => {
+    unread = Buffer.concat([unread, chunk]);
+    for (;;) {
+      // Before the start a message has no kind.
+      const at = isStarted ? 1 : 0;
+      if (unread.length < at + 4) return;
+      const length = unread.readUInt32BE(at) + at;
+      if (unread.length < length) return;
+      const message = unread.subarray(0, length);
+      unread = unread.subarray(length);
+      if (!isStarted && message.readUInt32BE(4) === SSL_REQUEST) on.encrypt();
+      else if (!isStarted) {
+        isStarted = true;
+        socket.write(on.start(settingsOf(message.subarray(8))));
+      } else if (message[0] === 'p'.charCodeAt(0)) {
+        socket.end(on.password(message.subarray(5).toString('latin1').replace(/\0$/, '')));
+      }
+    }
+  });
 }
 
 function authentication(kind: number, rest = Buffer.alloc(0)): Buffer {

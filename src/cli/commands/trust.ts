@@ -120,16 +120,14 @@ const PROTECTION = {
 } as const;
 
 async function aboutProject(settings: Settings, projectSlug: string): Promise<Question> {
-  const { database, projectDir, dataDir, slug: named } = settings;
+  const { database, projectDir, slug } = settings;
   const { settingSchemas } = await import('../../config-schema.ts');
-  const { slugOfFolder } = await import('../../storage/open-primary.ts');
-  const slug = slugOfFolder({ slug: named, dataDir });
   const problem = !settingSchemas().slug.safeParse(projectSlug).success
     ? 'must have 1 to 48 of a–z, 0–9, _ and -, the first a letter or digit'
     : database === undefined
       ? 'means something with PostgreSQL only, and no address of one is set here'
-      : projectSlug !== slug.value
-        ? `must be the name that this folder goes by, which is "${slug.value}"; set project.slug in worktrail.config.json, or WORKTRAIL_PROJECT_SLUG, to use another one`
+      : slug.explicit && projectSlug !== slug.value
+        ? `must be the name that this folder goes by, which is "${slug.value}"; to join another project, set project.slug to its name`
         : undefined;
   if (problem !== undefined || database === undefined) {
     throw validationError(

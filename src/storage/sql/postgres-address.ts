@@ -176,7 +176,7 @@ function withParameters(address: PostgresAddress, query: string | undefined): Po
     if (pair === '') continue;
     const [name = '', ...rest] = pair.split('=');
     const value = decode(rest.join('='));
-    if (value === '') continue;
+    if (value === '' && rest.length > 0) continue;
     switch (decode(name)) {
       case 'host':
         hosts = value;
