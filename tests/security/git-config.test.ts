@@ -1,5 +1,14 @@
 // A repository whose settings name a command for everything that git can start: none of them runs, whatever is done.
-import { appendFileSync, chmodSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import Database from 'better-sqlite3';
 import { expect, it } from 'vitest';
@@ -9,6 +18,7 @@ import { readCommittedStatusFile } from '../../src/storage/git/snapshot.ts';
 import { findRootCommit, readHead, resolveCommit } from '../../src/storage/git/repository.ts';
 import { Server } from '../processes/server.ts';
 import { makeEntry } from '../storage/tiers/journal-entries.ts';
+import { cleanUpLater } from '../support/cleanup.ts';
 import { git, runCli, spawnServe, temporaryProject } from '../support/program.ts';
 
 /** Every setting whose value git runs, loads or connects to; COMMAND stands for one that leaves a trace. */
@@ -139,10 +149,13 @@ const SETTINGS = (command: string, file: string) => `
 `;
 
 async function hostileRepository(): Promise<{ project: string; canaries: () => string[] }> {
-  const [project, elsewhere] = [await temporaryProject({ git: true }), await temporaryProject()];
+  const project = await temporaryProject({ git: true });
+  // Without a space: git would not read the settings.
+  const elsewhere = mkdtempSync(path.join(os.tmpdir(), 'canaries-'));
+  cleanUpLater(() => rmSync(elsewhere, { recursive: true, force: true }));
   const traces = path.join(elsewhere, 'traces');
   mkdirSync(traces);
-  const file = path.join(elsewhere.replaceAll(' ', '\\ '), 'canary');
+  const file = path.join(elsewhere, 'canary');
   const script = `#!/bin/sh\ntouch "${traces}/$(basename "$0").$$"\nexit 1\n`;
   const plain = path.join(elsewhere, 'canary');
   writeFileSync(plain, script);
