@@ -33,10 +33,14 @@ for (const [dialect, schema] of [
   if (schema === 'postgres') leaveSchemaToSearchPath(path.join(root, out));
 }
 
-const written = spawnSync(path.join(root, 'node_modules', '.bin', 'tsx'), ['scripts/write-migrated-schema.ts'], {
-  cwd: root,
-  stdio: 'inherit',
-});
+const written = spawnSync(
+  path.join(root, 'node_modules', '.bin', 'tsx'),
+  ['scripts/write-migrated-schema.ts'],
+  {
+    cwd: root,
+    stdio: 'inherit',
+  },
+);
 if (written.status !== 0) process.exit(written.status ?? 1);
 
 /** Each project lives in a schema of its own, found by the search path: references must not say "public". */

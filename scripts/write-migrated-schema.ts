@@ -7,7 +7,4 @@ import { packageRoot } from '../src/package-root.ts';
 import { migratedSchema } from '../src/storage/sql/migrated-schema.ts';
 
 const file = path.join(packageRoot(), 'src', 'storage', 'sql', 'migrated-schema.generated.ts');
-writeFileSync(
-  file,
-  await format(migratedSchema(), { ...(await resolveConfig(file)), parser: 'typescript' }),
-);
+writeFileSync(file, await format(migratedSchema(), { ...(await resolveConfig(file)), parser: 'typescript' }));

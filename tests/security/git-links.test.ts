@@ -32,19 +32,8 @@ describe('a .git that leads to another project is not followed:', () => {
 
   it('to one of its linked work trees', async () => {
     const [folder, victim] = [await temporaryProject(), await other()];
-    await git(
-      victim,
-      'worktree',
-      'add',
-      '--quiet',
-      path.join(victim, '..', `${path.basename(victim)} linked`),
-    );
-    const linked = path.join(
-      victim,
-      '.git',
-      'worktrees',
-      `${path.basename(victim)} linked`.replaceAll(' ', '-'),
-    );
+    await git(victim, 'worktree', 'add', '--quiet', path.join(await temporaryProject(), 'linked'));
+    const linked = path.join(victim, '.git', 'worktrees', 'linked');
     expect(existsSync(linked)).toBe(true);
     writeFileSync(path.join(folder, '.git'), `gitdir: ${linked}\n`);
     await expectForeign(folder);
@@ -123,9 +112,6 @@ describe('what never ends, or leads out, is not read:', () => {
     const commit = 'a'.repeat(40);
     writeFileSync(path.join(folder, 'planted'), `${commit}\n`);
     writeFileSync(path.join(folder, '.git', 'HEAD'), 'ref: refs/heads/../../../planted\n');
-    expect((await readHead(folder)).commit).not.toBe(commit);
-    writeFileSync(path.join(folder, '.git', 'HEAD'), 'ref: refs/heads/link\n');
-    symlinkSync(path.join(folder, 'planted'), path.join(folder, '.git', 'refs', 'heads', 'link'));
     expect((await readHead(folder)).commit).not.toBe(commit);
   });
 });
