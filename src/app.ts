@@ -31,12 +31,16 @@ export async function openApp(
   options: Pick<OpenOptions, 'patienceMs'> = {},
 ): Promise<App> {
   const jobs = new Operations(config.dataDir);
-  const store = await openStore({ ...config, ...options, timeouts: config.databaseTimeouts, log, jobs }).catch(
-    (error: unknown) => {
-      jobs.close();
-      throw error;
-    },
-  );
+  const store = await openStore({
+    ...config,
+    ...options,
+    timeouts: config.databaseTimeouts,
+    log,
+    jobs,
+  }).catch((error: unknown) => {
+    jobs.close();
+    throw error;
+  });
   const { projectDir, workTree, dataDir, statusFile } = config;
   const writer = statusFile.enabled
     ? new StatusFileWriter({ store, projectDir }, dataDir, statusFile.debounceMs, log)

@@ -25,7 +25,8 @@ export async function inOurWords<T>(source: SourceName, work: () => Promise<T>):
     throw databaseError(
       source,
       describeDriverError(error),
-      remedyOf(error) ?? 'Nothing was changed. Run `worktrail doctor` to see the state of the store, then repeat the call.',
+      remedyOf(error) ??
+        'Nothing was changed. Run `worktrail doctor` to see the state of the store, then repeat the call.',
       error,
     );
   }

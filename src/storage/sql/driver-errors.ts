@@ -104,7 +104,10 @@ export function codedError(code: string, message: string, cause?: unknown): Erro
 const REASONS: readonly [pattern: RegExp, reason: string][] = [
   ...MISTAKES.map(({ code, reason }): [RegExp, string] => [code, reason]),
   [/^ECONNREFUSED$/, 'nothing accepts connections at its address'],
-  [/^(ECONNRESET|ECONNABORTED|EPIPE|EPROTO|ERR_SSL_\w+|CONNECTION_(CLOSED|ENDED|DESTROYED)|08...)$/, 'the connection was cut'],
+  [
+    /^(ECONNRESET|ECONNABORTED|EPIPE|EPROTO|ERR_SSL_\w+|CONNECTION_(CLOSED|ENDED|DESTROYED)|08...)$/,
+    'the connection was cut',
+  ],
   [/^CONNECTION_FAILED$/, 'no connection could be made to it'],
   [/^E(HOSTUNREACH|HOSTDOWN|NETUNREACH|NETDOWN|ADDRNOTAVAIL)$/, 'the network does not reach it'],
   [/^EAI_AGAIN$/, 'its host name cannot be resolved at the moment'],

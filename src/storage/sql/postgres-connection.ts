@@ -322,7 +322,9 @@ const ACCESS_RULES = 'ClientAuthentication';
 function connectionRefusal(error: unknown): Error {
   const code = driverCode(error) ?? '';
   const isByRule =
-    code === INVALID_AUTHORIZATION && error instanceof postgres.PostgresError && error.routine === ACCESS_RULES;
+    code === INVALID_AUTHORIZATION &&
+    error instanceof postgres.PostgresError &&
+    error.routine === ACCESS_RULES;
   const refusal = isByRule ? 'NO_ACCESS_RULE' : REFUSALS.find(([pattern]) => pattern.test(code))?.[1];
   if (refusal !== undefined) return codedError(refusal, 'no connection was allowed', error);
   const failure = classifyDriverError(error);

@@ -2,6 +2,7 @@
 import { lookup, type LookupAddress, type LookupOptions } from 'node:dns';
 import net from 'node:net';
 import postgres, { type Options, type Sql } from 'postgres';
+import { TrackerError } from '../../errors.ts';
 import type { QueryLog } from './connection.ts';
 import { codedError, driverCode } from './driver-errors.ts';
 import { watchGreeting } from './postgres-greeting.ts';
@@ -29,7 +30,11 @@ export function addressesOf(url: string): Address[] {
 }
 
 /** An error as it is, or with what to change where it is a mistake in the settings. */
-export function explained(error: unknown, { url, schema }: Pick<ConnectionOptions, 'url' | 'schema'>): unknown {
+export function explained(
+  error: unknown,
+  { url, schema }: Pick<ConnectionOptions, 'url' | 'schema'>,
+): unknown {
+  if (error instanceof TrackerError) return error;
   const code = driverCode(error);
   const kind = code === undefined ? undefined : mistakeKind(code);
   if (code === undefined || kind === undefined || error instanceof SettingMistake) return error;
@@ -61,7 +66,11 @@ export function clientOn(
   socket: net.Socket,
   address: Address,
   { url, schema, timeouts }: ConnectionOptions,
-  { onClose, onNotify, onWrong }: Record<'onClose' | 'onWrong', (error: Error) => void> & { onNotify: () => void },
+  {
+    onClose,
+    onNotify,
+    onWrong,
+  }: Record<'onClose' | 'onWrong', (error: Error) => void> & { onNotify: () => void },
 ): Sql {
   const connected = untilConnected(socket);
   let isTaken = false;

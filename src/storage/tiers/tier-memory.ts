@@ -80,7 +80,7 @@ export class TierMemory {
     if (!this.hasReached(host)) this.#try((n) => n.set(REACHED, host));
   }
 
-  #lastOutage(): Partial<Outage> & { reason: string; at: number } | undefined {
+  #lastOutage(): (Partial<Outage> & { reason: string; at: number }) | undefined {
     const text = this.#try((n) => n.get(BREAKER));
     if (text === undefined || text === '') return undefined;
     try {

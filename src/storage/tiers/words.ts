@@ -169,7 +169,11 @@ export function notSaved(
 }
 
 /** A write that came while a mistake in the settings is known: kept nowhere, because nobody knows where it belongs. */
-export function misconfigured(source: SourceName, reason: string | null, remedy: string | undefined): TrackerError {
+export function misconfigured(
+  source: SourceName,
+  reason: string | null,
+  remedy: string | undefined,
+): TrackerError {
   const next = remedy ?? 'Run `worktrail doctor`: it says what to change. Nothing was changed.';
   return databaseError(source, reason ?? 'a setting is wrong', next);
 }
