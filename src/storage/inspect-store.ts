@@ -3,10 +3,11 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { databaseError, type TrackerError } from '../errors.ts';
 import { SQLITE_FILE, publicUrl, schemaName, slugOfFolder, type PrimaryOptions } from './open-primary.ts';
-import { describeDriverError, remedyOf } from './sql/driver-errors.ts';
+import { codedError, describeDriverError, remedyOf } from './sql/driver-errors.ts';
 import { readMigrations, schemaState, type SchemaState } from './sql/migrate.ts';
+import { explained } from './sql/postgres-driver.ts';
 import * as postgresStore from './sql/postgres.ts';
-import { checkPlaceForSchema } from './sql/postgres-server.ts';
+import { checkPlaceForSchema, hasAllRights } from './sql/postgres-server.ts';
 import * as sqliteStore from './sql/sqlite.ts';
 
 export interface StoreSighting {
@@ -23,6 +24,8 @@ export interface StoreSighting {
   problem: string | null;
   /** What to change, where the problem is a mistake in the settings and no outage. */
   remedy: string | null;
+  /** What the user lacks of a PostgreSQL that can be used otherwise, and how that is mended; null when nothing. */
+  lacking: { problem: string; remedy: string } | null;
 }
 
 export async function inspectStore(
@@ -60,6 +63,7 @@ async function inspectSqlite(file: string): Promise<StoreSighting> {
     schema: null,
     problem: null,
     remedy: null,
+    lacking: null,
   };
   try {
     const there = existsSync(file);
@@ -95,6 +99,7 @@ async function inspectPostgres(url: string, slug: string): Promise<StoreSighting
     schema: null,
     problem: null,
     remedy: null,
+    lacking: null,
   };
   try {
     await postgresStore.lookAtServer({ url, schema }, async (client, { engine }) => {
@@ -103,10 +108,16 @@ async function inspectPostgres(url: string, slug: string): Promise<StoreSighting
       if (applied === undefined) return await checkPlaceForSchema(client, schema);
       sighting.exists = true;
       sighting.schema = schemaState(applied, readMigrations('postgres'));
+      if (!(await hasAllRights(client, schema))) sighting.lacking = lackingRights({ url, schema });
     });
   } catch (error) {
     sighting.problem = describeDriverError(error);
     sighting.remedy = remedyOf(error) ?? null;
   }
   return sighting;
+}
+
+function lackingRights(place: { url: string; schema: string }): StoreSighting['lacking'] {
+  const lacking = explained(codedError('42501', 'a right is missing'), place);
+  return { problem: describeDriverError(lacking), remedy: remedyOf(lacking) ?? '' };
 }

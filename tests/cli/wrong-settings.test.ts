@@ -67,12 +67,14 @@ describeUnless(postgresSkipReason(), 'a wrong setting', () => {
           expect(body.details['reason'], wrong.name).toMatch(wrong.reason);
           expect(body.next, wrong.name).toMatch(wrong.next);
         }
-        expect(doctor.code, wrong.name).toBe(3);
         const { checks, layers } = JSON.parse(doctor.stdout) as Diagnosis;
-        expect(layers.state, wrong.name).toBe('misconfigured');
-        expect(checks[0], wrong.name).toMatchObject({ name: 'store', ok: false });
-        expect(checks[0]?.message, wrong.name).toMatch(wrong.reason);
-        expect(checks[0]?.next, wrong.name).toMatch(wrong.next);
+        const found = checks.find(({ name, ok }) => !ok && /^(store|rights)$/.test(name));
+        expect(found?.message, wrong.name).toMatch(wrong.reason);
+        expect(found?.next, wrong.name).toMatch(wrong.next);
+        // The rest of such a tracker can be read.
+        const isPartly = found?.name === 'rights';
+        expect(doctor.code, wrong.name).toBe(isPartly ? 1 : 3);
+        expect(layers.state, wrong.name).toBe(isPartly ? 'online' : 'misconfigured');
         for (const result of [...said, doctor]) expect(JSON.stringify(result)).not.toContain(PASSWORD);
         const written = await readdir(path.join(project, '.worktrail'), { recursive: true });
         expect(written.filter((name) => /pending|cache|project\.json|worktrail\.db/.test(name))).toEqual([]);
