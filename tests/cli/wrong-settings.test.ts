@@ -78,8 +78,8 @@ describeUnless(postgresSkipReason(), 'a wrong setting', () => {
         for (const result of [...said, doctor]) expect(JSON.stringify(result)).not.toContain(PASSWORD);
         const written = await readdir(path.join(project, '.worktrail'), { recursive: true });
         // What can be opened leaves the copy of what could be read, and never a write.
-      const kept = isPartly ? /pending/ : /pending|cache|project\.json|worktrail\.db/;
-      expect(written.filter((name) => kept.test(name))).toEqual([]);
+        const kept = isPartly ? /pending/ : /pending|cache|project\.json|worktrail\.db/;
+        expect(written.filter((name) => kept.test(name))).toEqual([]);
       }
       const left = await runCli(['list', '--json'], { project: embedded });
       expect(JSON.parse(left.stdout)).toMatchObject({ data_source: 'sqlite', total_count: 1 });
