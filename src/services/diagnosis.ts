@@ -100,7 +100,7 @@ export async function acceptDatabase(config: Config): Promise<Accepted> {
 /** The primary, and what can only be learnt from it. */
 async function checkStore(found: Inspection, config: Config): Promise<Check[]> {
   const { sighting, refusal, store, project } = found;
-  const { engine, location, exists, schema, problem, remedy } = sighting;
+  const { engine, location, exists, schema, problem, remedy, lacking } = sighting;
   const name = `${engine ?? sighting.source} at ${location}`;
   if (refusal !== null) {
     return [
@@ -124,6 +124,9 @@ async function checkStore(found: Inspection, config: Config): Promise<Check[]> {
     { name: 'store', ok: true, message: `${name}: reachable` },
     schema === 'newer' ? NEWER_SCHEMA : { name: 'schema', ok: true, message: 'current' },
     { name: 'project', ok: true, message: about },
+    ...(lacking === null
+      ? []
+      : [{ name: 'rights', ok: false, message: `not all of it: ${lacking.problem}`, next: lacking.remedy }]),
     ...(store === undefined ? [] : [await checkStatusFile(store, config)]),
   ];
 }

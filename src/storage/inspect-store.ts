@@ -4,11 +4,12 @@ import path from 'node:path';
 import { TrackerError, databaseError } from '../errors.ts';
 import { SQLITE_FILE, publicUrl, schemaName, slugOfFolder, type PrimaryOptions } from './open-primary.ts';
 import { openDatabaseFile, openDatabaseImage } from './sql/database-file.ts';
-import { describeDriverError, remedyOf } from './sql/driver-errors.ts';
+import { codedError, describeDriverError, remedyOf } from './sql/driver-errors.ts';
 import { readMigrations, schemaState, type SchemaState } from './sql/migrate.ts';
+import { explained } from './sql/postgres-driver.ts';
 import * as postgresStore from './sql/postgres.ts';
-import { checkPlaceForSchema } from './sql/postgres-server.ts';
 import { refuseForeignInTracker } from './sql/schema-objects.ts';
+import { checkPlaceForSchema, hasAllRights } from './sql/postgres-server.ts';
 import * as sqliteStore from './sql/sqlite.ts';
 
 export interface StoreSighting {
@@ -25,6 +26,8 @@ export interface StoreSighting {
   problem: string | null;
   /** What to change, where more is known than that there is a problem: a mistake in the settings, a missing module. */
   remedy: string | null;
+  /** What the user lacks of a PostgreSQL that can be used otherwise, and how that is mended; null when nothing. */
+  lacking: { problem: string; remedy: string } | null;
 }
 
 export async function inspectStore(
@@ -61,6 +64,7 @@ async function inspectSqlite(file: string): Promise<StoreSighting> {
     schema: null,
     problem: null,
     remedy: null,
+    lacking: null,
   };
   try {
     const there = existsSync(file);
@@ -99,6 +103,7 @@ async function inspectPostgres(url: string, slug: string): Promise<StoreSighting
     schema: null,
     problem: null,
     remedy: null,
+    lacking: null,
   };
   try {
     await postgresStore.lookAtServer({ url, schema }, async (client, { engine }) => {
@@ -107,10 +112,16 @@ async function inspectPostgres(url: string, slug: string): Promise<StoreSighting
       if (applied === undefined) return await checkPlaceForSchema(client, schema);
       sighting.exists = true;
       sighting.schema = schemaState(applied, readMigrations('postgres'));
+      if (!(await hasAllRights(client, schema))) sighting.lacking = lackingRights({ url, schema });
     });
   } catch (error) {
     sighting.problem = describeDriverError(error);
     sighting.remedy = remedyOf(error) ?? null;
   }
   return sighting;
+}
+
+function lackingRights(place: { url: string; schema: string }): StoreSighting['lacking'] {
+  const lacking = explained(codedError('42501', 'a right is missing'), place);
+  return { problem: describeDriverError(lacking), remedy: remedyOf(lacking) ?? '' };
 }

@@ -164,7 +164,7 @@ export class PostgresProcess {
       lines.on('line', (line) => {
         this.#log.push(line);
         if (this.#log.length > KEPT_LOG_LINES) this.#log.shift();
-        if (!line.includes('ready to accept connections')) return;
+        if (!/ready to accept (read-only )?connections/.test(line)) return;
         clearTimeout(impatience);
         resolve();
       });

@@ -1,6 +1,7 @@
 /** The driver's client on a socket to a PostgreSQL server. Every connection of the program is made here. */
 import type net from 'node:net';
 import postgres, { type Options, type Sql } from 'postgres';
+import { TrackerError } from '../../errors.ts';
 import type { QueryLog } from './connection.ts';
 import { codedError, driverCode } from './driver-errors.ts';
 import { completeAddress, parsePostgresUrl, type CompleteAddress } from './postgres-address.ts';
@@ -38,6 +39,7 @@ export function explained(
   error: unknown,
   { url, schema }: Pick<ConnectionOptions, 'url' | 'schema'>,
 ): unknown {
+  if (error instanceof TrackerError) return error;
   const code = driverCode(error);
   const kind = code === undefined ? undefined : mistakeKind(code);
   if (code === undefined || kind === undefined || error instanceof SettingMistake) return error;

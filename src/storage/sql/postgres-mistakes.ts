@@ -69,8 +69,8 @@ export const MISTAKES: readonly MistakeKind[] = [
   {
     code: /^CREATE_DENIED$/,
     reason: "the user may not make the project's schema there",
-    remedy: ({ user, database, schema }) =>
-      `On the server: \`GRANT CREATE ON DATABASE ${name(database)} TO ${name(user)}\`, or \`CREATE SCHEMA ${name(schema)} AUTHORIZATION ${name(user)}\` by somebody who may.`,
+    remedy: ({ user, database }) =>
+      `On the server: \`GRANT CREATE ON DATABASE ${name(database)} TO ${name(user)}\`.`,
   },
   {
     code: /^UPGRADE_DENIED$/,

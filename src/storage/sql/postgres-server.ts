@@ -15,6 +15,13 @@ interface ServerRow {
   read_only_by: string | null;
 }
 
+interface PlaceRow {
+  encoding: string;
+  may_make: boolean;
+  has_tables: boolean;
+  is_ours: boolean;
+}
+
 /**
  * Changes nothing.
  * @throws an error with a code of `MISTAKES` when the server is not one that a tracker can be on
@@ -41,14 +48,29 @@ export async function checkServer(client: Sql): Promise<{ engine: string }> {
  */
 export async function checkPlaceForSchema(client: Sql, schema: string): Promise<void> {
   // In one statement, which sees one moment: others may be making the schema.
-  const [row] = await client.unsafe<{ encoding: string; is_foreign: boolean }[]>(
+  const [row] = await client.unsafe<PlaceRow[]>(
     `select current_setting('server_encoding') as encoding,
+      has_database_privilege(current_database(), 'CREATE') as may_make,
       exists (select from pg_class c join pg_namespace n on n.oid = c.relnamespace
-        where n.nspname = $1 and c.relkind in ('r', 'p', 'v', 'm', 'f')) and
-      not exists (select from pg_class c join pg_namespace n on n.oid = c.relnamespace
-        where n.nspname = $1 and c.relname = $2) as is_foreign`,
+        where n.nspname = $1 and c.relkind in ('r', 'p', 'v', 'm', 'f')) as has_tables,
+      exists (select from pg_class c join pg_namespace n on n.oid = c.relnamespace
+        where n.nspname = $1 and c.relname = $2) as is_ours`,
     [schema, MIGRATIONS_TABLE],
   );
-  if (row?.encoding !== 'UTF8') throw codedError('ENCODING', 'the database is not in UTF-8');
-  if (row.is_foreign) throw codedError('FOREIGN_SCHEMA', 'the schema has tables, and none of our migrations');
+  if (row === undefined || row.is_ours) return;
+  if (row.encoding !== 'UTF8') throw codedError('ENCODING', 'the database is not in UTF-8');
+  if (row.has_tables) throw codedError('FOREIGN_SCHEMA', 'the schema has tables, and none of our migrations');
+  if (!row.may_make) throw codedError('CREATE_DENIED', 'the user may not make a schema');
+}
+
+/** Whether the user may read and write every table of a project's schema. Changes nothing. */
+export async function hasAllRights(client: Sql, schema: string): Promise<boolean> {
+  const [row] = await client.unsafe<{ lacking: string }[]>(
+    `select count(*) as lacking from pg_class c join pg_namespace n on n.oid = c.relnamespace
+      where n.nspname = $1 and c.relkind = 'r' and c.relname <> $2 and not (
+        has_table_privilege(c.oid, 'SELECT') and has_table_privilege(c.oid, 'INSERT') and
+        has_table_privilege(c.oid, 'UPDATE') and has_table_privilege(c.oid, 'DELETE'))`,
+    [schema, MIGRATIONS_TABLE],
+  );
+  return Number(row?.lacking) === 0;
 }

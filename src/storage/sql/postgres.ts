@@ -126,9 +126,12 @@ export async function withinConnectTimeout<T>(first: Promise<T>): Promise<T> {
 /** When the newest applied migration was made, in Unix milliseconds; undefined without any. */
 export async function lastApplied(client: Sql, schema: string): Promise<number | undefined> {
   const table = `${quoteIdentifier(schema)}.${quoteIdentifier(MIGRATIONS_TABLE)}`;
-  const exists = await client.unsafe<{ found: string | null }[]>('select to_regclass($1)::text as found', [
-    table,
-  ]);
+  const look = client.unsafe<{ found: string | null }[]>('select to_regclass($1)::text as found', [table]);
+  const exists = await look.catch(async (error: unknown) => {
+    // Who may not look into the schema can still be told that it is another program's.
+    if (driverCode(error) === INSUFFICIENT_PRIVILEGE) await checkPlaceForSchema(client, schema);
+    throw error;
+  });
   if (exists[0]?.found === null) return undefined;
   const rows = await client.unsafe<{ time: string | null }[]>(`select max(created_at) as time from ${table}`);
   const time = rows[0]?.time ?? null;

@@ -12,6 +12,7 @@ import type { Breaker } from './breaker.ts';
 import { TruthMismatch, type CacheReplica } from './cache.ts';
 import type { JournalEntry } from './journal.ts';
 import { Mirror } from './mirror.ts';
+import { isMismatch, type PrimaryFailures } from './primary-failures.ts';
 import { replayWaiting, type ReplayReport } from './replayer.ts';
 import type { TieredParts } from './tiered-store.ts';
 import { countTruth, mismatchOf, readTruth, type Truth } from './truth.ts';
@@ -43,12 +44,7 @@ export interface BackgroundOptions {
   /** The same, for a primary that failed. */
   reconnect: () => Promise<Primary>;
   known: () => Partial<Truth>;
-  /** What a failure of the primary means here: see `TieredStore`. */
-  failureOf: (error: unknown) => LayerFailure | undefined;
-  /** Tells the breaker. @param triedAt when the call began that failed */
-  failed: (error: unknown, triedAt: number) => void;
-  /** The same for a probe. */
-  probeFailed: (error: unknown, triedAt: number) => void;
+  failures: PrimaryFailures;
 }
 
 export class Background {
@@ -176,7 +172,7 @@ export class Background {
       // What failed for no known reason may have been the outage itself.
       if (breaker.state === 'replaying') this.#tryParkedAgain();
     } catch (error) {
-      this.options.probeFailed(error, triedAt);
+      this.options.failures.probeFailed(error, triedAt);
     }
   }
 
@@ -282,7 +278,7 @@ export class Background {
     } catch (error) {
       if (error instanceof TruthMismatch) breaker.move('mismatch', error.message);
       else if (layerFailure(error) === 'partial') await this.checkTruth(primary);
-      else if (isWhole(this.options.failureOf(error)) && !isOwnTrouble(error)) this.#failed(error);
+      else if (isWhole(this.options.failures.meaningOf(error)) && !isOwnTrouble(error)) this.#failed(error);
       else this.#noteRefreshProblem(error);
     }
   }
@@ -338,9 +334,9 @@ export class Background {
   }
 
   #failed(error: unknown): void {
-    const { parts, failureOf, failed } = this.options;
-    const failure = failureOf(error);
-    if (isMismatch(error) || isWhole(failure)) failed(error, parts.clock.now());
+    const { parts, failures } = this.options;
+    const failure = failures.meaningOf(error);
+    if (isMismatch(error) || isWhole(failure)) failures.failed(error, parts.clock.now());
     else if (failure === undefined) {
       parts.log(`background work failed: ${describeFailure(error)}`);
     }
@@ -366,12 +362,6 @@ export class Background {
   async #atMost(ms: number, work: Promise<void>): Promise<void> {
     await Promise.race([work, this.options.parts.clock.sleep(ms)]);
   }
-}
-
-/** A store that answers but is not to be used: another project's, an older one, one that was refused when opened. */
-export function isMismatch(error: unknown): boolean {
-  if (error instanceof TruthMismatch) return true;
-  return error instanceof Error && error.name === 'DatabaseError' && layerFailure(error) === undefined;
 }
 
 function isWhole(failure: LayerFailure | undefined): boolean {

@@ -20,7 +20,7 @@ const HIGH_WATER = 'high_water';
 const BREAKER = 'breaker';
 const REACHED = 'reached_host';
 /** How long a process that starts believes another one, so that the commands of an outage stay quick. */
-const OUTAGE_BELIEVED_MS = 1_500;
+const OUTAGE_BELIEVED_MS = 1_000;
 
 interface Outage {
   reason: string;

@@ -15,20 +15,20 @@ import { reachOf } from '../../domain/reach.ts';
 import { FeedWatch, type FeedListener } from '../live/feed-watch.ts';
 import type { Jobs } from '../operations/jobs.ts';
 import type { ReadOptions } from '../sql/connection.ts';
-import { driverCode, layerFailure, remedyOf, type LayerFailure } from '../sql/driver-errors.ts';
 import type { Patience } from '../sql/patience.ts';
 import type { Reader } from '../sql/reader.ts';
 import type { Primary } from '../sql/sql-store.ts';
 import type { Answer, LayersReport, PendingWrite, StoreHealth, TrackerStore, WriteAnswer } from '../store.ts';
 import type { AddressMark } from './address-mark.ts';
-import { Background, isMismatch } from './background.ts';
+import { Background } from './background.ts';
 import { Breaker } from './breaker.ts';
-import { TruthMismatch, type CacheReplica } from './cache.ts';
+import type { CacheReplica } from './cache.ts';
 import type { Clock } from './clock.ts';
 import type { Journals } from './journals.ts';
 import { describeLayers, primarySource } from './layers-report.ts';
 import { LowerLayers } from './lower-layers.ts';
 import { readByParts } from './partial-read.ts';
+import { PrimaryFailures } from './primary-failures.ts';
 import { tryPatiently } from './try-patiently.ts';
 import type { Replica } from './replica.ts';
 import { asksPrimary, type TierState } from './state.ts';
@@ -79,26 +79,24 @@ export interface TieredParts {
 
 export class TieredStore implements TrackerStore {
   readonly #breaker: Breaker;
+  readonly #failures: PrimaryFailures;
   readonly #background: Background;
   readonly #lower: LowerLayers;
   readonly #watch: FeedWatch;
   #primary: Primary | undefined;
   #listeners: ((state: TierState) => void)[] = [];
-  /** What to change, of the last mistake in the settings. */
-  #remedy: string | undefined;
 
   constructor(readonly parts: TieredParts) {
     const { clock } = parts;
     this.#breaker = new Breaker(clock, (to, reason) => this.#onTransition(to, reason));
+    this.#failures = new PrimaryFailures(parts, this.#breaker);
     this.#background = new Background({
       parts,
+      failures: this.#failures,
       breaker: this.#breaker,
       connect: () => this.#connect(),
       reconnect: () => this.#reconnect(),
       known: () => this.#known(),
-      failureOf: (error) => this.#failureOf(error),
-      failed: (error, triedAt) => this.#primaryFailed(error, triedAt),
-      probeFailed: (error, triedAt) => this.#probeFailed(error, triedAt),
     });
     this.#lower = new LowerLayers({
       parts,
@@ -142,14 +140,14 @@ export class TieredStore implements TrackerStore {
     try {
       await (patience?.isOver === false ? this.#firstContact() : this.#meet());
     } catch (error) {
-      const failure = this.#failureOf(error);
+      const failure = this.#failures.meaningOf(error);
       const isMistake = failure === 'mistake' || failure === 'denied';
       if (isMistake || this.parts.project().project_id === undefined) throw error;
-      this.#primaryFailed(error, triedAt);
+      this.#failures.failed(error, triedAt);
       // A single slow answer may be chance; but what was not looked at is not used.
       if (this.#breaker.state === 'online') {
         this.#breaker.move('primaryFailed', words.reasonOf(error));
-        this.#noteOutage(error, triedAt);
+        this.#failures.note(error, triedAt);
       }
     }
   }
@@ -157,7 +155,7 @@ export class TieredStore implements TrackerStore {
   async #meet(): Promise<void> {
     const primary = await this.#connect();
     await this.#background.checkTruth(primary);
-    this.#reached();
+    this.#failures.reached();
   }
 
   /** Nothing can stand in yet: whoever starts waits for a primary that is starting too, or busy. */
@@ -166,7 +164,7 @@ export class TieredStore implements TrackerStore {
     await tryPatiently(() => this.#meet(), {
       clock,
       limitMs: patienceMs,
-      isWorthwhile: (error) => /^(unavailable|contention)$/.test(this.#failureOf(error) ?? ''),
+      isWorthwhile: (error) => /^(unavailable|contention)$/.test(this.#failures.meaningOf(error) ?? ''),
       onWaiting: () => log(words.waiting(primaryLabel, location)),
     });
   }
@@ -176,12 +174,6 @@ export class TieredStore implements TrackerStore {
     if (this.parts.project().project_id === undefined) return false;
     for (const replica of this.parts.replicas) if ((await replica.age()) !== undefined) return true;
     return false;
-  }
-
-  #reached(): void {
-    const { memory, address } = this.parts;
-    memory.noteOutage(null);
-    if (address !== undefined) memory.noteReached(address.host);
   }
 
   async read<T>(work: (reader: Reader) => Promise<T>, options: ReadOptions = {}): Promise<Answer<T>> {
@@ -222,14 +214,14 @@ export class TieredStore implements TrackerStore {
       }
       return answer;
     } catch (error) {
-      const failure = this.#failureOf(error);
+      const failure = this.#failures.meaningOf(error);
       if (failure === undefined || failure === 'contention') throw error;
       if (failure === 'partial' || failure === 'denied') {
         const answer = await readByParts(primary, work, (part) => this.#lower.onReplica(part));
         if (answer !== undefined) return answer;
         if (failure === 'denied') throw error;
       }
-      this.#primaryFailed(error, triedAt);
+      this.#failures.failed(error, triedAt);
       return undefined;
     }
   }
@@ -250,14 +242,14 @@ export class TieredStore implements TrackerStore {
         this.#watch.wake();
         return { ...answer, durability: primarySource(this.parts) };
       } catch (error) {
-        const failure = this.#failureOf(error);
+        const failure = this.#failures.meaningOf(error);
         if (failure === undefined || failure === 'contention' || failure === 'denied') throw error;
-        if (failure !== 'partial') this.#primaryFailed(error, triedAt);
+        if (failure !== 'partial') this.#failures.failed(error, triedAt);
         if (failure === 'mistake') throw error;
         lost = error;
       }
     }
-    if (this.#breaker.state === 'misconfigured' && lost === undefined) throw this.#refusal();
+    if (this.#breaker.state === 'misconfigured' && lost === undefined) throw this.#failures.refusal();
     return await this.#lower.write(asked, lost);
   }
 
@@ -342,52 +334,10 @@ export class TieredStore implements TrackerStore {
     return { ...(project_id !== undefined && { project_id }), seq: this.parts.memory.highWater };
   }
 
-  /** A host that this folder has worked with and that cannot be resolved is in a network that is away (a VPN). */
-  #failureOf(error: unknown): LayerFailure | undefined {
-    const failure = layerFailure(error);
-    const { memory, address } = this.parts;
-    const isUnresolved = failure === 'mistake' && driverCode(error) === 'ENOTFOUND';
-    return isUnresolved && memory.hasReached(address?.host ?? '') ? 'unavailable' : failure;
-  }
-
-  #primaryFailed(error: unknown, triedAt: number): void {
-    const reason = words.reasonOf(error);
-    const failure = this.#failureOf(error);
-    const isRefused = error instanceof TruthMismatch || failure === undefined;
-    if (isRefused) this.#breaker.move('mismatch', reason);
-    else if (failure === 'mistake') this.#breaker.move('mistaken', reason);
-    else this.#breaker.failed(reason, { timedOut: words.isTimeout(error) });
-    this.#noteOutage(error, triedAt);
-  }
-
-  #probeFailed(error: unknown, triedAt: number): void {
-    const failure = this.#failureOf(error);
-    const isMistake = failure === 'mistake' || failure === 'denied';
-    // What a probe asks for is what every tracker has: without it this is not the project's database.
-    const isForeign = isMismatch(error) || failure === 'partial';
-    const event = isMistake ? 'mistaken' : isForeign ? 'mismatch' : 'primaryFailed';
-    this.#breaker.probeFailed(words.reasonOf(error), event);
-    this.#noteOutage(error, triedAt);
-  }
-
-  /** For others that start, and for what is said of a mistake. */
-  #noteOutage(error: unknown, triedAt: number): void {
-    const { state, reason } = this.#breaker;
-    const failure = this.#failureOf(error);
-    if (failure === 'mistake' || failure === 'denied') this.#remedy = remedyOf(error);
-    if (state !== 'offline') return;
-    const { memory, address } = this.parts;
-    memory.noteOutage({ reason: reason ?? '', at: triedAt, address: address?.address ?? '' });
-  }
-
-  #refusal(): TrackerError {
-    return words.misconfigured(primarySource(this.parts), this.#breaker.reason, this.#remedy);
-  }
-
   #onTransition(to: TierState, reason: string | null): void {
     const { log, primaryLabel } = this.parts;
     log(words.transition(primaryLabel, to, reason));
-    if (asksPrimary(to)) this.#reached();
+    if (asksPrimary(to)) this.#failures.reached();
     this.#background.wake();
     this.#watch.wake();
     for (const listener of this.#listeners) listener(to);

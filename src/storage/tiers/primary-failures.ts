@@ -1,0 +1,78 @@
+/** What a failure of the primary means for the folder that met it, and who is told: the breaker, and who starts next. */
+import type { TrackerError } from '../../errors.ts';
+import { driverCode, layerFailure, remedyOf, type LayerFailure } from '../sql/driver-errors.ts';
+import type { Breaker } from './breaker.ts';
+import { TruthMismatch } from './cache.ts';
+import { primarySource } from './layers-report.ts';
+import type { TieredParts } from './tiered-store.ts';
+import * as words from './words.ts';
+
+export class PrimaryFailures {
+  /** What to change, of the last mistake in the settings. */
+  #remedy: string | undefined;
+
+  constructor(
+    private readonly parts: TieredParts,
+    private readonly breaker: Breaker,
+  ) {}
+
+  /**
+   * Undefined where the primary is refused, and for a bug. A host that this folder has worked with and that cannot be
+   * resolved is in a network that is away (a VPN).
+   */
+  meaningOf(error: unknown): LayerFailure | undefined {
+    const failure = layerFailure(error);
+    const { memory, address } = this.parts;
+    const isUnresolved = failure === 'mistake' && driverCode(error) === 'ENOTFOUND';
+    return isUnresolved && memory.hasReached(address?.host ?? '') ? 'unavailable' : failure;
+  }
+
+  /** A call failed. @param triedAt when it began */
+  failed(error: unknown, triedAt: number): void {
+    const reason = words.reasonOf(error);
+    const failure = this.meaningOf(error);
+    if (error instanceof TruthMismatch || failure === undefined) this.breaker.move('mismatch', reason);
+    else if (failure === 'mistake') this.breaker.move('mistaken', reason);
+    else this.breaker.failed(reason, { timedOut: words.isTimeout(error) });
+    this.note(error, triedAt);
+  }
+
+  /** The same for a probe. */
+  probeFailed(error: unknown, triedAt: number): void {
+    const failure = this.meaningOf(error);
+    const isMistake = failure === 'mistake' || failure === 'denied';
+    // What a probe asks for is what every tracker has: without it this is not the project's database.
+    const isForeign = isMismatch(error) || failure === 'partial';
+    const event = isMistake ? 'mistaken' : isForeign ? 'mismatch' : 'primaryFailed';
+    this.breaker.probeFailed(words.reasonOf(error), event);
+    this.note(error, triedAt);
+  }
+
+  /** For others that start, and for what is said of a mistake. */
+  note(error: unknown, triedAt: number): void {
+    const failure = this.meaningOf(error);
+    if (failure === 'mistake' || failure === 'denied') this.#remedy = remedyOf(error);
+    const { state, reason } = this.breaker;
+    if (state !== 'offline') return;
+    const { memory, address } = this.parts;
+    memory.noteOutage({ reason: reason ?? '', at: triedAt, address: address?.address ?? '' });
+  }
+
+  /** The primary can be used. */
+  reached(): void {
+    const { memory, address } = this.parts;
+    memory.noteOutage(null);
+    if (address !== undefined) memory.noteReached(address.host);
+  }
+
+  /** What a write is answered while a mistake is known. */
+  refusal(): TrackerError {
+    return words.misconfigured(primarySource(this.parts), this.breaker.reason, this.#remedy);
+  }
+}
+
+/** A store that answers but is not to be used: another project's, an older one, one that was refused when opened. */
+export function isMismatch(error: unknown): boolean {
+  if (error instanceof TruthMismatch) return true;
+  return error instanceof Error && error.name === 'DatabaseError' && layerFailure(error) === undefined;
+}
