@@ -24,6 +24,7 @@ import type { Primary } from './sql/sql-store.ts';
 import { CacheReplica } from './tiers/cache.ts';
 import { checkedAt } from './tiers/cache-position.ts';
 import { systemClock, type Clock } from './tiers/clock.ts';
+import { DEVICE_FILE, earlierIn } from './tiers/earlier-version.ts';
 import { Election } from './tiers/election.ts';
 import { Journals } from './tiers/journals.ts';
 import { LazyOutbox } from './tiers/lazy-outbox.ts';
@@ -50,7 +51,6 @@ export const CACHE_FILE = 'cache.db';
 export const OUTBOX_FILE = 'outbox.db';
 /** The last journal: one Markdown file per process. */
 export const PENDING_DIR = 'pending';
-const DEVICE_FILE = 'device';
 
 /**
  * Opens, and at the first start makes, the project's tracker. Goes on without its primary when that is away and
@@ -90,7 +90,7 @@ function partsOf(options: OpenOptions): TieredParts {
   const journals = new Journals(
     [
       outbox,
-      new GitJournal(projectDir, device),
+      new GitJournal(projectDir, device, { findEarlier: earlierIn(dataDir) }),
       new MarkdownJournal(path.join(dataDir, PENDING_DIR), device),
     ],
     device,
@@ -117,7 +117,7 @@ function partsOf(options: OpenOptions): TieredParts {
   };
 }
 
-function madeIfMissing(dataDir: string): boolean {
+export function madeIfMissing(dataDir: string): boolean {
   try {
     prepareDataDir(dataDir);
     return true;
@@ -127,7 +127,7 @@ function madeIfMissing(dataDir: string): boolean {
 }
 
 /** The id of this tracker folder, the same for all processes that use it. */
-function deviceOf(dataDir: string, isThere: boolean): string {
+export function deviceOf(dataDir: string, isThere: boolean): string {
   const file = path.join(dataDir, DEVICE_FILE);
   const known = () => {
     const id = existsSync(file) ? readFileSync(file, 'utf8').trim() : '';

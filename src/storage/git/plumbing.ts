@@ -91,12 +91,12 @@ export function runPlumbing(
   });
 }
 
-function globalArguments(): string[] {
+export function globalArguments(): string[] {
   return ['--no-optional-locks', '--no-replace-objects', ...SETTINGS.flatMap((setting) => ['-c', setting])];
 }
 
 /** Variables that would redirect git to another repository are removed; it never asks, translates or fetches. */
-function environment(): Record<string, string | undefined> {
+export function environment(): Record<string, string | undefined> {
   const inherited = Object.entries(process.env).filter(([name]) => !/^GIT_/i.test(name));
   return {
     ...Object.fromEntries(inherited),
@@ -126,7 +126,7 @@ const REASONS: Record<PlumbingFailure, string> = {
   other: 'git failed in an unexpected way',
 };
 
-function classify(errors: string): PlumbingFailure {
+export function classify(errors: string): PlumbingFailure {
   return MESSAGES.find(([pattern]) => pattern.test(errors))?.[1] ?? 'other';
 }
 

@@ -4,6 +4,7 @@ import type { LayersReport } from '../store.ts';
 import type { Breaker } from './breaker.ts';
 import { holdOf } from './replayer.ts';
 import type { TieredParts } from './tiered-store.ts';
+import { unsealedByPlace } from './unsealed.ts';
 
 export async function describeLayers(parts: TieredParts, breaker: Breaker): Promise<LayersReport> {
   const { journals, memory, clock } = parts;
@@ -41,6 +42,7 @@ export async function describeLayers(parts: TieredParts, breaker: Breaker): Prom
       newer_version: holds.filter((hold) => hold === 'newer_version').length,
       oldest_at: waiting.entries[0]?.at ?? null,
     },
+    unsealed: unsealedByPlace(journals.unsealed),
     damage: journals.damage(),
   };
 }

@@ -16,7 +16,9 @@ import { NoJournal, type Waiting } from './journals.ts';
 import { primarySource } from './layers-report.ts';
 import { applyToReplica, type Keeper, type PreparedWrite } from './replica.ts';
 import { NoReplica, Replicas, type ChosenReplica, type Found } from './replicas.ts';
+import { ownSeal } from './seal.ts';
 import type { TieredParts } from './tiered-store.ts';
+import { keylessWarning } from './unsealed.ts';
 import * as words from './words.ts';
 
 /** A cache that was not confirmed for longer is `stale`, and a lower layer is used if it is newer. */
@@ -151,6 +153,7 @@ export class LowerLayers {
     if (keeper !== 'primary') this.#breaker.move('journaled', null);
     this.options.onSaved();
     const situation = this.#situation(await this.#parts.journals.waiting());
+    const keyProblem = keeper === 'primary' ? undefined : ownSeal().problem();
     const isLost = lost !== undefined && { state: 'offline' as const, reason: words.reasonOf(lost) };
     return {
       data: applied,
@@ -158,6 +161,7 @@ export class LowerLayers {
       warnings: [
         ...applied.flatMap(({ warnings }) => warnings),
         ...words.writeWarnings({ ...situation, ...isLost }, keeper, isOutcomeUnknown(lost)),
+        ...(keyProblem === undefined ? [] : [keylessWarning(keyProblem)]),
       ],
       durability: keeper === 'primary' ? primarySource(this.#parts) : keeper,
     };

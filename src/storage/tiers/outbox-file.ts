@@ -9,6 +9,7 @@ import path from 'node:path';
 import Database from 'better-sqlite3';
 import { describeDriverError, driverCode } from '../sql/driver-errors.ts';
 import { keepLogShort } from '../sql/log-room.ts';
+import { earlierIn, writtenAt } from './earlier-version.ts';
 import { withFileLockSync } from './file-lock.ts';
 import { JournalUnavailable, type JournalEntry } from './journal.ts';
 import { damagedCopies, keepLog, newCopyName, readIfThere, saveFrom, setAside } from './outbox-copies.ts';
@@ -20,6 +21,7 @@ import {
   isDamage,
   isSound,
   makeSchema,
+  sealEarlier,
 } from './outbox-tables.ts';
 
 /** A busy wait blocks the event loop, so it is short; longer waits are made asynchronously. */
@@ -40,6 +42,10 @@ export function openOutboxFile(file: string, now: () => number, thorough: boolea
   try {
     mkdirSync(path.dirname(file), { recursive: true });
     return withFileLockSync(`${file}.lock`, OPENING_TIMEOUT_MS, () => {
+      // Before anything is written: afterwards the times are those of this program.
+      const until = writtenAt(file, `${file}-wal`);
+      const copies = new Map(damagedCopies(file).map((one) => [one, writtenAt(one, `${one}-wal`)]));
+      const findEarlier = earlierIn(path.dirname(file));
       const log = readIfThere(`${file}-wal`);
       const passedOver = entriesPassedOver(log);
       const copy = newCopyName(file, now);
@@ -55,7 +61,10 @@ export function openOutboxFile(file: string, now: () => number, thorough: boolea
       try {
         // Another process was in the middle of a commit when the log was read.
         if (passedOver.length > 0 && hasAll(opened, passedOver)) rmSync(`${copy}-wal`);
-        opened.damage.push(...damagedCopies(file).map((copy) => saveFrom(opened, file, copy)));
+        for (const one of damagedCopies(file)) {
+          opened.damage.push(saveFrom(opened, file, one, copies.get(one) ?? until, findEarlier));
+        }
+        sealEarlier(opened, until, findEarlier);
         // What was passed over stays in the log beside what is written next, and would be found again.
         if (passedOver.length > 0) database.pragma('wal_checkpoint(TRUNCATE)');
         pruneProvisional(opened, now());
