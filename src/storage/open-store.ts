@@ -4,7 +4,7 @@ import { existsSync, linkSync, readFileSync, rmSync, statSync, writeFileSync } f
 import path from 'node:path';
 import { runPlumbing } from './git/plumbing.ts';
 import { GitJournal } from './git/journal.ts';
-import { SNAPSHOT_REF, readCommittedStatusFile, writeSnapshot } from './git/snapshot.ts';
+import { SNAPSHOT_REF, readCommittedStatusFile, snapshotDate, writeSnapshot } from './git/snapshot.ts';
 import { MarkdownJournal } from './markdown/journal.ts';
 import { STATUS_FILE } from './markdown/status-file-name.ts';
 import { readStatusText } from './markdown/status-file-on-disk.ts';
@@ -194,7 +194,6 @@ async function ageOfImage(file: string, project_id: string | undefined): Promise
 }
 
 function snapshotReplica(projectDir: string, project: TieredParts['project'], clock: Clock): MemoryReplica {
-  const tip = (format: string) => snapshotTip(projectDir, format);
   return new MemoryReplica({
     source: 'git_history',
     label: 'the last snapshot in git',
@@ -210,12 +209,12 @@ function snapshotReplica(projectDir: string, project: TieredParts['project'], cl
       }
     },
     age: async () => {
-      const seconds = Number(await tip('%(creatordate:unix)'));
-      if (seconds > 0) return new Date(seconds * 1000).toISOString();
+      const taken = await snapshotDate(projectDir);
+      if (typeof taken === 'number') return new Date(taken).toISOString();
       const committed = await readCommittedStatusFile(projectDir);
       return committed === undefined ? undefined : timeOf(committed);
     },
-    mark: () => tip('%(objectname)'),
+    mark: () => snapshotTip(projectDir),
     clock,
   });
 }
@@ -266,8 +265,8 @@ async function takeSnapshot(
   jobs: Jobs | undefined,
 ): Promise<void> {
   if (minAgeMs > 0) {
-    const seconds = Number(await snapshotTip(projectDir, '%(creatordate:unix)'));
-    const age = clock.now() - seconds * 1000;
+    const taken = await snapshotDate(projectDir);
+    const age = typeof taken === 'number' ? clock.now() - taken : Number.POSITIVE_INFINITY;
     if (age >= 0 && age < minAgeMs) return;
   }
   const { items, seq } = await primary.inSnapshot((c) => readTruth(c));
@@ -282,7 +281,7 @@ async function takeSnapshot(
   jobs?.snapshot({ kind: 'git_snapshot', reference, bytes, counts: { items, changes: seq, ms } });
 }
 
-async function snapshotTip(projectDir: string, format: string): Promise<string> {
-  const found = await runPlumbing(projectDir, ['for-each-ref', `--format=${format}`, SNAPSHOT_REF]);
+async function snapshotTip(projectDir: string): Promise<string> {
+  const found = await runPlumbing(projectDir, ['for-each-ref', '--format=%(objectname)', SNAPSHOT_REF]);
   return found.ok ? found.output.toString().trim() : '';
 }

@@ -113,6 +113,7 @@ export function openRecord(bytes: Buffer, opening: RecordOpening, seal: Seal = o
       ? `${json.toString('utf8', 0, json.length - SEAL_BYTES)}}`
       : json.toString('utf8');
     const entry = JSON.parse(text) as JournalEntry;
+    if (!ENTRY_ID.test(entry.id)) return { problem: 'damaged' };
     if (isOfSealed && seal.isOwn(PURPOSE, text, given)) return { entry };
     return { unsealed: entry, hasSeal: isOfSealed };
   } catch {

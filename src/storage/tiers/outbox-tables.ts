@@ -97,7 +97,8 @@ export function addEntry(file: OutboxFile, entry: JournalEntry, record = encodeE
     .statement('insert into entries (id, record) values (?, ?) on conflict (id) do nothing')
     .run(entry.id, record);
   if (added.changes === 0) return takePlace(file, entry, record);
-  noteReach(file, entry, added.lastInsertRowid);
+  // What is not known to be ours alters nothing.
+  if ('entry' in decodeEntry(record)) noteReach(file, entry, added.lastInsertRowid);
   raiseRevision(file);
   return true;
 }
@@ -141,8 +142,10 @@ export function sealEarlier(file: OutboxFile, until: number, findEarlier: FindEa
     });
     const earlier = findEarlier(found);
     const update = file.statement('update entries set record = ? where seq = ?');
+    const forgetReach = file.statement('delete from entry_reach where seq = ?');
     for (const { seq, entry } of found) {
       update.run(earlier.has(entry) ? encodeEntry(entry) : encodeUnsealed(entry), seq);
+      if (!earlier.has(entry)) forgetReach.run(seq);
     }
     noteRemoval(file);
   });
