@@ -9,7 +9,7 @@
  */
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, open, readFile, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
+import { link, mkdir, open, readFile, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import { describeDriverError, driverCode } from '../sql/driver-errors.ts';
 import { Mutex } from '../sql/retry.ts';
@@ -241,9 +241,17 @@ export class MarkdownJournal implements Journal {
     const staying = records.filter((record) => !ids.has(entryIn(record)?.id ?? ''));
     if (staying.length > 0) {
       const texts = staying.map((record) => formatRecord(entryIn(record), textOf(record)));
-      const name = `${claimed.split('.')[0] ?? ''}.${randomName()}`;
-      await writeDurably(this.#path(`${name}.temp`), Buffer.concat([FILE_HEADER, ...texts]));
-      await rename(this.#path(`${name}.temp`), this.#path(`${name}.md`));
+      const base = claimed.split('.')[0] ?? '';
+      const name = `${base}.${randomName()}`;
+      const temporary = this.#path(`${name}.temp`);
+      await writeDurably(temporary, Buffer.concat([FILE_HEADER, ...texts]));
+      // Under its old name where nobody has taken that meanwhile: a person may have been told of it.
+      const isBack = await link(temporary, this.#path(`${base}.md`)).then(
+        () => true,
+        () => false,
+      );
+      if (isBack) await unlink(temporary);
+      else await rename(temporary, this.#path(`${name}.md`));
       await syncFolder(this.location);
     }
     await unlink(this.#path(claimed));

@@ -51,6 +51,8 @@ export class Journals {
   #foreign = 0;
   #unread = 0;
   #unsealed: readonly UnsealedWrite[] = [];
+  /** Taken over and settled; they leave one journal after the other. */
+  readonly #leaving = new Set<string>();
   readonly #fingerprints = new Map<JournalName, { value: string; at: number }>();
   readonly #problems = new Map<JournalName, string>();
   readonly #alters = new WeakMap<JournalEntry, readonly string[]>();
@@ -151,7 +153,9 @@ export class Journals {
       }
     }
     this.#foreign = foreign.size;
-    this.#unsealed = [...unsealed.values()].filter(({ entry }) => !entries.has(entry.id));
+    this.#unsealed = [...unsealed.values()].filter(
+      ({ entry }) => !entries.has(entry.id) && !this.#leaving.has(entry.id),
+    );
     const sorted = [...entries.values()].sort(inReplayOrder);
     this.#lamport = Math.max(this.#lamport, sorted.at(-1)?.lamport ?? 0);
     this.#known = {
@@ -191,6 +195,10 @@ export class Journals {
 
   /** Lets go of settled writes. What cannot be removed now is found settled the next time. */
   async remove(ids: readonly string[]): Promise<void> {
+    const gone = new Set(ids);
+    for (const { unsealed } of this.#listed.values()) {
+      for (const { entry } of unsealed) if (gone.has(entry.id)) this.#leaving.add(entry.id);
+    }
     for (const journal of this.journals) {
       try {
         await journal.remove(ids);

@@ -110,9 +110,9 @@ function identityOf(file: string): string {
   try {
     const status = lstatSync(file, { throwIfNoEntry: false, bigint: true });
     return status === undefined ? MISSING : `${status.ino}:${status.ctimeNs}:${status.size}`;
-  } catch {
-    // Reading it says why it cannot be looked at.
-    return UNREACHABLE;
+  } catch (error) {
+    // Reading or making it says why it cannot be reached.
+    return (error as NodeJS.ErrnoException).code === 'ENOTDIR' ? MISSING : UNREACHABLE;
   }
 }
 

@@ -129,8 +129,6 @@ export class TieredStore implements TrackerStore {
       const { entries } = await this.parts.journals.waiting();
       if (entries.length > 0) this.#breaker.move('journaled', null);
     }
-    const { unsealed } = this.parts.journals;
-    if (unsealed.length > 0) this.parts.log(unsealedWarning(unsealed).message);
     this.#background.start();
   }
 
