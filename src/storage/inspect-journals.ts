@@ -13,6 +13,7 @@ import { earlierIn, writtenAt, type UnsealedFind } from './tiers/earlier-version
 import { decodeEntry, type DecodedRecord } from './tiers/entry-codec.ts';
 import type { JournalEntry, JournalName, UnsealedWrite } from './tiers/journal.ts';
 import { committedImage } from './tiers/outbox-salvage.ts';
+import { areOwnMarks } from './tiers/outbox-tables.ts';
 
 /** Another process may be in the middle of writing the file that is read. */
 const READ_ATTEMPTS = 3;
@@ -61,8 +62,10 @@ export async function readOutbox(location: string): Promise<OutboxContent> {
 }
 
 function outboxContent(location: string, database: Database.Database) {
-  const mark = (name: string) =>
-    database.prepare('select value from marks where name = ?').pluck().get(name) as string | undefined;
+  const marked = database.prepare('select name, value from marks').all() as { name: string; value: string }[];
+  const marks = new Map(marked.map(({ name, value }) => [name, value]));
+  const areOwn = areOwnMarks(marks);
+  const mark = (name: string) => (areOwn ? marks.get(name) : undefined);
   const rows = database.prepare('select id, record, attempts, reason from entries').all() as {
     id: string;
     record: string;

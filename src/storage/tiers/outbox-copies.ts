@@ -13,7 +13,7 @@ import path from 'node:path';
 import type { FindEarlier } from './earlier-version.ts';
 import { encodeEntry, encodeUnsealed } from './entry-codec.ts';
 import { salvage } from './outbox-salvage.ts';
-import { OWN_MARKS, SET_MARK_TO_LARGER, addEntry, type OutboxFile } from './outbox-tables.ts';
+import { OWN_MARKS, SET_MARK_TO_LARGER, addEntry, areOwnMarks, type OutboxFile } from './outbox-tables.ts';
 
 const SALVAGED = `${OWN_MARKS}salvaged:`;
 
@@ -79,7 +79,9 @@ export function saveFrom(
         .run(attempts, reason, entry.id);
     }
     const mark = opened.statement(SET_MARK_TO_LARGER);
-    for (const { name, value } of found.marks) if (!name.startsWith(OWN_MARKS)) mark.run(name, value);
+    const areOwn = areOwnMarks(new Map(found.marks.map(({ name, value }) => [name, value])));
+    for (const { name, value } of areOwn ? found.marks : [])
+      if (!name.startsWith(OWN_MARKS)) mark.run(name, value);
     const provisional = opened.statement('insert or ignore into provisional values (?, ?, ?, ?)');
     for (const row of found.provisional) {
       provisional.run(row.record_id, row.version, row.change_id, row.noted_at);

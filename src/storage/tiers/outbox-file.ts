@@ -18,6 +18,7 @@ import {
   OUTBOX_APPLICATION_ID,
   OutboxFile,
   SCHEMA_VERSION,
+  claimMarks,
   isDamage,
   isSound,
   makeSchema,
@@ -61,6 +62,7 @@ export function openOutboxFile(file: string, now: () => number, thorough: boolea
       try {
         // Another process was in the middle of a commit when the log was read.
         if (passedOver.length > 0 && hasAll(opened, passedOver)) rmSync(`${copy}-wal`);
+        claimMarks(opened);
         for (const one of damagedCopies(file)) {
           opened.damage.push(saveFrom(opened, file, one, copies.get(one) ?? until, findEarlier));
         }

@@ -8,6 +8,7 @@ import type { FindEarlier } from './earlier-version.ts';
 import { decodeEntry, encodeEntry, encodeUnsealed, entryOf } from './entry-codec.ts';
 import type { JournalEntry } from './journal.ts';
 import { PAGE_BYTES } from './outbox-salvage.ts';
+import { ownSeal } from './seal.ts';
 
 /** "WTRO": marks a file as an outbox (PRAGMA application_id). */
 export const OUTBOX_APPLICATION_ID = 0x5754524f;
@@ -41,6 +42,9 @@ const GENERATION = 'outbox:generation';
 const REVISION = 'outbox:revision';
 const REMOVALS = 'outbox:removals';
 export const OWN_MARKS = 'outbox:';
+/** Over the generation, by the user who first used the file on this machine. */
+const MARKS_SEAL = 'outbox:seal';
+const MARKS_PURPOSE = 'worktrail outbox v1';
 
 /** Sets a mark to a whole number, unless it holds a larger one. */
 export const SET_MARK_TO_LARGER = `
@@ -148,6 +152,25 @@ export function sealEarlier(file: OutboxFile, until: number, findEarlier: FindEa
       if (!earlier.has(entry)) forgetReach.run(seq);
     }
     noteRemoval(file);
+  });
+}
+
+/** Whether this user on this machine made the marks of an outbox; what others noted of a database counts for nothing. */
+export function areOwnMarks(marks: ReadonlyMap<string, string>): boolean {
+  const [generation, seal] = [marks.get(GENERATION), marks.get(MARKS_SEAL)];
+  return generation !== undefined && seal !== undefined && ownSeal().isOwn(MARKS_PURPOSE, generation, seal);
+}
+
+/** Forgets what others noted. Without a key of ours nobody can tell, and all of it stays. */
+export function claimMarks(file: OutboxFile): void {
+  const rows = file.statement('select name, value from marks').all() as { name: string; value: string }[];
+  const marks = new Map(rows.map(({ name, value }) => [name, value]));
+  if (areOwnMarks(marks)) return;
+  const seal = ownSeal().of(MARKS_PURPOSE, marks.get(GENERATION) ?? '');
+  if (ownSeal().problem() !== undefined) return;
+  file.transaction(() => {
+    file.statement('delete from marks where substr(name, 1, ?) <> ?').run(OWN_MARKS.length, OWN_MARKS);
+    file.statement('insert or replace into marks (name, value) values (?, ?)').run(MARKS_SEAL, seal);
   });
 }
 

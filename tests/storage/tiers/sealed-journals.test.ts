@@ -14,6 +14,7 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { encodeEntry, encodeForOthers } from '../../../src/storage/tiers/entry-codec.ts';
 import type { JournalEntry } from '../../../src/storage/tiers/journal.ts';
+import { openOutbox } from '../../../src/storage/tiers/outbox.ts';
 import { ownSeal } from '../../../src/storage/tiers/seal.ts';
 import { git, temporaryProject } from '../../support/temporary-project.ts';
 import { idsOf, makeEntry } from './journal-entries.ts';
@@ -137,6 +138,23 @@ describe.each(PLANTED)('in the $name journal', (journal: PlantedJournal) => {
     await opened.close();
     expect(await look()).toMatchObject({ sealed: [], unsealed: [entry.id] });
   });
+});
+
+it('what an outbox of somebody else remembers of its database is forgotten, and what ours does is not', async () => {
+  const file = path.join(await temporaryProject(), '.worktrail', 'outbox.db');
+  const note = async (value: string) => {
+    const outbox = openOutbox(file);
+    const before = outbox.get('high_water');
+    outbox.set('high_water', value);
+    await outbox.close();
+    return before;
+  };
+  expect(await note('1')).toBeUndefined();
+  expect(await note('2')).toBe('1');
+  anotherHome();
+  expect(await note('999999999')).toBeUndefined();
+  process.env['XDG_CONFIG_HOME'] = userFolder;
+  expect(await note('3')).toBeUndefined();
 });
 
 describe('the key', () => {
