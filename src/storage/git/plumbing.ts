@@ -2,7 +2,7 @@
  * Git's low-level commands, for what the tracker keeps in the project's repository under `refs/worktrail/`.
  * Whoever writes through this uses commands that touch neither index, work tree, branches nor configuration.
  */
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import os from 'node:os';
 
 const GIT_TIMEOUT_MS = 2_000;
@@ -91,12 +91,29 @@ export function runPlumbing(
   });
 }
 
-export function globalArguments(): string[] {
+/** The same for where an answer is needed at once, and seldom: it blocks, for up to 2 seconds. */
+export function runPlumbingNow(folder: string, args: readonly string[]): PlumbingResult {
+  const { status, stdout, stderr, error } = spawnSync('git', [...globalArguments(), ...args], {
+    cwd: folder,
+    env: environment(),
+    timeout: GIT_TIMEOUT_MS,
+    windowsHide: true,
+  });
+  if (error !== undefined) {
+    return failed((error as NodeJS.ErrnoException).code === 'ENOENT' ? 'no-git' : 'timeout', error);
+  }
+  if (status === 0) return { ok: true, output: stdout };
+  const errors = stderr.toString().slice(0, ERROR_OUTPUT_MAX_CHARACTERS);
+  const cause = new Error(`git ${args[0] ?? ''} ended with ${status ?? 'a signal'}: ${errors.trim()}`);
+  return failed(classify(errors), cause);
+}
+
+function globalArguments(): string[] {
   return ['--no-optional-locks', '--no-replace-objects', ...SETTINGS.flatMap((setting) => ['-c', setting])];
 }
 
 /** Variables that would redirect git to another repository are removed; it never asks, translates or fetches. */
-export function environment(): Record<string, string | undefined> {
+function environment(): Record<string, string | undefined> {
   const inherited = Object.entries(process.env).filter(([name]) => !/^GIT_/i.test(name));
   return {
     ...Object.fromEntries(inherited),
@@ -126,7 +143,7 @@ const REASONS: Record<PlumbingFailure, string> = {
   other: 'git failed in an unexpected way',
 };
 
-export function classify(errors: string): PlumbingFailure {
+function classify(errors: string): PlumbingFailure {
   return MESSAGES.find(([pattern]) => pattern.test(errors))?.[1] ?? 'other';
 }
 
