@@ -2,7 +2,7 @@
  * The only way to start git. Whatever a repository's own settings say, it runs no program of theirs, asks nobody and
  * fetches nothing (git-environment.ts). Commands are low-level built-ins that touch neither index nor work tree.
  */
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { folderWithGit, readGitLink } from './git-link.ts';
 import { GLOBAL_ARGUMENTS, gitEnvironment, gitProgram } from './git-environment.ts';
 
@@ -51,13 +51,42 @@ export async function runGit(
   args: readonly string[],
   options: GitOptions = {},
 ): Promise<GitResult> {
-  const around = folderWithGit(folder);
-  const link = around === undefined ? undefined : readGitLink(around);
-  if (link?.kind === 'refused') return failed('no-repository', new Error(link.reason));
+  const refusal = refusalOf(folder);
+  if (refusal !== undefined) return refusal;
   if (!MOVES_REFS.has(args[0] ?? '')) return await start(folder, args, gitEnvironment(), options);
   const hooks = await findConfiguredHooks(folder);
   if (!Array.isArray(hooks)) return hooks;
   return await start(folder, args, gitEnvironment(hooks.map((key) => [key, 'false'])), options);
+}
+
+/** The same for where an answer is needed at once, and seldom: it blocks. For commands that move no ref. */
+export function runGitNow(folder: string, args: readonly string[]): GitResult {
+  const refusal = refusalOf(folder);
+  if (refusal !== undefined) return refusal;
+  const { status, stdout, stderr, error } = spawnSync(gitProgram(), [...GLOBAL_ARGUMENTS, ...args], {
+    cwd: folder,
+    env: gitEnvironment(),
+    timeout: GIT_TIMEOUT_MS,
+    killSignal: 'SIGKILL',
+    maxBuffer: OUTPUT_MAX_BYTES,
+    windowsHide: true,
+  });
+  if (error !== undefined) {
+    const isLate = (error as NodeJS.ErrnoException).code === 'ETIMEDOUT';
+    return isLate ? failed('timeout', error) : notStarted(error);
+  }
+  if (status === 0) return { ok: true, output: stdout };
+  const errors = stderr.toString('utf8').slice(0, ERROR_OUTPUT_MAX_CHARACTERS);
+  return failed(
+    classify(errors),
+    new Error(`git ${args[0] ?? ''} ended with ${status ?? 'a signal'}: ${errors.trim()}`),
+  );
+}
+
+function refusalOf(folder: string): (GitResult & { ok: false }) | undefined {
+  const around = folderWithGit(folder);
+  const link = around === undefined ? undefined : readGitLink(around);
+  return link?.kind === 'refused' ? failed('no-repository', new Error(link.reason)) : undefined;
 }
 
 /** Those that run the hook `reference-transaction`. */

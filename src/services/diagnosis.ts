@@ -13,6 +13,7 @@ import { inspectLayers, type Inspection, type Refusal } from '../storage/inspect
 import { describeDriverError } from '../storage/sql/driver-errors.ts';
 import type { LayersReport, TrackerStore } from '../storage/store.ts';
 import { acceptPrimary, type Accepted } from '../storage/tiers/accept-primary.ts';
+import { ownSeal } from '../storage/tiers/seal.ts';
 import { spokenAge } from '../storage/tiers/words.ts';
 import { checkRepairable } from './repairs.ts';
 import { STATUS_FILE, isUpToDate, readStatusFile } from './status-file.ts';
@@ -53,6 +54,7 @@ export async function diagnose(settings: Settings): Promise<Diagnosis> {
       checks: [
         ...(refused === undefined ? await checkStore(found, config) : [refused.check]),
         ...checkWaiting(found),
+        ...checkSeals(found),
         ...checkConflicts(found),
         ...checkLayers(found),
         ...(await checkRepairable(config, found)),
@@ -78,7 +80,15 @@ function refusalOf(settings: Settings): { sighting: StoreSighting; check: Check 
   const problem = String(details['reason']);
   const location = placeOf((settings.database as NonNullable<Settings['database']>).complete);
   return {
-    sighting: { source: 'postgres', location, exists: false, schema: null, problem, remedy: next ?? null },
+    sighting: {
+      source: 'postgres',
+      location,
+      exists: false,
+      schema: null,
+      problem,
+      remedy: next ?? null,
+      lacking: null,
+    },
     check: { name: 'trust', ok: false, message: problem, next },
   };
 }
@@ -210,6 +220,22 @@ function checkWaiting({ report, parked }: Inspection): Check[] {
     });
   }
   return checks;
+}
+
+/** Writes that may be anybody's, and whether this machine's own can be known again. */
+function checkSeals({ report }: Inspection): Check[] {
+  const name = 'seals';
+  const checks = report.unsealed.map(({ place, writes }): Check => ({
+    name,
+    ok: false,
+    message: `${count(writes, 'write')} in ${place} without the seal of this user on this machine: somebody else may have made ${writes === 1 ? 'it' : 'them'}, and nothing of it is applied or shown`,
+    next: 'Run `worktrail doctor --adopt` to look at it, and to take over what is yours: after a change of home or container it may be.',
+  }));
+  const problem = ownSeal().problem();
+  if (problem === undefined) return checks;
+  const next =
+    'Mend it, or let WORKTRAIL_HOME name a folder of yours that can be written. Until then a write that has to wait is applied only by the program that took it.';
+  return [...checks, { name, ok: false, message: `no key to seal waiting writes with: ${problem}`, next }];
 }
 
 function checkConflicts({ open_conflicts }: Inspection): Check[] {

@@ -2,8 +2,7 @@
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
-import { runGit } from '../platform/git.ts';
-import { SNAPSHOT_REF, readCommittedStatusFile } from './git/snapshot.ts';
+import { SNAPSHOT_REF, readCommittedStatusFile, snapshotDate } from './git/snapshot.ts';
 import { parseStatusFile } from './markdown/status-parser.ts';
 import { STATUS_FILE } from './markdown/status-file-name.ts';
 import { readStatusText } from './markdown/status-file-on-disk.ts';
@@ -65,13 +64,12 @@ export async function snapshotLayer(projectDir: string, hasGit: boolean): Promis
     problem: null,
   };
   if (!hasGit) return { ...layer, problem: 'the project is not in a git repository' };
-  const tip = await runGit(projectDir, ['for-each-ref', '--format=%(creatordate:unix)', SNAPSHOT_REF]);
-  if (!tip.ok) return { ...layer, problem: tip.reason };
-  const seconds = Number(tip.output.toString().trim());
-  if (seconds > 0) return { ...layer, as_of: new Date(seconds * 1000).toISOString() };
+  const taken = await snapshotDate(projectDir);
+  if (typeof taken === 'number') return { ...layer, as_of: new Date(taken).toISOString() };
   const committed = await readCommittedStatusFile(projectDir);
   const as_of = committed === undefined ? null : parseStatusFile(committed).generated_at;
-  return { ...layer, as_of, problem: as_of === null ? 'none was taken yet' : null };
+  const problem = taken?.unavailable ?? (as_of === null ? 'none was taken yet' : null);
+  return { ...layer, as_of, problem };
 }
 
 /** The status file as it lies in the project's folder. */

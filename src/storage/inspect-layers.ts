@@ -28,6 +28,7 @@ import { inReplayOrder, type JournalEntry } from './tiers/journal.ts';
 import { ATTEMPTS_MAX, holdOf } from './tiers/replayer.ts';
 import type { TierState } from './tiers/state.ts';
 import { mismatchOf, readTruth, type Truth } from './tiers/truth.ts';
+import { unsealedByPlace } from './tiers/unsealed.ts';
 import { reasonOf } from './tiers/words.ts';
 
 /** A person asked, and would rather wait than be told that a slow server is away. */
@@ -80,7 +81,7 @@ export async function inspectLayers(options: InspectOptions): Promise<Inspection
   const memory = readMemory(dataDir);
   const has_git = await isInRepository(projectDir);
   const outbox = await readOutbox(path.join(dataDir, OUTBOX_FILE));
-  const journals = [outbox, await readGitJournal(projectDir, has_git), await readPending(dataDir)];
+  const journals = [outbox, await readGitJournal(options, has_git), await readPending(dataDir)];
   // A repository may hold the journals of several projects.
   const own = journals
     .flatMap((one) => one.entries)
@@ -119,6 +120,7 @@ export async function inspectLayers(options: InspectOptions): Promise<Inspection
       newer_version: holds.filter((hold) => hold === 'newer_version').length,
       oldest_at: entries[0]?.at ?? null,
     },
+    unsealed: unsealedByPlace(journals.flatMap((one) => one.unsealed)),
     damage: [...journals.flatMap((one) => one.damage), ...(await damagedCaches(dataDir))],
   };
   return {

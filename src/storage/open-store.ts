@@ -7,7 +7,7 @@ import { checkDataDir, prepareDataDir } from './data-folder.ts';
 import { foreignRepository } from './git/main-work-tree.ts';
 import { readPlainFile } from '../platform/plain-file.ts';
 import { GitJournal } from './git/journal.ts';
-import { SNAPSHOT_REF, readCommittedStatusFile, writeSnapshot } from './git/snapshot.ts';
+import { SNAPSHOT_REF, readCommittedStatusFile, snapshotDate, writeSnapshot } from './git/snapshot.ts';
 import { MarkdownJournal } from './markdown/journal.ts';
 import { STATUS_FILE } from './markdown/status-file-name.ts';
 import { readStatusText } from './markdown/status-file-on-disk.ts';
@@ -29,6 +29,7 @@ import { addressMark } from './tiers/address-mark.ts';
 import { CacheReplica } from './tiers/cache.ts';
 import { checkedAt } from './tiers/cache-position.ts';
 import { systemClock, type Clock } from './tiers/clock.ts';
+import { DEVICE_FILE, earlierIn } from './tiers/earlier-version.ts';
 import { Election } from './tiers/election.ts';
 import { Journals } from './tiers/journals.ts';
 import { LazyOutbox } from './tiers/lazy-outbox.ts';
@@ -59,7 +60,6 @@ export const CACHE_FILE = 'cache.db';
 export const OUTBOX_FILE = 'outbox.db';
 /** The last journal: one Markdown file per process. */
 export const PENDING_DIR = 'pending';
-const DEVICE_FILE = 'device';
 const DEVICE_MAX_BYTES = 1024;
 
 /**
@@ -104,7 +104,7 @@ function partsOf(options: OpenOptions): TieredParts {
   const journals = new Journals(
     [
       outbox,
-      new GitJournal(projectDir, device),
+      new GitJournal(projectDir, device, { findEarlier: earlierIn(dataDir) }),
       new MarkdownJournal(path.join(dataDir, PENDING_DIR), device),
     ],
     device,
@@ -134,7 +134,7 @@ function partsOf(options: OpenOptions): TieredParts {
   };
 }
 
-function madeIfMissing(dataDir: string): boolean {
+export function madeIfMissing(dataDir: string): boolean {
   try {
     prepareDataDir(dataDir);
     return true;
@@ -144,7 +144,7 @@ function madeIfMissing(dataDir: string): boolean {
 }
 
 /** The id of this tracker folder, the same for all processes that use it. */
-function deviceOf(dataDir: string, isThere: boolean): string {
+export function deviceOf(dataDir: string, isThere: boolean): string {
   const file = path.join(dataDir, DEVICE_FILE);
   const known = () => {
     try {
@@ -218,7 +218,6 @@ async function ageOfImage(file: string, project_id: string | undefined): Promise
 }
 
 function snapshotReplica(projectDir: string, project: TieredParts['project'], clock: Clock): MemoryReplica {
-  const tip = (format: string) => snapshotTip(projectDir, format);
   return new MemoryReplica({
     source: 'git_history',
     label: 'the last snapshot in git',
@@ -234,12 +233,12 @@ function snapshotReplica(projectDir: string, project: TieredParts['project'], cl
       }
     },
     age: async () => {
-      const seconds = Number(await tip('%(creatordate:unix)'));
-      if (seconds > 0) return new Date(seconds * 1000).toISOString();
+      const taken = await snapshotDate(projectDir);
+      if (typeof taken === 'number') return new Date(taken).toISOString();
       const committed = await readCommittedStatusFile(projectDir);
       return committed === undefined ? undefined : timeOf(committed);
     },
-    mark: () => tip('%(objectname)'),
+    mark: () => snapshotTip(projectDir),
     clock,
   });
 }
@@ -290,8 +289,8 @@ async function takeSnapshot(
   jobs: Jobs | undefined,
 ): Promise<void> {
   if (minAgeMs > 0) {
-    const seconds = Number(await snapshotTip(projectDir, '%(creatordate:unix)'));
-    const age = clock.now() - seconds * 1000;
+    const taken = await snapshotDate(projectDir);
+    const age = typeof taken === 'number' ? clock.now() - taken : Number.POSITIVE_INFINITY;
     if (age >= 0 && age < minAgeMs) return;
   }
   const { items, seq } = await primary.inSnapshot((c) => readTruth(c));
@@ -306,7 +305,7 @@ async function takeSnapshot(
   jobs?.snapshot({ kind: 'git_snapshot', reference, bytes, counts: { items, changes: seq, ms } });
 }
 
-async function snapshotTip(projectDir: string, format: string): Promise<string> {
-  const found = await runGit(projectDir, ['for-each-ref', `--format=${format}`, SNAPSHOT_REF]);
+async function snapshotTip(projectDir: string): Promise<string> {
+  const found = await runGit(projectDir, ['for-each-ref', '--format=%(objectname)', SNAPSHOT_REF]);
   return found.ok ? found.output.toString().trim() : '';
 }

@@ -6,6 +6,7 @@ import type { ReadOptions } from './sql/connection.ts';
 import type { Reader } from './sql/reader.ts';
 import type { JournalName } from './tiers/journal.ts';
 import type { TierState } from './tiers/state.ts';
+import type { UnsealedReport } from './tiers/unsealed.ts';
 
 /** Where an answer came from (T5). */
 export type DataSource = 'postgres' | 'sqlite' | 'sqlite_cache' | 'git_history' | 'markdown_file';
@@ -81,6 +82,8 @@ export interface LayersReport {
   journals: JournalReport[];
   /** Writes that wait, and why those that are held back are. */
   waiting: { total: number; parked: number; newer_version: number; oldest_at: string | null };
+  /** Writes that may be anybody's, by the file or ref that holds them; they are neither applied nor shown. */
+  unsealed: UnsealedReport[];
   /** What was found damaged, in sentences. */
   damage: string[];
 }

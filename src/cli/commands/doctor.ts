@@ -5,14 +5,17 @@ import type { Repairs } from '../../services/repairs.ts';
 import type { LayersReport } from '../../storage/store.ts';
 import type { Accepted } from '../../storage/tiers/accept-primary.ts';
 import { ExitCode } from '../exit-codes.ts';
-import { optionsOf } from '../global-options.ts';
+import { optionsOf, type GlobalOptions } from '../global-options.ts';
 import { paint, print, printJson } from '../output.ts';
 import { count, spokenTime } from '../plain-text.ts';
-import { readProposedSettings } from '../with-app.ts';
+import { readProposedSettings, readSettings } from '../with-app.ts';
 
 interface DoctorOptions {
   fix?: true;
   acceptDatabase?: true;
+  /** True without a name. */
+  adopt?: string | true;
+  yes?: true;
 }
 
 /** `worktrail doctor`: looks at everything the tracker needs and, unless told to, changes nothing. */
@@ -30,6 +33,11 @@ export function addDoctorCommand(program: Command): Command {
       '--accept-database',
       'use the database although it is older than what this folder has seen: a backup was restored, or it was moved, on purpose',
     )
+    .option(
+      '--adopt [file or ref]',
+      'take over waiting writes without the seal of this machine, after showing them; without a name, list where they are',
+    )
+    .option('--yes', 'with --adopt: do not ask')
     .addHelpText(
       'after',
       `
@@ -40,6 +48,10 @@ interrupted. It says what it did, and does nothing else.
 --accept-database renames the local cache and forgets how far the database was; writes that wait stay and are
 applied to it. It refuses a database of another project.
 
+--adopt shows what the writes in a file or ref would change, asks, and then lets them wait as writes of this folder;
+they are applied at the next use. They are there when the key of this machine was lost (another home, a new container),
+or when somebody put them into the repository: take over only what you know to be yours.
+
 Exit codes: 0 all is well, 1 something needs attention, 3 the store is unavailable.
 
 Examples:
@@ -49,6 +61,7 @@ Examples:
     )
     .action(async (_options: unknown, command: Command) => {
       const options = optionsOf<DoctorOptions>(command);
+      if (options.adopt !== undefined) return await runAdopt(options, options.adopt);
       if (options.fix === true && options.acceptDatabase === true) {
         throw validationError(
           { field: '--fix', constraint: 'goes without --accept-database', value: true },
@@ -93,6 +106,37 @@ Examples:
         ].join('\n'),
       );
     });
+}
+
+async function runAdopt(options: DoctorOptions & GlobalOptions, place: string | true): Promise<void> {
+  const config = await readSettings(options);
+  const { adopt, listUnsealed } = await import('../../services/adoption.ts');
+  const { adoptionLines, outcomeLine, placeLines } = await import('../adopt-text.ts');
+  if (place === true) {
+    const places = await listUnsealed(config);
+    if (places.length > 0) process.exitCode = ExitCode.finding;
+    if (options.json === true) printJson({ unsealed: places });
+    else print(placeLines(places).join('\n'));
+    return;
+  }
+  const isTerminal = process.stdin.isTTY && process.stdout.isTTY && options.json !== true;
+  const adoption = await adopt(config, place, async (found) => {
+    if (options.json !== true) print(adoptionLines(found).join('\n'));
+    return options.yes === true || (isTerminal && (await isConfirmed()));
+  });
+  if (adoption.kept_in === null) process.exitCode = ExitCode.finding;
+  if (options.json === true) printJson(adoption);
+  else print(outcomeLine(adoption));
+}
+
+async function isConfirmed(): Promise<boolean> {
+  const { createInterface } = await import('node:readline/promises');
+  const terminal = createInterface({ input: process.stdin, output: process.stdout });
+  try {
+    return /^y(es)?$/i.test((await terminal.question('Take these writes over? [y/N] ')).trim());
+  } finally {
+    terminal.close();
+  }
 }
 
 function repairLines({ done }: Repairs): string[] {

@@ -5,7 +5,7 @@ import { stat } from 'node:fs/promises';
 import type { ReportProgress } from '../../domain/progress.ts';
 import { describeDriverError } from '../sql/driver-errors.ts';
 import type { Row, TableName } from '../sql/table-copy.ts';
-import { RECORD_START, decodeEntry } from '../tiers/entry-codec.ts';
+import { RECORD_START, decodeEntry, entryOf } from '../tiers/entry-codec.ts';
 import type { JournalEntry } from '../tiers/journal.ts';
 import {
   HEADER_START,
@@ -112,8 +112,11 @@ function checkAgainst(file: string, header: ExportHeader, name: TableName, row: 
 
 function waitingWrite(file: string, bytes: Buffer): JournalEntry {
   const decoded = decodeEntry(bytes);
-  if ('entry' in decoded) return decoded.entry;
-  if (decoded.problem === 'newer') throw unusable(file, 'holds a waiting write of a newer Worktrail');
+  const entry = entryOf(decoded);
+  // Whoever loads a file takes over what is in it.
+  if (entry !== undefined) return entry;
+  if ('problem' in decoded && decoded.problem === 'newer')
+    throw unusable(file, 'holds a waiting write of a newer Worktrail');
   throw damaged(file, 'a waiting write in it cannot be read');
 }
 

@@ -10,6 +10,7 @@ import { OUTBOX_FILE } from '../open-store.ts';
 import type { Connection, SourceName } from '../sql/connection.ts';
 import type { Primary } from '../sql/sql-store.ts';
 import { inReplayOrder, type JournalEntry } from '../tiers/journal.ts';
+import { unsealedWarning } from '../tiers/unsealed.ts';
 
 /** The folder whose tracker it is, and the store that its settings name. */
 export type TrackerPlace = Pick<PrimaryOptions, 'projectDir' | 'dataDir' | 'databaseUrl' | 'slug'>;
@@ -41,18 +42,19 @@ export async function readWaiting({ projectDir, dataDir }: TrackerPlace): Promis
   const project_id = readMemory(dataDir)?.project_id;
   const journals = [
     await readOutbox(path.join(dataDir, OUTBOX_FILE)),
-    await readGitJournal(projectDir, hasGit),
+    await readGitJournal({ projectDir, dataDir }, hasGit),
     await readPending(dataDir),
   ];
   const own = journals
     .flatMap(({ entries }) => entries)
     .filter((entry) => (entry.project_id ?? project_id) === project_id);
-  const warnings = journals.flatMap(({ name, location, problem, damage }) => [
-    ...(problem === null || (name === 'git' && !hasGit)
-      ? []
-      : [`What waits in ${location} is not included: ${problem}.`]),
-    ...damage,
-  ]);
+  const unsealed = journals.flatMap((one) => one.unsealed);
+  const warnings = unsealed.length === 0 ? [] : [unsealedWarning(unsealed).message];
+  for (const { name, location, problem, damage } of journals) {
+    const isMissed = problem !== null && (name !== 'git' || hasGit);
+    if (isMissed) warnings.push(`What waits in ${location} is not included: ${problem}.`);
+    warnings.push(...damage);
+  }
   const entries = [...new Map(own.map((entry) => [entry.id, entry])).values()].sort(inReplayOrder);
   return { entries, warnings };
 }

@@ -7,7 +7,7 @@ import { databaseError } from '../../errors.ts';
 import type { Connection } from '../sql/connection.ts';
 import { findFeedPosition, findProject } from '../sql/queries/configuration.ts';
 import { TABLE_NAMES, readTable, type TableName } from '../sql/table-copy.ts';
-import { encodeEntry } from '../tiers/entry-codec.ts';
+import { encodeForOthers } from '../tiers/entry-codec.ts';
 import type { JournalEntry } from '../tiers/journal.ts';
 import {
   FORMAT_VERSION,
@@ -57,7 +57,7 @@ export async function writeExport(
     expected: header.counts,
     onRows: (done) => onProgress?.({ phase: 'copy', done, total }),
   });
-  for (const entry of unsettled) await sink(`${encodeEntry(entry)}\n`);
+  for (const entry of unsettled) await sink(`${encodeForOthers(entry)}\n`);
   await sink(footerLine(rows, sha256));
   return { header, rows, sha256 };
 }

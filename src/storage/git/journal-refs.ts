@@ -1,5 +1,5 @@
 /** The refs of the journal in git and the objects behind them; see journal.ts for their form. */
-import { open, rm, stat } from 'node:fs/promises';
+import { lstat, open, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { runGit, type GitFailureKind, type GitOptions } from '../../platform/git.ts';
 
@@ -8,6 +8,8 @@ export const REFS = 'refs/worktrail/journal';
 const ABANDONED_LOCK_MS = 10 * 60_000;
 /** 40 hex digits, or 64 in a SHA-256 repository. */
 const OBJECT_ID = /^[0-9a-f]{40}([0-9a-f]{24})?$/;
+/** As this program names them: no other ref is one of the journal, and no name can hold more than it shows. */
+const PLAIN_REF = /^refs\/worktrail\/journal\/[\w./-]{1,250}$/;
 const AUTHOR = {
   GIT_AUTHOR_NAME: 'worktrail',
   GIT_AUTHOR_EMAIL: 'worktrail@localhost',
@@ -43,10 +45,11 @@ export class JournalRefs {
 
   async tips(): Promise<Tip[]> {
     const lines = await this.#git(['for-each-ref', '--format=%(objectname) %(refname)', `${REFS}/`]);
-    return linesOf(lines).map((line) => {
+    const tips = linesOf(lines).map((line) => {
       const space = line.indexOf(' ');
       return { commit: line.slice(0, space), ref: line.slice(space + 1) };
     });
+    return tips.filter(({ ref }) => PLAIN_REF.test(ref));
   }
 
   /** `tree` is undefined where commit or tree cannot be read. */
@@ -71,6 +74,13 @@ export class JournalRefs {
       at += size + 1;
       return content;
     });
+  }
+
+  /** When an object was made, in milliseconds since 1970; undefined where that is not known, as in a pack. */
+  async madeAt(object: string): Promise<number | undefined> {
+    const file = path.join(await this.#commonFolder(), 'objects', object.slice(0, 2), object.slice(2));
+    const status = await lstat(file).catch(() => undefined);
+    return status?.isFile() === true && status.birthtimeMs > 0 ? status.birthtimeMs : undefined;
   }
 
   async writeCommit(tree: Tree, ...blobs: string[]): Promise<string> {

@@ -8,21 +8,31 @@
  */
 import { randomUUID } from 'node:crypto';
 import { Mutex } from '../sql/retry.ts';
-import { decodeEntry, encodeEntry, type DecodedRecord } from '../tiers/entry-codec.ts';
-import { JournalUnavailable, type Journal, type JournalEntry } from '../tiers/journal.ts';
+import { NONE_EARLIER, type FindEarlier, type UnsealedFind } from '../tiers/earlier-version.ts';
+import { decodeEntry, encodeEntry, entryOf, type DecodedRecord } from '../tiers/entry-codec.ts';
+import { JournalUnavailable, type Journal, type JournalEntry, type UnsealedWrite } from '../tiers/journal.ts';
 import { GitFailed, JournalRefs, REFS, type Tip, type Tree } from './journal-refs.ts';
 
 const SWAP_ATTEMPTS = 20;
 /** Few have a reason to move the ref of one process so often: it may be broken. */
 const MOVED_OFTEN = 5;
+/** From the clock of an entry to its object in git: other journals are tried before. */
+const SAVED_WITHIN_MS = 60_000;
 const PLAIN_NAME = /^[A-Za-z0-9][A-Za-z0-9-]{0,99}$/;
+
+interface GitJournalOptions {
+  process?: string;
+  findEarlier?: FindEarlier;
+}
 
 /** Costs four runs of git for an entry; concurrent appends of one instance take turns. */
 export class GitJournal implements Journal {
   readonly name = 'git';
   readonly location: string;
   readonly #appending = new Mutex();
+  readonly #findEarlier: FindEarlier;
   #damage: string[] = [];
+  #unsealed: UnsealedWrite[] = [];
   readonly #refs: JournalRefs;
   #ref: string;
   /** What this instance last left in its ref: saves reading it before the next append. */
@@ -31,16 +41,18 @@ export class GitJournal implements Journal {
   /**
    * @param projectDir a folder in the repository's work tree, main or linked
    * @param device letters, digits and `-`
-   * @param process of the same kind; no two instances may share it, and by default none do
+   * @param options.process of the same kind; no two instances may share it, and by default none do
+   * @param options.findEarlier tells the entries that the version before wrote; none by default
    */
   constructor(
     projectDir: string,
     private readonly device: string,
-    process: string = randomUUID(),
+    { process = randomUUID(), findEarlier = NONE_EARLIER }: GitJournalOptions = {},
   ) {
     for (const name of [device, process]) {
       if (!PLAIN_NAME.test(name)) throw new TypeError(`not a name for a journal: ${JSON.stringify(name)}`);
     }
+    this.#findEarlier = findEarlier;
     this.#refs = new JournalRefs(projectDir);
     this.#ref = `${REFS}/${device}/${process}`;
     this.location = `${REFS} in the git repository of ${projectDir}`;
@@ -54,24 +66,53 @@ export class GitJournal implements Journal {
   async list(): Promise<JournalEntry[]> {
     return await this.#guarded(async () => {
       const damage: string[] = [];
-      const objects = new Map<string, Set<string>>();
+      const places = new Map<string, Map<string, string>>();
       for (const { ref, tree } of await this.#refs.readTrees(await this.#refs.tips())) {
         if (tree === undefined) damage.push(`${ref} in the git repository is damaged; it is left as it is.`);
         for (const [id, object] of tree ?? []) {
-          objects.set(id, (objects.get(id) ?? new Set()).add(object));
+          places.set(id, (places.get(id) ?? new Map<string, string>()).set(object, ref));
         }
       }
-      const contents = await this.#readRecords([...objects.values()].flatMap((all) => [...all]));
+      const contents = await this.#readRecords([...places.values()].flatMap((all) => [...all.keys()]));
       const entries: JournalEntry[] = [];
-      for (const [id, all] of objects) {
-        const records = [...all].map((object) => decodeEntry(contents.get(object) ?? ''));
-        const whole = records.find((record) => 'entry' in record && record.entry.id === id);
-        if (whole !== undefined && 'entry' in whole) entries.push(whole.entry);
-        else damage.push(describeDamage(id, records));
+      const unsealed: FoundObject[] = [];
+      for (const [id, all] of places) {
+        const found = [...all].map(([object, ref]) => ({
+          object,
+          ref,
+          decoded: decodeEntry(contents.get(object) ?? ''),
+        }));
+        const whole = found.filter(({ decoded }) => entryOf(decoded)?.id === id);
+        const sealed = whole.flatMap(({ decoded }) => ('entry' in decoded ? [decoded.entry] : []));
+        const [other] = whole;
+        if (sealed[0] !== undefined) entries.push(sealed[0]);
+        else if (other !== undefined) unsealed.push(other);
+        else damage.push(describeDamage(id, found));
       }
+      const earlier = this.#findEarlier(await this.#findsIn(unsealed));
+      const isEarlier = ({ decoded }: FoundObject) => earlier.has(entryOf(decoded) as JournalEntry);
       this.#damage = damage;
-      return entries;
+      this.#unsealed = unsealed
+        .filter((one) => !isEarlier(one))
+        .flatMap(({ decoded, ref }) => toUnsealed(decoded, ref));
+      return [...entries, ...earlier];
     });
+  }
+
+  unsealed(): UnsealedWrite[] {
+    return [...this.#unsealed];
+  }
+
+  /** An entry was made just before the object that holds it. */
+  async #findsIn(found: readonly FoundObject[]): Promise<UnsealedFind[]> {
+    const finds: UnsealedFind[] = [];
+    for (const { decoded, object } of found) {
+      if (!('unsealed' in decoded) || decoded.hasSeal) continue;
+      const madeAt = await this.#refs.madeAt(object);
+      const until = madeAt ?? Number.NEGATIVE_INFINITY;
+      finds.push({ entry: decoded.unsealed, until, from: madeAt && madeAt - SAVED_WITHIN_MS });
+    }
+    return finds;
   }
 
   async remove(ids: readonly string[]): Promise<void> {
@@ -185,8 +226,21 @@ export class GitJournal implements Journal {
   }
 }
 
-function describeDamage(id: string, records: DecodedRecord[]): string {
-  return records.some((record) => 'problem' in record && record.problem === 'newer')
-    ? `The git repository holds the write ${id} of a newer Worktrail.`
-    : `The write ${id} waiting in the git repository is damaged. It is left as it is.`;
+interface FoundObject {
+  object: string;
+  ref: string;
+  decoded: DecodedRecord;
+}
+
+function toUnsealed(decoded: DecodedRecord, place: string): UnsealedWrite[] {
+  const entry = entryOf(decoded);
+  return entry === undefined ? [] : [{ entry, place }];
+}
+
+function describeDamage(id: string, records: FoundObject[]): string {
+  // It is the name of a file, which anybody may have given.
+  const name = PLAIN_NAME.test(id) ? id : 'of an unreadable id';
+  return records.some(({ decoded }) => 'problem' in decoded && decoded.problem === 'newer')
+    ? `The git repository holds the write ${name} of a newer Worktrail.`
+    : `The write ${name} waiting in the git repository is damaged. It is left as it is.`;
 }

@@ -164,16 +164,16 @@ export async function readObjects(folder: string, names: string[]): Promise<Buff
   return contents;
 }
 
-/** A commit and the ones before it (the first parents), newest first, at most `max`; the last may be unreadable. */
+/** A commit and the ones before it (the first parents), newest first, at most `max`; the last may have no text. */
 export async function* commitsFrom(
   folder: string,
   newest: string,
   max: number,
-): AsyncGenerator<{ commit: string; readable: boolean }, void, undefined> {
+): AsyncGenerator<{ commit: string; text: string | undefined }, void, undefined> {
   let commit: string | undefined = newest;
   for (let count = 0; commit !== undefined && count < max; count += 1) {
     const text: string | undefined = (await readObjects(folder, [commit]))?.[0]?.toString();
-    yield { commit, readable: text !== undefined };
+    yield { commit, text };
     commit = /^parent ([0-9a-f]+)$/m.exec(text?.split('\n\n')[0] ?? '')?.[1];
   }
 }

@@ -8,7 +8,8 @@
  *     …                        the same for the other tables; history is not part of a snapshot
  *     .project_status.md       for people, where the caller gives it
  *
- * so that what did not change is the same object of git again. Index, work tree, branches, hooks and settings of
+ * so that what did not change is the same object of git again. Its message carries the seal of this user on this machine
+ * (see seal.ts): a snapshot without it is neither shown nor built upon, and ours takes its place. Index, work tree, branches, hooks and settings of
  * the repository are never touched.
  */
 import { performance } from 'node:perf_hooks';
@@ -16,6 +17,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { STATUS_FILE } from '../markdown/status-file-name.ts';
 import type { Connection } from '../sql/connection.ts';
 import type { Row, TableName } from '../sql/table-copy.ts';
+import { ownSeal } from '../tiers/seal.ts';
 import {
   SNAPSHOT_TABLES,
   isFileOf,
@@ -37,6 +39,8 @@ import {
 } from './snapshot-objects.ts';
 
 export const SNAPSHOT_REF = 'refs/worktrail/snapshot';
+/** Keeps what lay in the place of our snapshots, under the id of its commit: it may be of the version before. */
+const ASIDE_REFS = 'refs/worktrail/aside';
 const META_FILE = 'meta.json';
 
 /** Runs `work` on the store to be kept, all of it seeing one moment: `session.read(work, { snapshot: true })`. */
@@ -113,9 +117,11 @@ function refused(reason: SnapshotRefusal, message: string): Refused {
 interface Tip {
   /** What the ref points to; undefined without a snapshot. */
   ref: string | undefined;
-  /** The same, unless that commit itself is damaged: nothing can be put after it then. */
+  /** Whether that is a snapshot of ours. */
+  isOwn: boolean;
+  /** The newest of ours; undefined when a commit after it is damaged. */
   parent: string | undefined;
-  /** Of the newest snapshot that has a readable one. */
+  /** Of the newest of ours that has a readable one. */
   meta: SnapshotMeta | 'newer_format' | undefined;
 }
 
@@ -123,11 +129,13 @@ interface Tip {
 const ANCESTORS_MAX = 20;
 
 async function findTip(folder: string): Promise<Tip> {
-  const tip: Tip = { ref: await resolveRef(folder), parent: undefined, meta: undefined };
+  const tip: Tip = { ref: await resolveRef(folder), isOwn: false, parent: undefined, meta: undefined };
   if (tip.ref === undefined) return tip;
-  for await (const { commit, readable } of commitsFrom(folder, tip.ref, 1 + ANCESTORS_MAX)) {
-    if (!readable) break;
-    if (commit === tip.ref) tip.parent = commit;
+  for await (const { commit, text } of commitsFrom(folder, tip.ref, 1 + ANCESTORS_MAX)) {
+    if (text === undefined) break;
+    if (ownDate(text) === undefined) continue;
+    if (commit === tip.ref) tip.isOwn = true;
+    tip.parent ??= commit;
     tip.meta = await readMeta(folder, commit);
     if (tip.meta !== undefined) break;
   }
@@ -141,10 +149,13 @@ const MOVES_MAX = 5;
 async function moveRef(folder: string, tree: string, meta: SnapshotMeta, seen: Tip) {
   let tip = seen;
   for (let attempt = 1; ; attempt += 1) {
+    if (tip.ref !== undefined && !tip.isOwn) await keepAside(folder, tip.ref);
     const parent = tip.parent === undefined ? [] : ['-p', tip.parent];
+    const seconds = Math.floor(Date.parse(meta.taken_at) / 1000);
+    const seal = ownSeal().of(SEAL_PURPOSE, sealedText(tree, seconds));
     const commit = lineOf(
       await git(folder, ['commit-tree', tree, ...parent], {
-        input: `Snapshot of ${meta.project_slug} at change ${meta.seq}\n`,
+        input: `Snapshot of ${meta.project_slug} at change ${meta.seq}\n\nSeal: ${seal}\n`,
         env: authorAt(meta.taken_at),
       }),
     );
@@ -158,6 +169,28 @@ async function moveRef(folder: string, tree: string, meta: SnapshotMeta, seen: T
       if (theirs !== undefined) return theirs;
     }
   }
+}
+
+/** What is damaged cannot be kept, and is not in the way. */
+async function keepAside(folder: string, commit: string): Promise<void> {
+  await unlessDamaged(git(folder, ['update-ref', '--no-deref', `${ASIDE_REFS}/${commit}`, commit]));
+}
+
+const SEAL_PURPOSE = 'worktrail snapshot v1';
+
+function sealedText(tree: string, seconds: number): string {
+  return `tree ${tree}\ndate ${seconds}\n`;
+}
+
+const COMMIT = /^tree ([0-9a-f]+)\n(?:[^\n]+\n)*?committer [^\n]* (\d{1,12}) [+-]\d{4}\n/;
+
+/** When the snapshot of a commit was taken, in milliseconds since 1970; undefined for one that is not ours. */
+function ownDate(text: string): number | undefined {
+  const [, tree, date] = COMMIT.exec(text) ?? [];
+  const seal = /^Seal: ([0-9a-f]{64})$/m.exec(text)?.[1];
+  if (tree === undefined || seal === undefined) return undefined;
+  const seconds = Number(date);
+  return ownSeal().isOwn(SEAL_PURPOSE, sealedText(tree, seconds), seal) ? seconds * 1000 : undefined;
 }
 
 function authorAt(date: string): Record<string, string> {
@@ -194,12 +227,34 @@ export async function readSnapshot(
     const ref = await resolveRef(projectDir);
     if (ref === undefined) return { unavailable: 'the repository has no snapshot of a tracker' };
     let skipped = 0;
-    for await (const { commit, readable } of commitsFrom(projectDir, ref, 1 + ANCESTORS_MAX)) {
-      const found = readable ? await readWhole(projectDir, commit, project_id) : undefined;
+    let foreign = 0;
+    for await (const { commit, text } of commitsFrom(projectDir, ref, 1 + ANCESTORS_MAX)) {
+      if (text !== undefined && ownDate(text) === undefined) {
+        foreign += 1;
+        continue;
+      }
+      const found = text !== undefined ? await readWhole(projectDir, commit, project_id) : undefined;
       if (found !== undefined) return 'unavailable' in found ? found : { ...found, skipped };
       skipped += 1;
     }
-    return { unavailable: 'its snapshots of the tracker are damaged' };
+    return { unavailable: foreign > 0 ? NOT_OURS : 'its snapshots of the tracker are damaged' };
+  } catch (error) {
+    if (error instanceof GitFailure) return { unavailable: error.message };
+    throw error;
+  }
+}
+
+const NOT_OURS = 'the snapshot in the repository does not have the seal of this user on this machine';
+
+/**
+ * When the newest snapshot was taken, in milliseconds since 1970, or why there is none to go by, to go after "Git:".
+ * Null before the first one.
+ */
+export async function snapshotDate(projectDir: string): Promise<number | { unavailable: string } | null> {
+  try {
+    const text = (await readObjects(projectDir, [SNAPSHOT_REF]))?.[0]?.toString();
+    if (text === undefined) return null;
+    return ownDate(text) ?? { unavailable: NOT_OURS };
   } catch (error) {
     if (error instanceof GitFailure) return { unavailable: error.message };
     throw error;

@@ -3,10 +3,14 @@
  * states its own length and SHA-256, as one line of a code block.
  */
 import type { Change } from '../../domain/change.ts';
-import { RECORD_START, openRecord, readOpening } from '../tiers/entry-codec.ts';
+import { RECORD_START, entryOf, openRecord, readOpening, type DecodedRecord } from '../tiers/entry-codec.ts';
 import type { JournalEntry } from '../tiers/journal.ts';
 
 const TITLE_MAX_CHARACTERS = 80;
+
+/** The names that this program gives: no other file is one of its journal, and no name can hold more than it shows. */
+export const JOURNAL_FILE = /^[\w.-]{1,200}\.(md|claimed)$/;
+export const DAMAGED_FILE = /^[\w.-]{1,200}\.txt$/;
 
 export const FILE_HEADER = Buffer.from(
   '# Writes that wait for the tracker\n\n' +
@@ -21,10 +25,13 @@ export function beginsAsJournal(file: Buffer): boolean {
 }
 
 export interface FoundRecord {
-  /** Undefined for a record of a newer Worktrail, which is kept for that. */
-  entry: JournalEntry | undefined;
+  /** Never damaged; a record of a newer Worktrail is kept for that. */
+  decoded: DecodedRecord;
   bytes: Buffer;
 }
+
+/** The entry of a record, whoever wrote it; undefined for one of a newer Worktrail. */
+export const entryIn = ({ decoded }: FoundRecord): JournalEntry | undefined => entryOf(decoded);
 
 /** @param record what `encodeEntry` made of the entry; without one, a record that only a newer program can read */
 export function formatRecord(entry: JournalEntry | undefined, record: string | Buffer): Buffer {
@@ -63,8 +70,7 @@ function recordAt(file: Buffer, at: number): FoundRecord | undefined {
   if (opening === undefined) return undefined;
   const bytes = file.subarray(at, at + opening.recordBytes);
   const decoded = openRecord(bytes, opening);
-  if ('entry' in decoded) return { entry: decoded.entry, bytes };
-  return decoded.problem === 'newer' ? { entry: undefined, bytes } : undefined;
+  return 'problem' in decoded && decoded.problem === 'damaged' ? undefined : { decoded, bytes };
 }
 
 /** Any one of these is left over wherever a record is hit. */

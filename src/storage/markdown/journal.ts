@@ -9,15 +9,25 @@
  */
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, open, readFile, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
+import { link, mkdir, open, readFile, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import { FILE_MODE, FOLDER_MODE } from '../modes.ts';
 import { describeDriverError, driverCode } from '../sql/driver-errors.ts';
 import { Mutex } from '../sql/retry.ts';
-import { encodeEntry } from '../tiers/entry-codec.ts';
+import { earlierIn, writtenAt, type FindEarlier } from '../tiers/earlier-version.ts';
+import { encodeEntry, encodeUnsealed } from '../tiers/entry-codec.ts';
 import { withFileLock } from '../tiers/file-lock.ts';
-import { JournalUnavailable, type Journal, type JournalEntry } from '../tiers/journal.ts';
-import { FILE_HEADER, beginsAsJournal, formatRecord, readRecords } from './journal-format.ts';
+import { JournalUnavailable, type Journal, type JournalEntry, type UnsealedWrite } from '../tiers/journal.ts';
+import {
+  DAMAGED_FILE,
+  FILE_HEADER,
+  JOURNAL_FILE,
+  beginsAsJournal,
+  entryIn,
+  formatRecord,
+  readRecords,
+  type FoundRecord,
+} from './journal-format.ts';
 
 const PLAIN_NAME = /^[A-Za-z0-9][A-Za-z0-9-]{0,99}$/;
 const MOVED_ATTEMPTS = 20;
@@ -30,6 +40,8 @@ export class MarkdownJournal implements Journal {
   /** The file whose name is known to be on the disk. */
   #namedInode: bigint | undefined;
   readonly #damage = new Map<string, string>();
+  #unsealed: UnsealedWrite[] = [];
+  readonly #findEarlier: FindEarlier;
 
   /**
    * @param location the folder of the files; made when first written to
@@ -45,6 +57,7 @@ export class MarkdownJournal implements Journal {
       if (!PLAIN_NAME.test(name)) throw new TypeError(`not a name for a journal: ${JSON.stringify(name)}`);
     }
     this.#fileName = `${device}-${process}.md`;
+    this.#findEarlier = earlierIn(path.dirname(location));
   }
 
   async append(entry: JournalEntry): Promise<void> {
@@ -61,8 +74,13 @@ export class MarkdownJournal implements Journal {
   }
 
   async list(): Promise<JournalEntry[]> {
+    this.#unsealed = [];
     if (!existsSync(this.location)) return [];
-    return await this.#guarded(() => this.#underLock('read', () => this.#list()));
+    return await this.#guarded(() => this.#underLock('read', (isLocked) => this.#list(isLocked)));
+  }
+
+  unsealed(): UnsealedWrite[] {
+    return [...this.#unsealed];
   }
 
   async remove(ids: readonly string[]): Promise<void> {
@@ -123,42 +141,89 @@ export class MarkdownJournal implements Journal {
     this.#fileName = `${this.device}-${randomUUID()}.md`;
   }
 
-  async #list(): Promise<JournalEntry[]> {
+  async #list(isLocked: boolean): Promise<JournalEntry[]> {
     const entries = new Map<string, JournalEntry>();
+    const unsealed: UnsealedWrite[] = [];
     this.#damage.clear();
-    for (const name of await this.#names()) {
-      const { records, damaged } = await this.#read(name);
-      for (const { entry } of records) if (entry !== undefined) entries.set(entry.id, entry);
-      if (records.some(({ entry }) => entry === undefined)) {
-        this.#damage.set(name, `${this.#path(name)} holds a write of a newer Worktrail.`);
+    for (const { name, records, damaged } of await this.#readAll(isLocked)) {
+      for (const { decoded } of records) {
+        if ('entry' in decoded) entries.set(decoded.entry.id, decoded.entry);
+        else if ('unsealed' in decoded) unsealed.push({ entry: decoded.unsealed, place: this.#path(name) });
+        else this.#damage.set(name, `${this.#path(name)} holds a write of a newer Worktrail.`);
       }
       for (const rest of damaged) await this.#keepDamaged(name, rest).catch(() => undefined);
     }
     for (const name of await readdir(this.#damagedFolder).catch(() => [])) {
+      if (!DAMAGED_FILE.test(name)) continue;
       const kept = path.join(this.#damagedFolder, name);
       this.#damage.set(kept, `A waiting write was damaged. What is left of it is kept in ${kept}.`);
     }
+    this.#unsealed = unsealed.filter(({ entry }) => !entries.has(entry.id));
     return [...entries.values()];
+  }
+
+  /** What each file holds. Entries that the version before wrote here count as sealed. */
+  async #readAll(isLocked: boolean): Promise<ReadFile[]> {
+    const files: (ReadFile & { until: number })[] = [];
+    for (const name of await this.#names()) {
+      const until = writtenAt(this.#path(name));
+      files.push({ name, until, ...(await this.#read(name)) });
+    }
+    const withoutSeal = files.flatMap(({ records, until }) =>
+      records.flatMap(({ decoded }) =>
+        'unsealed' in decoded && !decoded.hasSeal ? [{ entry: decoded.unsealed, until }] : [],
+      ),
+    );
+    if (withoutSeal.length === 0) return files;
+    const earlier = this.#findEarlier(withoutSeal);
+    for (const file of files) {
+      const isMarked = file.records.every(({ decoded }) => !isUnmarked(decoded, earlier));
+      if (!isMarked && isLocked) await this.#mark(file.name, earlier).catch(() => undefined);
+      file.records = file.records.map((record) => {
+        const entry = entryIn(record);
+        return entry !== undefined && earlier.has(entry) ? { ...record, decoded: { entry } } : record;
+      });
+    }
+    return files;
+  }
+
+  /**
+   * Marks what is not ours as looked into: the times of the file, by which that was found, are this program's when it
+   * is written anew.
+   */
+  async #mark(name: string, earlier: ReadonlySet<JournalEntry>): Promise<void> {
+    const ours = new Set([...earlier].map(({ id }) => id));
+    const claimed = name.endsWith('.claimed') ? name : await this.#claim(name);
+    await this.#empty(claimed, NO_IDS, (record) => {
+      const { decoded } = record;
+      if (!('unsealed' in decoded) || decoded.hasSeal || ours.has(decoded.unsealed.id)) return record.bytes;
+      return encodeUnsealed(decoded.unsealed);
+    });
+  }
+
+  async #claim(name: string): Promise<string> {
+    const claimed = `${name.slice(0, -'.md'.length)}.${randomName()}.claimed`;
+    await rename(this.#path(name), this.#path(claimed));
+    return claimed;
   }
 
   async #remove(ids: ReadonlySet<string>): Promise<void> {
     for (const name of await readdir(this.location)) {
       // Whoever wrote it is dead: this is the one that holds the lock.
       if (name.endsWith('.temp')) await rm(this.#path(name), { force: true });
+      else if (!JOURNAL_FILE.test(name)) continue;
       else if (name.endsWith('.claimed')) await this.#empty(name, ids);
-      else if (name.endsWith('.md')) {
+      else {
         const { records } = readRecords(await readFile(this.#path(name)));
-        const concerned = records.some(({ entry }) => entry !== undefined && ids.has(entry.id));
+        const concerned = records.some((record) => ids.has(entryIn(record)?.id ?? ''));
         // A file without records is what a full disk leaves behind; nothing that was acknowledged is in it.
         if (!concerned && records.length > 0) continue;
-        const claimed = `${name.slice(0, -'.md'.length)}.${randomName()}.claimed`;
-        await rename(this.#path(name), this.#path(claimed));
-        await this.#empty(claimed, ids);
+        await this.#empty(await this.#claim(name), ids);
       }
     }
   }
 
-  async #read(name: string): Promise<ReturnType<typeof readRecords>> {
+  async #read(name: string): Promise<Pick<ReadFile, 'records' | 'damaged'>> {
     const file = await readFile(this.#path(name));
     const { records, damaged } = readRecords(file);
     // Overwritten as a whole: nothing in it says that there were records.
@@ -167,15 +232,27 @@ export class MarkdownJournal implements Journal {
   }
 
   /** Moves what stays of a claimed file to a new one. */
-  async #empty(claimed: string, ids: ReadonlySet<string>): Promise<void> {
+  async #empty(
+    claimed: string,
+    ids: ReadonlySet<string>,
+    textOf: (record: FoundRecord) => string | Buffer = ({ bytes }) => bytes,
+  ): Promise<void> {
     const { records, damaged } = await this.#read(claimed);
     for (const rest of damaged) await this.#keepDamaged(claimed, rest);
-    const staying = records.filter(({ entry }) => entry === undefined || !ids.has(entry.id));
+    const staying = records.filter((record) => !ids.has(entryIn(record)?.id ?? ''));
     if (staying.length > 0) {
-      const texts = staying.map(({ entry, bytes }) => formatRecord(entry, bytes));
-      const name = `${claimed.split('.')[0] ?? ''}.${randomName()}`;
-      await writeDurably(this.#path(`${name}.temp`), Buffer.concat([FILE_HEADER, ...texts]));
-      await rename(this.#path(`${name}.temp`), this.#path(`${name}.md`));
+      const texts = staying.map((record) => formatRecord(entryIn(record), textOf(record)));
+      const base = claimed.split('.')[0] ?? '';
+      const name = `${base}.${randomName()}`;
+      const temporary = this.#path(`${name}.temp`);
+      await writeDurably(temporary, Buffer.concat([FILE_HEADER, ...texts]));
+      // Under its old name where nobody has taken that meanwhile: a person may have been told of it.
+      const isBack = await link(temporary, this.#path(`${base}.md`)).then(
+        () => true,
+        () => false,
+      );
+      if (isBack) await unlink(temporary);
+      else await rename(temporary, this.#path(`${name}.md`));
       await syncFolder(this.location);
     }
     await unlink(this.#path(claimed));
@@ -194,23 +271,23 @@ export class MarkdownJournal implements Journal {
     await syncFolder(this.#damagedFolder);
   }
 
-  async #underLock<T>(use: 'read' | 'write', work: () => Promise<T>): Promise<T> {
+  async #underLock<T>(use: 'read' | 'write', work: (isLocked: boolean) => Promise<T>): Promise<T> {
     let locked = false;
     try {
       return await withFileLock(this.#path('.lock'), () => {
         locked = true;
-        return work();
+        return work(true);
       });
     } catch (error) {
       // Where no lock can be made, nobody can remove anything either.
       const cannotLock = !locked && /^SQLITE_(CANTOPEN|READONLY|FULL|IOERR)/.test(driverCode(error) ?? '');
-      if (cannotLock && use === 'read') return await work();
+      if (cannotLock && use === 'read') return await work(false);
       throw error;
     }
   }
 
   async #names(): Promise<string[]> {
-    return (await readdir(this.location)).filter((name) => /\.(md|claimed)$/.test(name)).sort();
+    return (await readdir(this.location)).filter((name) => JOURNAL_FILE.test(name)).sort();
   }
 
   get #damagedFolder(): string {
@@ -233,6 +310,19 @@ export class MarkdownJournal implements Journal {
   #unavailable(reason: string, cause?: unknown): JournalUnavailable {
     return new JournalUnavailable('markdown', `${this.location} cannot be used: ${reason}`, { cause });
   }
+}
+
+interface ReadFile {
+  name: string;
+  records: FoundRecord[];
+  damaged: Buffer[];
+}
+
+const NO_IDS: ReadonlySet<string> = new Set();
+
+/** Whether it has no seal, and not because the version before wrote it here. */
+function isUnmarked(decoded: FoundRecord['decoded'], earlier: ReadonlySet<JournalEntry>): boolean {
+  return 'unsealed' in decoded && !decoded.hasSeal && !earlier.has(decoded.unsealed);
 }
 
 const randomName = () => randomBytes(6).toString('hex');

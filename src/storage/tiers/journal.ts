@@ -32,6 +32,13 @@ export function reachOfEntry({ changes, newer }: JournalEntry): ReturnType<typeo
   return newer === undefined ? reachOf(changes) : { alters: newer.alters, needs: [] };
 }
 
+/** A whole entry that this user on this machine did not seal: it may be anybody's. */
+export interface UnsealedWrite {
+  entry: JournalEntry;
+  /** The file or ref that holds it. */
+  place: string;
+}
+
 /** The places of writing, in the order in which they are tried. */
 export type JournalName = 'outbox' | 'git' | 'markdown';
 
@@ -46,8 +53,13 @@ export interface Journal {
   readonly location: string;
   /** Resolves when the entry would survive a power cut. The same id again changes nothing. */
   append(entry: JournalEntry): Promise<void>;
-  /** Every entry that was not removed, whichever process wrote it; in no order. Each id once. */
+  /** Every entry of ours that was not removed, whichever process wrote it; in no order. Each id once. */
   list(): Promise<JournalEntry[]>;
+  /**
+   * What the last `list` found beside: entries that nothing proves to be ours. They stay where they are, apply to
+   * nothing, and give way to an entry of ours of the same id.
+   */
+  unsealed(): UnsealedWrite[];
   /** Lets go of the entries with these ids; unknown ids are passed over. An entry appended meanwhile stays. */
   remove(ids: readonly string[]): Promise<void>;
   /** Changes when `list` would answer differently; as cheap as the medium allows. */

@@ -1,7 +1,14 @@
 /** The journals as one: a write goes to the first that takes it; what waits is the union of all. */
 import type { Change } from '../../domain/change.ts';
 import type { Clock } from './clock.ts';
-import { inReplayOrder, reachOfEntry, type Journal, type JournalEntry, type JournalName } from './journal.ts';
+import {
+  inReplayOrder,
+  reachOfEntry,
+  type Journal,
+  type JournalEntry,
+  type JournalName,
+  type UnsealedWrite,
+} from './journal.ts';
 import type { WaitingWrites } from './replica.ts';
 import { describeFailure } from '../sql/driver-errors.ts';
 
@@ -31,6 +38,12 @@ export interface Waiting extends WaitingWrites {
 
 const NOTHING: Omit<Waiting, 'fingerprint' | 'list'> = { entries: [], alters: new Set() };
 
+interface Listed {
+  fingerprint: string;
+  entries: readonly JournalEntry[];
+  unsealed: readonly UnsealedWrite[];
+}
+
 /** Safe for concurrent callers. */
 export class Journals {
   #lamport = 0;
@@ -38,10 +51,13 @@ export class Journals {
   /** Entries of other projects: a repository may hold the journals of several. */
   #foreign = 0;
   #unread = 0;
+  #unsealed: readonly UnsealedWrite[] = [];
+  /** Taken over and settled; they leave one journal after the other. */
+  readonly #leaving = new Set<string>();
   readonly #fingerprints = new Map<JournalName, { value: string; at: number }>();
   readonly #problems = new Map<JournalName, string>();
   readonly #alters = new WeakMap<JournalEntry, readonly string[]>();
-  readonly #listed = new Map<JournalName, { fingerprint: string; entries: readonly JournalEntry[] }>();
+  readonly #listed = new Map<JournalName, Listed>();
 
   /** @param journals in the order in which they are tried */
   constructor(
@@ -59,6 +75,11 @@ export class Journals {
   /** Whether anything waited when that was last looked at: costs nothing. */
   get mayHold(): boolean {
     return (this.#known?.entries.length ?? 0) > 0;
+  }
+
+  /** Writes of this project that nothing proves to be ours, as they were last looked at: they wait for a person. */
+  get unsealed(): readonly UnsealedWrite[] {
+    return this.#unsealed;
   }
 
   get all(): readonly Journal[] {
@@ -85,7 +106,8 @@ export class Journals {
       at: new Date(now).toISOString(),
       changes,
     };
-    const isNew = !fingerprint.includes(UNREAD) && !entries.some(({ id }) => id === entry.id);
+    const isKnown = [...entries, ...this.#unsealed.map((one) => one.entry)].some(({ id }) => id === entry.id);
+    const isNew = !fingerprint.includes(UNREAD) && !isKnown;
     const layers: NoJournal['layers'] = [];
     for (const journal of this.journals) {
       try {
@@ -109,14 +131,20 @@ export class Journals {
     if (this.#known?.fingerprint === fingerprint) return this.#known;
     const project_id = this.projectId();
     const entries = new Map<string, JournalEntry>();
+    const unsealed = new Map<string, UnsealedWrite>();
     const foreign = new Set<string>();
     let isWhole = true;
     for (const journal of this.journals) {
       const isUnreadable = this.#fingerprints.get(journal.name)?.value === UNREADABLE;
       try {
-        for (const entry of await this.#list(journal)) {
+        const listed = await this.#list(journal);
+        for (const entry of listed.entries) {
           if ((entry.project_id ?? project_id) !== project_id) foreign.add(entry.id);
           else entries.set(entry.id, earlier(entry, entries.get(entry.id)));
+        }
+        for (const one of listed.unsealed) {
+          if ((one.entry.project_id ?? project_id) !== project_id) foreign.add(one.entry.id);
+          else unsealed.set(one.entry.id, one);
         }
         this.#problems.delete(journal.name);
         if (isUnreadable) isWhole = false;
@@ -126,6 +154,9 @@ export class Journals {
       }
     }
     this.#foreign = foreign.size;
+    this.#unsealed = [...unsealed.values()].filter(
+      ({ entry }) => !entries.has(entry.id) && !this.#leaving.has(entry.id),
+    );
     const sorted = [...entries.values()].sort(inReplayOrder);
     this.#lamport = Math.max(this.#lamport, sorted.at(-1)?.lamport ?? 0);
     this.#known = {
@@ -147,13 +178,13 @@ export class Journals {
   }
 
   /** What is in a journal; read again only when it changed, because for git that runs a program. */
-  async #list(journal: Journal): Promise<readonly JournalEntry[]> {
+  async #list(journal: Journal): Promise<Listed> {
     const fingerprint = this.#fingerprints.get(journal.name)?.value ?? UNREADABLE;
     const known = this.#listed.get(journal.name);
-    if (known?.fingerprint === fingerprint && fingerprint !== UNREADABLE) return known.entries;
-    const entries = await journal.list();
-    this.#listed.set(journal.name, { fingerprint, entries });
-    return entries;
+    if (known?.fingerprint === fingerprint && fingerprint !== UNREADABLE) return known;
+    const listed = { fingerprint, entries: await journal.list(), unsealed: journal.unsealed() };
+    this.#listed.set(journal.name, listed);
+    return listed;
   }
 
   /** The journal in which a change waits, of those that can be read. */
@@ -165,6 +196,10 @@ export class Journals {
 
   /** Lets go of settled writes. What cannot be removed now is found settled the next time. */
   async remove(ids: readonly string[]): Promise<void> {
+    const gone = new Set(ids);
+    for (const { unsealed } of this.#listed.values()) {
+      for (const { entry } of unsealed) if (gone.has(entry.id)) this.#leaving.add(entry.id);
+    }
     for (const journal of this.journals) {
       try {
         await journal.remove(ids);

@@ -5,6 +5,7 @@ import type { Breaker } from './breaker.ts';
 import { holdOf } from './replayer.ts';
 import type { TieredParts } from './tiered-store.ts';
 import { describeFailure } from '../sql/driver-errors.ts';
+import { unsealedByPlace } from './unsealed.ts';
 
 export async function describeLayers(parts: TieredParts, breaker: Breaker): Promise<LayersReport> {
   const { journals, memory, clock } = parts;
@@ -42,6 +43,7 @@ export async function describeLayers(parts: TieredParts, breaker: Breaker): Prom
       newer_version: holds.filter((hold) => hold === 'newer_version').length,
       oldest_at: waiting.entries[0]?.at ?? null,
     },
+    unsealed: unsealedByPlace(journals.unsealed),
     damage: journals.damage(),
   };
 }

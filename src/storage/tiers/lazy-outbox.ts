@@ -1,6 +1,6 @@
 /** The outbox, opened when it is needed: most embedded trackers never have one. */
 import { existsSync } from 'node:fs';
-import type { Journal, JournalEntry } from './journal.ts';
+import type { Journal, JournalEntry, UnsealedWrite } from './journal.ts';
 import { openOutbox, type Outbox } from './outbox.ts';
 
 export class LazyOutbox implements Journal {
@@ -34,6 +34,10 @@ export class LazyOutbox implements Journal {
 
   async fingerprint(): Promise<string> {
     return (await this.open({ create: false })?.fingerprint()) ?? '';
+  }
+
+  unsealed(): UnsealedWrite[] {
+    return this.#outbox?.unsealed() ?? [];
   }
 
   damage(): string[] {

@@ -15,8 +15,10 @@ import { NoJournal, type Waiting } from './journals.ts';
 import { primarySource } from './layers-report.ts';
 import { applyToReplica, type Keeper, type PreparedWrite } from './replica.ts';
 import { NoReplica, Replicas, type ChosenReplica, type Found } from './replicas.ts';
+import { ownSeal } from './seal.ts';
 import type { TieredParts } from './tiered-store.ts';
 import { SOURCE_OF_JOURNAL, uncheckedAnswer, uncheckedVersions } from './unchecked-write.ts';
+import { keylessWarning } from './unsealed.ts';
 import * as words from './words.ts';
 
 /** A cache that was not confirmed for longer is `stale`, and a lower layer is used if it is newer. */
@@ -154,6 +156,7 @@ export class LowerLayers {
     if (keeper !== 'primary') this.#breaker.move('journaled', null);
     this.options.onSaved();
     const situation = this.#situation(await this.#parts.journals.waiting());
+    const keyProblem = keeper === 'primary' ? undefined : ownSeal().problem();
     const isLost = lost !== undefined && { state: 'offline' as const, reason: words.reasonOf(lost) };
     return {
       data: applied,
@@ -161,6 +164,7 @@ export class LowerLayers {
       warnings: [
         ...applied.flatMap(({ warnings }) => warnings),
         ...words.writeWarnings({ ...situation, ...isLost }, keeper, isOutcomeUnknown(lost)),
+        ...(keyProblem === undefined ? [] : [keylessWarning(keyProblem)]),
       ],
       durability: keeper === 'primary' ? primarySource(this.#parts) : keeper,
     };

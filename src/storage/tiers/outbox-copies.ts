@@ -11,8 +11,10 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { FILE_MODE } from '../modes.ts';
+import type { FindEarlier } from './earlier-version.ts';
+import { encodeEntry, encodeUnsealed } from './entry-codec.ts';
 import { salvage } from './outbox-salvage.ts';
-import { OWN_MARKS, SET_MARK_TO_LARGER, addEntry, type OutboxFile } from './outbox-tables.ts';
+import { OWN_MARKS, SET_MARK_TO_LARGER, addEntry, areOwnMarks, type OutboxFile } from './outbox-tables.ts';
 
 const SALVAGED = `${OWN_MARKS}salvaged:`;
 
@@ -51,21 +53,36 @@ export function keepLog(copy: string, log: Buffer): void {
   syncFolder(copy);
 }
 
-/** Takes over what a damaged copy holds, once; a process that was killed over it leaves it to the next. */
-export function saveFrom(opened: OutboxFile, file: string, copy: string): string {
+/**
+ * Takes over what a damaged copy holds, once; a process that was killed over it leaves it to the next. What nothing
+ * proves to be ours stays such.
+ * @param until when the copy was last written, as far as its times say
+ */
+export function saveFrom(
+  opened: OutboxFile,
+  file: string,
+  copy: string,
+  until: number,
+  findEarlier: FindEarlier,
+): string {
   const done = `${SALVAGED}${path.basename(copy)}`;
   const told = opened.statement('select value from marks where name = ?').pluck().get(done);
   if (typeof told === 'string') return told;
   const found = salvage(readIfThere(copy), readIfThere(`${copy}-wal`));
+  const unsealed = [...found.entries.values()].filter(({ seal }) => seal === 'none');
+  const earlier = findEarlier(unsealed.map(({ entry }) => ({ entry, until })));
   return opened.transaction(() => {
-    for (const { entry, attempts, reason } of found.entries.values()) {
-      if (!addEntry(opened, entry)) continue;
+    for (const { entry, seal, attempts, reason } of found.entries.values()) {
+      const isOurs = seal === 'own' || earlier.has(entry);
+      if (!addEntry(opened, entry, (isOurs ? encodeEntry : encodeUnsealed)(entry))) continue;
       opened
         .statement('update entries set attempts = ?, reason = ? where id = ?')
         .run(attempts, reason, entry.id);
     }
     const mark = opened.statement(SET_MARK_TO_LARGER);
-    for (const { name, value } of found.marks) if (!name.startsWith(OWN_MARKS)) mark.run(name, value);
+    const areOwn = areOwnMarks(new Map(found.marks.map(({ name, value }) => [name, value])));
+    for (const { name, value } of areOwn ? found.marks : [])
+      if (!name.startsWith(OWN_MARKS)) mark.run(name, value);
     const provisional = opened.statement('insert or ignore into provisional values (?, ?, ?, ?)');
     for (const row of found.provisional) {
       provisional.run(row.record_id, row.version, row.change_id, row.noted_at);

@@ -11,6 +11,7 @@ import { refuseForeignObjects } from '../sql/schema-objects.ts';
 import { openDatabaseFile, openDatabaseImage } from '../sql/database-file.ts';
 import { ForeignObject, describeDriverError, driverCode } from '../sql/driver-errors.ts';
 import { keepLogShort } from '../sql/log-room.ts';
+import { earlierIn, writtenAt } from './earlier-version.ts';
 import { withFileLockSync } from './file-lock.ts';
 import { JournalUnavailable, type JournalEntry } from './journal.ts';
 import { damagedCopies, keepLog, newCopyName, readIfThere, saveFrom, setAside } from './outbox-copies.ts';
@@ -20,9 +21,11 @@ import {
   SCHEMA,
   OutboxFile,
   SCHEMA_VERSION,
+  claimMarks,
   isDamage,
   isSound,
   makeSchema,
+  sealEarlier,
 } from './outbox-tables.ts';
 import type { Database } from '../sql/sqlite-driver.ts';
 
@@ -44,6 +47,10 @@ export function openOutboxFile(file: string, now: () => number, thorough: boolea
   try {
     mkdirSync(path.dirname(file), { recursive: true, mode: FOLDER_MODE });
     return withFileLockSync(`${file}.lock`, OPENING_TIMEOUT_MS, () => {
+      // Before anything is written: afterwards the times are those of this program.
+      const until = writtenAt(file, `${file}-wal`);
+      const copies = new Map(damagedCopies(file).map((one) => [one, writtenAt(one, `${one}-wal`)]));
+      const findEarlier = earlierIn(path.dirname(file));
       const log = readIfThere(`${file}-wal`);
       const passedOver = entriesPassedOver(log);
       const copy = newCopyName(file, now);
@@ -59,7 +66,11 @@ export function openOutboxFile(file: string, now: () => number, thorough: boolea
       try {
         // Another process was in the middle of a commit when the log was read.
         if (passedOver.length > 0 && hasAll(opened, passedOver)) rmSync(`${copy}-wal`);
-        opened.damage.push(...damagedCopies(file).map((copy) => saveFrom(opened, file, copy)));
+        claimMarks(opened);
+        for (const one of damagedCopies(file)) {
+          opened.damage.push(saveFrom(opened, file, one, copies.get(one) ?? until, findEarlier));
+        }
+        sealEarlier(opened, until, findEarlier);
         // What was passed over stays in the log beside what is written next, and would be found again.
         if (passedOver.length > 0) database.pragma('wal_checkpoint(TRUNCATE)');
         pruneProvisional(opened, now());

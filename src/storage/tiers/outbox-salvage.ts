@@ -3,7 +3,14 @@
  * damaged files are never opened by SQLite, which would alter them (formats: sqlite.org/fileformat2.html).
  */
 import type { Database } from '../sql/sqlite-driver.ts';
-import { RECORD_START, decodeEntry, openRecord, readOpening } from './entry-codec.ts';
+import {
+  RECORD_START,
+  decodeEntry,
+  entryOf,
+  openRecord,
+  readOpening,
+  type DecodedRecord,
+} from './entry-codec.ts';
 import type { JournalEntry } from './journal.ts';
 import { openDatabaseImage } from '../sql/database-file.ts';
 
@@ -19,6 +26,8 @@ const NEXT_PAGE_BYTES = 4;
 
 export interface SalvagedEntry {
   entry: JournalEntry;
+  /** Whose it is: see `DecodedRecord`. */
+  seal: 'own' | 'other' | 'none';
   attempts: number;
   reason: string | null;
 }
@@ -38,10 +47,21 @@ export function salvage(database: Buffer, wal: Buffer): Salvage {
   const image = committedImage(database, wal);
   if (image.length > 0) readTables(image, found);
   const pages = [...pagesOf(image), ...pagesOf(database), ...framesOf(wal)];
-  for (const entry of findRecords(pages, [image, withAllFrames(database, wal), database])) {
-    if (!found.entries.has(entry.id)) found.entries.set(entry.id, { entry, attempts: 0, reason: null });
+  for (const decoded of findRecords(pages, [image, withAllFrames(database, wal), database])) {
+    note(found, decoded, 0, null);
   }
   return found;
+}
+
+/** Of two with one id, one of ours counts. */
+function note(found: Salvage, decoded: DecodedRecord, attempts: number, reason: string | null): void {
+  const entry = entryOf(decoded);
+  if (entry === undefined) return;
+  const known = found.entries.get(entry.id);
+  const seal = 'entry' in decoded ? 'own' : 'unsealed' in decoded && decoded.hasSeal ? 'other' : 'none';
+  if (known === undefined || (known.seal !== 'own' && seal === 'own')) {
+    found.entries.set(entry.id, { entry, seal, attempts, reason });
+  }
 }
 
 /** The database as its last whole commit left it, in a form that can be opened in memory. */
@@ -59,7 +79,8 @@ export function committedImage(database: Buffer, wal: Buffer): Buffer {
 export function entriesPassedOver(wal: Buffer): JournalEntry[] {
   const { passedOver } = readLog(wal);
   if (passedOver.length === 0) return [];
-  return [...findRecords(framesOf(wal, passedOver), [withAllFrames(Buffer.alloc(0), wal)])];
+  const found = findRecords(framesOf(wal, passedOver), [withAllFrames(Buffer.alloc(0), wal)]);
+  return [...found].flatMap((decoded) => entryOf(decoded) ?? []);
 }
 
 /** The database with every frame of the log, also those whose order or checksum is wrong. */
@@ -188,8 +209,7 @@ function readTables(image: Buffer, found: Salvage): void {
       }
     };
     read<{ record: string; attempts: number; reason: string | null }>('entries', (row) => {
-      const decoded = decodeEntry(String(row.record));
-      if ('entry' in decoded) found.entries.set(decoded.entry.id, { ...row, entry: decoded.entry });
+      note(found, decodeEntry(String(row.record)), row.attempts, row.reason);
     });
     read<Salvage['marks'][number]>('marks', (row) => found.marks.push(row));
     read<Salvage['provisional'][number]>('provisional', (row) => found.provisional.push(row));
@@ -201,7 +221,7 @@ function readTables(image: Buffer, found: Salvage): void {
 }
 
 /** Whole records among raw pages. A long one goes on in a chain of pages, looked for in each of the `stores`. */
-function* findRecords(pages: Iterable<Page>, stores: Buffer[]): Generator<JournalEntry> {
+function* findRecords(pages: Iterable<Page>, stores: Buffer[]): Generator<DecodedRecord> {
   const seen = new Set<string>();
   for (const { bytes } of pages) {
     for (let at = bytes.indexOf(RECORD_START); at !== -1; at = bytes.indexOf(RECORD_START, at + 1)) {
@@ -209,9 +229,9 @@ function* findRecords(pages: Iterable<Page>, stores: Buffer[]): Generator<Journa
       if (opening === undefined || seen.has(opening.sha256)) continue;
       for (const record of readings(bytes.subarray(at), opening.recordBytes, stores)) {
         const decoded = openRecord(record, opening);
-        if (!('entry' in decoded)) continue;
+        if ('problem' in decoded) continue;
         seen.add(opening.sha256);
-        yield decoded.entry;
+        yield decoded;
         break;
       }
     }

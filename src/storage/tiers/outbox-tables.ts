@@ -2,10 +2,12 @@
 import { randomUUID } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { driverCode } from '../sql/driver-errors.ts';
-import { decodeEntry, encodeEntry } from './entry-codec.ts';
 import { reachOfEntry, type JournalEntry } from './journal.ts';
 import { PAGE_BYTES } from './outbox-salvage.ts';
 import type { Database, Statement } from '../sql/sqlite-driver.ts';
+import type { FindEarlier } from './earlier-version.ts';
+import { decodeEntry, encodeEntry, encodeUnsealed, entryOf } from './entry-codec.ts';
+import { ownSeal } from './seal.ts';
 
 /** "WTRO": marks a file as an outbox (PRAGMA application_id). */
 export const OUTBOX_APPLICATION_ID = 0x5754524f;
@@ -39,6 +41,9 @@ const GENERATION = 'outbox:generation';
 const REVISION = 'outbox:revision';
 const REMOVALS = 'outbox:removals';
 export const OWN_MARKS = 'outbox:';
+/** Over the generation, by the user who first used the file on this machine. */
+const MARKS_SEAL = 'outbox:seal';
+const MARKS_PURPOSE = 'worktrail outbox v1';
 
 /** Sets a mark to a whole number, unless it holds a larger one. */
 export const SET_MARK_TO_LARGER = `
@@ -86,16 +91,86 @@ export class OutboxFile {
   }
 }
 
-/** Adds an entry; false when it was there already. To be called in a transaction. */
+/**
+ * Adds an entry; false when it was there already. Of one that is not known to be ours it takes the place, unless it is
+ * such a one itself. To be called in a transaction.
+ */
 export function addEntry(file: OutboxFile, entry: JournalEntry, record = encodeEntry(entry)): boolean {
   const added = file
     .statement('insert into entries (id, record) values (?, ?) on conflict (id) do nothing')
     .run(entry.id, record);
-  if (added.changes === 0) return false;
-  const reach = file.statement('insert into entry_reach (name, seq) values (?, ?)');
-  for (const name of reachOfEntry(entry).alters) reach.run(name, added.lastInsertRowid);
+  if (added.changes === 0) return takePlace(file, entry, record);
+  // What is not known to be ours alters nothing.
+  if ('entry' in decodeEntry(record)) noteReach(file, entry, added.lastInsertRowid);
   raiseRevision(file);
   return true;
+}
+
+function takePlace(file: OutboxFile, entry: JournalEntry, record: string): boolean {
+  const there = file.statement('select seq, record from entries where id = ?').get(entry.id) as {
+    seq: number;
+    record: string;
+  };
+  if (!('unsealed' in decodeEntry(there.record)) || !('entry' in decodeEntry(record))) return false;
+  file
+    .statement('update entries set record = ?, attempts = 0, reason = null where seq = ?')
+    .run(record, there.seq);
+  file.statement('delete from entry_reach where seq = ?').run(there.seq);
+  noteReach(file, entry, there.seq);
+  // What was read of this number is no longer so.
+  noteRemoval(file);
+  return true;
+}
+
+function noteReach(file: OutboxFile, entry: JournalEntry, seq: number | bigint): void {
+  const reach = file.statement('insert into entry_reach (name, seq) values (?, ?)');
+  for (const name of reachOfEntry(entry).alters) reach.run(name, seq);
+}
+
+/** Reads the beginning of every record. */
+const WITHOUT_SEAL = 'select seq, record from entries where substr(record, 1, 20) = \'{"worktrail_entry":1\'';
+
+/**
+ * Seals the entries without a seal that the version before wrote here, and marks the others, so that what is found now
+ * holds: the times of the file are those of this program from now on.
+ * @param until when the file was last written before it was opened
+ */
+export function sealEarlier(file: OutboxFile, until: number, findEarlier: FindEarlier): void {
+  const find = file.statement(WITHOUT_SEAL);
+  if (find.get() === undefined) return;
+  file.transaction(() => {
+    const found = (find.all() as { seq: number; record: string }[]).flatMap(({ seq, record }) => {
+      const entry = entryOf(decodeEntry(record));
+      return entry === undefined ? [] : [{ seq, entry, until }];
+    });
+    const earlier = findEarlier(found);
+    const update = file.statement('update entries set record = ? where seq = ?');
+    const forgetReach = file.statement('delete from entry_reach where seq = ?');
+    for (const { seq, entry } of found) {
+      update.run(earlier.has(entry) ? encodeEntry(entry) : encodeUnsealed(entry), seq);
+      if (!earlier.has(entry)) forgetReach.run(seq);
+    }
+    noteRemoval(file);
+  });
+}
+
+/** Whether this user on this machine made the marks of an outbox; what others noted of a database counts for nothing. */
+export function areOwnMarks(marks: ReadonlyMap<string, string>): boolean {
+  const [generation, seal] = [marks.get(GENERATION), marks.get(MARKS_SEAL)];
+  return generation !== undefined && seal !== undefined && ownSeal().isOwn(MARKS_PURPOSE, generation, seal);
+}
+
+/** Forgets what others noted. Without a key of ours nobody can tell, and all of it stays. */
+export function claimMarks(file: OutboxFile): void {
+  const rows = file.statement('select name, value from marks').all() as { name: string; value: string }[];
+  const marks = new Map(rows.map(({ name, value }) => [name, value]));
+  if (areOwnMarks(marks)) return;
+  const seal = ownSeal().of(MARKS_PURPOSE, marks.get(GENERATION) ?? '');
+  if (ownSeal().problem() !== undefined) return;
+  file.transaction(() => {
+    file.statement('delete from marks where substr(name, 1, ?) <> ?').run(OWN_MARKS.length, OWN_MARKS);
+    file.statement('insert or replace into marks (name, value) values (?, ?)').run(MARKS_SEAL, seal);
+  });
 }
 
 function raiseRevision(file: OutboxFile): void {
@@ -148,13 +223,15 @@ export function isSound(database: Database, thorough: boolean): boolean {
   for (const table of ['entries', 'entry_reach', 'marks', 'provisional']) {
     database.prepare(`select * from ${table} limit 1`).get();
   }
+  // Here and not when they are sealed: what cannot be read is damage.
+  database.prepare(WITHOUT_SEAL).get();
   if (!thorough) return true;
   for (const { id, record } of database.prepare('select id, record from entries').iterate() as Iterable<{
     id: string;
     record: string;
   }>) {
     const decoded = decodeEntry(record);
-    if ('entry' in decoded ? decoded.entry.id !== id : decoded.problem === 'damaged') return false;
+    if ('problem' in decoded ? decoded.problem === 'damaged' : entryOf(decoded)?.id !== id) return false;
   }
   return true;
 }

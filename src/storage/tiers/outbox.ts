@@ -4,8 +4,10 @@
  */
 import { retryContention } from '../sql/retry.ts';
 import { classifyDriverError, describeDriverError, driverCode } from '../sql/driver-errors.ts';
-import { decodeEntry, encodeEntry } from './entry-codec.ts';
-import { JournalUnavailable, type Journal, type JournalEntry } from './journal.ts';
+import path from 'node:path';
+import { earlierIn, writtenAt, type UnsealedFind } from './earlier-version.ts';
+import { decodeEntry, encodeEntry, entryOf } from './entry-codec.ts';
+import { JournalUnavailable, type Journal, type JournalEntry, type UnsealedWrite } from './journal.ts';
 import { openOutboxFile } from './outbox-file.ts';
 import {
   SET_MARK_TO_LARGER,
@@ -49,6 +51,7 @@ interface KnownEntries {
   removals: string;
   seq: number;
   entries: JournalEntry[];
+  unsealed: JournalEntry[];
 }
 
 /**
@@ -79,6 +82,10 @@ export class Outbox implements Journal {
     const entries = this.#readEntries() ?? this.#readEntries();
     if (entries !== undefined) return entries;
     throw this.#unavailable('an entry in it is damaged', undefined);
+  }
+
+  unsealed(): UnsealedWrite[] {
+    return (this.#known?.unsealed ?? []).map((entry) => ({ entry, place: this.location }));
   }
 
   async remove(ids: readonly string[]): Promise<void> {
@@ -201,18 +208,27 @@ export class Outbox implements Journal {
       const removals = removalsOf(file);
       const known = this.#known;
       const isGrown = known?.file === file && known.removals === removals;
-      let { seq, entries }: Pick<KnownEntries, 'seq' | 'entries'> = isGrown ? known : { seq: 0, entries: [] };
-      entries = [...entries];
+      const before = isGrown ? known : { seq: 0, entries: [], unsealed: [] };
+      let { seq } = before;
+      const entries = [...before.entries];
+      const unsealed = [...before.unsealed];
+      const unmarked: UnsealedFind[] = [];
       const added = file.statement('select seq, record from entries where seq > ? order by seq');
       for (const row of added.iterate(seq) as Iterable<{ seq: number; record: string }>) {
         seq = row.seq;
         const decoded = decodeEntry(row.record);
         if ('entry' in decoded) entries.push(decoded.entry);
-        else if (decoded.problem === 'newer')
+        else if ('unsealed' in decoded) {
+          if (decoded.hasSeal) unsealed.push(decoded.unsealed);
+          else unmarked.push({ entry: decoded.unsealed, until: writtenAt(this.location, this.#log) });
+        } else if (decoded.problem === 'newer')
           this.#notices.add(`${this.location} holds a write of a newer Worktrail.`);
         else this.#suspect = true;
       }
-      this.#known = this.#suspect ? undefined : { file, removals, seq, entries };
+      // Of a program of the version before that runs beside this one, or in a file that can only be read.
+      const earlier = earlierIn(path.dirname(this.location))(unmarked);
+      for (const { entry } of unmarked) (earlier.has(entry) ? entries : unsealed).push(entry);
+      this.#known = this.#suspect ? undefined : { file, removals, seq, entries, unsealed };
       return this.#known && [...entries];
     });
   }
@@ -292,10 +308,13 @@ export class Outbox implements Journal {
   /** Entries of a file that somebody deleted or replaced are still readable while it is open. */
   #carryOver(from: OutboxFile, to: OutboxFile): void {
     const records = from.statement('select record from entries').pluck().all().map(String);
-    const entries = records
-      .map(decodeEntry)
-      .flatMap((decoded) => ('entry' in decoded ? [decoded.entry] : []));
-    const carried = to.transaction(() => entries.filter((entry) => addEntry(to, entry)).length);
+    const carried = to.transaction(
+      () =>
+        records.filter((record) => {
+          const entry = entryOf(decodeEntry(record));
+          return entry !== undefined && addEntry(to, entry, record);
+        }).length,
+    );
     if (carried > 0) {
       this.#notices.add(
         `The outbox ${this.location} was moved or deleted in use; ${carried} writes were put back.`,
@@ -307,6 +326,10 @@ export class Outbox implements Journal {
     if (error instanceof JournalUnavailable) return error;
     if (isDamage(error)) this.#suspect = true;
     return driverCode(error) === undefined ? error : this.#unavailable(describeDriverError(error), error);
+  }
+
+  get #log(): string {
+    return `${this.location}-wal`;
   }
 
   #unavailable(reason: string, cause: unknown): JournalUnavailable {

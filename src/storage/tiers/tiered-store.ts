@@ -34,6 +34,7 @@ import type { Replica } from './replica.ts';
 import { asksPrimary, type TierState } from './state.ts';
 import type { TierMemory } from './tier-memory.ts';
 import type { Truth } from './truth.ts';
+import { unsealedWarning } from './unsealed.ts';
 import * as words from './words.ts';
 
 export interface TieredParts {
@@ -177,6 +178,21 @@ export class TieredStore implements TrackerStore {
   }
 
   async read<T>(work: (reader: Reader) => Promise<T>, options: ReadOptions = {}): Promise<Answer<T>> {
+    return this.#withUnsealed(await this.#read(work, options));
+  }
+
+  async write(changes: readonly Change[]): Promise<WriteAnswer> {
+    return this.#withUnsealed(await this.#write(changes));
+  }
+
+  /** Told with every answer: whoever lost a key must learn of it, and so must whoever cloned more than they wanted. */
+  #withUnsealed<T extends Answer<unknown>>(answer: T): T {
+    const { unsealed } = this.parts.journals;
+    if (unsealed.length > 0) answer.warnings.push(unsealedWarning(unsealed));
+    return answer;
+  }
+
+  async #read<T>(work: (reader: Reader) => Promise<T>, options: ReadOptions): Promise<Answer<T>> {
     if (this.#breaker.state === 'replaying') {
       // A whole copy comes first because it shows what waits; without one the primary is there.
       const answer = await this.#lower.read(work, options, { wholeOnly: true }).catch(unlessNoLayer);
@@ -226,7 +242,7 @@ export class TieredStore implements TrackerStore {
     }
   }
 
-  async write(changes: readonly Change[]): Promise<WriteAnswer> {
+  async #write(changes: readonly Change[]): Promise<WriteAnswer> {
     const asked = changes.map((change) => this.#withOwnChanges(change));
     const primary = this.#primary;
     let lost: unknown;

@@ -187,7 +187,7 @@ describe('the journal in git is unavailable', () => {
   it('to names that git could take for something else', () => {
     for (const name of ['--force', '../../heads', 'a/b', 'a b', '', 'a.lock']) {
       expect(() => new GitJournal(folder, name)).toThrow(TypeError);
-      expect(() => new GitJournal(folder, DEVICE, name)).toThrow(TypeError);
+      expect(() => new GitJournal(folder, DEVICE, { process: name })).toThrow(TypeError);
     }
   });
 });

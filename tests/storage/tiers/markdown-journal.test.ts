@@ -166,7 +166,7 @@ describe('a damaged record', () => {
     await journal.append(entry);
     await journal.append(newer);
     const record = encodeEntry(newer);
-    const text = (await readFile(file, 'utf8')).replace(record, record.replace('entry":1,', 'entry":2,'));
+    const text = (await readFile(file, 'utf8')).replace(record, record.replace('entry":2,', 'entry":3,'));
     await writeFile(file, text);
     expect(await journal.list()).toEqual([entry]);
     expect(journal.damage().join(' ')).toContain('newer Worktrail');

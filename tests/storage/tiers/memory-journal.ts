@@ -5,6 +5,7 @@ import {
   type Journal,
   type JournalEntry,
   type JournalName,
+  type UnsealedWrite,
 } from '../../../src/storage/tiers/journal.ts';
 
 /** What several instances share, as several processes share a file. */
@@ -36,7 +37,7 @@ export class MemoryJournal implements Journal {
   async list(): Promise<JournalEntry[]> {
     this.#check();
     return [...this.medium.entries.values()]
-      .map(decodeEntry)
+      .map((record) => decodeEntry(record))
       .flatMap((one) => ('entry' in one ? [one.entry] : []));
   }
 
@@ -48,6 +49,10 @@ export class MemoryJournal implements Journal {
   async fingerprint(): Promise<string> {
     this.#check();
     return String(this.medium.revision);
+  }
+
+  unsealed(): UnsealedWrite[] {
+    return [];
   }
 
   damage(): string[] {

@@ -15,6 +15,7 @@ import {
 } from '../../../src/storage/git/snapshot.ts';
 import type { Session } from '../../../src/storage/sql/connection.ts';
 import type { Row, TableName } from '../../../src/storage/sql/table-copy.ts';
+import { ownSeal } from '../../../src/storage/tiers/seal.ts';
 import { git, temporaryProject } from '../../support/temporary-project.ts';
 import { creation, edit } from '../changes.ts';
 import { ITEMS, PROJECT_ID, allRows, apply, fillSession, found, memorySession } from './filled-session.ts';
@@ -259,12 +260,16 @@ describe('a damaged snapshot', () => {
       execFileSync('git', args, { cwd: folder, input, encoding: 'utf8' }).trim();
     const blob = await store('{"format_version":2}\n', 'hash-object', '-w', '--stdin');
     const tree = await store(`100644 blob ${blob}\tmeta.json\n`, 'mktree');
-    await git(
-      folder,
-      'update-ref',
-      SNAPSHOT_REF,
-      await store('newer', 'commit-tree', tree, '-p', SNAPSHOT_REF),
-    );
+    const date = 1_800_000_000;
+    const seal = ownSeal().of('worktrail snapshot v1', `tree ${tree}\ndate ${date}\n`);
+    const env = { GIT_AUTHOR_DATE: `${date} +0000`, GIT_COMMITTER_DATE: `${date} +0000` };
+    const commit = execFileSync('git', ['commit-tree', tree, '-p', SNAPSHOT_REF], {
+      cwd: folder,
+      input: `newer\n\nSeal: ${seal}\n`,
+      encoding: 'utf8',
+      env: { ...process.env, ...env },
+    });
+    await git(folder, 'update-ref', SNAPSHOT_REF, commit.trim());
     const newer = expect.stringContaining('newer version') as string;
     expect(await readSnapshot(folder)).toEqual({ unavailable: newer });
     await apply(session, [renamed('Third', 2)]);

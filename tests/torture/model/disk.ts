@@ -2,7 +2,12 @@
 import { NO_HINTS } from '../../../src/storage/live/hints.ts';
 import { codedError } from '../../../src/storage/sql/driver-errors.ts';
 import type { Connection, Session } from '../../../src/storage/sql/connection.ts';
-import type { Journal, JournalEntry, JournalName } from '../../../src/storage/tiers/journal.ts';
+import type {
+  Journal,
+  JournalEntry,
+  JournalName,
+  UnsealedWrite,
+} from '../../../src/storage/tiers/journal.ts';
 import { JournalUnavailable } from '../../../src/storage/tiers/journal.ts';
 import type { Notebook } from '../../../src/storage/tiers/tier-memory.ts';
 import { MemoryJournal, newMedium, type MemoryMedium } from '../../storage/tiers/memory-journal.ts';
@@ -49,6 +54,10 @@ export class ModelJournal implements Journal {
 
   fingerprint(): Promise<string> {
     return this.#call('fingerprint', () => this.#inner.fingerprint());
+  }
+
+  unsealed(): UnsealedWrite[] {
+    return [];
   }
 
   damage(): string[] {
