@@ -80,8 +80,11 @@ async function serveHttp(
 
 /** Before anything is opened, so that a token that cannot be used is told at once. */
 async function tokenFor(flags: TokenFlags): Promise<HttpToken | undefined> {
-  const { httpToken } = await import('./http-token.ts');
-  return httpToken(flags, process.env);
+  const { TOKEN_VARIABLE, httpToken } = await import('./http-token.ts');
+  const token = httpToken(flags, process.env);
+  // Programs that this one starts, such as git, have no use for it.
+  delete process.env[TOKEN_VARIABLE];
+  return token;
 }
 
 async function listen(

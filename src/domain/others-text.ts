@@ -17,6 +17,7 @@ const PLAIN = /^[\t\n -~\u00a0-\u00ac\u00ae-\u02ff\u0370-\u0481\u2010-\u2027\u20
  * machine reads; halves of surrogate pairs. Joiners in emoji, and letters of every direction, are as they should be.
  */
 const HIDDEN = new RegExp(
+  // eslint-disable-next-line no-misleading-character-class -- combining characters are meant one by one
   [
     '[\\u0000-\\u0008\\u000b-\\u001f\\u007f-\\u009f\\u00ad\\u061c\\u180e\\u200b\\u200e\\u200f\\u2028-\\u202e]',
     '[\\u2060-\\u206f\\u3164\\ufeff\\uffa0\\ufff9-\\ufffb\\ufffe\\uffff]',

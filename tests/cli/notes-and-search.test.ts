@@ -20,7 +20,7 @@ describe('note', () => {
       items: [{ text: 'From a\npipe' }, { text: 'The vendor answers' }],
     });
     const shown = await worktrail.text('show', id);
-    expect(shown).toMatch(/Notes\n {2}\d{4}-.* UTC by .*\n {2}From a\n {2}pipe\n/);
+    expect(shown).toMatch(/Notes\n {2}\d{4}-.* UTC by .*\n {2}> From a\n {2}> pipe\n/);
     expect(await worktrail.text('note', id, '--list')).toContain('2 of 2 notes');
     expect(await worktrail.text('note', id, '--list', '--limit', '1')).toContain('the next page: --cursor');
   });
@@ -70,7 +70,7 @@ describe('search', () => {
     ]);
     expect(found).toMatchObject({ total_count: 3, data_source: 'sqlite' });
     const text = await worktrail.text('search', 'login');
-    expect(text).toContain(`${id.slice(0, 8)}  work_item  active  Login is slow\n    parser\n`);
+    expect(text).toContain(`${id.slice(0, 8)}  work_item  active  Login is slow\n    > parser\n`);
     expect(text).toContain(`note on ${id.slice(0, 8)}`);
     expect(text).toMatch(/\n3 of 3 matches\n$/);
     expect(await worktrail.text('search', 'login', 'flamegraph')).toMatch(/\n1 of 1 match\n$/);

@@ -148,9 +148,9 @@ describe('show', () => {
     );
     const text = await worktrail.text('show', item.id.slice(0, 8));
     expect(text).toContain(
-      `${root.id.slice(0, 8)} Root >\nMiddle\ntask, active, priority 3, version 1, ${item.id}\n`,
+      `${root.id.slice(0, 8)} Root >\n${item.id.slice(0, 8)}  Middle\ntask, active, priority 3, version 1, ${item.id}\n`,
     );
-    expect(text).toContain('Description\n  One\n  Two\n');
+    expect(text).toContain('Description\n  > One\n  > Two\n');
     expect(text).toContain(`Children\n  ${child.id.slice(0, 8)}  task  active  Leaf\n`);
     expect(await worktrail.text('show', child.id)).toContain('Metadata\n  estimated_hours: 2\n');
 

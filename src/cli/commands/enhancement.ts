@@ -284,7 +284,7 @@ function renderOne(enhancement: EnhancementView): string {
     `${shortId(one.id)} ${paintStatus(one.status)} ${plainLine(one.title)}`;
   const quarter = target_quarter === null ? '' : `, meant for ${target_quarter}`;
   return [
-    plainLine(title),
+    `${shortId(id)}  ${plainLine(title)}`,
     `${id}  version ${version}`,
     `${paintStatus(status)}, priority ${priority}${quarter}`,
     ...enhancement.requires_constitutional_principles.map((text) => `requires ${plainLine(text)}`),

@@ -130,13 +130,19 @@ function changeLines(change: RecordedChange, titles: Map<string, string>): strin
 /** Fields of a new record that say nothing to a reader: where it is, and what the line above tells already. */
 const SILENT_AT_CREATION = new Set(['id', 'path', 'depth', 'title', 'created_at', 'created_by']);
 
-function fieldLines({ kind, fields, related_id }: RecordedChange, titles: Map<string, string>): string[] {
+function fieldLines(
+  { entity, kind, fields, related_id }: RecordedChange,
+  titles: Map<string, string>,
+): string[] {
   const shown =
     kind === 'create'
       ? fields.filter(({ field, to }) => !SILENT_AT_CREATION.has(field) && spoken(to) !== EMPTY)
       : fields;
   if (related_id !== null)
-    return [`    ${linkText(shown, related_id)} ${plainLine(titles.get(related_id) ?? '')}`];
+    return [
+      // A link says its kind first, a note what somebody wrote.
+      `    ${entity === 'note' ? '> ' : ''}${linkText(shown, related_id)} ${plainLine(titles.get(related_id) ?? '')}`,
+    ];
   return shown.map(({ field, from, to }) => {
     const before = kind === 'create' ? '' : `${spoken(from)} → `;
     return `    ${plainLine(field)}: ${before}${spoken(to)}`;

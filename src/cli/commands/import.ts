@@ -7,7 +7,7 @@ import type { Answer } from '../../storage/store.ts';
 import { validationError } from '../../errors.ts';
 import { optionsOf, type GlobalOptions } from '../global-options.ts';
 import { printAnswer } from '../output.ts';
-import { count, plainLine } from '../plain-text.ts';
+import { count, nameFirst, plainLine } from '../plain-text.ts';
 import { importStatus, type StatusOptions } from './import-status.ts';
 import { withProgressBar } from '../progress-bar.ts';
 import { commandLineCaller, readSettings, withApp } from '../with-app.ts';
@@ -151,7 +151,7 @@ function remarkLines({ links_removed, remarks, dry_run }: ImportResult): string[
     ...(links_removed > 0 ? ['', removed] : []),
     ...(remarks.length > 0 ? ['', `Kept as it is here: ${remarks.length}`] : []),
     ...remarks.map(
-      ({ foreign_id, title, message }) => `  ${plainLine(foreign_id)} "${plainLine(title)}": ${message}`,
+      ({ foreign_id, title, message }) => `  ${nameFirst(foreign_id)} "${plainLine(title)}": ${message}`,
     ),
   ];
 }

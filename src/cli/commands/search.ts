@@ -49,7 +49,7 @@ function renderResults({ items, total_count, cut }: SearchResults, mark: (line: 
   const lines = items.flatMap(({ entity, id, item_id, title, status, snippet }) => {
     const on = item_id === undefined ? '' : ` on ${shortId(item_id)}`;
     const what = [shortId(id), `${entity}${on}`, ...(status === undefined ? [] : [paintStatus(status)])];
-    return [`${what.join('  ')}  ${mark(title)}`, ...(snippet === '' ? [] : [`    ${mark(snippet)}`])];
+    return [`${what.join('  ')}  ${mark(title)}`, ...(snippet === '' ? [] : [`    > ${mark(snippet)}`])];
   });
   const shown =
     items.length === 0 ? 'Nothing matches.' : `${items.length} of ${count(total_count, 'match', 'matches')}`;

@@ -59,7 +59,7 @@ function heading(item: WorkItemView): string {
     .join(' > ');
   return [
     ...(path === '' ? [] : [paint('dim', `${path} >`)]),
-    paint('bold', plainLine(title)),
+    `${shortId(id)}  ${paint('bold', plainLine(title))}`,
     `${item_type}, ${paintStatus(status)}, priority ${priority}, version ${version}, ${id}`,
     ...(deleted_at === null ? [] : [paint('red', `Deleted ${spokenTime(deleted_at)} UTC`)]),
   ].join('\n');

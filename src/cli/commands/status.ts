@@ -6,7 +6,7 @@ import type { LinkedDeployment } from '../../storage/sql/queries/deployments.ts'
 import type { Vendor } from '../../domain/vendor.ts';
 import { optionsOf } from '../global-options.ts';
 import { paint, printAnswer } from '../output.ts';
-import { count, plainLine, shortId, spokenTime } from '../plain-text.ts';
+import { count, nameFirst, plainLine, shortId, spokenTime } from '../plain-text.ts';
 import { paintStatus, renderTable, statusStyle } from '../table.ts';
 import { withApp } from '../with-app.ts';
 
@@ -110,7 +110,7 @@ function vendorTable(vendors: Vendor[]): string {
   if (vendors.length === 0) return '';
   const tests = ({ metadata }: Vendor) => (metadata['test_results'] ?? {}) as Record<string, number>;
   return renderTable(vendors, [
-    { title: 'NAME', value: ({ name }) => name, flexible: true },
+    { title: 'NAME', value: ({ name }) => nameFirst(name), flexible: true },
     { title: 'STATUS', value: ({ status }) => status, style: ({ status }) => statusStyle(status) },
     {
       title: 'TESTS',

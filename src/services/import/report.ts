@@ -1,5 +1,5 @@
 /** An import told to a person at a terminal. */
-import { joinLines } from '../../domain/others-text.ts';
+import { joinLines, nameFirst } from '../../domain/others-text.ts';
 import { ITEM_STATUSES, ITEM_TYPES } from '../../domain/work-item.ts';
 import type { ImportOutcome, ImportPlan } from './plan.ts';
 
@@ -14,19 +14,24 @@ export function renderImportReport(plan: ImportPlan, outcome: ImportOutcome): st
   const sections = [
     [headline(plan, outcome), ...outcomeLines(outcome)],
     ['Items by type and status', ...countTable(plan)],
-    section('COULD NOT BE KEPT', errors, ({ foreign_id, message }) => `${foreign_id}: ${message}`),
+    section('COULD NOT BE KEPT', errors, ({ foreign_id, message }) => `${nameFirst(foreign_id)}: ${message}`),
     section('Mapped', plan.mappings, ({ field, from, to, count }) => `${field}: ${from} -> ${to}, ${count}`),
     linkSection(plan),
     section(
       'Unresolved references (kept in metadata.imported)',
       plan.unresolved,
-      (entry) => `${entry.foreign_id}: ${entry.field} names ${entry.reference}; ${entry.reason}`,
+      (entry) => `${nameFirst(entry.foreign_id)}: ${entry.field} names ${entry.reference}; ${entry.reason}`,
     ),
-    section('Adjusted', notes, ({ code, foreign_id, message }) => `${foreign_id}: ${message} [${code}]`),
+    section(
+      'Adjusted',
+      notes,
+      ({ code, foreign_id, message }) => `${nameFirst(foreign_id)}: ${message} [${code}]`,
+    ),
     section(
       'Not understood',
       plan.skipped,
-      ({ file, line, reason }) => `${file}${line === undefined ? '' : `, line ${line}`}: ${reason}`,
+      ({ file, line, reason }) =>
+        `${nameFirst(file)}${line === undefined ? '' : `, line ${line}`}: ${reason}`,
     ),
   ];
   return sections

@@ -1,5 +1,5 @@
 /** What an import of a hand-kept status file has to tell: as data, and in words. */
-import { joinLines } from '../../../domain/others-text.ts';
+import { joinLines, nameFirst } from '../../../domain/others-text.ts';
 import type { Check } from '../../../domain/reconciliation.ts';
 import type { SkippedInput } from '../plan.ts';
 import type { LogComparison } from './log-comparison.ts';
@@ -83,9 +83,10 @@ export function describeImport(
     notes: [
       ...plan.notes.map(({ line, message }) => `line ${line}: ${message}`),
       ...unresolved.map(
-        ({ foreign_id, field, reference, reason }) => `${foreign_id}: ${field} names ${reference}; ${reason}`,
+        ({ foreign_id, field, reference, reason }) =>
+          `${nameFirst(foreign_id)}: ${field} names ${reference}; ${reason}`,
       ),
-      ...adjusted.map(({ foreign_id, message }) => `${foreign_id}: ${message}`),
+      ...adjusted.map(({ foreign_id, message }) => `${nameFirst(foreign_id)}: ${message}`),
     ],
     kept_parts: parsed.kept,
     git: source.log,
@@ -155,7 +156,8 @@ export function renderStatusImport(report: StatusImportReport): string {
     ...list(
       'Session prompts not imported',
       report.skipped,
-      ({ file, line, reason }) => `${file}${line === undefined ? '' : `, line ${line}`}: ${reason}`,
+      ({ file, line, reason }) =>
+        `${nameFirst(file)}${line === undefined ? '' : `, line ${line}`}: ${reason}`,
     ),
     ...list(
       'Kept as it is here',
