@@ -172,18 +172,18 @@ const NEWER_SCHEMA: Check = {
   next: 'Update Worktrail here to the version that the others use.',
 };
 
-function unavailable(store: string, problem: string, { report, breaker, sighting }: Inspection): Check {
+function unavailable(store: string, problem: string, { report, breaker }: Inspection): Check {
   const since = breaker === null ? '' : `, away since ${breaker.at} or longer`;
   const standIn = report.layers.slice(1).find(({ as_of }) => as_of !== null);
   const meanwhile =
-    standIn === undefined || sighting.remedy !== undefined
+    standIn === undefined
       ? ''
       : ` Meanwhile ${standIn.label} answers, as of ${standIn.as_of ?? '?'}, and writes are kept until it is back.`;
   return {
     name: 'store',
     ok: false,
     message: `${store}: ${problem}${since}`,
-    next: `${sighting.remedy ?? CHECK_ADDRESS}${meanwhile}`,
+    next: `${CHECK_ADDRESS}${meanwhile}`,
   };
 }
 

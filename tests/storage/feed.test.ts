@@ -168,7 +168,7 @@ describeEachBackend('the feed', (backend) => {
       [
         'a kind that this version does not know',
         () => ({ ...creation({ entity_id: id(9) }), kind: 'unlink' as const }),
-        'DatabaseError',
+        'ValidationError',
       ],
     ])('leaves nothing when the last change fails by %s', async (_, last, error) => {
       const configuration = await tracker.configuration();

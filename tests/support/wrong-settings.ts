@@ -195,7 +195,7 @@ export async function startWrongSettings(
       name: 'a certificate of nobody who is known',
       url: `${url('ada', 'team', { port: await startTlsServer(FOR_LOCALHOST), host: 'localhost' })}?sslmode=verify-full`,
       reason: /not signed by anybody/,
-      next: /NODE_EXTRA_CA_CERTS/,
+      next: /sslrootcert/,
     },
     {
       name: 'an expired certificate',
@@ -221,7 +221,7 @@ export async function startWrongSettings(
     },
     {
       name: 'a parameter that the server does not know',
-      url: `${url('ada', 'team')}?colour=blue`,
+      url: `${url('ada', 'team')}?options=-c%20colour%3Dblue`,
       reason: /refuses our start-up parameters/,
       next: /parameters in the URL/,
     },
@@ -334,7 +334,7 @@ async function trusting(
   const file = path.join(await dataFolder(admin), `${name}.crt`);
   await admin.end();
   if (!existsSync(file)) await writeFile(file, certificate);
-  return { NODE_EXTRA_CA_CERTS: file };
+  return { sslrootcert: file };
 }
 
 /** Something else at the address: it says one thing, at once or when it is spoken to, and hangs up. */
@@ -342,7 +342,12 @@ async function startTalker(says: string | Buffer, when: 'at once' | 'asked'): Pr
   const server = net.createServer((socket) => {
     socket.on('error', () => undefined);
     if (when === 'at once') socket.write(says);
-    else socket.once('data', () => socket.end(says));
+    else
+      socket.on('data', (chunk) => {
+        // Length and number of the request for encryption, which it does not offer.
+        if (chunk.length === 8) socket.write('N');
+        else socket.end(says);
+      });
   });
   return await listening(server);
 }

@@ -9,6 +9,7 @@ import {
   type JournalName,
   type UnsealedWrite,
 } from './journal.ts';
+import { decodeEntry, encodeEntry } from './entry-codec.ts';
 import type { WaitingWrites } from './replica.ts';
 import { describeFailure } from '../sql/driver-errors.ts';
 
@@ -107,6 +108,11 @@ export class Journals {
       changes,
     };
     const isKnown = [...entries, ...this.#unsealed.map((one) => one.entry)].some(({ id }) => id === entry.id);
+    // What could not be read back would be acknowledged and lost.
+    if (!('entry' in decodeEntry(encodeEntry(entry)))) {
+      const reason = 'the write has a form that no journal could read back, which is a fault of Worktrail';
+      throw new NoJournal(this.journals.map(({ name }) => ({ layer: name, reason })));
+    }
     const isNew = !fingerprint.includes(UNREAD) && !isKnown;
     const layers: NoJournal['layers'] = [];
     for (const journal of this.journals) {

@@ -199,6 +199,8 @@ describeUnless(postgresSkipReason(), 'following the feed of a PostgreSQL', () =>
     const { proxy, near } = await machines();
     const beside = await openTrackerAt(near.place);
     const ear = await listen(near);
+    await near.list();
+    await sleep(SILENCE_MS);
     await proxy.setMode('refuse');
     const item = await beside.create({ title: 'Kept locally' });
     await near.list();

@@ -1,4 +1,6 @@
 // The outbox beyond the contract of journals: its questions and notes, and every kind of damage to its file.
+import { VENDOR_METADATA_DEFAULT } from '../../../src/domain/vendor.ts';
+import { newRecordId } from '../../../src/domain/ids.ts';
 import { randomBytes } from 'node:crypto';
 import {
   cp,
@@ -83,17 +85,23 @@ async function expectSaved(entries: JournalEntry[]): Promise<void> {
   expect(outbox.size()).toBe(entries.length + 1);
 }
 
+const VENDOR = {
+  ...{ name: 'ACME  Inc', status: 'broken', extractor_version: '0.0.0' },
+  metadata: VENDOR_METADATA_DEFAULT,
+};
+
 describe('the outbox answers', () => {
   it('whether a waiting write alters something, until that write is removed', async () => {
     const outbox = open();
-    const vendor = makeChange({ entity: 'vendor', patch: { name: 'ACME  Inc' } });
-    const item = makeChange({ patch: { parent_id: 'the-parent' } });
-    const entry = { ...makeEntry(), changes: [vendor, item] };
+    const vendor = makeChange({ entity: 'vendor', patch: VENDOR });
+    const parent_id = newRecordId();
+    const item = makeChange({ patch: { item_type: 'task', title: 'Below it', parent_id } });
+    const entry = { ...makeEntry(), id: vendor.id, changes: [vendor, item] };
     expect(outbox.pendingFor([item.entity_id])).toBe(false);
     await outbox.append(entry);
     expect(outbox.pendingFor(['unknown', item.entity_id])).toBe(true);
     expect(outbox.pendingFor([vendor.entity_id])).toBe(true);
-    expect(outbox.pendingFor(['the-parent'])).toBe(false);
+    expect(outbox.pendingFor([parent_id])).toBe(false);
     expect(outbox.pendingFor([])).toBe(false);
     await outbox.remove([entry.id]);
     expect(outbox.pendingFor([vendor.entity_id, item.entity_id])).toBe(false);
