@@ -16,16 +16,19 @@ const CLIENT = 'cli';
  */
 export async function readSettings(options: GlobalOptions): Promise<Config> {
   const { agreedConfig } = await import('../config.ts');
-  const { checkDataDir } = await import('../storage/data-folder.ts');
-  const settings = await readProposedSettings(options);
-  checkDataDir(settings.dataDir);
-  return agreedConfig(settings);
+  return agreedConfig(await readProposedSettings(options));
 }
 
-/** The same, whether or not anybody agreed to the database: for what does not use it. */
+/**
+ * The same, whether or not anybody agreed to the database: for what does not use it.
+ * @throws ValidationError naming the file or variable and the key; DatabaseError for a folder that must not be used
+ */
 export async function readProposedSettings(options: GlobalOptions): Promise<Settings> {
   const { readSettings: read } = await import('../config.ts');
-  return read(options, process.env, process.cwd());
+  const { checkDataDir } = await import('../storage/data-folder.ts');
+  const settings = read(options, process.env, process.cwd());
+  checkDataDir(settings.dataDir);
+  return settings;
 }
 
 /** Opens the project's store for `work` and closes it afterwards, whatever happens. */

@@ -2,7 +2,16 @@
  * Reading files that somebody else may have put there: only plain files, only so many bytes, and none outside of the
  * folder they belong to. A pipe, a device or a link that leads out is never opened for reading.
  */
-import { closeSync, constants, fstatSync, lstatSync, openSync, readSync, realpathSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readSync,
+  realpathSync,
+  statSync,
+} from 'node:fs';
 import path from 'node:path';
 
 /** A file that is there and is not used. `reason` goes after the file's name: "is a pipe". */
@@ -51,6 +60,15 @@ export function realFile(file: string, inside: string): string {
   const real = realpathSync(file);
   if (isInside(real, realpathSync(inside))) return real;
   throw new UnsuitableFile(file, `leads out of ${inside}`);
+}
+
+/** Whether a path that is there leads to a plain file in the folder: reading anything else may wait for ever. */
+export function isPlainFile(file: string, inside: string): boolean {
+  try {
+    return statSync(realFile(file, inside)).isFile();
+  } catch {
+    return false;
+  }
 }
 
 /** Whether `file` is `folder` or lies in it; both absolute and without links. */

@@ -116,7 +116,10 @@ export function unwritableFolder(dataDir: string, cause: unknown) {
   );
 }
 
-/** A folder of this user that others may look into is closed to them, with the files in it. */
+/**
+ * A folder of this user that others may look into is closed to them, with the files in it. The outbox keeps its mode, and
+ * with it the times that tell whose the writes of the version before are (tiers/earlier-version.ts).
+ */
 function tighten(dataDir: string): void {
   if (isShared || process.getuid === undefined) return;
   const own = process.getuid();
@@ -130,7 +133,7 @@ function tighten(dataDir: string): void {
     for (const name of readdirSync(dataDir)) {
       const file = path.join(dataDir, name);
       const status = lstatSync(file, { throwIfNoEntry: false });
-      if (status?.isFile() === true) close(file, status);
+      if (status?.isFile() === true && !name.startsWith('outbox.db')) close(file, status);
     }
   } catch {
     // A read-only file system, or one without modes: nothing that the tracker depends on.

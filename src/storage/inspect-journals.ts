@@ -2,9 +2,10 @@
 import { existsSync } from 'node:fs';
 import { readFile, readdir } from 'node:fs/promises';
 import path from 'node:path';
+import { isPlainFile } from '../platform/plain-file.ts';
 import { count } from '../domain/text.ts';
 import { GitJournal } from './git/journal.ts';
-import { DAMAGED_FILE, JOURNAL_FILE, readRecords } from './markdown/journal-format.ts';
+import { DAMAGED_FILE, JOURNAL_FILE, notPlain, readRecords } from './markdown/journal-format.ts';
 import { PENDING_DIR } from './open-store.ts';
 import { openDatabaseImage } from './sql/database-file.ts';
 import { describeDriverError, describeFailure } from './sql/driver-errors.ts';
@@ -129,6 +130,10 @@ export async function readPending(dataDir: string): Promise<JournalContent> {
     for (const name of await readdir(content.location)) {
       if (!JOURNAL_FILE.test(name)) continue;
       const file = path.join(content.location, name);
+      if (!isPlainFile(file, content.location)) {
+        content.damage.push(notPlain(file));
+        continue;
+      }
       const until = writtenAt(file);
       const { records, damaged } = readRecords(await readFile(file));
       for (const { decoded } of records) {

@@ -48,7 +48,10 @@ describeUnless(postgresSkipReason(), 'a wrong setting', () => {
       for (const wrong of scene.cases) {
         const project = await folder();
         const run = (args: string[], where = project) =>
-          runCli([...args, '--json'], { project: where, ...(wrong.env !== undefined && { env: wrong.env }) });
+          runCli([...args, '--json'], {
+            project: where,
+            env: { WORKTRAIL_PROJECT_SLUG: 'test-project', ...wrong.env },
+          });
         const [list, create, migrate] = await Promise.all(
           [['list'], ['create', 'x'], ['migrate']].map((args) => run([...args, '--database', wrong.url])),
         );

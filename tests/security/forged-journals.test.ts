@@ -76,11 +76,11 @@ it('names of others are shown as data, with nothing in them that hides or drives
   const forged = forgedEntry();
   const [change] = forged.changes;
   if (change === undefined) throw new Error('no change');
-  change.actor = 'cto\n\u001b[2J\u202e\u{e0041}';
+  change.actor = 'cto \u202e\u{e0041}';
   const markdown = PLANTED.find(({ name }) => name === 'markdown');
   markdown?.plant(project, forged, FORGERIES[0]?.[1](forged) ?? '');
   const { stdout: places } = await runCli(['doctor', '--adopt', '--json'], { project });
   const { unsealed } = JSON.parse(places) as { unsealed: { place: string }[] };
   const { stdout } = await runCli(['doctor', '--adopt', unsealed[0]?.place ?? ''], { project });
-  expect(stdout).toContain(String.raw`by "cto\n\u001b[2J\u{202e}\u{e0041}"`);
+  expect(stdout).toContain(String.raw`by "cto \u{202e}\u{e0041}"`);
 });

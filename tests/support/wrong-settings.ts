@@ -334,7 +334,7 @@ async function trusting(
   const file = path.join(await dataFolder(admin), `${name}.crt`);
   await admin.end();
   if (!existsSync(file)) await writeFile(file, certificate);
-  return { sslrootcert: file };
+  return { NODE_EXTRA_CA_CERTS: file };
 }
 
 /** Something else at the address: it says one thing, at once or when it is spoken to, and hangs up. */

@@ -492,6 +492,8 @@ describeEachBackend('a disk', ({ source }) => {
     await desk.close();
     await cutOff(desk);
     chmodSync(desk.scene.project, 0o755);
+    // As with WORKTRAIL_SHARED_FOLDER: the folder is its owner's alone otherwise.
+    openToReaders(desk.scene.store.dataDir);
     // Root may write whatever the permissions say: the server gives its rights away before it does anything.
     const become = `data:text/javascript,process.setgroups([]);process.setgid(${NOBODY});process.setuid(${NOBODY})`;
     const server = await Server.start(desk.scene, { program: ['--import', become, ...defaultProgram()] });
@@ -518,4 +520,13 @@ async function readList({ tracker }: Desk) {
       typeof reader.listWorkItems
     >[0]),
   );
+}
+
+function openToReaders(folder: string): void {
+  chmodSync(folder, 0o755);
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const file = path.join(folder, entry.name);
+    if (entry.isDirectory()) openToReaders(file);
+    else chmodSync(file, 0o644);
+  }
 }

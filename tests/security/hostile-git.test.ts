@@ -1,0 +1,4 @@
+import { gitCommands } from './hostile/git-commands.ts';
+import { describeRepositories } from './hostile/run.ts';
+
+describeRepositories('commands for git', gitCommands);
