@@ -63,8 +63,8 @@ export interface Claim {
   granted_by: string;
 }
 
-/** How long a lease may be, in seconds. */
-export const leaseSeconds = lazily(() => integer(60, LEASE_MAX_MINUTES * 60));
+/** How long a lease may be, in seconds. Tools take minutes; a shorter one is stored like any other. */
+export const leaseSeconds = lazily(() => integer(1, LEASE_MAX_MINUTES * 60));
 
 export const claimPatch = lazily(() =>
   z.object({

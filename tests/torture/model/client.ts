@@ -1,4 +1,5 @@
 // A caller: it remembers what it saw, bases its updates on that, and notes what it is told.
+import { completedAt, type ItemStatus } from '../../../src/domain/work-item.ts';
 import { partsOf, recordsOf } from '../../../src/domain/batch.ts';
 import type { Applied, Change, Entity } from '../../../src/domain/change.ts';
 import type { JsonObject } from '../../../src/domain/json.ts';
@@ -189,6 +190,8 @@ export class Client {
   #noteRefusal(attempt: Attempt, error: unknown): void {
     if (!(error instanceof TrackerError)) throw error;
     attempt.error = `${error.code}: ${error.message}`;
+    if (JSON.stringify(error.details).includes('no journal could read back'))
+      this.world.violated(`an honest write is taken for damage: ${JSON.stringify(error.details)}`);
     if (REFUSALS.has(error.code)) attempt.outcome = 'refused';
     else attempt.outcome = error.code === 'NotSavedError' ? 'not_saved' : 'failed';
   }
@@ -206,7 +209,14 @@ export class Client {
 
 function onTop(record: JsonObject, patch: JsonObject): JsonObject {
   const metadata = { ...(record['metadata'] as JsonObject), ...(patch['metadata'] as JsonObject) };
-  return { ...record, ...patch, metadata };
+  const next: JsonObject = { ...record, ...patch, metadata };
+  // It follows from the status that was asked for, and its maker knows that.
+  if (!('completed_at' in record) || 'completed_at' in patch) return next;
+  const before = typeof record['completed_at'] === 'string' ? record['completed_at'] : null;
+  return {
+    ...next,
+    completed_at: completedAt(next['status'] as ItemStatus, before, String(patch['updated_at'])),
+  };
 }
 
 function isComplete({ source, warnings }: Answer<unknown>): boolean {
