@@ -4,6 +4,7 @@ import type { Check, Diagnosis } from '../../services/diagnosis.ts';
 import type { Repairs } from '../../services/repairs.ts';
 import type { LayersReport } from '../../storage/store.ts';
 import type { Accepted } from '../../storage/tiers/accept-primary.ts';
+import { canAsk, isConfirmed } from '../confirm.ts';
 import { ExitCode } from '../exit-codes.ts';
 import { optionsOf, type GlobalOptions } from '../global-options.ts';
 import { paint, print, printJson } from '../output.ts';
@@ -119,24 +120,14 @@ async function runAdopt(options: DoctorOptions & GlobalOptions, place: string | 
     else print(placeLines(places).join('\n'));
     return;
   }
-  const isTerminal = process.stdin.isTTY && process.stdout.isTTY && options.json !== true;
+  const mayAsk = canAsk() && options.json !== true;
   const adoption = await adopt(config, place, async (found) => {
     if (options.json !== true) print(adoptionLines(found).join('\n'));
-    return options.yes === true || (isTerminal && (await isConfirmed()));
+    return options.yes === true || (mayAsk && (await isConfirmed('Take these writes over?')));
   });
   if (adoption.kept_in === null) process.exitCode = ExitCode.finding;
   if (options.json === true) printJson(adoption);
   else print(outcomeLine(adoption));
-}
-
-async function isConfirmed(): Promise<boolean> {
-  const { createInterface } = await import('node:readline/promises');
-  const terminal = createInterface({ input: process.stdin, output: process.stdout });
-  try {
-    return /^y(es)?$/i.test((await terminal.question('Take these writes over? [y/N] ')).trim());
-  } finally {
-    terminal.close();
-  }
 }
 
 function repairLines({ done }: Repairs): string[] {

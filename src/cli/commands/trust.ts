@@ -1,8 +1,8 @@
-import { createInterface } from 'node:readline/promises';
 import type { Command } from 'commander';
 import type { NamedDatabase, Settings } from '../../config.ts';
 import { validationError } from '../../errors.ts';
 import type { Agreement, RecordedAgreement } from '../../storage/agreements.ts';
+import { canAsk, isConfirmed } from '../confirm.ts';
 import { optionsOf, type GlobalOptions } from '../global-options.ts';
 import { print, printJson, say } from '../output.ts';
 import { count } from '../plain-text.ts';
@@ -156,20 +156,11 @@ function nothingToAgree({ database }: Settings): string {
 
 /** @throws ValidationError where nobody could be asked */
 async function saysYes(): Promise<boolean> {
-  if (!process.stdin.isTTY || !process.stderr.isTTY) {
-    throw validationError(
-      { field: 'terminal', constraint: 'is missing, and a person has to be asked', value: null },
-      'Run `worktrail trust` at a terminal, or with --yes once a person has agreed. Nothing was changed.',
-    );
-  }
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    const asked = terminal.question('Agree? [y/N] ');
-    const left = new Promise<string>((resolve) => terminal.once('close', () => resolve('')));
-    return /^\s*y(es)?\s*$/i.test(await Promise.race([asked, left]));
-  } finally {
-    terminal.close();
-  }
+  if (canAsk()) return await isConfirmed('Agree?');
+  throw validationError(
+    { field: 'terminal', constraint: 'is missing, and a person has to be asked', value: null },
+    'Run `worktrail trust` at a terminal, or with --yes once a person has agreed. Nothing was changed.',
+  );
 }
 
 async function list(options: GlobalOptions): Promise<void> {
