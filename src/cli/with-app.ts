@@ -9,7 +9,6 @@ import { say } from './output.ts';
 const CLIENT = 'cli';
 
 /**
-/**
  * The settings that hold for a command, with a database that may be used.
  * @throws ValidationError naming the file or variable and the key; DatabaseError where nobody agreed to the database, and
  * for a folder that must not be used

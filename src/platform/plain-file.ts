@@ -56,7 +56,7 @@ export function readPlainFile(file: string, limits: PlainFileLimits): Buffer | u
  * Where a path that is there really leads.
  * @throws UnsuitableFile when that is outside of the folder; the error of `realpath` when it leads nowhere
  */
-export function realFile(file: string, inside: string): string {
+function realFile(file: string, inside: string): string {
   const real = realpathSync(file);
   if (isInside(real, realpathSync(inside))) return real;
   throw new UnsuitableFile(file, `leads out of ${inside}`);
