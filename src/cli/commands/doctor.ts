@@ -9,7 +9,7 @@ import { ExitCode } from '../exit-codes.ts';
 import { optionsOf, type GlobalOptions } from '../global-options.ts';
 import { paint, print, printJson } from '../output.ts';
 import { count, spokenTime } from '../plain-text.ts';
-import { readProposedSettings, readSettings } from '../with-app.ts';
+import { readConfig, readSettings } from '../with-app.ts';
 
 interface DoctorOptions {
   fix?: true;
@@ -69,7 +69,7 @@ Examples:
           'Run one after the other. Nothing was changed.',
         );
       }
-      const config = await readProposedSettings(options);
+      const config = await readSettings(options);
       const { agreedConfig } = await import('../../config.ts');
       const { acceptDatabase, diagnose } = await import('../../services/diagnosis.ts');
       const { fixWhatIsSafe } = await import('../../services/repairs.ts');
@@ -110,7 +110,7 @@ Examples:
 }
 
 async function runAdopt(options: DoctorOptions & GlobalOptions, place: string | true): Promise<void> {
-  const config = await readSettings(options);
+  const config = await readConfig(options);
   const { adopt, listUnsealed } = await import('../../services/adoption.ts');
   const { adoptionLines, outcomeLine, placeLines } = await import('../adopt-text.ts');
   if (place === true) {

@@ -7,7 +7,7 @@ import { optionsOf, type GlobalOptions } from '../global-options.ts';
 import { print, printJson, say } from '../output.ts';
 import { count } from '../plain-text.ts';
 import { renderTable } from '../table.ts';
-import { readProposedSettings } from '../with-app.ts';
+import { readSettings } from '../with-app.ts';
 
 interface TrustOptions {
   yes?: true;
@@ -52,7 +52,7 @@ Examples:
 }
 
 async function trust(options: TrustOptions & GlobalOptions): Promise<void> {
-  const settings = await readProposedSettings(options);
+  const settings = await readSettings(options);
   const { agree, isAgreed } = await import('../../storage/agreements.ts');
   const { projectSlug } = options;
   const question =
@@ -172,7 +172,7 @@ async function list(options: GlobalOptions): Promise<void> {
 
 async function revoke(options: GlobalOptions): Promise<void> {
   const { revokeAgreements } = await import('../../storage/agreements.ts');
-  const { projectDir } = await readProposedSettings(options);
+  const { projectDir } = await readSettings(options);
   const revoked = revokeAgreements(projectDir);
   if (options.json === true) return printJson({ revoked });
   if (revoked.length === 0) return print(`Nothing was agreed to for ${projectDir}.`);
