@@ -177,7 +177,7 @@ async function lookAt<T>(
   look: (client: Sql, server: { engine: string }) => Promise<T>,
 ): Promise<T> {
   try {
-    return await postgresStore.lookAtServer({ url, schema }, look);
+    return await postgresStore.withServer({ url, schema }, look);
   } catch (error) {
     throw inOurWords(error);
   }

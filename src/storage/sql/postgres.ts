@@ -30,7 +30,7 @@ import { retryContention } from './retry.ts';
 
 export type { PostgresTimeouts } from './postgres-timeouts.ts';
 
-const INSPECTION_TIMEOUT_MS = 5_000;
+const LOOK_TIMEOUT_MS = 5_000;
 const INSUFFICIENT_PRIVILEGE = '42501';
 
 export interface PostgresOptions extends Omit<ConnectionOptions, 'timeouts'> {
@@ -89,37 +89,19 @@ export async function openPostgres(
 }
 
 /**
- * Looks at a server, and into it, without altering anything; patiently, because a person asked.
+ * Uses a server outside of a store, patiently, because a person asked. Alters nothing by itself.
  * @throws a driver's error, or a `SettingMistake`
  */
-export async function lookAtServer<T>(
-  { url, schema }: Pick<ConnectionOptions, 'url' | 'schema'>,
-  look: (client: Sql, server: { engine: string }) => Promise<T>,
+export async function withServer<T>(
+  { url, schema, timeouts }: Pick<PostgresOptions, 'url' | 'schema' | 'timeouts'>,
+  work: (client: Sql, server: { engine: string }) => Promise<T>,
 ): Promise<T> {
-  const timeouts = completeTimeouts({ connectMs: INSPECTION_TIMEOUT_MS, queryMs: INSPECTION_TIMEOUT_MS });
-  const pool = new PostgresPool({ url, schema, timeouts });
+  const patient = completeTimeouts({ connectMs: LOOK_TIMEOUT_MS, queryMs: LOOK_TIMEOUT_MS, ...timeouts });
+  const pool = new PostgresPool({ url, schema, timeouts: patient });
   try {
-    return await pool.use(async ({ client }) => await look(client, await checkServer(client)));
+    return await pool.use(async ({ client }) => await work(client, await checkServer(client)));
   } finally {
     await pool.close();
-  }
-}
-
-/**
- * For looking at a server with a client of one's own, which by itself tries for ever when something accepts
- * connections and then hangs up.
- * @throws an error with the code CONNECT_TIMEOUT when `first`, the first query of a client, takes over 5 s
- */
-export async function withinConnectTimeout<T>(first: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const deadline = new Promise<never>((_, reject) => {
-    const late = codedError('CONNECT_TIMEOUT', 'no connection in time');
-    timer = setTimeout(() => reject(late), INSPECTION_TIMEOUT_MS);
-  });
-  try {
-    return await Promise.race([first, deadline]);
-  } finally {
-    clearTimeout(timer);
   }
 }
 
