@@ -89,7 +89,7 @@ export async function refuseStranger(
   if (doubt !== undefined) throw strangerError(meeting, 'postgres', project, doubt);
 }
 
-/** Remembers, outside of the folder, that it works with this project. Where that cannot be kept, it is proved anew. */
+/** Remembers, outside of the folder, that it works with this project. Where that cannot be kept, each start proves it. */
 export function recordMeeting(
   projectDir: string,
   project: Pick<ProjectRow, 'project_id' | 'project_slug'>,

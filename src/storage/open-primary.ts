@@ -256,12 +256,6 @@ async function identify(
   const memory = readMemory(options.dataDir);
   if (found === undefined && session.source === 'postgres') refuseEmptied(remembered, options);
   const project = found ?? (await foundClaimed(session, options, memory));
-  if (
-    memory !== undefined &&
-    memory.project_id !== project.project_id &&
-    memory.project_slug !== options.slug.value
-  )
-    throw otherName(memory, options.slug.value);
   const { databaseUrl } = options;
   // The embedded file lies in the project's own folder: that is vouching enough.
   if (databaseUrl === undefined) {
@@ -271,6 +265,12 @@ async function identify(
       canBeNamed: false,
     });
   }
+  if (
+    memory !== undefined &&
+    memory.project_id !== project.project_id &&
+    memory.project_slug !== options.slug.value
+  )
+    throw otherName(memory, options.slug.value);
   const foundedHere = found === undefined && readMemory(options.dataDir)?.project_id === project.project_id;
   const isOurs = foundedHere || (options.isMoving === true && memory?.project_id === project.project_id);
   const doubt = isOurs ? undefined : await whyNotOurs({ ...options, databaseUrl }, project, memory);

@@ -143,7 +143,7 @@ async function aboutProject(settings: Settings, projectSlug: string): Promise<Qu
       `This folder would join the project "${projectSlug}" of a database that others may use as well.`,
       `  project     ${projectDir}`,
       ...(await addressLines(database)),
-      '  it could    read and alter everything that is tracked there, as could what lies in this folder.',
+      '  access      to everything that is tracked there, to read and to alter it.',
     ],
   };
 }

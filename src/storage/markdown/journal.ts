@@ -191,8 +191,8 @@ export class MarkdownJournal implements Journal {
   }
 
   /**
-   * Marks what is not ours as looked into: the times of the file, by which that was found, are this program's when it
-   * is written anew.
+   * Marks what is not ours as looked into: the times of the file, by which that was found, are this program's once it
+   * is written again.
    */
   async #mark(name: string, earlier: ReadonlySet<JournalEntry>): Promise<void> {
     const ours = new Set([...earlier].map(({ id }) => id));
