@@ -15,6 +15,9 @@ export type { Address };
 /** Idle connections are tried this often, so that a dead network is found, and a firewall keeps them open. */
 const KEEP_ALIVE_S = 10;
 
+/** What of the driver's client is bounded by the timeouts; nothing else of it is used. */
+export type Client = Pick<Sql, 'unsafe'>;
+
 export interface ConnectionOptions {
   /** Complete: nothing of the environment is added to it. */
   url: string;
