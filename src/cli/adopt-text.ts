@@ -1,7 +1,7 @@
 /** Writes of unknown makers at a terminal: every text of theirs is quoted, with nothing in it that hides or drives. */
 import type { Adoption, ToldWrite } from '../services/adoption.ts';
 import type { UnsealedReport } from '../storage/tiers/unsealed.ts';
-import { count } from './plain-text.ts';
+import { count, plainLine } from './plain-text.ts';
 
 const VALUE_MAX_CHARACTERS = 400;
 
@@ -44,12 +44,9 @@ function writeLines({ at, device, changes }: ToldWrite): string[] {
   ];
 }
 
-/** Control, direction and tag characters, line separators and lone surrogates are shown by their numbers. */
+/** In the spelling of JSON, so that nobody's text passes for ours. */
 function quoted(value: unknown): string {
-  const json = JSON.stringify(value) ?? 'nothing';
-  const shown = json.replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, (character) => {
-    return `\\u{${character.codePointAt(0)?.toString(16) ?? ''}}`;
-  });
+  const shown = plainLine(JSON.stringify(value) ?? 'nothing');
   return shown.length <= VALUE_MAX_CHARACTERS
     ? shown
     : `${shown.slice(0, VALUE_MAX_CHARACTERS)}… (${shown.length} characters)`;

@@ -9,21 +9,20 @@ import { say } from './output.ts';
 const CLIENT = 'cli';
 
 /**
-/**
  * The settings that hold for a command, with a database that may be used.
  * @throws ValidationError naming the file or variable and the key; DatabaseError where nobody agreed to the database, and
  * for a folder that must not be used
  */
-export async function readSettings(options: GlobalOptions): Promise<Config> {
+export async function readConfig(options: GlobalOptions): Promise<Config> {
   const { agreedConfig } = await import('../config.ts');
-  return agreedConfig(await readProposedSettings(options));
+  return agreedConfig(await readSettings(options));
 }
 
 /**
  * The same, whether or not anybody agreed to the database: for what does not use it.
  * @throws ValidationError naming the file or variable and the key; DatabaseError for a folder that must not be used
  */
-export async function readProposedSettings(options: GlobalOptions): Promise<Settings> {
+export async function readSettings(options: GlobalOptions): Promise<Settings> {
   const { readSettings: read } = await import('../config.ts');
   const { checkDataDir } = await import('../storage/data-folder.ts');
   const settings = read(options, process.env, process.cwd());
@@ -36,7 +35,7 @@ export async function withApp<T>(
   options: GlobalOptions,
   work: (app: App, config: Config) => Promise<T>,
 ): Promise<T> {
-  const config = await readSettings(options);
+  const config = await readConfig(options);
   const { openApp } = await import('../app.ts');
   const app = await openApp(config, say);
   try {

@@ -64,7 +64,7 @@ export interface Claim {
 }
 
 /** How long a lease may be, in seconds. Tools take minutes; a shorter one is stored like any other. */
-export const leaseSeconds = lazily(() => integer(1, LEASE_MAX_MINUTES * 60));
+const leaseSeconds = lazily(() => integer(1, LEASE_MAX_MINUTES * 60));
 
 export const claimPatch = lazily(() =>
   z.object({

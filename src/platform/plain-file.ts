@@ -56,7 +56,7 @@ export function readPlainFile(file: string, limits: PlainFileLimits): Buffer | u
  * Where a path that is there really leads.
  * @throws UnsuitableFile when that is outside of the folder; the error of `realpath` when it leads nowhere
  */
-export function realFile(file: string, inside: string): string {
+function realFile(file: string, inside: string): string {
   const real = realpathSync(file);
   if (isInside(real, realpathSync(inside))) return real;
   throw new UnsuitableFile(file, `leads out of ${inside}`);
@@ -81,12 +81,14 @@ export function isLink(file: string): boolean {
   return lstatSync(file, { throwIfNoEntry: false })?.isSymbolicLink() === true;
 }
 
+/** Opens what is no link for reading; of a pipe, without waiting for its writer. @throws the error of the file system */
+export function openWithoutWaiting(file: string): number {
+  const { O_RDONLY, O_NONBLOCK = 0, O_NOFOLLOW = 0 } = constants;
+  return openSync(file, O_RDONLY | O_NONBLOCK | O_NOFOLLOW);
+}
+
 function readFrom(real: string, named: string, maxBytes: number): Buffer {
-  // Without O_NONBLOCK, opening a pipe waits for its writer.
-  const handle = openSync(
-    real,
-    constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | (constants.O_NOFOLLOW ?? 0),
-  );
+  const handle = openWithoutWaiting(real);
   try {
     const status = fstatSync(handle);
     if (!status.isFile()) throw new UnsuitableFile(named, 'is not a plain file');

@@ -1,18 +1,9 @@
 /** A small secret in a file for its owner alone: made once, whoever of several processes comes first. */
 import { randomBytes } from 'node:crypto';
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  fsyncSync,
-  linkSync,
-  openSync,
-  readSync,
-  rmSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, fstatSync, fsyncSync, linkSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import path from 'node:path';
-import { UnsuitableFile } from './plain-file.ts';
+import { UnsuitableFile, openWithoutWaiting } from './plain-file.ts';
+import { syncFolderNow } from './sync-folder.ts';
 
 const OWNER_ONLY_FILE = 0o600;
 const OTHERS = 0o077;
@@ -31,9 +22,7 @@ export interface Secret {
 export function readSecret(file: string, length: number): Secret | undefined {
   let handle: number;
   try {
-    // Without O_NONBLOCK, opening a pipe waits for its writer.
-    const { O_RDONLY, O_NONBLOCK = 0, O_NOFOLLOW = 0 } = constants;
-    handle = openSync(file, O_RDONLY | O_NONBLOCK | O_NOFOLLOW);
+    handle = openWithoutWaiting(file);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
@@ -69,21 +58,11 @@ export function makeSecret(file: string, length: number): void {
       closeSync(handle);
     }
     linkSync(temporary, file);
-    syncFolder(path.dirname(file));
+    syncFolderNow(path.dirname(file));
   } catch (error) {
     // Another process was faster.
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   } finally {
     rmSync(temporary, { force: true });
-  }
-}
-
-function syncFolder(folder: string): void {
-  if (process.platform === 'win32') return; // which has no such thing
-  const handle = openSync(folder, 'r');
-  try {
-    fsyncSync(handle);
-  } finally {
-    closeSync(handle);
   }
 }

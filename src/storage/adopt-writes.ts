@@ -1,5 +1,4 @@
 /** What a person decides about writes that nothing proves to be theirs: look at them, and take them over. */
-import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { databaseError, validationError } from '../errors.ts';
 import { readPlainFile, UnsuitableFile } from '../platform/plain-file.ts';
@@ -9,7 +8,9 @@ import { readGitJournal, readOutbox, readPending } from './inspect-journals.ts';
 import { MarkdownJournal } from './markdown/journal.ts';
 import { readRecords, entryIn } from './markdown/journal-format.ts';
 import { readMemory, type PrimaryOptions } from './open-primary.ts';
-import { OUTBOX_FILE, PENDING_DIR, deviceOf, madeIfMissing } from './open-store.ts';
+import { OUTBOX_FILE, PENDING_DIR, madeIfMissing } from './open-store.ts';
+import { describeFailure } from './sql/driver-errors.ts';
+import { deviceOf } from './tiers/device.ts';
 import {
   inReplayOrder,
   type Journal,
@@ -50,29 +51,25 @@ export async function readPlace(options: AdoptOptions, place: string): Promise<J
   const entries = listed.length > 0 ? listed.map(({ entry }) => entry) : readFromFile(place, file);
   const unique = [...new Map(entries.map((entry) => [entry.id, entry])).values()].sort(inReplayOrder);
   if (unique.length > 0) return unique;
-  throw nothingIn(place, 'is a file or ref that holds waiting writes');
+  throw nothingIn(place, 'must name a file or ref that holds waiting writes');
 }
 
 function readFromFile(place: string, file: string): JournalEntry[] {
-  let content: Buffer | undefined;
-  try {
-    content = readPlainFile(file, { maxBytes: FILE_MAX_BYTES, inside: path.dirname(file) });
-  } catch (error) {
-    if (error instanceof UnsuitableFile) throw nothingIn(place, `is usable; it ${error.reason}`);
-    throw error;
-  }
-  if (content === undefined) throw nothingIn(place, 'is there');
+  const content = readGiven(place, file);
+  if (content === undefined) throw nothingIn(place, 'must name a file or ref that is there');
   if (content.toString('latin1', 0, SQLITE_HEADER.length) === SQLITE_HEADER) {
-    return [...salvage(content, logOf(file)).entries.values()].map(({ entry }) => entry);
+    const log = readGiven(place, `${file}-wal`) ?? Buffer.alloc(0);
+    return [...salvage(content, log).entries.values()].map(({ entry }) => entry);
   }
   return readRecords(content).records.flatMap((record) => entryIn(record) ?? []);
 }
 
-function logOf(file: string): Buffer {
+function readGiven(place: string, file: string): Buffer | undefined {
   try {
-    return readFileSync(`${file}-wal`);
-  } catch {
-    return Buffer.alloc(0);
+    return readPlainFile(file, { maxBytes: FILE_MAX_BYTES, inside: path.dirname(file) });
+  } catch (error) {
+    if (!(error instanceof UnsuitableFile)) throw error;
+    throw nothingIn(place, `must name a file that can be read: ${error.message}`);
   }
 }
 
@@ -129,6 +126,6 @@ async function appendTo(journals: readonly Journal[], entry: JournalEntry): Prom
       cause = error;
     }
   }
-  const reason = cause instanceof Error ? cause.message : String(cause);
+  const reason = describeFailure(cause);
   throw databaseError('outbox', reason, 'Check the free disk space and run the same command again.', cause);
 }

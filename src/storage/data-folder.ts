@@ -14,7 +14,7 @@ import {
   type Stats,
 } from 'node:fs';
 import path from 'node:path';
-import { databaseError } from '../errors.ts';
+import { TrackerError, databaseError } from '../errors.ts';
 import { isInside } from '../platform/plain-file.ts';
 import { FILE_MODE, FOLDER_MODE, isShared } from './modes.ts';
 
@@ -67,7 +67,8 @@ export function checkDataDir(dataDir: string): void {
     if (entries.length > ENTRIES_MAX) problems.push(`${dataDir} has ${entries.length} entries`);
   } catch (error) {
     // Missing, no folder, or not readable: whoever uses it says so.
-    if (!(error instanceof Error) || !('code' in error) || error.name === 'DatabaseError') throw error;
+    const isOfFileSystem = error instanceof Error && 'code' in error && !(error instanceof TrackerError);
+    if (!isOfFileSystem) throw error;
     return;
   }
   if (problems.length > 0) throw refused(problems);

@@ -5,12 +5,12 @@
  * have come with a repository of somebody else. What counts is that the two began with the same commit, that this user
  * has worked with the project in this folder before, or that a person named the project here.
  */
-import type { Sql } from 'postgres';
 import { databaseError, type TrackerError } from '../errors.ts';
 import { agree, forget, isAgreed, realFolder, type Agreement } from './agreements.ts';
 import { findRootCommit } from './git/repository.ts';
 import type { Memory, PrimaryOptions } from './open-primary.ts';
 import { parsePostgresUrl, placeOf } from './sql/postgres-address.ts';
+import type { Client } from './sql/postgres-driver.ts';
 import type { ProjectRow } from './sql/queries/configuration.ts';
 
 /** A folder and the shared database that it is about to use. */
@@ -76,7 +76,7 @@ export function strangerError(
  * @throws DatabaseError when the project in it is not the folder's
  */
 export async function refuseStranger(
-  client: Sql,
+  client: Client,
   schema: string,
   meeting: Meeting,
   memory: Memory | undefined,
@@ -89,7 +89,7 @@ export async function refuseStranger(
   if (doubt !== undefined) throw strangerError(meeting, 'postgres', project, doubt);
 }
 
-/** Remembers, outside of the folder, that it works with this project. Where that cannot be kept, it is proved anew. */
+/** Remembers, outside of the folder, that it works with this project. Where that cannot be kept, each start proves it. */
 export function recordMeeting(
   projectDir: string,
   project: Pick<ProjectRow, 'project_id' | 'project_slug'>,

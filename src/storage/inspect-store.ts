@@ -106,7 +106,7 @@ async function inspectPostgres(url: string, slug: string): Promise<StoreSighting
     lacking: null,
   };
   try {
-    await postgresStore.lookAtServer({ url, schema }, async (client, { engine }) => {
+    await postgresStore.withServer({ url, schema }, async (client, { engine }) => {
       sighting.engine = engine;
       const applied = await postgresStore.lastApplied(client, schema);
       if (applied === undefined) return await checkPlaceForSchema(client, schema);

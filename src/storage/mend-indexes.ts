@@ -6,9 +6,11 @@ import path from 'node:path';
 import { SQLITE_FILE, schemaName, slugOfFolder, type PrimaryOptions } from './open-primary.ts';
 import { openDatabaseFile } from './sql/database-file.ts';
 import { classifyDriverError, describeDriverError } from './sql/driver-errors.ts';
-import { withinConnectTimeout } from './sql/postgres.ts';
 import { retryContention } from './sql/retry.ts';
 import { schemaIndexes, type SchemaIndex } from './sql/schema-indexes.ts';
+
+/** Making an index takes as long as it takes; a store that is in use gets its turn, and whoever waits for it is told. */
+const TIMEOUTS = { queryMs: 1_800_000, statementMs: 0, lockMs: 5_000 };
 
 /** The folder, and the store that its settings name. */
 export type MendOptions = Pick<PrimaryOptions, 'dataDir' | 'databaseUrl' | 'slug'>;
@@ -89,22 +91,19 @@ async function withPostgres<T>(
   schema: string,
   work: (store: OpenedStore) => Promise<T>,
 ): Promise<T> {
-  const { clientFor } = await import('./sql/postgres-driver.ts');
-  // A store that is in use gets its turn; whoever waits for it is told.
-  const client = clientFor(url, { search_path: `"${schema}"`, lock_timeout: 5_000 });
-  try {
-    await withinConnectTimeout(client`select 1`);
-    return await work({
+  const { withServer } = await import('./sql/postgres.ts');
+  return await withServer({ url, schema, timeouts: TIMEOUTS }, (client) =>
+    work({
       dialect: 'postgres',
       names: async () => {
-        const rows = await client<{ name: string }[]>`
-          select c.relname as name from pg_index i join pg_class c on c.oid = i.indexrelid
-          join pg_namespace n on n.oid = c.relnamespace where n.nspname = ${schema} and i.indisvalid`;
+        const rows = await client.unsafe<{ name: string }[]>(
+          `select c.relname as name from pg_index i join pg_class c on c.oid = i.indexrelid
+            join pg_namespace n on n.oid = c.relnamespace where n.nspname = $1 and i.indisvalid`,
+          [schema],
+        );
         return rows.map(({ name }) => name);
       },
       run: (sql) => client.unsafe(sql),
-    });
-  } finally {
-    await client.end({ timeout: 0 });
-  }
+    }),
+  );
 }

@@ -5,7 +5,6 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync, linkSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import type { Sql } from 'postgres';
 import { databaseError } from '../errors.ts';
 import type { Quotas } from '../domain/quotas.ts';
 import { CONFIGURATION_DEFAULTS } from '../domain/configuration.ts';
@@ -17,6 +16,7 @@ import { findRootCommit } from './git/repository.ts';
 import { FILE_MODE } from './modes.ts';
 import type { QueryLog, Session, SourceName } from './sql/connection.ts';
 import { codedError } from './sql/driver-errors.ts';
+import type { Client } from './sql/postgres-driver.ts';
 import type { Patience } from './sql/patience.ts';
 import { parsePostgresUrl, placeOf } from './sql/postgres-address.ts';
 import type { PostgresOptions, PostgresTimeouts } from './sql/postgres.ts';
@@ -172,7 +172,7 @@ function refuseEmptied(remembered: Memory | undefined, { dataDir, slug }: Primar
  * and see nothing of it. Where a person named the project, or nothing is known of its first commit, it may.
  * @throws DatabaseError naming the project that is there
  */
-async function refuseSecondName(client: Sql, options: PrimaryOptions): Promise<void> {
+async function refuseSecondName(client: Client, options: PrimaryOptions): Promise<void> {
   if (options.slug.explicit) return;
   const root = await findRootCommit(options.projectDir);
   if (root === null) return;
@@ -256,12 +256,6 @@ async function identify(
   const memory = readMemory(options.dataDir);
   if (found === undefined && session.source === 'postgres') refuseEmptied(remembered, options);
   const project = found ?? (await foundClaimed(session, options, memory));
-  if (
-    memory !== undefined &&
-    memory.project_id !== project.project_id &&
-    memory.project_slug !== options.slug.value
-  )
-    throw otherName(memory, options.slug.value);
   const { databaseUrl } = options;
   // The embedded file lies in the project's own folder: that is vouching enough.
   if (databaseUrl === undefined) {
@@ -271,6 +265,12 @@ async function identify(
       canBeNamed: false,
     });
   }
+  if (
+    memory !== undefined &&
+    memory.project_id !== project.project_id &&
+    memory.project_slug !== options.slug.value
+  )
+    throw otherName(memory, options.slug.value);
   const foundedHere = found === undefined && readMemory(options.dataDir)?.project_id === project.project_id;
   const isOurs = foundedHere || (options.isMoving === true && memory?.project_id === project.project_id);
   const doubt = isOurs ? undefined : await whyNotOurs({ ...options, databaseUrl }, project, memory);

@@ -1,11 +1,9 @@
 /** Puts the layers of a project's tracker together: the primary, the copies below it, and the journals. */
-import { randomUUID } from 'node:crypto';
-import { existsSync, linkSync, lstatSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { runGit } from '../platform/git.ts';
 import { checkDataDir, prepareDataDir } from './data-folder.ts';
 import { foreignRepository } from './git/main-work-tree.ts';
-import { readPlainFile } from '../platform/plain-file.ts';
 import { GitJournal } from './git/journal.ts';
 import { SNAPSHOT_REF, readCommittedStatusFile, snapshotDate, writeSnapshot } from './git/snapshot.ts';
 import { MarkdownJournal } from './markdown/journal.ts';
@@ -21,7 +19,6 @@ import {
   SQLITE_FILE,
   type PrimaryOptions,
 } from './open-primary.ts';
-import { FILE_MODE } from './modes.ts';
 import type { Jobs } from './operations/jobs.ts';
 import { Patience } from './sql/patience.ts';
 import type { Primary } from './sql/sql-store.ts';
@@ -29,7 +26,8 @@ import { addressMark } from './tiers/address-mark.ts';
 import { CacheReplica } from './tiers/cache.ts';
 import { checkedAt } from './tiers/cache-position.ts';
 import { systemClock, type Clock } from './tiers/clock.ts';
-import { DEVICE_FILE, earlierIn } from './tiers/earlier-version.ts';
+import { deviceOf } from './tiers/device.ts';
+import { earlierIn } from './tiers/earlier-version.ts';
 import { Election } from './tiers/election.ts';
 import { Journals } from './tiers/journals.ts';
 import { LazyOutbox } from './tiers/lazy-outbox.ts';
@@ -60,7 +58,6 @@ export const CACHE_FILE = 'cache.db';
 export const OUTBOX_FILE = 'outbox.db';
 /** The last journal: one Markdown file per process. */
 export const PENDING_DIR = 'pending';
-const DEVICE_MAX_BYTES = 1024;
 
 /**
  * Opens, and at the first start makes, the project's tracker. Goes on without its primary when that is away and
@@ -141,37 +138,6 @@ export function madeIfMissing(dataDir: string): boolean {
   } catch {
     return false;
   }
-}
-
-/** The id of this tracker folder, the same for all processes that use it. */
-export function deviceOf(dataDir: string, isThere: boolean): string {
-  const file = path.join(dataDir, DEVICE_FILE);
-  const known = () => {
-    try {
-      const content = readPlainFile(file, { maxBytes: DEVICE_MAX_BYTES, inside: path.dirname(dataDir) });
-      const id = content?.toString('utf8').trim() ?? '';
-      return /^[0-9a-f-]{36}$/.test(id) ? id : undefined;
-    } catch {
-      // A pipe, or a link to elsewhere: ours is put in its place.
-      return undefined;
-    }
-  };
-  const device = known();
-  if (device !== undefined) return device;
-  const proposed = randomUUID();
-  if (!isThere) return proposed;
-  const temporary = `${file}.${proposed}.tmp`;
-  try {
-    writeFileSync(temporary, `${proposed}\n`, { flag: 'wx', mode: FILE_MODE });
-    const isUnfit = lstatSync(file, { throwIfNoEntry: false }) !== undefined && known() === undefined;
-    if (isUnfit) rmSync(file, { force: true });
-    linkSync(temporary, file);
-  } catch {
-    // Another process was faster, or the folder cannot be written.
-  } finally {
-    rmSync(temporary, { force: true });
-  }
-  return known() ?? proposed;
 }
 
 /** The local database file as a whole, for when it can be read but not written. */

@@ -1,6 +1,9 @@
 // Waiting writes that came with a repository: nothing of them is applied or shown, however Worktrail is started, and
 // honest work goes on beside them.
+import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import path from 'node:path';
+import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
 import { CHANGE_SCHEMA_VERSION } from '../../src/domain/change.ts';
 import type { JournalEntry } from '../../src/storage/tiers/journal.ts';
@@ -83,4 +86,14 @@ it('names of others are shown as data, with nothing in them that hides or drives
   const { unsealed } = JSON.parse(places) as { unsealed: { place: string }[] };
   const { stdout } = await runCli(['doctor', '--adopt', unsealed[0]?.place ?? ''], { project });
   expect(stdout).toContain(String.raw`by "cto \u{202e}\u{e0041}"`);
+});
+
+it('a pipe beside a database is not waited for', async () => {
+  const project = await temporaryProject();
+  const file = path.join(project, 'given.db');
+  new Database(file).exec('create table t (a)').close();
+  execFileSync('mkfifo', [`${file}-wal`]);
+  const { code, stderr } = await runCli(['doctor', '--adopt', file], { project });
+  expect(code).toBe(2);
+  expect(stderr).toContain('given.db-wal is not a plain file');
 });

@@ -1,6 +1,6 @@
 // A `.git` that leads to the repository of another project, and one that never ends.
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { runGit } from '../../src/platform/git.ts';
@@ -18,6 +18,34 @@ async function expectForeign(folder: string): Promise<void> {
 }
 
 describe('a .git that leads to another project is not followed:', () => {
+  it('as a folder with a commondir', async () => {
+    const [folder, victim] = [await other(), await other()];
+    writeFileSync(path.join(folder, '.git', 'commondir'), `${path.join(victim, '.git')}\n`);
+    await expectForeign(folder);
+    expect((await runCli(['create', 'An item'], { project: folder })).code).toBe(0);
+    expect(await git(victim, 'for-each-ref', 'refs/worktrail')).toBe('');
+  });
+
+  it.each(['refs', 'objects', 'refs/heads', 'refs/worktrail', 'objects/ab'])(
+    'as a folder whose %s is a link to elsewhere',
+    async (name) => {
+      const [folder, victim] = [await other(), await other()];
+      const part = path.join(folder, '.git', name);
+      mkdirSync(path.join(victim, '.git', name), { recursive: true });
+      rmSync(part, { recursive: true, force: true });
+      symlinkSync(path.join(victim, '.git', name), part);
+      await expectForeign(folder);
+    },
+  );
+
+  it('unless the link stays in it', async () => {
+    const folder = await other();
+    const heads = path.join(folder, '.git', 'refs', 'heads');
+    renameSync(heads, path.join(folder, '.git', 'kept'));
+    symlinkSync(path.join('..', 'kept'), heads);
+    expect(await isUsed(folder)).toBe(true);
+  });
+
   it('to its repository', async () => {
     const [folder, victim] = [await temporaryProject(), await other()];
     writeFileSync(path.join(folder, '.git'), `gitdir: ${path.join(victim, '.git')}\n`);

@@ -6,7 +6,7 @@ import { numberFrom } from '../arguments.ts';
 import { optionsOf } from '../global-options.ts';
 import { print, printJson, say } from '../output.ts';
 import { count } from '../plain-text.ts';
-import { readSettings } from '../with-app.ts';
+import { readConfig } from '../with-app.ts';
 
 interface BackupOptions {
   to?: string;
@@ -37,7 +37,7 @@ Examples:
       const options = optionsOf<BackupOptions>(command);
       const keep = keepOf(options.keep);
       const { takeBackup } = await import('../../storage/export/backup.ts');
-      const place = await readSettings(options);
+      const place = await readConfig(options);
       const report = await asJob('backup', place.dataDir, async (job) => {
         const taken = await takeBackup({ ...place, to: options.to, keep, onProgress: job.report });
         const { file: reference, bytes, rows, waiting, removed } = taken;

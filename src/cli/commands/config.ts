@@ -5,7 +5,7 @@ import { publicAddress, sslModeOf, isThisMachine } from '../../storage/sql/postg
 import { optionsOf } from '../global-options.ts';
 import { print, printJson } from '../output.ts';
 import { renderTable } from '../table.ts';
-import { readProposedSettings } from '../with-app.ts';
+import { readSettings } from '../with-app.ts';
 
 interface Setting {
   name: string;
@@ -30,7 +30,7 @@ Examples:
     )
     .action(async (_options: unknown, command: Command) => {
       const options = optionsOf(command);
-      const settings = settingsOf(await readProposedSettings(options));
+      const settings = settingsOf(await readSettings(options));
       if (options.json === true) {
         printJson({ settings });
         return;

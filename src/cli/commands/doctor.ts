@@ -4,11 +4,12 @@ import type { Check, Diagnosis } from '../../services/diagnosis.ts';
 import type { Repairs } from '../../services/repairs.ts';
 import type { LayersReport } from '../../storage/store.ts';
 import type { Accepted } from '../../storage/tiers/accept-primary.ts';
+import { canAsk, isConfirmed } from '../confirm.ts';
 import { ExitCode } from '../exit-codes.ts';
 import { optionsOf, type GlobalOptions } from '../global-options.ts';
 import { paint, print, printJson } from '../output.ts';
 import { count, spokenTime } from '../plain-text.ts';
-import { readProposedSettings, readSettings } from '../with-app.ts';
+import { readConfig, readSettings } from '../with-app.ts';
 
 interface DoctorOptions {
   fix?: true;
@@ -68,7 +69,7 @@ Examples:
           'Run one after the other. Nothing was changed.',
         );
       }
-      const config = await readProposedSettings(options);
+      const config = await readSettings(options);
       const { agreedConfig } = await import('../../config.ts');
       const { acceptDatabase, diagnose } = await import('../../services/diagnosis.ts');
       const { fixWhatIsSafe } = await import('../../services/repairs.ts');
@@ -109,7 +110,7 @@ Examples:
 }
 
 async function runAdopt(options: DoctorOptions & GlobalOptions, place: string | true): Promise<void> {
-  const config = await readSettings(options);
+  const config = await readConfig(options);
   const { adopt, listUnsealed } = await import('../../services/adoption.ts');
   const { adoptionLines, outcomeLine, placeLines } = await import('../adopt-text.ts');
   if (place === true) {
@@ -119,24 +120,14 @@ async function runAdopt(options: DoctorOptions & GlobalOptions, place: string | 
     else print(placeLines(places).join('\n'));
     return;
   }
-  const isTerminal = process.stdin.isTTY && process.stdout.isTTY && options.json !== true;
+  const mayAsk = canAsk() && options.json !== true;
   const adoption = await adopt(config, place, async (found) => {
     if (options.json !== true) print(adoptionLines(found).join('\n'));
-    return options.yes === true || (isTerminal && (await isConfirmed()));
+    return options.yes === true || (mayAsk && (await isConfirmed('Take these writes over?')));
   });
   if (adoption.kept_in === null) process.exitCode = ExitCode.finding;
   if (options.json === true) printJson(adoption);
   else print(outcomeLine(adoption));
-}
-
-async function isConfirmed(): Promise<boolean> {
-  const { createInterface } = await import('node:readline/promises');
-  const terminal = createInterface({ input: process.stdin, output: process.stdout });
-  try {
-    return /^y(es)?$/i.test((await terminal.question('Take these writes over? [y/N] ')).trim());
-  } finally {
-    terminal.close();
-  }
 }
 
 function repairLines({ done }: Repairs): string[] {

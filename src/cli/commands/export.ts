@@ -6,7 +6,7 @@ import { asJob } from '../as-job.ts';
 import { optionsOf, type GlobalOptions } from '../global-options.ts';
 import { print, printJson, say, stream } from '../output.ts';
 import { count } from '../plain-text.ts';
-import { readSettings } from '../with-app.ts';
+import { readConfig } from '../with-app.ts';
 
 interface ExportOptions extends GlobalOptions {
   format: 'jsonl' | 'csv';
@@ -44,7 +44,7 @@ Examples:
     )
     .action(async (_options: unknown, command: Command) => {
       const options = optionsOf<ExportOptions>(command);
-      const place = await readSettings(options);
+      const place = await readConfig(options);
       const { exportToCsv, exportToFile, exportToSink } = await import('../../storage/export/export.ts');
       if (options.to === STANDARD_OUTPUT) {
         if (options.format === 'csv' || options.json === true) throw notThere(options.format);

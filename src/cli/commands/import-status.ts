@@ -5,7 +5,7 @@ import type { Answer } from '../../storage/store.ts';
 import type { GlobalOptions } from '../global-options.ts';
 import { printAnswer } from '../output.ts';
 import { withProgressBar } from '../progress-bar.ts';
-import { commandLineCaller, readSettings, withApp } from '../with-app.ts';
+import { commandLineCaller, readConfig, withApp } from '../with-app.ts';
 
 export interface StatusOptions {
   namespace?: string;
@@ -27,7 +27,7 @@ export async function importStatus(
   options: GlobalOptions & StatusOptions,
   rehearse: Rehearsal,
 ): Promise<void> {
-  const config = await readSettings(options);
+  const config = await readConfig(options);
   const { readStatusSource } = await import('../../services/import/legacy-status/status-source.ts');
   const { importStatusFile, rehearseStatusImport } =
     await import('../../services/import/legacy-status/import-status-file.ts');

@@ -10,7 +10,7 @@ import { printAnswer } from '../output.ts';
 import { count, nameFirst, plainLine } from '../plain-text.ts';
 import { importStatus, type StatusOptions } from './import-status.ts';
 import { withProgressBar } from '../progress-bar.ts';
-import { commandLineCaller, readSettings, withApp } from '../with-app.ts';
+import { commandLineCaller, readConfig, withApp } from '../with-app.ts';
 
 type Read = (path: string, options: ImportOptions) => Promise<ImportPlan>;
 
@@ -70,7 +70,7 @@ status reads a status file that was kept by hand: backed up first, imported whol
       if (source === STATUS) return await importStatus(wanted, options, withoutMakingAStore);
       const read = await readerOf(source);
       // A wrong setting is told before a long read.
-      const config = await readSettings(options);
+      const config = await readConfig(options);
       const { namespace, glob } = options;
       const { projectDir } = config;
       const plan = await read(wanted ?? usualPath(source, projectDir), { namespace, projectDir, glob });

@@ -7,7 +7,7 @@ import { optionsOf, type GlobalOptions } from '../global-options.ts';
 import { printAnswer, type Style } from '../output.ts';
 import { count, plainLine, shortId, spokenTime } from '../plain-text.ts';
 import { renderTable } from '../table.ts';
-import { readProposedSettings } from '../with-app.ts';
+import { readSettings } from '../with-app.ts';
 
 const LIST_FIELDS = { state: 'state', kind: 'kind', limit: 'limit', cursor: 'cursor' } as const;
 const SNAPSHOTS_MAX = 50;
@@ -46,7 +46,7 @@ Examples:
     )
     .action(async (id: string | undefined, _options: unknown, command: Command) => {
       const options = optionsOf<JobsOptions>(command);
-      const { dataDir } = await readProposedSettings(options);
+      const { dataDir } = await readSettings(options);
       const { Operations } = await import('../../storage/operations/operations.ts');
       const jobs = new Operations(dataDir);
       try {

@@ -4,7 +4,7 @@ import { asJob } from '../as-job.ts';
 import { optionsOf } from '../global-options.ts';
 import { print, printJson } from '../output.ts';
 import { count } from '../plain-text.ts';
-import { readSettings } from '../with-app.ts';
+import { readConfig } from '../with-app.ts';
 import { useOnce } from '../use-once.ts';
 
 /** `worktrail load`: an export or a backup into a place that has no tracker yet. */
@@ -26,7 +26,7 @@ Examples:
     .action(async (file: string, _options: unknown, command: Command) => {
       const options = optionsOf(command);
       const { loadExport } = await import('../../storage/export/load.ts');
-      const place = await readSettings(options);
+      const place = await readConfig(options);
       const report = await asJob('load', place.dataDir, async (job) => {
         const loaded = await loadExport({ ...place, file, onProgress: job.report });
         const { outcome, rows, waiting } = loaded;

@@ -11,7 +11,7 @@ import { count } from '../plain-text.ts';
 import { renderTable } from '../table.ts';
 import { withProgressBar } from '../progress-bar.ts';
 import type { CompleteAddress } from '../../storage/sql/postgres-address.ts';
-import { readProposedSettings, readSettings, withApp } from '../with-app.ts';
+import { readConfig, readSettings, withApp } from '../with-app.ts';
 
 type Migrated = StoreHealth & { before: 'none' | 'behind' | 'current' | 'newer' };
 
@@ -50,7 +50,7 @@ Examples:
 
 async function migrate(options: GlobalOptions): Promise<void> {
   const { inspectStore } = await import('../../storage/inspect-store.ts');
-  const { schema } = await inspectStore(await readSettings(options));
+  const { schema } = await inspectStore(await readConfig(options));
   await withApp(options, async ({ context }) => {
     const health = await context.store.health();
     if (!health.reachable) {
@@ -67,7 +67,7 @@ async function move(options: GlobalOptions, given: string): Promise<void> {
   const address = await addressGiven(given);
   const { formatPostgresUrl, withoutPassword } = await import('../../storage/sql/postgres-address.ts');
   const url = formatPostgresUrl(address);
-  const { projectDir, dataDir, slug } = await readProposedSettings(options);
+  const { projectDir, dataDir, slug } = await readSettings(options);
   const { moveToPostgres } = await import('../../storage/move-to-postgres.ts');
   const { Operations } = await import('../../storage/operations/operations.ts');
   const jobs = new Operations(dataDir);

@@ -4,7 +4,7 @@ import { asJob } from '../as-job.ts';
 import { optionsOf } from '../global-options.ts';
 import { print, printJson, say } from '../output.ts';
 import { count } from '../plain-text.ts';
-import { readSettings } from '../with-app.ts';
+import { readConfig } from '../with-app.ts';
 import { useOnce } from '../use-once.ts';
 
 interface RestoreOptions {
@@ -38,7 +38,7 @@ Examples:
     .action(async (file: string, _options: unknown, command: Command) => {
       const options = optionsOf<RestoreOptions>(command);
       const { restoreExport } = await import('../../storage/export/restore.ts');
-      const place = await readSettings(options);
+      const place = await readConfig(options);
       const report = await asJob('restore', place.dataDir, async (job) => {
         const how = { replace: options.replace === true, keepIn: options.keepIn, onProgress: job.report };
         const restored = await restoreExport({ ...place, file, ...how });

@@ -1,13 +1,13 @@
-import { createInterface } from 'node:readline/promises';
 import type { Command } from 'commander';
 import type { NamedDatabase, Settings } from '../../config.ts';
 import { validationError } from '../../errors.ts';
 import type { Agreement, RecordedAgreement } from '../../storage/agreements.ts';
+import { canAsk, isConfirmed } from '../confirm.ts';
 import { optionsOf, type GlobalOptions } from '../global-options.ts';
 import { print, printJson, say } from '../output.ts';
 import { count } from '../plain-text.ts';
 import { renderTable } from '../table.ts';
-import { readProposedSettings } from '../with-app.ts';
+import { readSettings } from '../with-app.ts';
 
 interface TrustOptions {
   yes?: true;
@@ -52,7 +52,7 @@ Examples:
 }
 
 async function trust(options: TrustOptions & GlobalOptions): Promise<void> {
-  const settings = await readProposedSettings(options);
+  const settings = await readSettings(options);
   const { agree, isAgreed } = await import('../../storage/agreements.ts');
   const { projectSlug } = options;
   const question =
@@ -143,7 +143,7 @@ async function aboutProject(settings: Settings, projectSlug: string): Promise<Qu
       `This folder would join the project "${projectSlug}" of a database that others may use as well.`,
       `  project     ${projectDir}`,
       ...(await addressLines(database)),
-      '  it could    read and alter everything that is tracked there, as could what lies in this folder.',
+      '  access      to everything that is tracked there, to read and to alter it.',
     ],
   };
 }
@@ -156,20 +156,11 @@ function nothingToAgree({ database }: Settings): string {
 
 /** @throws ValidationError where nobody could be asked */
 async function saysYes(): Promise<boolean> {
-  if (!process.stdin.isTTY || !process.stderr.isTTY) {
-    throw validationError(
-      { field: 'terminal', constraint: 'is missing, and a person has to be asked', value: null },
-      'Run `worktrail trust` at a terminal, or with --yes once a person has agreed. Nothing was changed.',
-    );
-  }
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    const asked = terminal.question('Agree? [y/N] ');
-    const left = new Promise<string>((resolve) => terminal.once('close', () => resolve('')));
-    return /^\s*y(es)?\s*$/i.test(await Promise.race([asked, left]));
-  } finally {
-    terminal.close();
-  }
+  if (canAsk()) return await isConfirmed('Agree?');
+  throw validationError(
+    { field: 'terminal', constraint: 'is missing, and a person has to be asked', value: null },
+    'Run `worktrail trust` at a terminal, or with --yes once a person has agreed. Nothing was changed.',
+  );
 }
 
 async function list(options: GlobalOptions): Promise<void> {
@@ -181,7 +172,7 @@ async function list(options: GlobalOptions): Promise<void> {
 
 async function revoke(options: GlobalOptions): Promise<void> {
   const { revokeAgreements } = await import('../../storage/agreements.ts');
-  const { projectDir } = await readProposedSettings(options);
+  const { projectDir } = await readSettings(options);
   const revoked = revokeAgreements(projectDir);
   if (options.json === true) return printJson({ revoked });
   if (revoked.length === 0) return print(`Nothing was agreed to for ${projectDir}.`);

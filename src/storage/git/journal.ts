@@ -25,7 +25,7 @@ interface GitJournalOptions {
   findEarlier?: FindEarlier;
 }
 
-/** Costs four runs of git for an entry; concurrent appends of one instance take turns. */
+/** Costs five runs of git for an entry; concurrent appends of one instance take turns. */
 export class GitJournal implements Journal {
   readonly name = 'git';
   readonly location: string;

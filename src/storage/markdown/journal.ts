@@ -13,6 +13,7 @@ import { link, mkdir, open, readFile, readdir, rename, rm, stat, unlink } from '
 import path from 'node:path';
 import { FILE_MODE, FOLDER_MODE } from '../modes.ts';
 import { isPlainFile } from '../../platform/plain-file.ts';
+import { syncFolder } from '../../platform/sync-folder.ts';
 import { describeDriverError, driverCode } from '../sql/driver-errors.ts';
 import { Mutex } from '../sql/retry.ts';
 import { earlierIn, writtenAt, type FindEarlier } from '../tiers/earlier-version.ts';
@@ -190,8 +191,8 @@ export class MarkdownJournal implements Journal {
   }
 
   /**
-   * Marks what is not ours as looked into: the times of the file, by which that was found, are this program's when it
-   * is written anew.
+   * Marks what is not ours as looked into: the times of the file, by which that was found, are this program's once it
+   * is written again.
    */
   async #mark(name: string, earlier: ReadonlySet<JournalEntry>): Promise<void> {
     const ours = new Set([...earlier].map(({ id }) => id));
@@ -356,14 +357,4 @@ async function makeFolder(folder: string): Promise<void> {
   const first = await mkdir(folder, { recursive: true, mode: FOLDER_MODE });
   if (first === undefined) return;
   for (let at = folder; at.length >= first.length; at = path.dirname(at)) await syncFolder(path.dirname(at));
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  if (process.platform === 'win32') return; // which has no such thing
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }

@@ -1,11 +1,11 @@
 /** Where a tracker is moved to: a schema on PostgreSQL, under a name of its own until the copy is whole. */
 import { sql } from 'drizzle-orm';
-import type { Sql } from 'postgres';
 import type { TrackerError } from '../../errors.ts';
 import { stableJson } from '../../domain/json.ts';
 import { schemaName, type PrimaryOptions } from '../open-primary.ts';
 import type { Connection, Session } from '../sql/connection.ts';
 import * as postgresStore from '../sql/postgres.ts';
+import type { Client } from '../sql/postgres-driver.ts';
 import { findFeedPosition, type ProjectRow } from '../sql/queries/configuration.ts';
 import { clearTables } from '../sql/table-copy.ts';
 import { inOurWords, refused } from './refused.ts';
@@ -152,7 +152,7 @@ export interface ProjectThere {
 }
 
 /** What a schema holds; undefined where there is none of ours. Changes nothing. */
-async function projectIn(client: Sql, schema: string): Promise<ProjectThere | undefined> {
+async function projectIn(client: Client, schema: string): Promise<ProjectThere | undefined> {
   if ((await postgresStore.lastApplied(client, schema)) === undefined) return undefined;
   // The driver's own quoting would take the dot in a name for two names.
   const rows = await client.unsafe<ProjectThere[]>(`select project_id from "${schema}".meta`);
@@ -174,10 +174,10 @@ function refuseOther({ project_id }: ProjectThere, project: ProjectRow, schema: 
 async function lookAt<T>(
   url: string,
   schema: string,
-  look: (client: Sql, server: { engine: string }) => Promise<T>,
+  look: (client: Client, server: { engine: string }) => Promise<T>,
 ): Promise<T> {
   try {
-    return await postgresStore.lookAtServer({ url, schema }, look);
+    return await postgresStore.withServer({ url, schema }, look);
   } catch (error) {
     throw inOurWords(error);
   }

@@ -10,7 +10,7 @@ import os from 'node:os';
 const PORT_DEFAULT = 5432;
 const PORT_MAX = 65_535;
 
-export const SSL_MODES = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'] as const;
+const SSL_MODES = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'] as const;
 export type SslMode = (typeof SSL_MODES)[number];
 
 const SESSION_ATTRIBUTES = [

@@ -3,7 +3,7 @@ import type net from 'node:net';
 import postgres, { type Options, type Sql } from 'postgres';
 import { TrackerError } from '../../errors.ts';
 import type { QueryLog } from './connection.ts';
-import { codedError, driverCode } from './driver-errors.ts';
+import { driverCode } from './driver-errors.ts';
 import { completeAddress, parsePostgresUrl, type CompleteAddress } from './postgres-address.ts';
 import { SettingMistake, mistakeKind, type Place } from './postgres-mistakes.ts';
 import { connectionClosed, dial, secure, type Address, type Line } from './postgres-socket.ts';
@@ -14,6 +14,9 @@ export type { Address };
 
 /** Idle connections are tried this often, so that a dead network is found, and a firewall keeps them open. */
 const KEEP_ALIVE_S = 10;
+
+/** What of the driver's client is bounded by the timeouts; nothing else of it is used. */
+export type Client = Pick<Sql, 'unsafe'>;
 
 export interface ConnectionOptions {
   /** Complete: nothing of the environment is added to it. */
@@ -85,43 +88,7 @@ export function clientOn(
   );
 }
 
-/** A client of one connection for looking at a server, which connects when it is first asked. */
-export function clientFor(url: string, connection: Record<string, string | number> = {}): Sql {
-  const addresses = addressesOf(url);
-  const [first] = addresses as [Address];
-  return postgres(
-    explicit(first.of, () => firstThatAnswers(addresses), {
-      connection,
-      connect_timeout: CONNECT_TIMEOUT_MS / 1000,
-    }),
-  );
-}
-
-const CONNECT_TIMEOUT_MS = 5_000;
-
-async function firstThatAnswers(addresses: readonly Address[]): Promise<Line> {
-  let failure: unknown;
-  for (const address of addresses) {
-    const socket = dial(address);
-    // Told to whoever waits; later ones to the driver.
-    socket.on('error', () => undefined);
-    const late = codedError('CONNECT_TIMEOUT', 'no connection in time');
-    const patience = setTimeout(() => socket.destroy(late), CONNECT_TIMEOUT_MS);
-    try {
-      return await secure(socket, address);
-    } catch (error) {
-      socket.destroy();
-      failure = error;
-    } finally {
-      clearTimeout(patience);
-    }
-  }
-  throw failure;
-}
-
-type Settings = Pick<Options<Record<string, never>>, 'onclose' | 'connection' | 'connect_timeout'> & {
-  onnotify?: () => void;
-};
+type Settings = Pick<Options<Record<string, never>>, 'onclose' | 'connection'> & { onnotify: () => void };
 
 /** Every option of the driver: one that is left out it would take from the environment, a password too. */
 function explicit(

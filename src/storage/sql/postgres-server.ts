@@ -1,6 +1,6 @@
 /** What a server and a database have to be, looked at when they are opened. */
-import type { Sql } from 'postgres';
 import { codedError } from './driver-errors.ts';
+import type { Client } from './postgres-driver.ts';
 import { MIGRATIONS_TABLE } from './migrate.ts';
 
 /** Of the server's `server_version_num`. */
@@ -26,7 +26,7 @@ interface PlaceRow {
  * Changes nothing.
  * @throws an error with a code of `MISTAKES` when the server is not one that a tracker can be on
  */
-export async function checkServer(client: Sql): Promise<{ engine: string }> {
+export async function checkServer(client: Client): Promise<{ engine: string }> {
   // The view of all settings is only asked when there is something to learn from it.
   const [row] = await client.unsafe<ServerRow[]>(
     `select current_setting('server_version') as version, current_setting('server_version_num') as number,
@@ -46,7 +46,7 @@ export async function checkServer(client: Sql): Promise<{ engine: string }> {
  * Before a project's schema is made. Changes nothing.
  * @throws an error with a code of `MISTAKES` when the database cannot hold it
  */
-export async function checkPlaceForSchema(client: Sql, schema: string): Promise<void> {
+export async function checkPlaceForSchema(client: Client, schema: string): Promise<void> {
   // In one statement, which sees one moment: others may be making the schema.
   const [row] = await client.unsafe<PlaceRow[]>(
     `select current_setting('server_encoding') as encoding,
@@ -64,7 +64,7 @@ export async function checkPlaceForSchema(client: Sql, schema: string): Promise<
 }
 
 /** Whether the user may read and write every table of a project's schema. Changes nothing. */
-export async function hasAllRights(client: Sql, schema: string): Promise<boolean> {
+export async function hasAllRights(client: Client, schema: string): Promise<boolean> {
   const [row] = await client.unsafe<{ lacking: string }[]>(
     `select count(*) as lacking from pg_class c join pg_namespace n on n.oid = c.relnamespace
       where n.nspname = $1 and c.relkind = 'r' and c.relname <> $2 and not (

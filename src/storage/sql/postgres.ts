@@ -7,7 +7,6 @@
  */
 import { drizzle } from 'drizzle-orm/postgres-js';
 import { migrate } from 'drizzle-orm/postgres-js/migrator';
-import type { Sql } from 'postgres';
 import { databaseError } from '../../errors.ts';
 import type { ChangeHints } from '../live/hints.ts';
 import { PostgresHints } from '../live/postgres-hints.ts';
@@ -22,7 +21,7 @@ import {
 } from './migrate.ts';
 import type { Patience } from './patience.ts';
 import type { PostgresConnection } from './postgres-connection.ts';
-import { quoteIdentifier, type ConnectionOptions } from './postgres-driver.ts';
+import { quoteIdentifier, type Client, type ConnectionOptions } from './postgres-driver.ts';
 import { PostgresPool } from './postgres-pool.ts';
 import { completeTimeouts, type PostgresTimeouts } from './postgres-timeouts.ts';
 import { checkPlaceForSchema, checkServer } from './postgres-server.ts';
@@ -30,7 +29,7 @@ import { retryContention } from './retry.ts';
 
 export type { PostgresTimeouts } from './postgres-timeouts.ts';
 
-const INSPECTION_TIMEOUT_MS = 5_000;
+const LOOK_TIMEOUT_MS = 5_000;
 const INSUFFICIENT_PRIVILEGE = '42501';
 
 export interface PostgresOptions extends Omit<ConnectionOptions, 'timeouts'> {
@@ -41,9 +40,9 @@ export interface PostgresOptions extends Omit<ConnectionOptions, 'timeouts'> {
   /** By default the server has to answer within the timeouts. */
   patience?: Patience;
   /** Called when the schema is not there yet, before it is made; may throw to prevent that. */
-  beforeFirst?: (client: Sql) => Promise<void>;
+  beforeFirst?: (client: Client) => Promise<void>;
   /** Called before a schema that is there is brought up to date; may throw to prevent that. */
-  beforeUpgrade?: (client: Sql) => Promise<void>;
+  beforeUpgrade?: (client: Client) => Promise<void>;
 }
 
 /**
@@ -89,42 +88,24 @@ export async function openPostgres(
 }
 
 /**
- * Looks at a server, and into it, without altering anything; patiently, because a person asked.
+ * Uses a server outside of a store, patiently, because a person asked. Alters nothing by itself.
  * @throws a driver's error, or a `SettingMistake`
  */
-export async function lookAtServer<T>(
-  { url, schema }: Pick<ConnectionOptions, 'url' | 'schema'>,
-  look: (client: Sql, server: { engine: string }) => Promise<T>,
+export async function withServer<T>(
+  { url, schema, timeouts }: Pick<PostgresOptions, 'url' | 'schema' | 'timeouts'>,
+  work: (client: Client, server: { engine: string }) => Promise<T>,
 ): Promise<T> {
-  const timeouts = completeTimeouts({ connectMs: INSPECTION_TIMEOUT_MS, queryMs: INSPECTION_TIMEOUT_MS });
-  const pool = new PostgresPool({ url, schema, timeouts });
+  const patient = completeTimeouts({ connectMs: LOOK_TIMEOUT_MS, queryMs: LOOK_TIMEOUT_MS, ...timeouts });
+  const pool = new PostgresPool({ url, schema, timeouts: patient });
   try {
-    return await pool.use(async ({ client }) => await look(client, await checkServer(client)));
+    return await pool.use(async ({ client }) => await work(client, await checkServer(client)));
   } finally {
     await pool.close();
   }
 }
 
-/**
- * For looking at a server with a client of one's own, which by itself tries for ever when something accepts
- * connections and then hangs up.
- * @throws an error with the code CONNECT_TIMEOUT when `first`, the first query of a client, takes over 5 s
- */
-export async function withinConnectTimeout<T>(first: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const deadline = new Promise<never>((_, reject) => {
-    const late = codedError('CONNECT_TIMEOUT', 'no connection in time');
-    timer = setTimeout(() => reject(late), INSPECTION_TIMEOUT_MS);
-  });
-  try {
-    return await Promise.race([first, deadline]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
 /** When the newest applied migration was made, in Unix milliseconds; undefined without any. */
-export async function lastApplied(client: Sql, schema: string): Promise<number | undefined> {
+export async function lastApplied(client: Client, schema: string): Promise<number | undefined> {
   const table = `${quoteIdentifier(schema)}.${quoteIdentifier(MIGRATIONS_TABLE)}`;
   const look = client.unsafe<{ found: string | null }[]>('select to_regclass($1)::text as found', [table]);
   const exists = await look.catch(async (error: unknown) => {
@@ -140,7 +121,7 @@ export async function lastApplied(client: Sql, schema: string): Promise<number |
 
 /** The projects that have a schema of their own in this database. */
 export async function findProjects(
-  client: Sql,
+  client: Client,
 ): Promise<{ project_slug: string; root_commit: string | null }[]> {
   const schemas = await client.unsafe<{ name: string }[]>(
     "select table_schema as name from information_schema.tables where table_name = 'meta' and table_schema like 'worktrail\\_%' order by 1",

@@ -13,7 +13,7 @@ import { ForeignObject } from './driver-errors.ts';
 import { MIGRATED_SCHEMA } from './migrated-schema.generated.ts';
 import { MIGRATIONS_TABLE, type Migrations } from './migrate.ts';
 
-export interface SchemaObject {
+interface SchemaObject {
   type: string;
   name: string;
   tbl_name: string;

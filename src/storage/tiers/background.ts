@@ -6,7 +6,7 @@ import type { Applied, Change } from '../../domain/change.ts';
 import type { Job } from '../../domain/job.ts';
 import { UNRECORDED, type Jobs } from '../operations/jobs.ts';
 import type { Connection } from '../sql/connection.ts';
-import { layerFailure, type LayerFailure } from '../sql/driver-errors.ts';
+import { describeFailure, layerFailure, type LayerFailure } from '../sql/driver-errors.ts';
 import type { Primary } from '../sql/sql-store.ts';
 import type { Breaker } from './breaker.ts';
 import { TruthMismatch, type CacheReplica } from './cache.ts';
@@ -17,7 +17,6 @@ import { replayWaiting, type ReplayReport } from './replayer.ts';
 import type { TieredParts } from './tiered-store.ts';
 import { countTruth, mismatchOf, readTruth, type Truth } from './truth.ts';
 import * as words from './words.ts';
-import { describeFailure } from '../sql/driver-errors.ts';
 
 /** The feed is asked this often for what others changed. */
 const REFRESH_PAUSE_MS = 2_000;

@@ -303,12 +303,12 @@ async function isAsItShouldBe(
 /** A copy of another project than the folder's. */
 class ForeignCopy extends Error {}
 
-/** What no waiting will mend: the file is not a database, damaged, another program's or another project's. */
 function foreignObjectOf(error: unknown): string | undefined {
   const cause = error instanceof TrackerError ? error.cause : error;
   return cause instanceof ForeignObject ? cause.message : undefined;
 }
 
+/** What no waiting will mend: the file is not a database, damaged, another program's or another project's. */
 function isUseless(error: unknown): boolean {
   if (error instanceof ForeignCopy || foreignObjectOf(error) !== undefined || lacksTable(error)) return true;
   if (/CORRUPT|NOTADB/.test(driverCode(error) ?? '')) return true;

@@ -6,15 +6,12 @@
  * An entry names this folder's id, and was made after the id was and before the file that holds it was last written. All
  * such entries of a journal fit, or none is believed. That ends a month after this machine began to seal.
  */
-import { lstatSync, readFileSync } from 'node:fs';
-import path from 'node:path';
+import { lstatSync } from 'node:fs';
 import { mayBeTracked } from '../git/tracked.ts';
+import { deviceFile, readDevice } from './device.ts';
 import type { JournalEntry } from './journal.ts';
 import { ownSeal } from './seal.ts';
 
-/** Made with the folder, names it for all of its programs. */
-export const DEVICE_FILE = 'device';
-const DEVICE_ID = /^[0-9a-f-]{36}$/;
 /** What the clock of a file system may lag behind that of the program. */
 const TOLERANCE_MS = 2_000;
 /** Programs of the version before may still run, and journals of folders that were not used may still wait. */
@@ -71,11 +68,10 @@ function isStillBelieved(): boolean {
 /** Undefined where the id, or when it was made, is not known. */
 function readFolder(dataDir: string): { device: string; madeAt: number } | undefined {
   try {
-    const file = path.join(dataDir, DEVICE_FILE);
-    const status = lstatSync(file);
-    if (!status.isFile() || status.birthtimeMs <= 0) return undefined;
-    const device = readFileSync(file, 'utf8').trim();
-    return DEVICE_ID.test(device) ? { device, madeAt: status.birthtimeMs } : undefined;
+    const status = lstatSync(deviceFile(dataDir));
+    const device = readDevice(dataDir);
+    const isKnown = status.isFile() && status.birthtimeMs > 0 && device !== undefined;
+    return isKnown ? { device, madeAt: status.birthtimeMs } : undefined;
   } catch {
     return undefined;
   }

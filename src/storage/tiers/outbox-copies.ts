@@ -1,15 +1,7 @@
 /** Damaged outboxes: set aside under a name of their own, read out once, and never deleted. */
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  openSync,
-  readFileSync,
-  readdirSync,
-  renameSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, readFileSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { syncFolderNow } from '../../platform/sync-folder.ts';
 import { FILE_MODE } from '../modes.ts';
 import type { FindEarlier } from './earlier-version.ts';
 import { encodeEntry, encodeUnsealed } from './entry-codec.ts';
@@ -44,13 +36,13 @@ export function setAside(file: string, copy: string): void {
     const target = existsSync(copy + suffix) ? `${copy}${suffix}-left` : copy + suffix;
     if (existsSync(file + suffix)) renameSync(file + suffix, target);
   }
-  syncFolder(file);
+  syncFolderNow(path.dirname(file));
 }
 
 /** Keeps the bytes of a log, before anything else can alter it. */
 export function keepLog(copy: string, log: Buffer): void {
   writeFileSync(`${copy}-wal`, log, { flush: true, mode: FILE_MODE });
-  syncFolder(copy);
+  syncFolderNow(path.dirname(copy));
 }
 
 /**
@@ -99,14 +91,4 @@ export function saveFrom(
 
 export function readIfThere(file: string): Buffer {
   return existsSync(file) ? readFileSync(file) : Buffer.alloc(0);
-}
-
-function syncFolder(file: string): void {
-  if (process.platform === 'win32') return; // which has no such thing
-  const folder = openSync(path.dirname(file), 'r');
-  try {
-    fsyncSync(folder);
-  } finally {
-    closeSync(folder);
-  }
 }

@@ -166,6 +166,24 @@ const dotGits: HostileCase[] = [
     honestWrite: 'saved',
   },
   {
+    name: 'a .git folder with a commondir of another project',
+    build: async (scene) => {
+      const other = await otherProject(scene);
+      writeFileSync(path.join(scene.project, '.git', 'commondir'), `${path.join(other, '.git')}\n`);
+    },
+    honestWrite: 'saved',
+  },
+  {
+    name: 'refs that are a link to those of another project',
+    build: async (scene) => {
+      const other = await otherProject(scene);
+      const refs = path.join(scene.project, '.git', 'refs');
+      rmSync(refs, { recursive: true });
+      symlinkSync(path.join(other, '.git', 'refs'), refs);
+    },
+    honestWrite: 'saved',
+  },
+  {
     name: 'a .git file that leads to a device',
     build: dotGit(() => 'gitdir: /dev/zero\n'),
     honestWrite: 'saved',
