@@ -4,18 +4,20 @@
  */
 import { lstatSync, realpathSync } from 'node:fs';
 import path from 'node:path';
+import { strayIn } from './git-folder.ts';
 import { isInside, readPlainFile } from './plain-file.ts';
 
 /** None of the files read here is larger. */
 const FILE_MAX_BYTES = 64 * 1024;
 
+/** `common` is the folder with the objects and refs. */
 export type GitLink =
-  /** No `.git`, or a folder of that name: nothing leads elsewhere. */
-  | { kind: 'none' }
-  /** A linked work tree, whose repository's folder is `common`. */
+  /** A folder of that name: it leads nowhere else. */
+  | { kind: 'folder'; common: string }
+  /** A linked work tree. */
   | { kind: 'linked'; common: string }
   /** A submodule, or a repository that was put elsewhere on purpose. */
-  | { kind: 'elsewhere' }
+  | { kind: 'elsewhere'; common: string }
   /** `reason` says what is wrong, as a sentence. */
   | { kind: 'refused'; reason: string };
 
@@ -27,12 +29,20 @@ export function folderWithGit(start: string): string | undefined {
   }
 }
 
+/** Why git is not used in a folder, as a sentence; undefined when it is, and where there is none. */
+export function whyNoGit(folder: string): string | undefined {
+  const around = folderWithGit(folder);
+  if (around === undefined) return undefined;
+  const link = readGitLink(around);
+  return link.kind === 'refused' ? link.reason : strayIn(link.common);
+}
+
 /** Never throws. @param folder one that `folderWithGit` gave */
 export function readGitLink(folder: string): GitLink {
   const dotGit = path.join(folder, '.git');
   try {
     const type = lstatSync(dotGit);
-    if (type.isDirectory()) return { kind: 'none' };
+    if (type.isDirectory()) return { kind: 'folder', common: dotGit };
     if (type.isSymbolicLink()) return linkTo(folder, dotGit, realpathSync(dotGit));
     const named = /^gitdir: (.+)$/m.exec(read(dotGit) ?? '')?.[1]?.trim();
     if (named === undefined) return refused(`${dotGit} is not a file that git makes`);
@@ -60,7 +70,8 @@ function linkTo(folder: string, dotGit: string, repository: string): GitLink {
       ? path.basename(repository) === '.git' || /^\s*bare\s*=\s*true\s*$/im.test(settings)
       : !isSame(path.resolve(repository, workTree), folder);
   // What lies in the folder itself came with it, and leads nowhere else.
-  if (!isOfAnother || isInside(real(repository), real(folder))) return { kind: 'elsewhere' };
+  if (!isOfAnother || isInside(real(repository), real(folder)))
+    return { kind: 'elsewhere', common: repository };
   return refused(`${dotGit} leads to ${repository}, which is the repository of another folder`);
 }
 
