@@ -1,5 +1,4 @@
 /** What a person decides about writes that nothing proves to be theirs: look at them, and take them over. */
-import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { databaseError, validationError } from '../errors.ts';
 import { readPlainFile, UnsuitableFile } from '../platform/plain-file.ts';
@@ -54,25 +53,21 @@ export async function readPlace(options: AdoptOptions, place: string): Promise<J
 }
 
 function readFromFile(place: string, file: string): JournalEntry[] {
-  let content: Buffer | undefined;
-  try {
-    content = readPlainFile(file, { maxBytes: FILE_MAX_BYTES, inside: path.dirname(file) });
-  } catch (error) {
-    if (error instanceof UnsuitableFile) throw nothingIn(place, `is usable; it ${error.reason}`);
-    throw error;
-  }
+  const content = readGiven(place, file);
   if (content === undefined) throw nothingIn(place, 'is there');
   if (content.toString('latin1', 0, SQLITE_HEADER.length) === SQLITE_HEADER) {
-    return [...salvage(content, logOf(file)).entries.values()].map(({ entry }) => entry);
+    const log = readGiven(`${place}-wal`, `${file}-wal`) ?? Buffer.alloc(0);
+    return [...salvage(content, log).entries.values()].map(({ entry }) => entry);
   }
   return readRecords(content).records.flatMap((record) => entryIn(record) ?? []);
 }
 
-function logOf(file: string): Buffer {
+function readGiven(place: string, file: string): Buffer | undefined {
   try {
-    return readFileSync(`${file}-wal`);
-  } catch {
-    return Buffer.alloc(0);
+    return readPlainFile(file, { maxBytes: FILE_MAX_BYTES, inside: path.dirname(file) });
+  } catch (error) {
+    if (error instanceof UnsuitableFile) throw nothingIn(place, `is usable; it ${error.reason}`);
+    throw error;
   }
 }
 

@@ -89,9 +89,9 @@ async function withPostgres<T>(
   schema: string,
   work: (store: OpenedStore) => Promise<T>,
 ): Promise<T> {
-  const { clientFor } = await import('./sql/postgres-driver.ts');
+  const { clientFor, quoteIdentifier } = await import('./sql/postgres-driver.ts');
   // A store that is in use gets its turn; whoever waits for it is told.
-  const client = clientFor(url, { search_path: `"${schema}"`, lock_timeout: 5_000 });
+  const client = clientFor(url, { search_path: quoteIdentifier(schema), lock_timeout: 5_000 });
   try {
     await withinConnectTimeout(client`select 1`);
     return await work({
