@@ -1,5 +1,6 @@
 /** What each setting may be; the contract's `config.schema.json` comes from here. */
 import * as z from 'zod';
+import { SLUG_PATTERN } from './domain/project-name.ts';
 import { QUOTAS_DEFAULT } from './domain/quotas.ts';
 import { TOOLSETS } from './domain/toolsets.ts';
 import { AddressProblem, parsePostgresUrl } from './storage/sql/postgres-address.ts';
@@ -37,10 +38,7 @@ function makeSchemas() {
   const port = z.number().int().min(0).max(65_535).describe('Port for serve --http; 0 takes a free one.');
   const slug = z
     .string()
-    .regex(
-      /^[a-z0-9][a-z0-9_-]{0,47}$/,
-      'must have 1 to 48 of a–z, 0–9, _ and -, the first a letter or digit',
-    )
+    .regex(SLUG_PATTERN, 'must have 1 to 48 of a–z, 0–9, _ and -, the first a letter or digit')
     .describe('Name of the project in a shared PostgreSQL: its schema is worktrail_<slug>.');
   const statusFile = z.strictObject({
     enabled: z.boolean().optional().describe('Whether .project_status.md is written after changes (true).'),

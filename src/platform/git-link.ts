@@ -2,20 +2,22 @@
  * Where a folder's `.git` leads. It is a file in linked work trees and in submodules, and names the repository; a
  * folder that came from elsewhere may name any. Git believes it. Here the repository must name the folder in turn.
  */
-import { lstatSync, readdirSync, readlinkSync, realpathSync, type Dirent } from 'node:fs';
+import { lstatSync, realpathSync } from 'node:fs';
 import path from 'node:path';
-import { isInside, isLink, readPlainFile } from './plain-file.ts';
+import { strayIn } from './git-folder.ts';
+import { isInside, readPlainFile } from './plain-file.ts';
 
 /** None of the files read here is larger. */
 const FILE_MAX_BYTES = 64 * 1024;
 
+/** `common` is the folder with the objects and refs. */
 export type GitLink =
-  /** No `.git`, or a folder of that name that is git's alone: nothing leads elsewhere. */
-  | { kind: 'none' }
-  /** A linked work tree, whose repository's folder is `common`. */
+  /** A folder of that name: it leads nowhere else. */
+  | { kind: 'folder'; common: string }
+  /** A linked work tree. */
   | { kind: 'linked'; common: string }
   /** A submodule, or a repository that was put elsewhere on purpose. */
-  | { kind: 'elsewhere' }
+  | { kind: 'elsewhere'; common: string }
   /** `reason` says what is wrong, as a sentence. */
   | { kind: 'refused'; reason: string };
 
@@ -27,12 +29,20 @@ export function folderWithGit(start: string): string | undefined {
   }
 }
 
+/** Why git is not used in a folder, as a sentence; undefined when it is, and where there is none. */
+export function whyNoGit(folder: string): string | undefined {
+  const around = folderWithGit(folder);
+  if (around === undefined) return undefined;
+  const link = readGitLink(around);
+  return link.kind === 'refused' ? link.reason : strayIn(link.common);
+}
+
 /** Never throws. @param folder one that `folderWithGit` gave */
 export function readGitLink(folder: string): GitLink {
   const dotGit = path.join(folder, '.git');
   try {
     const type = lstatSync(dotGit);
-    if (type.isDirectory()) return ownFolder(dotGit);
+    if (type.isDirectory()) return { kind: 'folder', common: dotGit };
     if (type.isSymbolicLink()) return linkTo(folder, dotGit, realpathSync(dotGit));
     const named = /^gitdir: (.+)$/m.exec(read(dotGit) ?? '')?.[1]?.trim();
     if (named === undefined) return refused(`${dotGit} is not a file that git makes`);
@@ -40,40 +50,6 @@ export function readGitLink(folder: string): GitLink {
   } catch {
     return refused(`${dotGit} leads to what cannot be read`);
   }
-}
-
-/** A link as it is, unless a part of the repository that it leads to is another's: what git writes would go there. */
-function unlessBorrowed(dotGit: string, repository: string, link: GitLink): GitLink {
-  const outside = linksOf(repository)
-    .map((file) => path.resolve(path.dirname(file), readlinkSync(file)))
-    .find((target) => !isInside(real(target), real(repository)));
-  return outside === undefined ? link : refused(`${dotGit} leads to ${outside}, which is not its own`);
-}
-
-/** The links in a repository among what is written to, and what says where its history begins. */
-function linksOf(repository: string): string[] {
-  const parts = ['HEAD', 'objects', 'packed-refs', 'refs'].map((name) => path.join(repository, name));
-  const folders = ['objects', 'refs', 'refs/heads', 'refs/worktrail', 'refs/worktrail/journal'];
-  const within = folders.flatMap((name) => {
-    const folder = path.join(repository, name);
-    return entriesOf(folder).flatMap((one) => (one.isSymbolicLink() ? [path.join(folder, one.name)] : []));
-  });
-  return [...parts.filter(isLink), ...within];
-}
-
-function entriesOf(folder: string): Dirent[] {
-  try {
-    return readdirSync(folder, { withFileTypes: true });
-  } catch {
-    return [];
-  }
-}
-
-function ownFolder(dotGit: string): GitLink {
-  // Only linked work trees have that file, and their `.git` is one.
-  const common = read(path.join(dotGit, 'commondir'));
-  if (common !== undefined) return refused(`${dotGit} leads to ${common.trim()}, which is not its own`);
-  return unlessBorrowed(dotGit, dotGit, { kind: 'none' });
 }
 
 function linkTo(folder: string, dotGit: string, repository: string): GitLink {
@@ -84,7 +60,7 @@ function linkTo(folder: string, dotGit: string, repository: string): GitLink {
     // Among those that the repository itself keeps, or anybody could write it.
     const isKept = path.dirname(real(repository)) === path.join(real(main), 'worktrees');
     const isMutual = back !== undefined && isSame(path.resolve(repository, back), dotGit);
-    if (isKept && isMutual) return unlessBorrowed(dotGit, main, { kind: 'linked', common: main });
+    if (isKept && isMutual) return { kind: 'linked', common: main };
     return refused(`${dotGit} leads to ${repository}, which is a work tree of another folder`);
   }
   const settings = read(path.join(repository, 'config')) ?? '';
@@ -94,9 +70,8 @@ function linkTo(folder: string, dotGit: string, repository: string): GitLink {
       ? path.basename(repository) === '.git' || /^\s*bare\s*=\s*true\s*$/im.test(settings)
       : !isSame(path.resolve(repository, workTree), folder);
   // What lies in the folder itself came with it, and leads nowhere else.
-  if (!isOfAnother || isInside(real(repository), real(folder))) {
-    return unlessBorrowed(dotGit, repository, { kind: 'elsewhere' });
-  }
+  if (!isOfAnother || isInside(real(repository), real(folder)))
+    return { kind: 'elsewhere', common: repository };
   return refused(`${dotGit} leads to ${repository}, which is the repository of another folder`);
 }
 

@@ -3,7 +3,7 @@
  * fetches nothing (git-environment.ts). Commands are low-level built-ins that touch neither index nor work tree.
  */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { folderWithGit, readGitLink } from './git-link.ts';
+import { whyNoGit } from './git-link.ts';
 import { GLOBAL_ARGUMENTS, gitEnvironment, gitProgram } from './git-environment.ts';
 
 const GIT_TIMEOUT_MS = 2_000;
@@ -42,7 +42,7 @@ export interface GitOptions {
 
 /**
  * Runs git in `folder`. Never throws: a failure is an answer. Ended after 2 seconds. A repository that the folder's
- * `.git` names and that does not know the folder is none (git-link.ts).
+ * `.git` names and that does not know the folder is none (git-link.ts), nor is one with links out (git-folder.ts).
  * @param args the command and its arguments, without settings before it; values that others chose go in `input`, or
  *   are checked first, so that none can be taken for an option
  */
@@ -84,9 +84,8 @@ export function runGitNow(folder: string, args: readonly string[]): GitResult {
 }
 
 function refusalOf(folder: string): (GitResult & { ok: false }) | undefined {
-  const around = folderWithGit(folder);
-  const link = around === undefined ? undefined : readGitLink(around);
-  return link?.kind === 'refused' ? failed('no-repository', new Error(link.reason)) : undefined;
+  const reason = whyNoGit(folder);
+  return reason === undefined ? undefined : failed('no-repository', new Error(reason));
 }
 
 /** Those that run the hook `reference-transaction`. */

@@ -1,6 +1,6 @@
 /** Writing `.project_status.md`: after changes and on request, atomically, never over someone's own work. */
-import { createHash } from 'node:crypto';
-import { mkdir, stat, writeFile } from 'node:fs/promises';
+import { createHash, randomUUID } from 'node:crypto';
+import { mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { validationError } from '../errors.ts';
 import { STATUS_FILE } from '../storage/markdown/status-file-name.ts';
@@ -192,7 +192,14 @@ async function saveEdit(present: Buffer, dataDir: string): Promise<string> {
   const folder = path.join(dataDir, 'edited');
   await mkdir(folder, { recursive: true, mode: FOLDER_MODE });
   const copy = path.join(folder, `project_status-${sha256(present).slice(0, 12)}.md`);
-  await writeFile(copy, present, { mode: FILE_MODE });
+  // Whoever made the file knows this name: what lies there, such as a link to elsewhere, is replaced and not written into.
+  const temporary = path.join(folder, `.${randomUUID()}.tmp`);
+  try {
+    await writeFile(temporary, present, { mode: FILE_MODE, flag: 'wx', flush: true });
+    await rename(temporary, copy);
+  } finally {
+    await rm(temporary, { force: true });
+  }
   return copy;
 }
 

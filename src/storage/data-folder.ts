@@ -21,6 +21,8 @@ import { FILE_MODE, FOLDER_MODE, isShared } from './modes.ts';
 /** Far more than a tracker leaves there. */
 const ENTRIES_MAX = 10_000;
 const NAMED_MAX = 5;
+/** Deeper places that are made or written into under a name that anybody knows. */
+const KNOWN_PLACES = ['pending/.lock', 'pending/damaged', 'backups/before-import'];
 
 /**
  * Makes the folder where it is missing, with a `.gitignore` for all of it, and looks at what is in it.
@@ -51,7 +53,7 @@ function writeIgnoreFile(file: string): void {
 }
 
 /**
- * Looks at the folder itself and at what lies directly in it; alters nothing. A folder that is missing is fine.
+ * Looks at the folder itself, at what lies directly in it and at places that are known; alters nothing. A folder that is missing is fine.
  * @throws DatabaseError naming each link that leads out of the project or nowhere, pipe, socket and device
  */
 export function checkDataDir(dataDir: string): void {
@@ -62,6 +64,10 @@ export function checkDataDir(dataDir: string): void {
     const entries = readdirSync(dataDir, { withFileTypes: true });
     for (const entry of entries.slice(0, ENTRIES_MAX)) {
       const found = problemWith(dataDir, path.join(dataDir, entry.name), entry);
+      if (found !== undefined) problems.push(found);
+    }
+    for (const place of KNOWN_PLACES.map((name) => path.join(dataDir, name))) {
+      const found = problemWith(dataDir, place, lstatSync(place, { throwIfNoEntry: false }));
       if (found !== undefined) problems.push(found);
     }
     if (entries.length > ENTRIES_MAX) problems.push(`${dataDir} has ${entries.length} entries`);

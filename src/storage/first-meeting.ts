@@ -81,8 +81,9 @@ export async function refuseStranger(
   meeting: Meeting,
   memory: Memory | undefined,
 ): Promise<void> {
+  const { quoteIdentifier } = await import('./sql/postgres-driver.ts');
   const [project] = await client.unsafe<Met[]>(
-    `select project_id, project_slug, root_commit from "${schema}".meta`,
+    `select project_id, project_slug, root_commit from ${quoteIdentifier(schema)}.meta`,
   );
   if (project === undefined) return;
   const doubt = await whyNotOurs(meeting, project, memory);

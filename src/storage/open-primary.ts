@@ -9,6 +9,7 @@ import { databaseError } from '../errors.ts';
 import type { Quotas } from '../domain/quotas.ts';
 import { CONFIGURATION_DEFAULTS } from '../domain/configuration.ts';
 import { newRecordId } from '../domain/ids.ts';
+import { canBeProject } from '../domain/project-name.ts';
 import { readPlainFile } from '../platform/plain-file.ts';
 import { prepareDataDir, unwritableFolder } from './data-folder.ts';
 import { forgetMeeting, recordMeeting, refuseStranger, strangerError, whyNotOurs } from './first-meeting.ts';
@@ -203,10 +204,8 @@ export function readMemory(dataDir: string): Memory | undefined {
   try {
     const content = readPlainFile(file, { maxBytes: MEMORY_MAX_BYTES, inside: path.dirname(dataDir) });
     if (content === undefined) return undefined;
-    const memory = JSON.parse(content.toString('utf8')) as Partial<Memory>;
-    return typeof memory.project_id === 'string' && typeof memory.project_slug === 'string'
-      ? { project_id: memory.project_id, project_slug: memory.project_slug, store: memory.store }
-      : undefined;
+    const { project_id, project_slug, store } = JSON.parse(content.toString('utf8')) as Memory;
+    return canBeProject(project_id, project_slug) ? { project_id, project_slug, store } : undefined;
   } catch {
     // A damaged memory is no memory: the store and the repository still have to agree.
     return undefined;

@@ -63,5 +63,8 @@ it('refuses files that hold no plan, and says what is wrong with them', async ()
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(stderr).toContain(said);
   }
-  expect((await runCli(['plan', path.join(project, 'nothing')], { project })).stderr).toContain('ENOENT');
+  expect((await runCli(['plan', path.join(project, 'nothing')], { project })).stderr).toContain(
+    'is not there',
+  );
+  expect((await runCli(['plan', '/dev/zero'], { project })).stderr).toContain('is not a plain file');
 }, 60_000);

@@ -8,6 +8,7 @@ import { encodeForOthers } from '../../src/storage/tiers/entry-codec.ts';
 import type { JournalEntry } from '../../src/storage/tiers/journal.ts';
 import { makeChange } from '../storage/tiers/journal-entries.ts';
 import { PLANTED } from '../storage/tiers/planted.ts';
+import { temporaryProject } from '../support/temporary-project.ts';
 import { describeEachDatabase, type Place } from './place.ts';
 import { Server } from './server.ts';
 
@@ -16,13 +17,15 @@ const TIMEOUT_MS = 120_000;
 describeEachDatabase('the writes of the version before', (newPlace) => {
   it('are applied once, from every journal, in their order', { timeout: TIMEOUT_MS }, async () => {
     const place = await newPlace({ git: true });
-    const first = await Server.start(place);
+    // The key is made after the folder, as at an upgrade.
+    const env = { WORKTRAIL_HOME: path.join(await temporaryProject(), 'home') };
+    const first = await Server.start(place, { env });
     const id = await first.create({ title: 'there before' });
     await first.rpc.program.stop();
     const entries = leaveWaiting(place, id);
 
     for (let start = 1; start <= 2; start += 1) {
-      const server = await Server.start(place);
+      const server = await Server.start(place, { env });
       const titles = async () =>
         ((await server.answer('list_work_items', {}))['items'] as { title: string }[])
           .map(({ title }) => title)

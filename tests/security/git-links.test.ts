@@ -1,11 +1,20 @@
 // A `.git` that leads to the repository of another project, and one that never ends.
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { runGit } from '../../src/platform/git.ts';
 import { foreignRepository, mainWorkTree } from '../../src/storage/git/main-work-tree.ts';
-import { readHead } from '../../src/storage/git/repository.ts';
+import { findRootCommit, readHead } from '../../src/storage/git/repository.ts';
 import { git, runCli, temporaryProject } from '../support/program.ts';
 
 const other = () => temporaryProject({ git: true });
@@ -83,6 +92,71 @@ describe('a .git that leads to another project is not followed:', () => {
     const [folder, victim] = [await temporaryProject(), await other()];
     symlinkSync(path.join(victim, '.git'), path.join(folder, '.git'));
     await expectForeign(folder);
+  });
+});
+
+describe('links in a .git lead no write out of it:', () => {
+  /** Makes of `.git/<place>` a link to a new folder, and gives that. */
+  async function linkOut(folder: string, place: string): Promise<string> {
+    const [outside, link] = [await temporaryProject(), path.join(folder, '.git', place)];
+    mkdirSync(path.dirname(link), { recursive: true });
+    rmSync(link, { recursive: true, force: true });
+    symlinkSync(outside, link);
+    return outside;
+  }
+
+  it.each([
+    ...['refs/worktrail', 'refs/worktrail/journal', 'logs', 'logs/refs', 'objects/pack', 'reftable'],
+    // A commit of ours gets one of 256.
+    ...['objects/ab', 'fast_import_crash_1'],
+  ])('%s', async (place) => {
+    const folder = await other();
+    const outside = await linkOut(folder, place);
+    expect(foreignRepository(folder)).toContain('leads out of the repository');
+    expect(await runCli(['create', 'An item'], { project: folder })).toMatchObject({ code: 0 });
+    expect(readdirSync(outside)).toEqual([]);
+  });
+
+  it('a log of ours, which would put a name of the repository into a file that a shell runs', async () => {
+    const folder = await other();
+    const [profile, log] = [
+      path.join(await temporaryProject(), 'profile'),
+      path.join(folder, '.git', 'logs', 'refs', 'worktrail', 'snapshot'),
+    ];
+    writeFileSync(profile, '# honest\n');
+    mkdirSync(path.dirname(log), { recursive: true });
+    symlinkSync(profile, log);
+    await git(folder, 'config', 'user.name', 'a; touch canary #');
+    expect(await runCli(['create', 'An item'], { project: folder })).toMatchObject({ code: 0 });
+    expect(readFileSync(profile, 'utf8')).toBe('# honest\n');
+  });
+
+  it('nor make the history of another project the one of this folder', async () => {
+    const [folder, victim] = [await temporaryProject(), await other()];
+    const commit = (await git(victim, 'rev-parse', 'HEAD')).trim();
+    await git(folder, 'init', '--quiet', '--initial-branch=main');
+    const own = path.join(folder, '.git');
+    writeFileSync(
+      path.join(own, 'objects', 'info', 'alternates'),
+      `${path.join(victim, '.git', 'objects')}\n`,
+    );
+    symlinkSync(path.join(victim, '.git', 'refs', 'heads', 'main'), path.join(own, 'refs', 'heads', 'main'));
+    expect(await findRootCommit(victim)).toBe(commit);
+    expect(await findRootCommit(folder)).toBeNull();
+    rmSync(path.join(own, 'refs', 'heads', 'main'));
+    writeFileSync(path.join(own, 'commondir'), `${path.join(victim, '.git')}\n`);
+    await expectForeign(folder);
+    expect(await findRootCommit(folder)).toBeNull();
+  });
+
+  it('links that stay inside are left to git', async () => {
+    const folder = await other();
+    symlinkSync(path.join('refs', 'heads', 'main'), path.join(folder, '.git', 'other'));
+    const objects = path.join(folder, '.git', 'objects');
+    renameSync(path.join(objects, 'pack'), path.join(folder, '.git', 'packs'));
+    symlinkSync(path.join('..', 'packs'), path.join(objects, 'pack'));
+    expect(foreignRepository(folder)).toBeUndefined();
+    expect(await isUsed(folder)).toBe(true);
   });
 });
 

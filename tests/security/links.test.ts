@@ -1,6 +1,15 @@
 // What a clone can bring along in `.worktrail`: links that lead out of the project, pipes and devices.
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import {
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Server } from '../processes/server.ts';
@@ -66,6 +75,13 @@ describe('a link that leads out of the project is named and not followed:', () =
     await expectRefused(folder);
   });
 
+  it.each(['pending/.lock', 'pending/damaged', 'backups/before-import'])('deeper: %s', async (name) => {
+    const link = path.join(folder, name);
+    mkdirSync(path.dirname(link), { recursive: true });
+    symlinkSync(path.join(outside, name === 'pending/.lock' ? 'missing' : 'folder'), link);
+    await expectRefused(link);
+  });
+
   it('a file that is there', async () => {
     mkdirSync(folder);
     symlinkSync(path.join(outside, 'notes.md'), path.join(folder, 'device'));
@@ -77,6 +93,22 @@ describe('a link that leads out of the project is named and not followed:', () =
     symlinkSync('/dev/zero', path.join(folder, 'project.json'));
     await expectRefused(path.join(folder, 'project.json'));
   });
+});
+
+it('the copy of an edited status file goes nowhere else, though whoever edited it knows its name', async () => {
+  await runCli(['create', 'An item'], { project });
+  const file = path.join(project, '.project_status.md');
+  const text = readFileSync(file, 'utf8').replace('An item', 'An item; touch canary');
+  writeFileSync(file, text);
+  const hash = createHash('sha256').update(text).digest('hex').slice(0, 12);
+  const copy = path.join(folder, 'edited', `project_status-${hash}.md`);
+  mkdirSync(path.dirname(copy));
+  symlinkSync(path.join(outside, 'notes.md'), copy);
+  const before = outsideNow();
+  expect(await runCli(['create', 'Another'], { project })).toMatchObject({ code: 0 });
+  expect(outsideNow()).toBe(before);
+  expect(lstatSync(copy).isFile()).toBe(true);
+  expect(readFileSync(copy, 'utf8')).toBe(text);
 });
 
 describe('a pipe is named and not waited for:', () => {

@@ -1,7 +1,8 @@
-import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import type { Command } from 'commander';
 import type { AppliedPlan } from '../../services/plans.ts';
 import { validationError } from '../../errors.ts';
+import { UnsuitableFile, readPlainFile } from '../../platform/plain-file.ts';
 import { optionsOf } from '../global-options.ts';
 import { printAnswer } from '../output.ts';
 import { count, plainLine, shortId } from '../plain-text.ts';
@@ -60,14 +61,8 @@ async function readPlan(file: string): Promise<unknown> {
       { field: 'file', constraint, value: file },
       'Correct the file, then call again; nothing was created.',
     );
-  let text: string;
-  try {
-    text = readFileSync(file === '-' ? 0 : file, 'utf8');
-  } catch (error) {
-    throw refuse(`cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown reason'})`);
-  }
-  if (Buffer.byteLength(text) > MESSAGE_MAX_BYTES)
-    throw refuse(`must have at most ${MESSAGE_MAX_BYTES} bytes`);
+  const text = file === '-' ? await readInput(MESSAGE_MAX_BYTES) : readGiven(file, MESSAGE_MAX_BYTES, refuse);
+  if (text === undefined) throw refuse(`must have at most ${MESSAGE_MAX_BYTES} bytes`);
   let content: unknown;
   try {
     // JSON is YAML too, and both say on which line they are wrong.
@@ -85,6 +80,31 @@ async function readPlan(file: string): Promise<unknown> {
   if (others.length > 0)
     throw refuse(`has ${others.map((name) => JSON.stringify(name)).join(', ')} beside "items"`);
   return (content as { items?: unknown }).items;
+}
+
+/** A pipe or a device in its place is not waited for. A link may lead anywhere: the person named it. */
+function readGiven(file: string, maxBytes: number, refuse: (constraint: string) => Error): string {
+  try {
+    const inside = path.parse(path.resolve(file)).root;
+    const content = readPlainFile(path.resolve(file), { maxBytes, inside });
+    if (content !== undefined) return content.toString('utf8');
+  } catch (error) {
+    if (error instanceof UnsuitableFile) throw refuse(error.reason);
+    throw error;
+  }
+  throw refuse('is not there');
+}
+
+/** Standard input up to its end; undefined when it is longer than is read. */
+async function readInput(maxBytes: number): Promise<string | undefined> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of process.stdin as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > maxBytes) return undefined;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
 }
 
 const ALIASES_MAX = 100;

@@ -13,6 +13,7 @@ import { getTableColumns, getTableName } from 'drizzle-orm';
 import type { PgTable } from 'drizzle-orm/pg-core';
 import * as z from 'zod';
 import { stableJson } from '../../domain/json.ts';
+import { canBeProject } from '../../domain/project-name.ts';
 import { validationError, type TrackerError } from '../../errors.ts';
 import { sqliteKit } from '../sql/columns.ts';
 import { readMigrations } from '../sql/migrate.ts';
@@ -25,25 +26,27 @@ export const HEADER_START = '{"worktrail_export":';
 
 const count = z.number().int().nonnegative();
 
-const header = z.object({
-  worktrail_export: z.literal(FORMAT_VERSION),
-  /** `before_restore`: the state that a restore replaced; never removed by itself. */
-  kind: z.enum(['export', 'backup', 'before_restore']),
-  project_id: z.string(),
-  project_slug: z.string(),
-  root_commit: z.string().nullable(),
-  /** The position of the feed that all rows are from. */
-  seq: count,
-  /** When the tracker last changed; times are ISO 8601 UTC with milliseconds. */
-  changed_at: z.string(),
-  taken_at: z.string(),
-  /** How many migrations the program knew that wrote it. */
-  schema_version: count,
-  /** Rows by table. */
-  counts: z.record(z.string(), count),
-  /** Acknowledged writes that are not in the rows yet. */
-  waiting: count,
-});
+const header = z
+  .object({
+    worktrail_export: z.literal(FORMAT_VERSION),
+    /** `before_restore`: the state that a restore replaced; never removed by itself. */
+    kind: z.enum(['export', 'backup', 'before_restore']),
+    project_id: z.string(),
+    project_slug: z.string(),
+    root_commit: z.string().nullable(),
+    /** The position of the feed that all rows are from. */
+    seq: count,
+    /** When the tracker last changed; times are ISO 8601 UTC with milliseconds. */
+    changed_at: z.string(),
+    taken_at: z.string(),
+    /** How many migrations the program knew that wrote it. */
+    schema_version: count,
+    /** Rows by table. */
+    counts: z.record(z.string(), count),
+    /** Acknowledged writes that are not in the rows yet. */
+    waiting: count,
+  })
+  .refine(({ project_id, project_slug }) => canBeProject(project_id, project_slug));
 /** What a file says of itself in its first line. */
 export type ExportHeader = z.output<typeof header>;
 export type ExportKind = ExportHeader['kind'];

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { folderWithGit, readGitLink } from '../../platform/git-link.ts';
+import { folderWithGit, readGitLink, whyNoGit } from '../../platform/git-link.ts';
 
 /**
  * The folder that speaks for a project: the main work tree of the git repository around `start` (also from a
@@ -17,11 +17,10 @@ export function innermostWorkTree(start: string): string {
   return folderWithGit(start) ?? path.resolve(start);
 }
 
-/** Why the repository that the folder's `.git` names is not used, as a sentence; undefined when it is. */
+/** Why the repository around a folder is not used, as a sentence; undefined when it is. */
 export function foreignRepository(folder: string): string | undefined {
-  const around = folderWithGit(folder);
-  const link = around === undefined ? undefined : readGitLink(around);
-  return link?.kind === 'refused'
-    ? `${link.reason}: git is not used here, and the folder is a project of its own`
-    : undefined;
+  const reason = whyNoGit(folder);
+  return reason === undefined
+    ? undefined
+    : `${reason}: git is not used here, and the folder is a project of its own`;
 }

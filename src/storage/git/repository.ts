@@ -1,6 +1,7 @@
 /** What the tracker asks the project's git repository. Reads only; never touches index, work tree or branches. */
 import path from 'node:path';
-import { folderWithGit } from '../../platform/git-link.ts';
+import { strayRef } from '../../platform/git-folder.ts';
+import { folderWithGit, readGitLink } from '../../platform/git-link.ts';
 import { runGit } from '../../platform/git.ts';
 import { isLink, readPlainFile } from '../../platform/plain-file.ts';
 
@@ -61,6 +62,10 @@ function readIfPlain(gitDir: string, name: string): string | undefined {
  * without commits, and in a shallow clone, whose oldest commit is not the first.
  */
 export async function findRootCommit(folder: string): Promise<string | null> {
+  const around = folderWithGit(folder);
+  const link = around === undefined ? undefined : readGitLink(around);
+  // One ref that is another repository's, and its history would be ours.
+  if (link === undefined || link.kind === 'refused' || strayRef(link.common) !== undefined) return null;
   const shallow = await askGit(folder, ['rev-parse', '--is-shallow-repository']);
   if (shallow !== 'false') return null;
   const roots = await askGit(folder, ['rev-list', '--max-parents=0', 'HEAD']);

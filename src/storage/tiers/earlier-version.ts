@@ -4,7 +4,8 @@
  * that is unpacked, a copy: each of them gets its times then, and who made it cannot know that second.
  *
  * An entry names this folder's id, and was made after the id was and before the file that holds it was last written. All
- * such entries of a journal fit, or none is believed. That ends a month after this machine began to seal.
+ * such entries of a journal fit, or none is believed. That holds for folders that are older than this machine's key, and
+ * ends a month after that was made.
  */
 import { lstatSync } from 'node:fs';
 import { mayBeTracked } from '../git/tracked.ts';
@@ -40,7 +41,7 @@ export function earlierIn(dataDir: string): FindEarlier {
       return at >= Math.max(from ?? 0, folder.madeAt) - TOLERANCE_MS && at <= until + TOLERANCE_MS;
     });
     // Git is asked last: it costs a process.
-    return fits && isStillBelieved() && !mayBeTracked(dataDir)
+    return fits && isStillBelieved(folder) && !mayBeTracked(dataDir)
       ? new Set(ours.map(({ entry }) => entry))
       : NONE;
   };
@@ -60,9 +61,10 @@ export function writtenAt(...files: string[]): number {
   );
 }
 
-function isStillBelieved(): boolean {
+/** A folder made after the key may be of an archive that a server makes when it is asked: that knows the second. */
+function isStillBelieved({ madeAt }: { madeAt: number }): boolean {
   const began = ownSeal().keyMadeAt();
-  return began === undefined || Date.now() - began < BELIEVED_FOR_MS;
+  return began === undefined || (madeAt <= began && Date.now() - began < BELIEVED_FOR_MS);
 }
 
 /** Undefined where the id, or when it was made, is not known. */

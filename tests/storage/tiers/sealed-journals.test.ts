@@ -6,6 +6,7 @@ import {
   mkdtempSync,
   readFileSync,
   renameSync,
+  rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -55,8 +56,9 @@ describe.each(PLANTED)('in the $name journal', (journal: PlantedJournal) => {
     }
   }
 
-  /** As this folder would have made it, `ms` from now. */
+  /** As this folder would have made it, `ms` from now. The folder is older than the key, as at an upgrade. */
   function entryAt(ms: number): JournalEntry {
+    if (process.env['XDG_CONFIG_HOME'] === userFolder) anotherHome();
     return { ...makeEntry(), device, at: new Date(Date.now() + ms).toISOString() };
   }
 
@@ -113,6 +115,17 @@ describe.each(PLANTED)('in the $name journal', (journal: PlantedJournal) => {
     const entry = entryAt(0);
     journal.plant(project, entry, encodeForOthers(entry));
     await git(project, 'add', '-f', '.worktrail/device');
+    expect(await look()).toMatchObject({ sealed: [], unsealed: [entry.id] });
+  });
+
+  it('and not when the folder is newer than the key: whoever makes an archive on request knows its second', async () => {
+    const entry = entryAt(0);
+    encodeEntry(makeEntry());
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    const file = path.join(project, '.worktrail', 'device');
+    rmSync(file);
+    writeFileSync(file, `${device}\n`);
+    journal.plant(project, entry, encodeForOthers(entry));
     expect(await look()).toMatchObject({ sealed: [], unsealed: [entry.id] });
   });
 

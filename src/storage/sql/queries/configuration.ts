@@ -2,6 +2,7 @@
 import { getTableColumns, sql } from 'drizzle-orm';
 import { databaseError } from '../../../errors.ts';
 import type { Configuration } from '../../../domain/configuration.ts';
+import { canBeProject } from '../../../domain/project-name.ts';
 import type { Connection } from '../connection.ts';
 
 export async function findConfiguration(c: Connection): Promise<Configuration> {
@@ -37,7 +38,13 @@ export interface ProjectRow {
 export async function findProject(c: Connection): Promise<ProjectRow | undefined> {
   const { id: _id, ...columns } = getTableColumns(c.tables.meta);
   const rows = await c.db.select(columns).from(c.tables.meta);
-  return rows[0];
+  const project = rows[0];
+  if (project === undefined || canBeProject(project.project_id, project.project_slug)) return project;
+  throw databaseError(
+    'store',
+    'the project in it has a name or an id that Worktrail gives to none',
+    'Somebody else may have made this database. Look at it, move it elsewhere, then start again. Nothing was changed.',
+  );
 }
 
 export interface FeedPosition {
