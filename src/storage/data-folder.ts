@@ -53,7 +53,8 @@ function writeIgnoreFile(file: string): void {
 }
 
 /**
- * Looks at the folder itself, at what lies directly in it and at places that are known; alters nothing. A folder that is missing is fine.
+ * Looks at the folder itself, at what lies directly in it and at places that are known; alters nothing. A folder that is
+ * missing is fine.
  * @throws DatabaseError naming each link that leads out of the project or nowhere, pipe, socket and device
  */
 export function checkDataDir(dataDir: string): void {
@@ -67,7 +68,7 @@ export function checkDataDir(dataDir: string): void {
       if (found !== undefined) problems.push(found);
     }
     for (const place of KNOWN_PLACES.map((name) => path.join(dataDir, name))) {
-      const found = problemWith(dataDir, place, lstatSync(place, { throwIfNoEntry: false }));
+      const found = problemWith(dataDir, place, typeOf(place));
       if (found !== undefined) problems.push(found);
     }
     if (entries.length > ENTRIES_MAX) problems.push(`${dataDir} has ${entries.length} entries`);
@@ -78,6 +79,15 @@ export function checkDataDir(dataDir: string): void {
     return;
   }
   if (problems.length > 0) throw refused(problems);
+}
+
+/** Undefined for what is not there, also because a part of its path is no folder: that part is looked at by itself. */
+function typeOf(place: string): Stats | undefined {
+  try {
+    return lstatSync(place, { throwIfNoEntry: false });
+  } catch {
+    return undefined;
+  }
 }
 
 type FileType = Pick<Dirent | Stats, 'isSymbolicLink' | 'isFile' | 'isDirectory'>;

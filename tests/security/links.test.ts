@@ -111,6 +111,13 @@ it('the copy of an edited status file goes nowhere else, though whoever edited i
   expect(readFileSync(copy, 'utf8')).toBe(text);
 });
 
+it('a link is named beside a file where a folder should be', async () => {
+  mkdirSync(folder);
+  writeFileSync(path.join(folder, 'pending'), '');
+  symlinkSync(path.join(outside, 'made'), path.join(folder, '.gitignore'));
+  await expectRefused(path.join(folder, '.gitignore'));
+});
+
 describe('a pipe is named and not waited for:', () => {
   it.each(['.gitignore', 'project.json', 'device', 'worktrail.db', 'outbox.db-wal', 'pending'])(
     '%s',
