@@ -30,6 +30,8 @@ export async function installRuntime({ node, npm }, place) {
     [
       'install',
       '--ignore-scripts',
+      // The runtime is only unpacked here: it need not fit the Node.js that does so.
+      '--engine-strict=false',
       '--no-save',
       '--no-audit',
       '--no-fund',
@@ -47,10 +49,10 @@ export async function installRuntime({ node, npm }, place) {
     symlinkSync(path.join(folder, 'node_modules', 'npm', 'bin', `${name}-cli.js`), path.join(bin, name));
   }
   const environment = { ...process.env, PATH: `${bin}${path.delimiter}${process.env.PATH}` };
-  // Names the headers of this machine's Node.js, which are not the runtime's.
+  // Names the headers of this machine's Node.js, which are not the runtime's, and settings of this checkout.
   for (const name of Object.keys(environment)) {
     if (
-      /^(NODE_OPTIONS|npm_(lifecycle|package|execpath|command|node_execpath)|WORKTRAIL_|DATABASE_URL)/.test(
+      /^(NODE_OPTIONS|npm_(lifecycle|package|execpath|command|node_execpath|config_engine_strict|config_save_exact)|WORKTRAIL_|DATABASE_URL)/.test(
         name,
       )
     )
