@@ -4,7 +4,7 @@ import { BUGS } from './model/bugs.ts';
 import { report } from './scale.ts';
 import { makeSchedule, runSchedule } from './model/schedule.ts';
 
-const SEED = 'weevils';
+const SEED = 'ladybirds';
 /** Within so many schedules each bug has to be noticed. */
 const SCHEDULES_MAX = 1_500;
 const TIMEOUT_MS = 300_000;
