@@ -60,6 +60,8 @@ const find = (rows: Line[], table: string, at = 0) =>
   rows.filter((one) => one.table === table)[at]?.row ?? {};
 const titled = (rows: Line[], title: string) =>
   rows.find(({ table, row }) => table === 'work_items' && row['title'] === title)?.row ?? {};
+const vendorNamed = (rows: Line[], name: string) =>
+  rows.find(({ table, row }) => table === 'vendors' && row['name'] === name)?.row ?? {};
 const idOf = (rows: Line[], title: string) => String(titled(rows, title)['id']);
 
 /** One field of one row set to something else. */
@@ -208,7 +210,7 @@ const CASES: [name: string, forge: () => (Line | string)[], says: RegExp][] = [
   [
     'a vendor named twice',
     altered((rows) => {
-      Object.assign(find(rows, 'vendors', 1), { name: 'ACME', name_key: 'acme' });
+      Object.assign(vendorNamed(rows, 'Zeta'), { name: 'ACME', name_key: 'acme' });
       return undefined;
     }),
     /name is taken/,

@@ -1,5 +1,5 @@
 /** What `cache.db` holds besides the tracker's tables: how far it has followed its primary, and what lies on top. */
-import { and, count, eq, gt, lt, sql } from 'drizzle-orm';
+import { and, count, eq, gt, lt, sql, type SQL } from 'drizzle-orm';
 import { PROVISIONAL_FEED_STEP } from '../../domain/provisional-version.ts';
 import type { Connection, Session } from '../sql/connection.ts';
 import { COPY_TABLES } from '../sql/copy-tables.ts';
@@ -24,8 +24,16 @@ export interface Position {
 /** The position is the one row of a table that only a copy has. */
 const READ_POSITION = 'select cursor, items, checked_at, top from copy_state where id = 1';
 
-/** Makes the tables where they are missing. */
-export function makePosition(c: Connection): void {
+/** Makes the tables where they are missing; else it takes no lock: another process may be filling the copy. */
+export async function makePosition(session: Session): Promise<void> {
+  const names = Object.keys(COPY_TABLES);
+  const look = sql`select 1 from sqlite_master where type = 'table' and name in ${names}`;
+  const found = await session.read((c) => Promise.resolve(rowsOf(c, look)));
+  if (found.length === names.length) return;
+  await session.write((c) => Promise.resolve(makeTables(c)));
+}
+
+function makeTables(c: Connection): void {
   for (const made of Object.values(COPY_TABLES)) {
     execute(c, sql.raw(made.replace('create table', 'create table if not exists')));
   }
@@ -50,8 +58,7 @@ export function writeTop(c: Connection, fingerprint: string, leftOut: ReadonlySe
 
 /** The waiting writes that did not fit when they were laid on top. */
 export function readLeftOut(c: Connection): Set<string> {
-  const query = sql`select change_id from copy_left_out`;
-  const rows = (c.db as unknown as { all(statement: unknown): { change_id: string }[] }).all(query);
+  const rows = rowsOf<{ change_id: string }>(c, sql`select change_id from copy_left_out`);
   return new Set(rows.map(({ change_id }) => change_id));
 }
 
@@ -100,7 +107,7 @@ export function lookIntoCache(location: string): CacheSighting | undefined {
 }
 
 export async function readPosition(c: Connection): Promise<Position> {
-  const rows = (c.db as unknown as { all(statement: unknown): Position[] }).all(sql.raw(READ_POSITION));
+  const rows = rowsOf<Position>(c, sql.raw(READ_POSITION));
   return Promise.resolve(rows[0] ?? { cursor: null, items: null, checked_at: null, top: null });
 }
 
@@ -131,4 +138,9 @@ async function lastOf(c: Connection, seq: number): Promise<Pick<Truth, 'last'>> 
   const { changes: t } = c.tables;
   const [row] = await c.db.select({ change_id: t.change_id }).from(t).where(eq(t.seq, seq));
   return row === undefined ? {} : { last: { seq, change_id: row.change_id } };
+}
+
+function rowsOf<T>(c: Connection, query: SQL): T[] {
+  // The reference dialect's type lacks what the SQLite driver has.
+  return (c.db as unknown as { all(statement: SQL): T[] }).all(query);
 }

@@ -213,10 +213,7 @@ export class CacheReplica implements Replica {
     });
     try {
       if (state === 'newer') throw new LayerUnavailable('the local cache was made by a newer Worktrail');
-      await session.write((c) => {
-        makePosition(c);
-        return Promise.resolve();
-      });
+      await makePosition(session);
       const project = await session.read(findProject);
       const expected = this.projectId();
       if (project !== undefined && expected !== undefined && project.project_id !== expected) {
