@@ -228,7 +228,7 @@ function checkSeals({ report }: Inspection): Check[] {
   const checks = report.unsealed.map(({ place, writes }): Check => ({
     name,
     ok: false,
-    message: `${count(writes, 'write')} in ${place} without the seal of this user on this machine: somebody else may have made ${writes === 1 ? 'it' : 'them'}, and nothing of it is applied or shown`,
+    message: `${count(writes, 'write')} in ${place} without the seal of this user on this machine: somebody else may have made ${writes === 1 ? 'it' : 'them'}, and nothing of it is applied`,
     next: 'Run `worktrail doctor --adopt` to look at it, and to take over what is yours: after a change of home or container it may be.',
   }));
   const problem = ownSeal().problem();

@@ -21,7 +21,7 @@ export function unsealedWarning(unsealed: readonly UnsealedWrite[]): Warning {
   const places = unsealedByPlace(unsealed).map(({ place }) => place);
   const more = places.length - PLACES_NAMED;
   const where = `${places.slice(0, PLACES_NAMED).join(', ')}${more > 0 ? ` and ${count(more, 'other place')}` : ''}`;
-  const message = `${count(unsealed.length, 'write')} in ${where} ${unsealed.length === 1 ? 'does' : 'do'} not have the seal of this user on this machine: somebody else may have made ${unsealed.length === 1 ? 'it' : 'them'}. Nothing of it is applied or shown; it stays where it is. A person can look at it and take it over with \`worktrail doctor --adopt\`.`;
+  const message = `${count(unsealed.length, 'write')} in ${where} ${unsealed.length === 1 ? 'does' : 'do'} not have the seal of this user on this machine: somebody else may have made ${unsealed.length === 1 ? 'it' : 'them'}. Nothing of it is applied; it stays where it is. A person can look at it and take it over with \`worktrail doctor --adopt\`.`;
   return { code: 'unsealed_writes', message };
 }
 
