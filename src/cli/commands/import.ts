@@ -150,7 +150,7 @@ async function withoutMakingAStore<T>(
 /** What a program wants to know of an import; the planned records themselves only when nothing was written. */
 function detailed(plan: ImportPlan, result: ImportResult) {
   const { items, links, place: _place, is_named: _named, ...about } = plan;
-  const planned = items.map(({ key: _key, is_dated: _dated, ...item }) => item);
+  const planned = items.map(({ made_of: _made, ...item }) => item);
   return {
     ...result,
     ...about,

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { jsonBytes, stableJson, type JsonObject, type JsonValue } from '../../domain/json.ts';
 import { METADATA_MAX_BYTES } from '../../domain/limits.ts';
+import type { ItemStatus, ItemType } from '../../domain/work-item.ts';
 import { cleanJson, cleanKey, setFree, splitBytes, type Replacements } from './fitting.ts';
 import type { ImportSource } from './plan.ts';
 
@@ -19,9 +20,17 @@ export interface ImportedOrigin {
 const ROOM_FOR_NAMESPACE_BYTES = 512;
 const ROOM_BYTES = METADATA_MAX_BYTES - ROOM_FOR_NAMESPACE_BYTES;
 
+/** What an item is of what the source says of others too. */
+export interface Derived {
+  type: ItemType;
+  status: ItemStatus;
+  priority: number;
+  parent: string | null;
+}
+
 /** SHA-256 (hex) of the stable JSON of what the source says, so that a later import can tell "unchanged". */
-export function hashOf(said: unknown): string {
-  return createHash('sha256').update(stableJson(said)).digest('hex');
+export function hashOf(said: unknown, derived: Derived): string {
+  return createHash('sha256').update(stableJson({ said, derived })).digest('hex');
 }
 
 /**

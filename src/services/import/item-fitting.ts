@@ -87,13 +87,12 @@ export function fitItem(
 
   const dates = fitDates(item, foreignId, added, log);
   const { fields } = item;
-  const derived = {
+  const hash = hashOf(item.said, {
     type: item.itemType,
     status: item.status,
     priority: item.priority,
     parent: place.parentId,
-  };
-  const hash = hashOf({ said: item.said, derived });
+  });
   const origin = { source, namespace, id: foreignId, hash, ...(from !== null && { from }) };
   const extra = Object.entries(added).filter(([key, value]) => !equalJson(fields[key], value));
   const metadata = buildMetadata(
@@ -108,7 +107,6 @@ export function fitItem(
   if (replaced.size > 0) note('text_cleaned', [...replaced].sort().join('; '));
   return {
     id: place.id,
-    key: item.key,
     foreign_id: foreignId,
     item_type: item.itemType,
     title: title.trim() === '' ? foreignId : title,
@@ -122,8 +120,12 @@ export function fitItem(
     metadata,
     comments,
     ...dates,
-    is_dated: readDate(item.dates.created?.value) !== undefined,
     created_by: createdBy,
+    made_of: {
+      key: item.key,
+      said: item.said,
+      is_dated: readDate(item.dates.created?.value) !== undefined,
+    },
   };
 }
 

@@ -1,5 +1,5 @@
 /** Which items of a plan are here already, if the file that was read is one that was imported under a namespace. */
-import type { ImportedItem } from '../../storage/sql/queries/imported.ts';
+import { startOfText, type ImportedItem } from '../../storage/sql/queries/imported.ts';
 import { plannedId, type ImportPlan, type ImportSource, type PlannedItem } from './plan.ts';
 
 /** What imports brought under one namespace. */
@@ -52,20 +52,21 @@ export function matchItems(plan: ImportPlan, source: KnownSource, { isThere }: M
   matchBy('id', ({ foreign_id }) => byForeignId.get(foreign_id));
   // The source may spell an id otherwise now; the id here is made of one spelling.
   const byId = new Map(source.items.map((item) => [item.id, item]));
-  matchBy('id', ({ key }) => byId.get(plannedId(plan.source, source.namespace, key)));
+  matchBy('id', ({ made_of: { key } }) => byId.get(plannedId(plan.source, source.namespace, key)));
   const left = source.items.filter(({ id }) => !taken.has(id));
-  const contentOf = CONTENTS[plan.source];
-  const wanted = single(open, contentOf);
-  const found = single(left, contentOf);
-  matchBy('content', (planned) => {
-    const content = contentOf(planned);
-    const known = content === undefined ? undefined : found.get(content);
-    if (content === undefined || known === undefined || wanted.get(content) !== planned) return undefined;
-    // A file that is still where it was is another one.
-    return plan.source === 'session-prompts' && isThere(known.foreign_id) ? undefined : known;
-  });
+  for (const contentOf of CONTENTS[plan.source]) {
+    const wanted = single(open, contentOf);
+    const found = single(left, contentOf);
+    matchBy('content', (planned) => {
+      const content = contentOf(planned);
+      const known = content === undefined ? undefined : found.get(content);
+      if (content === undefined || known === undefined || wanted.get(content) !== planned) return undefined;
+      // A file that is still where it was is another one.
+      return plan.source === 'session-prompts' && isThere(known.foreign_id) ? undefined : known;
+    });
+  }
   if (plan.source === 'task-master') {
-    const tags = renamedTags(open, left);
+    const tags = renamedTags(plan, open, left);
     matchBy('content', ({ foreign_id }) => byForeignId.get(tags.get(foreign_id) ?? ''));
     matchBy('content', ({ foreign_id }) => {
       const [tag, ids] = splitTask(foreign_id);
@@ -76,32 +77,56 @@ export function matchItems(plan: ImportPlan, source: KnownSource, { isThere }: M
   return matches;
 }
 
-/** What tells an item whose id in the source has changed; undefined where that would be a guess. */
-const CONTENTS: Record<ImportSource, (item: ImportedItem | PlannedItem) => string | undefined> = {
+type Content = (item: ImportedItem | PlannedItem) => string | undefined;
+
+/** What tells an item whose id in the source has changed, the surest first; undefined where that would be a guess. */
+const CONTENTS: Record<ImportSource, Content[]> = {
   // Another prefix for all ids.
-  beads: titleAndTime,
-  'backlog-md': titleAndTime,
-  // A file or folder of another name.
-  'session-prompts': (item) => hashOf(item) ?? undefined,
-  'task-master': () => undefined,
-  'status-file': () => undefined,
+  beads: [titleAndTime],
+  'backlog-md': [titleAndTime],
+  // A file or folder of another name; the file's name may be its title.
+  'session-prompts': [titleAndText, longText],
+  'task-master': [],
+  'status-file': [],
 };
 
 function titleAndTime(item: ImportedItem | PlannedItem): string | undefined {
   const { title, created_at } = item;
-  const isDated = !('is_dated' in item) || item.is_dated;
+  const isDated = !('made_of' in item) || item.made_of.is_dated;
   return isDated && isTelling(created_at) ? JSON.stringify([created_at, title]) : undefined;
 }
 
+function titleAndText(item: ImportedItem | PlannedItem): string | undefined {
+  const text = startOf(item);
+  return text === null ? undefined : JSON.stringify([item.title, text]);
+}
+
+const LONG_CHARACTERS = 100;
+
+function longText(item: ImportedItem | PlannedItem): string | undefined {
+  const text = startOf(item);
+  return text === null || text.length < LONG_CHARACTERS ? undefined : text;
+}
+
+function startOf(item: ImportedItem | PlannedItem): string | null {
+  if (!('made_of' in item)) return item.start;
+  return item.description === null ? null : startOfText(item.description);
+}
+
 /** What each tag that is new in the source was called before: the tag that has gone and had most of the same tasks. */
-function renamedTags(planned: readonly PlannedItem[], left: readonly ImportedItem[]): Map<string, string> {
-  const [added, gone] = [tasksByTag(planned), tasksByTag(left)];
+function renamedTags(
+  { items }: ImportPlan,
+  open: readonly PlannedItem[],
+  left: readonly ImportedItem[],
+): Map<string, string> {
+  const present = new Set(items.map(({ foreign_id }) => foreign_id));
+  const [added, gone] = [tasksByTag(open), tasksByTag(left)];
   const renamed = new Map<string, string>();
   const taken = new Set<string>();
   for (const [tag, tasks] of added) {
     for (const [old, before] of gone) {
       const same = [...tasks].filter((task) => before.has(task)).length;
-      if (taken.has(old) || same * 2 <= Math.max(tasks.size, before.size)) continue;
+      if (present.has(old) || taken.has(old) || same * 2 <= before.size) continue;
       renamed.set(tag, old);
       taken.add(old);
       break;
@@ -110,16 +135,13 @@ function renamedTags(planned: readonly PlannedItem[], left: readonly ImportedIte
   return renamed;
 }
 
-/** Of each tag that is itself among the items: ids and titles of its tasks. */
+/** Of each tag ids and titles of its tasks. */
 function tasksByTag(items: readonly (ImportedItem | PlannedItem)[]): Map<string, Set<string>> {
-  const tags = new Map(
-    items
-      .filter(({ foreign_id }) => !foreign_id.includes('/'))
-      .map(({ foreign_id }) => [foreign_id, new Set<string>()]),
-  );
+  const tags = new Map<string, Set<string>>();
   for (const { foreign_id, title } of items) {
     const [tag, ids] = splitTask(foreign_id);
-    tags.get(tag)?.add(JSON.stringify([ids, title]));
+    if (ids === '') continue;
+    tags.set(tag, (tags.get(tag) ?? new Set()).add(JSON.stringify([ids, title])));
   }
   return tags;
 }
@@ -131,7 +153,7 @@ function splitTask(foreignId: string): [tag: string, ids: string] {
 
 /** Of what the source says about an item; see `imported-metadata.ts`. */
 export function hashOf(item: ImportedItem | PlannedItem): string | null {
-  if (!('key' in item)) return item.hash;
+  if (!('made_of' in item)) return item.hash;
   const imported = item.metadata['imported'] as { hash?: string } | undefined;
   return imported?.hash ?? null;
 }

@@ -26,8 +26,6 @@ export interface PlannedComment {
 export interface PlannedItem {
   /** A UUID in the form of version 4, made from source, namespace and foreign id: see `plannedId`. */
   id: string;
-  /** What the id is made of: the foreign id in one spelling. */
-  key: string;
   /** As the source spells it; for Task Master `<tag>`, `<tag>/<id>` and `<tag>/<id>.<subid>`. */
   foreign_id: string;
   item_type: ItemType;
@@ -45,11 +43,18 @@ export interface PlannedItem {
   /** Oldest first; they become notes. As the source has them they are in the description or in `metadata.imported` too. */
   comments: PlannedComment[];
   created_at: string;
-  /** Whether the source itself says when it was created. */
-  is_dated: boolean;
   updated_at: string;
   completed_at: string | null;
   created_by: string;
+  /** What is not stored as it is. */
+  made_of: {
+    /** Of which the id is made: the foreign id in one spelling. */
+    key: string;
+    /** Everything the source says about this item alone. */
+    said: unknown;
+    /** Whether it says when it was created. */
+    is_dated: boolean;
+  };
 }
 
 export type PlannedLinkType = 'blocks' | 'depends_on' | 'relates_to' | 'discovered_from';

@@ -162,9 +162,16 @@ export async function prepareImport(
     if (current === undefined) {
       outcome.created += 1;
       requests.push(creation(planned, await livingParent(reader, planned, present, remark)));
-    } else if (importedHash(current.metadata) === importedHash(planned.metadata)) {
+      continue;
+    }
+    const isUnchanged = importedField(current, 'hash') === importedField(planned, 'hash');
+    if (isUnchanged && importedField(current, 'id') === planned.foreign_id) {
       outcome.unchanged += 1;
     } else if (await wasTouchedHere(reader, 'work_item', planned.id)) {
+      if (isUnchanged) {
+        outcome.unchanged += 1;
+        continue;
+      }
       outcome.kept_local += 1;
       remark('changed in the source and here; it was left as it is here');
     } else {
@@ -277,7 +284,7 @@ function named({ id, foreign_id, title }: PlannedItem) {
 }
 
 function creation(planned: PlannedItem, parentId: string | null): ChangeRequest {
-  const { id, key: _key, foreign_id: _foreign, comments: _comments, is_dated: _dated, ...fields } = planned;
+  const { id, foreign_id: _foreign, comments: _comments, made_of: _made, ...fields } = planned;
   return {
     entity: 'work_item',
     entity_id: id,
@@ -352,9 +359,9 @@ async function livingParent(
   return alive?.id ?? null;
 }
 
-function importedHash(metadata: JsonObject): JsonValue | undefined {
+function importedField({ metadata }: { metadata: JsonObject }, name: 'hash' | 'id'): JsonValue | undefined {
   const imported = metadata['imported'];
-  return isPlainObject(imported) ? (imported['hash'] as JsonValue | undefined) : undefined;
+  return isPlainObject(imported) ? (imported[name] as JsonValue | undefined) : undefined;
 }
 
 /** Whether somebody changed a record since imports did. They never write over a local change: the last one tells. */

@@ -192,7 +192,7 @@ function settled(
 ): Settled {
   const matches = evidence?.matches ?? [];
   const renamed = matches.filter(({ by }) => by === 'content');
-  const ids = new Map(matches.map(({ planned, known }) => [planned.key, known.id]));
+  const ids = new Map(matches.map(({ planned, known }) => [planned.made_of.key, known.id]));
   const places = evidence?.source.places ?? new Set<string>();
   return {
     plan: planUnder(plan, namespace, withFreeIds(plan, namespace, evidence, ids)),
@@ -210,7 +210,7 @@ function settled(
     },
     renamedIds: new Set(
       matches
-        .filter(({ planned, known }) => planned.foreign_id !== known.foreign_id)
+        .filter(({ planned, known }) => known.id !== plannedId(plan.source, namespace, planned.made_of.key))
         .map(({ known }) => known.id),
     ),
     isPlaceKnown: plan.place === null || places.has(plan.place.text),
@@ -225,7 +225,9 @@ function withFreeIds(
   ids: Map<string, string>,
 ): Map<string, string> {
   const taken = new Set(evidence?.source.items.map(({ id }) => id));
-  for (const { key } of items) {
+  for (const {
+    made_of: { key },
+  } of items) {
     if (ids.has(key)) continue;
     for (
       let name = key;

@@ -1,5 +1,5 @@
 /** What the items of a file say about whether it is a source that was imported before, or another one with the same ids. */
-import type { ImportedItem } from '../../storage/sql/queries/imported.ts';
+import { startOfText, type ImportedItem } from '../../storage/sql/queries/imported.ts';
 import {
   hashOf,
   isTelling,
@@ -8,6 +8,7 @@ import {
   type Match,
   type MatchOptions,
 } from './known-items.ts';
+import { planUnder } from './plan-identity.ts';
 import type { ImportPlan, PlannedItem } from './plan.ts';
 
 export interface Evidence {
@@ -46,7 +47,8 @@ export function verdictOf({ same, doubtful, retitled, others }: Evidence): Verdi
 export const isCredible = ({ same, doubtful, retitled, others }: Evidence): boolean =>
   others.length <= same + doubtful + retitled;
 
-export function compareWith(plan: ImportPlan, source: KnownSource, options: MatchOptions): Evidence {
+export function compareWith(read: ImportPlan, source: KnownSource, options: MatchOptions): Evidence {
+  const plan = planUnder(read, source.namespace);
   const matches = matchItems(plan, source, options);
   const evidence: Evidence = { source, matches, same: 0, doubtful: 0, retitled: 0, others: [] };
   const smaller = Math.min(plan.items.length, source.items.length);
@@ -79,7 +81,7 @@ function compare(
 ): 'same' | 'doubtful' | 'retitled' | 'other' {
   if (hashOf(planned) === known.hash) return 'same';
   const [words, knownWords] = [wordsOf(planned.title), wordsOf(known.title)];
-  const isDated = planned.is_dated && isTelling(planned.created_at) && !times.has(planned.created_at);
+  const isDated = planned.made_of.is_dated && isTelling(planned.created_at) && !times.has(planned.created_at);
   const isSameTime = isDated && planned.created_at === known.created_at;
   const isSameTitle = words.join(' ') === knownWords.join(' ');
   if (isSameTitle) return isSameTime || !isDated || !isTelling(known.created_at) ? 'same' : 'doubtful';
@@ -99,7 +101,10 @@ function repeatedTimes(items: readonly PlannedItem[]): Set<string> {
 const TELLING_CHARACTERS = 40;
 
 const isSameStart = (description: string | null, start: string | null): boolean =>
-  start !== null && start.length >= TELLING_CHARACTERS && description?.startsWith(start) === true;
+  start !== null &&
+  start.length >= TELLING_CHARACTERS &&
+  description !== null &&
+  startOfText(description) === start;
 
 const wordsOf = (title: string): string[] =>
   title

@@ -18,6 +18,13 @@ export interface ImportedItem {
 
 const START_CHARACTERS = 200;
 
+/** As much of a text as `start` is. */
+export function startOfText(text: string): string {
+  return Array.from(text.slice(0, START_CHARACTERS * 2))
+    .slice(0, START_CHARACTERS)
+    .join('');
+}
+
 /** Every item that imports of this kind brought, those deleted or archived since included, by id. Reads the whole table. */
 export async function findImportedItems(c: Connection, source: string): Promise<ImportedItem[]> {
   const { workItems: w } = c.tables;
