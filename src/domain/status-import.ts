@@ -4,6 +4,7 @@ import { askedText } from './fields.ts';
 
 export const importStatusFileInput = z.object({
   path: askedText().optional(),
+  namespace: askedText().optional(),
   dry_run: z.boolean().default(true),
   add_from_git: z.boolean().default(false),
 });
@@ -11,6 +12,7 @@ export type ImportStatusFileInput = z.output<typeof importStatusFileInput>;
 
 export const importSessionPromptsInput = z.object({
   path: askedText().optional(),
+  namespace: askedText().optional(),
   dry_run: z.boolean().default(true),
 });
 export type ImportSessionPromptsInput = z.output<typeof importSessionPromptsInput>;

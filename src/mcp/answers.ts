@@ -334,6 +334,7 @@ export const statusImportShape = {
   dry_run: z.boolean(),
   file: text,
   dialect: text,
+  sources_taken: z.array(object),
   records: z.record(text, numbers).nullable(),
   checks: z.array(
     z.object({
@@ -362,6 +363,7 @@ export const statusImportShape = {
 export const promptsImportShape = {
   ...numbers.shape,
   dry_run: z.boolean(),
+  source_taken: object,
   remarks: atLine,
   notes: atLine,
   skipped: atLine,

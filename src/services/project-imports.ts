@@ -22,7 +22,10 @@ export async function importProjectStatus(
   onProgress?: ReportProgress,
 ): Promise<Answer<StatusImportReport>> {
   const file = await pathInProject(context.projectDir, input.path ?? STATUS_FILE);
-  const source = await readStatusSource(context.projectDir, file, { addFromGit: input.add_from_git });
+  const source = await readStatusSource(context.projectDir, file, {
+    namespace: input.namespace,
+    addFromGit: input.add_from_git,
+  });
   const takeOverFile = await handOver(context, source);
   return await importStatusFile(context, caller, source, { dryRun: input.dry_run, takeOverFile, onProgress });
 }
@@ -37,8 +40,14 @@ export async function importProjectPrompts(
   onProgress?: ReportProgress,
 ): Promise<Answer<SessionPromptsReport>> {
   const folder = await pathInProject(context.projectDir, input.path ?? SESSION_PROMPTS_DIR);
-  const plan = await readSessionPrompts(folder, { projectDir: context.projectDir });
-  const answer = await runImport(context, caller, plan, { dryRun: input.dry_run, onProgress });
+  const plan = await readSessionPrompts(folder, {
+    namespace: input.namespace,
+    projectDir: context.projectDir,
+  });
+  const { plan: _plan, ...answer } = await runImport(context, caller, plan, {
+    dryRun: input.dry_run,
+    onProgress,
+  });
   return { ...answer, data: { ...answer.data, notes: plan.notes, skipped: plan.skipped } };
 }
 

@@ -2,7 +2,7 @@ import path from 'node:path';
 import type { Command } from 'commander';
 import type { Config } from '../../config.ts';
 import type { ImportSource, ImportOptions, ImportPlan } from '../../services/import/plan.ts';
-import type { ImportResult } from '../../services/import/run.ts';
+import type { ImportAnswer, ImportResult } from '../../services/import/run.ts';
 import type { Answer } from '../../storage/store.ts';
 import { validationError } from '../../errors.ts';
 import { optionsOf, type GlobalOptions } from '../global-options.ts';
@@ -40,7 +40,10 @@ export function addImportCommand(program: Command): Command {
     .description('import the items of another tracker; a repeated import brings them up to date')
     .argument('<source>', 'backlog-md, beads, task-master, session-prompts or status')
     .argument('[path]', 'the folder or file of that tracker')
-    .option('--namespace <name>', 'keeps two imports of the same kind apart (default: from the source)')
+    .option(
+      '--namespace <name>',
+      'which source this is (default: the one that has the same items, else a new one)',
+    )
     .option('--dry-run', 'show what would be done and change nothing')
     .option(
       '--session-prompts <dir>',
@@ -55,6 +58,8 @@ export function addImportCommand(program: Command): Command {
       'after',
       `
 Items that were changed here since they were imported are left as they are, and listed.
+A source is known again when it has grown, moved or been renamed; another file with the same ids is another
+source. Where that cannot be told, nothing is imported and the error says what to give as --namespace.
 
 Examples:
   worktrail import backlog-md ./backlog --dry-run
@@ -77,9 +82,10 @@ status reads a status file that was kept by hand: backed up first, imported whol
       const answer =
         options.dryRun === true ? await rehearse(options, config, plan) : await carryOut(options, plan);
       const { renderImportReport } = await import('../../services/import/report.ts');
-      const { data } = answer;
-      printAnswer({ ...answer, data: detailed(plan, data) }, options.json, () =>
-        [renderImportReport(plan, data).trimEnd(), ...remarkLines(data)].join('\n'),
+      const { plan: settled, ...rest } = answer;
+      const { data } = rest;
+      printAnswer({ ...rest, data: detailed(settled, data) }, options.json, () =>
+        [renderImportReport(settled, data).trimEnd(), ...remarkLines(data)].join('\n'),
       );
     });
 }
@@ -101,7 +107,7 @@ function usualPath(source: string, projectDir: string): string {
   throw validationError({ field: 'path', constraint: 'must name the folder or file to import', value: null });
 }
 
-async function carryOut(options: GlobalOptions, plan: ImportPlan): Promise<Answer<ImportResult>> {
+async function carryOut(options: GlobalOptions, plan: ImportPlan): Promise<ImportAnswer> {
   const { runImport } = await import('../../services/import/run.ts');
   return await withProgressBar((onProgress) =>
     withApp(options, ({ context }) =>
@@ -111,17 +117,20 @@ async function carryOut(options: GlobalOptions, plan: ImportPlan): Promise<Answe
 }
 
 /** Compares the plan with what is there. */
-async function rehearse(
-  options: GlobalOptions,
-  config: Config,
-  plan: ImportPlan,
-): Promise<Answer<ImportResult>> {
+async function rehearse(options: GlobalOptions, config: Config, plan: ImportPlan): Promise<ImportAnswer> {
   const { runImport, outcomeOnEmptyTracker } = await import('../../services/import/run.ts');
-  return await withoutMakingAStore(
+  let settled = plan;
+  const answer = await withoutMakingAStore(
     config,
     () => Promise.resolve(outcomeOnEmptyTracker(plan)),
-    () => withApp(options, ({ context }) => runImport(context, commandLineCaller(), plan, { dryRun: true })),
+    () =>
+      withApp(options, async ({ context }) => {
+        const compared = await runImport(context, commandLineCaller(), plan, { dryRun: true });
+        settled = compared.plan;
+        return compared;
+      }),
   );
+  return { ...answer, plan: settled };
 }
 
 /** A dry run: where there is no store yet, none is made for it. */
@@ -140,8 +149,14 @@ async function withoutMakingAStore<T>(
 
 /** What a program wants to know of an import; the planned records themselves only when nothing was written. */
 function detailed(plan: ImportPlan, result: ImportResult) {
-  const { items, links, ...about } = plan;
-  return { ...result, ...about, items_planned: items.length, ...(result.dry_run && { items, links }) };
+  const { items, links, place: _place, is_named: _named, ...about } = plan;
+  const planned = items.map(({ made_of: _made, ...item }) => item);
+  return {
+    ...result,
+    ...about,
+    items_planned: items.length,
+    ...(result.dry_run && { items: planned, links }),
+  };
 }
 
 /** What the report of a plan cannot know: what was found here. */

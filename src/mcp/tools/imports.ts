@@ -1,6 +1,7 @@
 import { joinLines, nameFirst } from '../../domain/others-text.ts';
 
 import { importSessionPromptsInput, importStatusFileInput } from '../../domain/status-import.ts';
+import { sourceLines } from '../../services/import/report.ts';
 import { renderStatusImport } from '../../services/import/legacy-status/import-report.ts';
 import {
   importProjectPrompts,
@@ -14,7 +15,7 @@ export const importStatusFileTool = defineTool({
   name: 'import_status_file',
   toolset: 'import',
   description:
-    'Import a status file kept by hand, whole or not at all, after a backup; reports what is not understood. path: default .project_status.md. Example: {"dry_run":false}',
+    'Import a status file kept by hand, whole or not at all, after a backup; reports what is not understood. path: default .project_status.md; namespace: which source, when asked. Example: {"dry_run":false}',
   input: importStatusFileInput,
   output: answerSchema(statusImportShape),
   annotations: REPEATABLE,
@@ -26,7 +27,7 @@ export const importSessionPromptsTool = defineTool({
   name: 'import_session_prompts',
   toolset: 'import',
   description:
-    'Import session prompt files (*.md below path, default docs/session-prompts) as sessions; again: updates. Example: {"dry_run":false}',
+    'Import session prompt files (*.md below path, default docs/session-prompts) as sessions; again: updates; namespace: which source, when asked. Example: {"dry_run":false}',
   input: importSessionPromptsInput,
   output: answerSchema(promptsImportShape),
   annotations: REPEATABLE,
@@ -42,11 +43,13 @@ function promptsText({
   updated,
   unchanged,
   kept_local,
+  source_taken,
   skipped,
   notes,
 }: SessionPromptsReport): string {
   return joinLines([
     `${dry_run ? 'Dry run, nothing was changed' : 'Imported'}: ${created} created, ${updated} updated, ${unchanged} unchanged, ${kept_local} changed here and left as they are`,
+    ...sourceLines(source_taken),
     ...skipped
       .slice(0, LISTED_MAX)
       .map(

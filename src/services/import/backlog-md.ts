@@ -5,7 +5,7 @@ import type { ItemStatus } from '../../domain/work-item.ts';
 import { readAcceptanceCriteria, readComments, readTaskFile } from './backlog-markdown.ts';
 import { BacklogIds } from './backlog-ids.ts';
 import { criteriaMetadata } from './acceptance-criteria.ts';
-import { chooseNamespace, type ImportOptions, type ImportPlan } from './plan.ts';
+import type { ImportOptions, ImportPlan } from './plan.ts';
 import { assemblePlan } from './plan-assembly.ts';
 import { PlanLog } from './plan-log.ts';
 import {
@@ -29,10 +29,13 @@ import {
   type SourceItem,
   type SourceLink,
 } from './source-item.ts';
+import { placeOf } from './source-place.ts';
 import { normalWord, readPriority, readStatus, type Vocabulary } from './vocabulary.ts';
 import { readMapping } from './yaml-mapping.ts';
 
 const EXPECTED = 'a Backlog.md folder (with tasks/, completed/, drafts/ or archive/ of task files)';
+
+const USUAL_FOLDERS = ['backlog', '.backlog'];
 
 /** Where tasks are, the most current first: it keeps the id when two files claim the same one. */
 const TASK_FOLDERS = ['tasks', 'completed', 'drafts', 'archive/tasks', 'archive/drafts'];
@@ -68,7 +71,7 @@ export async function readBacklogMd(source: string, options: ImportOptions = {})
   const log = new PlanLog();
   const root = await findRoot(source);
   const config = await readConfig(root, log);
-  const namespace = chooseNamespace(options.namespace, ownText(config, 'project_name'), 'backlog-md');
+  const place = await placeOf('backlog-md', root, USUAL_FOLDERS, options.projectDir);
   const ids = new BacklogIds(ownText(config, 'task_prefix'));
 
   const read: TaskItem[] = [];
@@ -99,13 +102,13 @@ export async function readBacklogMd(source: string, options: ImportOptions = {})
   for (const item of items) ids.add(item.key);
   for (const item of items) item.parentKey = parentOf(item, ids, log);
   const links = items.flatMap((item) => dependenciesOf(item, ids, log));
-  return assemblePlan('backlog-md', namespace, items, links, log);
+  return assemblePlan('backlog-md', { wanted: options.namespace, place }, items, links, log);
 }
 
 async function findRoot(source: string): Promise<string> {
   const { real, kind } = await openSource(source, EXPECTED);
   if (kind === 'file') throw sourceError(source, `is a file; expected ${EXPECTED}`);
-  for (const name of ['', 'backlog', '.backlog']) {
+  for (const name of ['', ...USUAL_FOLDERS]) {
     const root = await insideFolder(real, path.join(real, name));
     if (root === undefined) continue;
     for (const folder of TASK_FOLDERS) {

@@ -7,7 +7,7 @@ import { criteriaMetadata } from './acceptance-criteria.ts';
 import { readCheckboxes } from './backlog-markdown.ts';
 import { readBeadsDependencies } from './beads-dependencies.ts';
 import { compareText } from './natural-order.ts';
-import { chooseNamespace, type ImportOptions, type ImportPlan } from './plan.ts';
+import type { ImportOptions, ImportPlan } from './plan.ts';
 import { assemblePlan } from './plan-assembly.ts';
 import { display, PlanLog } from './plan-log.ts';
 import { isNestedTooDeep, locateFile, readSourceText, sourceError } from './source-files.ts';
@@ -23,8 +23,10 @@ import {
   type SourceComment,
   type SourceItem,
 } from './source-item.ts';
+import { placeOf } from './source-place.ts';
 import { readPriority, readStatus, type Vocabulary } from './vocabulary.ts';
 
+const USUAL_FILES = ['issues.jsonl', '.beads/issues.jsonl', '.beads/beads.jsonl'];
 const EXPECTED = 'a beads export (JSONL, one issue per line) or a folder that holds issues.jsonl';
 
 const STATUSES: Vocabulary<ItemStatus> = new Map([
@@ -61,8 +63,8 @@ export interface BeadsIssue extends SourceItem {
  */
 export async function readBeads(source: string, options: ImportOptions = {}): Promise<ImportPlan> {
   const log = new PlanLog();
-  const candidates = ['issues.jsonl', '.beads/issues.jsonl', '.beads/beads.jsonl'];
-  const file = await locateFile(source, candidates, EXPECTED);
+  const file = await locateFile(source, USUAL_FILES, EXPECTED);
+  const place = await placeOf('beads', file, USUAL_FILES, options.projectDir);
   const content = await readSourceText(file);
   if ('reason' in content) throw sourceError(source, `${content.reason}; expected ${EXPECTED}`);
   const name = path.basename(file);
@@ -89,8 +91,7 @@ export async function readBeads(source: string, options: ImportOptions = {}): Pr
   const links = readBeadsDependencies(items, log);
   const parents = new Set(items.map(({ parentKey }) => parentKey));
   for (const item of items) item.itemType = typeOf(item, parents, log);
-  const namespace = chooseNamespace(options.namespace, commonPrefix(items), 'beads');
-  return assemblePlan('beads', namespace, items, links, log);
+  return assemblePlan('beads', { wanted: options.namespace, place }, items, links, log);
 }
 
 function* linesOf(text: string): Generator<string> {
@@ -179,15 +180,4 @@ function typeOf(item: BeadsIssue, parents: ReadonlySet<string | null>, log: Plan
     log.note('type_unknown', item.foreignId, `type "${display(word)}" became "task"; the original is kept`);
   }
   return type;
-}
-
-/** The first part of most ids: `bd` of `bd-7vk` and `bd-wisp-0f20f`. */
-function commonPrefix(items: readonly SourceItem[]): string {
-  const counts = new Map<string, number>();
-  for (const { foreignId } of items) {
-    const prefix = foreignId.split('-')[0] ?? '';
-    counts.set(prefix, (counts.get(prefix) ?? 0) + 1);
-  }
-  const [prefix = ''] = [...counts].sort(([a, x], [b, y]) => y - x || compareText(a, b))[0] ?? [];
-  return prefix;
 }

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { jsonBytes, stableJson, type JsonObject, type JsonValue } from '../../domain/json.ts';
 import { METADATA_MAX_BYTES } from '../../domain/limits.ts';
+import type { ItemStatus, ItemType } from '../../domain/work-item.ts';
 import { cleanJson, cleanKey, setFree, splitBytes, type Replacements } from './fitting.ts';
 import type { ImportSource } from './plan.ts';
 
@@ -11,11 +12,25 @@ export interface ImportedOrigin {
   id: string;
   /** See `hashOf`. */
   hash: string;
+  /** Where the source lay when the item was last brought. */
+  from?: string;
+}
+
+/** What a source is called may only be settled later, and may be longer than what stands here. */
+const ROOM_FOR_NAMESPACE_BYTES = 512;
+const ROOM_BYTES = METADATA_MAX_BYTES - ROOM_FOR_NAMESPACE_BYTES;
+
+/** What an item is of what the source says of others too. */
+export interface Derived {
+  type: ItemType;
+  status: ItemStatus;
+  priority: number;
+  parent: string | null;
 }
 
 /** SHA-256 (hex) of the stable JSON of what the source says, so that a later import can tell "unchanged". */
-export function hashOf(said: unknown): string {
-  return createHash('sha256').update(stableJson(said)).digest('hex');
+export function hashOf(said: unknown, derived: Derived): string {
+  return createHash('sha256').update(stableJson({ said, derived })).digest('hex');
 }
 
 /**
@@ -37,7 +52,7 @@ export function buildMetadata(
     if (value !== undefined) setFree(imported, cleanKey(name, replaced), cleanJson(value, replaced));
   }
   const metadata: JsonObject = { ...(cleanJson(known, replaced) as JsonObject), imported };
-  if (jsonBytes(metadata) > METADATA_MAX_BYTES) dropLargest(metadata, imported, origin, onLoss);
+  if (jsonBytes(metadata) > ROOM_BYTES) dropLargest(metadata, imported, origin, onLoss);
   if (rest !== '') keepRest(metadata, imported, rest, onLoss);
   return metadata;
 }
@@ -55,7 +70,7 @@ function dropLargest(
     if (!Object.hasOwn(origin, name)) add(imported, name, value);
   for (const [name, value] of Object.entries(metadata)) if (name !== 'imported') add(metadata, name, value);
   candidates.sort((a, b) => b.bytes - a.bytes);
-  let excess = jsonBytes(metadata) - METADATA_MAX_BYTES;
+  let excess = jsonBytes(metadata) - ROOM_BYTES;
   for (const { owner, name, bytes } of candidates) {
     if (excess <= 0) return;
     delete owner[name];
@@ -73,7 +88,7 @@ function keepRest(
   rest: string,
   onLoss: (message: string) => void,
 ): void {
-  const room = METADATA_MAX_BYTES - jsonBytes(metadata) - '"description_rest":"",'.length;
+  const room = ROOM_BYTES - jsonBytes(metadata) - '"description_rest":"",'.length;
   let kept = splitBytes(rest, room);
   while (kept.start !== '' && jsonBytes(kept.start) - 2 > room) {
     const excess = jsonBytes(kept.start) - 2 - room;

@@ -10,12 +10,19 @@ import { shortId } from '../../domain/text.ts';
 import { NO_DATE, readDate } from './dates.ts';
 import { cleanText, fitLabels, fitLine, piecesOf, splitBytes, type Replacements } from './fitting.ts';
 import { buildMetadata, hashOf } from './imported-metadata.ts';
-import { plannedId, type ImportSource, type PlannedComment, type PlannedItem } from './plan.ts';
+import { commentId, type ImportSource, type PlannedComment, type PlannedItem } from './plan.ts';
 import type { PlanLog } from './plan-log.ts';
 import type { SourceDate, SourceItem } from './source-item.ts';
 
 /** A longer foreign id is shortened where it is shown and kept; the item's own id is made of all of it. */
 const FOREIGN_ID_MAX_CHARACTERS = 150;
+
+/** Of which source an item is, and where that lies. */
+export interface Origin {
+  source: ImportSource;
+  namespace: string;
+  from: string | null;
+}
 
 export interface Place {
   id: string;
@@ -26,8 +33,7 @@ export interface Place {
 
 /** The item inside every limit of W2 and W3, with a note in `log` for each thing that was adjusted. */
 export function fitItem(
-  source: ImportSource,
-  namespace: string,
+  { source, namespace, from }: Origin,
   item: SourceItem,
   place: Place,
   log: PlanLog,
@@ -81,13 +87,13 @@ export function fitItem(
 
   const dates = fitDates(item, foreignId, added, log);
   const { fields } = item;
-  const derived = {
+  const hash = hashOf(item.said, {
     type: item.itemType,
     status: item.status,
     priority: item.priority,
     parent: place.parentId,
-  };
-  const origin = { source, namespace, id: foreignId, hash: hashOf({ said: item.said, derived }) };
+  });
+  const origin = { source, namespace, id: foreignId, hash, ...(from !== null && { from }) };
   const extra = Object.entries(added).filter(([key, value]) => !equalJson(fields[key], value));
   const metadata = buildMetadata(
     item.known,
@@ -115,6 +121,11 @@ export function fitItem(
     comments,
     ...dates,
     created_by: createdBy,
+    made_of: {
+      key: item.key,
+      said: item.said,
+      is_dated: readDate(item.dates.created?.value) !== undefined,
+    },
   };
 }
 
@@ -191,12 +202,8 @@ function fitComments(
       const content = JSON.stringify([item.key, author, text, created_at]);
       const repetition = seen.get(content) ?? 0;
       seen.set(content, repetition + 1);
-      return {
-        id: plannedId(source, namespace, `comment ${repetition} ${content}`),
-        author,
-        text,
-        created_at,
-      };
+      const note = { author, text, created_at };
+      return { id: commentId(source, namespace, item.key, note, repetition), ...note };
     });
   });
 }

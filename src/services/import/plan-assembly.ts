@@ -1,10 +1,17 @@
 /** From what a reader understood to a plan that the tracker can store as it is. */
 import { ELLIPSIS, settleLinks } from './link-rules.ts';
-import { plannedId, type ImportPlan, type ImportSource } from './plan.ts';
+import { checkNamespace, plannedId, type ImportPlan, type ImportSource } from './plan.ts';
 import { fitItem } from './item-fitting.ts';
 import type { PlanLog } from './plan-log.ts';
 import type { SourceItem, SourceLink } from './source-item.ts';
+import type { SourcePlace } from './source-place.ts';
 import { placeNodes } from './tree-placement.ts';
+
+export interface SourceName {
+  /** The namespace that was asked for. */
+  wanted?: string | undefined;
+  place?: SourcePlace | null;
+}
 
 /**
  * Places the items, settles their links and brings every field inside its limit; what is adjusted is noted.
@@ -13,11 +20,13 @@ import { placeNodes } from './tree-placement.ts';
  */
 export function assemblePlan(
   source: ImportSource,
-  namespace: string,
+  { wanted, place = null }: SourceName,
   items: readonly SourceItem[],
   links: readonly SourceLink[],
   log: PlanLog,
 ): ImportPlan {
+  const namespace = wanted === undefined ? (place?.name ?? source) : checkNamespace(wanted);
+  const origin = { source, namespace, from: place?.text ?? null };
   const byKey = new Map(items.map((item) => [item.key, item]));
   const { order, parents, moved } = placeNodes(items);
   const name = (key: string) => byKey.get(key)?.foreignId ?? key;
@@ -69,8 +78,7 @@ export function assemblePlan(
     if (item === undefined) return [];
     return [
       fitItem(
-        source,
-        namespace,
+        origin,
         item,
         {
           id: idOf(key),
@@ -84,6 +92,8 @@ export function assemblePlan(
   return {
     source,
     namespace,
+    is_named: wanted !== undefined,
+    place,
     items: planned,
     links: settled.links.map(({ from, to, type }) => ({
       source_id: idOf(from),

@@ -9,7 +9,7 @@ import { stableJson, type JsonObject } from '../../domain/json.ts';
 import { NAME_MAX_CHARACTERS } from '../../domain/limits.ts';
 import type { ItemStatus, ItemType } from '../../domain/work-item.ts';
 import { validationError } from '../../errors.ts';
-import { cleanText, fitLine } from './fitting.ts';
+import type { SourcePlace } from './source-place.ts';
 
 export type ImportSource = 'backlog-md' | 'beads' | 'task-master' | 'session-prompts' | 'status-file';
 
@@ -46,6 +46,15 @@ export interface PlannedItem {
   updated_at: string;
   completed_at: string | null;
   created_by: string;
+  /** What is not stored as it is. */
+  made_of: {
+    /** Of which the id is made: the foreign id in one spelling. */
+    key: string;
+    /** Everything the source says about this item alone. */
+    said: unknown;
+    /** Whether it says when it was created. */
+    is_dated: boolean;
+  };
 }
 
 export type PlannedLinkType = 'blocks' | 'depends_on' | 'relates_to' | 'discovered_from';
@@ -91,7 +100,12 @@ export interface SkippedInput {
 
 export interface ImportPlan {
   source: ImportSource;
+  /** What the source is called here; unless it `is_named`, it is called so only when it turns out to be a new one. */
   namespace: string;
+  /** Whether the caller said the namespace. */
+  is_named: boolean;
+  /** Where the source lies; null where nobody said which project it is imported into. */
+  place: SourcePlace | null;
   /** Parents before children, siblings in the order of the source's ids. */
   items: PlannedItem[];
   /**
@@ -120,8 +134,8 @@ export interface ImportOutcome {
 
 export interface ImportOptions {
   /**
-   * Keeps two imports of the same kind apart: ids depend on it. Default: the `project_name` of Backlog.md, the
-   * id prefix of beads, `task-master` for Task Master. One line of 1 to 100 characters.
+   * What the source is called: ids depend on it. By default a source that was imported before is known again, and
+   * a new one is called after its place. One line of 1 to 100 characters.
    */
   namespace?: string | undefined;
   /** Absolute. What lies inside it is named by its path in there. */
@@ -135,15 +149,26 @@ export function plannedId(source: ImportSource, namespace: string, foreignId: st
   return uuidFrom(stableJson([source, namespace, foreignId]), 4);
 }
 
+/** The id of a comment: of its item's key, its content, and how many of the same came before. */
+export function commentId(
+  source: ImportSource,
+  namespace: string,
+  key: string,
+  { author, text, created_at }: Omit<PlannedComment, 'id'>,
+  repetition: number,
+): string {
+  return plannedId(
+    source,
+    namespace,
+    `comment ${repetition} ${JSON.stringify([key, author, text, created_at])}`,
+  );
+}
+
 /**
- * The namespace that was asked for, else the one that the source gives, brought to one line of 1 to 100
- * characters, else `last`.
+ * The namespace that was asked for.
  * @throws ValidationError when it is not one line of 1 to 100 characters
  */
-export function chooseNamespace(wanted: string | undefined, given: string | undefined, last: string): string {
-  if (wanted === undefined) {
-    return fitLine(cleanText(given ?? '', new Set()), NAME_MAX_CHARACTERS).trim() || last;
-  }
+export function checkNamespace(wanted: string): string {
   const namespace = wanted.trim();
   // eslint-disable-next-line no-control-regex -- refusing control characters is the point
   const isLine = namespace.isWellFormed() && !/[\u0000-\u001f\u007f-\u009f]/.test(namespace);

@@ -1,18 +1,24 @@
 /** An import told to a person at a terminal. */
-import { joinLines, nameFirst } from '../../domain/others-text.ts';
+import { joinLines, nameFirst, oneLine } from '../../domain/others-text.ts';
 import { ITEM_STATUSES, ITEM_TYPES } from '../../domain/work-item.ts';
 import type { ImportOutcome, ImportPlan } from './plan.ts';
+import type { ImportResult } from './run.ts';
+import type { SourceTaken } from './settle-source.ts';
 
 /**
  * What was (or with `dry_run` would be) made and how: counts by type and status, every mapping, adjusted value,
  * unresolved reference and input that was not understood. Plain text without colour, ends with a newline;
  * what the source holds stays within its line and is seen as what it is: see `others-text.ts`.
  */
-export function renderImportReport(plan: ImportPlan, outcome: ImportOutcome): string {
+export function renderImportReport(
+  plan: ImportPlan,
+  outcome: ImportOutcome & Partial<Pick<ImportResult, 'source_taken'>>,
+): string {
+  const { source_taken: taken } = outcome;
   const errors = plan.notes.filter(({ code }) => code.startsWith('error_'));
   const notes = plan.notes.filter(({ code }) => !code.startsWith('error_'));
   const sections = [
-    [headline(plan, outcome), ...outcomeLines(outcome)],
+    [headline(plan, outcome), ...outcomeLines(outcome), ...(taken === undefined ? [] : sourceLines(taken))],
     ['Items by type and status', ...countTable(plan)],
     section('COULD NOT BE KEPT', errors, ({ foreign_id, message }) => `${nameFirst(foreign_id)}: ${message}`),
     section('Mapped', plan.mappings, ({ field, from, to, count }) => `${field}: ${from} -> ${to}, ${count}`),
@@ -38,6 +44,27 @@ export function renderImportReport(plan: ImportPlan, outcome: ImportOutcome): st
     .filter((lines) => lines.length > 0)
     .map((lines) => `${joinLines(lines)}\n`)
     .join('\n');
+}
+
+/** Which source was taken for which, and why. */
+export function sourceLines(taken: SourceTaken): string[] {
+  const { namespace, as, place, known_places, reason, others, renamed, renamed_total } = taken;
+  const name = JSON.stringify(oneLine(namespace));
+  const at = place === null ? '' : ` at ${oneLine(place)}`;
+  const before = known_places.filter((known) => known !== place).map(oneLine);
+  const known = before.length === 0 ? '' : `, imported before from ${before.join(', ')}`;
+  const first = renamed.map(({ from, to }) => `${oneLine(from)} is ${oneLine(to)} now`).join(', ');
+  return [
+    as === 'new'
+      ? `  a new source${at}, called ${name} here: ${reason}`
+      : `  source ${name}${at}${known}: ${reason}`,
+    ...(renamed_total > 0
+      ? [
+          `  ${renamed_total} of its items go by other ids in it now: ${first}${renamed_total > renamed.length ? ', …' : ''}`,
+        ]
+      : []),
+    ...others.map((other) => `  not the source ${JSON.stringify(oneLine(other.namespace))}: ${other.reason}`),
+  ];
 }
 
 function headline(plan: ImportPlan, { dry_run }: ImportOutcome): string {

@@ -7,12 +7,13 @@ import { equalJson, isPlainObject, type JsonObject, type JsonValue } from '../..
 import type { Job, JobKind } from '../../domain/job.ts';
 import type { ReportProgress } from '../../domain/progress.ts';
 import { idsOnPath, type WorkItem } from '../../domain/work-item.ts';
-import { TrackerError } from '../../errors.ts';
+import { databaseError, TrackerError } from '../../errors.ts';
 import type { Reader } from '../../storage/sql/reader.ts';
 import type { Answer } from '../../storage/store.ts';
 import { write, type Caller, type ChangeRequest, type Context } from '../context.ts';
 import { findLinkChanges, IMPORT_CLIENT } from './link-changes.ts';
-import type { ImportOutcome, ImportPlan, PlannedItem, PlannedLink } from './plan.ts';
+import type { ImportOutcome, ImportPlan, PlannedComment, PlannedItem, PlannedLink } from './plan.ts';
+import { settleSource, type Settled, type SourceTaken } from './settle-source.ts';
 
 /** Something that the tracker's own state kept from being as the source has it. */
 export interface ImportRemark {
@@ -23,6 +24,8 @@ export interface ImportRemark {
 }
 
 export interface ImportResult extends ImportOutcome {
+  /** Which source the file was taken for. */
+  source_taken: SourceTaken;
   /** Links of an earlier import that the source has no longer. */
   links_removed: number;
   remarks: ImportRemark[];
@@ -32,6 +35,7 @@ export interface ImportResult extends ImportOutcome {
 export function outcomeOnEmptyTracker(plan: ImportPlan): ImportResult {
   const { items, links } = plan;
   return {
+    source_taken: settleSource(plan, [], '').taken,
     created: items.length,
     updated: 0,
     unchanged: 0,
@@ -44,21 +48,26 @@ export function outcomeOnEmptyTracker(plan: ImportPlan): ImportResult {
   };
 }
 
+/** The outcome, and the plan as it was carried out: under the namespace of the source that it was taken for. */
+export type ImportAnswer = Answer<ImportResult> & { plan: ImportPlan };
+
 /**
- * Applies a plan in one transaction. An item that is not there yet is created with the plan's id, dates and
+ * Applies a plan in one transaction, as the source that `settleSource` takes it for. An item that is not there yet is created with the plan's id, dates and
  * author; one whose source changed is updated if only imports have touched it so far, else left as it is. Its
  * comments become notes: those that are not there yet are added, also to an item that was changed here. A
  * link that is there in either spelling, or that was removed here, is not added; one that an import made and
  * that the source has no longer is removed.
  * @param options with `dryRun` nothing is written, recorded or told, and the outcome says what would be
- * @throws ValidationError when an item or link contradicts what others made here; nothing is changed then
+ * @throws ValidationError when it cannot be told which source it is, or an item or link contradicts what others made
+ *   here; nothing is changed then
+ * @throws DatabaseError while only a status file answers: it does not hold what was imported
  */
 export async function runImport(
   context: Context,
   caller: Caller,
   plan: ImportPlan,
   options: { dryRun: boolean; onProgress?: ReportProgress | undefined },
-): Promise<Answer<ImportResult>> {
+): Promise<ImportAnswer> {
   const { dryRun, onProgress } = options;
   if (dryRun) {
     const { requests: _requests, ...answer } = await compare(context, plan, dryRun);
@@ -77,22 +86,43 @@ async function compare(
   plan: ImportPlan,
   dry_run: boolean,
   onProgress?: ReportProgress,
-): Promise<Answer<ImportResult> & { requests: ChangeRequest[] }> {
-  const answer = await context.store.read((reader) => prepareImport(reader, plan, onProgress), {
-    snapshot: true,
-  });
-  const { requests, outcome } = answer.data;
-  return { ...answer, data: { ...outcome, dry_run }, requests };
+): Promise<ImportAnswer & { requests: ChangeRequest[] }> {
+  const answer = await context.store.read(
+    async (reader) => {
+      const settled = await settle(reader, plan, context);
+      return { settled, prepared: await prepareImport(reader, settled, onProgress) };
+    },
+    { snapshot: true },
+  );
+  requireWholeRecords(answer);
+  const { settled, prepared } = answer.data;
+  const { requests, outcome } = prepared;
+  const data = { ...outcome, source_taken: settled.taken, dry_run };
+  return { ...answer, data, requests, plan: settled.plan };
 }
 
-async function carryOut(
-  context: Context,
-  caller: Caller,
+/** Which source a plan is of, by what the tracker has of that kind. */
+export async function settle(
+  reader: Pick<Reader, 'findImportedItems'>,
   plan: ImportPlan,
-  job: Job,
-): Promise<Answer<ImportResult>> {
+  { projectDir }: Pick<Context, 'projectDir'>,
+): Promise<Settled> {
+  return settleSource(plan, await reader.findImportedItems(plan.source), projectDir);
+}
+
+/** A status file holds no metadata: by it nothing was ever imported, and all of it would be made again. */
+export function requireWholeRecords({ source }: Pick<Answer<unknown>, 'source'>): void {
+  if (source !== 'markdown_file') return;
+  throw databaseError(
+    'import',
+    'the database does not answer, and the status file does not say what was imported before',
+    'Import again when the database is back; nothing was changed.',
+  );
+}
+
+async function carryOut(context: Context, caller: Caller, plan: ImportPlan, job: Job): Promise<ImportAnswer> {
   const { requests, ...compared } = await compare(context, plan, false, job.report);
-  const { remarks, dry_run: _dry, ...counts } = compared.data;
+  const { remarks, dry_run: _dry, source_taken: _taken, ...counts } = compared.data;
   job.counts({ ...counts, remarks: remarks.length });
   if (requests.length === 0) return compared;
   const total = requests.length;
@@ -101,7 +131,7 @@ async function carryOut(
     // Warnings about unknown metadata keys would only name `imported`, which every imported item has.
     const written = await write(context, { ...caller, client: IMPORT_CLIENT }, requests);
     job.report({ phase: 'write', done: total, total });
-    return { ...written, data: compared.data, warnings: [] };
+    return { ...written, data: compared.data, plan: compared.plan, warnings: [] };
   } catch (error) {
     throw error instanceof TrackerError ? refused(error) : error;
   }
@@ -109,15 +139,16 @@ async function carryOut(
 
 export interface Prepared {
   requests: ChangeRequest[];
-  outcome: Omit<ImportResult, 'dry_run'>;
+  outcome: Omit<ImportResult, 'dry_run' | 'source_taken'>;
 }
 
 /** What a plan comes to where the tracker stands now: the changes to make, in their order, and what they amount to. */
 export async function prepareImport(
   reader: Reader,
-  plan: ImportPlan,
+  settled: Settled,
   onProgress?: ReportProgress,
 ): Promise<Prepared> {
+  const { plan } = settled;
   const found = await reader.findWorkItems(plan.items.map(({ id }) => id));
   const present = new Map(found.map((item) => [item.id, item]));
   const outcome = { created: 0, unchanged: 0, kept_local: 0 };
@@ -131,9 +162,16 @@ export async function prepareImport(
     if (current === undefined) {
       outcome.created += 1;
       requests.push(creation(planned, await livingParent(reader, planned, present, remark)));
-    } else if (importedHash(current.metadata) === importedHash(planned.metadata)) {
+      continue;
+    }
+    const isUnchanged = importedField(current, 'hash') === importedField(planned, 'hash');
+    if (isUnchanged && importedField(current, 'id') === planned.foreign_id) {
       outcome.unchanged += 1;
     } else if (await wasTouchedHere(reader, 'work_item', planned.id)) {
+      if (isUnchanged) {
+        outcome.unchanged += 1;
+        continue;
+      }
       outcome.kept_local += 1;
       remark('changed in the source and here; it was left as it is here');
     } else {
@@ -146,9 +184,12 @@ export async function prepareImport(
       requests.push(update(current, planned, await livingParent(reader, planned, present, remark)));
     }
   }
-  const notes = await findMissingNotes(reader, plan);
+  const notes = await findMissingNotes(reader, settled);
   const links = await findLinkChanges(reader, plan, present, updated);
   remarks.push(...removedLinkRemarks(plan, links.keptRemoved));
+  if (settled.taken.as === 'named' && requests.length === 0 && !settled.isPlaceKnown) {
+    requests.push(...(await rememberPlace(reader, plan, present)));
+  }
   return {
     // What goes makes room first: an item may be moved below one that blocked it until now.
     requests: [...links.removed.map(unlinking), ...requests, ...links.added.map(linking), ...notes],
@@ -163,12 +204,45 @@ export async function prepareImport(
   };
 }
 
+/** Where nothing else is written of a source that somebody named, one item keeps where it lies, so that it is known. */
+async function rememberPlace(
+  reader: Reader,
+  { items, place }: ImportPlan,
+  present: ReadonlyMap<string, WorkItem>,
+): Promise<ChangeRequest[]> {
+  for (const { id } of items) {
+    const current = present.get(id);
+    const imported = current?.metadata['imported'];
+    if (place === null || current === undefined || current.deleted_at !== null || !isPlainObject(imported))
+      continue;
+    if (await wasTouchedHere(reader, 'work_item', id)) continue;
+    const metadata = { imported: { ...(imported as JsonObject), from: place.text } };
+    return [
+      {
+        entity: 'work_item',
+        entity_id: id,
+        kind: 'update',
+        base_version: current.version,
+        patch: { metadata },
+      },
+    ];
+  }
+  return [];
+}
+
 /** Notes are never removed here, so one that is not there was not imported yet. */
-async function findMissingNotes(reader: Reader, { items }: ImportPlan): Promise<ChangeRequest[]> {
+async function findMissingNotes(
+  reader: Reader,
+  { plan: { items }, renamedIds }: Settled,
+): Promise<ChangeRequest[]> {
   const present = await reader.findNoteIds(items.flatMap(({ comments }) => comments.map(({ id }) => id)));
+  const said = new Map<string, Set<string>>();
+  for (const { id, comments } of items) {
+    if (renamedIds.has(id) && comments.length > 0) said.set(id, await contentOfNotes(reader, id));
+  }
   return items.flatMap(({ id: item_id, comments }) =>
     comments
-      .filter(({ id }) => !present.has(id))
+      .filter(({ id, ...note }) => !present.has(id) && said.get(item_id)?.has(contentOf(note)) !== true)
       .map(({ id, author: created_by, text, created_at }) => ({
         entity: 'note' as const,
         entity_id: id,
@@ -177,6 +251,23 @@ async function findMissingNotes(reader: Reader, { items }: ImportPlan): Promise<
       })),
   );
 }
+
+/** The ids of its notes were made of the id that the source called the item by before. */
+async function contentOfNotes(reader: Reader, item_id: string): Promise<Set<string>> {
+  const contents = new Set<string>();
+  for (let offset = 0; ;) {
+    const { items, total_count } = await reader.listNotes({ item_id, limit: NOTES_READ, offset });
+    for (const { created_by: author, text, created_at } of items)
+      contents.add(contentOf({ author, text, created_at }));
+    offset += items.length;
+    if (items.length === 0 || offset >= total_count) return contents;
+  }
+}
+
+const NOTES_READ = 100;
+
+const contentOf = ({ author, text, created_at }: Omit<PlannedComment, 'id'>): string =>
+  JSON.stringify([author, text, created_at]);
 
 function removedLinkRemarks(plan: ImportPlan, links: PlannedLink[]): ImportRemark[] {
   const items = new Map(plan.items.map((item) => [item.id, item]));
@@ -193,7 +284,7 @@ function named({ id, foreign_id, title }: PlannedItem) {
 }
 
 function creation(planned: PlannedItem, parentId: string | null): ChangeRequest {
-  const { id, foreign_id: _foreign, comments: _comments, ...fields } = planned;
+  const { id, foreign_id: _foreign, comments: _comments, made_of: _made, ...fields } = planned;
   return {
     entity: 'work_item',
     entity_id: id,
@@ -268,9 +359,9 @@ async function livingParent(
   return alive?.id ?? null;
 }
 
-function importedHash(metadata: JsonObject): JsonValue | undefined {
+function importedField({ metadata }: { metadata: JsonObject }, name: 'hash' | 'id'): JsonValue | undefined {
   const imported = metadata['imported'];
-  return isPlainObject(imported) ? (imported['hash'] as JsonValue | undefined) : undefined;
+  return isPlainObject(imported) ? (imported[name] as JsonValue | undefined) : undefined;
 }
 
 /** Whether somebody changed a record since imports did. They never write over a local change: the last one tells. */

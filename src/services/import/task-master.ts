@@ -3,15 +3,16 @@ import path from 'node:path';
 import { isPlainObject } from '../../domain/json.ts';
 import { PRIORITY_DEFAULT } from '../../domain/limits.ts';
 import type { ItemStatus } from '../../domain/work-item.ts';
-import { chooseNamespace, type ImportOptions, type ImportPlan } from './plan.ts';
+import type { ImportOptions, ImportPlan } from './plan.ts';
 import { assemblePlan } from './plan-assembly.ts';
 import { PlanLog } from './plan-log.ts';
 import { isNestedTooDeep, locateFile, readSourceText, sourceError } from './source-files.ts';
 import { ownText, ownValue, sourceDate, without, type SourceItem, type SourceLink } from './source-item.ts';
+import { placeOf } from './source-place.ts';
 import { keyOfTask, readTagTasks, type TaskNode } from './task-master-tasks.ts';
 
 const EXPECTED = "Task Master's tasks.json (tags with lists of tasks) or a folder that holds it";
-const NAMESPACE = 'task-master';
+const USUAL_FILES = ['tasks.json', 'tasks/tasks.json', '.taskmaster/tasks/tasks.json'];
 
 /** The tag of files from before tags existed. */
 const DEFAULT_TAG = 'master';
@@ -25,12 +26,8 @@ const DEFAULT_TAG = 'master';
  */
 export async function readTaskMaster(source: string, options: ImportOptions = {}): Promise<ImportPlan> {
   const log = new PlanLog();
-  const namespace = chooseNamespace(options.namespace, undefined, NAMESPACE);
-  const file = await locateFile(
-    source,
-    ['tasks.json', 'tasks/tasks.json', '.taskmaster/tasks/tasks.json'],
-    EXPECTED,
-  );
+  const file = await locateFile(source, USUAL_FILES, EXPECTED);
+  const place = await placeOf('task-master', file, USUAL_FILES, options.projectDir);
   const content = await readSourceText(file);
   if ('reason' in content) throw sourceError(source, `${content.reason}; expected ${EXPECTED}`);
   const name = path.basename(file);
@@ -47,7 +44,7 @@ export async function readTaskMaster(source: string, options: ImportOptions = {}
   if (!items.some(({ itemType }) => itemType === 'task')) {
     throw sourceError(source, `holds no task; expected ${EXPECTED}`);
   }
-  return assemblePlan('task-master', namespace, items, links, log);
+  return assemblePlan('task-master', { wanted: options.namespace, place }, items, links, log);
 }
 
 function parseFile(text: string, source: string): unknown {

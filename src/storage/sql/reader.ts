@@ -8,6 +8,7 @@ import * as conflicts from './queries/conflicts.ts';
 import * as configuration from './queries/configuration.ts';
 import * as dependencies from './queries/dependencies.ts';
 import * as deployments from './queries/deployments.ts';
+import * as imported from './queries/imported.ts';
 import * as names from './queries/names.ts';
 import * as ready from './queries/ready.ts';
 import * as labelled from './queries/labelled.ts';
@@ -82,6 +83,7 @@ const QUERIES = {
   listBlocked: brief.listBlocked,
   findLastChangeOf: brief.findLastChangeOf,
   countAllOpenConflicts: brief.countAllOpenConflicts,
+  findImportedItems: imported.findImportedItems,
   findNames: names.findNames,
   findNoteIds: notes.findNoteIds,
   latestNotes: notes.latestNotes,

@@ -21,7 +21,7 @@ describe('a Backlog.md folder', () => {
     });
     const plan = await readBacklogMd(folder);
     expectStorable(plan);
-    expect(plan.namespace).toBe('Shop');
+    expect(plan.namespace).toBe('backlog-md');
     expect(itemOf(plan, 'BACK-24.02').parent_id).toBe(itemOf(plan, 'BACK-24').id);
     expect(linkTexts(plan)).toEqual(['back-3 depends_on BACK-24', 'back-3 depends_on BACK-24.02']);
     expect(plan.unresolved).toEqual([]);

@@ -184,7 +184,7 @@ describe('a beads export', () => {
   it('keeps fields whose names the import uses itself', async () => {
     const plan = await planOf({ id: 'x-1', title: 'A', source: 'elsewhere', hash: 'abc', namespace: 1 });
     expect(importedOf(itemOf(plan, 'x-1'))).toMatchObject({
-      source: 'beads', source_: 'elsewhere', hash_: 'abc', namespace: 'x', namespace_: 1,
+      source: 'beads', source_: 'elsewhere', hash_: 'abc', namespace: 'beads', namespace_: 1,
     }); // prettier-ignore
   });
 

@@ -31,7 +31,7 @@ describeWithSharedData('the real Backlog.md input', (data) => {
   it('plans every task file exactly once, within all limits', async () => {
     const plan = await readBacklogMd(backlog);
     expectStorable(plan);
-    expect(plan.namespace).toBe('Backlog.md');
+    expect(plan.namespace).toBe('backlog-md');
     const ids = files().map(({ text }) => /^id: (.*)$/m.exec(text)?.[1]);
     expect(plan.items.map(({ foreign_id }) => foreign_id).sort()).toEqual(ids.sort());
     expect(plan.items).toHaveLength(155);
@@ -116,7 +116,7 @@ describeWithSharedData('the real beads input', (data) => {
   it('plans every issue exactly once, within all limits', async () => {
     const plan = await readBeads(beads);
     expectStorable(plan);
-    expect(plan.namespace).toBe('bd');
+    expect(plan.namespace).toBe('beads');
     expect(plan.items.map(({ foreign_id }) => foreign_id).sort()).toEqual(
       rows()
         .map(({ id }) => id)

@@ -35,7 +35,7 @@ describe('the report of an import', () => {
       ),
     });
     expect(renderImportReport(await readBeads(folder), OUTCOME))
-      .toBe(`Imported: 2 items and 0 links from beads, namespace x
+      .toBe(`Imported: 2 items and 0 links from beads, namespace beads
   1 created, 1 updated, 0 unchanged, 0 links added, 0 notes added
   1 changed here since the last import and left as they are
 

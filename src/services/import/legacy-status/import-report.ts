@@ -2,6 +2,8 @@
 import { joinLines, nameFirst } from '../../../domain/others-text.ts';
 import type { Check } from '../../../domain/reconciliation.ts';
 import type { SkippedInput } from '../plan.ts';
+import { sourceLines } from '../report.ts';
+import type { SourceTaken } from '../settle-source.ts';
 import type { LogComparison } from './log-comparison.ts';
 import type { LineNote } from './legacy-plan.ts';
 import type { KeptPart, NotUnderstood, WrongCount } from './parse-legacy-status.ts';
@@ -24,6 +26,8 @@ export interface StatusImportReport {
   dry_run: boolean;
   file: string;
   dialect: StatusSource['parsed']['dialect'];
+  /** Which source the file, and the folder of session prompts, were taken for. */
+  sources_taken: SourceTaken[];
   records: Record<RecordKind, KindOutcome> | null;
   checks: Check[];
   backup: StatusBackup | null;
@@ -56,6 +60,7 @@ export function describeImport(
     checks?: Check[] | undefined;
     backup?: StatusBackup;
     file_replaced?: boolean;
+    taken?: SourceTaken[] | undefined;
   },
 ): StatusImportReport {
   const { parsed, plan, prompts } = source;
@@ -68,6 +73,7 @@ export function describeImport(
     dry_run: did.dryRun,
     file: source.file,
     dialect: parsed.dialect,
+    sources_taken: did.taken ?? [],
     records: changes?.outcome ?? null,
     checks: did.checks ?? [],
     backup: did.backup ?? null,
@@ -120,7 +126,7 @@ const LISTED_MAX = 50;
 /** The report for a person; plain text, one fact a line. */
 export function renderStatusImport(report: StatusImportReport): string {
   const { records, checks, backup, git } = report;
-  const lines = [`${report.message} ${report.file}`];
+  const lines = [`${report.message} ${report.file}`, ...report.sources_taken.flatMap(sourceLines)];
   if (records !== null) {
     lines.push('', 'Records:');
     for (const kind of KINDS) {

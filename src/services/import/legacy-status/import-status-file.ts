@@ -13,6 +13,8 @@ import type { Reader } from '../../../storage/sql/reader.ts';
 import type { Answer } from '../../../storage/store.ts';
 import { write, type Caller, type Context } from '../../context.ts';
 import { IMPORT_CLIENT } from '../link-changes.ts';
+import { requireWholeRecords } from '../run.ts';
+import { settleSource, type SourceTaken } from '../settle-source.ts';
 import { backUpImport } from './import-backup.ts';
 import {
   KINDS,
@@ -48,10 +50,8 @@ export async function importStatusFile(
 ): Promise<Answer<StatusImportReport>> {
   if (dryRun) {
     const found = await compare(context, source);
-    return {
-      ...found,
-      data: describeImport(source, found.data?.changes, { dryRun, checks: found.data?.checks }),
-    };
+    const { source: settled = source, taken, changes, checks } = found.data ?? {};
+    return { ...found, data: describeImport(settled, changes, { dryRun, checks, taken }) };
   }
   const work = (job: Job) => carryOut(context, caller, source, job, takeOverFile);
   return await context.jobs.run('legacy_import', work, { onProgress });
@@ -61,19 +61,24 @@ export async function importStatusFile(
 async function compare(
   context: Context,
   source: StatusSource,
-): Promise<Answer<{ changes: StatusChanges; checks: Check[] } | undefined>> {
-  return await context.store.read(
+): Promise<
+  Answer<{ source: StatusSource; taken: SourceTaken[]; changes: StatusChanges; checks: Check[] } | undefined>
+> {
+  const answer = await context.store.read(
     async (reader) => {
       const project_id = (await reader.findProject())?.project_id;
       if (isNothing(source, project_id) || (await namesItemsOfOurs(reader, source))) return undefined;
-      const changes = await findStatusChanges(reader, source);
+      const found = await findStatusChanges(reader, source, context);
+      const { changes } = found;
       // What is there already is compared all the same.
       const isPresent = changes.parts.length === 0;
       const checks = isPresent ? await reader.reconcile(changes.expected) : rehearsedChecks(changes.expected);
-      return { changes, checks };
+      return { ...found, checks };
     },
     { snapshot: true },
   );
+  if (answer.data !== undefined) requireWholeRecords(answer);
+  return answer;
 }
 
 async function carryOut(
@@ -88,18 +93,21 @@ async function carryOut(
   job.counts({ not_understood: source.parsed.not_understood.length });
   if (found.data === undefined)
     return { ...found, data: describeImport(source, undefined, { dryRun: false }) };
-  const { changes, checks } = found.data;
+  const { changes, checks, taken: taken_for, source: settled } = found.data;
   job.counts(countsOf(changes));
   if (changes.parts.length === 0) {
     // All is in the tracker: the file may have been left the last time.
     const isInPrimary = found.source === 'postgres' || found.source === 'sqlite';
     if (!isInPrimary || takeOverFile === undefined) {
-      return { ...found, data: describeImport(source, changes, { dryRun: false, checks }) };
+      return {
+        ...found,
+        data: describeImport(settled, changes, { dryRun: false, checks, taken: taken_for }),
+      };
     }
     const { backup } = await backUpImport(context, source, job, { withDatabase: false });
     const taken = await takeOver(source, takeOverFile);
-    const report = describeImport(source, changes, {
-      ...{ dryRun: false, checks, backup, file_replaced: taken.replaced },
+    const report = describeImport(settled, changes, {
+      ...{ dryRun: false, checks, backup, file_replaced: taken.replaced, taken: taken_for },
     });
     return { ...found, warnings: [...found.warnings, ...taken.warnings], data: report };
   }
@@ -110,8 +118,8 @@ async function carryOut(
   const isInPrimary = answer.durability === 'postgres' || answer.durability === 'sqlite';
   const taken = isInPrimary ? await takeOver(source, takeOverFile) : { replaced: false, warnings: [] };
   const waits: Warning[] = isInPrimary ? [] : [{ code: 'import_waits', message: WAITS }];
-  const report = describeImport(source, changes, {
-    ...{ dryRun: false, isWritten: true, backup, file_replaced: taken.replaced },
+  const report = describeImport(settled, changes, {
+    ...{ dryRun: false, isWritten: true, backup, file_replaced: taken.replaced, taken: taken_for },
     // A write that waits for its database may not have been compared with anything yet.
     checks: compared.length > 0 ? compared : checks,
   });
@@ -137,7 +145,10 @@ function countsOf({ outcome }: StatusChanges): Counts {
 export async function rehearseStatusImport(source: StatusSource): Promise<StatusImportReport> {
   if (isNothing(source, undefined)) return describeImport(source, undefined, { dryRun: true });
   const changes = await findChangesOnEmptyTracker(source);
-  return describeImport(source, changes, { dryRun: true, checks: rehearsedChecks(changes.expected) });
+  const checks = rehearsedChecks(changes.expected);
+  const plans = [source.plan.items, ...(source.prompts === null ? [] : [source.prompts])];
+  const taken = plans.map((plan) => settleSource(plan, [], '').taken);
+  return describeImport(source, changes, { dryRun: true, checks, taken });
 }
 
 /** A file that this tracker wrote is no legacy; one without any record is not a status file at all. */

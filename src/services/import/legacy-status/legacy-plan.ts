@@ -11,6 +11,7 @@ import { plannedId, type ImportPlan } from '../plan.ts';
 import { promptItem } from '../session-prompts/prompt-item.ts';
 import { readMapping } from '../yaml-mapping.ts';
 import type { SourceItem } from '../source-item.ts';
+import type { SourcePlace } from '../source-place.ts';
 import { ownText } from '../source-item.ts';
 import type { LegacyDeployment, LegacyItem, LegacyVendor } from './legacy-records.ts';
 import type { LegacyStatus } from './parse-legacy-status.ts';
@@ -78,7 +79,12 @@ export interface LegacyPlan {
   unknown_work_items: UnknownReference[];
 }
 
-export function planLegacyStatus(status: LegacyStatus, namespace: string): LegacyPlan {
+/** @param place where the file lies, if that is to be kept */
+export function planLegacyStatus(
+  status: LegacyStatus,
+  namespace: string,
+  place: SourcePlace | null = null,
+): LegacyPlan {
   const notes: LineNote[] = [];
   const log = new PlanLog();
   const ids = new UniqueIds(namespace);
@@ -93,7 +99,7 @@ export function planLegacyStatus(status: LegacyStatus, namespace: string): Legac
   const sessions = status.sessions.map((session) => sessionItem(session, log));
   makeUnique(sessions, keyed);
   const items = status.items.map((item, index) => workItem(item, index, keyed, status, byTitle, log));
-  const plan = assemblePlan(STATUS_SOURCE, namespace, [...items, ...sessions], [], log);
+  const plan = assemblePlan(STATUS_SOURCE, { wanted: namespace, place }, [...items, ...sessions], [], log);
   const ofSessions = new Set(sessions.map(({ key }) => plannedId(STATUS_SOURCE, namespace, key)));
   const titled = titles(plan);
   const unknown_work_items: UnknownReference[] = [];

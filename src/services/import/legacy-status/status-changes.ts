@@ -4,9 +4,10 @@ import { equalJson, type JsonObject, type JsonValue } from '../../../domain/json
 import { valueAt, type ExpectedRecords } from '../../../domain/reconciliation.ts';
 import { vendorNameKey, type Vendor } from '../../../domain/vendor.ts';
 import type { Reader } from '../../../storage/sql/reader.ts';
-import type { ChangeRequest } from '../../context.ts';
+import type { ChangeRequest, Context } from '../../context.ts';
 import { plannedId, type ImportPlan } from '../plan.ts';
-import { prepareImport, wasTouchedHere } from '../run.ts';
+import { prepareImport, settle, wasTouchedHere } from '../run.ts';
+import type { SourceTaken } from '../settle-source.ts';
 import {
   nameVendors,
   STATUS_SOURCE,
@@ -56,8 +57,29 @@ export type Known = Pick<
   | 'listChanges'
 >;
 
-export async function findStatusChanges(reader: Reader, source: StatusSource): Promise<StatusChanges> {
-  return await new Comparison(reader, source).run((plan) => prepareImport(reader, plan));
+/** @throws ValidationError (field `namespace`) where it cannot be told which source the file, or its prompts, are */
+export async function findStatusChanges(
+  reader: Reader,
+  source: StatusSource,
+  context: Pick<Context, 'projectDir'>,
+): Promise<{ source: StatusSource; taken: SourceTaken[]; changes: StatusChanges }> {
+  const items = await settle(reader, source.plan.items, context);
+  const prompts = source.prompts === null ? undefined : await settle(reader, source.prompts, context);
+  const { namespace } = items.taken;
+  const settled: StatusSource = {
+    ...source,
+    namespace,
+    plan: namespace === source.namespace ? source.plan : source.planUnder(namespace),
+    prompts: prompts?.plan ?? null,
+  };
+  const changes = await new Comparison(reader, settled).run((plan) =>
+    prepareImport(reader, plan === prompts?.plan ? prompts : { ...items, plan }),
+  );
+  return {
+    source: settled,
+    taken: [items.taken, ...(prompts === undefined ? [] : [prompts.taken])],
+    changes,
+  };
 }
 
 /** The same for a tracker with nothing in it. */

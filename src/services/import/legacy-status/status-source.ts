@@ -6,8 +6,9 @@ import { resolveCommit } from '../../../storage/git/repository.ts';
 import { STATUS_FILE } from '../../../storage/markdown/status-file-name.ts';
 import { takeMark } from '../../../storage/markdown/status-lines.ts';
 import { readMark } from '../../../storage/markdown/status-mark.ts';
-import { chooseNamespace, type ImportPlan } from '../plan.ts';
+import { checkNamespace, type ImportPlan } from '../plan.ts';
 import { readSessionPrompts, SESSION_PROMPTS_DIR } from '../session-prompts/read-session-prompts.ts';
+import { placeOf } from '../source-place.ts';
 import { decodeSource, locateFile, readSourceBytes, sourceError } from '../source-files.ts';
 import { addFromLog, compareWithLog, type LogComparison } from './log-comparison.ts';
 import { planLegacyStatus, STATUS_SOURCE, type LegacyPlan } from './legacy-plan.ts';
@@ -24,6 +25,8 @@ export interface StatusSource {
   namespace: string;
   parsed: LegacyStatus;
   plan: LegacyPlan;
+  /** What the file comes to as the source of another name. */
+  planUnder: (namespace: string) => LegacyPlan;
   /** Null where there is no folder of session prompts. */
   prompts: ImportPlan | null;
   log: LogComparison;
@@ -49,8 +52,10 @@ export async function readStatusSource(
   wanted: string,
   options: StatusSourceOptions = {},
 ): Promise<StatusSource> {
-  const namespace = chooseNamespace(options.namespace, undefined, STATUS_SOURCE);
   const file = await locateFile(wanted, [STATUS_FILE], EXPECTED);
+  const place = await placeOf(STATUS_SOURCE, file, [STATUS_FILE], projectDir);
+  const is_named = options.namespace !== undefined;
+  const namespace = is_named ? checkNamespace(options.namespace ?? '') : (place?.name ?? STATUS_SOURCE);
   const read = await readSourceBytes(file);
   if ('reason' in read) throw sourceError(wanted, read.reason);
   const content = decodeSource(read.bytes);
@@ -59,18 +64,23 @@ export async function readStatusSource(
   const mark = readMark(content.text.replaceAll('\r\n', '\n'));
   const isForeign = parsed.dialect === 'none';
   const log = isForeign ? nothingCompared() : await compareWithLog(projectDir, parsed);
-  let plan = planLegacyStatus(parsed, namespace);
-  if (content.damaged) plan.notes.push({ line: 1, message: 'bytes that are not UTF-8 were read as U+FFFD' });
-  if (options.addFromGit === true && !isForeign) {
-    plan = addFromLog(plan, log, namespace);
-    log.added = true;
-  }
+  log.added = options.addFromGit === true && !isForeign;
+  const planUnder = (name: string): LegacyPlan => {
+    const planned = planLegacyStatus(parsed, name, place);
+    if (content.damaged) {
+      planned.notes.push({ line: 1, message: 'bytes that are not UTF-8 were read as U+FFFD' });
+    }
+    const plan = log.added ? addFromLog(planned, log, name) : planned;
+    return { ...plan, items: { ...plan.items, is_named } };
+  };
+  const plan = planUnder(namespace);
   return {
     file,
     sha256,
     namespace,
     parsed,
     plan,
+    planUnder,
     prompts: isForeign ? null : await readPrompts(projectDir, options.sessionPrompts),
     log,
     commits: await resolveCommits(projectDir, plan),

@@ -5,9 +5,10 @@ import { compareText } from '../natural-order.ts';
 import { globMatcher } from './glob.ts';
 import { assemblePlan } from '../plan-assembly.ts';
 import { PlanLog } from '../plan-log.ts';
-import { chooseNamespace, type ImportOptions, type ImportPlan } from '../plan.ts';
+import type { ImportOptions, ImportPlan } from '../plan.ts';
 import { insideFolder, openSource, readSourceText, sourceError } from '../source-files.ts';
 import type { SourceItem } from '../source-item.ts';
+import { placeOf } from '../source-place.ts';
 import { readPromptFile } from './prompt-file.ts';
 import { promptItem } from './prompt-item.ts';
 
@@ -28,7 +29,6 @@ const FOLDERS_DEEP_MAX = 32;
  */
 export async function readSessionPrompts(source: string, options: ImportOptions = {}): Promise<ImportPlan> {
   const log = new PlanLog();
-  const namespace = chooseNamespace(options.namespace, undefined, SOURCE);
   const { real, kind } = await openSource(source, EXPECTED);
   const project =
     options.projectDir === undefined ? undefined : await openSource(options.projectDir, 'a folder');
@@ -44,7 +44,9 @@ export async function readSessionPrompts(source: string, options: ImportOptions 
     const item = await readPrompt(root, file, log);
     if (item !== undefined) items.push(item);
   }
-  return assemblePlan(SOURCE, namespace, items, [], log);
+  // A prompt inside the project is named by its path there, so that all of them are of one source.
+  const place = await placeOf(SOURCE, root, [], options.projectDir);
+  return assemblePlan(SOURCE, { wanted: options.namespace, place }, items, [], log);
 }
 
 /** Real paths are not followed twice, so that a circle of links ends. */
