@@ -17,7 +17,7 @@ import { applyToReplica, type Keeper, type PreparedWrite } from './replica.ts';
 import { NoReplica, Replicas, type ChosenReplica, type Found } from './replicas.ts';
 import { ownSeal } from './seal.ts';
 import type { TieredParts } from './tiered-store.ts';
-import { SOURCE_OF_JOURNAL, uncheckedAnswer, uncheckedVersions } from './unchecked-write.ts';
+import { SOURCE_OF_JOURNAL, uncheckedAnswer, uncheckedLine, uncheckedVersions } from './unchecked-write.ts';
 import { keylessWarning } from './unsealed.ts';
 import * as words from './words.ts';
 
@@ -138,7 +138,7 @@ export class LowerLayers {
     try {
       const journal = await this.#parts.journals.append(changes);
       this.#parts.memory.noteProvisional(uncheckedVersions(changes));
-      const from = { source: SOURCE_OF_JOURNAL[journal], isUnchecked: true } as const;
+      const from = { source: SOURCE_OF_JOURNAL[journal], unchecked: uncheckedLine(changes) };
       const answer = await this.#answerSaved(changes.map(uncheckedAnswer), from, journal, lost);
       return { ...answer, warnings: [...answer.warnings, words.UNCHECKED] };
     } catch (error) {
@@ -149,7 +149,7 @@ export class LowerLayers {
 
   async #answerSaved(
     applied: Applied[],
-    from: Pick<WriteAnswer, 'source' | 'as_of' | 'isUnchecked'>,
+    from: Pick<WriteAnswer, 'source' | 'as_of' | 'unchecked'>,
     keeper: Keeper,
     lost: unknown,
   ): Promise<WriteAnswer> {
