@@ -108,7 +108,9 @@ async function claimNext(
   const take = (id: string) => writeClaim(context, caller, input, id, { next });
   if (first !== undefined) return await take(first);
   for (let round = 1; ; round += 1) {
-    const candidates = await lookUp(context, askedFor(input), (reader) => reader.findReady(filter, CANDIDATES));
+    const candidates = await lookUp(context, askedFor(input), (reader) =>
+      reader.findReady(filter, CANDIDATES),
+    );
     if (candidates.length === 0) return await nothingReady(context, filter);
     for (const { id } of candidates) {
       try {

@@ -17,7 +17,5 @@ export function describeAnswer(answer: Answer<object>): Record<string, unknown> 
  * kept: the record is not whole.
  */
 export function answerText<T extends object>(answer: Answer<T>, render: (data: T) => string): string {
-  return answer.unchecked === undefined
-    ? render(answer.data)
-    : `Saved, not checked yet: ${answer.unchecked}`;
+  return answer.unchecked === undefined ? render(answer.data) : `Saved, not checked yet: ${answer.unchecked}`;
 }

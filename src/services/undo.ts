@@ -55,9 +55,7 @@ export async function undo(context: Context, caller: Caller, input: UndoInput): 
   const now = context.now().toISOString();
   const isApplied = input.apply ?? input.change_id !== undefined;
   const reading = context.store.read((reader) => prepare(reader, input, now), { snapshot: true });
-  const read = await (isApplied
-    ? reading.catch(withoutLookUp({ call: 'undo', arguments: input }))
-    : reading);
+  const read = await (isApplied ? reading.catch(withoutLookUp({ call: 'undo', arguments: input })) : reading);
   const { rows, plan, records, first } = read.data;
   if (first !== undefined)
     return { ...read, data: { ...repeated(first, rows, input), undone: [], refused: [] } };
