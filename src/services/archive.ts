@@ -17,6 +17,7 @@ import type { Reader } from '../storage/sql/reader.ts';
 import type { Answer } from '../storage/store.ts';
 import { write, type Caller, type ChangeRequest, type Context } from './context.ts';
 import { findItemId } from './find-id.ts';
+import { lookUp, withoutLookUp } from './look-up.ts';
 
 /** Subtrees that an answer names; more are counted. */
 const SUBTREES_NAMED = 50;
@@ -64,6 +65,7 @@ export async function archiveWorkItems(
   onProgress?: ReportProgress,
 ): Promise<Answer<ArchiveOutcome>> {
   const { ids, restore, dry_run, idempotency_key } = input;
+  const asked = { call: 'archive_work_items', arguments: input };
   if (ids === undefined) {
     if (restore) {
       throw validationError(
@@ -71,9 +73,10 @@ export async function archiveWorkItems(
         'Name what should come back; list_work_items {"archived":true} shows the archive.',
       );
     }
-    return await archiveDue(context, caller, { dryRun: dry_run, onProgress });
+    const archiving = archiveDue(context, caller, { dryRun: dry_run, onProgress });
+    return await (dry_run ? archiving : archiving.catch(withoutLookUp(asked)));
   }
-  const { data: named } = await context.store.read(async (reader) => {
+  const named = await lookUp(context, asked, async (reader) => {
     const found: string[] = [];
     for (const id of ids) found.push(await findItemId(reader, id, 'ids'));
     return [...new Set(found)];

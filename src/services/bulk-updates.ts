@@ -9,6 +9,7 @@ import type { Answer } from '../storage/store.ts';
 import { inEntry, parseEntries, problemsOf, type Entry } from './batch-input.ts';
 import { write, type Caller, type Context } from './context.ts';
 import { findItemId } from './find-id.ts';
+import { lookUp } from './look-up.ts';
 import { refuseEmptyPatch, updatePatch } from './work-items.ts';
 
 /** Items as they are afterwards; an update with cascade adds those that went along, with nothing but a version. */
@@ -36,7 +37,8 @@ export async function updateWorkItems(
   caller: Caller,
   input: UpdateWorkItemsInput,
 ): Promise<Answer<BulkUpdate>> {
-  const { data: parts } = await context.store.read((reader) => partsOfUpdates(reader, input.updates));
+  const asked = { call: 'update_work_items', arguments: input };
+  const parts = await lookUp(context, asked, (reader) => partsOfUpdates(reader, input.updates));
   const answer = await write(context, caller, [
     {
       entity: 'work_item',

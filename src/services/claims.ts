@@ -7,6 +7,7 @@ import type { ReadyFilter } from '../storage/sql/queries/work-item-list.ts';
 import type { Answer } from '../storage/store.ts';
 import { patchOf, writeOne, type Caller, type Context, type WriteOutcome } from './context.ts';
 import { findItemId } from './find-id.ts';
+import { lookUp } from './look-up.ts';
 import { readWaiting, type Waiting } from './ready.ts';
 
 /** Candidates that are read at once: while they are tried, others take some of them. */
@@ -36,7 +37,7 @@ export async function claimWorkItem(
   checkArguments(input);
   const { id } = input;
   if (id === undefined) return await claimNext(context, caller, input);
-  const { data: entity_id } = await context.store.read((reader) => findItemId(reader, id));
+  const entity_id = await lookUp(context, askedFor(input), (reader) => findItemId(reader, id));
   return await writeClaim(context, caller, input, entity_id, {});
 }
 
@@ -67,6 +68,7 @@ function checkArguments({
   if (action !== 'hand_over' && to !== undefined) throw wrong('to', 'means something for hand_over only', to);
 }
 
+const askedFor = (input: ClaimWorkItemInput) => ({ call: 'claim_work_item', arguments: input });
 const spoken = (action: string) => action.replace('_', ' ');
 const wrong = (field: string, constraint: string, value: unknown) =>
   validationError({ field, constraint, value });
@@ -106,9 +108,11 @@ async function claimNext(
   const take = (id: string) => writeClaim(context, caller, input, id, { next });
   if (first !== undefined) return await take(first);
   for (let round = 1; ; round += 1) {
-    const candidates = await context.store.read((reader) => reader.findReady(filter, CANDIDATES));
-    if (candidates.data.length === 0) return await nothingReady(context, filter);
-    for (const { id } of candidates.data) {
+    const candidates = await lookUp(context, askedFor(input), (reader) =>
+      reader.findReady(filter, CANDIDATES),
+    );
+    if (candidates.length === 0) return await nothingReady(context, filter);
+    for (const { id } of candidates) {
       try {
         return await take(id);
       } catch (error) {
@@ -129,7 +133,7 @@ interface Wanted {
 async function readWanted(context: Context, input: ClaimWorkItemInput): Promise<Wanted> {
   const { label, item_type, parent_id: hex, idempotency_key: key } = input;
   if (hex === undefined && key === undefined) return { filter: { label, item_type } };
-  const { data } = await context.store.read(async (reader): Promise<Wanted> => {
+  return await lookUp(context, askedFor(input), async (reader): Promise<Wanted> => {
     const first = key === undefined ? undefined : await reader.findClaimedByKey(key);
     if (hex === undefined) return { filter: { label, item_type }, first };
     const parent_id = await findItemId(reader, hex, 'parent_id');
@@ -137,7 +141,6 @@ async function readWanted(context: Context, input: ClaimWorkItemInput): Promise<
     if (parent === undefined) throw notFound('work item', { id: parent_id });
     return { filter: { label, item_type, below: parent.path }, parent_id, first };
   });
-  return data;
 }
 
 async function nothingReady(context: Context, filter: ReadyFilter): Promise<Answer<NothingReady>> {

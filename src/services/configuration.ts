@@ -5,6 +5,7 @@ import { readHead } from '../storage/git/repository.ts';
 import type { Answer } from '../storage/store.ts';
 import { patchOf, writeOne, type Caller, type Context, type WriteOutcome } from './context.ts';
 import { findItemId } from './find-id.ts';
+import { lookUp } from './look-up.ts';
 import { warnOfConflicts } from './open-conflicts.ts';
 
 /** The configuration with what git and the primary store say at this moment. */
@@ -52,7 +53,8 @@ export async function updateConfiguration(
 ): Promise<Answer<Configuration & WriteOutcome>> {
   const { version, updated_by, on_conflict, idempotency_key, current_session_id, ...fields } = input;
   const patch = patchOf(fields);
-  const { data: known } = await context.store.read(async (reader) => ({
+  const asked = { call: 'update_project_configuration', arguments: input };
+  const known = await lookUp(context, asked, async (reader) => ({
     id: (await reader.findConfiguration()).id,
     session:
       current_session_id == null

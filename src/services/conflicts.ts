@@ -11,6 +11,7 @@ import type { Page } from '../storage/sql/queries/paging.ts';
 import type { Answer, PendingWrite } from '../storage/store.ts';
 import { writeOne, type Caller, type Context, type WriteOutcome } from './context.ts';
 import { findId, findRecordId } from './find-id.ts';
+import { lookUp } from './look-up.ts';
 import { findVendor } from './vendors.ts';
 
 /** A page of conflicts, the newest first. */
@@ -57,14 +58,15 @@ export async function resolveConflict(
       'Give fields with resolution custom: the fields of the record to set instead of those of the write.',
     );
   }
-  const { data: conflict } = await context.store.read(async (reader) => {
+  const asked = { call: 'resolve_conflict', arguments: input };
+  const { entity_id, checked } = await lookUp(context, asked, async (reader) => {
     const id = await findId(reader.findConflictsByIdRange, 'conflict', input.id);
-    return { id, record: await reader.findConflict(id) };
+    if (fields === undefined) return { entity_id: id };
+    return { entity_id: id, checked: checkFields(await reader.findConflict(id), fields as JsonObject) };
   });
-  const checked = fields === undefined ? undefined : checkFields(conflict.record, fields as JsonObject);
   return await writeOne(context, caller, {
     entity: 'conflict',
-    entity_id: conflict.id,
+    entity_id,
     kind: 'resolve',
     patch: { resolution, ...(checked !== undefined && { fields: checked }) },
     actor: input.resolved_by,

@@ -9,6 +9,7 @@ import type { Page } from '../storage/sql/queries/paging.ts';
 import type { Answer } from '../storage/store.ts';
 import { patchOf, writeOne, type Caller, type Context, type WriteOutcome } from './context.ts';
 import { findId, findItemId } from './find-id.ts';
+import { lookUp } from './look-up.ts';
 import { findVendor } from './vendors.ts';
 
 const FULL_HASH_LENGTH = 40;
@@ -24,7 +25,8 @@ export async function recordDeployment(
 ): Promise<Answer<LinkedDeployment & WriteOutcome>> {
   const { created_by, idempotency_key, ...fields } = input;
   const commit_hash = await fullCommitHash(context, input.commit_hash);
-  const { data: links } = await context.store.read(async (reader) => ({
+  const asked = { call: 'record_deployment', arguments: input };
+  const links = await lookUp(context, asked, async (reader) => ({
     affected_vendor_ids: await Promise.all(
       input.affected_vendor_ids.map((hex) =>
         findId(reader.findVendorsByIdRange, 'vendor', hex, 'affected_vendor_ids'),

@@ -13,18 +13,9 @@ export function describeAnswer(answer: Answer<object>): Record<string, unknown> 
 }
 
 /**
- * The answer for people and models: what `render` makes of it. Of a write that could not be checked only what is known
- * is told: the record is not whole.
+ * The answer for people and models: what `render` makes of it. Of a write that could not be checked it is told what was
+ * kept: the record is not whole.
  */
 export function answerText<T extends object>(answer: Answer<T>, render: (data: T) => string): string {
-  if (answer.isUnchecked !== true) return render(answer.data);
-  const { id, version, title, name, items } = answer.data as Record<string, unknown>;
-  const called = title ?? name;
-  return [
-    'Saved, not checked yet:',
-    ...(typeof id === 'string' ? [id] : []),
-    ...(typeof version === 'number' ? [`v${String(version)}`] : []),
-    ...(typeof called === 'string' ? [called] : []),
-    ...(Array.isArray(items) ? [`${String(items.length)} records`] : []),
-  ].join(' ');
+  return answer.unchecked === undefined ? render(answer.data) : `Saved, not checked yet: ${answer.unchecked}`;
 }

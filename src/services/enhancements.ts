@@ -24,6 +24,7 @@ import {
   type WriteOutcome,
 } from './context.ts';
 import { findId, findItemId } from './find-id.ts';
+import { lookUp, type Asked } from './look-up.ts';
 import { warnOfConflicts, withOpenConflicts } from './open-conflicts.ts';
 
 function findEnhancementId(reader: Reader, hex: string, field = 'id'): Promise<string> {
@@ -37,6 +38,7 @@ export async function createEnhancement(
   input: CreateEnhancementInput,
 ): Promise<Answer<Enhancement & WriteOutcome>> {
   const { created_by, idempotency_key, depends_on, ...fields } = input;
+  const asked = { call: 'create_enhancement', arguments: input };
   return await writeOne<Enhancement>(context, caller, {
     entity: 'enhancement',
     entity_id: newRecordId(),
@@ -45,7 +47,7 @@ export async function createEnhancement(
       ...fields,
       description: fields.description ?? null,
       target_quarter: fields.target_quarter ?? null,
-      depends_on: await resolveAll(context, depends_on),
+      depends_on: await resolveAll(context, asked, depends_on),
     }),
     actor: created_by,
     idempotency_key,
@@ -63,7 +65,8 @@ export async function updateEnhancement(
 ): Promise<Answer<Enhancement & WriteOutcome>> {
   const { id, version, updated_by, on_conflict, idempotency_key, depends_on, ...fields } = input;
   const patch = patchOf(fields);
-  if (depends_on !== undefined) patch['depends_on'] = await resolveAll(context, depends_on);
+  const asked = { call: 'update_enhancement', arguments: input };
+  if (depends_on !== undefined) patch['depends_on'] = await resolveAll(context, asked, depends_on);
   if (Object.keys(patch).length === 0) {
     throw validationError(
       { field: 'arguments', constraint: 'name at least one field to change', value: null },
@@ -72,7 +75,7 @@ export async function updateEnhancement(
   }
   return await writeOne<Enhancement>(context, caller, {
     entity: 'enhancement',
-    entity_id: await resolve(context, id),
+    entity_id: await lookUp(context, asked, (reader) => findEnhancementId(reader, id)),
     kind: 'update',
     base_version: version,
     patch,
@@ -145,15 +148,17 @@ export async function promoteEnhancement(
   input: PromoteEnhancementInput,
 ): Promise<Answer<Promotion>> {
   const { version, item_type, idempotency_key } = input;
-  const { data: known } = await context.store.read(async (reader) => {
+  const asked = { call: 'promote_enhancement', arguments: input };
+  const { enhancement, parent } = await lookUp(context, asked, async (reader) => {
     const id = await findEnhancementId(reader, input.id);
-    const enhancement = await reader.findEnhancement(id);
-    if (enhancement === undefined) throw notFound('enhancement', { id });
+    const found = await reader.findEnhancement(id);
+    if (found === undefined) throw notFound('enhancement', { id });
     const { parent_id } = input;
-    const parent = parent_id === undefined ? null : await findItemId(reader, parent_id, 'parent_id');
-    return { enhancement, parent };
+    return {
+      enhancement: found,
+      parent: parent_id === undefined ? null : await findItemId(reader, parent_id, 'parent_id'),
+    };
   });
-  const { enhancement, parent } = known;
   const item_id = idempotency_key === undefined ? newRecordId() : idFrom(enhancement.id, idempotency_key);
   const promotion: ChangeRequest = {
     entity: 'enhancement',
@@ -209,17 +214,13 @@ function idFrom(enhancement_id: string, key: string): string {
   return uuidFrom(`${enhancement_id}\0${key}`, 4);
 }
 
-async function resolve(context: Context, hex: string): Promise<string> {
-  return (await context.store.read((reader) => findEnhancementId(reader, hex))).data;
-}
-
 /** In the order in which they are kept. */
-async function resolveAll(context: Context, hexes: string[]): Promise<string[]> {
+async function resolveAll(context: Context, asked: Asked, hexes: string[]): Promise<string[]> {
   if (hexes.length === 0) return [];
-  const { data } = await context.store.read(async (reader) => {
+  const found = await lookUp(context, asked, async (reader) => {
     const ids: string[] = [];
     for (const hex of hexes) ids.push(await findEnhancementId(reader, hex, 'depends_on'));
     return ids;
   });
-  return [...new Set(data)].sort();
+  return [...new Set(found)].sort();
 }

@@ -7,6 +7,7 @@ import type { Reader } from '../storage/sql/reader.ts';
 import type { Answer } from '../storage/store.ts';
 import { writeOne, type Caller, type Context, type WriteOutcome } from './context.ts';
 import { findItemId } from './find-id.ts';
+import { lookUp } from './look-up.ts';
 
 /** Answers the note without its text: who sent it has it. @throws NotFoundError for an item that is not there */
 export async function addNote(
@@ -14,7 +15,8 @@ export async function addNote(
   caller: Caller,
   input: AddNoteInput,
 ): Promise<Answer<Omit<Note, 'text'> & WriteOutcome>> {
-  const { data: item_id } = await context.store.read((reader) => findItemId(reader, input.id));
+  const asked = { call: 'add_note', arguments: input };
+  const item_id = await lookUp(context, asked, (reader) => findItemId(reader, input.id));
   const answer = await writeOne<Note>(context, caller, {
     entity: 'note',
     entity_id: newRecordId(),

@@ -109,13 +109,14 @@ async function findReferenced(reader: Reader, check: Check): Promise<void> {
       try {
         ids.set(name, await resolve(reader, check, name));
       } catch (error) {
-        if (!(error instanceof TrackerError)) throw error;
+        const isUnknown = error instanceof TrackerError && error.code === 'NotFoundError';
+        const constraint = isUnknown ? error.message : problemsOf(error)[0]?.constraint;
         check.existing.set(name, null);
-        const constraint = error.code === 'ValidationError' ? problemsOf(error)[0]?.constraint : undefined;
-        check.problem(entry, field, constraint ?? error.message, name);
+        check.problem(entry, field, constraint ?? 'is not an id', name);
       }
     }
   }
+  if (ids.size === 0) return;
   const found = new Map(
     (await reader.findWorkItems([...new Set(ids.values())])).map((item) => [item.id, item]),
   );
@@ -235,8 +236,9 @@ async function settle(
   const unnamed = adjusted.flatMap(({ cycle }) =>
     cycle.filter((node) => isExisting(node) && !titles.has(node)),
   );
-  for (const [id, title] of await reader.findTitles([...new Set(unnamed.map(existingId))])) {
-    titles.set(existingNode(id), title);
+  if (unnamed.length > 0) {
+    const ids = [...new Set(unnamed.map(existingId))];
+    for (const [id, title] of await reader.findTitles(ids)) titles.set(existingNode(id), title);
   }
   for (const { link, why, cycle } of adjusted) {
     const found = origin.get(key(link)) ?? wanted.find(({ link: own }) => cycle.includes(own.from));

@@ -7,6 +7,7 @@ import type { ApplyPlanInput, PlanItemInput } from '../domain/plan.ts';
 import { TrackerError, validationError } from '../errors.ts';
 import type { Answer } from '../storage/store.ts';
 import { patchOf, write, type Caller, type Context } from './context.ts';
+import { lookUp } from './look-up.ts';
 import { draftPlan, existingId, type PlanDraft } from './plan-draft.ts';
 
 export interface AppliedPlan {
@@ -35,8 +36,9 @@ export async function applyPlan(
     throw validationError({ field: 'items', constraint, value: `${input.items.length} items` });
   }
   const { idempotency_key } = input;
-  const answer = await context.store.read((reader) => draftPlan(reader, input.items), { snapshot: true });
-  const draft = answer.data;
+  if (input.dry_run) return await tryPlan(context, input);
+  const asked = { call: 'apply_plan', arguments: input };
+  const draft = await lookUp(context, asked, (reader) => draftPlan(reader, input.items), { snapshot: true });
   const ids = new Map(
     draft.order.map((key) => [
       key,
@@ -48,14 +50,6 @@ export async function applyPlan(
     items_created: draft.order.length,
     links_created: draft.links.length,
   };
-  if (input.dry_run) {
-    const { ids: _ids, ...counts } = planned;
-    return {
-      ...answer,
-      data: { ids: {}, ...counts, dry_run: true },
-      warnings: [...answer.warnings, ...draft.warnings],
-    };
-  }
   const request = {
     entity: 'work_item' as const,
     entity_id: ids.get(draft.order[0] ?? '') ?? '',
@@ -76,6 +70,17 @@ export async function applyPlan(
       ...(typeof version === 'number' && { version }),
       ...(applied?.repeated === true && { repeated: true }),
     },
+  };
+}
+
+/** What a plan would make, where it is sound. */
+async function tryPlan(context: Context, { items }: ApplyPlanInput): Promise<Answer<AppliedPlan>> {
+  const answer = await context.store.read((reader) => draftPlan(reader, items), { snapshot: true });
+  const { order, links, warnings } = answer.data;
+  return {
+    ...answer,
+    data: { ids: {}, items_created: order.length, links_created: links.length, dry_run: true },
+    warnings: [...answer.warnings, ...warnings],
   };
 }
 

@@ -11,6 +11,7 @@ import { notFound, validationError, type TrackerError } from '../errors.ts';
 import type { Reader } from '../storage/sql/reader.ts';
 import type { Answer } from '../storage/store.ts';
 import { write, type Caller, type ChangeRequest, type Context } from './context.ts';
+import { withoutLookUp } from './look-up.ts';
 
 /** A change that is, or would be, taken back. */
 export interface UndoneChange {
@@ -52,7 +53,9 @@ const ROWS_MAX = 2_000;
 export async function undo(context: Context, caller: Caller, input: UndoInput): Promise<Answer<Undo>> {
   checkArguments(input);
   const now = context.now().toISOString();
-  const read = await context.store.read((reader) => prepare(reader, input, now), { snapshot: true });
+  const isApplied = input.apply ?? input.change_id !== undefined;
+  const reading = context.store.read((reader) => prepare(reader, input, now), { snapshot: true });
+  const read = await (isApplied ? reading.catch(withoutLookUp({ call: 'undo', arguments: input })) : reading);
   const { rows, plan, records, first } = read.data;
   if (first !== undefined)
     return { ...read, data: { ...repeated(first, rows, input), undone: [], refused: [] } };
@@ -63,7 +66,6 @@ export async function undo(context: Context, caller: Caller, input: UndoInput): 
     undone: plan.undone.map(describe),
     refused: plan.refused.map(({ change_id, reason }) => ({ ...describe(change_id), reason })),
   };
-  const isApplied = input.apply ?? input.change_id !== undefined;
   if (!isApplied) return { ...read, data: shown };
   if (plan.refused.length > 0 && !input.partial) throw refusal(plan, shown.refused);
   if (plan.parts.length === 0) {

@@ -14,6 +14,7 @@ import type { VendorSummary } from '../storage/sql/queries/vendors.ts';
 import type { Reader } from '../storage/sql/reader.ts';
 import type { Answer } from '../storage/store.ts';
 import { warnOfConflicts, withOpenConflicts } from './open-conflicts.ts';
+import { lookUp } from './look-up.ts';
 import { patchOf, writeOne, type Caller, type Context, type WriteOutcome } from './context.ts';
 
 /** Vendor names compared for "did you mean". */
@@ -84,7 +85,8 @@ export async function updateVendor(
       'Give at least one of status, extractor_version, metadata.',
     );
   }
-  const { data: vendor } = await queryVendor(context, name);
+  const asked = { call: 'update_vendor_status', arguments: input };
+  const vendor = await lookUp(context, asked, (reader) => findVendor(reader, name));
   return await writeOne<Vendor>(context, caller, {
     entity: 'vendor',
     entity_id: vendor.id,

@@ -20,6 +20,7 @@ import type { Answer } from '../storage/store.ts';
 import { patchOf, writeOne, type Caller, type Context, type WriteOutcome } from './context.ts';
 import { warnOfConflicts, withOpenConflicts } from './open-conflicts.ts';
 import { findItemId } from './find-id.ts';
+import { lookUp, type Asked } from './look-up.ts';
 import { withReasons } from './ready.ts';
 import { readLatestNotes, type NoteExcerpt } from './notes.ts';
 import { pipelined } from '../storage/sql/pipelined.ts';
@@ -35,7 +36,8 @@ export async function createWorkItem(
   input: CreateWorkItemInput,
 ): Promise<Answer<WorkItem & WriteOutcome>> {
   const { created_by, idempotency_key, parent_id, ...fields } = input;
-  const parent = parent_id == null ? null : await resolve(context, parent_id, 'parent_id');
+  const asked = { call: 'create_work_item', arguments: input };
+  const parent = parent_id == null ? null : await resolve(context, asked, parent_id, 'parent_id');
   return await writeOne<WorkItem>(context, caller, {
     entity: 'work_item',
     entity_id: newRecordId(),
@@ -67,11 +69,14 @@ export async function updateWorkItem(
 ): Promise<Answer<WorkItem & WriteOutcome>> {
   const { id, version, parent_id, cascade, updated_by, on_conflict, claim_token, idempotency_key } = input;
   const patch = updatePatch(input);
-  if (typeof parent_id === 'string') patch['parent_id'] = await resolve(context, parent_id, 'parent_id');
+  const asked = { call: 'update_work_item', arguments: input };
+  if (typeof parent_id === 'string') {
+    patch['parent_id'] = await resolve(context, asked, parent_id, 'parent_id');
+  }
   refuseEmptyPatch(patch);
   return await writeOne<WorkItem>(context, caller, {
     entity: 'work_item',
-    entity_id: await resolve(context, id, 'id'),
+    entity_id: await resolve(context, asked, id, 'id'),
     kind: 'update',
     base_version: version,
     patch,
@@ -218,8 +223,9 @@ export async function linkWorkItems(
   caller: Caller,
   input: LinkWorkItemsInput,
 ): Promise<Answer<Dependency & WriteOutcome & { removed: boolean }>> {
-  const source_id = await resolve(context, input.source_id, 'source_id');
-  const target_id = await resolve(context, input.target_id, 'target_id');
+  const asked = { call: 'link_work_items', arguments: input };
+  const source_id = await resolve(context, asked, input.source_id, 'source_id');
+  const target_id = await resolve(context, asked, input.target_id, 'target_id');
   const answer = await writeOne<Dependency>(context, caller, {
     entity: 'dependency',
     entity_id: source_id,
@@ -232,6 +238,6 @@ export async function linkWorkItems(
   return { ...answer, data: { ...answer.data, removed: input.remove } };
 }
 
-async function resolve(context: Context, hex: string, field: string): Promise<string> {
-  return (await context.store.read((reader) => findItemId(reader, hex, field))).data;
+function resolve(context: Context, asked: Asked, hex: string, field: string): Promise<string> {
+  return lookUp(context, asked, (reader) => findItemId(reader, hex, field));
 }

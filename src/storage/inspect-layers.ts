@@ -145,7 +145,8 @@ export async function inspectLayers(options: InspectOptions): Promise<Inspection
 
 function stateOf(sighting: StoreSighting, refusal: Refusal | undefined, hasReplayable: boolean): TierState {
   if (refusal !== undefined) return 'refused';
-  if (sighting.remedy !== null) return 'misconfigured';
+  // What is wrong with an embedded tracker can be mended too, and writes are kept until it is.
+  if (sighting.remedy !== null && sighting.source === 'postgres') return 'misconfigured';
   if (sighting.problem !== null) return 'offline';
   return hasReplayable ? 'replaying' : 'online';
 }

@@ -20,8 +20,8 @@ export interface Answer<T> {
   warnings: Warning[];
   /** Of a write: where it is durable. */
   durability?: Durability;
-  /** Of a write that no copy could check: `data` is what was asked, and fields of the record are missing. */
-  isUnchecked?: boolean;
+  /** Of a write that no copy could check: what was kept, on one line. `data` is what was asked; fields are missing. */
+  unchecked?: string;
 }
 
 /** Two verbs. Safe for concurrent callers; calls may be made in any number at once. */

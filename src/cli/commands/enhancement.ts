@@ -139,7 +139,7 @@ Example:
       // Wrong input is refused before anything is opened; the version may only be known after that.
       parseInput(updateEnhancementInput, { ...fields, version: options.ifVersion ?? 1 });
       await withApp(options, async ({ context }) => {
-        const version = options.ifVersion ?? (await findOne(context, id)).data.version;
+        const version = options.ifVersion ?? (await versionFor('update_enhancement', context, fields));
         const input = parseInput(updateEnhancementInput, { ...fields, version });
         const answer = await updateEnhancement(context, commandLineCaller(), input);
         printAnswer(answer, options.json, (saved) => savedLine('Updated', saved));
@@ -230,12 +230,18 @@ function addPromote(parent: Command): Command {
       const fields = { id, ...fieldsFrom(options, PROMOTE_FIELDS) };
       parseInput(promoteEnhancementInput, { ...fields, version: options.ifVersion ?? 1 });
       await withApp(options, async ({ context }) => {
-        const version = options.ifVersion ?? (await findOne(context, id)).data.version;
+        const version = options.ifVersion ?? (await versionFor('promote_enhancement', context, fields));
         const input = parseInput(promoteEnhancementInput, { ...fields, version });
         const answer = await promoteEnhancement(context, commandLineCaller(), input);
         printAnswer(answer, options.json, renderPromotion);
       });
     });
+}
+
+async function versionFor(call: string, context: Context, fields: { id: string }): Promise<number> {
+  const { withoutLookUp } = await import('../../services/look-up.ts');
+  const reading = findOne(context, fields.id);
+  return (await reading.catch(withoutLookUp({ call, arguments: fields }))).data.version;
 }
 
 async function findOne(context: Context, id: string) {

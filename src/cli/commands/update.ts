@@ -100,7 +100,7 @@ Examples:
       // Wrong input is refused before anything is opened; the version may only be known after that.
       parseInput(updateWorkItemInput, { ...fields, version: options.ifVersion ?? 1 });
       await withApp(options, async ({ context }) => {
-        const version = options.ifVersion ?? (await currentVersion(context, id));
+        const version = options.ifVersion ?? (await currentVersion(context, fields));
         const input = parseInput(updateWorkItemInput, { ...fields, version });
         printAnswer(await updateWorkItem(context, commandLineCaller(), input), options.json, renderUpdated);
       });
@@ -134,12 +134,15 @@ function fieldsOf(options: UpdateOptions): Record<string, unknown> {
   return fields;
 }
 
-async function currentVersion(context: Context, id: string): Promise<number> {
+async function currentVersion(context: Context, fields: { id: string }): Promise<number> {
   const { parseInput } = await import('../../domain/validate.ts');
   const { queryWorkItemInput } = await import('../../domain/work-item.ts');
   const { queryWorkItem } = await import('../../services/work-items.ts');
+  const { withoutLookUp } = await import('../../services/look-up.ts');
   const only = { include_children: false, include_dependencies: false };
-  return (await queryWorkItem(context, parseInput(queryWorkItemInput, { id, ...only }))).data.version;
+  const input = parseInput(queryWorkItemInput, { id: fields.id, ...only });
+  const asked = { call: 'update_work_item', arguments: fields };
+  return (await queryWorkItem(context, input).catch(withoutLookUp(asked))).data.version;
 }
 
 function renderUpdated(item: WorkItem & WriteOutcome): string {

@@ -54,6 +54,8 @@ export class PostgresConnection {
   answers = 0;
   /** Refuses each statement that was sent and is not answered yet. */
   readonly #unanswered = new Set<(error: Error) => void>();
+  /** What failed first in the transaction that runs, or ran last: the server refuses all that was sent behind it. */
+  #firstFailure: unknown;
   #silence: Countdown | undefined;
   /** Undefined while statements may take as long as they need. */
   #silenceLimitMs: number | undefined;
@@ -120,14 +122,17 @@ export class PostgresConnection {
     return this.#death !== undefined && driverCode(this.#death) === 'QUERY_TIMEOUT';
   }
 
+  /** @throws what failed first, also where the work met the refusal of a later statement before */
   async transaction<T>(begin: string, work: (connection: Connection) => Promise<T>): Promise<T> {
     await this.client.unsafe(begin);
+    this.#firstFailure = undefined;
     let result: T;
     try {
       result = await work(this.connection);
     } catch (error) {
       await this.#rollBack();
-      throw waitedTooLong(error) ? codedError(LOCK_NOT_AVAILABLE, 'too long behind others', error) : error;
+      const first = driverCode(error) === TRANSACTION_ABORTED ? this.#firstFailure : error;
+      throw waitedTooLong(first) ? codedError(LOCK_NOT_AVAILABLE, 'too long behind others', first) : first;
     }
     await this.#commit();
     return result;
@@ -198,7 +203,8 @@ export class PostgresConnection {
       if (classifyDriverError(error) !== 'unavailable') throw error;
       throw new OutcomeUnknown('the connection was lost while committing', { cause: error });
     }
-    throw new Error('a statement of the transaction had failed, so that it was rolled back');
+    // A statement had failed, and the work took no notice.
+    throw this.#firstFailure;
   }
 
   /** After a loss there is nothing to roll back: the server has done it. */
@@ -261,6 +267,7 @@ export class PostgresConnection {
           resolve(answer);
         },
         (error: unknown) => {
+          this.#firstFailure ??= error;
           if (endsConnection(error)) this.die(error);
           else this.#answered(reject);
           reject(error as Error);
@@ -291,6 +298,7 @@ export class PostgresConnection {
 
 const LOCK_NOT_AVAILABLE = '55P03';
 const QUERY_CANCELED = '57014';
+const TRANSACTION_ABORTED = '25P02';
 
 /**
  * Whether a statement's time was up while it waited for other writers. The server limits each single wait for a

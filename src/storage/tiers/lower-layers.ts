@@ -4,8 +4,10 @@
  */
 import { TrackerError } from '../../errors.ts';
 import type { Applied, Change } from '../../domain/change.ts';
+import { PROVISIONAL_FEED_STEP } from '../../domain/provisional-version.ts';
 import type { Warning } from '../../domain/warnings.ts';
 import type { ReadOptions } from '../sql/connection.ts';
+import { layerFailure } from '../sql/driver-errors.ts';
 import type { Reader } from '../sql/reader.ts';
 import { isOutcomeUnknown } from '../sql/sql-store.ts';
 import type { Answer, WriteAnswer } from '../store.ts';
@@ -17,7 +19,7 @@ import { applyToReplica, type Keeper, type PreparedWrite } from './replica.ts';
 import { NoReplica, Replicas, type ChosenReplica, type Found } from './replicas.ts';
 import { ownSeal } from './seal.ts';
 import type { TieredParts } from './tiered-store.ts';
-import { SOURCE_OF_JOURNAL, uncheckedAnswer, uncheckedVersions } from './unchecked-write.ts';
+import { SOURCE_OF_JOURNAL, uncheckedAnswer, uncheckedLine, uncheckedVersions } from './unchecked-write.ts';
 import { keylessWarning } from './unsealed.ts';
 import * as words from './words.ts';
 
@@ -56,7 +58,8 @@ export class LowerLayers {
     which: { wholeOnly?: boolean } = {},
   ): Promise<Answer<T>> {
     const waiting = await this.#parts.journals.waiting();
-    const { data, ...found } = await this.onReplica(async ({ replica, as_of, isStale, notes, read }) => {
+    const { data, ...found } = await this.onReplica(async (chosen) => {
+      const { replica, as_of, isStale, notes, read } = chosen;
       const warnings: Warning[] = [
         ...words.readWarnings(this.#situation(waiting), replica, as_of, isStale),
         ...notes.map((message) => ({ code: 'incomplete', message })),
@@ -64,6 +67,7 @@ export class LowerLayers {
       try {
         return { answer: await read(work, options), warnings };
       } catch (error) {
+        if (await this.#mayLack(chosen, error)) throw this.#notIn(chosen, error);
         throw words.withSituation(error, this.#situation(waiting), replica, as_of);
       }
     }, which);
@@ -88,8 +92,10 @@ export class LowerLayers {
       }
     };
     const waiting = await this.#parts.journals.waiting();
+    let why: string = words.WHY_UNCHECKED.noCopy;
+    let checked: Omit<Found<PreparedWrite>, 'as_of'> & { as_of?: string };
     try {
-      const { data: write, ...from } = await this.onReplica((chosen) => {
+      checked = await this.onReplica((chosen) => {
         // A replica whose commit failed after the write was saved is not asked again: the next would save it twice.
         if (saved !== undefined) return Promise.resolve(saved.write);
         return applyToReplica(
@@ -100,21 +106,28 @@ export class LowerLayers {
             findWaiting: (id) => this.#parts.journals.find(id),
           },
           accept,
-        ).catch((error: unknown) => {
+        ).catch(async (error: unknown) => {
+          if (await this.#mayLack(chosen, error)) {
+            why = words.WHY_UNCHECKED.lagging;
+            throw this.#notIn(chosen, error);
+          }
           throw words.withSituation(error, this.#situation(waiting), chosen.replica, chosen.as_of);
         });
       });
-      // Of the attempt that saved it: a repetition of the transaction finds it on the copy already.
-      this.#parts.memory.noteProvisional(saved?.write.made ?? []);
-      const keeper = saved?.journal ?? write.keptIn.find((one) => one !== 'primary') ?? 'primary';
-      return await this.#answerSaved(write.applied, from, keeper, lost);
     } catch (error) {
       if (nowhere !== undefined) throw words.notSaved(changes, lost, this.#breaker.reason, nowhere.layers);
       const brokeRule = error instanceof TrackerError && error.code !== 'DatabaseError';
       if (brokeRule && !isOutcomeUnknown(lost)) throw error;
-      // It may be saved already, so no rule may refuse it; or there is no copy to check it against.
-      return await this.#saveUnchecked(changes, lost);
+      // It may be applied already, so no rule may refuse it; or there is no copy to check it against.
+      if (brokeRule) why = words.WHY_UNCHECKED.mayBeApplied;
+      if (saved === undefined) return await this.#saveUnchecked(changes, lost, why);
+      checked = { data: saved.write, source: SOURCE_OF_JOURNAL[saved.journal] };
     }
+    const { data: write, ...from } = checked;
+    // Of the attempt that saved it: a repetition of the transaction finds it on the copy already.
+    this.#parts.memory.noteProvisional(saved?.write.made ?? []);
+    const keeper = saved?.journal ?? write.keptIn.find((one) => one !== 'primary') ?? 'primary';
+    return await this.#answerSaved(write.applied, from, keeper, lost);
   }
 
   /**
@@ -134,22 +147,31 @@ export class LowerLayers {
     }
   }
 
-  async #saveUnchecked(changes: Change[], lost: unknown): Promise<WriteAnswer> {
-    try {
-      const journal = await this.#parts.journals.append(changes);
-      this.#parts.memory.noteProvisional(uncheckedVersions(changes));
-      const from = { source: SOURCE_OF_JOURNAL[journal], isUnchecked: true } as const;
-      const answer = await this.#answerSaved(changes.map(uncheckedAnswer), from, journal, lost);
-      return { ...answer, warnings: [...answer.warnings, words.UNCHECKED] };
-    } catch (error) {
+  async #saveUnchecked(changes: Change[], lost: unknown, why: string): Promise<WriteAnswer> {
+    const journal = await this.#parts.journals.append(changes).catch((error: unknown) => {
       const layers = error instanceof NoJournal ? error.layers : [];
       throw words.notSaved(changes, lost, this.#breaker.reason, layers);
-    }
+    });
+    this.#parts.memory.noteProvisional(uncheckedVersions(changes));
+    const from = { source: SOURCE_OF_JOURNAL[journal], unchecked: uncheckedLine(changes) };
+    const answer = await this.#answerSaved(changes.map(uncheckedAnswer), from, journal, lost);
+    return { ...answer, warnings: [...answer.warnings, words.unchecked(why)] };
+  }
+
+  /** Whether something that a copy does not have may be there all the same: it lacks changes that were seen here. */
+  async #mayLack({ read }: ChosenReplica, error: unknown): Promise<boolean> {
+    if (!(error instanceof TrackerError && error.code === 'NotFoundError')) return false;
+    const { seq } = await read((reader) => reader.findFeedPosition());
+    return seq % PROVISIONAL_FEED_STEP < this.#parts.memory.highWater;
+  }
+
+  #notIn({ replica, as_of }: ChosenReplica, cause: unknown): TrackerError {
+    return words.notInCopy(this.#parts.primaryLabel, this.#breaker.reason, replica, as_of, cause);
   }
 
   async #answerSaved(
     applied: Applied[],
-    from: Pick<WriteAnswer, 'source' | 'as_of' | 'isUnchecked'>,
+    from: Pick<WriteAnswer, 'source' | 'as_of' | 'unchecked'>,
     keeper: Keeper,
     lost: unknown,
   ): Promise<WriteAnswer> {
@@ -157,7 +179,12 @@ export class LowerLayers {
     this.options.onSaved();
     const situation = this.#situation(await this.#parts.journals.waiting());
     const keyProblem = keeper === 'primary' ? undefined : ownSeal().problem();
-    const isLost = lost !== undefined && { state: 'offline' as const, reason: words.reasonOf(lost) };
+    // Of a part of the primary that fails, the rest goes on.
+    const isPart = /^(partial|denied)$/.test(layerFailure(lost) ?? '');
+    const isLost = lost !== undefined && {
+      state: isPart ? ('online' as const) : ('offline' as const),
+      reason: words.reasonOf(lost),
+    };
     return {
       data: applied,
       ...from,

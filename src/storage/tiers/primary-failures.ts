@@ -65,6 +65,21 @@ export class PrimaryFailures {
     if (address !== undefined) memory.noteReached(address.host);
   }
 
+  /** The primary took a write. */
+  wrote(): void {
+    const { memory, address } = this.parts;
+    if (address !== undefined) memory.noteWritten(address.address);
+  }
+
+  /**
+   * Whether a write is kept that the user may not make there: a right that somebody who writes has lost is given back.
+   * Who could never write is told so instead.
+   */
+  get mayWrite(): boolean {
+    const { memory, address } = this.parts;
+    return address !== undefined && memory.hasWritten(address.address);
+  }
+
   /** What a write is answered while a mistake is known. */
   refusal(): TrackerError {
     return words.misconfigured(primarySource(this.parts), this.breaker.reason, this.#remedy);

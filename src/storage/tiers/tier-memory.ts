@@ -19,6 +19,7 @@ export type Notebook = Pick<
 const HIGH_WATER = 'high_water';
 const BREAKER = 'breaker';
 const REACHED = 'reached_host';
+const WRITTEN = 'written_address';
 /** How long a process that starts believes another one, so that the commands of an outage stay quick. */
 const OUTAGE_BELIEVED_MS = 1_000;
 
@@ -35,6 +36,7 @@ export class TierMemory {
   readonly #failures = new Map<string, number>();
   readonly #provisional = new Map<string, string>();
   #highWater = 0;
+  #written: string | undefined;
 
   /** @param notebook undefined while there is no outbox */
   constructor(private readonly notebook: () => Notebook | undefined) {}
@@ -78,6 +80,19 @@ export class TierMemory {
 
   noteReached(host: string): void {
     if (!this.hasReached(host)) this.#try((n) => n.set(REACHED, host));
+  }
+
+  /** Whether the primary ever took a write from this folder at this address: as this user, that is. */
+  hasWritten(address: string): boolean {
+    this.#written ??= this.#try((n) => n.get(WRITTEN));
+    return this.#written === address;
+  }
+
+  /** Costs something the first time only. */
+  noteWritten(address: string): void {
+    if (this.hasWritten(address)) return;
+    this.#written = address;
+    this.#try((n) => n.set(WRITTEN, address));
   }
 
   #lastOutage(): (Partial<Outage> & { reason: string; at: number }) | undefined {

@@ -254,13 +254,15 @@ export class TieredStore implements TrackerStore {
       try {
         const answer = await primary.write(asked);
         this.#breaker.succeeded();
+        this.#failures.wrote();
         this.#background.written(asked, answer.data);
         this.#watch.wake();
         return { ...answer, durability: primarySource(this.parts) };
       } catch (error) {
         const failure = this.#failures.meaningOf(error);
-        if (failure === undefined || failure === 'contention' || failure === 'denied') throw error;
-        if (failure !== 'partial') this.#failures.failed(error, triedAt);
+        if (failure === undefined || failure === 'contention') throw error;
+        if (failure === 'denied' && !this.#failures.mayWrite) throw error;
+        if (failure !== 'partial' && failure !== 'denied') this.#failures.failed(error, triedAt);
         if (failure === 'mistake') throw error;
         lost = error;
       }

@@ -1,8 +1,13 @@
 /** What is answered for a write that was kept although no copy could check it: what was asked, and nothing more. */
 import { partsOf } from '../../domain/batch.ts';
 import type { Applied, Change, Entity } from '../../domain/change.ts';
+import { LEASE_DEFAULT_MINUTES, grantedToken, leaseEnd, type ClaimRequest } from '../../domain/claim.ts';
 import type { JsonObject, JsonValue } from '../../domain/json.ts';
+import { oneLine } from '../../domain/others-text.ts';
 import { provisionalStep } from '../../domain/provisional-version.ts';
+import { count } from '../../domain/text.ts';
+import { placeBelow } from '../../domain/work-item.ts';
+import { PROVISIONAL_CLAIM } from '../sql/apply/claims.ts';
 import type { DataSource } from '../store.ts';
 import type { JournalName } from './journal.ts';
 
@@ -14,16 +19,14 @@ export const SOURCE_OF_JOURNAL: Readonly<Record<JournalName, DataSource>> = {
 };
 
 export function uncheckedAnswer(change: Change): Applied {
+  const takes = change.kind === 'claim' && change.patch['action'] === 'take';
   return {
     change_id: change.id,
     entity: change.entity,
     entity_id: change.entity_id,
-    record:
-      change.kind === 'batch'
-        ? { id: change.entity_id, records: partsOf(change).map(summaryOf) }
-        : recordOf(change),
+    record: recordOf(change),
     merged_with: [],
-    warnings: [],
+    warnings: takes ? [PROVISIONAL_CLAIM] : [],
     repeated: false,
   };
 }
@@ -38,12 +41,30 @@ export function uncheckedVersions(changes: readonly Change[]) {
   );
 }
 
+/** Changes that a line names; more are counted. */
+const NAMED_MAX = 6;
+
+/** What was kept, on one line. Ids are whole: nothing can be asked at the moment which record a prefix means. */
+export function uncheckedLine(changes: readonly Change[]): string {
+  const parts = changes.flatMap(partsOf);
+  const named = parts.slice(0, NAMED_MAX).map(nameOf);
+  const more = parts.length > named.length ? ` and ${count(parts.length - named.length, 'more change')}` : '';
+  return named.join('; ') + more;
+}
+
 function recordOf(change: Change): JsonObject {
-  const { entity_id: id, patch, at, actor, kind } = change;
+  const { entity, entity_id: id, patch, at, actor, kind } = change;
+  if (kind === 'batch') return { id, records: partsOf(change).map(summaryOf) };
+  if (kind === 'claim') return { id, ...claimOf(change) };
+  if (kind === 'link' || kind === 'unlink') {
+    return { source_id: id, ...patch, ...(kind === 'link' && { created_at: at, created_by: actor }) };
+  }
   const version = versionOf(change);
+  const isRoot = entity === 'work_item' && kind === 'create' && patch['parent_id'] === null;
   return {
     id,
     ...patch,
+    ...(isRoot && placeBelow(null, id)),
     ...(version !== undefined && { version }),
     ...(kind === 'create' && { created_at: at, created_by: actor }),
     ...(version !== undefined && { updated_at: at, updated_by: actor }),
@@ -62,6 +83,19 @@ function summaryOf(part: Change): JsonObject {
   } as Record<string, JsonValue>;
 }
 
+/** A claim as its holder goes on with it. Its end is left out where it depends on the lease before. */
+function claimOf({ id, at, actor, patch, claim_token }: Change): JsonObject {
+  const { action, lease_seconds, to } = patch as unknown as ClaimRequest;
+  if (action === 'release') return { claim_token: null, claimed_by: null, claim_expires_at: null };
+  const isNew = action === 'take' && claim_token === null;
+  const seconds = lease_seconds ?? (isNew ? LEASE_DEFAULT_MINUTES * 60 : undefined);
+  return {
+    claim_token: isNew || action === 'hand_over' ? grantedToken(0, id, true) : claim_token,
+    claimed_by: action === 'hand_over' ? (to ?? null) : actor,
+    ...(seconds !== undefined && { claim_expires_at: leaseEnd(at, seconds) }),
+  };
+}
+
 const VERSIONED: ReadonlySet<Entity> = new Set([
   'work_item',
   'enhancement',
@@ -75,4 +109,37 @@ function versionOf({ id, entity, kind, base_version }: Change): number | undefin
   if (!VERSIONED.has(entity)) return undefined;
   if (kind === 'create') return provisionalStep(id);
   return kind === 'update' && base_version !== null ? base_version + provisionalStep(id) : undefined;
+}
+
+function nameOf(change: Change): string {
+  const { entity, entity_id: id, kind, patch } = change;
+  switch (kind) {
+    case 'link':
+    case 'unlink': {
+      const link = `${id} ${String(patch['dependency_type'])} ${String(patch['target_id'])}`;
+      return kind === 'link' ? `link ${link}` : `link ${link} removed`;
+    }
+    case 'archive':
+    case 'restore':
+      return `${kind} ${id}`;
+    case 'resolve':
+      return `conflict ${id} settled with ${String(patch['resolution'])}`;
+    case 'claim': {
+      const { claim_token, claimed_by, claim_expires_at } = claimOf(change);
+      if (claim_token === null) return `claim on ${id} released`;
+      const until = claim_expires_at === undefined ? '' : ` until ${String(claim_expires_at)}`;
+      return `claim on ${id} by ${oneLine(String(claimed_by))}${until}, claim_token ${String(claim_token)}`;
+    }
+    default: {
+      if (entity === 'note') return `note ${id} on ${String(patch['item_id'])}`;
+      const version = versionOf(change);
+      const called = patch['title'] ?? patch['name'];
+      return [
+        entity.replace('_', ' '),
+        id,
+        ...(version === undefined ? [] : [`v${version}`]),
+        ...(typeof called === 'string' ? [oneLine(called)] : []),
+      ].join(' ');
+    }
+  }
 }

@@ -47,6 +47,7 @@ export function readWarnings(
 
 export function writeWarnings(situation: Situation, keeper: Keeper, outcomeUnknown: boolean): Warning[] {
   const { primaryLabel, state } = situation;
+  const when = state === 'online' ? 'as soon as it takes it' : 'when it is back';
   if (keeper === 'primary') {
     const message = `${whatIsWrong(situation)} This change did reach it; the answer is from a local copy.`;
     return [{ code: CODES[state], message }];
@@ -54,7 +55,7 @@ export function writeWarnings(situation: Situation, keeper: Keeper, outcomeUnkno
   const warnings: Warning[] = [
     {
       code: 'saved_locally',
-      message: `${whatIsWrong(situation)} This change is saved in ${JOURNALS[keeper]} and will be applied to ${primaryLabel} when it is back. Its version is provisional: use it for further changes, it is translated.`,
+      message: `${whatIsWrong(situation)} This change is saved in ${JOURNALS[keeper]} and will be applied to ${primaryLabel} ${when}. Its version is provisional: use it for further changes, it is translated.`,
     },
   ];
   if (outcomeUnknown) {
@@ -66,12 +67,20 @@ export function writeWarnings(situation: Situation, keeper: Keeper, outcomeUnkno
   return warnings;
 }
 
-/** Said of a write that was kept and could not be checked. */
-export const UNCHECKED: Warning = {
-  code: 'unchecked',
-  message:
-    'No copy of the tracker can be read at the moment, so it was kept without a check. It is checked when it is applied; if it does not fit then, it waits for a decision (`worktrail conflicts`).',
-};
+/** Said of a write that was kept and could not be checked. @param why one of `WHY_UNCHECKED` */
+export function unchecked(why: string): Warning {
+  return {
+    code: 'unchecked',
+    message: `${why}, so it was kept without a check. It is checked when it is applied; if it does not fit then, it waits for a decision (\`worktrail conflicts\`).`,
+  };
+}
+
+/** Why a write is kept without a check. */
+export const WHY_UNCHECKED = {
+  noCopy: 'No copy of the tracker can be read at the moment',
+  lagging: 'The copy that it was held against lacks changes that were seen here already',
+  mayBeApplied: 'It may have been applied, which the copy does not know',
+} as const;
 
 function pendingWarning(waiting: number): Warning {
   return {
@@ -110,6 +119,8 @@ function whatIsWrong({ primaryLabel, state, reason, waiting }: Situation): strin
   if (state === 'misconfigured') {
     return `${primaryLabel} cannot be used, because a setting is wrong: ${reason ?? 'it refuses us'}. Changes are refused until that is put right (\`worktrail doctor\` says how).`;
   }
+  // It answers, and refused this one write.
+  if (state === 'online' && reason !== null) return `${primaryLabel} did not take this change (${reason}).`;
   return `${primaryLabel} cannot be used at the moment${reason === null ? '' : ` (${reason})`}.`;
 }
 
@@ -142,19 +153,50 @@ export function withSituation(
   return new TrackerError(error.code, message, details, error.next, { cause: error });
 }
 
+/** What was asked for is not in a copy that lacks changes that were seen here: it may be there all the same. */
+export function notInCopy(
+  primaryLabel: string,
+  reason: string | null,
+  replica: Replica,
+  as_of: string,
+  cause: unknown,
+): TrackerError {
+  const layer = `${replica.label}, as of ${as_of}`;
+  const lacks = 'it does not have it, and lacks changes that were seen here since';
+  return noLayer(primaryLabel, reason, [{ layer, reason: lacks }], cause);
+}
+
 export function noLayer(
   primaryLabel: string,
   reason: string | null,
   failed: { layer: string; reason: string }[],
+  cause?: unknown,
 ): TrackerError {
   const all = [{ layer: primaryLabel, reason: reason ?? 'it failed' }, ...failed];
   const error = databaseError(
     primaryLabel,
     `no layer can answer (${all.map((one) => `${one.layer}: ${one.reason}`).join('; ')})`,
     'Run `worktrail doctor` to see the state of every layer; repeat the call when one of them answers.',
+    cause,
   );
   error.details['layers'] = all;
   return error;
+}
+
+/** Whether no layer could answer; what a layer said to a question is something else. */
+export function isNoLayer(error: unknown): error is TrackerError {
+  return error instanceof TrackerError && error.code === 'DatabaseError' && 'layers' in error.details;
+}
+
+/** A write that could not even be made: what it refers to had to be looked up, and no layer answered. */
+export function notLookedUp(operation: object, cause: TrackerError): TrackerError {
+  return new TrackerError(
+    'NotSavedError',
+    `Nothing was saved: what this refers to has to be looked up first, and ${String(cause.details['reason'])}.`,
+    { operation, layers: cause.details['layers'] },
+    'Keep the operation given here and repeat the call later; `worktrail doctor` tells what each layer needs. A change that names its records by their whole ids is kept at once.',
+    { cause },
+  );
 }
 
 export function notSaved(

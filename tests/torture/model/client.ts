@@ -98,7 +98,7 @@ export class Client {
     attempt.outcome = 'acknowledged';
     attempt.durability = answer.durability;
     attempt.source = answer.source;
-    attempt.isUnchecked = answer.isUnchecked === true;
+    attempt.isUnchecked = answer.unchecked !== undefined;
     attempt.applied = answer.data;
     checkWriteAnswer(this.world, process, write, answer);
     this.#see(answer.data, answer, write.seen);
@@ -162,7 +162,7 @@ export class Client {
       const id = typeof record['id'] === 'string' ? record['id'] : entity_id;
       // The first result of a retry is from then; it may be older than what was seen since.
       if (repeated) continue;
-      if (answer.isUnchecked !== true) this.#noteView(id, record, answer.source !== 'markdown_file');
+      if (answer.unchecked === undefined) this.#noteView(id, record, answer.source !== 'markdown_file');
       else {
         // It says what was asked and no more; the rest its maker knows from before, or not at all.
         const view = before.get(id);

@@ -54,7 +54,7 @@ export async function claimWorkItem(c: Connection, change: Change): Promise<Effe
     const granted = { ...grant(c, change, claim), holder: change.actor, handed_over: 0 };
     const effect = await save(c, change, item, { ...granted, ...lease(c, change, ask, now, undefined) });
     if (ask.next === undefined) effect.warnings.push(...(await blockedWarning(c, item)));
-    if (c.isReplica) effect.warnings.push(PROVISIONAL);
+    if (c.isReplica) effect.warnings.push(PROVISIONAL_CLAIM);
     return effect;
   }
 
@@ -78,7 +78,7 @@ export async function claimWorkItem(c: Connection, change: Change): Promise<Effe
 
 const ENDED = { holder: null, client: null, expires_at: null, handed_over: 0 } as const;
 
-const PROVISIONAL: Warning = {
+export const PROVISIONAL_CLAIM: Warning = {
   code: 'claim_provisional',
   message:
     'This claim holds on this machine only: others may take the item meanwhile. It is settled when the database is back, and kept as a conflict if somebody holds the item there.',

@@ -1,0 +1,180 @@
+// One table of PostgreSQL cannot be written, or is not there, while everything goes on: each write is applied or kept, and
+// is applied once when the table is back; what else is read is answered. In the long form with both faults for every table.
+import { randomBytes } from 'node:crypto';
+import postgres, { type Sql } from 'postgres';
+import { beforeAll, expect, inject, it } from 'vitest';
+import type { WorkItem } from '../../src/domain/work-item.ts';
+import { openStore } from '../../src/storage/open-store.ts';
+import type { TieredStore } from '../../src/storage/tiers/tiered-store.ts';
+import { inFolder } from '../storage/backends.ts';
+import { Tracker } from '../storage/tracker.ts';
+import { cleanUpLater } from '../support/cleanup.ts';
+import { describeUnless } from '../support/describe-with.ts';
+import { attachPostgres, postgresSkipReason } from '../support/postgres.ts';
+import '../support/global-setup.ts';
+import { temporaryProject } from '../support/temporary-project.ts';
+import { TIMEOUT_MS, counted, isLong, report } from './scale.ts';
+
+const SCHEMA = 'worktrail_test_project';
+
+/** All that these writes touch, and the identity of the project. */
+const TABLES = [
+  'applied_changes',
+  'changes',
+  'claims',
+  'feed',
+  'meta',
+  'notes',
+  'ready_queue',
+  'search_documents',
+  'work_item_counts',
+  'work_item_dependencies',
+  'work_item_labels',
+  'work_items',
+];
+
+/** What was written, as it is looked for in the end. */
+interface Written {
+  what: string;
+  isThere: (tracker: Tracker) => Promise<boolean>;
+}
+
+type Write = (
+  tracker: Tracker,
+  named: string,
+  item: WorkItem,
+  other: WorkItem,
+) => Promise<Written['isThere']>;
+
+const WRITES: Readonly<Record<string, Write>> = {
+  create: async (tracker, title) => {
+    const { id } = await tracker.create({ title, labels: ['new'] });
+    return async (there) => (await there.query(id)).title === title;
+  },
+  update: async (tracker, title, item) => {
+    await tracker.update(item, { title, labels: ['changed'] });
+    return async (there) => (await there.query(item.id)).title === title;
+  },
+  plan: async (tracker, title) => {
+    const { ids } = await tracker.plan([
+      { key: 'above', item_type: 'task', title },
+      { key: 'below', item_type: 'task', title: 'Below', parent: 'above', depends_on: [] },
+    ]);
+    return async (there) => (await there.query(String(ids['above']))).children?.length === 1;
+  },
+  link: async (tracker, _title, item, other) => {
+    await tracker.link(item, 'blocks', other);
+    return async (there) => (await there.query(item.id)).dependencies?.length === 1;
+  },
+  bulk: async (tracker, title, item, other) => {
+    await tracker.updateMany([item, other].map(({ id, version }) => ({ id, version, title })));
+    return async (there) => (await there.query(other.id)).title === title;
+  },
+  claim: async (tracker, _title, item) => {
+    await tracker.claim({ id: item.id });
+    return async (there) => (await there.query(item.id)).claimed_by === 'ada';
+  },
+  note: async (tracker, text, item) => {
+    await tracker.note(item, text);
+    return async (there) => (await there.notes(item)).items.filter((note) => note.text === text).length === 1;
+  },
+};
+
+describeUnless(postgresSkipReason(), 'a table that fails', () => {
+  let admin: Sql;
+  let url: string;
+  const role = `writer_${randomBytes(4).toString('hex')}`;
+
+  beforeAll(async () => {
+    const server = attachPostgres(inject('postgresUrl'));
+    const own = new URL(await server.createDatabase());
+    admin = postgres(own.href, { max: 1, onnotice: () => undefined });
+    await admin.unsafe(
+      `create role ${role} login; grant create on database ${own.pathname.slice(1)} to ${role}`,
+    );
+    own.username = role;
+    url = own.href;
+    cleanUpLater(async () => {
+      await admin.unsafe(`drop owned by ${role} cascade; drop role ${role}`);
+      await admin.end();
+      await server.stop();
+    });
+  });
+
+  /** What is done to a table, and what takes it back. */
+  const FAULTS: Readonly<Record<string, (table: string) => [string, string]>> = {
+    'that may not be written': (table) => [
+      `revoke insert, update, delete on ${SCHEMA}.${table} from ${role}`,
+      `grant all on ${SCHEMA}.${table} to ${role}`,
+    ],
+    'that is missing': (table) => [
+      `alter table ${SCHEMA}.${table} rename to elsewhere`,
+      `alter table ${SCHEMA}.elsewhere rename to ${table}`,
+    ],
+  };
+
+  async function opened(place: Parameters<typeof openStore>[0]): Promise<TieredStore> {
+    const store = await openStore(place);
+    cleanUpLater(() => store.close());
+    return store;
+  }
+
+  it(
+    'fails alone: every write is applied or kept, every other part of an answer is there',
+    { timeout: TIMEOUT_MS },
+    async () => {
+      const place = inFolder(await temporaryProject(), url);
+      const store = await opened(place);
+      const tracker = new Tracker(store, place);
+      const written: Written[] = [];
+      const read = await tracker.create({ title: 'Read', labels: ['read'] });
+      const items: WorkItem[] = [];
+      const cases = TABLES.flatMap((table, at) =>
+        Object.entries(FAULTS)
+          .filter((_fault, which) => isLong || which === at % 2)
+          .map(([name, fault]) => ({ table, name, fault: fault(table) })),
+      );
+      for (let made = 0; made < cases.length * Object.keys(WRITES).length * 2; made += 1) {
+        items.push(await tracker.create());
+      }
+      let kept = 0;
+      for (const { table, name, fault } of cases) {
+        const [fail, mend] = fault;
+        await admin.unsafe(fail);
+        try {
+          for (const [kind, write] of Object.entries(WRITES)) {
+            const [item, other] = items.splice(0, 2) as [WorkItem, WorkItem];
+            const what = `${kind} with ${table} ${name}`;
+            try {
+              written.push({ what, isThere: await write(tracker, what, item, other) });
+            } catch (error) {
+              throw new Error(`${what}: ${String(error)}`, { cause: error });
+            }
+          }
+          expect((await tracker.query(read.id)).title, `${table} ${name}`).toBe('Read');
+          expect((await tracker.list({ label: 'read' })).items).toHaveLength(1);
+          expect((await tracker.configuration()).version).toBe(1);
+        } finally {
+          await admin.unsafe(mend);
+        }
+        kept += (await store.pending()).length;
+      }
+
+      store.parts.memory.clearFailures([...store.parts.memory.failures().keys()]);
+      await store.close();
+      const again = await opened(place);
+      for (const until = Date.now() + 60_000; (await again.pending()).length > 0;) {
+        if (Date.now() > until) throw new Error(`${(await again.pending()).length} writes still wait`);
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+      const { data: conflicts } = await again.read((reader) =>
+        reader.listConflicts({ resolved: false, limit: 5 }),
+      );
+      expect(conflicts.items.map(({ reason }) => reason)).toEqual([]);
+      const there = new Tracker(again, place);
+      for (const { what, isThere } of written) expect(await isThere(there), what).toBe(true);
+      expect(kept).toBeGreaterThan(0);
+      report('failing tables', `${counted(written.length)} writes, all applied once`);
+    },
+  );
+});
