@@ -3,10 +3,11 @@ import { partsOf, withParts } from '../../../src/domain/batch.ts';
 import type { Change } from '../../../src/domain/change.ts';
 import { isOutcomeUnknown, type Primary } from '../../../src/storage/sql/sql-store.ts';
 import type { Journal, JournalEntry } from '../../../src/storage/tiers/journal.ts';
-import { JournalUnavailable, inReplayOrder } from '../../../src/storage/tiers/journal.ts';
+import { JournalUnavailable, inReplayOrder, reachOfEntry } from '../../../src/storage/tiers/journal.ts';
 import type { Journals, Waiting } from '../../../src/storage/tiers/journals.ts';
 import { readTruth, type Truth } from '../../../src/storage/tiers/truth.ts';
 import type { TieredParts } from '../../../src/storage/tiers/tiered-store.ts';
+import { WaitingReach } from '../../../src/storage/tiers/waiting-reach.ts';
 import { PROJECT_ID } from './database.ts';
 import type { ModelProcess, Seams } from './machine.ts';
 
@@ -296,7 +297,7 @@ export const BUGS: Readonly<Record<string, Seams>> = {
         const entries = waiting.entries.filter(({ id }) => own.has(id) || at.machine.alive.length === 1);
         return entries.length === waiting.entries.length
           ? waiting
-          : { ...waiting, entries, alters: new Set() };
+          : { ...waiting, entries, reach: new WaitingReach([], reachOfEntry) };
       },
     });
   }),

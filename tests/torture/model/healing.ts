@@ -1,5 +1,5 @@
 // The end of a schedule: all faults are over, and after a while everything has arrived where it belongs.
-import { reachOf } from '../../../src/domain/reach.ts';
+import { HeldBack, reachOf } from '../../../src/domain/reach.ts';
 import type { JournalEntry } from '../../../src/storage/tiers/journal.ts';
 import { inReplayOrder } from '../../../src/storage/tiers/journal.ts';
 import { settling } from './writes.ts';
@@ -106,12 +106,12 @@ export function areHeldBack(
   waiting: readonly Pick<JournalEntry, 'changes'>[],
   open: readonly JournalEntry['changes'][],
 ): boolean {
-  const held = new Set(open.flatMap((changes) => reachOf(changes).alters));
+  const held = new HeldBack();
+  for (const changes of open) held.hold(reachOf(changes), 'person');
   return waiting.every(({ changes }) => {
-    const { alters, needs } = reachOf(changes);
-    if (![...alters, ...needs].some((name) => held.has(name))) return false;
-    for (const name of alters) held.add(name);
-    return true;
+    const wait = held.waitOf(reachOf(changes));
+    if (wait !== undefined) held.hold(reachOf(changes), wait);
+    return wait !== undefined;
   });
 }
 
