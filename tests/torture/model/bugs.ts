@@ -391,6 +391,33 @@ export const BUGS: Readonly<Record<string, Seams>> = {
       }),
   },
 
+  'uses up the attempts of a write by a right that is missing': {
+    parts: (parts) => {
+      const { memory } = parts;
+      const { held } = memory;
+      const counting = patched(held, {
+        noteFailure: (id, failure) => held.noteFailure(id, { ...failure, isKnown: false }),
+        isRetryDue: () => true,
+      });
+      return { ...parts, memory: patched(memory, { held: counting }) };
+    },
+  },
+
+  'lets a note overtake what waits for its item': onJournals((journals) => {
+    const reachOf = (entry: JournalEntry) => ({ ...reachOfEntry(entry), about: [] });
+    return patched(journals, {
+      reachOf,
+      waiting: async (): Promise<Waiting> => {
+        const waiting = await journals.waiting();
+        const reach = new WaitingReach(waiting.entries, reachOf);
+        const { isEmpty } = reach;
+        const isInFrontOf: WaitingReach['isInFrontOf'] = (own, forPerson) =>
+          reach.isInFrontOf({ ...own, about: [] }, forPerson);
+        return { ...waiting, reach: patched(reach, { isEmpty, isInFrontOf }) };
+      },
+    });
+  }),
+
   'grants an offline claim although another holds the item': replaying((write, at) =>
     mapChanges(write, (change) => {
       const held = right(at).get<{ token: number; holder: string | null }>(

@@ -9,8 +9,8 @@ import { checkPrimary } from './oracle.ts';
 import type { Machine } from './machine.ts';
 import type { World } from './world.ts';
 
-/** Probes pause for up to 19 s, what is held back is looked at every 15 s. */
-const PATIENCE_MS = 60_000;
+/** Probes pause for up to 19 s, writes that failed for up to 75 s. */
+const PATIENCE_MS = 90_000;
 const LOOK_MS = 250;
 const REFRESHED_MS = 5_000;
 
