@@ -37,6 +37,7 @@ export interface Diagnosis {
   /** What the last process that found the primary away noted of it; null when it was there last. */
   breaker: Inspection['breaker'];
   parked: Inspection['parked'];
+  failing: Inspection['failing'];
   open_conflicts: Inspection['open_conflicts'];
 }
 
@@ -48,7 +49,7 @@ export async function diagnose(settings: Settings): Promise<Diagnosis> {
     ...config,
     ...(refused !== undefined && { unseen: refused.sighting }),
   });
-  const { report, sighting, refusal, breaker, parked, open_conflicts } = found;
+  const { report, sighting, refusal, breaker, parked, failing, open_conflicts } = found;
   try {
     return {
       checks: [
@@ -65,6 +66,7 @@ export async function diagnose(settings: Settings): Promise<Diagnosis> {
       layers: report,
       breaker,
       parked,
+      failing,
       open_conflicts,
     };
   } finally {
@@ -190,24 +192,31 @@ function unavailable(store: string, problem: string, { report, breaker }: Inspec
 const CHECK_ADDRESS =
   'Check database.url (`worktrail config` tells where it comes from), that the server runs, or that the file is readable.';
 
-function checkWaiting({ report, parked }: Inspection): Check[] {
+function checkWaiting({ report, parked, failing }: Inspection): Check[] {
   const { total, newer_version, oldest_at } = report.waiting;
   const checks: Check[] = [];
-  if (total > parked.length + newer_version) {
+  const free = total - parked.length - failing.length - newer_version;
+  if (free > 0) {
     const age = oldest_at === null ? '' : `, the oldest since ${oldest_at} (${ageOf(oldest_at)})`;
-    const free = total - parked.length - newer_version;
     checks.push({
       name: 'waiting',
       ok: true,
       message: `${count(free, 'write')} made here ${free === 1 ? 'waits' : 'wait'} to be applied${age}; ${free === 1 ? 'it is' : 'they are'} applied in order as soon as the database can be used`,
     });
   }
+  if (failing.length > 0) {
+    checks.push({
+      name: 'failing',
+      ok: false,
+      message: `${count(failing.length, 'write')} made here cannot be applied at the moment${reasonsOf(failing)}; ${failing.length === 1 ? 'it is' : 'they are'} kept, and tried again automatically, at least once a minute while a program runs`,
+      next: 'Change what the reason names. For a missing right, on the server: GRANT SELECT, INSERT, UPDATE, DELETE on that table to the user of the address. Then `worktrail doctor --fix` lets them be tried at once.',
+    });
+  }
   if (parked.length > 0) {
-    const reasons = [...new Set(parked.flatMap(({ reason }) => reason ?? []))].join('; ');
     checks.push({
       name: 'parked',
       ok: false,
-      message: `${count(parked.length, 'write')} failed too often and ${parked.length === 1 ? 'is' : 'are'} not tried any more${reasons === '' ? '' : ` (${reasons})`}`,
+      message: `${count(parked.length, 'write')} failed too often and ${parked.length === 1 ? 'is' : 'are'} put aside${reasonsOf(parked)}`,
       next: 'Run `worktrail doctor --fix`: they are tried again. They are kept, whatever comes of it.',
     });
   }
@@ -220,6 +229,11 @@ function checkWaiting({ report, parked }: Inspection): Check[] {
     });
   }
   return checks;
+}
+
+function reasonsOf(failed: Inspection['parked']): string {
+  const reasons = [...new Set(failed.flatMap(({ reason }) => reason ?? []))];
+  return reasons.length === 0 ? '' : ` (${reasons.join('; ')})`;
 }
 
 /** Writes that may be anybody's, and whether this machine's own can be known again. */

@@ -13,7 +13,7 @@ import { createMissingIndexes, findMissingIndexes } from '../storage/mend-indexe
 import { inspectOperations } from '../storage/operations/inspect.ts';
 import { Operations } from '../storage/operations/operations.ts';
 import { describeDriverError } from '../storage/sql/driver-errors.ts';
-import { retryParked } from '../storage/tiers/accept-primary.ts';
+import { retryFailed } from '../storage/tiers/accept-primary.ts';
 import type { Check } from './diagnosis.ts';
 import { STATUS_FILE, writeStatusFile } from './status-file.ts';
 
@@ -48,10 +48,10 @@ export async function checkRepairable(config: Config, found: Inspection): Promis
 
 /** Puts right what can be put right without risk. One that cannot be mended does not keep the others from it. */
 export async function fixWhatIsSafe(config: Config): Promise<Repairs> {
-  const retried = await retryParked(config.dataDir);
+  const retried = await retryFailed(config.dataDir);
   const done: Repair[] = [];
   if (retried > 0) {
-    const message = `${count(retried, 'write')} that failed too often will be tried again, by the next command that reaches the database; programs that run now try them when they are started again`;
+    const message = `${count(retried, 'write')} that failed will be tried again: within seconds by programs that run, else by the next command that reaches the database`;
     done.push({ name: 'parked', ok: true, message });
   }
   const found = await inspectLayers(config);

@@ -25,7 +25,7 @@ import { SqlStore, type Primary } from './sql/sql-store.ts';
 import { openSqlite } from './sql/sqlite.ts';
 import type { LayersReport, TrackerStore } from './store.ts';
 import { inReplayOrder, type JournalEntry } from './tiers/journal.ts';
-import { ATTEMPTS_MAX, holdOf } from './tiers/replayer.ts';
+import { ATTEMPTS_MAX, holdOf } from './tiers/held-writes.ts';
 import type { TierState } from './tiers/state.ts';
 import { mismatchOf, readTruth, type Truth } from './tiers/truth.ts';
 import { unsealedByPlace } from './tiers/unsealed.ts';
@@ -49,8 +49,8 @@ export interface Refusal {
   why: string;
 }
 
-/** A write that is not tried any more, because it failed too often for a reason that is not known. */
-export interface ParkedWrite {
+/** A write that could not be applied when it was tried. */
+export interface FailedWrite {
   id: string;
   at: string;
   attempts: number;
@@ -64,7 +64,10 @@ export interface Inspection {
   refusal: Refusal | null;
   project: { project_id: string; project_slug: string } | null;
   breaker: OutboxContent['breaker'];
-  parked: ParkedWrite[];
+  /** Put aside, because they failed too often for a reason that is not known. */
+  parked: FailedWrite[];
+  /** Tried again by themselves. */
+  failing: FailedWrite[];
   /** As far as any layer knows; null when none does. */
   open_conflicts: OpenConflicts | null;
   /** Whether the project is in a git repository: without one, that journal and that layer cannot exist. */
@@ -92,8 +95,12 @@ export async function inspectLayers(options: InspectOptions): Promise<Inspection
     seq: outbox.highWater,
     cached: cache?.truth ?? {},
   });
-  const attempts = new Map([...outbox.failures].map(([id, one]) => [id, one.attempts]));
-  const holds = entries.map((entry) => holdOf(entry, attempts));
+  const { failures } = outbox;
+  const holds = entries.map((entry) => holdOf(entry, failures));
+  const failed = entries.flatMap(({ id, at }): FailedWrite[] => {
+    const failure = failures.get(id);
+    return failure === undefined || failure.reason === null ? [] : [{ id, at, ...failure }];
+  });
   const now = new Date().toISOString();
   const state = stateOf(sighting, refusal, holds.includes(undefined));
   const reason = refusal?.why ?? sighting.problem;
@@ -129,10 +136,8 @@ export async function inspectLayers(options: InspectOptions): Promise<Inspection
     refusal: refusal ?? null,
     project: project ?? memory ?? null,
     breaker: outbox.breaker,
-    parked: entries.flatMap(({ id, at }) => {
-      const failure = outbox.failures.get(id);
-      return failure !== undefined && failure.attempts >= ATTEMPTS_MAX ? [{ id, at, ...failure }] : [];
-    }),
+    parked: failed.filter(({ attempts }) => attempts >= ATTEMPTS_MAX),
+    failing: failed.filter(({ attempts }) => attempts < ATTEMPTS_MAX),
     open_conflicts:
       openConflicts === undefined
         ? (cache?.openConflicts ?? null)

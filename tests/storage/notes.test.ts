@@ -1,7 +1,6 @@
 // Notes: added to an item for ever, whatever else happens to it.
 import { beforeEach, expect, it } from 'vitest';
 import { newRecordId } from '../../src/domain/ids.ts';
-import { reachOf } from '../../src/domain/reach.ts';
 import { noting } from './changes.ts';
 import { describeEachBackend, openTracker } from './backends.ts';
 import { refusalOf } from './refusal.ts';
@@ -105,13 +104,5 @@ describeEachBackend('notes', (backend) => {
       'ClaimError',
     );
     expect(await tracker.seq()).toBe(before);
-  });
-});
-
-it('a note alters itself and needs its item', () => {
-  const [entity_id, item_id] = [newRecordId(), newRecordId()];
-  expect(reachOf([noting({ entity_id, patch: { item_id, text: 'x' } })])).toEqual({
-    alters: [entity_id],
-    needs: [item_id],
   });
 });

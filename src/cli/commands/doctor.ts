@@ -77,7 +77,7 @@ Examples:
       const accepted =
         options.acceptDatabase === true ? await acceptDatabase(agreedConfig(config)) : undefined;
       const diagnosis = await diagnose(config);
-      const { checks, available, layers, breaker, parked, open_conflicts } = diagnosis;
+      const { checks, available, layers, breaker, parked, failing, open_conflicts } = diagnosis;
       const ok = checks.every((check) => check.ok);
       if (!ok) process.exitCode = ExitCode.finding;
       if (!available) process.exitCode = ExitCode.unavailable;
@@ -89,6 +89,7 @@ Examples:
           layers,
           breaker,
           parked,
+          failing,
           open_conflicts,
           ...(fixed !== undefined && { fixed }),
           ...(accepted !== undefined && { accepted }),

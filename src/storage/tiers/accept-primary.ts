@@ -8,7 +8,6 @@ import { CACHE_FILE, OUTBOX_FILE } from '../open-store.ts';
 import { openDatabaseFile } from '../sql/database-file.ts';
 import { describeDriverError } from '../sql/driver-errors.ts';
 import { LazyOutbox } from './lazy-outbox.ts';
-import { ATTEMPTS_MAX } from './replayer.ts';
 import { TierMemory } from './tier-memory.ts';
 
 export interface Accepted {
@@ -54,18 +53,16 @@ export async function acceptPrimary(options: InspectOptions): Promise<Accepted> 
 }
 
 /**
- * Lets writes be tried again that were put aside after failing too often.
+ * Lets writes be tried again at once that failed, put aside or not.
  * @returns how many
  */
-export async function retryParked(dataDir: string): Promise<number> {
+export async function retryFailed(dataDir: string): Promise<number> {
   const outbox = new LazyOutbox(path.join(dataDir, OUTBOX_FILE), Date.now);
   try {
-    const opened = outbox.open({ create: false });
-    const parked = [...(opened?.attempts() ?? [])]
-      .filter(([, { attempts }]) => attempts >= ATTEMPTS_MAX)
-      .map(([id]) => id);
-    if (parked.length > 0) opened?.clearFailures(parked);
-    return parked.length;
+    const { held } = new TierMemory(() => outbox.open({ create: false }));
+    const failed = held.failures().size;
+    if (failed > 0) held.forgive();
+    return failed;
   } finally {
     await outbox.close();
   }

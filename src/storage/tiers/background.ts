@@ -10,18 +10,15 @@ import { describeFailure, layerFailure, type LayerFailure } from '../sql/driver-
 import type { Primary } from '../sql/sql-store.ts';
 import type { Breaker } from './breaker.ts';
 import { TruthMismatch, type CacheReplica } from './cache.ts';
-import type { JournalEntry } from './journal.ts';
 import { Mirror } from './mirror.ts';
 import { isMismatch, type PrimaryFailures } from './primary-failures.ts';
-import { replayWaiting, type ReplayReport } from './replayer.ts';
 import type { TieredParts } from './tiered-store.ts';
 import { countTruth, mismatchOf, readTruth, type Truth } from './truth.ts';
+import { WayBack } from './way-back.ts';
 import * as words from './words.ts';
 
 /** The feed is asked this often for what others changed. */
 const REFRESH_PAUSE_MS = 2_000;
-/** Writes that are held back are looked at again this often, or as soon as a conflict is settled. */
-const HELD_RETRY_PAUSE_MS = 15_000;
 const SNAPSHOT_PAUSE_MS = 60_000;
 /** The pause between snapshots is at least this many times what one takes. */
 const SNAPSHOT_SHARE = 20;
@@ -54,19 +51,19 @@ export class Background {
   readonly #mirror: Mirror | undefined;
   readonly #jobs: Jobs;
   #refreshedAt = Number.NEGATIVE_INFINITY;
-  #heldAt = Number.NEGATIVE_INFINITY;
   #snapshotAt = Number.NEGATIVE_INFINITY;
   #snapshotPauseMs = 0;
   #startedAt = 0;
   #snapshotDue = false;
   #hasRefreshed = false;
   #refreshProblem: string | undefined;
-  #replayProblem = '';
+  readonly #wayBack: WayBack;
 
   constructor(private readonly options: BackgroundOptions) {
     const { cache } = options.parts;
     this.#mirror = cache && new Mirror(cache);
     this.#jobs = options.parts.jobs ?? UNRECORDED;
+    this.#wayBack = new WayBack(options.parts);
   }
 
   start(): void {
@@ -104,7 +101,7 @@ export class Background {
       this.wake();
     }
     if (changes.some(({ kind }) => kind === 'resolve')) {
-      this.#heldAt = Number.NEGATIVE_INFINITY;
+      this.#wayBack.lookAgain();
       this.wake();
     }
   }
@@ -168,69 +165,35 @@ export class Background {
       await primary.probe();
       await this.checkTruth(primary, countTruth);
       breaker.probeSucceeded();
-      // What failed for no known reason may have been the outage itself.
-      if (breaker.state === 'replaying') this.#tryParkedAgain();
+      // What failed may have been the outage itself.
+      if (breaker.state === 'replaying') parts.memory.held.forgive();
     } catch (error) {
       this.options.failures.probeFailed(error, triedAt);
     }
   }
 
-  #tryParkedAgain(): void {
-    const { memory } = this.options.parts;
-    memory.clearFailures([...memory.failures().keys()]);
-  }
-
   async #replay(): Promise<void> {
-    const { parts, breaker } = this.options;
+    const { breaker } = this.options;
     const primary = await this.options.connect();
-    const done: JournalEntry[] = [];
-    const replay = async (job: Job) => {
-      const report = await replayWaiting({
-        primary,
-        journals: parts.journals,
-        memory: parts.memory,
-        onSettled: (entry) => done.push(entry),
-        // A primary that failed meanwhile may be another when it answers again: it is looked at first.
-        shouldStop: () => this.#stopped || breaker.state !== 'replaying',
-        onProgress: job.report,
-      });
-      const { applied, conflicts, rejected, held } = report;
-      if (done.length > 0) job.counts({ applied, conflicts, rejected, held: held.length });
-      return report;
-    };
-    const turn = await parts.elect('replay', () => this.#jobs.run('replay', replay, { quiet: true }));
-    if (done.length > 0) await this.#refresh(primary);
-    if (!turn.ran) {
-      await this.#rest(SHORT_PAUSE_MS);
-      const { entries } = await parts.journals.waiting();
-      if (entries.length === 0 && breaker.state === 'replaying') this.#drained();
-      return;
-    }
-    this.#logReplay(turn.result);
-    const { entries } = await parts.journals.waiting();
-    const held = new Set(turn.result.held);
-    const isDrained = entries.every(({ id }) => held.has(id)) && !turn.result.again;
-    if (isDrained && breaker.state === 'replaying') this.#drained();
+    const isAtRest = await this.#pass(primary);
+    if (breaker.state !== 'replaying') return;
+    if (isAtRest === true) breaker.move('drained', null);
     // What was settled and cannot be let go of must not be tried again without a pause.
-    else if (breaker.state === 'replaying') await this.#rest(SHORT_PAUSE_MS);
+    else await this.#rest(SHORT_PAUSE_MS);
   }
 
-  #drained(): void {
-    this.#heldAt = this.options.parts.clock.now();
-    this.#snapshotDue = true;
-    this.options.breaker.move('drained', null);
-  }
-
-  #logReplay({ applied, conflicts, rejected, held, problems }: ReplayReport): void {
-    const problem = problems.join('; ');
-    if (problem !== '' && problem !== this.#replayProblem) {
-      this.options.parts.log(`some waiting writes cannot be applied at the moment: ${problem}`);
+  /** @returns whether nothing is left to do; undefined when another process is at it */
+  async #pass(primary: Primary): Promise<boolean | undefined> {
+    const { breaker } = this.options;
+    const { state } = breaker;
+    // A primary that failed meanwhile may be another when it answers again: it is looked at first.
+    const shouldStop = () => this.#stopped || breaker.state !== state;
+    const { hasSettled, isAtRest } = await this.#wayBack.pass(primary, shouldStop);
+    if (hasSettled) {
+      this.#snapshotDue = true;
+      await this.#refresh(primary);
     }
-    this.#replayProblem = problem;
-    if (applied + conflicts + rejected === 0) return;
-    this.options.parts.log(
-      `${applied} waiting writes were applied, ${conflicts} are in conflict, ${rejected} were rejected, ${held.length} are held back`,
-    );
+    return isAtRest;
   }
 
   async #keepFresh(): Promise<void> {
@@ -240,18 +203,16 @@ export class Background {
       await this.#refresh(primary);
     }
     if (breaker.state !== 'online' || this.#stopped) return;
-    const { entries } = await parts.journals.waiting();
-    if (entries.length > 0 && this.#isOver(HELD_RETRY_PAUSE_MS, this.#heldAt)) {
-      breaker.move('journaled', null);
+    // What failed before is tried beside the work that goes on: nobody is told of another state for it.
+    if (await this.#wayBack.isDue(primary)) {
+      if ((await this.#pass(primary)) !== true) await this.#rest(SHORT_PAUSE_MS);
       return;
     }
     await this.#snapshot(primary);
-    await this.#rest(parts.cache === undefined ? this.#idleMs(entries.length) : REFRESH_PAUSE_MS);
-  }
-
-  #idleMs(waiting: number): number {
-    if (waiting > 0) return HELD_RETRY_PAUSE_MS;
-    return this.#snapshotDue ? SNAPSHOT_PAUSE_MS : IDLE_PAUSE_MS;
+    const { entries } = await parts.journals.waiting();
+    const idleMs = this.#snapshotDue ? SNAPSHOT_PAUSE_MS : IDLE_PAUSE_MS;
+    const pauseMs = parts.cache === undefined ? idleMs : REFRESH_PAUSE_MS;
+    await this.#rest(Math.min(pauseMs, this.#wayBack.pauseMs(entries.length) ?? pauseMs));
   }
 
   /** Copies what is new; a primary that is not the truth is not used any further. */

@@ -1,6 +1,6 @@
 /** Where acknowledged writes wait while the primary cannot take them. */
 import type { Change } from '../../domain/change.ts';
-import { reachOf } from '../../domain/reach.ts';
+import { reachOf, type Reach } from '../../domain/reach.ts';
 
 /** One acknowledged write. Its changes are applied together or not at all. */
 export interface JournalEntry {
@@ -28,8 +28,8 @@ export interface JournalEntry {
 }
 
 /** What an entry has to do with others: see `reachOf`. */
-export function reachOfEntry({ changes, newer }: JournalEntry): ReturnType<typeof reachOf> {
-  return newer === undefined ? reachOf(changes) : { alters: newer.alters, needs: [] };
+export function reachOfEntry({ changes, newer }: JournalEntry): Reach {
+  return newer === undefined ? reachOf(changes) : { alters: newer.alters, needs: [], about: [] };
 }
 
 /** A whole entry that this user on this machine did not seal: it may be anybody's. */

@@ -9,7 +9,9 @@ import {
   type JournalName,
   type UnsealedWrite,
 } from './journal.ts';
+import type { Reach } from '../../domain/reach.ts';
 import { decodeEntry, encodeEntry } from './entry-codec.ts';
+import { WaitingReach } from './waiting-reach.ts';
 import type { WaitingWrites } from './replica.ts';
 import { describeFailure } from '../sql/driver-errors.ts';
 
@@ -22,6 +24,9 @@ const UNREAD = 'unread';
 /** The same where nothing waited the last time: others write there only when their outbox fails. */
 const EMPTY_KEPT_MS = 15_000;
 
+/** So long a write that lies in a journal which cannot be read is waited for; then others go on without it. */
+const HIDDEN_MAX_MS = 60_000;
+
 /** Why no journal took a write. */
 export class NoJournal extends Error {
   override readonly name = 'NoJournal';
@@ -33,11 +38,11 @@ export class NoJournal extends Error {
 export interface Waiting extends WaitingWrites {
   /** In the order of replay. */
   entries: readonly JournalEntry[];
-  /** What they alter, in the names of `reachOf`. */
-  alters: ReadonlySet<string>;
+  /** What was in journals that cannot be read at the moment, when they could: it is neither replayed nor overtaken. */
+  hidden: readonly JournalEntry[];
+  /** What a write has to wait behind. */
+  reach: WaitingReach;
 }
-
-const NOTHING: Omit<Waiting, 'fingerprint' | 'list'> = { entries: [], alters: new Set() };
 
 interface Listed {
   fingerprint: string;
@@ -57,8 +62,11 @@ export class Journals {
   readonly #leaving = new Set<string>();
   readonly #fingerprints = new Map<JournalName, { value: string; at: number }>();
   readonly #problems = new Map<JournalName, string>();
-  readonly #alters = new WeakMap<JournalEntry, readonly string[]>();
+  readonly #reach = new WeakMap<JournalEntry, Reach>();
   readonly #listed = new Map<JournalName, Listed>();
+  readonly #unreadSince = new Map<JournalName, number>();
+  /** Settled, and left behind in a journal that could not let go of them. */
+  readonly #settled = new Set<string>();
 
   /** @param journals in the order in which they are tried */
   constructor(
@@ -139,6 +147,7 @@ export class Journals {
     const entries = new Map<string, JournalEntry>();
     const unsealed = new Map<string, UnsealedWrite>();
     const foreign = new Set<string>();
+    const unread: JournalEntry[] = [];
     let isWhole = true;
     for (const journal of this.journals) {
       const isUnreadable = this.#fingerprints.get(journal.name)?.value === UNREADABLE;
@@ -153,10 +162,12 @@ export class Journals {
           else unsealed.set(one.entry.id, one);
         }
         this.#problems.delete(journal.name);
+        this.#unreadSince.delete(journal.name);
         if (isUnreadable) isWhole = false;
       } catch (error) {
         this.#note(journal, error);
         if (!isUnreadable) isWhole = false;
+        unread.push(...this.#lastSeenIn(journal));
       }
     }
     this.#foreign = foreign.size;
@@ -165,21 +176,33 @@ export class Journals {
     );
     const sorted = [...entries.values()].sort(inReplayOrder);
     this.#lamport = Math.max(this.#lamport, sorted.at(-1)?.lamport ?? 0);
+    const isHidden = ({ id, project_id: of = project_id }: JournalEntry) =>
+      !entries.has(id) && !this.#settled.has(id) && of === project_id;
+    const hidden = unread.filter(isHidden);
+    if (hidden.length > 0) isWhole = false;
     this.#known = {
-      ...NOTHING,
       // What failed for a moment is not taken for what waits: the next call looks again.
       fingerprint: isWhole ? fingerprint : `${fingerprint}\n${UNREAD} ${(this.#unread += 1)}`,
       entries: sorted,
       list: () => Promise.resolve(sorted),
-      alters: new Set(sorted.flatMap((entry) => this.#altersOf(entry))),
+      hidden,
+      reach: new WaitingReach([...sorted, ...hidden], (entry) => this.reachOf(entry)),
     };
     return this.#known;
   }
 
+  /** What a journal held that cannot be read at the moment. */
+  #lastSeenIn({ name }: Journal): readonly JournalEntry[] {
+    const now = this.clock.now();
+    const since = this.#unreadSince.get(name) ?? now;
+    this.#unreadSince.set(name, since);
+    return Math.abs(now - since) < HIDDEN_MAX_MS ? (this.#listed.get(name)?.entries ?? []) : [];
+  }
+
   /** Worked out once for each entry: there may be thousands, and they are asked about with every write. */
-  #altersOf(entry: JournalEntry): readonly string[] {
-    const known = this.#alters.get(entry) ?? reachOfEntry(entry).alters;
-    this.#alters.set(entry, known);
+  reachOf(entry: JournalEntry): Reach {
+    const known = this.#reach.get(entry) ?? reachOfEntry(entry);
+    this.#reach.set(entry, known);
     return known;
   }
 
@@ -211,6 +234,7 @@ export class Journals {
         await journal.remove(ids);
       } catch (error) {
         this.#note(journal, error);
+        for (const id of ids) this.#settled.add(id);
       }
       this.#fingerprints.delete(journal.name);
     }

@@ -2,7 +2,7 @@
 import type { SourceName } from '../sql/connection.ts';
 import type { LayersReport } from '../store.ts';
 import type { Breaker } from './breaker.ts';
-import { holdOf } from './replayer.ts';
+import { holdOf } from './held-writes.ts';
 import type { TieredParts } from './tiered-store.ts';
 import { describeFailure } from '../sql/driver-errors.ts';
 import { unsealedByPlace } from './unsealed.ts';
@@ -10,7 +10,7 @@ import { unsealedByPlace } from './unsealed.ts';
 export async function describeLayers(parts: TieredParts, breaker: Breaker): Promise<LayersReport> {
   const { journals, memory, clock } = parts;
   const waiting = await journals.waiting();
-  const failures = memory.failures();
+  const failures = memory.held.failures();
   const holds = waiting.entries.map((entry) => holdOf(entry, failures));
   const layers: LayersReport['layers'] = [
     {

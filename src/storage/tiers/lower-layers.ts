@@ -205,6 +205,7 @@ export class LowerLayers {
       reason: this.#breaker.reason,
       waiting: waiting.entries.length - newer,
       newer,
+      held: this.#parts.memory.held.summaryOf(waiting.entries),
       now: this.#parts.clock.now(),
     };
   }

@@ -25,6 +25,7 @@ const BLOCKING_ATTEMPTS = 25;
 const MOVED_ATTEMPTS = 10;
 
 export interface Failure {
+  /** How often for a reason that is not known. */
   attempts: number;
   reason: string;
 }
@@ -162,18 +163,21 @@ export class Outbox implements Journal {
     this.#note((file) => file.statement(SET_MARK_TO_LARGER).run(name, String(value)));
   }
 
-  /** Counts a failed replay of an entry; answers how many there were, 0 for an entry that is not here. */
-  noteFailure(id: string, reason: string): number {
+  /**
+   * Notes why an entry could not be replayed, and counts it unless the reason is known.
+   * @returns false for an entry that is not here
+   */
+  noteFailure(id: string, reason: string, isKnown = false): boolean {
     return this.#note((file) => {
-      const update = 'update entries set attempts = attempts + 1, reason = ? where id = ? returning attempts';
-      return Number(file.statement(update).pluck().get(reason, id) ?? 0);
+      const update = 'update entries set attempts = attempts + ?, reason = ? where id = ?';
+      return file.statement(update).run(isKnown ? 0 : 1, reason, id).changes > 0;
     });
   }
 
-  /** The entries whose replay failed at least once, by id. */
+  /** The entries whose replay failed, by id. */
   attempts(): Map<string, Failure> {
     return this.#read((file) => {
-      const rows = file.statement('select id, attempts, reason from entries where attempts > 0').all();
+      const rows = file.statement('select id, attempts, reason from entries where reason is not null').all();
       return new Map((rows as (Failure & { id: string })[]).map(({ id, ...failure }) => [id, failure]));
     });
   }

@@ -1,40 +1,48 @@
 /**
- * Brings the writes that wait to the primary: in order, each exactly once. What cannot be settled holds back
- * the later writes to the same records, and nothing else.
+ * Brings the writes that wait to the primary: in order, each exactly once. What cannot be settled holds back what
+ * must not overtake it (`domain/reach.ts`), and nothing else.
  */
+import type { Change } from '../../domain/change.ts';
 import type { ReportProgress } from '../../domain/progress.ts';
+import { HeldBack, reachOf, type Wait } from '../../domain/reach.ts';
 import type { ReplayOutcome } from '../sql/apply/replay.ts';
 import { layerFailure } from '../sql/driver-errors.ts';
+import { nameFailedTable } from '../sql/failed-table.ts';
+import { findOpenConflictsOf } from '../sql/queries/conflicts.ts';
 import type { Primary } from '../sql/sql-store.ts';
-import { reachOfEntry, type JournalEntry } from './journal.ts';
+import type { Clock } from './clock.ts';
+import { ATTEMPTS_MAX, holdOf } from './held-writes.ts';
+import type { JournalEntry } from './journal.ts';
 import type { Journals } from './journals.ts';
 import type { TierMemory } from './tier-memory.ts';
 import { reasonOf } from './words.ts';
 
-/** A write that fails so often for no reason that is known is put aside, so that others go on. */
-export const ATTEMPTS_MAX = 5;
 /** Settled writes are let go of in groups; one that is tried again is found settled. */
 const REMOVE_AT_ONCE = 20;
+/** So long one pass tries writes that fail, as while a table is locked; the next pass goes on with the others. */
+const FUTILE_MAX_MS = 2_000;
 
 export interface ReplayReport {
   applied: number;
   conflicts: number;
   rejected: number;
-  /** The ids of writes that stay: behind an open conflict, put aside, or made by a newer program. */
+  /** The ids of writes that stay: behind an open conflict, put aside, to be tried again, or made by a newer program. */
   held: string[];
   /** Why writes failed without being settled, each reason once. */
   problems: string[];
-  /** Whether trying again soon makes sense: something was in the way for a moment. */
+  /** Whether there is more to do at once: the pass came to its end before all was tried. */
   again: boolean;
+  /** The open conflicts of this folder behind which writes wait. */
+  conflictsInTheWay: string[];
 }
-
-/** Why a write stays where it is. */
-export type Hold = 'parked' | 'newer_version';
 
 export interface ReplayOptions {
   primary: Primary;
   journals: Journals;
   memory: TierMemory;
+  clock: Pick<Clock, 'now' | 'random'>;
+  /** The ids of writes that failed in the passes before this one of the same round; kept here for the next. */
+  tried?: Set<string>;
   /** Told of each write that was settled. */
   onSettled?: (entry: JournalEntry, outcome: ReplayOutcome) => void;
   shouldStop?: () => boolean;
@@ -43,11 +51,12 @@ export interface ReplayOptions {
 }
 
 /**
- * One pass over everything that waits.
+ * One pass over everything that waits. What failed before is tried again only when it is due.
  * @throws DatabaseError when the primary fails; what was settled until then stays settled
  */
 export async function replayWaiting(options: ReplayOptions): Promise<ReplayReport> {
-  const { primary, journals, memory, onSettled, onProgress, shouldStop } = options;
+  const { primary, journals, memory, clock, onSettled, onProgress, shouldStop, tried = new Set() } = options;
+  const { held } = memory;
   const report: ReplayReport = {
     applied: 0,
     conflicts: 0,
@@ -55,36 +64,68 @@ export async function replayWaiting(options: ReplayOptions): Promise<ReplayRepor
     held: [],
     problems: [],
     again: false,
+    conflictsInTheWay: [],
   };
-  const { entries } = await journals.waiting();
-  const failures = memory.failures();
-  const heldBack = new Set<string>();
+  const { entries, hidden } = await journals.waiting();
+  const failures = held.failures();
+  const isRetryDue = held.isRetryDue(clock.now());
+  const isParked = (entry: JournalEntry) => holdOf(entry, failures) === 'parked';
+  const isParkedDue = entries.some(isParked) && held.isParkedDue(clock.now());
+  const back = new HeldBack();
+  const forPerson = new Set<string>();
   let settled: string[] = [];
   let done = 0;
+  let futileMs = 0;
+  let isFailing = false;
+  let isParking = false;
+  let hasProgressed = false;
   const letGo = async () => {
     if (settled.length > 0) await journals.remove(settled);
     settled = [];
   };
-  const hold = (entry: JournalEntry) => {
+  const hold = (entry: JournalEntry, wait: Wait) => {
     report.held.push(entry.id);
-    for (const name of reachOfEntry(entry).alters) heldBack.add(name);
+    if (wait === 'person') forPerson.add(entry.id);
+    back.hold(journals.reachOf(entry), wait);
   };
+  for (const entry of hidden) back.hold(journals.reachOf(entry), 'moment');
+  const conflicts = entries.some((entry) => whyNotTried(entry) === undefined)
+    ? await openConflictsOf(primary, entries)
+    : [];
+  for (const { changes } of conflicts) back.hold(reachOf(changes), 'person');
   try {
     for (const entry of entries) {
       if (shouldStop?.() === true) break;
-      const { alters, needs } = reachOfEntry(entry);
-      if ([...alters, ...needs].some((name) => heldBack.has(name)) || holdOf(entry, failures) !== undefined) {
-        hold(entry);
+      const wait = back.waitOf(journals.reachOf(entry)) ?? whyNotTried(entry);
+      if (wait !== undefined) {
+        hold(entry, wait);
+        continue;
+      }
+      if (futileMs > FUTILE_MAX_MS) {
+        report.again = true;
+        hold(entry, 'moment');
         continue;
       }
       const outcome = await settle(entry);
-      if (outcome === undefined || outcome.outcome === 'waiting') {
-        hold(entry);
+      if (typeof outcome === 'string') {
+        hold(entry, outcome);
+        continue;
+      }
+      if (outcome.outcome === 'waiting') {
+        report.conflictsInTheWay.push(outcome.conflict_id);
+        hold(entry, 'person');
         continue;
       }
       if (outcome.outcome === 'applied') report.applied += 1;
       if (outcome.outcome === 'conflict') report.conflicts += 1;
       if (outcome.outcome === 'rejected') report.rejected += 1;
+      if (outcome.outcome === 'conflict' || outcome.outcome === 'rejected') {
+        report.conflictsInTheWay.push(entry.id);
+        back.hold(journals.reachOf(entry), 'person');
+      }
+      if (failures.has(entry.id)) hasProgressed = true;
+      // A decision lets go of what waits behind its conflict.
+      if (entry.changes.some(({ kind }) => kind === 'resolve')) report.again = true;
       onSettled?.(entry, outcome);
       done += 1;
       onProgress?.({ phase: 'replay', done, total: entries.length });
@@ -94,9 +135,32 @@ export async function replayWaiting(options: ReplayOptions): Promise<ReplayRepor
   } finally {
     await letGo();
   }
+  held.forPerson = forPerson;
+  report.conflictsInTheWay.push(...conflicts.map(({ id }) => id));
+  if (isParkedDue || isParking) held.noteParkedTried(clock.now());
+  if (report.again && !hasProgressed) return report;
+  tried.clear();
+  planNextTry();
   return report;
 
-  async function settle(entry: JournalEntry): Promise<ReplayOutcome | undefined> {
+  /** Why a write has to wait although nothing is in front of it. */
+  function whyNotTried(entry: JournalEntry): Wait | undefined {
+    if (entry.newer !== undefined) return 'person';
+    if (isParked(entry)) return isParkedDue && !tried.has(entry.id) ? undefined : 'person';
+    if (tried.has(entry.id)) return 'moment';
+    return failures.has(entry.id) && !isRetryDue ? 'moment' : undefined;
+  }
+
+  function planNextTry(): void {
+    const isWaiting = entries.some(({ id }) => failures.has(id) && report.held.includes(id));
+    if (hasProgressed || (isFailing && isRetryDue)) {
+      held.planRetry(clock.now(), clock.random(), hasProgressed);
+    } else if (!isFailing && !isWaiting) held.endRetries();
+  }
+
+  /** @returns how long it has to wait where it could not be settled */
+  async function settle(entry: JournalEntry): Promise<ReplayOutcome | Wait> {
+    const startedAt = clock.now();
     try {
       return await primary.replay(entry);
     } catch (error) {
@@ -104,19 +168,36 @@ export async function replayWaiting(options: ReplayOptions): Promise<ReplayRepor
       // A store that refuses as a whole, as one of a newer version, says nothing about the write.
       const isRefused = failure === undefined && error instanceof Error && error.name === 'DatabaseError';
       if (failure === 'unavailable' || failure === 'mistake' || isRefused) throw error;
-      if (failure === 'contention') report.again = true;
-      else {
-        const reason = reasonOf(error);
-        memory.noteFailure(entry.id, reason);
-        if (!report.problems.includes(reason)) report.problems.push(reason);
-      }
-      return undefined;
+      futileMs += Math.max(0, clock.now() - startedAt);
+      tried.add(entry.id);
+      const reason = nameFailedTable(reasonOf(error), error);
+      const isKnown = failure !== undefined;
+      const before = failures.get(entry.id);
+      held.noteFailure(entry.id, { reason, isKnown, before });
+      if (!report.problems.includes(reason)) report.problems.push(reason);
+      const attempts = (before?.attempts ?? 0) + (isKnown ? 0 : 1);
+      if (attempts < ATTEMPTS_MAX) isFailing = true;
+      else isParking = true;
+      return attempts < ATTEMPTS_MAX ? 'moment' : 'person';
     }
   }
 }
 
-/** Why a write is not even tried; undefined for one that is. */
-export function holdOf(entry: JournalEntry, failures: ReadonlyMap<string, number>): Hold | undefined {
-  if (entry.newer !== undefined) return 'newer_version';
-  return (failures.get(entry.id) ?? 0) >= ATTEMPTS_MAX ? 'parked' : undefined;
+/** The conflicts that wait for a decision, of the folder that made these writes: asked once and not for each of them. */
+export async function openConflictsOf(
+  primary: Primary,
+  entries: readonly JournalEntry[],
+): Promise<{ id: string; changes: Change[] }[]> {
+  const devices = new Set(entries.map(({ device }) => device));
+  try {
+    return await primary.inSnapshot(async (c) => {
+      const found: { id: string; changes: Change[] }[] = [];
+      for (const device of devices) found.push(...(await findOpenConflictsOf(c, device)));
+      return found;
+    });
+  } catch (error) {
+    // Each write asks for itself.
+    if (/^(partial|denied)$/.test(layerFailure(error) ?? '')) return [];
+    throw error;
+  }
 }

@@ -1,5 +1,6 @@
 /** What a tracker folder remembers of its primary between two starts. Best effort: nothing durable depends on it. */
 import { isProvisional, provisionalStep } from '../../domain/provisional-version.ts';
+import { HeldWrites } from './held-writes.ts';
 import type { Outbox } from './outbox.ts';
 
 /** The part of the outbox that this needs; any of it may fail. */
@@ -33,7 +34,8 @@ interface Outage {
 
 /** Keeps what could not be noted for as long as the process lives. */
 export class TierMemory {
-  readonly #failures = new Map<string, number>();
+  /** Why waiting writes stay, and when they are tried again. */
+  readonly held = new HeldWrites((work) => this.#try(work));
   readonly #provisional = new Map<string, string>();
   #highWater = 0;
   #written: string | undefined;
@@ -103,25 +105,6 @@ export class TierMemory {
     } catch {
       return undefined;
     }
-  }
-
-  /** How often replaying each write failed without a reason that is known; writes without a failure are left out. */
-  failures(): ReadonlyMap<string, number> {
-    const all = new Map(this.#failures);
-    for (const [id, { attempts }] of this.#try((n) => n.attempts()) ?? []) {
-      all.set(id, Math.max(attempts, all.get(id) ?? 0));
-    }
-    return all;
-  }
-
-  noteFailure(id: string, reason: string): void {
-    this.#failures.set(id, (this.failures().get(id) ?? 0) + 1);
-    this.#try((n) => n.noteFailure(id, reason));
-  }
-
-  clearFailures(ids: readonly string[]): void {
-    for (const id of ids) this.#failures.delete(id);
-    this.#try((n) => n.clearFailures(ids));
   }
 
   /** Remembers which change made a provisional version, for callers that name it after it was replayed. */

@@ -226,7 +226,10 @@ export class TieredStore implements TrackerStore {
       this.#breaker.succeeded();
       if (this.parts.journals.mayHold) {
         const { entries } = await this.parts.journals.waiting();
-        if (entries.length > 0) answer.warnings.push(words.notIncluded(entries.length));
+        const held = this.parts.memory.held.summaryOf(entries);
+        const { primaryLabel } = this.parts;
+        if (entries.length > 0)
+          answer.warnings.push(words.pendingWarning(entries.length, false, { held, primaryLabel }));
       }
       return answer;
     } catch (error) {
@@ -375,17 +378,15 @@ export class TieredStore implements TrackerStore {
     return own.length === 0 ? change : { ...change, own_changes: own };
   }
 
-  /** Whether an earlier write to the same records waits: then this one waits behind it. */
+  /** Whether an earlier write waits that this one must not overtake. */
   async #mustWait(changes: readonly Change[]): Promise<boolean> {
-    const { alters: waiting } = await this.parts.journals.waiting();
+    const { reach } = await this.parts.journals.waiting();
     // What an update is built on may lie in a journal that cannot be read at the moment.
     const isBuiltOnOwn = changes
       .flatMap(partsOf)
       .some(({ own_changes, claim_token }) => own_changes !== undefined || isProvisional(claim_token ?? 0));
     if (isBuiltOnOwn && this.parts.journals.problems.size > 0) return true;
-    if (waiting.size === 0) return false;
-    const { alters, needs } = reachOf(changes);
-    return [...alters, ...needs].some((name) => waiting.has(name));
+    return !reach.isEmpty && reach.isInFrontOf(reachOf(changes), this.parts.memory.held.forPerson);
   }
 }
 

@@ -5,6 +5,7 @@ import { count } from '../../domain/text.ts';
 import type { Warning } from '../../domain/warnings.ts';
 import type { SourceName } from '../sql/connection.ts';
 import { describeFailure, driverCode } from '../sql/driver-errors.ts';
+import type { HeldSummary } from './held-writes.ts';
 import type { JournalName } from './journal.ts';
 import type { Keeper, Replica } from './replica.ts';
 import type { TierState } from './state.ts';
@@ -17,6 +18,7 @@ export interface Situation {
   waiting: number;
   /** Those among all that wait which only a newer program understands. */
   newer: number;
+  held: HeldSummary;
   /** Milliseconds since 1970. */
   now: number;
 }
@@ -40,8 +42,8 @@ export function readWarnings(
       message: `It is ${age} old: others may have changed much since then. Check what matters before you rely on it.`,
     });
   }
-  if (situation.waiting > 0) warnings.push(pendingWarning(situation.waiting));
-  if (situation.newer > 0) warnings.push(notIncluded(situation.newer));
+  if (situation.waiting > 0) warnings.push(pendingWarning(situation.waiting, true, situation));
+  if (situation.newer > 0) warnings.push(pendingWarning(situation.newer, false));
   return warnings;
 }
 
@@ -82,19 +84,39 @@ export const WHY_UNCHECKED = {
   mayBeApplied: 'It may have been applied, which the copy does not know',
 } as const;
 
-function pendingWarning(waiting: number): Warning {
-  return {
-    code: 'pending_changes',
-    message: `${count(waiting, 'change')} made here ${waiting === 1 ? 'waits' : 'wait'} to be applied; this answer includes ${waiting === 1 ? 'it' : 'them'}.`,
-  };
+/** @param isIncluded whether the answer has them: one of the primary has not what is held back from it */
+export function pendingWarning(
+  waiting: number,
+  isIncluded: boolean,
+  of?: Pick<Situation, 'held' | 'primaryLabel'>,
+): Warning {
+  const isOne = waiting === 1;
+  const whether = isIncluded ? 'includes' : 'does not include';
+  const message = `${count(waiting, 'change')} made here ${isOne ? 'waits' : 'wait'} to be applied; this answer ${whether} ${isOne ? 'it' : 'them'}.`;
+  return { code: 'pending_changes', message: [message, ...(of === undefined ? [] : whyHeld(of))].join(' ') };
 }
 
-/** The primary answered, and writes of this folder are held back from it. */
-export function notIncluded(waiting: number): Warning {
-  return {
-    code: 'pending_changes',
-    message: `${count(waiting, 'change')} made here ${waiting === 1 ? 'waits' : 'wait'} to be applied; this answer does not include ${waiting === 1 ? 'it' : 'them'}.`,
-  };
+/** What is in the way of those that wait, and what to do about it, in sentences. */
+export function whyHeld({ held, primaryLabel }: Pick<Situation, 'held' | 'primaryLabel'>): string[] {
+  const { parked, failing, behind, reasons } = held;
+  const why = reasons.length === 0 ? '' : ` (${reasons.join('; ')})`;
+  const sentences: string[] = [];
+  if (failing > 0) {
+    sentences.push(
+      `${primaryLabel} does not take ${failing} of them at the moment${why}: ${failing === 1 ? 'it is' : 'they are'} tried again automatically; \`worktrail doctor\` says what to change.`,
+    );
+  }
+  if (parked > 0) {
+    sentences.push(
+      `${parked} ${parked === 1 ? 'is' : 'are'} put aside after failing several times${failing > 0 ? '' : why}: \`worktrail doctor --fix\` tries ${parked === 1 ? 'it' : 'them'} again now.`,
+    );
+  }
+  if (behind > 0) {
+    sentences.push(
+      `${behind} ${behind === 1 ? 'waits' : 'wait'} behind a change that needs a decision: settle it (\`worktrail conflicts\`).`,
+    );
+  }
+  return sentences;
 }
 
 const CODES: Readonly<Record<TierState, string>> = {

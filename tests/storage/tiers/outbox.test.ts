@@ -113,11 +113,17 @@ describe('the outbox answers', () => {
     const [first, second] = [makeEntry(), makeEntry()];
     for (const entry of [first, second]) await outbox.append(entry);
     const before = await outbox.fingerprint();
-    expect(outbox.noteFailure(first.id, 'too early')).toBe(1);
-    expect(outbox.noteFailure(first.id, 'still too early')).toBe(2);
-    expect(outbox.noteFailure('unknown', 'never mind')).toBe(0);
-    expect(open().attempts()).toEqual(new Map([[first.id, { attempts: 2, reason: 'still too early' }]]));
-    outbox.clearFailures([first.id]);
+    expect(outbox.noteFailure(first.id, 'too early')).toBe(true);
+    expect(outbox.noteFailure(first.id, 'still too early')).toBe(true);
+    expect(outbox.noteFailure('unknown', 'never mind')).toBe(false);
+    expect(outbox.noteFailure(second.id, 'a known reason', true)).toBe(true);
+    expect(open().attempts()).toEqual(
+      new Map([
+        [first.id, { attempts: 2, reason: 'still too early' }],
+        [second.id, { attempts: 0, reason: 'a known reason' }],
+      ]),
+    );
+    outbox.clearFailures([first.id, second.id]);
     expect(outbox.attempts().size).toBe(0);
     expect(await outbox.fingerprint()).toBe(before);
   });

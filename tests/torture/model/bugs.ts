@@ -3,10 +3,11 @@ import { partsOf, withParts } from '../../../src/domain/batch.ts';
 import type { Change } from '../../../src/domain/change.ts';
 import { isOutcomeUnknown, type Primary } from '../../../src/storage/sql/sql-store.ts';
 import type { Journal, JournalEntry } from '../../../src/storage/tiers/journal.ts';
-import { JournalUnavailable, inReplayOrder } from '../../../src/storage/tiers/journal.ts';
+import { JournalUnavailable, inReplayOrder, reachOfEntry } from '../../../src/storage/tiers/journal.ts';
 import type { Journals, Waiting } from '../../../src/storage/tiers/journals.ts';
 import { readTruth, type Truth } from '../../../src/storage/tiers/truth.ts';
 import type { TieredParts } from '../../../src/storage/tiers/tiered-store.ts';
+import { WaitingReach } from '../../../src/storage/tiers/waiting-reach.ts';
 import { PROJECT_ID } from './database.ts';
 import type { ModelProcess, Seams } from './machine.ts';
 
@@ -296,7 +297,7 @@ export const BUGS: Readonly<Record<string, Seams>> = {
         const entries = waiting.entries.filter(({ id }) => own.has(id) || at.machine.alive.length === 1);
         return entries.length === waiting.entries.length
           ? waiting
-          : { ...waiting, entries, alters: new Set() };
+          : { ...waiting, entries, reach: new WaitingReach([], reachOfEntry) };
       },
     });
   }),
@@ -389,6 +390,33 @@ export const BUGS: Readonly<Record<string, Seams>> = {
         },
       }),
   },
+
+  'uses up the attempts of a write by a right that is missing': {
+    parts: (parts) => {
+      const { memory } = parts;
+      const { held } = memory;
+      const counting = patched(held, {
+        noteFailure: (id, failure) => held.noteFailure(id, { ...failure, isKnown: false }),
+        isRetryDue: () => true,
+      });
+      return { ...parts, memory: patched(memory, { held: counting }) };
+    },
+  },
+
+  'lets a note overtake what waits for its item': onJournals((journals) => {
+    const reachOf = (entry: JournalEntry) => ({ ...reachOfEntry(entry), about: [] });
+    return patched(journals, {
+      reachOf,
+      waiting: async (): Promise<Waiting> => {
+        const waiting = await journals.waiting();
+        const reach = new WaitingReach(waiting.entries, reachOf);
+        const { isEmpty } = reach;
+        const isInFrontOf: WaitingReach['isInFrontOf'] = (own, forPerson) =>
+          reach.isInFrontOf({ ...own, about: [] }, forPerson);
+        return { ...waiting, reach: patched(reach, { isEmpty, isInFrontOf }) };
+      },
+    });
+  }),
 
   'grants an offline claim although another holds the item': replaying((write, at) =>
     mapChanges(write, (change) => {

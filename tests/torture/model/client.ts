@@ -95,6 +95,7 @@ export class Client {
     }
     attempt.endedAt = ledger.next();
     attempt.time = this.world.time.now;
+    attempt.wasTroubled = process.machine.isTroubled;
     attempt.outcome = 'acknowledged';
     attempt.durability = answer.durability;
     attempt.source = answer.source;

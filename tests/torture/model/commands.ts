@@ -26,6 +26,7 @@ const ACTIONS = [
   [13, 'fault'],
   [14, 'primary away or back'],
   [2, 'primary restarts'],
+  [4, 'table refuses or works'],
   [5, 'another database'],
   [5, 'journal fails or works'],
   [2, 'cache fails or works'],
@@ -148,6 +149,11 @@ const ACTS: Readonly<Record<Action, Act>> = {
     server.restart();
     faults.count('primary', 'restart');
   },
+  'table refuses or works': ({ server, faults }, _, random) => {
+    const refusal = { table: random.pick(REFUSING_TABLES), code: random.pick(['42501', '42P01']) };
+    server.refuseTable(server.isTableRefused ? undefined : refusal);
+    if (server.isTableRefused) faults.count(refusal.table, refusal.code);
+  },
   'another database': ({ server, faults, machines }, _, random) => {
     if (server.current !== server.right) return server.reinstate();
     const { backupSeq } = server;
@@ -190,6 +196,17 @@ const ACTS: Readonly<Record<Action, Act>> = {
   },
   wait: ({ time }, _, random) => time.advance(random.int(9_000)),
 };
+
+const REFUSING_TABLES = [
+  'notes',
+  'notes',
+  'work_item_dependencies',
+  'work_items',
+  'claims',
+  'vendors',
+  'conflicts',
+  'changes',
+] as const;
 
 /** Where a fault can cost a write. */
 const WRITING_SITES: readonly Site[] = [

@@ -184,12 +184,12 @@ export class ModelNotebook implements Notebook {
     if (value > Number(this.#marks.get(name) ?? -1)) this.#marks.set(name, String(value));
   }
 
-  noteFailure(id: string, reason: string): number {
+  noteFailure(id: string, reason: string, isKnown = false): boolean {
     this.#check();
-    if (!this.medium.entries.has(id)) return 0;
-    const attempts = (this.#failures.get(id)?.attempts ?? 0) + 1;
+    if (!this.medium.entries.has(id)) return false;
+    const attempts = (this.#failures.get(id)?.attempts ?? 0) + (isKnown ? 0 : 1);
     this.#failures.set(id, { attempts, reason });
-    return attempts;
+    return true;
   }
 
   attempts(): Map<string, { attempts: number; reason: string }> {

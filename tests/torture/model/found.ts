@@ -17,6 +17,7 @@ export interface HistoryRow {
 export interface ConflictRow {
   id: string;
   kind: string;
+  device: string;
   changes: Change[];
   resolved_at: string | null;
   resolution: string | null;

@@ -1,5 +1,5 @@
 // The end of a schedule: all faults are over, and after a while everything has arrived where it belongs.
-import { reachOf } from '../../../src/domain/reach.ts';
+import { HeldBack, reachOf } from '../../../src/domain/reach.ts';
 import type { JournalEntry } from '../../../src/storage/tiers/journal.ts';
 import { inReplayOrder } from '../../../src/storage/tiers/journal.ts';
 import { settling } from './writes.ts';
@@ -9,8 +9,8 @@ import { checkPrimary } from './oracle.ts';
 import type { Machine } from './machine.ts';
 import type { World } from './world.ts';
 
-/** Probes pause for up to 19 s, what is held back is looked at every 15 s. */
-const PATIENCE_MS = 60_000;
+/** Probes pause for up to 19 s, writes that failed for up to 75 s. */
+const PATIENCE_MS = 90_000;
 const LOOK_MS = 250;
 const REFRESHED_MS = 5_000;
 
@@ -106,12 +106,12 @@ export function areHeldBack(
   waiting: readonly Pick<JournalEntry, 'changes'>[],
   open: readonly JournalEntry['changes'][],
 ): boolean {
-  const held = new Set(open.flatMap((changes) => reachOf(changes).alters));
+  const held = new HeldBack();
+  for (const changes of open) held.hold(reachOf(changes), 'person');
   return waiting.every(({ changes }) => {
-    const { alters, needs } = reachOf(changes);
-    if (![...alters, ...needs].some((name) => held.has(name))) return false;
-    for (const name of alters) held.add(name);
-    return true;
+    const wait = held.waitOf(reachOf(changes));
+    if (wait !== undefined) held.hold(reachOf(changes), wait);
+    return wait !== undefined;
   });
 }
 

@@ -33,6 +33,8 @@ export interface Attempt {
   at: ModelProcess | undefined;
   /** A fault left it open meanwhile whether something was done. */
   wasUncertain: boolean;
+  /** A layer of its machine failed, or did a moment before. */
+  wasTroubled?: boolean;
   durability?: Durability;
   source?: DataSource;
   /** It was saved without being checked against any copy. */

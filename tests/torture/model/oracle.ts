@@ -6,6 +6,7 @@ import { readPrimary, type Found } from './found.ts';
 import { checkArchive, checkDerived, checkHistory, checkNotes } from './history.ts';
 import { checkHolders } from './holders.ts';
 import { verdictOf, type Write } from './ledger.ts';
+import { checkOrder } from './order.ts';
 import { checkOverwrites } from './overwrites.ts';
 import type { World } from './world.ts';
 
@@ -19,6 +20,7 @@ export function checkPrimary(world: World): void {
   checkNotes(world, found);
   checkArchive(world);
   checkOverwrites(world, found);
+  checkOrder(world, found);
   checkDerived(world);
   checkConflictsShown(world, found);
 }

@@ -7,7 +7,7 @@ import {
   type Session,
 } from '../../../src/storage/sql/connection.ts';
 import { NO_HINTS, type ChangeHints } from '../../../src/storage/live/hints.ts';
-import { codedError } from '../../../src/storage/sql/driver-errors.ts';
+import { codedError, driverCode } from '../../../src/storage/sql/driver-errors.ts';
 import { findProject } from '../../../src/storage/sql/queries/configuration.ts';
 import { Mutex } from '../../../src/storage/sql/retry.ts';
 import { SqlStore, type Primary } from '../../../src/storage/sql/sql-store.ts';
@@ -44,6 +44,8 @@ export class Server {
   /** Where the feed stood when. */
   readonly commits: { seq: number; at: number }[] = [];
   #lockedUntil = -1;
+  #refusal: { table: string; code: string } | undefined;
+  #isProcessWriting = false;
   readonly #turn = new Mutex();
   #impostor: { kind: Impostor; before: string } | undefined;
   #backup: Buffer | undefined;
@@ -52,6 +54,8 @@ export class Server {
   constructor(private readonly world: World) {
     this.right.found();
     this.right.clock = () => EPOCH_MS + this.world.time.now;
+    const isRefused = (table: unknown) => (this.#isProcessWriting && this.#refusal?.table === table ? 1 : 0);
+    this.right.raw.function('model_refuses', { deterministic: false }, isRefused);
   }
 
   read<T>(work: (c: Connection) => Promise<T>): Promise<T> {
@@ -72,6 +76,38 @@ export class Server {
         throw error;
       }
     });
+  }
+
+  /** As a process does: some of it may be refused. */
+  writeOf<T>(work: (c: Connection) => Promise<T>, end: 'commit' | 'rollback' = 'commit'): Promise<T> {
+    return this.write(async (c) => {
+      this.#isProcessWriting = true;
+      try {
+        return await work(c);
+      } catch (error) {
+        const isRefused = this.#refusal !== undefined && driverCode(error) === 'SQLITE_CONSTRAINT_TRIGGER';
+        throw isRefused ? codedError(this.#refusal?.code ?? '', 'refused', error) : error;
+      } finally {
+        this.#isProcessWriting = false;
+      }
+    }, end);
+  }
+
+  /** Processes may not write to a table, or it is missing; undefined: all of them can be written again. */
+  refuseTable(refusal: { table: string; code: string } | undefined): void {
+    this.#refusal = refusal;
+    if (refusal === undefined) return;
+    const { table } = refusal;
+    for (const verb of ['insert', 'update', 'delete']) {
+      this.right.raw.exec(
+        `create temp trigger if not exists refuse_${table}_${verb} before ${verb} on main.${table}
+         when model_refuses('${table}') begin select raise(abort, 'refused'); end`,
+      );
+    }
+  }
+
+  get isTableRefused(): boolean {
+    return this.#refusal !== undefined;
   }
 
   /** The commit is on its way: its locks are held until it comes. */
@@ -246,8 +282,8 @@ class RemoteSession implements Session {
       site: this.site,
       failing: FAILING_WRITE,
       outlives: true,
-      effect: () => server.write(work),
-      undone: () => server.write(work, 'rollback'),
+      effect: () => server.writeOf(work),
+      undone: () => server.writeOf(work, 'rollback'),
       later: () => server.writeLater(work, 1_000 + random.int(4_000)),
       down: () => this.#down(epoch) ?? (server.isLocked ? 'contended' : undefined),
     });

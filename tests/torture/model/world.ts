@@ -117,6 +117,7 @@ export class World {
     this.faults.clear();
     this.server.reinstate();
     this.server.mode = 'up';
+    this.server.refuseTable(undefined);
     for (const { media, cache } of this.machines) {
       for (const medium of Object.values(media)) medium.outage = undefined;
       cache.outage = undefined;
