@@ -36,7 +36,9 @@ export async function claimWorkItem(
   checkArguments(input);
   const { id } = input;
   if (id === undefined) return await claimNext(context, caller, input);
-  const { data: entity_id } = await context.store.read((reader) => findItemId(reader, id));
+  const { data: entity_id } = await context.store.read((reader) => findItemId(reader, id), {
+    oneStatement: true,
+  });
   return await writeClaim(context, caller, input, entity_id, {});
 }
 

@@ -14,7 +14,9 @@ export async function addNote(
   caller: Caller,
   input: AddNoteInput,
 ): Promise<Answer<Omit<Note, 'text'> & WriteOutcome>> {
-  const { data: item_id } = await context.store.read((reader) => findItemId(reader, input.id));
+  const { data: item_id } = await context.store.read((reader) => findItemId(reader, input.id), {
+    oneStatement: true,
+  });
   const answer = await writeOne<Note>(context, caller, {
     entity: 'note',
     entity_id: newRecordId(),

@@ -35,7 +35,7 @@ export async function applyPlan(
     throw validationError({ field: 'items', constraint, value: `${input.items.length} items` });
   }
   const { idempotency_key } = input;
-  const answer = await context.store.read((reader) => draftPlan(reader, input.items), { snapshot: true });
+  const answer = await context.store.read((reader) => draftPlan(reader, input.items));
   const draft = answer.data;
   const ids = new Map(
     draft.order.map((key) => [

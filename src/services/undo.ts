@@ -52,7 +52,7 @@ const ROWS_MAX = 2_000;
 export async function undo(context: Context, caller: Caller, input: UndoInput): Promise<Answer<Undo>> {
   checkArguments(input);
   const now = context.now().toISOString();
-  const read = await context.store.read((reader) => prepare(reader, input, now), { snapshot: true });
+  const read = await context.store.read((reader) => prepare(reader, input, now));
   const { rows, plan, records, first } = read.data;
   if (first !== undefined)
     return { ...read, data: { ...repeated(first, rows, input), undone: [], refused: [] } };

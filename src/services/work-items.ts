@@ -137,24 +137,21 @@ export async function queryWorkItem(
   context: Context,
   input: QueryWorkItemInput,
 ): Promise<Answer<WorkItemView>> {
-  const answer = await context.store.read(
-    async (reader): Promise<WorkItemView> => {
-      const id = await findItemId(reader, input.id);
-      const item = await reader.findWorkItem(id);
-      if (item === undefined) throw notFound('work item', { id });
-      const [[shown = item], enhancements, ancestors, tree, dependencies, notes] = await pipelined(
-        withOpenConflicts(reader, [item]),
-        reader.findEnhancementsOfItem(id),
-        readAncestors(reader, item),
-        input.include_children ? readTree(reader, item, input.max_depth) : Promise.resolve({}),
-        input.include_dependencies ? reader.findDependencies(id).then(cutDependencies) : Promise.resolve({}),
-        readLatestNotes(reader, id),
-      );
-      const made = enhancements.length === 0 ? {} : { enhancements };
-      return { ...shown, ancestors, ...tree, ...dependencies, ...made, ...notes };
-    },
-    { snapshot: true },
-  );
+  const answer = await context.store.read(async (reader): Promise<WorkItemView> => {
+    const id = await findItemId(reader, input.id);
+    const item = await reader.findWorkItem(id);
+    if (item === undefined) throw notFound('work item', { id });
+    const [[shown = item], enhancements, ancestors, tree, dependencies, notes] = await pipelined(
+      withOpenConflicts(reader, [item]),
+      reader.findEnhancementsOfItem(id),
+      readAncestors(reader, item),
+      input.include_children ? readTree(reader, item, input.max_depth) : Promise.resolve({}),
+      input.include_dependencies ? reader.findDependencies(id).then(cutDependencies) : Promise.resolve({}),
+      readLatestNotes(reader, id),
+    );
+    const made = enhancements.length === 0 ? {} : { enhancements };
+    return { ...shown, ancestors, ...tree, ...dependencies, ...made, ...notes };
+  });
   return warnOfConflicts(answer, (view) => [view]);
 }
 
@@ -233,5 +230,6 @@ export async function linkWorkItems(
 }
 
 async function resolve(context: Context, hex: string, field: string): Promise<string> {
-  return (await context.store.read((reader) => findItemId(reader, hex, field))).data;
+  const find = (reader: Reader) => findItemId(reader, hex, field);
+  return (await context.store.read(find, { oneStatement: true })).data;
 }

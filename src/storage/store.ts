@@ -26,7 +26,7 @@ export interface Answer<T> {
 
 /** Two verbs. Safe for concurrent callers; calls may be made in any number at once. */
 export interface Store {
-  /** Runs the questions of `work` against the store. With `snapshot` all of them see one moment. */
+  /** Runs the questions of `work` against the store; all of them see one moment. */
   read<T>(work: (reader: Reader) => Promise<T>, options?: ReadOptions): Promise<Answer<T>>;
   /**
    * Applies the changes in order, all of them or none. A change whose id or idempotency key was applied

@@ -78,9 +78,7 @@ async function compare(
   dry_run: boolean,
   onProgress?: ReportProgress,
 ): Promise<Answer<ImportResult> & { requests: ChangeRequest[] }> {
-  const answer = await context.store.read((reader) => prepareImport(reader, plan, onProgress), {
-    snapshot: true,
-  });
+  const answer = await context.store.read((reader) => prepareImport(reader, plan, onProgress));
   const { requests, outcome } = answer.data;
   return { ...answer, data: { ...outcome, dry_run }, requests };
 }

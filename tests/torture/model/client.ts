@@ -120,7 +120,7 @@ export class Client {
   /** What its process answers to a question, at one moment; undefined when no layer does. */
   async ask<T>(process: ModelProcess, question: (reader: Reader) => Promise<T>): Promise<T | undefined> {
     try {
-      return (await process.store.read(question, { snapshot: true })).data;
+      return (await process.store.read(question)).data;
     } catch (error) {
       this.#mustBeExpected(error);
       return undefined;

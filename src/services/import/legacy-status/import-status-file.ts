@@ -62,18 +62,15 @@ async function compare(
   context: Context,
   source: StatusSource,
 ): Promise<Answer<{ changes: StatusChanges; checks: Check[] } | undefined>> {
-  return await context.store.read(
-    async (reader) => {
-      const project_id = (await reader.findProject())?.project_id;
-      if (isNothing(source, project_id) || (await namesItemsOfOurs(reader, source))) return undefined;
-      const changes = await findStatusChanges(reader, source);
-      // What is there already is compared all the same.
-      const isPresent = changes.parts.length === 0;
-      const checks = isPresent ? await reader.reconcile(changes.expected) : rehearsedChecks(changes.expected);
-      return { changes, checks };
-    },
-    { snapshot: true },
-  );
+  return await context.store.read(async (reader) => {
+    const project_id = (await reader.findProject())?.project_id;
+    if (isNothing(source, project_id) || (await namesItemsOfOurs(reader, source))) return undefined;
+    const changes = await findStatusChanges(reader, source);
+    // What is there already is compared all the same.
+    const isPresent = changes.parts.length === 0;
+    const checks = isPresent ? await reader.reconcile(changes.expected) : rehearsedChecks(changes.expected);
+    return { changes, checks };
+  });
 }
 
 async function carryOut(
