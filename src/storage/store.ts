@@ -20,8 +20,19 @@ export interface Answer<T> {
   warnings: Warning[];
   /** Of a write: where it is durable. */
   durability?: Durability;
+  /** What it stands on, or the oldest part of it, where that is a copy. */
+  copy?: CopyMoment;
   /** Of a write that no copy could check: `data` is what was asked, and fields of the record are missing. */
   isUnchecked?: boolean;
+}
+
+/** How far the copy was that answered. */
+export interface CopyMoment {
+  as_of: string;
+  /** The position of the feed up to which it is complete; null where it does not know. */
+  seq: number | null;
+  /** Whether it shows a change of this folder that was made after `as_of`. */
+  shows(change_id: string): boolean;
 }
 
 /** Two verbs. Safe for concurrent callers; calls may be made in any number at once. */

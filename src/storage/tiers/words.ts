@@ -15,8 +15,8 @@ export interface Situation {
   reason: string | null;
   /** Writes that wait for the primary, and lie on top of the copies. */
   waiting: number;
-  /** Those among all that wait which only a newer program understands. */
-  newer: number;
+  /** Those among all that wait which do not fit there, or which only a newer program understands. */
+  hidden: number;
   /** Milliseconds since 1970. */
   now: number;
 }
@@ -41,7 +41,7 @@ export function readWarnings(
     });
   }
   if (situation.waiting > 0) warnings.push(pendingWarning(situation.waiting));
-  if (situation.newer > 0) warnings.push(notIncluded(situation.newer));
+  if (situation.hidden > 0) warnings.push(notIncluded(situation.hidden));
   return warnings;
 }
 
