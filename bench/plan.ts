@@ -12,14 +12,15 @@ export async function benchPlan(report: Report, where: string, context: Context)
   const calls = createToolCalls({
     version: 'bench',
     toolsets: ['all'],
-    app: () => Promise.resolve({ context }),
     log: (message) => report.fail(`${where}: ${message}`),
   });
+  const app = () => Promise.resolve({ context });
   const figures = await time(
     RUNS,
     async () => {
+      const request = { name: 'apply_plan', arguments: { items: PLAN } };
       const caller = { actor: 'bench', client: 'bench' };
-      const result = await calls.call('apply_plan', { items: PLAN }, caller, () => undefined);
+      const result = await calls.call(app, request, caller, () => undefined);
       if (result.isError === true) throw new Error(JSON.stringify(result.content));
     },
     3,

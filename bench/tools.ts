@@ -36,11 +36,11 @@ export async function benchTools(
   const calls = createToolCalls({
     version: 'bench',
     toolsets: ['all'],
-    app: () => Promise.resolve({ context }),
     log: (message) => report.fail(`${where}: ${message}`),
   });
+  const app = () => Promise.resolve({ context });
   const call = async (name: string, input: object): Promise<Record<string, unknown>> => {
-    const result = await calls.call(name, input, CALLER, () => undefined);
+    const result = await calls.call(app, { name, arguments: input }, CALLER, () => undefined);
     if (result.isError === true) throw new Error(`${name}: ${JSON.stringify(result.content)}`);
     return result.structuredContent as Record<string, unknown>;
   };

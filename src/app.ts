@@ -4,6 +4,7 @@ import { ArchiveSchedule } from './services/archive-schedule.ts';
 import type { Context } from './services/context.ts';
 import { StatusFileWriter } from './services/status-file.ts';
 import { openStore, type OpenOptions } from './storage/open-store.ts';
+import { SessionStore } from './storage/session-store.ts';
 import { systemClock } from './storage/tiers/clock.ts';
 import { Operations } from './storage/operations/operations.ts';
 import { Election } from './storage/tiers/election.ts';
@@ -46,7 +47,7 @@ export async function openApp(
     ? new StatusFileWriter({ store, projectDir }, dataDir, statusFile.debounceMs, log)
     : undefined;
   const context: Context = {
-    store,
+    store: SessionStore.begin(store),
     projectDir,
     workTree,
     now: () => new Date(),

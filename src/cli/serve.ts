@@ -4,6 +4,7 @@ import { validationError } from '../errors.ts';
 import { agreedConfig, readSettings, type Flags, type Settings } from '../config.ts';
 import { createServerFactory } from '../mcp/server.ts';
 import { serveOverStdio } from '../mcp/stdio.ts';
+import { SessionStore } from '../storage/session-store.ts';
 import type { HttpToken, TokenFlags } from './http-token.ts';
 import { ExitCode } from './exit-codes.ts';
 import { VERSION } from './version.ts';
@@ -99,7 +100,7 @@ async function listen(
     host: config.host,
     port: config.port,
     factory,
-    store: async () => (await app.get()).context.store,
+    store: async () => SessionStore.begin((await app.get()).context.store),
     token: token?.value,
     log,
   });

@@ -79,7 +79,7 @@ export function createMcpHttp(factory: ServerFactory, options: McpHttpOptions): 
       },
     });
     transport.onclose = () => legacy.remove(transport.sessionId);
-    await factory().connect(transport);
+    await factory.forSession().connect(transport);
     return await transport.handleRequest(request, { parsedBody: body });
   }
 
@@ -104,7 +104,7 @@ export function createMcpHttp(factory: ServerFactory, options: McpHttpOptions): 
       const transport = new SseTransport(response, '/messages');
       sse.add(transport.sessionId, transport, address);
       transport.onclose = () => sse.remove(transport.sessionId);
-      await factory().connect(transport);
+      await factory.forSession().connect(transport);
       return undefined;
     },
 

@@ -13,19 +13,19 @@ import type { Prompt } from './define-prompt.ts';
 import { PROMPTS } from './prompt-registry.ts';
 import { protocolError } from './protocol-errors.ts';
 import { toolsOf } from './registry.ts';
-import type { ServerOptions } from './server.ts';
+import type { OpenApp, ServerOptions } from './server.ts';
 
 export interface PromptCalls {
   list(): ListPromptsResult;
   /** @throws ProtocolError */
-  get(name: string, arguments_: unknown, caller: Caller): Promise<GetPromptResult>;
+  get(app: OpenApp, request: { name: string; arguments?: unknown }, caller: Caller): Promise<GetPromptResult>;
 }
 
-export function createPromptCalls({ toolsets, app, log }: ServerOptions): PromptCalls {
+export function createPromptCalls({ toolsets, log }: Omit<ServerOptions, 'app'>): PromptCalls {
   const offered = new Set(toolsOf(toolsets).map(({ name }) => name));
   return {
     list: () => ({ prompts: PROMPTS.map(listPrompt) }),
-    get: async (name, arguments_, caller) => {
+    get: async (app, { name, arguments: arguments_ }, caller) => {
       const prompt = promptNamed(name);
       try {
         const input = parseInput(prompt.input, arguments_);

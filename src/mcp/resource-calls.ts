@@ -6,30 +6,26 @@ import {
   type ReadResourceResult,
 } from '@modelcontextprotocol/server';
 import { visible, visibleJson } from '../domain/others-text.ts';
-import type { Caller, Context } from '../services/context.ts';
+import type { Caller } from '../services/context.ts';
 import { describeAnswer } from '../services/described-answer.ts';
 import { isTemplate } from './define-resource.ts';
 import { warningLines } from './define-tool.ts';
 import { protocolError } from './protocol-errors.ts';
 import { RESOURCES, resourceAt } from './resource-registry.ts';
+import type { OpenApp, ServerOptions } from './server.ts';
 
 export interface ResourceCalls {
   list(): ListResourcesResult;
   templates(): ListResourceTemplatesResult;
   /** @throws ProtocolError */
-  read(uri: string, caller: Caller): Promise<ReadResourceResult>;
+  read(app: OpenApp, uri: string, caller: Caller): Promise<ReadResourceResult>;
 }
 
-export interface ResourceCallsOptions {
-  app: () => Promise<{ context: Context }>;
-  log: (message: string) => void;
-}
-
-export function createResourceCalls({ app, log }: ResourceCallsOptions): ResourceCalls {
+export function createResourceCalls({ log }: Pick<ServerOptions, 'log'>): ResourceCalls {
   return {
     list: () => ({ resources: RESOURCES.filter((one) => !isTemplate(one)).map(listResource) }),
     templates: () => ({ resourceTemplates: RESOURCES.filter(isTemplate).map(listTemplate) }),
-    read: async (uri, caller) => {
+    read: async (app, uri, caller) => {
       const found = resourceAt(uri);
       if (found === undefined) throw unknownResource(uri);
       const { resource, variable } = found;

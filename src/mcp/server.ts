@@ -3,6 +3,7 @@ import { CLIENT_INFO_META_KEY, Server } from '@modelcontextprotocol/server';
 
 import type { Toolset } from '../domain/toolsets.ts';
 import type { Caller, Context } from '../services/context.ts';
+import { SessionStore } from '../storage/session-store.ts';
 import { withProgress } from './progress.ts';
 import type { ToolCalls } from './tool-calls.ts';
 import type { Subscriber, Subscriptions } from './subscriptions.ts';
@@ -19,10 +20,16 @@ export interface ServerOptions {
   log: (message: string) => void;
 }
 
-export interface ServerFactory {
+export interface OneClientFactory {
+  /** For the one client of a program, and for requests that belong to no session. */
   (): Server;
   /** For what the transports do themselves in the 2026 era: streams of subscriptions. */
   subscriptions(): Promise<Subscriptions>;
+}
+
+export interface ServerFactory extends OneClientFactory {
+  /** For a session among others: told by itself of answers that are older than those it was given. */
+  forSession(): Server;
 }
 
 /** Resources can be subscribed to; which there are does not change while a server runs. */
@@ -41,7 +48,7 @@ export function createServerFactory(options: ServerOptions): ServerFactory {
   const completion = once(() => import('./completion-calls.ts'));
   const subscriptions = once(async () => new (await import('./subscriptions.ts')).Subscriptions(options));
 
-  const factory = () => {
+  const serverOf = (app: OpenApp) => {
     const server = new Server(
       { name: 'worktrail', title: 'Worktrail', version: options.version },
       { capabilities: CAPABILITIES, instructions: INSTRUCTIONS },
@@ -52,27 +59,42 @@ export function createServerFactory(options: ServerOptions): ServerFactory {
       const token = mcpReq._meta?.progressToken;
       const calls = await tools();
       return await withProgress(token, mcpReq.notify, (onProgress) =>
-        calls.call(params.name, params.arguments, caller, onProgress),
+        calls.call(app, params, caller, onProgress),
       );
     });
     server.setRequestHandler('resources/list', async () => (await resources()).list());
     server.setRequestHandler('resources/templates/list', async () => (await resources()).templates());
     server.setRequestHandler('resources/read', async ({ params }, { mcpReq }) =>
-      (await resources()).read(params.uri, callerOf(clientInfo(server, mcpReq.envelope))),
+      (await resources()).read(app, params.uri, callerOf(clientInfo(server, mcpReq.envelope))),
     );
     server.setRequestHandler('prompts/list', async () => (await prompts()).list());
     server.setRequestHandler('prompts/get', async ({ params }, { mcpReq }) =>
-      (await prompts()).get(params.name, params.arguments, callerOf(clientInfo(server, mcpReq.envelope))),
+      (await prompts()).get(app, params, callerOf(clientInfo(server, mcpReq.envelope))),
     );
     server.setRequestHandler('completion/complete', async ({ params }) =>
       (await completion()).complete(params, options),
     );
     takeSubscriptions(server, subscriptions, async (uri) => {
-      await (await resources()).read(uri, callerOf(clientInfo(server, undefined)));
+      await (await resources()).read(options.app, uri, callerOf(clientInfo(server, undefined)));
     });
     return server;
   };
-  return Object.assign(factory, { subscriptions });
+  return Object.assign(() => serverOf(options.app), {
+    forSession: () => serverOf(inSession(options.app)),
+    subscriptions,
+  });
+}
+
+export type OpenApp = ServerOptions['app'];
+
+function inSession(app: OpenApp): OpenApp {
+  let known: { of: Context; context: Context } | undefined;
+  return async () => {
+    const { context } = await app();
+    if (known?.of !== context)
+      known = { of: context, context: { ...context, store: SessionStore.begin(context.store) } };
+    return known;
+  };
 }
 
 /** `resources/subscribe` of the 2025 era, for as long as the connection lasts. */

@@ -1,5 +1,5 @@
 import { serveStdio } from '@modelcontextprotocol/server/stdio';
-import type { ServerFactory } from './server.ts';
+import type { OneClientFactory } from './server.ts';
 import { listenOverStdio } from './stdio-listening.ts';
 import { StdioTransport } from './stdio-transport.ts';
 
@@ -8,7 +8,7 @@ import { StdioTransport } from './stdio-transport.ts';
  * @returns `closed` resolves when the client is gone: its input ended or its output broke
  */
 export function serveOverStdio(
-  factory: ServerFactory,
+  factory: OneClientFactory,
   log: (message: string) => void,
 ): { closed: Promise<void>; close(): Promise<void> } {
   const transport = new StdioTransport(process.stdin, process.stdout);

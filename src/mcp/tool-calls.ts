@@ -14,25 +14,25 @@ import { warningLines, type Tool } from './define-tool.ts';
 import { advertisedOutputSchema, inputSchema } from './json-schema.ts';
 import { pickFields, pickedText } from './list-fields.ts';
 import { toolsOf } from './registry.ts';
-import type { ServerOptions } from './server.ts';
+import type { OpenApp, ServerOptions } from './server.ts';
 
 export interface ToolCalls {
   list(): ListedTool[];
   /** Never throws: failures are results that say what to do. */
   call(
-    name: string,
-    arguments_: unknown,
+    app: OpenApp,
+    request: { name: string; arguments?: unknown },
     caller: Caller,
     onProgress: ReportProgress,
   ): Promise<CallToolResult>;
 }
 
-export function createToolCalls({ toolsets, app, log }: ServerOptions): ToolCalls {
+export function createToolCalls({ toolsets, log }: Omit<ServerOptions, 'app'>): ToolCalls {
   const tools = new Map(toolsOf(toolsets).map((tool) => [tool.name, tool]));
   let listed: ListedTool[] | undefined;
   return {
     list: () => (listed ??= [...tools.values()].map(listTool)),
-    call: async (name, arguments_, caller, onProgress) => {
+    call: async (app, { name, arguments: arguments_ }, caller, onProgress) => {
       try {
         const tool = tools.get(name);
         if (tool === undefined) throw unknownTool(name, [...tools.keys()]);

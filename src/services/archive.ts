@@ -220,45 +220,40 @@ async function previewNamed(
   restore: boolean,
 ): Promise<Answer<ArchiveOutcome>> {
   const now = context.now().toISOString();
-  return await context.store.read(
-    async (reader) => {
-      const { current_session_id } = await reader.findConfiguration();
-      const subtrees: ArchiveOutcome['subtrees'] = [];
-      const refused: NonNullable<ArchiveOutcome['refused']> = [];
-      for (const root of await existing(reader, ids)) {
-        const { id, title } = root;
-        const all = [root, ...(await reader.findDescendants(id))];
-        const isThere = (root.archived_at !== null) !== restore;
-        if (isThere) {
-          refused.push({
-            id,
-            title,
-            reason: restore ? 'is not in the archive' : 'is in the archive already',
-          });
-          continue;
-        }
-        const moving = all.filter(({ archived_at }) => (archived_at !== null) === restore);
-        const inTheWay = restore
-          ? []
-          : findInTheWay(moving, { now, current_session_id, created_before: null });
-        if (inTheWay.length > 0) refused.push({ id, title, reason: describeInTheWay(inTheWay) });
-        else {
-          const above = restore ? await archivedAbove(reader, root) : [];
-          subtrees.push({
-            id,
-            title,
-            items: moving.length + above.length,
-            ...(above.length > 0 && { restored_ancestors: above }),
-          });
-        }
+  return await context.store.read(async (reader) => {
+    const { current_session_id } = await reader.findConfiguration();
+    const subtrees: ArchiveOutcome['subtrees'] = [];
+    const refused: NonNullable<ArchiveOutcome['refused']> = [];
+    for (const root of await existing(reader, ids)) {
+      const { id, title } = root;
+      const all = [root, ...(await reader.findDescendants(id))];
+      const isThere = (root.archived_at !== null) !== restore;
+      if (isThere) {
+        refused.push({
+          id,
+          title,
+          reason: restore ? 'is not in the archive' : 'is in the archive already',
+        });
+        continue;
       }
-      return {
-        ...outcome({ action: restore ? 'restore' : 'archive', dry_run: true }, subtrees),
-        ...(refused.length > 0 && { refused }),
-      };
-    },
-    { snapshot: true },
-  );
+      const moving = all.filter(({ archived_at }) => (archived_at !== null) === restore);
+      const inTheWay = restore ? [] : findInTheWay(moving, { now, current_session_id, created_before: null });
+      if (inTheWay.length > 0) refused.push({ id, title, reason: describeInTheWay(inTheWay) });
+      else {
+        const above = restore ? await archivedAbove(reader, root) : [];
+        subtrees.push({
+          id,
+          title,
+          items: moving.length + above.length,
+          ...(above.length > 0 && { restored_ancestors: above }),
+        });
+      }
+    }
+    return {
+      ...outcome({ action: restore ? 'restore' : 'archive', dry_run: true }, subtrees),
+      ...(refused.length > 0 && { refused }),
+    };
+  });
 }
 
 async function existing(reader: Reader, ids: string[]): Promise<WorkItem[]> {

@@ -32,57 +32,54 @@ export async function getBrief(
   const [pending, head, answer] = await Promise.all([
     context.store.pending(),
     readHead(context.workTree),
-    context.store.read(
-      async (reader) => {
-        const [project, feed, configuration, counted, open_conflicts] = await pipelined(
-          reader.findProject(),
-          reader.findFeedPosition(),
-          reader.findConfiguration(),
-          reader.countItems(),
-          reader.countAllOpenConflicts(),
-        );
-        const [session, claimed, ready, blocked, vendors, deployments, changed] = await pipelined(
-          currentSession(reader, configuration.current_session_id),
-          reader.listClaimedBy(caller.actor, ITEMS_READ),
-          reader.listWorkItems({ ...READY_ITEMS, limit: ITEMS_READ }),
-          reader.listBlocked(ITEMS_READ),
-          reader.listVendors({ status: 'broken', limit: VENDORS_READ }),
-          reader.listDeployments({ limit: DEPLOYMENTS_READ }),
-          readChanged(reader, caller.actor, since, feed.seq),
-        );
-        return {
-          project: project?.project_slug ?? '',
-          seq: feed.seq,
-          active_context_type: configuration.active_context_type,
-          default_token_budget: configuration.default_token_budget,
-          counts: countsByStatus(counted),
-          current_session: session,
-          claimed: section(claimed.total, claimed.items, (item) => ({
-            ...mention(item),
-            claim_expires_at: item.claim_expires_at ?? '',
-          })),
-          ready: section(ready.total_count, ready.items, mention),
-          blocked: section(blocked.total, blocked.items, (item) => ({
-            ...mention(item),
-            blockers: item.blockers,
-            reason: textOrNull(item.metadata['blocked_reason']),
-          })),
-          broken_vendors: section(vendors.total_count, vendors.items, ({ name, metadata }) => {
-            const { passing = 0, total = 0 } = (metadata['test_results'] ?? {}) as Record<string, number>;
-            return { name, passing, total };
-          }),
-          deployments: section(deployments.total_count, deployments.items, (deployment) => ({
-            id: deployment.id,
-            deployed_at: deployment.deployed_at,
-            pr_number: (deployment.metadata['pr_number'] ?? null) as number | null,
-            pr_title: String(deployment.metadata['pr_title'] ?? ''),
-          })),
-          changed,
-          open_conflicts,
-        };
-      },
-      { snapshot: true },
-    ),
+    context.store.read(async (reader) => {
+      const [project, feed, configuration, counted, open_conflicts] = await pipelined(
+        reader.findProject(),
+        reader.findFeedPosition(),
+        reader.findConfiguration(),
+        reader.countItems(),
+        reader.countAllOpenConflicts(),
+      );
+      const [session, claimed, ready, blocked, vendors, deployments, changed] = await pipelined(
+        currentSession(reader, configuration.current_session_id),
+        reader.listClaimedBy(caller.actor, ITEMS_READ),
+        reader.listWorkItems({ ...READY_ITEMS, limit: ITEMS_READ }),
+        reader.listBlocked(ITEMS_READ),
+        reader.listVendors({ status: 'broken', limit: VENDORS_READ }),
+        reader.listDeployments({ limit: DEPLOYMENTS_READ }),
+        readChanged(reader, caller.actor, since, feed.seq),
+      );
+      return {
+        project: project?.project_slug ?? '',
+        seq: feed.seq,
+        active_context_type: configuration.active_context_type,
+        default_token_budget: configuration.default_token_budget,
+        counts: countsByStatus(counted),
+        current_session: session,
+        claimed: section(claimed.total, claimed.items, (item) => ({
+          ...mention(item),
+          claim_expires_at: item.claim_expires_at ?? '',
+        })),
+        ready: section(ready.total_count, ready.items, mention),
+        blocked: section(blocked.total, blocked.items, (item) => ({
+          ...mention(item),
+          blockers: item.blockers,
+          reason: textOrNull(item.metadata['blocked_reason']),
+        })),
+        broken_vendors: section(vendors.total_count, vendors.items, ({ name, metadata }) => {
+          const { passing = 0, total = 0 } = (metadata['test_results'] ?? {}) as Record<string, number>;
+          return { name, passing, total };
+        }),
+        deployments: section(deployments.total_count, deployments.items, (deployment) => ({
+          id: deployment.id,
+          deployed_at: deployment.deployed_at,
+          pr_number: (deployment.metadata['pr_number'] ?? null) as number | null,
+          pr_title: String(deployment.metadata['pr_title'] ?? ''),
+        })),
+        changed,
+        open_conflicts,
+      };
+    }),
   ]);
   const brief: Brief = { ...answer.data, git_branch: head.branch, pending: pending.length };
   return { ...answer, data: fitBrief(brief, max_tokens) };

@@ -37,7 +37,9 @@ export async function claimWorkItem(
   checkArguments(input);
   const { id } = input;
   if (id === undefined) return await claimNext(context, caller, input);
-  const entity_id = await lookUp(context, askedFor(input), (reader) => findItemId(reader, id));
+  const entity_id = await lookUp(context, askedFor(input), (reader) => findItemId(reader, id), {
+    oneStatement: true,
+  });
   return await writeClaim(context, caller, input, entity_id, {});
 }
 

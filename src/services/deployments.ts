@@ -76,30 +76,27 @@ export interface DeploymentView extends LinkedDeployment {
 
 /** @throws NotFoundError; ValidationError for a prefix of several ids */
 export async function queryDeployment(context: Context, hex: string): Promise<Answer<DeploymentView>> {
-  return await context.store.read(
-    async (reader) => {
-      const id = await findId(reader.findDeploymentsByIdRange, 'deployment', hex);
-      const deployment = await reader.findDeployment(id);
-      if (deployment === undefined) throw notFound('deployment', { id });
-      const related = deployment.related_work_items;
-      const downstream = await reader.findBlockedBy(related.map((item) => item.id));
-      return {
-        ...deployment,
-        impact: {
-          vendors_affected: deployment.affected_vendors.length,
-          vendors_broken: deployment.affected_vendors
-            .filter(({ status }) => status === 'broken')
-            .map(({ name }) => name),
-          work_items_related: related.length,
-          work_items_open: related
-            .filter(({ status }) => !CLOSED_STATUSES.some((closed) => closed === status))
-            .map(({ id: itemId, title, status }) => ({ id: itemId, title, status })),
-          work_items_downstream: downstream,
-        },
-      };
-    },
-    { snapshot: true },
-  );
+  return await context.store.read(async (reader) => {
+    const id = await findId(reader.findDeploymentsByIdRange, 'deployment', hex);
+    const deployment = await reader.findDeployment(id);
+    if (deployment === undefined) throw notFound('deployment', { id });
+    const related = deployment.related_work_items;
+    const downstream = await reader.findBlockedBy(related.map((item) => item.id));
+    return {
+      ...deployment,
+      impact: {
+        vendors_affected: deployment.affected_vendors.length,
+        vendors_broken: deployment.affected_vendors
+          .filter(({ status }) => status === 'broken')
+          .map(({ name }) => name),
+        work_items_related: related.length,
+        work_items_open: related
+          .filter(({ status }) => !CLOSED_STATUSES.some((closed) => closed === status))
+          .map(({ id: itemId, title, status }) => ({ id: itemId, title, status })),
+        work_items_downstream: downstream,
+      },
+    };
+  });
 }
 
 /** A page of the timeline, the newest first. @throws NotFoundError for a vendor that is not there */

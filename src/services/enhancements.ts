@@ -103,18 +103,15 @@ export async function listEnhancements(
   context: Context,
   input: ListEnhancementsInput,
 ): Promise<Answer<Page<EnhancementView>>> {
-  const answer = await context.store.read(
-    async (reader) => {
-      const { id: hex, ...filter } = input;
-      const id = hex === undefined ? undefined : await findEnhancementId(reader, hex);
-      const page = await reader.listEnhancements({ ...filter, id });
-      const items: EnhancementView[] = await withOpenConflicts(reader, page.items);
-      if (id === undefined) return { ...page, items };
-      const found = items[0] ?? (await existing(reader, id));
-      return { ...page, items: found === undefined ? [] : [await withSurroundings(reader, found)] };
-    },
-    { snapshot: true },
-  );
+  const answer = await context.store.read(async (reader) => {
+    const { id: hex, ...filter } = input;
+    const id = hex === undefined ? undefined : await findEnhancementId(reader, hex);
+    const page = await reader.listEnhancements({ ...filter, id });
+    const items: EnhancementView[] = await withOpenConflicts(reader, page.items);
+    if (id === undefined) return { ...page, items };
+    const found = items[0] ?? (await existing(reader, id));
+    return { ...page, items: found === undefined ? [] : [await withSurroundings(reader, found)] };
+  });
   return warnOfConflicts(answer, ({ items }) => items);
 }
 

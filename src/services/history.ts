@@ -31,26 +31,23 @@ export interface History extends Page<RecordedChange> {
  * `as_of`, the one change that made the record what it was then, and its state.
  */
 export async function queryHistory(context: Context, input: QueryHistoryInput): Promise<Answer<History>> {
-  const answer = await context.store.read(
-    async (reader) => {
-      const { id, vendor, as_of, ...filter } = input;
-      const record_id =
-        vendor === undefined
-          ? id === undefined
-            ? undefined
-            : await findRecordId(reader, id)
-          : (await findVendor(reader, vendor)).id;
-      if (as_of !== undefined) return await pastHistory(reader, input, record_id, as_of);
-      const page = await reader.listChanges({ ...filter, record_id });
-      const { seq } = await reader.findFeedPosition();
-      return {
-        ...page,
-        latest_seq: seq,
-        ...(filter.since !== undefined && nextSince(page, filter.since, seq)),
-      };
-    },
-    { snapshot: true },
-  );
+  const answer = await context.store.read(async (reader) => {
+    const { id, vendor, as_of, ...filter } = input;
+    const record_id =
+      vendor === undefined
+        ? id === undefined
+          ? undefined
+          : await findRecordId(reader, id)
+        : (await findVendor(reader, vendor)).id;
+    if (as_of !== undefined) return await pastHistory(reader, input, record_id, as_of);
+    const page = await reader.listChanges({ ...filter, record_id });
+    const { seq } = await reader.findFeedPosition();
+    return {
+      ...page,
+      latest_seq: seq,
+      ...(filter.since !== undefined && nextSince(page, filter.since, seq)),
+    };
+  });
   return input.since === undefined ? answer : toldOfRestore(answer, input.since);
 }
 

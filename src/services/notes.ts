@@ -16,7 +16,9 @@ export async function addNote(
   input: AddNoteInput,
 ): Promise<Answer<Omit<Note, 'text'> & WriteOutcome>> {
   const asked = { call: 'add_note', arguments: input };
-  const item_id = await lookUp(context, asked, (reader) => findItemId(reader, input.id));
+  const item_id = await lookUp(context, asked, (reader) => findItemId(reader, input.id), {
+    oneStatement: true,
+  });
   const answer = await writeOne<Note>(context, caller, {
     entity: 'note',
     entity_id: newRecordId(),

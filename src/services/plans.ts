@@ -38,7 +38,7 @@ export async function applyPlan(
   const { idempotency_key } = input;
   if (input.dry_run) return await tryPlan(context, input);
   const asked = { call: 'apply_plan', arguments: input };
-  const draft = await lookUp(context, asked, (reader) => draftPlan(reader, input.items), { snapshot: true });
+  const draft = await lookUp(context, asked, (reader) => draftPlan(reader, input.items));
   const ids = new Map(
     draft.order.map((key) => [
       key,
@@ -75,7 +75,7 @@ export async function applyPlan(
 
 /** What a plan would make, where it is sound. */
 async function tryPlan(context: Context, { items }: ApplyPlanInput): Promise<Answer<AppliedPlan>> {
-  const answer = await context.store.read((reader) => draftPlan(reader, items), { snapshot: true });
+  const answer = await context.store.read((reader) => draftPlan(reader, items));
   const { order, links, warnings } = answer.data;
   return {
     ...answer,

@@ -80,9 +80,7 @@ export async function readStatusEdits(
   if (answer.source === 'markdown_file' || answer.source === 'git_history') throw nothingToCompareWith();
   const none = { edits: [], added: [], removed: [], not_understood: [] };
   if (file.isIntact) return { ...answer, data: { is_intact: true, generated_at, ...none } };
-  const { data: known } = await context.store.read((reader) => readRecords(reader, parsed, report), {
-    snapshot: true,
-  });
+  const { data: known } = await context.store.read((reader) => readRecords(reader, parsed, report));
   const [written, now] = [
     await parsedAgain(known.written, known.now, report),
     await parsedAgain(known.now, known.now, report),

@@ -63,37 +63,34 @@ export interface StatusReport {
 
 export async function readStatus(context: Pick<Context, 'store'>): Promise<Answer<StatusReport>> {
   const pending = await context.store.pending();
-  return await context.store.read(
-    async (reader) => {
-      const [{ seq, changed_at }, project, vendors, { items, total }, deployments, enhancements, counts] =
-        await pipelined(
-          reader.findFeedPosition(),
-          reader.findProject(),
-          reader.statusVendors(),
-          readItems(reader),
-          reader.listDeployments({ limit: STATUS_DEPLOYMENTS }),
-          reader.statusEnhancements(STATUS_ENHANCEMENTS_MAX),
-          reader.countItems(),
-        );
-      const archived = counts.filter(({ shelf }) => shelf === 'archived');
-      return {
-        project_id: project?.project_id ?? '',
-        seq,
-        changed_at,
-        vendors,
-        operational: vendors.filter(({ status }) => status === 'operational').length,
-        items,
-        items_total: total,
-        deployments: deployments.items,
-        deployments_total: deployments.total_count,
-        enhancements: enhancements.items,
-        enhancements_total: enhancements.total,
-        archived_total: archived.reduce((sum, { items: number }) => sum + number, 0),
-        pending,
-      };
-    },
-    { snapshot: true },
-  );
+  return await context.store.read(async (reader) => {
+    const [{ seq, changed_at }, project, vendors, { items, total }, deployments, enhancements, counts] =
+      await pipelined(
+        reader.findFeedPosition(),
+        reader.findProject(),
+        reader.statusVendors(),
+        readItems(reader),
+        reader.listDeployments({ limit: STATUS_DEPLOYMENTS }),
+        reader.statusEnhancements(STATUS_ENHANCEMENTS_MAX),
+        reader.countItems(),
+      );
+    const archived = counts.filter(({ shelf }) => shelf === 'archived');
+    return {
+      project_id: project?.project_id ?? '',
+      seq,
+      changed_at,
+      vendors,
+      operational: vendors.filter(({ status }) => status === 'operational').length,
+      items,
+      items_total: total,
+      deployments: deployments.items,
+      deployments_total: deployments.total_count,
+      enhancements: enhancements.items,
+      enhancements_total: enhancements.total,
+      archived_total: archived.reduce((sum, { items: number }) => sum + number, 0),
+      pending,
+    };
+  });
 }
 
 async function readItems(reader: Reader): Promise<{ items: StatusItem[]; total: number }> {

@@ -54,7 +54,7 @@ export async function undo(context: Context, caller: Caller, input: UndoInput): 
   checkArguments(input);
   const now = context.now().toISOString();
   const isApplied = input.apply ?? input.change_id !== undefined;
-  const reading = context.store.read((reader) => prepare(reader, input, now), { snapshot: true });
+  const reading = context.store.read((reader) => prepare(reader, input, now));
   const read = await (isApplied ? reading.catch(withoutLookUp({ call: 'undo', arguments: input })) : reading);
   const { rows, plan, records, first } = read.data;
   if (first !== undefined)

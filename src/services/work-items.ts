@@ -142,24 +142,21 @@ export async function queryWorkItem(
   context: Context,
   input: QueryWorkItemInput,
 ): Promise<Answer<WorkItemView>> {
-  const answer = await context.store.read(
-    async (reader): Promise<WorkItemView> => {
-      const id = await findItemId(reader, input.id);
-      const item = await reader.findWorkItem(id);
-      if (item === undefined) throw notFound('work item', { id });
-      const [[shown = item], enhancements, ancestors, tree, dependencies, notes] = await pipelined(
-        withOpenConflicts(reader, [item]),
-        reader.findEnhancementsOfItem(id),
-        readAncestors(reader, item),
-        input.include_children ? readTree(reader, item, input.max_depth) : Promise.resolve({}),
-        input.include_dependencies ? reader.findDependencies(id).then(cutDependencies) : Promise.resolve({}),
-        readLatestNotes(reader, id),
-      );
-      const made = enhancements.length === 0 ? {} : { enhancements };
-      return { ...shown, ancestors, ...tree, ...dependencies, ...made, ...notes };
-    },
-    { snapshot: true },
-  );
+  const answer = await context.store.read(async (reader): Promise<WorkItemView> => {
+    const id = await findItemId(reader, input.id);
+    const item = await reader.findWorkItem(id);
+    if (item === undefined) throw notFound('work item', { id });
+    const [[shown = item], enhancements, ancestors, tree, dependencies, notes] = await pipelined(
+      withOpenConflicts(reader, [item]),
+      reader.findEnhancementsOfItem(id),
+      readAncestors(reader, item),
+      input.include_children ? readTree(reader, item, input.max_depth) : Promise.resolve({}),
+      input.include_dependencies ? reader.findDependencies(id).then(cutDependencies) : Promise.resolve({}),
+      readLatestNotes(reader, id),
+    );
+    const made = enhancements.length === 0 ? {} : { enhancements };
+    return { ...shown, ancestors, ...tree, ...dependencies, ...made, ...notes };
+  });
   return warnOfConflicts(answer, (view) => [view]);
 }
 
@@ -239,5 +236,5 @@ export async function linkWorkItems(
 }
 
 function resolve(context: Context, asked: Asked, hex: string, field: string): Promise<string> {
-  return lookUp(context, asked, (reader) => findItemId(reader, hex, field));
+  return lookUp(context, asked, (reader) => findItemId(reader, hex, field), { oneStatement: true });
 }

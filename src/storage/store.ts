@@ -20,13 +20,24 @@ export interface Answer<T> {
   warnings: Warning[];
   /** Of a write: where it is durable. */
   durability?: Durability;
+  /** What it stands on, or the oldest part of it, where that is a copy. */
+  copy?: CopyMoment;
   /** Of a write that no copy could check: what was kept, on one line. `data` is what was asked; fields are missing. */
   unchecked?: string;
 }
 
+/** How far the copy was that answered. */
+export interface CopyMoment {
+  as_of: string;
+  /** The position of the feed up to which it is complete; null where it does not know. */
+  seq: number | null;
+  /** Whether it shows a change of this folder that was made after `as_of`. */
+  shows(change_id: string): boolean;
+}
+
 /** Two verbs. Safe for concurrent callers; calls may be made in any number at once. */
 export interface Store {
-  /** Runs the questions of `work` against the store. With `snapshot` all of them see one moment. */
+  /** Runs the questions of `work` against the store; all of them see one moment. */
   read<T>(work: (reader: Reader) => Promise<T>, options?: ReadOptions): Promise<Answer<T>>;
   /**
    * Applies the changes in order, all of them or none. A change whose id or idempotency key was applied

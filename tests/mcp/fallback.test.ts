@@ -12,6 +12,8 @@ import { type Row, rows } from './calls.ts';
 import { serveArguments } from './surfaces.ts';
 import { isProvisional, knownVersion } from '../../src/domain/provisional-version.ts';
 
+const TIMEOUT_MS = 180_000;
+
 interface Warning {
   code: string;
   message: string;
@@ -54,9 +56,14 @@ function expectDegraded(told: Told, source: string): void {
   expect(told.warnings[0]?.message).toContain('PostgreSQL');
 }
 
-async function eventually(check: () => Promise<boolean> | boolean): Promise<void> {
-  for (const until = Date.now() + 20_000; !(await check());) {
-    if (Date.now() > until) throw new Error('waited 20 s in vain');
+/** The vendors in the last snapshot, as text; empty before there are any. */
+async function snapshotOf(project: string): Promise<string> {
+  return await git(project, 'show', 'refs/worktrail/snapshot:vendors.jsonl').catch(() => '');
+}
+
+async function eventually(check: () => Promise<boolean> | boolean, ms = 20_000): Promise<void> {
+  for (const until = Date.now() + ms; !(await check());) {
+    if (Date.now() > until) throw new Error(`waited ${ms} ms in vain`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
@@ -85,87 +92,93 @@ const surfaces = clientGenerations.flatMap((generation) =>
 
 describeUnless(postgresSkipReason(), 'a database that goes away', () => {
   describe.each(surfaces)('under the $generation client over $transport', ({ generation, transport }) => {
-    it('is told of while reads and writes go on, and has every write when it is back', async () => {
-      const { postgres, project, call } = await scene(generation, transport);
-      const file = (name: string) => path.join(project, '.worktrail', name);
+    it(
+      'is told of while reads and writes go on, and has every write when it is back',
+      { timeout: TIMEOUT_MS },
+      async () => {
+        const { postgres, project, call } = await scene(generation, transport);
+        const file = (name: string) => path.join(project, '.worktrail', name);
 
-      const first = await call('create_work_item', { item_type: 'task', title: 'Before' });
-      expect(first).toMatchObject({ data_source: 'postgres', durability: 'postgres', warnings: [] });
-      const { id } = first.answer as { id: string };
-      await call('register_vendor', { name: 'vendor_a', extractor_version: '1.0.0' });
-      const snapshots = () => git(project, 'for-each-ref', 'refs/worktrail/snapshot');
-      const statusFile = path.join(project, '.project_status.md');
-      await eventually(async () => (await snapshots()) !== '' && existsSync(statusFile));
-      await eventually(async () => (await readFile(statusFile, 'utf8')).includes('vendor_a'));
+        const first = await call('create_work_item', { item_type: 'task', title: 'Before' });
+        expect(first).toMatchObject({ data_source: 'postgres', durability: 'postgres', warnings: [] });
+        const { id } = first.answer as { id: string };
+        await call('register_vendor', { name: 'vendor_a', extractor_version: '1.0.0' });
+        const statusFile = path.join(project, '.project_status.md');
+        await eventually(
+          async () => existsSync(statusFile) && (await readFile(statusFile, 'utf8')).includes('vendor_a'),
+        );
+        // Taken between the two writes it lacks the second, and the next one comes a minute later.
+        await eventually(async () => (await snapshotOf(project)).includes('vendor_a'), 90_000);
 
-      // The database is down on a read.
-      await postgres.halt('immediate');
-      expectDegraded(await call('list_work_items'), 'sqlite_cache');
-      expectDegraded(await call('query_vendor_status', { name: 'VENDOR_A' }), 'sqlite_cache');
-      const configuration = await call('get_project_configuration');
-      expectDegraded(configuration, 'sqlite_cache');
-      expect(configuration.answer).toMatchObject({ database_healthy: false });
+        // The database is down on a read.
+        await postgres.halt('immediate');
+        expectDegraded(await call('list_work_items'), 'sqlite_cache');
+        expectDegraded(await call('query_vendor_status', { name: 'VENDOR_A' }), 'sqlite_cache');
+        const configuration = await call('get_project_configuration');
+        expectDegraded(configuration, 'sqlite_cache');
+        expect(configuration.answer).toMatchObject({ database_healthy: false });
 
-      // It is down during a write.
-      const changed = await call('update_work_item', { id, version: 1, title: 'Changed offline' });
-      expect(changed).toMatchObject({ durability: 'outbox', answer: { title: 'Changed offline' } });
-      expect(codes(changed)).toContain('saved_locally');
-      const version = changed.answer['version'] as number;
-      expect({ is: isProvisional(version), of: knownVersion(version) }).toEqual({ is: true, of: 1 });
-      const again = await call('update_work_item', { id, version, status: 'completed' });
-      expect(again.durability).toBe('outbox');
-      const made = await call('create_work_item', {
-        item_type: 'task',
-        title: 'Made offline',
-        parent_id: id,
-      });
-      const noted = await call('add_note', { id, text: 'Noted offline about walnuts' });
-      expect(noted.durability).toBe('outbox');
-      const walnuts = await call('search', { query: 'walnuts' });
-      expectDegraded(walnuts, 'sqlite_cache');
-      expect(walnuts.answer).toMatchObject({
-        items: [{ entity: 'note', item_id: id, title: 'Changed offline' }],
-      });
-      const read = await call('query_work_item', { id });
-      expect(read.answer).toMatchObject({ title: 'Changed offline', status: 'completed' });
-      expect(rows(read.answer['children'])).toMatchObject([{ title: 'Made offline' }]);
-      expect(codes(read)).toContain('pending_changes');
-      await eventually(async () =>
-        (await readFile(statusFile, 'utf8')).includes('## Pending Offline Changes (4)'),
-      );
+        // It is down during a write.
+        const changed = await call('update_work_item', { id, version: 1, title: 'Changed offline' });
+        expect(changed).toMatchObject({ durability: 'outbox', answer: { title: 'Changed offline' } });
+        expect(codes(changed)).toContain('saved_locally');
+        const version = changed.answer['version'] as number;
+        expect({ is: isProvisional(version), of: knownVersion(version) }).toEqual({ is: true, of: 1 });
+        const again = await call('update_work_item', { id, version, status: 'completed' });
+        expect(again.durability).toBe('outbox');
+        const made = await call('create_work_item', {
+          item_type: 'task',
+          title: 'Made offline',
+          parent_id: id,
+        });
+        const noted = await call('add_note', { id, text: 'Noted offline about walnuts' });
+        expect(noted.durability).toBe('outbox');
+        const walnuts = await call('search', { query: 'walnuts' });
+        expectDegraded(walnuts, 'sqlite_cache');
+        expect(walnuts.answer).toMatchObject({
+          items: [{ entity: 'note', item_id: id, title: 'Changed offline' }],
+        });
+        const read = await call('query_work_item', { id });
+        expect(read.answer).toMatchObject({ title: 'Changed offline', status: 'completed' });
+        expect(rows(read.answer['children'])).toMatchObject([{ title: 'Made offline' }]);
+        expect(codes(read)).toContain('pending_changes');
+        await eventually(async () =>
+          (await readFile(statusFile, 'utf8')).includes('## Pending Offline Changes (4)'),
+        );
 
-      // The cache is lost too.
-      for (const name of await readdir(file(''))) if (name.startsWith('cache.')) await rm(file(name));
-      const fromGit = await call('list_work_items');
-      expectDegraded(fromGit, 'git_history');
-      expect(fromGit.answer).toMatchObject({ total_count: 2 });
-      expectDegraded(await call('query_vendor_status', { name: 'vendor_a' }), 'git_history');
+        // The cache is lost too.
+        for (const name of await readdir(file(''))) if (name.startsWith('cache.')) await rm(file(name));
+        const fromGit = await call('list_work_items');
+        expectDegraded(fromGit, 'git_history');
+        expect(fromGit.answer).toMatchObject({ total_count: 2 });
+        expectDegraded(await call('query_vendor_status', { name: 'vendor_a' }), 'git_history');
 
-      expect((await call('search', { query: 'walnuts' })).answer).toMatchObject({ total_count: 1 });
+        expect((await call('search', { query: 'walnuts' })).answer).toMatchObject({ total_count: 1 });
 
-      // Git is lost too.
-      await rm(path.join(project, '.git'), { recursive: true });
-      const fromFile = await eventuallyFrom('markdown_file', () => call('list_work_items'));
-      expectDegraded(fromFile, 'markdown_file');
-      expectDegraded(await call('query_vendor_status', { name: 'vendor_a' }), 'markdown_file');
-      const last = await call('create_work_item', { item_type: 'task', title: 'On the last leg' });
-      expect(last.durability).toBe('outbox');
+        // Git is lost too.
+        await rm(path.join(project, '.git'), { recursive: true });
+        const fromFile = await eventuallyFrom('markdown_file', () => call('list_work_items'));
+        expectDegraded(fromFile, 'markdown_file');
+        expectDegraded(await call('query_vendor_status', { name: 'vendor_a' }), 'markdown_file');
+        const last = await call('create_work_item', { item_type: 'task', title: 'On the last leg' });
+        expect(last.durability).toBe('outbox');
 
-      // All is well again.
-      await postgres.resume();
-      await eventuallyFrom('postgres', () => call('list_work_items'));
-      await eventually(async () => codes(await call('list_work_items')).length === 0);
-      const whole = await call('query_work_item', { id });
-      expect(whole).toMatchObject({ data_source: 'postgres', as_of: undefined, warnings: [] });
-      expect(whole.answer).toMatchObject({ version: 3, title: 'Changed offline', status: 'completed' });
-      expect(whole.answer).toMatchObject({
-        notes: [{ id: noted.answer['id'], text: 'Noted offline about walnuts' }],
-      });
-      expect((await call('search', { query: 'walnuts' })).answer).toMatchObject({ total_count: 1 });
-      expect(rows(whole.answer['children'])).toMatchObject([{ id: made.answer['id'], version: 1 }]);
-      expect((await call('list_work_items')).answer).toMatchObject({ total_count: 3 });
-      expect((await call('list_conflicts')).answer).toMatchObject({ total_count: 0, pending_count: 0 });
-    });
+        // All is well again.
+        await postgres.resume();
+        await eventuallyFrom('postgres', () => call('list_work_items'));
+        await eventually(async () => codes(await call('list_work_items')).length === 0);
+        const whole = await call('query_work_item', { id });
+        expect(whole).toMatchObject({ data_source: 'postgres', as_of: undefined, warnings: [] });
+        expect(whole.answer).toMatchObject({ version: 3, title: 'Changed offline', status: 'completed' });
+        expect(whole.answer).toMatchObject({
+          notes: [{ id: noted.answer['id'], text: 'Noted offline about walnuts' }],
+        });
+        expect((await call('search', { query: 'walnuts' })).answer).toMatchObject({ total_count: 1 });
+        expect(rows(whole.answer['children'])).toMatchObject([{ id: made.answer['id'], version: 1 }]);
+        expect((await call('list_work_items')).answer).toMatchObject({ total_count: 3 });
+        expect((await call('list_conflicts')).answer).toMatchObject({ total_count: 0, pending_count: 0 });
+      },
+    );
   });
 
   it('keeps /health at 200, degraded, because it still serves', async () => {

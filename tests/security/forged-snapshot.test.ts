@@ -53,8 +53,7 @@ async function project(): Promise<{ folder: string; session: Session }> {
   return { folder, session };
 }
 
-const take = (folder: string, session: Session) =>
-  writeSnapshot(folder, (work) => session.read(work, { snapshot: true }));
+const take = (folder: string, session: Session) => writeSnapshot(folder, (work) => session.read(work));
 
 /** Points the ref of snapshots at a commit of somebody else; answers its id. */
 function plant(folder: string, meta: string, date: string, parent?: string, message = 'Snapshot'): string {

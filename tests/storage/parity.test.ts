@@ -108,7 +108,7 @@ function withoutFounding(value: unknown): unknown {
 
 /** Everything that a caller can read. */
 async function everything(store: Store): Promise<unknown> {
-  const { data } = await store.read((reader) => readAll(reader), { snapshot: true });
+  const { data } = await store.read((reader) => readAll(reader));
   return data;
 }
 

@@ -102,7 +102,7 @@ describeUnless(postgresSkipReason(), 'a PostgreSQL behind a network that', () =>
         const calls = {
           read: count,
           write: () => create('During'),
-          snapshot: () => store.read((reader) => reader.findProject(), { snapshot: true }),
+          snapshot: () => store.read((reader) => reader.findProject()),
           probe: () => session.probe(),
         };
         await proxy.setMode(mode);

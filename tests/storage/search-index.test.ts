@@ -242,7 +242,7 @@ describeUnless(postgresSkipReason(), 'the search index', () => {
 
       // Whole tables copied, in both directions, and cleared.
       const copy = memorySession();
-      await postgres.read((from) => copy.write((to) => copyTables(from, to)), { snapshot: true });
+      await postgres.read((from) => copy.write((to) => copyTables(from, to)));
       await copy.read(expectFresh);
       expect(await answers(copy, 'alpha')).toEqual(await answers(sqlite, 'alpha'));
       await postgres.write((c) => clearTables(c));

@@ -160,7 +160,6 @@ describeUnless(postgresSkipReason(), 'a table that fails', () => {
         kept += (await store.pending()).length;
       }
 
-      store.parts.memory.clearFailures([...store.parts.memory.failures().keys()]);
       await store.close();
       const again = await opened(place);
       for (const until = Date.now() + 60_000; (await again.pending()).length > 0;) {

@@ -62,7 +62,10 @@ describeUnless(postgresSkipReason(), 'an older program beside a newer one', () =
       await scene.proxy?.setMode('refuse');
       await older.answer('create_work_item', { item_type: 'task', title: 'while away' });
       await scene.proxy?.setMode('pass');
-      await until('it has looked at the database again', pause(PATIENCE_MS));
+      await until('it has looked at the database again', async () => {
+        const { answer } = await older.call('query_work_item', { id });
+        return /newer Worktrail/.test(JSON.stringify(answer?.['warnings']));
+      });
       await expectNothingDone();
       await older.rpc.program.stop();
 

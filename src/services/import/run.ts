@@ -87,13 +87,10 @@ async function compare(
   dry_run: boolean,
   onProgress?: ReportProgress,
 ): Promise<ImportAnswer & { requests: ChangeRequest[] }> {
-  const answer = await context.store.read(
-    async (reader) => {
-      const settled = await settle(reader, plan, context);
-      return { settled, prepared: await prepareImport(reader, settled, onProgress) };
-    },
-    { snapshot: true },
-  );
+  const answer = await context.store.read(async (reader) => {
+    const settled = await settle(reader, plan, context);
+    return { settled, prepared: await prepareImport(reader, settled, onProgress) };
+  });
   requireWholeRecords(answer);
   const { settled, prepared } = answer.data;
   const { requests, outcome } = prepared;

@@ -40,7 +40,7 @@ export interface ExportSummary {
 }
 
 /**
- * Writes everything that `c` sees, which must be one moment: `ReadOptions.snapshot`.
+ * Writes everything that `c` sees, which must be one moment, as all of a read does.
  * @throws DatabaseError when the database answers with more or fewer rows than it counts
  */
 export async function writeExport(

@@ -43,7 +43,7 @@ export const SNAPSHOT_REF = 'refs/worktrail/snapshot';
 const ASIDE_REFS = 'refs/worktrail/aside';
 const META_FILE = 'meta.json';
 
-/** Runs `work` on the store to be kept, all of it seeing one moment: `session.read(work, { snapshot: true })`. */
+/** Runs `work` on the store to be kept, all of it seeing one moment: `session.read(work)`. */
 export type SnapshotSource = <T>(work: (c: Connection) => Promise<T>) => Promise<T>;
 
 export interface SnapshotOptions {

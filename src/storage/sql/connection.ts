@@ -70,8 +70,8 @@ export class Connection {
 export type QueryLog = (sql: string, parameters: unknown[]) => void;
 
 export interface ReadOptions {
-  /** All queries of the work see one moment of the store. Costs two round trips on PostgreSQL. */
-  snapshot?: boolean;
+  /** The work asks one statement only, which sees one moment by itself. For look-ups that are made often. */
+  oneStatement?: boolean;
 }
 
 /** The connection was lost after `commit` was sent: the work may be stored or not. `cause` is the driver's error. */
@@ -82,6 +82,7 @@ export interface Session {
   readonly source: SourceName;
   /** The server's or library's version, as `PostgreSQL 18.1` or `SQLite 3.53.2`. */
   readonly engine: string;
+  /** All statements of `work` see one moment of the database. */
   read<T>(work: (connection: Connection) => Promise<T>, options?: ReadOptions): Promise<T>;
   /** Runs `work` in a transaction; repeats it from the start when others got in the way, so it must be repeatable. */
   write<T>(work: (connection: Connection) => Promise<T>): Promise<T>;

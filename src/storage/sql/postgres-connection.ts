@@ -57,6 +57,8 @@ export class PostgresConnection {
   /** What failed first in the transaction that runs, or ran last: the server refuses all that was sent behind it. */
   #firstFailure: unknown;
   #silence: Countdown | undefined;
+  /** Sends what goes before the next statement. */
+  #beforeFirst: (() => void) | undefined;
   /** Undefined while statements may take as long as they need. */
   #silenceLimitMs: number | undefined;
 
@@ -138,6 +140,36 @@ export class PostgresConnection {
     return result;
   }
 
+  /**
+   * All statements of `work` see one moment. `begin` and `commit` travel with them, so that they cost no round trip, and
+   * nothing where nothing is asked.
+   */
+  async snapshot<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+    let begun = undefined as Promise<unknown> | undefined;
+    this.#beforeFirst = () => {
+      begun = this.client.unsafe('begin isolation level repeatable read read only').then(() => undefined);
+      begun.catch(() => undefined);
+    };
+    try {
+      const result = await work(this.connection);
+      await begun;
+      // Nothing was changed, so that its answer is not waited for; who uses the connection next is answered after it.
+      if (begun !== undefined) this.#commitUnwatched();
+      return result;
+    } catch (error) {
+      if (begun === undefined) throw error;
+      // What was asked after a refused `begin` is not the cause.
+      const cause = await begun.then(
+        () => error,
+        (refusal: unknown) => refusal,
+      );
+      await this.#rollBack();
+      throw cause;
+    } finally {
+      this.#beforeFirst = undefined;
+    }
+  }
+
   /** One round trip. Touches no row, so that it neither waits for writers nor leaves anything to clean up. */
   async probe(): Promise<void> {
     try {
@@ -207,6 +239,14 @@ export class PostgresConnection {
     throw this.#firstFailure;
   }
 
+  /** For what changed nothing. Its answer is not counted as one of the next caller's. */
+  #commitUnwatched(): void {
+    this.client.unsafe('commit').then(
+      () => (this.answers -= 1),
+      () => undefined,
+    );
+  }
+
   /** After a loss there is nothing to roll back: the server has done it. */
   async #rollBack(): Promise<void> {
     if (this.isDead) return;
@@ -257,6 +297,9 @@ export class PostgresConnection {
   }
 
   #send<T>(ask: () => PromiseLike<T>): Promise<T> {
+    const before = this.#beforeFirst;
+    this.#beforeFirst = undefined;
+    before?.();
     return new Promise((resolve, reject) => {
       if (this.#death !== undefined) return reject(this.#death);
       this.#unanswered.add(reject);

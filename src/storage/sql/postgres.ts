@@ -178,9 +178,7 @@ class PostgresSession implements Session {
 
   read<T>(work: (connection: Connection) => Promise<T>, options: ReadOptions = {}): Promise<T> {
     return this.#inTurns((pooled) =>
-      options.snapshot === true
-        ? pooled.transaction('begin isolation level repeatable read read only', work)
-        : work(pooled.connection),
+      options.oneStatement === true ? work(pooled.connection) : pooled.snapshot(work),
     );
   }
 

@@ -79,7 +79,7 @@ export class SqlStore implements Primary {
     const { source, engine } = this.session;
     const known = { source, engine, location: this.location, schema: this.schema };
     try {
-      const { data } = await this.read((reader) => reader.findProject());
+      const { data } = await this.read((reader) => reader.findProject(), { oneStatement: true });
       return {
         ...known,
         reachable: true,
@@ -112,7 +112,7 @@ export class SqlStore implements Primary {
   }
 
   inSnapshot<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
-    return this.#run(() => this.session.read(work, { snapshot: true }));
+    return this.#run(() => this.session.read(work));
   }
 
   hints(onHint: () => void): ChangeHints {

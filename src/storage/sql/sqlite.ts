@@ -206,7 +206,7 @@ class SqliteSession implements Session {
     return this.#reading.run(async () => {
       this.#checkFile();
       const { database, connection } = (this.#reader ??= openReader(this.options));
-      if (options.snapshot !== true) return await retryContention(() => work(connection));
+      if (options.oneStatement === true) return await retryContention(() => work(connection));
       // `begin` locks nothing yet: it is the first query that may find others in the way.
       return await retryContention(async () => {
         database.exec('begin');

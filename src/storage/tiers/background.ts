@@ -33,6 +33,8 @@ const STOP_PATIENCE_MS = 300;
 /** What an idle loop sleeps; it is woken for everything that matters. */
 const IDLE_PAUSE_MS = 60_000;
 
+const NONE: ReadonlySet<string> = new Set();
+
 export interface BackgroundOptions {
   parts: TieredParts;
   breaker: Breaker;
@@ -106,9 +108,14 @@ export class Background {
     }
   }
 
-  /** Resolves when the cache has what this process wrote, or soon: filling the cache may hold that up. */
-  async mirrored(): Promise<void> {
-    if (this.#mirror !== undefined) await this.#atMost(MIRROR_PATIENCE_MS, this.#mirror.apply());
+  /**
+   * Resolves when the cache has what this process wrote, or soon: filling the cache may hold that up.
+   * @returns the changes that it does not have
+   */
+  async mirrored(): Promise<ReadonlySet<string>> {
+    if (this.#mirror === undefined) return NONE;
+    await this.#atMost(MIRROR_PATIENCE_MS, this.#mirror.apply());
+    return this.#mirror.lacking;
   }
 
   /** @throws TruthMismatch */

@@ -76,15 +76,21 @@ export class CacheReplica implements Replica {
 
   async run<T>(waiting: WaitingWrites, work: (ready: ReadyReplica) => Promise<T>): Promise<T> {
     return await this.#guarded(async (session) => {
-      const { checked_at, top } = await session.read(readPosition);
+      const { checked_at, top, cursor, left } = await session.read(async (c) => ({
+        ...(await readPosition(c)),
+        left: readLeftOut(c),
+      }));
       if (checked_at === null) throw new LayerUnavailable('the local cache has not been filled yet');
       const entries = top === waiting.fingerprint ? [] : await waiting.list();
+      let leftOut = left;
       if (entries.length > 0) {
         await session.write(async (c) => {
-          writeTop(c, waiting.fingerprint, await layOnTop(c, entries, readLeftOut(c)));
+          leftOut = await layOnTop(c, entries, readLeftOut(c));
+          writeTop(c, waiting.fingerprint, leftOut);
         });
       }
-      return await work({ session, as_of: checked_at, notes: [], hasAllFields: true });
+      const at = { as_of: checked_at, seq: cursor };
+      return await work({ session, ...at, leftOut, notes: [], hasAllFields: true });
     });
   }
 
@@ -156,18 +162,22 @@ export class CacheReplica implements Replica {
    * Applies what the primary has applied already, so that the copy knows it before the feed brings it. Where that
    * gives another result the copy lags behind, and is left for the feed to bring up to date. All of it is one turn
    * on the copy: who asks for the copy after this was called finds it there.
+   * @returns those that it has now
    */
-  async mirror(writes: readonly AppliedWrite[]): Promise<void> {
-    await this.#guarded((session) =>
+  async mirror(writes: readonly AppliedWrite[]): Promise<AppliedWrite[]> {
+    return await this.#guarded((session) =>
       session.write(async (c) => {
+        const mirrored: AppliedWrite[] = [];
         const { cursor } = await readPosition(c);
-        if (cursor === null) return;
+        if (cursor === null) return mirrored;
         for (const write of writes) {
           execute(c, sql`savepoint mirrored`);
           const isEqual = await givesTheSame(c, write).catch(() => false);
           if (!isEqual) execute(c, sql`rollback to mirrored`);
+          else mirrored.push(write);
           execute(c, sql`release mirrored`);
         }
+        return mirrored;
       }),
     );
   }

@@ -12,7 +12,7 @@ import type { Reader } from '../sql/reader.ts';
 import { isOutcomeUnknown } from '../sql/sql-store.ts';
 import type { Answer, WriteAnswer } from '../store.ts';
 import type { Breaker } from './breaker.ts';
-import type { JournalName } from './journal.ts';
+import type { JournalEntry, JournalName } from './journal.ts';
 import { NoJournal, type Waiting } from './journals.ts';
 import { primarySource } from './layers-report.ts';
 import { applyToReplica, type Keeper, type PreparedWrite } from './replica.ts';
@@ -26,11 +26,13 @@ import * as words from './words.ts';
 /** A cache that was not confirmed for longer is `stale`, and a lower layer is used if it is newer. */
 const STALE_AFTER_MS_DEFAULT = 30 * 60_000;
 
+const NONE: ReadonlySet<string> = new Set();
+
 interface LowerLayersOptions {
   parts: TieredParts;
   breaker: Breaker;
-  /** Resolves when the cache has what this process wrote to the primary, or soon. */
-  mirrored: () => Promise<void>;
+  /** Resolves when the cache has what this process wrote to the primary, or soon; with the changes that it does not have. */
+  mirrored: () => Promise<ReadonlySet<string>>;
   /** Called when a write was saved, before it is answered. */
   onSaved: () => void;
 }
@@ -61,7 +63,7 @@ export class LowerLayers {
     const { data, ...found } = await this.onReplica(async (chosen) => {
       const { replica, as_of, isStale, notes, read } = chosen;
       const warnings: Warning[] = [
-        ...words.readWarnings(this.#situation(waiting), replica, as_of, isStale),
+        ...words.readWarnings(this.#situation(waiting, chosen.leftOut), replica, as_of, isStale),
         ...notes.map((message) => ({ code: 'incomplete', message })),
       ];
       try {
@@ -93,7 +95,7 @@ export class LowerLayers {
     };
     const waiting = await this.#parts.journals.waiting();
     let why: string = words.WHY_UNCHECKED.noCopy;
-    let checked: Omit<Found<PreparedWrite>, 'as_of'> & { as_of?: string };
+    let checked: Pick<Found<PreparedWrite>, 'data' | 'source'> & Partial<Found<PreparedWrite>>;
     try {
       checked = await this.onReplica((chosen) => {
         // A replica whose commit failed after the write was saved is not asked again: the next would save it twice.
@@ -138,9 +140,9 @@ export class LowerLayers {
     work: (chosen: ChosenReplica) => Promise<T>,
     which: { wholeOnly?: boolean } = {},
   ): Promise<Found<T>> {
-    await this.options.mirrored();
+    const unmirrored = await this.options.mirrored();
     try {
-      return await this.#replicas.run(await this.#parts.journals.waiting(), work, which);
+      return await this.#replicas.run(await this.#parts.journals.waiting(), work, unmirrored, which);
     } catch (error) {
       if (!(error instanceof NoReplica)) throw error;
       throw words.noLayer(this.#parts.primaryLabel, this.#breaker.reason, error.layers);
@@ -171,7 +173,7 @@ export class LowerLayers {
 
   async #answerSaved(
     applied: Applied[],
-    from: Pick<WriteAnswer, 'source' | 'as_of' | 'unchecked'>,
+    from: Pick<WriteAnswer, 'source' | 'as_of' | 'copy' | 'unchecked'>,
     keeper: Keeper,
     lost: unknown,
   ): Promise<WriteAnswer> {
@@ -197,14 +199,15 @@ export class LowerLayers {
     };
   }
 
-  #situation(waiting: Waiting): words.Situation {
-    const newer = waiting.entries.filter((entry) => entry.newer !== undefined).length;
+  #situation(waiting: Waiting, leftOut: ReadonlySet<string> = NONE): words.Situation {
+    const isHidden = ({ id, newer }: JournalEntry) => newer !== undefined || leftOut.has(id);
+    const hidden = waiting.entries.filter(isHidden).length;
     return {
       primaryLabel: this.#parts.primaryLabel,
       state: this.#breaker.state,
       reason: this.#breaker.reason,
-      waiting: waiting.entries.length - newer,
-      newer,
+      waiting: waiting.entries.length - hidden,
+      hidden,
       held: this.#parts.memory.held.summaryOf(waiting.entries),
       now: this.#parts.clock.now(),
     };

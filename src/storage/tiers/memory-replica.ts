@@ -51,7 +51,7 @@ export class MemoryReplica implements Replica {
     return this.#turn.run(() => this.#drop());
   }
 
-  async #ready(waiting: WaitingWrites): Promise<Loaded> {
+  async #ready(waiting: WaitingWrites): Promise<ReadyReplica> {
     const mark = await this.#currentMark();
     let loaded = this.#loaded;
     if (loaded?.mark === mark && loaded.fingerprint === waiting.fingerprint) return loaded;

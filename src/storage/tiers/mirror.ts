@@ -13,12 +13,20 @@ const WRITES_MAX = 1_000;
 export class Mirror {
   #writes: AppliedWrite[] = [];
   #applying: Promise<void> = Promise.resolve();
+  /** The changes of these writes, and of those that the cache could not take or that were forgotten. */
+  #lacking = new Set<string>();
 
   constructor(private readonly cache: Pick<CacheReplica, 'mirror'>) {}
+
+  /** Changes that this process wrote to the primary and that the cache does not have, as far as is known. */
+  get lacking(): ReadonlySet<string> {
+    return this.#lacking;
+  }
 
   /** @returns whether so many have come together that the feed should be asked */
   note(changes: readonly Change[], applied: readonly Applied[]): boolean {
     this.#writes.push({ changes, applied });
+    for (const { change_id } of applied) this.#lacking.add(change_id);
     if (this.#writes.length > WRITES_MAX) this.#writes.shift();
     return this.#writes.length % MANY_WRITES === 0;
   }
@@ -28,7 +36,10 @@ export class Mirror {
     const writes = this.#writes;
     this.#writes = [];
     if (writes.length > 0) {
-      const applying = this.cache.mirror(writes).catch(() => undefined);
+      const applying = this.cache
+        .mirror(writes)
+        .catch(() => [])
+        .then((mirrored) => this.#hasNow(mirrored));
       this.#applying = Promise.all([this.#applying, applying]).then(() => undefined);
     }
     return this.#applying;
@@ -36,9 +47,14 @@ export class Mirror {
 
   /** @returns forgets what is noted now; to be called when the feed has brought it */
   mark(): () => void {
-    const marked = new Set(this.#writes);
+    const [marked, lacking] = [new Set(this.#writes), [...this.#lacking]];
     return () => {
       this.#writes = this.#writes.filter((write) => !marked.has(write));
+      for (const id of lacking) this.#lacking.delete(id);
     };
+  }
+
+  #hasNow(writes: readonly AppliedWrite[]): void {
+    for (const { applied } of writes) for (const { change_id } of applied) this.#lacking.delete(change_id);
   }
 }

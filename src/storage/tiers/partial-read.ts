@@ -44,7 +44,8 @@ export async function readByParts<T>(
     code: 'partial',
     message: `A part of this answer (${inWords(name)}) could not be read from the store; it is from ${source}, as of ${as_of}.`,
   }));
-  return { data, source: primary.source, warnings };
+  const [oldest] = [...replaced.values()].sort((a, b) => (a.as_of < b.as_of ? -1 : 1));
+  return { data, source: primary.source, warnings, ...(oldest !== undefined && { copy: oldest.copy }) };
 }
 
 /** `listDeployments` as `list deployments`. */

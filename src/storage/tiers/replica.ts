@@ -37,6 +37,10 @@ export interface ReadyReplica {
   session: Session;
   /** The moment its records are from, ISO 8601. */
   as_of: string;
+  /** The position of the feed that they are from; null when the layer does not know. */
+  seq: number | null;
+  /** The ids of the waiting writes that did not fit, and so are not on top. */
+  leftOut: ReadonlySet<string>;
   /** What it does not know, in sentences for a person. */
   notes: string[];
   /** Whether its records have all their fields: those of a status file lack many. */

@@ -2,8 +2,9 @@
 import type { Connection, ReadOptions } from '../sql/connection.ts';
 import { layerFailure } from '../sql/driver-errors.ts';
 import { readerOf, type Reader } from '../sql/reader.ts';
-import type { DataSource } from '../store.ts';
+import type { CopyMoment, DataSource } from '../store.ts';
 import type { Clock } from './clock.ts';
+import type { JournalEntry } from './journal.ts';
 import { NoJournal } from './journals.ts';
 import { LayerUnavailable, type ReadyReplica, type Replica, type WaitingWrites } from './replica.ts';
 import { reasonOf } from './words.ts';
@@ -29,6 +30,7 @@ export interface Found<T> {
   data: T;
   source: DataSource;
   as_of: string;
+  copy: CopyMoment;
 }
 
 /** Safe for concurrent callers. */
@@ -44,12 +46,14 @@ export class Replicas {
   ) {}
 
   /**
+   * @param unmirrored changes of this process in the primary that the first does not have
    * @param wholeOnly leaves out those that do not have everything that the primary had
    * @throws NoReplica when none can do it; every other error of `work` as it is
    */
   async run<T>(
     waiting: WaitingWrites,
     work: (chosen: ChosenReplica) => Promise<T>,
+    unmirrored: ReadonlySet<string>,
     { wholeOnly = false }: { wholeOnly?: boolean } = {},
   ): Promise<Found<T>> {
     const failed: NoReplica['layers'] = [];
@@ -60,7 +64,9 @@ export class Replicas {
           const read = <R>(ask: (reader: Reader) => Promise<R>, options?: ReadOptions) =>
             ready.session.read((c) => ask(readerOfReplica(c, replica)), options);
           const data = await work({ ...ready, replica, isStale, read });
-          return { data, source: replica.source, as_of: ready.as_of };
+          const { as_of, seq } = ready;
+          const shows = await whatShows(ready, replica, waiting, unmirrored);
+          return { data, source: replica.source, as_of, copy: { as_of, seq, shows } };
         });
       } catch (error) {
         if (!isLayerError(error)) throw error;
@@ -87,6 +93,21 @@ export class Replicas {
   #isStale(as_of: string): boolean {
     return this.clock.now() - Date.parse(as_of) > this.staleAfterMs;
   }
+}
+
+/** A whole copy follows the primary with all that is written here; the others have on them what waits at the moment. */
+async function whatShows(
+  { leftOut }: ReadyReplica,
+  { isWhole }: Replica,
+  waiting: WaitingWrites,
+  unmirrored: ReadonlySet<string>,
+): Promise<CopyMoment['shows']> {
+  const entries = await waiting.list();
+  const holds = (id: string, entry: JournalEntry) => entry.changes.some((change) => change.id === id);
+  return (id) =>
+    isWhole
+      ? !unmirrored.has(id) && !entries.some((entry) => leftOut.has(entry.id) && holds(id, entry))
+      : entries.some((entry) => !leftOut.has(entry.id) && holds(id, entry));
 }
 
 /** A layer without history says so instead of answering that nothing ever happened. */

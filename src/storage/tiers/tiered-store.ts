@@ -108,7 +108,7 @@ export class TieredStore implements TrackerStore {
     this.#watch = new FeedWatch({
       // While it replays, reads are answered by a copy: of what is not to be read yet nobody is told.
       primary: () => (this.#breaker.state === 'online' ? this.#primary : undefined),
-      ask: async (work) => (await this.#readPrimary(work, {}))?.data,
+      ask: async (work) => (await this.#readPrimary(work, { oneStatement: true }))?.data,
       copyPosition: () => this.#copyPosition(),
       waiting: () => this.#waitingOrNone(),
       clock,

@@ -16,8 +16,8 @@ export interface Situation {
   reason: string | null;
   /** Writes that wait for the primary, and lie on top of the copies. */
   waiting: number;
-  /** Those among all that wait which only a newer program understands. */
-  newer: number;
+  /** Those among all that wait which do not fit there, or which only a newer program understands. */
+  hidden: number;
   held: HeldSummary;
   /** Milliseconds since 1970. */
   now: number;
@@ -43,7 +43,7 @@ export function readWarnings(
     });
   }
   if (situation.waiting > 0) warnings.push(pendingWarning(situation.waiting, true, situation));
-  if (situation.newer > 0) warnings.push(pendingWarning(situation.newer, false));
+  if (situation.hidden > 0) warnings.push(pendingWarning(situation.hidden, false));
   return warnings;
 }
 

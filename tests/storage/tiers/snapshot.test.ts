@@ -21,7 +21,7 @@ import { creation, edit } from '../changes.ts';
 import { ITEMS, PROJECT_ID, allRows, apply, fillSession, found, memorySession } from './filled-session.ts';
 
 const take = (folder: string, session: Session, options?: SnapshotOptions) =>
-  writeSnapshot(folder, (work) => session.read(work, { snapshot: true }), options);
+  writeSnapshot(folder, (work) => session.read(work), options);
 
 async function read(folder: string, project_id?: string): Promise<Snapshot> {
   const found = await readSnapshot(folder, project_id);

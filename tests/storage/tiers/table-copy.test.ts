@@ -20,7 +20,7 @@ import { describeWithPostgres } from '../../support/describe-with.ts';
 import { ITEMS, allRows, fillSession, found, memorySession } from './filled-session.ts';
 
 async function copyAll(from: Session, to: Session) {
-  return await from.read((source) => to.write((target) => copyTables(source, target)), { snapshot: true });
+  return await from.read((source) => to.write((target) => copyTables(source, target)));
 }
 
 describe('copying tables', () => {

@@ -14,6 +14,8 @@ export interface ItemAnswer {
   /** Where the feed stood in the store that answered. */
   seq: number;
   record: JsonObject | undefined;
+  /** By how much a list counts more than it lists. */
+  miscount?: number;
 }
 
 const REPLICAS: ReadonlySet<string> = new Set(['sqlite_cache', 'git_history', 'markdown_file']);
@@ -31,6 +33,7 @@ export function checkReadAnswer(
   const { source, as_of, warnings, data } = answer;
   const what = `${source} answered for ${target.id.slice(0, 8)}`;
   const version = data.record?.['version'];
+  if ((data.miscount ?? 0) !== 0) world.violated(`${what} and counted ${data.miscount} more than it listed`);
   if (source === 'postgres') {
     if (as_of !== undefined || warnings.length > 0) return;
     const expected = versionAt(world, target.id, data.seq);
@@ -50,6 +53,23 @@ export function checkReadAnswer(
     world.violated(`${what} version ${String(version)} as of ${as_of}, when it was ${least}`);
   }
   if (source === 'sqlite_cache') checkWaitingShown(world, at, target, data.record, before);
+}
+
+/** What a client was shown it is shown again, or told that the answer is older. */
+export function checkNotBefore(
+  world: World,
+  at: ModelProcess,
+  { id }: Target,
+  { source, warnings, data }: Answer<ItemAnswer>,
+): void {
+  const version = data.record?.['version'];
+  const shown = at.shown.get(id) ?? 0;
+  const now = typeof version === 'number' ? knownVersion(version) : 0;
+  // Its clock tells which answer is older.
+  const isTold = warnings.some(({ code }) => code === 'went_back') || at.machine.hasJumped;
+  if (source !== 'postgres' && now < shown && !isTold)
+    world.violated(`${source} answered for ${id.slice(0, 8)} version ${now} after ${shown}, without a word`);
+  at.shown.set(id, Math.max(shown, now));
 }
 
 function checkWaitingShown(

@@ -1,6 +1,9 @@
 // Bugs that were put in on purpose, each between the parts of a process: the model has to notice every one.
 import { partsOf, withParts } from '../../../src/domain/batch.ts';
 import type { Change } from '../../../src/domain/change.ts';
+import type { Vendor } from '../../../src/domain/vendor.ts';
+import type { VendorFilter } from '../../../src/storage/sql/queries/vendors.ts';
+import type { Reader } from '../../../src/storage/sql/reader.ts';
 import { isOutcomeUnknown, type Primary } from '../../../src/storage/sql/sql-store.ts';
 import type { Journal, JournalEntry } from '../../../src/storage/tiers/journal.ts';
 import { JournalUnavailable, inReplayOrder, reachOfEntry } from '../../../src/storage/tiers/journal.ts';
@@ -478,6 +481,42 @@ export const BUGS: Readonly<Record<string, Seams>> = {
           for (const { kind, entity_id } of write.changes)
             if (kind === 'archive') right(at).all(sql, entity_id);
           return outcome;
+        },
+      }),
+  },
+
+  'lists and counts at two moments': {
+    primary: (primary, at) =>
+      patched(primary, {
+        read: async (work) => {
+          const lists: { items: Vendor[] }[] = [];
+          const listing = async (reader: Reader, filter: VendorFilter) => {
+            const page = await reader.listVendors(filter);
+            lists.push(page);
+            return page;
+          };
+          const first = await primary.read((reader) =>
+            work({ ...reader, listVendors: (filter) => listing(reader, filter) }),
+          );
+          if (lists.length === 0) return first;
+          await at.world.time.sleep(100);
+          const counting = async (reader: Reader, filter: VendorFilter) => ({
+            ...(await reader.listVendors(filter)),
+            items: lists.shift()?.items ?? [],
+          });
+          return await primary.read((reader) =>
+            work({ ...reader, listVendors: (filter) => counting(reader, filter) }),
+          );
+        },
+      }),
+  },
+
+  'answers with something older without a word': {
+    session: (session) =>
+      patched(session, {
+        read: async (work) => {
+          const answer = await session.read(work);
+          return { ...answer, warnings: answer.warnings.filter(({ code }) => code !== 'went_back') };
         },
       }),
   },

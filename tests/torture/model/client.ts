@@ -7,7 +7,13 @@ import { TrackerError } from '../../../src/errors.ts';
 import type { ConflictRecord } from '../../../src/domain/conflict-record.ts';
 import type { Reader } from '../../../src/storage/sql/reader.ts';
 import type { Answer, WriteAnswer } from '../../../src/storage/store.ts';
-import { checkReadAnswer, checkWriteAnswer, checkOwnWrite, type ItemAnswer } from './answers.ts';
+import {
+  checkNotBefore,
+  checkReadAnswer,
+  checkWriteAnswer,
+  checkOwnWrite,
+  type ItemAnswer,
+} from './answers.ts';
 import { type Attempt, type View, type Write } from './ledger.ts';
 import { INCOMPLETE, type ModelProcess } from './machine.ts';
 import type { Slot, World } from './world.ts';
@@ -86,7 +92,7 @@ export class Client {
     const { uncertain } = process;
     let answer: WriteAnswer;
     try {
-      answer = await process.store.write(write.changes);
+      answer = await process.session.write(write.changes);
     } catch (error) {
       attempt.endedAt = ledger.next();
       attempt.wasUncertain = process.uncertain > uncertain;
@@ -121,7 +127,7 @@ export class Client {
   /** What its process answers to a question, at one moment; undefined when no layer does. */
   async ask<T>(process: ModelProcess, question: (reader: Reader) => Promise<T>): Promise<T | undefined> {
     try {
-      return (await process.store.read(question, { snapshot: true })).data;
+      return (await process.session.read(question)).data;
     } catch (error) {
       this.#mustBeExpected(error);
       return undefined;
@@ -131,7 +137,7 @@ export class Client {
   /** The open conflicts that its process can see. */
   async conflicts(process: ModelProcess): Promise<ConflictRecord[]> {
     try {
-      const { data } = await process.store.read((reader) =>
+      const { data } = await process.session.read((reader) =>
         reader.listConflicts({ resolved: false, limit: 20 }),
       );
       return data.items.toSorted((a, b) => (a.id < b.id ? -1 : 1));
@@ -146,8 +152,9 @@ export class Client {
     const waiting = machine.hasEntries ? machine.entries() : [];
     const moment = this.world.ledger.next();
     try {
-      const answer = await process.store.read((reader) => askFor(reader, target));
+      const answer = await process.session.read((reader) => askFor(reader, target));
       checkReadAnswer(this.world, process, target, answer, { waiting, moment });
+      checkNotBefore(this.world, process, target, answer);
       const { record } = answer.data;
       if (record !== undefined) this.#noteView(target.id, record, isComplete(answer));
       return answer;
@@ -227,11 +234,17 @@ function isComplete({ source, warnings }: Answer<unknown>): boolean {
 /** A record as the store that answers has it, and where that store stands. */
 export async function askFor(reader: Reader, { entity, id }: Target): Promise<ItemAnswer> {
   const { seq } = await reader.findFeedPosition();
-  const record =
-    entity === 'vendor'
-      ? (await reader.listVendors({ limit: 50 })).items.find((vendor) => vendor.id === id)
-      : await reader.findRecord(entity, id);
-  return { seq, record: record as unknown as JsonObject | undefined };
+  if (entity !== 'vendor') {
+    const record = await reader.findRecord(entity, id);
+    return { seq, record: record as unknown as JsonObject | undefined };
+  }
+  const { items, total_count, next_cursor } = await reader.listVendors({ limit: 50 });
+  const record = items.find((vendor) => vendor.id === id);
+  return {
+    seq,
+    record: record as unknown as JsonObject | undefined,
+    miscount: next_cursor === null ? total_count - items.length : 0,
+  };
 }
 
 const isRead = (entity: Entity): entity is Target['entity'] => READ.some((one) => one === entity);

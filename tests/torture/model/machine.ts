@@ -2,6 +2,7 @@
 import type { Database } from 'better-sqlite3';
 import { sql } from 'drizzle-orm';
 import type { Change } from '../../../src/domain/change.ts';
+import { SessionStore } from '../../../src/storage/session-store.ts';
 import { openMemorySqlite } from '../../../src/storage/sql/memory-session.ts';
 import type { Primary } from '../../../src/storage/sql/sql-store.ts';
 import { CacheReplica } from '../../../src/storage/tiers/cache.ts';
@@ -14,6 +15,7 @@ import type { Loaded } from '../../../src/storage/tiers/replica-sources.ts';
 import { TierMemory } from '../../../src/storage/tiers/tier-memory.ts';
 import { TieredStore, type TieredParts } from '../../../src/storage/tiers/tiered-store.ts';
 import { decodeEntry } from '../../../src/storage/tiers/entry-codec.ts';
+import type { TrackerStore } from '../../../src/storage/store.ts';
 import { EPOCH_MS, PROJECT_ID, PROJECT_SLUG, setClock, type SqlRow } from './database.ts';
 import { CacheDisk, JOURNALS, ModelJournal, ModelNotebook, newMedia } from './disk.ts';
 import { call, type Failing } from './faults.ts';
@@ -25,6 +27,7 @@ export interface Seams {
   primary?(primary: Primary, at: ModelProcess): Primary;
   parts?(parts: TieredParts, at: ModelProcess): TieredParts;
   store?(store: TieredStore, at: ModelProcess): TieredStore;
+  session?(session: TrackerStore): TrackerStore;
 }
 
 /** A copy of the primary as it was. */
@@ -71,6 +74,10 @@ export class Machine {
 
   setSkew(skew: number): void {
     this.#skews.push({ since: this.world.time.now, skew });
+  }
+
+  get hasJumped(): boolean {
+    return this.#skews.length > 1;
   }
 
   /** The first moment of simulated time at which its clock showed this; undefined when it never did. */
@@ -157,6 +164,10 @@ export class ModelProcess {
   uncertain = 0;
   readonly world: World;
   readonly store: TieredStore;
+  /** The store as its client uses it. */
+  readonly session: TrackerStore;
+  /** The greatest real version of each record that its client was shown. */
+  readonly shown = new Map<string, number>();
   readonly log: string[] = [];
   #onDeath: (() => void)[] = [];
 
@@ -166,6 +177,8 @@ export class ModelProcess {
     const parts = this.#parts();
     const store = new TieredStore(seams.parts?.(parts, this) ?? parts);
     this.store = seams.store?.(store, this) ?? store;
+    const session = SessionStore.begin(this.store, () => machine.wall);
+    this.session = seams.session?.(session) ?? session;
   }
 
   /** None of its later effects reach the disk or the primary. */

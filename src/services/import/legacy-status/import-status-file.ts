@@ -64,19 +64,16 @@ async function compare(
 ): Promise<
   Answer<{ source: StatusSource; taken: SourceTaken[]; changes: StatusChanges; checks: Check[] } | undefined>
 > {
-  const answer = await context.store.read(
-    async (reader) => {
-      const project_id = (await reader.findProject())?.project_id;
-      if (isNothing(source, project_id) || (await namesItemsOfOurs(reader, source))) return undefined;
-      const found = await findStatusChanges(reader, source, context);
-      const { changes } = found;
-      // What is there already is compared all the same.
-      const isPresent = changes.parts.length === 0;
-      const checks = isPresent ? await reader.reconcile(changes.expected) : rehearsedChecks(changes.expected);
-      return { ...found, checks };
-    },
-    { snapshot: true },
-  );
+  const answer = await context.store.read(async (reader) => {
+    const project_id = (await reader.findProject())?.project_id;
+    if (isNothing(source, project_id) || (await namesItemsOfOurs(reader, source))) return undefined;
+    const found = await findStatusChanges(reader, source, context);
+    const { changes } = found;
+    // What is there already is compared all the same.
+    const isPresent = changes.parts.length === 0;
+    const checks = isPresent ? await reader.reconcile(changes.expected) : rehearsedChecks(changes.expected);
+    return { ...found, checks };
+  });
   if (answer.data !== undefined) requireWholeRecords(answer);
   return answer;
 }

@@ -2,6 +2,7 @@
 import { desc, eq, inArray, sql } from 'drizzle-orm';
 import type { Note } from '../../../domain/note.ts';
 import type { Connection } from '../connection.ts';
+import { pipelined } from '../pipelined.ts';
 import { chunks } from './work-items.ts';
 import { countRows, findPageRows, toPage, type Order, type Page, type PageRequest } from './paging.ts';
 
@@ -72,8 +73,7 @@ export async function listNotes(
     order,
     request: filter,
   };
-  const rows = await findPageRows(listing);
-  const total = await countRows(c, listing);
+  const [rows, total] = await pipelined(findPageRows(listing), countRows(c, listing));
   let room = PAGE_MAX_CHARACTERS;
   const tooMuch = rows.findIndex(({ text }) => (room -= text.length) < 0);
   const limit = tooMuch === -1 ? filter.limit : Math.min(filter.limit, Math.max(1, tooMuch));

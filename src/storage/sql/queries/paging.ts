@@ -3,6 +3,7 @@ import { and, count, sql, type SQL } from 'drizzle-orm';
 import type { PgColumn, PgSelect, PgTable } from 'drizzle-orm/pg-core';
 import { validationError } from '../../../errors.ts';
 import type { Connection } from '../connection.ts';
+import { pipelined } from '../pipelined.ts';
 
 export interface Page<T> {
   items: T[];
@@ -38,15 +39,15 @@ export interface Listing<Select extends PgSelect> {
 type RowOf<Select extends PgSelect> = Select['_']['result'][number];
 
 /**
- * A page with the number of all rows that match, in two statements.
+ * A page with the number of all rows that match, in two statements, which see one moment like all of a read.
  * @throws ValidationError for a cursor that was not made for this order
  */
 export async function findPage<Select extends PgSelect>(
   c: Connection,
   listing: Listing<Select>,
 ): Promise<Page<RowOf<Select>>> {
-  const rows = await findPageRows(listing);
-  return toPage(rows, listing.request, listing.order, await countRows(c, listing));
+  const [rows, total] = await pipelined(findPageRows(listing), countRows(c, listing));
+  return toPage(rows, listing.request, listing.order, total);
 }
 
 /** The rows of a page, and one more where there is a next page: as `toPage` takes them. */

@@ -2,6 +2,7 @@
 import { and, asc, count, eq, getTableColumns, gte, inArray, lte, sql, type SQL } from 'drizzle-orm';
 import { vendorNameKey, type Vendor, type VendorStatus } from '../../../domain/vendor.ts';
 import type { Connection } from '../connection.ts';
+import { pipelined } from '../pipelined.ts';
 import type { Tables } from '../schema.ts';
 import { given, present } from './conditions.ts';
 import { findPageRows, toPage, type Order, type Page, type PageRequest } from './paging.ts';
@@ -100,18 +101,21 @@ export async function listVendors(
   const { vendors } = c.tables;
   const order: Order = { name: 'vendors', columns: [vendors.name_key, vendors.id], descending: false };
   const where = conditions(c.tables, filter);
-  const rows = await findPageRows({
-    name: 'list_vendors',
-    select: c.db.select(getTableColumns(vendors)).from(vendors).$dynamic(),
-    where,
-    order,
-    request: filter,
-  });
-  const counted = await c.db
-    .select({ status: vendors.status, vendors: count() })
-    .from(vendors)
-    .where(and(...where))
-    .groupBy(vendors.status);
+  const [rows, counted] = await pipelined(
+    findPageRows({
+      name: 'list_vendors',
+      select: c.db.select(getTableColumns(vendors)).from(vendors).$dynamic(),
+      where,
+      order,
+      request: filter,
+    }),
+    c.db
+      .select({ status: vendors.status, vendors: count() })
+      .from(vendors)
+      .where(and(...where))
+      .groupBy(vendors.status)
+      .execute(),
+  );
   const summary = { operational: 0, broken: 0 };
   for (const { status, vendors: number } of counted) summary[status] = Number(number);
   const page = toPage(rows, filter, order, summary.operational + summary.broken);

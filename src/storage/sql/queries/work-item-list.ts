@@ -8,6 +8,7 @@ import {
   type WorkItem,
 } from '../../../domain/work-item.ts';
 import type { Connection } from '../connection.ts';
+import { pipelined } from '../pipelined.ts';
 import type { Tables } from '../schema.ts';
 import { given, present } from './conditions.ts';
 import {
@@ -46,8 +47,11 @@ export async function listWorkItems(c: Connection, filter: WorkItemFilter): Prom
   const order = orderOf(c.tables, filter.sort);
   const cursor = filter.cursor === undefined ? {} : decodeCursor(order, filter.cursor);
   const values = { ...valuesOf(filter), ...cursor, offset: filter.offset ?? 0 };
-  const rows = await findRows(c, filter, order, { ...values, limit: filter.limit + 1 });
-  const page = toPage(rows, filter, order, await totalOf(c, filter, values));
+  const [rows, total] = await pipelined(
+    findRows(c, filter, order, { ...values, limit: filter.limit + 1 }),
+    totalOf(c, filter, values),
+  );
+  const page = toPage(rows, filter, order, total);
   return { ...page, items: page.items.map(({ rank: _rank, item_id: _id, ...item }) => item) };
 }
 

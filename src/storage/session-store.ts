@@ -1,0 +1,87 @@
+/**
+ * A store as one session uses it: a program with its one client, or a session over HTTP. It knows how far the answers
+ * were that the session was given, and one from a copy that stands before them says so (`went_back`).
+ *
+ * The primary is not asked where it stands: its answer is from before it arrived, so that a copy that was confirmed after
+ * that has all of it. A copy that was not may have it all the same; then `went_back` is said in vain.
+ */
+import { count } from '../domain/text.ts';
+import type { Warning } from '../domain/warnings.ts';
+import type { Reader } from './sql/reader.ts';
+import type { ReadOptions } from './sql/connection.ts';
+import type { Answer, CopyMoment, TrackerStore, WriteAnswer } from './store.ts';
+import type { Change } from '../domain/change.ts';
+
+/** Of more own changes the oldest are forgotten: copies are seconds old. */
+const OWN_CHANGES_MAX = 10_000;
+
+export class SessionStore implements TrackerStore {
+  /** The latest moment that an answer was from, in milliseconds since 1970 by the clock of this machine. */
+  #shownAt = Number.NEGATIVE_INFINITY;
+  /** The greatest position that a copy answered from. */
+  #shownSeq = 0;
+  /** Whether any answer was from a layer that knows its position. */
+  #knowsBetter = false;
+  /** When its changes were acknowledged, the oldest first. */
+  readonly #own = new Map<string, number>();
+
+  private constructor(
+    private readonly store: TrackerStore,
+    private readonly now: () => number,
+  ) {}
+
+  /** The same store for a session that begins. */
+  static begin(store: TrackerStore, now: () => number = Date.now): SessionStore {
+    return new SessionStore(store instanceof SessionStore ? store.store : store, now);
+  }
+
+  async read<T>(work: (reader: Reader) => Promise<T>, options?: ReadOptions): Promise<Answer<T>> {
+    return this.#show(await this.store.read(work, options));
+  }
+
+  async write(changes: readonly Change[]): Promise<WriteAnswer> {
+    const answer = await this.store.write(changes);
+    const at = this.now();
+    const shown = this.#show(answer);
+    for (const { change_id } of answer.data) this.#own.set(change_id, at);
+    for (const id of this.#own.keys()) {
+      if (this.#own.size <= OWN_CHANGES_MAX) break;
+      this.#own.delete(id);
+    }
+    return shown;
+  }
+
+  pending: TrackerStore['pending'] = () => this.store.pending();
+  watch: TrackerStore['watch'] = (listener) => this.store.watch(listener);
+  layers: TrackerStore['layers'] = () => this.store.layers();
+  health: TrackerStore['health'] = () => this.store.health();
+  close: TrackerStore['close'] = () => this.store.close();
+
+  #show<A extends Answer<unknown>>(answer: A): A {
+    const { copy } = answer;
+    const warning = copy === undefined ? undefined : this.#wentBack(copy);
+    const isKept = answer.durability !== undefined && answer.durability !== answer.source;
+    const isPrimary = answer.as_of === undefined && !isKept;
+    if (isPrimary) this.#shownAt = Math.max(this.#shownAt, this.now());
+    else if (copy !== undefined) this.#shownAt = Math.max(this.#shownAt, Date.parse(copy.as_of));
+    this.#shownSeq = Math.max(this.#shownSeq, copy?.seq ?? 0);
+    if (isPrimary || copy?.seq != null) this.#knowsBetter = true;
+    return warning === undefined ? answer : { ...answer, warnings: [...answer.warnings, warning] };
+  }
+
+  #wentBack({ as_of, seq, shows }: CopyMoment): Warning | undefined {
+    const at = Date.parse(as_of);
+    const isBefore = at < this.#shownAt || (seq !== null && seq < this.#shownSeq);
+    // Of another machine's clock, as a status file may be, or of one that was set back: that tells nothing.
+    const isUnknown = this.#knowsBetter && (seq === null || at > this.now());
+    if (!isBefore && !isUnknown) return undefined;
+    const lacking = [...this.#own].filter(([id, madeAt]) => (madeAt > at || isUnknown) && !shows(id)).length;
+    return wentBack(this.#shownAt, lacking);
+  }
+}
+
+function wentBack(shownAt: number, lacking: number): Warning {
+  const own = `${count(lacking, 'change')} made here ${lacking === 1 ? 'is' : 'are'} missing.`;
+  const message = `This may be older than an earlier answer (from ${new Date(shownAt).toISOString()}): what others changed before that may be missing.`;
+  return { code: 'went_back', message: lacking === 0 ? message : `${message} ${own}` };
+}
