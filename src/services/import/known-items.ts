@@ -53,16 +53,17 @@ export function matchItems(plan: ImportPlan, source: KnownSource, { isThere }: M
   // The source may spell an id otherwise now; the id here is made of one spelling.
   const byId = new Map(source.items.map((item) => [item.id, item]));
   matchBy('id', ({ made_of: { key } }) => byId.get(plannedId(plan.source, source.namespace, key)));
-  const left = source.items.filter(({ id }) => !taken.has(id));
+  // A file of the project that is still where it was is another one.
+  const isElsewhere = ({ foreign_id }: ImportedItem) =>
+    plan.source === 'session-prompts' && isThere(foreign_id);
+  const left = source.items.filter((item) => !taken.has(item.id) && !isElsewhere(item));
   for (const contentOf of CONTENTS[plan.source]) {
     const wanted = single(open, contentOf);
     const found = single(left, contentOf);
     matchBy('content', (planned) => {
       const content = contentOf(planned);
       const known = content === undefined ? undefined : found.get(content);
-      if (content === undefined || known === undefined || wanted.get(content) !== planned) return undefined;
-      // A file that is still where it was is another one.
-      return plan.source === 'session-prompts' && isThere(known.foreign_id) ? undefined : known;
+      return content !== undefined && wanted.get(content) === planned ? known : undefined;
     });
   }
   if (plan.source === 'task-master') {

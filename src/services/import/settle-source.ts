@@ -55,7 +55,8 @@ export function settleSource(
   if (plan.is_named) {
     const source = sources.find(({ namespace }) => namespace === plan.namespace);
     const evidence = source === undefined ? undefined : compareWith(plan, source, options);
-    return settled(plan, plan.namespace, 'named', evidence, [], 'as you said');
+    const reason = evidence === undefined ? 'a new one, as you said' : `as you said; ${spoken(evidence)}`;
+    return settled(plan, plan.namespace, 'named', evidence, [], reason);
   }
   const all = sources.map((source) => compareWith(plan, source, options));
   const others = (not: Evidence | undefined) =>
@@ -249,8 +250,9 @@ function whyNot(evidence: Evidence): SourceTaken['others'][number] {
 
 const quote = (text: string): string => JSON.stringify(shortenText(oneLine(text)));
 
-function spoken({ source, matches, same, others }: Evidence): string {
-  const counts = `${same} of ${matches.length} items with the same ids are the same`;
+function spoken({ source, same, doubtful, retitled, others }: Evidence): string {
+  const compared = same + doubtful + retitled + others.length;
+  const counts = `${same} of ${compared} items that are in both are the same`;
   const [other] = others;
   if (other === undefined) return counts;
   const { planned, known } = other;
