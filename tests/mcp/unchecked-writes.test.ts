@@ -187,6 +187,9 @@ function unresolvedCalls({ items, enhancement }: Records): [string, Row][] {
   ];
 }
 
+/** Ids are taken without their hyphens. */
+const asTaken = (arguments_: Row) => JSON.parse(JSON.stringify(arguments_).replaceAll('-', '')) as Row;
+
 const VERSIONED =
   /^(create|update)_(work_item|enhancement)$|^(register_vendor|record_deployment|apply_plan)$/;
 
@@ -198,7 +201,8 @@ describeUnless(postgresSkipReason(), 'writes that nothing can check', () => {
       const { server, admin, client } = await scene();
       const records = await makeRecords(client);
       await fault.make(server, admin);
-      const calls = keptCalls(records);
+      // Whether there is such a conflict, a PostgreSQL that can be read knows.
+      const calls = keptCalls(records).filter(([tool]) => fault.isWhole || tool !== 'resolve_conflict');
       let kept = 0;
       for (const [tool, arguments_, line] of calls) {
         const { isError, structured = {}, text: said } = await client.callTool(tool, arguments_);
@@ -221,7 +225,7 @@ describeUnless(postgresSkipReason(), 'writes that nothing can check', () => {
         for (const [tool, arguments_] of unresolvedCalls(records)) {
           const { error, details, message } = refusalOf(await client.callTool(tool, arguments_));
           expect(error, `${tool}: ${message}`).toBe('NotSavedError');
-          expect(details['operation'], tool).toMatchObject({ call: tool, arguments: arguments_ });
+          expect(details['operation'], tool).toMatchObject({ call: tool, arguments: asTaken(arguments_) });
           expect(message).toMatch(/^Nothing was saved: /);
         }
       }

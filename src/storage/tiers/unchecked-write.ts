@@ -59,7 +59,7 @@ function recordOf(change: Change): JsonObject {
   if (kind === 'link' || kind === 'unlink') {
     return { source_id: id, ...patch, ...(kind === 'link' && { created_at: at, created_by: actor }) };
   }
-  const version = versionOf(change);
+  const version = kind === 'resolve' ? SETTLED_VERSION : versionOf(change);
   const isRoot = entity === 'work_item' && kind === 'create' && patch['parent_id'] === null;
   return {
     id,
@@ -67,7 +67,8 @@ function recordOf(change: Change): JsonObject {
     ...(isRoot && placeBelow(null, id)),
     ...(version !== undefined && { version }),
     ...(kind === 'create' && { created_at: at, created_by: actor }),
-    ...(version !== undefined && { updated_at: at, updated_by: actor }),
+    ...(version !== undefined && kind !== 'resolve' && { updated_at: at, updated_by: actor }),
+    ...(kind === 'resolve' && { resolved_at: at, resolved_by: actor }),
   };
 }
 
@@ -95,6 +96,9 @@ function claimOf({ id, at, actor, patch, claim_token }: Change): JsonObject {
     ...(seconds !== undefined && { claim_expires_at: leaseEnd(at, seconds) }),
   };
 }
+
+/** A conflict is settled once. */
+const SETTLED_VERSION = 2;
 
 const VERSIONED: ReadonlySet<Entity> = new Set([
   'work_item',
