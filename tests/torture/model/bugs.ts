@@ -1,6 +1,7 @@
 // Bugs that were put in on purpose, each between the parts of a process: the model has to notice every one.
 import { partsOf, withParts } from '../../../src/domain/batch.ts';
 import type { Change } from '../../../src/domain/change.ts';
+import { withoutMark } from '../../../src/domain/provisional-version.ts';
 import { isOutcomeUnknown, type Primary } from '../../../src/storage/sql/sql-store.ts';
 import type { Journal, JournalEntry } from '../../../src/storage/tiers/journal.ts';
 import { JournalUnavailable, inReplayOrder } from '../../../src/storage/tiers/journal.ts';
@@ -176,6 +177,22 @@ export const BUGS: Readonly<Record<string, Seams>> = {
         : change,
     ),
   ),
+
+  'takes what fills a field that a layer does not show for its value': {
+    store: (store) =>
+      patched(store, {
+        write: (changes) =>
+          store.write(
+            changes.map((change) => {
+              const told = partsOf(change).map((part) => ({
+                ...part,
+                base_version: part.base_version === null ? null : withoutMark(part.base_version),
+              }));
+              return change.kind === 'batch' ? withParts(change, told) : (told[0] ?? change);
+            }),
+          ),
+      }),
+  },
 
   'drops a write that is in conflict': {
     primary: (primary, at) =>
