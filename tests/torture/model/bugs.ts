@@ -485,6 +485,13 @@ export const BUGS: Readonly<Record<string, Seams>> = {
   },
 };
 
+/** Those that show only where a database was restored: see `restored.ts`. */
+export const BUGS_AFTER_RESTORES: Readonly<Record<string, Seams>> = {
+  'takes a version that fits by chance for the one that its maker saw': replaying((write) =>
+    mapChanges(write, ({ base_fields: _seen, ...change }) => change),
+  ),
+};
+
 const removers = new WeakMap<ModelProcess, Journals>();
 
 function withCache(parts: TieredParts, cache: NonNullable<TieredParts['cache']>): TieredParts {
