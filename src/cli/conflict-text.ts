@@ -1,6 +1,6 @@
 /** Conflicts as a person reads them: what was asked, what others did, and the ways out. */
 import type { FieldChange } from '../domain/change.ts';
-import type { Theirs } from '../domain/conflict.ts';
+import type { NotSeen, Theirs } from '../domain/conflict.ts';
 import type { ConflictRecord } from '../domain/conflict-record.ts';
 import type { JsonValue } from '../domain/json.ts';
 import type { ConflictList } from '../services/conflicts.ts';
@@ -77,8 +77,17 @@ function sideLines({ kind, details, changes }: ConflictRecord): string[] {
   const yours = (details['yours'] ?? []) as unknown as FieldChange[];
   const theirs = (details['theirs'] ?? []) as unknown as Theirs[];
   const overlap = new Set((details['overlap'] ?? []) as string[]);
+  const notSeen = (details['not_seen'] ?? []) as unknown as NotSeen[];
   const mine = yours.flatMap(({ field, from, to }) => {
     const last = theirs.findLast((one) => one.field === field);
+    const hidden = last === undefined ? notSeen.find((one) => one.field === field) : undefined;
+    if (hidden !== undefined) {
+      return [
+        `${plainLine(field)}${paint('red', ' (not seen by whoever changed it)')}`,
+        `  mine:   ${spoken(to)}`,
+        `  theirs: ${spoken(hidden.value)}`,
+      ];
+    }
     return [
       `${plainLine(field)}${overlap.has(field) ? paint('red', ' (both changed it)') : ''}`,
       `  base:   ${spoken(from)}`,

@@ -1,10 +1,12 @@
 /**
  * Optimistic locking and three-way merge (W7). Two updates made from the same version do not disturb each
- * other when they touch different fields; then they can be merged. Everything here is pure.
+ * other when they touch different fields; then they can be merged. What the maker of an update saw is in
+ * `makers-view.ts`. Everything here is pure.
  */
 import { TrackerError } from '../errors.ts';
-import type { Change, FieldChange, RecordedChange } from './change.ts';
+import type { FieldChange, RecordedChange } from './change.ts';
 import { equalJson, ownValue, type JsonObject, type JsonValue } from './json.ts';
+import { isPartlyShown, withoutMark } from './provisional-version.ts';
 
 /** Fields that only make sense together count as one: changing one side of a pair overlaps with the other. */
 const COUPLED: Readonly<Record<string, string>> = {
@@ -15,7 +17,8 @@ const COUPLED: Readonly<Record<string, string>> = {
 };
 
 /** Fields that are sets: merged as what was added and removed, so they never overlap. */
-const SETS: ReadonlySet<string> = new Set(['labels']);
+export const SETS: ReadonlySet<string> = new Set(['labels']);
+const isSet = (field: string): boolean => SETS.has(field);
 
 export interface Theirs extends FieldChange {
   by: string;
@@ -23,26 +26,48 @@ export interface Theirs extends FieldChange {
   version: number;
 }
 
+/** A field as it is, which the maker of an update did not see so. */
+export interface NotSeen {
+  field: string;
+  value: JsonValue;
+}
+
 export interface Conflict {
   theirs: Theirs[];
   yours: FieldChange[];
-  /** The fields that both sides changed to different values. */
+  /** The fields that both sides changed to different values, and those of `not_seen`. */
   overlap: string[];
+  /**
+   * The fields that the update would replace although its maker did not see what they hold, and what that is; absent
+   * without any.
+   */
+  not_seen?: NotSeen[];
   mergeable: boolean;
 }
+
+/** What the maker of an update saw of the fields that it sets. */
+export interface MakersView {
+  /** Their values, where they are known for certain; else they follow from what was recorded since. */
+  fields: JsonObject;
+  /** Those that were not shown. */
+  unseen: ReadonlySet<string>;
+  /** Those that had another value in the version that the update names: it is a version of another history. */
+  differing: ReadonlySet<string>;
+}
+
+const NONE: ReadonlySet<string> = new Set();
 
 /**
  * Compares an update with what happened since the version it was based on.
  * @param patch the update's fields; metadata key by key
  * @param current the record as it is now
  * @param since what others recorded after the base version, oldest first
- * @param baseFields what the update's maker saw, where that is known for certain; else it follows from `since`
  */
 export function compareChanges(
   patch: JsonObject,
   current: Record<string, JsonValue>,
   since: RecordedChange[],
-  baseFields: JsonObject = {},
+  { fields: baseFields = {}, unseen = NONE, differing = NONE }: Partial<MakersView> = {},
 ): Conflict {
   const theirs = since.flatMap((change) =>
     change.fields.map((field) => ({
@@ -65,46 +90,35 @@ export function compareChanges(
     to,
   }));
   const touched = new Set(theirs.map(({ field }) => groupOf(field)));
+  const isTouched = (field: string) => !isSet(field) && touched.has(groupOf(field));
+  const notSeen = yours
+    .filter(({ field, to }) =>
+      unseen.has(field) ? wouldTakeAway(current, field, to) : !isSet(field) && differing.has(field),
+    )
+    .filter(({ field, to }) => !isSameValue(current, field, to))
+    .map(({ field }) => ({ field, value: valueOf(current, field) }));
   const overlap = yours
     .filter(
-      ({ field, to }) => !SETS.has(field) && touched.has(groupOf(field)) && !isSameValue(current, field, to),
+      ({ field, to }) =>
+        notSeen.some((one) => one.field === field) || (isTouched(field) && !isSameValue(current, field, to)),
     )
     .map(({ field }) => field);
-  return { theirs, yours, overlap, mergeable: overlap.length === 0 };
+  return {
+    ...{ theirs, yours, overlap },
+    ...(notSeen.length > 0 && { not_seen: notSeen }),
+    mergeable: overlap.length === 0,
+  };
 }
 
-/**
- * The sets as their maker saw them whose own changes, among others', led there: what others did to them is left out,
- * and what own changes did that were refused is put in.
- * @param current the record as it is now
- * @param since everything recorded since the version that the chain of own changes began with, oldest first
- * @param refused own changes of the chain that became conflicts
- */
-export function setsAfter(
-  current: Record<string, JsonValue>,
-  since: readonly RecordedChange[],
-  own: ReadonlySet<string>,
-  refused: readonly Change[],
-): JsonObject {
-  const recorded = since.flatMap(({ change_id, fields }) =>
-    fields.map(({ field, from, to }) => ({ id: change_id, field, from, to })),
-  );
-  const asked = refused.flatMap(({ id, patch, base_fields }) =>
-    Object.entries(patch).map(([field, to]) => ({ id, field, from: base_fields?.[field] ?? null, to })),
-  );
-  const sets: JsonObject = {};
-  for (const name of SETS) {
-    const steps = [
-      ...recorded.filter(({ id, field }) => field === name && own.has(id)),
-      ...asked.filter(({ field }) => field === name),
-    ].sort((a, b) => (a.id < b.id ? -1 : 1));
-    const first = recorded.find(({ field }) => field === name);
-    if (first === undefined && steps.length === 0) continue;
-    let seen = first === undefined ? valueOf(current, name) : first.from;
-    for (const { from, to } of steps) seen = mergeSet(asList(from ?? seen), asList(to), asList(seen));
-    sets[name] = seen;
-  }
-  return sets;
+/** Whether setting a field that was not shown takes something away: of a set, only clearing it is meant to. */
+function wouldTakeAway(current: Record<string, JsonValue>, field: string, to: JsonValue): boolean {
+  const there = valueOf(current, field);
+  return !isEmpty(there) && (!isSet(field) || asList(to).length === 0);
+}
+
+function isEmpty(value: JsonValue): boolean {
+  if (value === null || value === '') return true;
+  return typeof value === 'object' && Object.keys(value).length === 0;
 }
 
 /** The patch as it is applied on top of `current` after a merge: sets become their own additions and removals. */
@@ -120,29 +134,25 @@ export function mergedPatch(
   return merged;
 }
 
-function mergeSet(base: JsonValue[], mine: JsonValue[], theirs: JsonValue[]): JsonValue[] {
+export function mergeSet(base: JsonValue[], mine: JsonValue[], theirs: JsonValue[]): JsonValue[] {
   const kept = theirs.filter((entry) => mine.includes(entry) || !base.includes(entry));
   const added = mine.filter((entry) => !base.includes(entry) && !kept.includes(entry));
   return [...kept, ...added];
 }
 
-/** The refusal of an update whose base version is not the current one (CONTRACT §3). */
+/** The refusal of an update that does not fit what is there now (CONTRACT §3). */
 export function versionConflictError(
   entity: string,
   expected: number,
   current: { version: number; updated_by: string; updated_at: string },
   conflict: Conflict,
 ): TrackerError {
-  const names = conflict.overlap.join(', ');
-  const future = expected > current.version;
-  const next = future
-    ? `Version ${expected} does not exist yet. Read the ${entity} and repeat your change with version ${current.version}.`
-    : conflict.mergeable
-      ? `Your fields were not touched by others: repeat the call with on_conflict "merge", or with version ${current.version}.`
-      : `Others changed ${names} too (see theirs). Decide which value is right, then repeat with version ${current.version}.`;
+  const known = withoutMark(expected);
+  const future = known > withoutMark(current.version);
+  const isNotSeen = conflict.not_seen !== undefined && conflict.theirs.length === 0;
   return new TrackerError(
     'VersionConflictError',
-    `This ${entity} is at version ${current.version}, not ${expected}: it was last changed by ${current.updated_by} at ${current.updated_at}. Nothing was saved.`,
+    `${isNotSeen ? notSeenReason(entity, expected, current.version, conflict) : `This ${entity} is at version ${current.version}, not ${known}: it was last changed by ${current.updated_by} at ${current.updated_at}.`} Nothing was saved.`,
     {
       expected_version: expected,
       current_version: current.version,
@@ -152,8 +162,30 @@ export function versionConflictError(
       ...conflict,
       mergeable: conflict.mergeable && !future,
     },
-    next,
+    nextStep(entity, known, current.version, conflict),
   );
+}
+
+function notSeenReason(
+  entity: string,
+  expected: number,
+  current: number,
+  { not_seen = [] }: Conflict,
+): string {
+  const names = not_seen.map(({ field }) => field).join(', ');
+  return isPartlyShown(expected)
+    ? `The layer that this ${entity} was read from does not show all of its fields: not ${names}, which this change would replace.`
+    : `This ${entity} is at version ${current}, but its ${names} had other values where this change was made: another history led to that version, as after a database was restored.`;
+}
+
+function nextStep(entity: string, expected: number, current: number, conflict: Conflict): string {
+  const { overlap, not_seen = [] } = conflict;
+  if (expected > withoutMark(current))
+    return `Version ${expected} does not exist yet. Read the ${entity} and repeat your change with version ${current}.`;
+  if (conflict.mergeable)
+    return `Your fields were not touched by others: repeat the call with on_conflict "merge", or with version ${current}.`;
+  const where = not_seen.length < overlap.length ? 'theirs' : 'not_seen';
+  return `${where === 'theirs' ? `Others changed ${overlap.join(', ')} too` : `${overlap.join(', ')}: there are other values than you saw`} (see ${where}). Decide which value is right, then repeat with version ${current}.`;
 }
 
 /** The fields that a patch touches, as a record has them; metadata key by key. */
@@ -161,7 +193,7 @@ export function touchedFields(patch: JsonObject, record: Record<string, JsonValu
   return Object.fromEntries(flatten(patch).map(([field]) => [field, valueOf(record, field)]));
 }
 
-function flatten(patch: JsonObject): [string, JsonValue][] {
+export function flatten(patch: JsonObject): [string, JsonValue][] {
   return Object.entries(patch).flatMap(([field, value]): [string, JsonValue][] =>
     field === 'metadata'
       ? Object.entries(value as JsonObject).map(([key, entry]) => [`metadata.${key}`, entry])
@@ -169,11 +201,11 @@ function flatten(patch: JsonObject): [string, JsonValue][] {
   );
 }
 
-function groupOf(field: string): string {
+export function groupOf(field: string): string {
   return (Object.hasOwn(COUPLED, field) ? COUPLED[field] : undefined) ?? field;
 }
 
-function valueOf(record: Record<string, JsonValue>, field: string): JsonValue {
+export function valueOf(record: Record<string, JsonValue>, field: string): JsonValue {
   if (!field.startsWith('metadata.')) return record[field] ?? null;
   return ownValue((record['metadata'] ?? {}) as JsonObject, field.slice('metadata.'.length));
 }
@@ -183,6 +215,6 @@ function isSameValue(current: Record<string, JsonValue>, field: string, to: Json
   return equalJson(valueOf(current, field), to);
 }
 
-function asList(value: JsonValue): JsonValue[] {
+export function asList(value: JsonValue): JsonValue[] {
   return Array.isArray(value) ? value : [];
 }

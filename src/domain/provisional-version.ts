@@ -12,8 +12,30 @@ export const PROVISIONAL_STEP = 1_000_000;
 /** The same for positions of the feed: what was recorded offline can not be mistaken for a real position. */
 export const PROVISIONAL_FEED_STEP = 10_000_000_000;
 
+/**
+ * Added to the version of a record that a layer showed without all of its fields, so that whoever comes with that
+ * version is known not to have seen the rest: in another process, after a restart, at the primary. More than all
+ * changes that can lie on one record make together.
+ */
+const PARTLY_SHOWN = 4_000_000_000 * PROVISIONAL_STEP;
+
 export function isProvisional(version: number): boolean {
   return version >= PROVISIONAL_STEP;
+}
+
+/** Whether the record was shown without all of its fields where somebody read this version. */
+export function isPartlyShown(version: number): boolean {
+  return version >= PARTLY_SHOWN;
+}
+
+/** The version of a record as a layer answers it that lacks fields; 0 where it is not known which version it shows. */
+export function partlyShown(version: number): number {
+  return isPartlyShown(version) ? version : PARTLY_SHOWN + version;
+}
+
+/** The version that the record has where all of it is known: real, or with the changes that lie on a real one. */
+export function withoutMark(version: number): number {
+  return isPartlyShown(version) ? version - PARTLY_SHOWN : version;
 }
 
 /** The real version below a provisional one; a real version itself. 0 for a record that was made offline. */
@@ -23,7 +45,7 @@ export function knownVersion(version: number): number {
 
 /**
  * By how much a change raises a version while the primary is away, wherever it is applied: 1 to 65,536 million. One
- * record takes at least 137,000 of them before a number cannot hold its version exactly.
+ * record takes at least 61,000 of them before its version looks like one that was partly shown.
  */
 export function provisionalStep(change_id: string): number {
   return (createHash('sha256').update(change_id).digest().readUInt16BE(0) + 1) * PROVISIONAL_STEP;
@@ -35,12 +57,12 @@ export interface MadeVersion {
   version: number | null;
 }
 
-/** Whether these changes, in this order, are all that lies between two versions of one record. */
+/** Whether these changes, in this order, are all that lies between two versions of one record, however it was shown. */
 export function isUnbroken(from: number, to: number, changes: readonly MadeVersion[]): boolean {
-  let at = from;
+  let at = withoutMark(from);
   for (const { change_id, version } of changes) {
     at += version !== null && isProvisional(version) ? provisionalStep(change_id) : 1;
-    if (at !== version) return false;
+    if (version === null || at !== withoutMark(version)) return false;
   }
-  return at === to;
+  return at === withoutMark(to);
 }

@@ -13,32 +13,36 @@ const nullableText = text.nullable();
 const whole = z.int();
 const object = z.record(z.string(), z.unknown());
 
+/** The fields that the layer which answers does not know of a record, or not whole; absent where it knows all. */
+const unknownFields = { unknown_fields: z.array(text).optional() };
+
 export const workItemShape = {
   id: text,
   version: whole,
   item_type: z.enum(ITEM_TYPES),
   title: text,
-  description: nullableText,
+  description: nullableText.optional(),
   status: z.enum(ITEM_STATUSES),
-  priority: whole,
-  labels: z.array(text),
-  assignee: nullableText,
-  parent_id: nullableText,
+  priority: whole.optional(),
+  labels: z.array(text).optional(),
+  assignee: nullableText.optional(),
+  parent_id: nullableText.optional(),
   path: text,
   depth: whole,
   branch_name: nullableText,
-  commit_hash: nullableText,
-  pr_number: whole.nullable(),
-  metadata: object,
+  commit_hash: nullableText.optional(),
+  pr_number: whole.nullable().optional(),
+  metadata: object.optional(),
   created_at: text,
   updated_at: text,
   completed_at: nullableText,
   created_by: text,
   updated_by: text,
   deleted_at: nullableText,
-  claimed_by: nullableText,
-  claim_expires_at: nullableText,
+  claimed_by: nullableText.optional(),
+  claim_expires_at: nullableText.optional(),
   archived_at: nullableText,
+  ...unknownFields,
 };
 
 const reasons = object.optional();
@@ -147,28 +151,30 @@ export const vendorShape = {
   name: text,
   status: z.enum(VENDOR_STATUSES),
   extractor_version: text,
-  metadata: object,
+  metadata: object.optional(),
   created_at: text,
   updated_at: text,
   created_by: text,
   updated_by: text,
+  ...unknownFields,
 };
 
 export const enhancementShape = {
   id: text,
   version: whole,
   title: text,
-  description: nullableText,
+  description: nullableText.optional(),
   priority: whole,
   status: z.enum(ENHANCEMENT_STATUSES),
   target_quarter: nullableText,
-  requires_constitutional_principles: z.array(text),
-  depends_on: z.array(text),
-  work_item_id: nullableText,
+  requires_constitutional_principles: z.array(text).optional(),
+  depends_on: z.array(text).optional(),
+  work_item_id: nullableText.optional(),
   created_at: text,
   updated_at: text,
   created_by: text,
   updated_by: text,
+  ...unknownFields,
 };
 
 const mention = z.object({ id: text, title: text, status: text });
@@ -194,11 +200,12 @@ export const deploymentShape = {
   version: whole,
   deployed_at: text,
   commit_hash: text,
-  metadata: object,
+  metadata: object.optional(),
   created_at: text,
   created_by: text,
   affected_vendors: z.array(z.object({ id: text, name: text, status: text })),
-  related_work_items: z.array(z.object({ id: text, title: text, item_type: text, status: text })),
+  related_work_items: z.array(z.object({ id: text, title: text, item_type: text, status: text })).optional(),
+  ...unknownFields,
 };
 
 const itemMention = z.object({ id: text, title: text, status: text });
@@ -217,14 +224,15 @@ export const deploymentViewShape = {
 export const configurationShape = {
   id: text,
   version: whole,
-  active_context_type: z.enum(CONTEXT_TYPES),
-  current_session_id: nullableText,
-  default_token_budget: whole,
-  archive_after_days: whole,
+  active_context_type: z.enum(CONTEXT_TYPES).optional(),
+  current_session_id: nullableText.optional(),
+  default_token_budget: whole.optional(),
+  archive_after_days: whole.optional(),
   created_at: text,
   updated_at: text,
   created_by: text,
   updated_by: text,
+  ...unknownFields,
 };
 
 export const configurationViewShape = {

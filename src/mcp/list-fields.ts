@@ -1,5 +1,6 @@
 /** Lists that answer only some fields of each item, for callers that know what they want (T2). */
 import * as z from 'zod';
+import { unknownFieldsOf, withoutUnknown } from '../services/unknown-fields.ts';
 import { listText, shortId, spokenValue } from './text.ts';
 
 interface ListData {
@@ -21,8 +22,16 @@ export function fieldsInput(output: z.ZodObject): { fields: z.ZodOptional<z.ZodA
 export function pickFields(data: object, fields: readonly string[]): ListData {
   const { items, ...page } = data as ListData;
   const names = [...new Set(['id', ...fields])];
-  const pick = (item: Record<string, unknown>) =>
-    Object.fromEntries(names.filter((name) => Object.hasOwn(item, name)).map((name) => [name, item[name]]));
+  const pick = (whole: Record<string, unknown>) => {
+    const item = withoutUnknown(whole);
+    const unknown = unknownFieldsOf(whole).filter((name) => names.includes(name));
+    return {
+      ...Object.fromEntries(
+        names.filter((name) => Object.hasOwn(item, name)).map((name) => [name, item[name]]),
+      ),
+      ...(unknown.length > 0 && { unknown_fields: unknown }),
+    };
+  };
   return { ...page, items: items.map(pick) };
 }
 

@@ -13,6 +13,7 @@ import { notFound, validationError } from '../errors.ts';
 import type { EnhancementMention } from '../storage/sql/queries/enhancements.ts';
 import type { Page } from '../storage/sql/queries/paging.ts';
 import type { Reader } from '../storage/sql/reader.ts';
+import { unknownFieldsOf } from './unknown-fields.ts';
 import type { Answer } from '../storage/store.ts';
 import {
   patchOf,
@@ -188,9 +189,11 @@ export async function promoteEnhancement(
   };
 }
 
-/** What the work item takes over. A project has fields of its own for the quarter and the principles. */
+/** What the work item takes over, of what is known in whole. A project has fields of its own for the quarter and the principles. */
 function itemOf(enhancement: Enhancement, item_type: WorkItem['item_type']): JsonObject {
-  const { title, description, priority, target_quarter, requires_constitutional_principles } = enhancement;
+  const { title, priority, target_quarter, requires_constitutional_principles } = enhancement;
+  const isCut = unknownFieldsOf(enhancement).includes('description');
+  const description = isCut ? null : enhancement.description;
   const metadata =
     item_type === 'project'
       ? {

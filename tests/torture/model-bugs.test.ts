@@ -1,12 +1,15 @@
 // The model must notice what it is there for: bugs put in between the parts of the tracker, one at a time.
 import { describe, expect, it } from 'vitest';
-import { BUGS } from './model/bugs.ts';
+import { BUGS, BUGS_AFTER_RESTORES } from './model/bugs.ts';
+import { runRestored } from './model/restored.ts';
 import { report } from './scale.ts';
 import { makeSchedule, runSchedule } from './model/schedule.ts';
 
 const SEED = 'ladybirds';
 /** Within so many schedules each bug has to be noticed. */
 const SCHEDULES_MAX = 1_500;
+/** Within so many restores, those bugs. */
+const RESTORES = 200;
 const TIMEOUT_MS = 300_000;
 
 describe('the model', () => {
@@ -27,6 +30,19 @@ describe('the model', () => {
     expect(found, 'noticed').toBeDefined();
     noticed += 1;
   });
+
+  it.each(Object.entries(BUGS_AFTER_RESTORES))(
+    'notices, after a restore, a store that %s',
+    { timeout: TIMEOUT_MS },
+    async (_name, seams) => {
+      let found: string | undefined;
+      for (let index = 0; index < RESTORES && found === undefined; index += 1) {
+        expect(await runRestored(`${SEED}/${index}`), `${SEED}/${index}`).toEqual([]);
+        [found] = await runRestored(`${SEED}/${index}`, seams);
+      }
+      expect(found, 'noticed').toBeDefined();
+    },
+  );
 
   it('finds no fault in the same schedules without a bug', { timeout: TIMEOUT_MS }, async () => {
     for (let index = 0; index < furthest; index += 1) {

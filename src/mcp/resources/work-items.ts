@@ -1,6 +1,7 @@
 import { queryWorkItemInput } from '../../domain/work-item.ts';
 import { parseInput } from '../../domain/validate.ts';
 import { suggestItems } from '../../services/completion.ts';
+import { answerText } from '../../services/described-answer.ts';
 import { queryWorkItem, type WorkItemView } from '../../services/work-items.ts';
 import { bounded, defineResource } from '../define-resource.ts';
 import { oneLine, quoted } from '../../domain/others-text.ts';
@@ -19,7 +20,7 @@ export const workItemResource = defineResource({
   read: async (context, variable) => {
     const input = parseInput(queryWorkItemInput, { id: variable, include_children: false });
     const answer = await queryWorkItem(context, input);
-    return { ...answer, data: bounded(itemText(answer.data), 'query_work_item answers all of it.') };
+    return { ...answer, data: bounded(answerText(answer, itemText), 'query_work_item answers all of it.') };
   },
   isTouched: (touched, variable) => touched.item(variable.trim().toLowerCase().replaceAll('-', '')),
   suggest: suggestItems,

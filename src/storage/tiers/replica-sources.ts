@@ -5,6 +5,7 @@
 import { sql } from 'drizzle-orm';
 import { CONFIGURATION_DEFAULTS } from '../../domain/configuration.ts';
 import type { WorkItem } from '../../domain/work-item.ts';
+import { partlyShown } from '../../domain/provisional-version.ts';
 import { TrackerError } from '../../errors.ts';
 import { readSnapshot } from '../git/snapshot.ts';
 import { parseStatusFile, type ParsedStatus } from '../markdown/status-parser.ts';
@@ -99,6 +100,10 @@ export async function loadStatusFile(
     ] as const) {
       await insertRows(c, name, rows[name] as unknown as Row[]);
     }
+    // Nobody told what is set there: that these are the defaults is not known either.
+    await insertRows(c, 'configuration', [
+      { ...(await defaultConfiguration(c, as_of)), version: partlyShown(1) },
+    ]);
     await complete(c, { seq: 0, changed_at: as_of }, rows.workItems);
   });
   return { ...loaded, as_of, seq: null, notes: notesOn(status, rows), hasAllFields: false };

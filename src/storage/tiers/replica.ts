@@ -15,14 +15,19 @@ import {
   PROVISIONAL_STEP,
   isProvisional,
   isUnbroken,
+  isPartlyShown,
   knownVersion,
+  partlyShown,
+  withoutMark,
 } from '../../domain/provisional-version.ts';
+import { isShown } from '../markdown/shown-fields.ts';
 import { applyChanges, findFirstResult } from '../sql/apply/apply.ts';
 import { findCurrentRecord } from '../sql/apply/current-record.ts';
 import type { Connection, Session } from '../sql/connection.ts';
 import { classifyDriverError } from '../sql/driver-errors.ts';
 import { findChangesSince } from '../sql/queries/changes.ts';
 import type { DataSource } from '../store.ts';
+import { findKnownFields, tellUnknown } from './partly-shown.ts';
 import { inReplayOrder, type JournalEntry, type JournalName } from './journal.ts';
 
 /** The writes that wait for the primary, from all journals. */
@@ -103,9 +108,10 @@ export async function applyToReplica(
     const write: PreparedWrite = { changes: [], applied: [], made: [], keptIn: [] };
     for (const change of changes) {
       const first = seen.has(change.id) ? await findFirstResult(c, change) : undefined;
-      const prepared = first === undefined ? await withBase(c, change, { own, hasAllFields }) : change;
+      const prepared = first === undefined ? await withBase(c, change, own) : change;
       const applied = first ?? (await applyChanges(c, [prepared]))[0];
       if (applied === undefined) throw new Error('a change was applied without a result');
+      if (!hasAllFields) await tellUnknown(c, applied.record);
       write.applied.push(first === undefined ? applied : { ...first, repeated: false });
       if (!applied.repeated) {
         write.changes.push(withGrant(prepared, applied));
@@ -119,7 +125,7 @@ export async function applyToReplica(
       }
       // Withdrawn when no journal could keep it in the end: now it is saved under its first name.
       const { change_id: id, entity_id } = applied;
-      write.changes.push(await withBase(c, { ...change, id, entity_id }, { own, hasAllFields }));
+      write.changes.push(await withBase(c, { ...change, id, entity_id }, own));
     }
     if (write.changes.length > 0) await accept(write);
     return write;
@@ -127,30 +133,27 @@ export async function applyToReplica(
 }
 
 /** The change with what its maker saw: that makes a three-way merge possible later, wherever it is replayed. */
-async function withBase(
-  c: Connection,
-  change: Change,
-  known: { own: OwnWrites } & Pick<ReadyReplica, 'hasAllFields'>,
-): Promise<Change> {
+async function withBase(c: Connection, change: Change, own_writes: OwnWrites): Promise<Change> {
   const { base_version, entity_id } = change;
   if (change.kind === 'batch') {
     const parts: Change[] = [];
-    for (const part of partsOf(change)) parts.push(await withBase(c, part, known));
+    for (const part of partsOf(change)) parts.push(await withBase(c, part, own_writes));
     return withParts(change, parts);
   }
   if (change.kind !== 'update' || base_version === null) return change;
   const record = await findCurrentRecord(c, change);
   const own = new Set(change.own_changes);
-  if (isProvisional(base_version)) {
-    for (const id of known.own.ownChanges(entity_id, base_version)) own.add(id);
+  const base = withoutMark(base_version);
+  if (isProvisional(base)) {
+    for (const id of own_writes.ownChanges(entity_id, base_version)) own.add(id);
     const waiting = await findChangesSince(c, entity_id, PROVISIONAL_STEP - 1);
-    const led = waiting.filter(({ version }) => version !== null && version <= base_version);
+    const led = waiting.filter(({ version }) => version !== null && withoutMark(version) <= base);
     // Else other writes lie on this copy than on the one that its maker saw.
-    if (isUnbroken(knownVersion(base_version), base_version, led)) {
+    if (isUnbroken(knownVersion(base), base, led)) {
       for (const { change_id } of led) own.add(change_id);
     }
   }
-  const seen = known.hasAllFields ? await seenFields(c, change, base_version, record) : undefined;
+  const seen = await seenFields(c, change, base_version, record);
   return {
     ...change,
     ...(seen !== undefined && { base_fields: seen }),
@@ -192,20 +195,38 @@ async function keeperOf(
   return await own.findWaiting(change_id);
 }
 
-/** The touched fields as they were in the version that the change is based on; undefined where this copy cannot tell. */
+/**
+ * The touched fields as they were in the version that the change is based on, those alone that were shown there;
+ * undefined where this copy cannot tell.
+ */
 async function seenFields(
   c: Connection,
-  { patch, entity_id }: Change,
+  change: Change,
   base_version: number,
   record: JsonObject,
 ): Promise<JsonObject | undefined> {
+  const { patch, entity, entity_id } = change;
   const version = record['version'];
   if (typeof version !== 'number') return undefined;
   const fields = touchedFields(patch, record);
-  const since = version === base_version ? [] : await findChangesSince(c, entity_id, base_version);
+  const [base, isPart] = [withoutMark(base_version), isPartlyShown(version)];
+  const since =
+    withoutMark(version) === base
+      ? []
+      : await findChangesSince(c, entity_id, isPart ? partlyShown(base) : base);
   if (!isUnbroken(base_version, version, since)) return undefined;
+  const isKnown = isPart ? await findKnownFields(c, entity) : undefined;
+  for (const name of Object.keys(fields)) {
+    const isTold = isPart ? isKnown?.(record, name) : !isPartlyShown(base_version) || isShown(entity, name);
+    if (isTold !== true) delete fields[name];
+  }
   for (const change of since.toReversed()) {
-    for (const { field, from } of change.fields) if (Object.hasOwn(fields, field)) fields[field] = from;
+    for (const { field, from } of change.fields) {
+      if (!Object.hasOwn(fields, field)) continue;
+      // What such a layer had there before was no value of the field.
+      if (isPart && !isShown(entity, field)) delete fields[field];
+      else fields[field] = from;
+    }
   }
   return fields;
 }

@@ -6,6 +6,7 @@ import type { CopyMoment, DataSource } from '../store.ts';
 import type { Clock } from './clock.ts';
 import type { JournalEntry } from './journal.ts';
 import { NoJournal } from './journals.ts';
+import { tellUnknown } from './partly-shown.ts';
 import { LayerUnavailable, type ReadyReplica, type Replica, type WaitingWrites } from './replica.ts';
 import { reasonOf } from './words.ts';
 
@@ -62,7 +63,10 @@ export class Replicas {
       try {
         return await replica.run(waiting, async (ready) => {
           const read = <R>(ask: (reader: Reader) => Promise<R>, options?: ReadOptions) =>
-            ready.session.read((c) => ask(readerOfReplica(c, replica)), options);
+            ready.session.read(async (c) => {
+              const answer = await ask(readerOfReplica(c, replica));
+              return ready.hasAllFields ? answer : await tellUnknown(c, answer);
+            }, options);
           const data = await work({ ...ready, replica, isStale, read });
           const { as_of, seq } = ready;
           const shows = await whatShows(ready, replica, waiting, unmirrored);

@@ -1,4 +1,7 @@
-/** What a status file says, as rows of the tracker's tables; what it does not say gets the plainest honest value. */
+/**
+ * What a status file says, as rows of the tracker's tables. What it does not say is filled with something, because rows
+ * have all fields: the version of each says that this is not known. See `partly-shown.ts`.
+ */
 import { uuidFrom } from '../../domain/ids.ts';
 import { HIERARCHY_MAX_DEPTH, PRIORITY_DEFAULT } from '../../domain/limits.ts';
 import type { Enhancement } from '../../domain/enhancement.ts';
@@ -9,6 +12,7 @@ import {
   vendorNameKey,
   type Vendor,
 } from '../../domain/vendor.ts';
+import { partlyShown } from '../../domain/provisional-version.ts';
 import { idsOnPath, placeBelow, type WorkItem } from '../../domain/work-item.ts';
 import type { ParsedStatus } from '../markdown/status-parser.ts';
 
@@ -53,6 +57,11 @@ export function recordsOfStatus(status: ParsedStatus, at: string): StatusRecords
   };
 }
 
+/** What was edited by hand may be shown of no version that there ever was. */
+function versionOf({ mark }: ParsedStatus, { version }: { version: number | null }): number {
+  return partlyShown(mark === 'intact' ? (version ?? 0) : 0);
+}
+
 /** A record's id: the one it has, or one made from its kind and what it is called. */
 type Identify = (kind: string, record: { id: string | null }, name: string) => string;
 
@@ -67,10 +76,10 @@ function identifier(): Identify {
   };
 }
 
-function vendorsOf({ vendors }: ParsedStatus, at: string, identify: Identify): StatusRecords['vendors'] {
+function vendorsOf(status: ParsedStatus, at: string, identify: Identify): StatusRecords['vendors'] {
   const rows = new Map<string, StatusRecords['vendors'][number]>();
   const ids = new Set<string>();
-  for (const vendor of vendors) {
+  for (const vendor of status.vendors) {
     const name_key = vendorNameKey(vendor.name);
     const id = identify('vendor', vendor, name_key);
     if (rows.has(name_key) || ids.has(id)) continue;
@@ -78,7 +87,7 @@ function vendorsOf({ vendors }: ParsedStatus, at: string, identify: Identify): S
     const formats = Object.keys(VENDOR_METADATA_DEFAULT.format_support);
     rows.set(name_key, {
       id,
-      version: vendor.version ?? 1,
+      version: versionOf(status, vendor),
       name: vendor.name,
       name_key,
       status: vendor.status,
@@ -98,23 +107,23 @@ function vendorsOf({ vendors }: ParsedStatus, at: string, identify: Identify): S
   return [...rows.values()];
 }
 
-function workItemsOf({ work_items }: ParsedStatus, at: string, identify: Identify): WorkItem[] {
+function workItemsOf(status: ParsedStatus, at: string, identify: Identify): WorkItem[] {
   const rows = new Map<string, WorkItem>();
   const ids: string[] = [];
-  for (const item of work_items) {
+  for (const item of status.work_items) {
     const id = identify('work_item', item, item.title);
     ids.push(id);
     if (rows.has(id)) continue;
     const above = item.parent_index === null ? undefined : rows.get(ids[item.parent_index] ?? '');
     const parent = above === undefined ? null : withRoomBelow(above, rows);
-    const status = item.status ?? 'active';
+    const item_status = item.status ?? 'active';
     rows.set(id, {
       id,
-      version: item.version ?? 1,
+      version: versionOf(status, item),
       item_type: item.item_type,
       title: item.title,
       description: null,
-      status,
+      status: item_status,
       priority: PRIORITY_DEFAULT,
       labels: [],
       assignee: null,
@@ -126,7 +135,7 @@ function workItemsOf({ work_items }: ParsedStatus, at: string, identify: Identif
       metadata: {},
       created_at: item.created_at ?? at,
       updated_at: at,
-      completed_at: status === 'completed' ? at : null,
+      completed_at: item_status === 'completed' ? at : null,
       created_by: UNKNOWN_ACTOR,
       updated_by: UNKNOWN_ACTOR,
       deleted_at: null,
@@ -144,15 +153,15 @@ function withRoomBelow(item: WorkItem, rows: Map<string, WorkItem>): WorkItem {
   return rows.get(idsOnPath(item.path)[HIERARCHY_MAX_DEPTH - 1] ?? '') ?? item;
 }
 
-function deploymentsOf({ deployments }: ParsedStatus, identify: Identify) {
+function deploymentsOf(status: ParsedStatus, identify: Identify) {
   const rows = new Map<string, { row: StatusRecords['deployments'][number]; vendor_names: string[] }>();
-  for (const deployment of deployments) {
+  for (const deployment of status.deployments) {
     const { deployed_at, pr_number, pr_title, tests, compliant, vendor_names } = deployment;
     const id = identify('deployment', deployment, `${deployed_at} ${pr_number}`);
     if (rows.has(id)) continue;
     const row = {
       id,
-      version: deployment.version ?? 1,
+      version: versionOf(status, deployment),
       deployed_at,
       commit_hash: deployment.commit_hash ?? '',
       metadata: {
@@ -170,19 +179,16 @@ function deploymentsOf({ deployments }: ParsedStatus, identify: Identify) {
   return [...rows.values()];
 }
 
-function enhancementsOf(
-  { enhancements }: ParsedStatus,
-  at: string,
-  identify: Identify,
-): StatusRecords['enhancements'] {
+function enhancementsOf(status: ParsedStatus, at: string, identify: Identify): StatusRecords['enhancements'] {
   const rows = new Map<string, StatusRecords['enhancements'][number]>();
-  for (const { title, description, priority, status, target_quarter, id: known, version } of enhancements) {
-    const id = identify('enhancement', { id: known }, title);
+  for (const enhancement of status.enhancements) {
+    const { title, description, priority, target_quarter } = enhancement;
+    const id = identify('enhancement', enhancement, title);
     if (rows.has(id)) continue;
     rows.set(id, {
       id,
-      version: version ?? 1,
-      ...{ title, description, priority, status, target_quarter },
+      version: versionOf(status, enhancement),
+      ...{ title, description, priority, status: enhancement.status, target_quarter },
       requires_constitutional_principles: [],
       work_item_id: null,
       created_at: at,

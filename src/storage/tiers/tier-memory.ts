@@ -1,5 +1,5 @@
 /** What a tracker folder remembers of its primary between two starts. Best effort: nothing durable depends on it. */
-import { isProvisional, provisionalStep } from '../../domain/provisional-version.ts';
+import { isProvisional, provisionalStep, withoutMark } from '../../domain/provisional-version.ts';
 import { HeldWrites } from './held-writes.ts';
 import type { Outbox } from './outbox.ts';
 
@@ -108,7 +108,9 @@ export class TierMemory {
   }
 
   /** Remembers which change made a provisional version, for callers that name it after it was replayed. */
-  noteProvisional(rows: { record_id: string; version: number; change_id: string }[]): void {
+  noteProvisional(made: { record_id: string; version: number; change_id: string }[]): void {
+    // The same changes led there, whichever layer showed what they lie on.
+    const rows = made.map((row) => ({ ...row, version: withoutMark(row.version) }));
     for (const { record_id, version, change_id } of rows) {
       this.#provisional.set(`${record_id} ${version}`, change_id);
     }
@@ -118,7 +120,7 @@ export class TierMemory {
   /** The changes of this folder that led from a real version of a record to a provisional one. */
   ownChanges(record_id: string, version: number): string[] {
     const own: string[] = [];
-    for (let at = version; isProvisional(at);) {
+    for (let at = withoutMark(version); isProvisional(at);) {
       const id =
         this.#provisional.get(`${record_id} ${at}`) ?? this.#try((n) => n.findProvisional(record_id, at));
       if (id === undefined) break;

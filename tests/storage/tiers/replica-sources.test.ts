@@ -9,7 +9,7 @@ import Database from 'better-sqlite3';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { newRecordId } from '../../../src/domain/ids.ts';
 import { parseQuery } from '../../../src/domain/search.ts';
-import { isProvisional } from '../../../src/domain/provisional-version.ts';
+import { isProvisional, knownVersion } from '../../../src/domain/provisional-version.ts';
 import { packageRoot } from '../../../src/package-root.ts';
 import type { Context } from '../../../src/services/context.ts';
 import { renderStatusFile } from '../../../src/services/status-file.ts';
@@ -165,7 +165,7 @@ describe('the status file', () => {
       created_at,
     }: (typeof active)[number]) => ({
       id,
-      version,
+      version: knownVersion(version),
       title,
       item_type,
       status,
@@ -183,7 +183,7 @@ describe('the status file', () => {
     expect(
       theirs.vendors.items.map(({ id, version, name, status, extractor_version }) => [
         id,
-        version,
+        knownVersion(version),
         name,
         status,
         extractor_version,

@@ -1,6 +1,7 @@
 // Bugs that were put in on purpose, each between the parts of a process: the model has to notice every one.
 import { partsOf, withParts } from '../../../src/domain/batch.ts';
 import type { Change } from '../../../src/domain/change.ts';
+import { withoutMark } from '../../../src/domain/provisional-version.ts';
 import type { Vendor } from '../../../src/domain/vendor.ts';
 import type { VendorFilter } from '../../../src/storage/sql/queries/vendors.ts';
 import type { Reader } from '../../../src/storage/sql/reader.ts';
@@ -180,6 +181,22 @@ export const BUGS: Readonly<Record<string, Seams>> = {
         : change,
     ),
   ),
+
+  'takes what fills a field that a layer does not show for its value': {
+    store: (store) =>
+      patched(store, {
+        write: (changes) =>
+          store.write(
+            changes.map((change) => {
+              const told = partsOf(change).map((part) => ({
+                ...part,
+                base_version: part.base_version === null ? null : withoutMark(part.base_version),
+              }));
+              return change.kind === 'batch' ? withParts(change, told) : (told[0] ?? change);
+            }),
+          ),
+      }),
+  },
 
   'drops a write that is in conflict': {
     primary: (primary, at) =>
@@ -533,6 +550,13 @@ export const BUGS: Readonly<Record<string, Seams>> = {
         },
       }),
   },
+};
+
+/** Those that show only where a database was restored: see `restored.ts`. */
+export const BUGS_AFTER_RESTORES: Readonly<Record<string, Seams>> = {
+  'takes a version that fits by chance for the one that its maker saw': replaying((write) =>
+    mapChanges(write, ({ base_fields: _seen, ...change }) => change),
+  ),
 };
 
 const removers = new WeakMap<ModelProcess, Journals>();

@@ -184,8 +184,11 @@ const ACTS: Readonly<Record<Action, Act>> = {
     machine.cache.database.clear();
     world.faults.count('cache', 'lost');
   },
-  'status file': ({ server }, { slot: { machine } }) => {
-    if (server.mode === 'up' && server.current === server.right) machine.keep('status');
+  'status file': async (world, { slot: { machine } }, random) => {
+    const { server } = world;
+    if (server.mode !== 'up' || server.current !== server.right) return;
+    machine.keep('status');
+    if (random.chance(0.6)) await onlyStatusFileIsLeft(world, machine, random);
   },
   backup: ({ server }) => server.keepBackup(),
   kill: (world, { slot }) => world.kill(slot),
@@ -207,6 +210,21 @@ const REFUSING_TABLES = [
   'conflicts',
   'changes',
 ] as const;
+
+/** The primary goes away, and all that the folder has is its status file: that is what its clients read next. */
+async function onlyStatusFileIsLeft(world: World, machine: Machine, random: Random): Promise<void> {
+  world.server.mode = 'refusing';
+  const clients = world.clients.filter(({ slot }) => slot.machine === machine);
+  for (const { slot } of clients) world.kill(slot);
+  machine.cache.database.clear();
+  delete machine.kept.snapshot;
+  world.faults.count('copies', 'lost');
+  for (const client of clients) {
+    const target = writes.anyTarget(world, random);
+    if (target === undefined || !(await isReady(client))) continue;
+    client.begin((process) => client.read(process, target));
+  }
+}
 
 /** Where a fault can cost a write. */
 const WRITING_SITES: readonly Site[] = [

@@ -4,6 +4,7 @@ import { sql } from 'drizzle-orm';
 import type { Change } from '../../../src/domain/change.ts';
 import { SessionStore } from '../../../src/storage/session-store.ts';
 import { openMemorySqlite } from '../../../src/storage/sql/memory-session.ts';
+import { partlyShown } from '../../../src/domain/provisional-version.ts';
 import type { Primary } from '../../../src/storage/sql/sql-store.ts';
 import { CacheReplica } from '../../../src/storage/tiers/cache.ts';
 import type { Clock } from '../../../src/storage/tiers/clock.ts';
@@ -302,5 +303,10 @@ const LITTLE = [
   sql`delete from conflicts`,
   sql`delete from work_item_dependencies`,
   sql`delete from work_item_labels`,
-  sql`update work_items set labels = '[]', description = null, assignee = null, priority = 3, metadata = '{}'`,
+  sql`delete from enhancement_dependencies`,
+  sql`update work_items set labels = '[]', description = null, assignee = null, priority = 3, metadata = '{}',
+      version = version + ${partlyShown(0)}`,
+  sql`update vendors set version = version + ${partlyShown(0)}, metadata = json_object(
+      'format_support', metadata -> 'format_support', 'test_results', metadata -> 'test_results')`,
+  sql`update enhancements set version = version + ${partlyShown(0)}, work_item_id = null`,
 ];

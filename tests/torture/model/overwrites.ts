@@ -18,7 +18,6 @@ export function checkOverwrites(world: World, found: Found): void {
     if (change === undefined || view === undefined) continue;
     for (const { field, from, to } of row.fields) {
       if (MOVED_ALONG.has(field) || CLAIMED.has(field)) continue;
-      if (!view.isComplete && LITTLE_KNOWN.test(field)) continue;
       const known = mayHaveSeen(world, found, { change, field, seq: row.seq });
       const isFair =
         field === 'labels'
@@ -75,9 +74,6 @@ function sets({ patch }: Change, field: string): boolean {
 
 /** Closing an item ends the claim on it, whoever has it. */
 const CLAIMED: ReadonlySet<string> = new Set(['claimed_by', 'claim_expires_at']);
-
-/** What a status file does not say. */
-const LITTLE_KNOWN = /^(description|assignee|priority|metadata|labels)/;
 
 /** Labels are a set: an update adds what its maker added and removes what he removed, and nothing else. */
 export function altersOwnOnly({

@@ -2,7 +2,7 @@
 import { TrackerError, shorten } from '../../../errors.ts';
 import { partsOf } from '../../../domain/batch.ts';
 import type { Change } from '../../../domain/change.ts';
-import type { Theirs } from '../../../domain/conflict.ts';
+import type { NotSeen, Theirs } from '../../../domain/conflict.ts';
 import type { JsonObject, JsonValue } from '../../../domain/json.ts';
 import type { Warning } from '../../../domain/warnings.ts';
 import type { WorkItem } from '../../../domain/work-item.ts';
@@ -151,13 +151,17 @@ function refusal(refused: Refused[], total: number): TrackerError {
 }
 
 function describeRefused({ index, change, error }: Refused) {
-  const { expected_version, current_version, last_updated_by, last_updated_at, overlap, mergeable, theirs } =
+  const { expected_version, current_version, last_updated_by, last_updated_at, overlap, not_seen } =
     error.details;
+  const { mergeable, theirs } = error.details;
   const { entity, entity_id: id } = change;
   return {
     ...{ index, entity, id, error: error.code, message: error.message },
     ...(error.code === 'VersionConflictError' && {
       ...{ expected_version, current_version, last_updated_by, last_updated_at, overlap, mergeable },
+      ...(not_seen !== undefined && {
+        not_seen: (not_seen as NotSeen[]).map(({ field, value }) => ({ field, value: shorten(value) })),
+      }),
       theirs: (theirs as Theirs[]).map(({ from, to, ...who }) => ({
         ...who,
         from: shorten(from),

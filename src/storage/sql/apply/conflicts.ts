@@ -19,6 +19,7 @@ const KEPT_DETAILS = [
   'theirs',
   'yours',
   'overlap',
+  'not_seen',
   'expected_version',
   'current_version',
   'problems',

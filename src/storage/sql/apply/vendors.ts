@@ -3,6 +3,7 @@ import { and, eq } from 'drizzle-orm';
 import { notFound, validationError } from '../../../errors.ts';
 import { fieldChanges, type Change } from '../../../domain/change.ts';
 import type { JsonObject } from '../../../domain/json.ts';
+import { isPartlyShown } from '../../../domain/provisional-version.ts';
 import {
   EXTRACTOR_VERSION_UNKNOWN,
   VENDOR_METADATA_DEFAULT,
@@ -14,7 +15,7 @@ import {
 } from '../../../domain/vendor.ts';
 import type { Connection } from '../connection.ts';
 import { findVendorByKey, findVendors } from '../queries/vendors.ts';
-import { asJson, oneRow, rebase, type Effect, type Touched } from './effect.ts';
+import { asJson, oneRow, picked, rebase, type Effect, type Touched } from './effect.ts';
 
 export async function registerVendor(c: Connection, change: Change): Promise<Effect> {
   const { patch } = change;
@@ -61,9 +62,10 @@ export async function updateVendor(c: Connection, change: Change): Promise<Effec
   if (current === undefined) throw notFound('vendor', { id: change.entity_id });
   const asked = { ...change, patch: withOneVersion(change.patch) };
   const { patch, merged_with, version } = await rebase(c, asked, current, 'vendor');
+  const given = (patch['metadata'] ?? {}) as JsonObject;
   const merged = mergeVendorMetadata(
-    current.metadata,
-    (patch['metadata'] ?? {}) as JsonObject,
+    completed(current),
+    given,
     patch['extractor_version'] as string | undefined,
   );
   const next: Vendor = {
@@ -71,7 +73,9 @@ export async function updateVendor(c: Connection, change: Change): Promise<Effec
     version,
     status: (patch['status'] as VendorStatus | undefined) ?? current.status,
     extractor_version: merged.extractor_version ?? current.extractor_version,
-    metadata: merged.metadata,
+    metadata: isPartlyShown(current.version)
+      ? picked(merged.metadata, Object.keys({ ...current.metadata, ...given }))
+      : merged.metadata,
     updated_at: change.at,
     updated_by: change.actor,
   };
@@ -89,6 +93,11 @@ export async function updateVendor(c: Connection, change: Change): Promise<Effec
     merged_with,
     warnings: 'metadata' in patch ? merged.warnings : [],
   };
+}
+
+/** A vendor's metadata is checked as a whole: what its layer does not show must not make a change wrong. */
+function completed({ version, metadata }: Vendor): JsonObject {
+  return isPartlyShown(version) ? { ...VENDOR_METADATA_DEFAULT, ...metadata } : metadata;
 }
 
 function touch(vendor: Vendor, before: Vendor | null): Touched {
