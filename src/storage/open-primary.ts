@@ -3,7 +3,7 @@
  * file in the folder remember each other, and the repository's first commit vouches for both.
  */
 import { randomUUID } from 'node:crypto';
-import { existsSync, linkSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { databaseError } from '../errors.ts';
 import type { Quotas } from '../domain/quotas.ts';
@@ -136,11 +136,20 @@ function refuseLost(file: string, dataDir: string): void {
   }
   const lost = memory !== undefined && (size === 0 || (size === undefined && memory.store === 'sqlite'));
   if (!lost) return;
+  const saved = lastSaved(dataDir);
+  const copy = saved === undefined ? 'a backup of it' : `the copy that a program saved when it was lost (${saved})`;
   throw databaseError(
     'sqlite',
     `${file} is ${size === 0 ? 'empty' : 'missing'}, although this folder had a tracker`,
-    `Put the file, or a backup of it, back in its place. To begin anew on purpose, move ${path.join(dataDir, MEMORY_FILE)} elsewhere first. Nothing was changed.`,
+    `Put the file, or ${copy}, back in its place. To begin anew on purpose, move ${path.join(dataDir, MEMORY_FILE)} elsewhere first. Nothing was changed.`,
   );
+}
+
+/** See `sql/lost-files.ts`. */
+function lastSaved(dataDir: string): string | undefined {
+  const names = readdirSync(dataDir).filter((name) => /^worktrail\.saved-.*\.db$/.test(name));
+  const last = names.sort().at(-1);
+  return last === undefined ? undefined : path.join(dataDir, last);
 }
 
 /** A tracker that is embedded is not left behind in silence for an empty one on PostgreSQL. */
