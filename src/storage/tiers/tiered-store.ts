@@ -10,6 +10,7 @@
 import { TrackerError } from '../../errors.ts';
 import { partsOf, withParts } from '../../domain/batch.ts';
 import type { Change } from '../../domain/change.ts';
+import { isProvisionalToken } from '../../domain/claim.ts';
 import { PROVISIONAL_FEED_STEP, isProvisional } from '../../domain/provisional-version.ts';
 import { reachOf } from '../../domain/reach.ts';
 import { FeedWatch, type FeedListener } from '../live/feed-watch.ts';
@@ -379,7 +380,7 @@ export class TieredStore implements TrackerStore {
     // What an update is built on may lie in a journal that cannot be read at the moment.
     const isBuiltOnOwn = changes
       .flatMap(partsOf)
-      .some(({ own_changes, claim_token }) => own_changes !== undefined || isProvisional(claim_token ?? 0));
+      .some(({ own_changes, claim_token }) => own_changes !== undefined || isProvisionalToken(claim_token ?? 0));
     if (isBuiltOnOwn && this.parts.journals.problems.size > 0) return true;
     if (waiting.size === 0) return false;
     const { alters, needs } = reachOf(changes);
