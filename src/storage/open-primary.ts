@@ -15,6 +15,7 @@ import { prepareDataDir, unwritableFolder } from './data-folder.ts';
 import { forgetMeeting, recordMeeting, refuseStranger, strangerError, whyNotOurs } from './first-meeting.ts';
 import { findRootCommit } from './git/repository.ts';
 import { FILE_MODE } from './modes.ts';
+import { refreshDerived } from './sql/apply/derived.ts';
 import type { QueryLog, Session, SourceName } from './sql/connection.ts';
 import { codedError } from './sql/driver-errors.ts';
 import type { Client } from './sql/postgres-driver.ts';
@@ -95,6 +96,7 @@ export async function openPrimary(given: PrimaryOptions): Promise<Primary> {
         });
   try {
     const project = await identify(session, options, remembered);
+    if (state === 'current') await refreshDerived(session);
     const memory = readMemory(options.dataDir);
     if (memory?.project_id !== project.project_id || memory.store !== session.source) {
       writeMemory(options.dataDir, { ...project, store: session.source });

@@ -145,6 +145,7 @@ const WORDED = new Set([
   'NoJournal',
   'GitFailure',
   'UnsuitableFile',
+  'NewerSchema',
 ]);
 
 /** What people may read of any failure: our own words as they are, of everything else what its code means. */

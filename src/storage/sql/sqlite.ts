@@ -23,6 +23,7 @@ import { saveAndClose } from './lost-files.ts';
 import {
   MIGRATIONS_TABLE,
   readMigrations,
+  refuseNewer,
   schemaState,
   type Migrations,
   type SchemaState,
@@ -30,7 +31,7 @@ import {
 import { OpenFiles } from './open-files.ts';
 import { Mutex, retryContention } from './retry.ts';
 import { defineTables } from './schema.ts';
-import type { Database } from './sqlite-driver.ts';
+import type { Database, Statement } from './sqlite-driver.ts';
 import { refuseForeignInTracker } from './schema-objects.ts';
 
 /** "WTRL": marks a database file as ours (PRAGMA application_id). */
@@ -176,6 +177,8 @@ async function underMigrationLock<T>(lockFile: string, work: () => Promise<T>): 
   }
 }
 
+const NEWEST_APPLIED = `select max(created_at) from ${MIGRATIONS_TABLE}`;
+
 /** When the newest applied migration was made, in Unix milliseconds; undefined without any. */
 export function lastApplied(database: Database): number | undefined {
   const exists = database
@@ -183,7 +186,7 @@ export function lastApplied(database: Database): number | undefined {
     .pluck()
     .get(MIGRATIONS_TABLE);
   if (exists === undefined) return undefined;
-  const time = database.prepare(`select max(created_at) from ${MIGRATIONS_TABLE}`).pluck().get();
+  const time = database.prepare(NEWEST_APPLIED).pluck().get();
   return time === null ? undefined : Number(time);
 }
 
@@ -195,6 +198,8 @@ class SqliteSession implements Session {
   readonly #writing = new Mutex();
   readonly #reading = new Mutex();
   readonly #files: OpenFiles;
+  readonly #migrations: Migrations;
+  readonly #newestApplied: Statement;
   #lost: LostFiles | undefined;
   #isClosed = false;
 
@@ -207,6 +212,8 @@ class SqliteSession implements Session {
     this.#writer = { database: writer, connection: connect(writer, options) };
     this.#reader = { database: reader, connection: connect(reader, options) };
     this.#files = new OpenFiles(options.file);
+    this.#migrations = readMigrations('sqlite', options.migrationsFolder);
+    this.#newestApplied = writer.prepare(NEWEST_APPLIED).pluck();
   }
 
   async read<T>(work: (connection: Connection) => Promise<T>, options: ReadOptions = {}): Promise<T> {
@@ -263,6 +270,7 @@ class SqliteSession implements Session {
       // Never a plain BEGIN: turning a read into a write later fails at once, whatever the timeout.
       await retryContention(() => database.exec('begin immediate'));
       try {
+        refuseNewer(Number(this.#newestApplied.get()), this.#migrations);
         const result = await work(connection);
         database.exec('commit');
         // What was committed to files that had just been lost is not in those that count.

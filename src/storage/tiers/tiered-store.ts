@@ -18,7 +18,7 @@ import type { Jobs } from '../operations/jobs.ts';
 import type { ReadOptions } from '../sql/connection.ts';
 import type { Patience } from '../sql/patience.ts';
 import type { Reader } from '../sql/reader.ts';
-import type { Primary } from '../sql/sql-store.ts';
+import { isOutdated, type Primary } from '../sql/sql-store.ts';
 import type { Answer, LayersReport, PendingWrite, StoreHealth, TrackerStore, WriteAnswer } from '../store.ts';
 import type { AddressMark } from './address-mark.ts';
 import { Background } from './background.ts';
@@ -260,7 +260,8 @@ export class TieredStore implements TrackerStore {
         return { ...answer, durability: primarySource(this.parts) };
       } catch (error) {
         const failure = this.#failures.meaningOf(error);
-        if (failure === undefined || failure === 'contention' || failure === 'denied') throw error;
+        const isKept = failure !== undefined && failure !== 'contention' && failure !== 'denied';
+        if (!isKept && !isOutdated(error)) throw error;
         if (failure !== 'partial') this.#failures.failed(error, triedAt);
         if (failure === 'mistake') throw error;
         lost = error;
