@@ -14,7 +14,7 @@ import {
   storedLine,
 } from './fields.ts';
 import { LABEL_MAX_CHARACTERS, NAME_MAX_CHARACTERS, PAGE_MAX } from './limits.ts';
-import { PROVISIONAL_STEP, isProvisional, knownVersion } from './provisional-version.ts';
+import { PROVISIONAL_STEP, knownVersion } from './provisional-version.ts';
 import { ITEM_TYPES, type ItemType } from './work-item.ts';
 
 export const LEASE_DEFAULT_MINUTES = 30;
@@ -51,7 +51,7 @@ export type ReadyWorkInput = z.output<typeof readyWorkInput>;
 /** The claim on an item as it is stored: what is left of one that ended has no holder. */
 export interface Claim {
   item_id: string;
-  /** Fencing token: another one with every grant. */
+  /** Fencing token: another one, and a larger one, with every grant. */
   token: number;
   holder: string | null;
   client: string | null;
@@ -93,13 +93,40 @@ export interface ClaimRequest {
   next?: { label?: string; item_type?: ItemType; parent_id?: string };
 }
 
+/** Tokens of the primary are milliseconds since this moment. */
+const TOKENS_SINCE_MS = Date.UTC(2026, 0, 1);
+/** More than they are for seventy years. */
+const TOKEN_MAX = 2 ** 41;
+/** Tokens of earlier versions counted the grants of an item. */
+const COUNTED_MAX = 1_000_000;
+
 /**
- * The token that a grant gets. It grows by one; while the primary is away by a number of the change's own, a
- * multiple of a million as for versions, so that the claim is found by it when it was applied under a real token.
+ * The token that the primary grants: larger than every earlier one of the item, and by the time of the grant another
+ * one than any that was granted before, also where the tracker was put back to an older state since. A clock that is
+ * set back does not lower it.
+ * @param now the time of the primary, ISO 8601 UTC
  */
-export function grantedToken(previous: number, change_id: string, provisional: boolean): number {
-  const known = knownVersion(previous);
-  return provisional ? known + tokenStep(change_id) : known + 1;
+export function grantedToken(previous: number, now: string): number {
+  return Math.max(previous + 1, Date.parse(now) - TOKENS_SINCE_MS);
+}
+
+/**
+ * The token that a copy grants while the primary is away: the change's own, so that the claim is found by it when it
+ * was applied under a real token.
+ */
+export function provisionalToken(change_id: string): number {
+  const digest = createHash('sha256').update(change_id).digest();
+  return 2 ** 52 + digest.readUIntBE(0, 6) * 16 + ((digest[6] ?? 0) >> 4);
+}
+
+/** Whether a copy granted this token. */
+export function isProvisionalToken(token: number): boolean {
+  return token >= TOKEN_MAX;
+}
+
+/** Whether the token may be an earlier one of this claim. Tokens that count are those of several items. */
+export function mayBeEarlier(token: number, claim: Pick<Claim, 'token'> | undefined): boolean {
+  return token < COUNTED_MAX && token <= (claim?.token ?? 0);
 }
 
 /** When a lease that begins at `time` ends, ISO 8601 UTC. */
@@ -114,12 +141,15 @@ export function isTokenOf(token: number, claim: Pick<Claim, 'token' | 'granted_b
 
 /** Whether a change granted this provisional token. */
 export function isGrantOf(token: number, change_id: string): boolean {
-  return isProvisional(token) && token - knownVersion(token) === tokenStep(change_id);
+  return (
+    isProvisionalToken(token) && (token === provisionalToken(change_id) || isEarlierGrantOf(token, change_id))
+  );
 }
 
-/** 1 to 2³² million: far enough apart that two grants do not meet, and exact in a number. */
-function tokenStep(change_id: string): number {
-  return (createHash('sha256').update(change_id).digest().readUInt32BE(0) + 1) * PROVISIONAL_STEP;
+/** As the version before this one granted it: what it left waiting is still applied. */
+function isEarlierGrantOf(token: number, change_id: string): boolean {
+  const step = createHash('sha256').update(change_id).digest().readUInt32BE(0) + 1;
+  return token - knownVersion(token) === step * PROVISIONAL_STEP;
 }
 
 type Held = Pick<Claim, 'holder' | 'expires_at'>;

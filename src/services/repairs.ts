@@ -9,17 +9,18 @@ import { count } from '../domain/text.ts';
 import { findStaleLocks, removeStaleLock } from '../storage/git/stale-locks.ts';
 import { TrackerError } from '../errors.ts';
 import { inspectLayers, type Inspection } from '../storage/inspect-layers.ts';
+import { findDifferences, mendDifferences } from '../storage/mend-derived.ts';
 import { createMissingIndexes, findMissingIndexes } from '../storage/mend-indexes.ts';
 import { inspectOperations } from '../storage/operations/inspect.ts';
 import { Operations } from '../storage/operations/operations.ts';
-import { describeDriverError } from '../storage/sql/driver-errors.ts';
+import { describeDriverError, describeFailure } from '../storage/sql/driver-errors.ts';
 import { retryFailed } from '../storage/tiers/accept-primary.ts';
 import type { Check } from './diagnosis.ts';
 import { STATUS_FILE, writeStatusFile } from './status-file.ts';
 
 /** Something that was put right, or could not be. */
 export interface Repair {
-  name: 'parked' | 'stale lock' | 'index' | 'status file' | 'jobs';
+  name: 'parked' | 'stale lock' | 'index' | 'derived' | 'status file' | 'jobs';
   ok: boolean;
   message: string;
 }
@@ -36,6 +37,7 @@ const FIX = 'Run `worktrail doctor --fix`';
 export async function checkRepairable(config: Config, found: Inspection): Promise<Check[]> {
   return [
     ...(await checkIndexes(config, found)),
+    ...(await checkDerived(config, found)),
     ...(await findStaleLocks(config.projectDir)).map(({ file, since }): Check => ({
       name: 'stale lock',
       ok: false,
@@ -58,6 +60,7 @@ export async function fixWhatIsSafe(config: Config): Promise<Repairs> {
   try {
     done.push(
       ...(await mendIndexes(config, found)),
+      ...(await mendDerived(config, found)),
       ...(await removeStaleLocks(config)),
       ...(await restoreStatusFile(config, found)),
       ...mendJobs(config),
@@ -106,6 +109,35 @@ async function mendIndexes(config: Config, found: Inspection): Promise<Repair[]>
   } catch (error) {
     const message = `the indexes of the store could not be compared: ${describeDriverError(error)}`;
     return [{ name: 'index', ok: false, message }];
+  }
+}
+
+async function checkDerived(config: Config, found: Inspection): Promise<Check[]> {
+  if (!isComparable(found)) return [];
+  try {
+    return (await findDifferences(config)).map(({ derivation: { label }, rows }) => ({
+      name: 'derived',
+      ok: false,
+      message: `${label} does not fit the records in ${count(rows, 'place')}: an earlier Worktrail may have written beside a newer one`,
+      next: `${FIX}: it is made again; writers wait meanwhile. Restart programs of an earlier version first.`,
+    }));
+  } catch (error) {
+    const message = `what follows from the records could not be compared with them: ${describeFailure(error)}`;
+    return [{ name: 'derived', ok: false, message, next: 'Run `worktrail doctor` again.' }];
+  }
+}
+
+async function mendDerived(config: Config, found: Inspection): Promise<Repair[]> {
+  if (!isComparable(found)) return [];
+  try {
+    return (await mendDifferences(config)).map(({ derivation: { label }, rows }) => ({
+      name: 'derived',
+      ok: true,
+      message: `${label} did not fit the records in ${count(rows, 'place')} and was made again`,
+    }));
+  } catch (error) {
+    const message = `what follows from the records could not be made again: ${describeFailure(error)}`;
+    return [{ name: 'derived', ok: false, message }];
   }
 }
 

@@ -95,3 +95,14 @@ export async function damagedCaches(dataDir: string): Promise<string[]> {
     .filter((name) => /^cache\.damaged.*\.db$/.test(name))
     .map((name) => `The local cache was damaged once; the damaged file is ${path.join(dataDir, name)}.`);
 }
+
+/** Copies that a program made of an embedded tracker because its files were lost under it: see `sql/lost-files.ts`. */
+export async function savedCopies(dataDir: string): Promise<string[]> {
+  const names = await readdir(dataDir).catch(() => []);
+  return names
+    .filter((name) => /^worktrail\.saved-.*\.db$/.test(name))
+    .map(
+      (name) =>
+        `Files of the tracker were deleted or replaced while a program used it; the tracker as that program saw it last is ${path.join(dataDir, name)}.`,
+    );
+}

@@ -10,6 +10,7 @@ import { refuseStranger, whyNotOurs } from './first-meeting.ts';
 import {
   damagedCaches,
   readCache,
+  savedCopies,
   snapshotLayer,
   statusLayer,
   type OpenConflicts,
@@ -128,7 +129,11 @@ export async function inspectLayers(options: InspectOptions): Promise<Inspection
       oldest_at: entries[0]?.at ?? null,
     },
     unsealed: unsealedByPlace(journals.flatMap((one) => one.unsealed)),
-    damage: [...journals.flatMap((one) => one.damage), ...(await damagedCaches(dataDir))],
+    damage: [
+      ...journals.flatMap((one) => one.damage),
+      ...(await damagedCaches(dataDir)),
+      ...(await savedCopies(dataDir)),
+    ],
   };
   return {
     sighting,

@@ -3,7 +3,7 @@
  * file in the folder remember each other, and the repository's first commit vouches for both.
  */
 import { randomUUID } from 'node:crypto';
-import { existsSync, linkSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { databaseError } from '../errors.ts';
 import type { Quotas } from '../domain/quotas.ts';
@@ -15,6 +15,7 @@ import { prepareDataDir, unwritableFolder } from './data-folder.ts';
 import { forgetMeeting, recordMeeting, refuseStranger, strangerError, whyNotOurs } from './first-meeting.ts';
 import { findRootCommit } from './git/repository.ts';
 import { FILE_MODE } from './modes.ts';
+import { refreshDerived } from './sql/apply/derived.ts';
 import type { QueryLog, Session, SourceName } from './sql/connection.ts';
 import { codedError } from './sql/driver-errors.ts';
 import type { Client } from './sql/postgres-driver.ts';
@@ -95,6 +96,7 @@ export async function openPrimary(given: PrimaryOptions): Promise<Primary> {
         });
   try {
     const project = await identify(session, options, remembered);
+    if (state === 'current') await refreshDerived(session);
     const memory = readMemory(options.dataDir);
     if (memory?.project_id !== project.project_id || memory.store !== session.source) {
       writeMemory(options.dataDir, { ...project, store: session.source });
@@ -136,11 +138,21 @@ function refuseLost(file: string, dataDir: string): void {
   }
   const lost = memory !== undefined && (size === 0 || (size === undefined && memory.store === 'sqlite'));
   if (!lost) return;
+  const saved = lastSaved(dataDir);
+  const copy =
+    saved === undefined ? 'a backup of it' : `the copy that a program saved when it was lost (${saved})`;
   throw databaseError(
     'sqlite',
     `${file} is ${size === 0 ? 'empty' : 'missing'}, although this folder had a tracker`,
-    `Put the file, or a backup of it, back in its place. To begin anew on purpose, move ${path.join(dataDir, MEMORY_FILE)} elsewhere first. Nothing was changed.`,
+    `Put the file, or ${copy}, back in its place. To begin anew on purpose, move ${path.join(dataDir, MEMORY_FILE)} elsewhere first. Nothing was changed.`,
   );
+}
+
+/** See `sql/lost-files.ts`. */
+function lastSaved(dataDir: string): string | undefined {
+  const names = readdirSync(dataDir).filter((name) => /^worktrail\.saved-.*\.db$/.test(name));
+  const last = names.sort().at(-1);
+  return last === undefined ? undefined : path.join(dataDir, last);
 }
 
 /** A tracker that is embedded is not left behind in silence for an empty one on PostgreSQL. */

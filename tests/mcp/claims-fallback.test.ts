@@ -2,7 +2,7 @@
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
-import { isProvisional } from '../../src/domain/provisional-version.ts';
+import { isProvisionalToken } from '../../src/domain/claim.ts';
 import { CACHE_FILE } from '../../src/storage/open-store.ts';
 import { lookIntoCache } from '../../src/storage/tiers/cache-position.ts';
 import { cleanUpLater } from '../support/cleanup.ts';
@@ -43,7 +43,7 @@ describeUnless(postgresSkipReason(), 'a claim while the database is away', () =>
     const claimed = await call('claim_work_item');
     expect(claimed).toMatchObject({ id, claimed_by: 'test-client' });
     const claim_token = Number(claimed['claim_token']);
-    expect(isProvisional(claim_token)).toBe(true);
+    expect(isProvisionalToken(claim_token)).toBe(true);
     const codes = rows(claimed['warnings']).map(({ code }) => code);
     expect(codes).toEqual(expect.arrayContaining(['claim_provisional', 'saved_locally']));
     expect(await call('claim_work_item')).toMatchObject({ claim_token: null, waiting_count: 1 });

@@ -43,7 +43,8 @@ describeEachDatabase('claims by several processes', (newPlace) => {
     const holders = new Map(won.map(({ id, claimed_by }) => [id, claimed_by]));
     for (const { id, version, claimed_by, holder, token } of stored) {
       expect({ claimed_by, holder }).toEqual({ claimed_by: holders.get(id), holder: holders.get(id) });
-      expect([version, token].map(Number)).toEqual([1, 1]);
+      expect(Number(version)).toBe(1);
+      expect(Number(token)).toBeGreaterThan(0);
     }
     expect(stored).toHaveLength(READY_ITEMS);
     const granted = await place.rows("select entity_id from changes where kind = 'claim'");
@@ -54,15 +55,19 @@ describeEachDatabase('claims by several processes', (newPlace) => {
     const place = await newPlace();
     const servers = await Server.startMany(place, 4);
     const id = await (servers[0] as Server).create({ title: 'the one' });
+    let last = 0;
     for (let round = 1; round <= 5; round += 1) {
       const outcomes = await Promise.all(
         servers.flatMap((server) => Array.from({ length: 4 }, () => server.call('claim_work_item', { id }))),
       );
       const winners = outcomes.flatMap(({ answer }) => (answer === undefined ? [] : [answer]));
-      expect(winners.map(({ claim_token }) => claim_token)).toEqual([round]);
+      expect(winners).toHaveLength(1);
+      const [token] = winners.map(({ claim_token }) => Number(claim_token));
+      expect(token).toBeGreaterThan(last);
+      last = token ?? last;
       const refused = outcomes.flatMap(({ failure }) => failure?.error ?? []);
       expect(new Set(refused)).toEqual(new Set(['ClaimError']));
-      const release = { id, action: 'release', claim_token: round };
+      const release = { id, action: 'release', claim_token: last };
       await (servers[round % 4] as Server).answer('claim_work_item', release);
     }
   });
@@ -89,7 +94,8 @@ describeEachDatabase('claims by several processes', (newPlace) => {
         if (taken['id'] === undefined) await sleep(POLL_MS);
       }
       expect(attempts).toBeGreaterThan(1);
-      expect(taken).toMatchObject({ id, claimed_by: 'client-1', claim_token: Number(claim_token) + 1 });
+      expect(taken).toMatchObject({ id, claimed_by: 'client-1' });
+      expect(Number(taken['claim_token'])).toBeGreaterThan(Number(claim_token));
       // By the database's clock it was granted after the end of the first lease.
       const grantedAt = Date.parse(String(taken['claim_expires_at'])) - 3_600_000;
       expect(grantedAt).toBeGreaterThanOrEqual(Date.parse(end));

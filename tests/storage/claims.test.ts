@@ -33,7 +33,8 @@ describeEachBackend('claims', (backend) => {
   it('give the item to one holder, for half an hour unless asked otherwise', async () => {
     const item = await create('wanted');
     const claimed = await tracker.claim({ id: item.id.slice(0, 8) });
-    expect(claimed).toMatchObject({ id: item.id, title: 'wanted', claimed_by: 'ada', claim_token: 1 });
+    expect(claimed).toMatchObject({ id: item.id, title: 'wanted', claimed_by: 'ada' });
+    expect(Number(claimed.claim_token)).toBeGreaterThan(0);
     expect(minutesLeft(claimed)).toBeGreaterThan(29);
     expect(minutesLeft(claimed)).toBeLessThanOrEqual(30 + SLACK_MS / 60_000);
 
@@ -108,7 +109,8 @@ describeEachBackend('claims', (backend) => {
       error: 'ClaimError',
       details: { claimed_by: null, claim_expires_at: null },
     });
-    expect((await tracker.claim({ id: item.id }, GRACE)).claim_token).toBe(Number(claim_token) + 1);
+    const again = await tracker.claim({ id: item.id }, GRACE);
+    expect(Number(again.claim_token)).toBeGreaterThan(Number(claim_token));
   });
 
   it('end when their time is over, not before; taking over is told as such', async () => {
@@ -124,7 +126,8 @@ describeEachBackend('claims', (backend) => {
     expect(warningsOf(await tracker.updateAnswer(late.data, { priority: 2 }))).toEqual([]);
 
     const taken = await tracker.claim({ id: item.id }, GRACE);
-    expect(taken).toMatchObject({ claimed_by: 'grace', claim_token: token + 1 });
+    expect(taken).toMatchObject({ claimed_by: 'grace' });
+    expect(Number(taken.claim_token)).toBeGreaterThan(token);
     const { items } = await tracker.history({ id: item.id, limit: 1 });
     expect(items[0]?.fields[0]).toEqual({ field: 'claimed_by', from: 'ada', to: 'grace' });
     expect(await refusalOf(tracker.update(taken, { title: 'x', claim_token: token }))).toMatchObject({
@@ -188,7 +191,8 @@ describeEachBackend('claims', (backend) => {
       const back = 'status' in patch ? { status: 'active' } : { deleted_at: null };
       const open = await tracker.update(closed, back);
       expect(open.claimed_by).toBeNull();
-      expect((await tracker.claim({ id: item.id })).claim_token).toBe(Number(claim_token) + 1);
+      const again = await tracker.claim({ id: item.id });
+      expect(Number(again.claim_token)).toBeGreaterThan(Number(claim_token));
     });
 
     it('end with those of everything below that is deleted along, which is told', async () => {
@@ -283,8 +287,7 @@ describeEachBackend('claims', (backend) => {
       const [a, b] = [await create('a'), await create('b')];
       const mine = await tracker.claim({ id: a.id });
       await tracker.claim({ id: a.id, action: 'release', claim_token: mine.claim_token });
-      const theirs = await tracker.claim({ id: b.id }, GRACE);
-      expect(theirs.claim_token).toBe(mine.claim_token);
+      await tracker.claim({ id: b.id }, GRACE);
       const link = tracker.link(a, 'blocks', b, { claim_token: mine.claim_token });
       expect(await refusalOf(link)).toMatchObject({ error: 'ClaimError' });
     });

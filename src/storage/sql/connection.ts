@@ -1,5 +1,5 @@
 /** One database connection as the queries see it, and the session that hands connections out. */
-import type { SQL } from 'drizzle-orm';
+import { sql, type SQL } from 'drizzle-orm';
 import type { PgDatabase, PgQueryResultHKT } from 'drizzle-orm/pg-core';
 import { provisionalStep } from '../../domain/provisional-version.ts';
 import type { ChangeHints } from '../live/hints.ts';
@@ -17,6 +17,19 @@ export type SourceName = 'postgres' | 'sqlite';
  */
 export type StructureLock = 'shared' | 'exclusive';
 
+/**
+ * Keeps a program from writing by its rules to a store that a newer one has brought up to date meanwhile. Asked with a
+ * statement that every write sends anyway; where a session looks by itself, `applied` is null.
+ */
+export interface SchemaGuard {
+  /** The newest migration that was applied to the store. */
+  applied: SQL<unknown>;
+  /** @throws NewerSchema */
+  check: (applied: unknown) => void;
+}
+
+const UNGUARDED: SchemaGuard = { applied: sql`null`, check: () => undefined };
+
 export class Connection {
   readonly #statements = new Map<string, unknown>();
   #primary: Connection | undefined;
@@ -31,6 +44,7 @@ export class Connection {
     readonly isReplica = false,
     /** Says, as the transaction commits, where the feed stands now, to whoever watches it. Free where nobody can listen. */
     readonly announceFeed: (seq: number) => Promise<void> = () => Promise.resolve(),
+    readonly schemaGuard: SchemaGuard = UNGUARDED,
   ) {}
 
   /** The same connection for what the primary has applied already, with real versions. */
@@ -43,6 +57,7 @@ export class Connection {
       this.now,
       false,
       this.announceFeed,
+      this.schemaGuard,
     );
     return this.#primary;
   }

@@ -145,6 +145,7 @@ const WORDED = new Set([
   'NoJournal',
   'GitFailure',
   'UnsuitableFile',
+  'NewerSchema',
 ]);
 
 /** What people may read of any failure: our own words as they are, of everything else what its code means. */
@@ -158,6 +159,8 @@ export function describeFailure(error: unknown): string {
 /** Why a layer failed, in our words: driver text may hold addresses, SQL or values and stays in `cause`. */
 export function describeDriverError(error: unknown): string {
   if (error instanceof ForeignObject) return error.message;
+  const lost = lostFiles(error);
+  if (lost !== undefined) return lost.message;
   const code = driverCode(error);
   const known = code === undefined ? undefined : REASONS.find(([pattern]) => pattern.test(code))?.[1];
   if (known !== undefined) return known;
@@ -170,6 +173,21 @@ export function describeDriverError(error: unknown): string {
 export function remedyOf(error: unknown): string | undefined {
   for (let current = error, depth = 0; current instanceof Error && depth < WRAPPERS_MAX; depth += 1) {
     if (current instanceof SettingMistake) return current.remedy;
+    current = current.cause;
+  }
+  return undefined;
+}
+
+/** Files of an open database are gone or replaced. The message tells what became of what they held. */
+export class LostFiles extends Error {
+  override readonly name = 'LostFiles';
+  readonly code = 'SQLITE_READONLY_DBMOVED';
+}
+
+/** The same where it is why something else failed. */
+export function lostFiles(error: unknown): LostFiles | undefined {
+  for (let current = error, depth = 0; current instanceof Error && depth < WRAPPERS_MAX; depth += 1) {
+    if (current instanceof LostFiles) return current;
     current = current.cause;
   }
   return undefined;

@@ -54,3 +54,24 @@ export function schemaState(lastApplied: number | undefined, migrations: Migrati
   if (lastApplied === undefined || lastApplied < newest) return 'behind';
   return lastApplied === newest ? 'current' : 'newer';
 }
+
+/** A newer program has brought the store up to date while this one used it. */
+export class NewerSchema extends Error {
+  override readonly name = 'NewerSchema';
+  /** Of a layer that cannot be written; the primary, which is not the truth for this program any more, says so itself. */
+  readonly code = 'SQLITE_READONLY_SCHEMA';
+
+  constructor() {
+    super('a newer Worktrail has changed it');
+  }
+}
+
+/** @throws NewerSchema when the store has a migration that this program does not */
+export function refuseNewer(applied: number, migrations: Migrations): void {
+  if (applied > (migrations.times.at(-1) ?? 0)) throw new NewerSchema();
+}
+
+export function isNewerSchema(error: unknown): boolean {
+  // The query builder wraps what a statement throws.
+  return error instanceof NewerSchema || (error instanceof Error && isNewerSchema(error.cause));
+}

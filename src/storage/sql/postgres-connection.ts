@@ -84,6 +84,7 @@ export class PostgresConnection {
       postgresNow,
       false,
       (seq) => this.#announceFeed(schema, seq),
+      options.schemaGuard,
     );
   }
 

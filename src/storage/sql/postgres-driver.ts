@@ -2,7 +2,7 @@
 import type net from 'node:net';
 import postgres, { type Options, type Sql } from 'postgres';
 import { TrackerError } from '../../errors.ts';
-import type { QueryLog } from './connection.ts';
+import type { QueryLog, SchemaGuard } from './connection.ts';
 import { driverCode } from './driver-errors.ts';
 import { completeAddress, parsePostgresUrl, type CompleteAddress } from './postgres-address.ts';
 import { SettingMistake, mistakeKind, type Place } from './postgres-mistakes.ts';
@@ -25,6 +25,7 @@ export interface ConnectionOptions {
   schema: string;
   logQuery?: QueryLog | undefined;
   timeouts: PostgresTimeouts;
+  schemaGuard?: SchemaGuard;
 }
 
 /** Where the URL says that servers are. */

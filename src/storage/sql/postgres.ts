@@ -5,16 +5,18 @@
  * own transaction and prepared statements. Whatever fails does so within the limits of `postgres-timeouts.ts`, and
  * the next caller gets a new connection.
  */
+import { sql } from 'drizzle-orm';
 import { drizzle } from 'drizzle-orm/postgres-js';
 import { migrate } from 'drizzle-orm/postgres-js/migrator';
 import { databaseError } from '../../errors.ts';
 import type { ChangeHints } from '../live/hints.ts';
 import { PostgresHints } from '../live/postgres-hints.ts';
-import type { Connection, ReadOptions, Session } from './connection.ts';
+import type { Connection, ReadOptions, SchemaGuard, Session } from './connection.ts';
 import { codedError, describeDriverError, driverCode, remedyOf } from './driver-errors.ts';
 import {
   MIGRATIONS_TABLE,
   readMigrations,
+  refuseNewer,
   schemaState,
   type Migrations,
   type SchemaState,
@@ -54,7 +56,7 @@ export async function openPostgres(
 ): Promise<{ session: Session; state: SchemaState }> {
   const migrations = readMigrations('postgres', options.migrationsFolder);
   const pool = new PostgresPool(
-    { ...options, timeouts: completeTimeouts(options.timeouts) },
+    { ...options, timeouts: completeTimeouts(options.timeouts), schemaGuard: guardOf(migrations) },
     options.patience,
   );
   try {
@@ -85,6 +87,13 @@ export async function openPostgres(
       error,
     );
   }
+}
+
+function guardOf(migrations: Migrations): SchemaGuard {
+  return {
+    applied: sql`(select max(created_at) from ${sql.identifier(MIGRATIONS_TABLE)})`,
+    check: (applied) => refuseNewer(Number(applied ?? 0), migrations),
+  };
 }
 
 /**

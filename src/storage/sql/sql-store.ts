@@ -15,7 +15,7 @@ import {
   type SourceName,
 } from './connection.ts';
 import { classifyDriverError, describeDriverError, describeFailure, remedyOf } from './driver-errors.ts';
-import type { SchemaState } from './migrate.ts';
+import { isNewerSchema, type SchemaState } from './migrate.ts';
 import { QuotaCheck } from './quotas.ts';
 import { readerOf, type Reader } from './reader.ts';
 
@@ -56,7 +56,7 @@ export class SqlStore implements Primary {
 
   constructor(
     private readonly session: Session,
-    private readonly schema: SchemaState,
+    private schema: SchemaState,
     private readonly location: string,
     quotas: Quotas = QUOTAS_DEFAULT,
   ) {
@@ -172,6 +172,17 @@ export class SqlStore implements Primary {
     );
   }
 
+  /** The program was right when it started, and another one has moved on. */
+  #outdated(): TrackerError {
+    this.schema = 'newer';
+    return databaseError(
+      this.session.source,
+      'a newer Worktrail has changed the tracker: restart this program',
+      'Update Worktrail here to the version the others use, and restart this program.',
+      new Outdated(),
+    );
+  }
+
   async #firstResults(changes: readonly Change[], error: unknown): Promise<Applied[] | undefined> {
     // A change that was applied before often breaks a rule now: its version is gone, its name is taken.
     const brokeRule = error instanceof TrackerError && error.code !== 'DatabaseError';
@@ -197,6 +208,7 @@ export class SqlStore implements Primary {
       return await work();
     } catch (error) {
       if (error instanceof TrackerError) throw error;
+      if (isNewerSchema(error)) throw this.#outdated();
       if (error instanceof OutcomeUnknown) throw outcomeUnknown(this.session.source, error);
       const failure = classifyDriverError(error);
       if (failure === 'other') throw error;
@@ -223,6 +235,16 @@ function outcomeUnknown(source: SourceName, cause: OutcomeUnknown): TrackerError
     'Read the record before you repeat the call; with an idempotency_key a repetition is always safe.',
     cause,
   );
+}
+
+/** A write found that a newer program has brought the store up to date since this one opened it. */
+class Outdated extends Error {
+  override readonly name = 'Outdated';
+}
+
+/** Whether a write was refused because this program has to be started again; it may be kept for a newer one. */
+export function isOutdated(error: unknown): boolean {
+  return error instanceof TrackerError && error.cause instanceof Outdated;
 }
 
 /** Whether a failed write may have been saved all the same: the connection was lost while committing. */

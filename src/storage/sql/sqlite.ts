@@ -17,18 +17,21 @@ import {
   type Session,
 } from './connection.ts';
 import { openDatabaseFile } from './database-file.ts';
-import { ForeignObject, codedError, describeDriverError } from './driver-errors.ts';
+import { ForeignObject, LostFiles, codedError, describeDriverError } from './driver-errors.ts';
 import { keepLogShort } from './log-room.ts';
+import { saveAndClose } from './lost-files.ts';
 import {
   MIGRATIONS_TABLE,
   readMigrations,
+  refuseNewer,
   schemaState,
   type Migrations,
   type SchemaState,
 } from './migrate.ts';
+import { OpenFiles } from './open-files.ts';
 import { Mutex, retryContention } from './retry.ts';
 import { defineTables } from './schema.ts';
-import type { Database } from './sqlite-driver.ts';
+import type { Database, Statement } from './sqlite-driver.ts';
 import { refuseForeignInTracker } from './schema-objects.ts';
 
 /** "WTRL": marks a database file as ours (PRAGMA application_id). */
@@ -63,7 +66,9 @@ export async function openSqlite(options: SqliteOptions): Promise<{ session: Ses
     const writer = await retryContention(() => openFile(options));
     try {
       const state = await bringUpToDate(writer, options);
-      return { session: new SqliteSession(writer, options), state };
+      // Opened now, not when it is needed: if the log is lost, what is opened later sees another one.
+      const reader = await retryContention(() => openReader(options));
+      return { session: new SqliteSession(writer, reader, options), state };
     } catch (error) {
       writer.close();
       throw error;
@@ -172,6 +177,8 @@ async function underMigrationLock<T>(lockFile: string, work: () => Promise<T>): 
   }
 }
 
+const NEWEST_APPLIED = `select max(created_at) from ${MIGRATIONS_TABLE}`;
+
 /** When the newest applied migration was made, in Unix milliseconds; undefined without any. */
 export function lastApplied(database: Database): number | undefined {
   const exists = database
@@ -179,7 +186,7 @@ export function lastApplied(database: Database): number | undefined {
     .pluck()
     .get(MIGRATIONS_TABLE);
   if (exists === undefined) return undefined;
-  const time = database.prepare(`select max(created_at) from ${MIGRATIONS_TABLE}`).pluck().get();
+  const time = database.prepare(NEWEST_APPLIED).pluck().get();
   return time === null ? undefined : Number(time);
 }
 
@@ -187,25 +194,31 @@ class SqliteSession implements Session {
   readonly source = 'sqlite';
   readonly engine: string;
   readonly #writer: { database: Database; connection: Connection };
-  #reader: { database: Database; connection: Connection } | undefined;
+  readonly #reader: { database: Database; connection: Connection };
   readonly #writing = new Mutex();
   readonly #reading = new Mutex();
-  readonly #inode: number | undefined;
+  readonly #files: OpenFiles;
+  readonly #migrations: Migrations;
+  readonly #newestApplied: Statement;
+  #lost: LostFiles | undefined;
   #isClosed = false;
 
   constructor(
     writer: Database,
+    reader: Database,
     private readonly options: SqliteOptions,
   ) {
     this.engine = engineVersion(writer);
     this.#writer = { database: writer, connection: connect(writer, options) };
-    this.#inode = inodeOf(options.file);
+    this.#reader = { database: reader, connection: connect(reader, options) };
+    this.#files = new OpenFiles(options.file);
+    this.#migrations = readMigrations('sqlite', options.migrationsFolder);
+    this.#newestApplied = writer.prepare(NEWEST_APPLIED).pluck();
   }
 
-  read<T>(work: (connection: Connection) => Promise<T>, options: ReadOptions = {}): Promise<T> {
-    return this.#reading.run(async () => {
-      this.#checkFile();
-      const { database, connection } = (this.#reader ??= openReader(this.options));
+  async read<T>(work: (connection: Connection) => Promise<T>, options: ReadOptions = {}): Promise<T> {
+    return await this.#inPlace(this.#reading, async () => {
+      const { database, connection } = this.#reader;
       if (options.oneStatement === true) return await retryContention(() => work(connection));
       // `begin` locks nothing yet: it is the first query that may find others in the way.
       return await retryContention(async () => {
@@ -219,16 +232,49 @@ class SqliteSession implements Session {
     });
   }
 
-  write<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
-    return this.#writing.run(async () => {
-      this.#checkFile();
+  async write<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+    return await this.#transaction(work);
+  }
+
+  async probe(): Promise<void> {
+    await this.#transaction(() => {
+      const { database } = this.#writer;
+      database.prepare('select 1 from meta').get();
+      // SQLite writes the page of an unchanged value too, so that a full or read-only disk shows here.
+      const version = Number(database.pragma('user_version', { simple: true }));
+      database.pragma(`user_version = ${version}`);
+      return Promise.resolve();
+    });
+  }
+
+  /** The connection for reading sees what this process writes too. */
+  hints(onHint: () => void): ChangeHints {
+    const dataVersion = () =>
+      this.#inPlace(this.#reading, () =>
+        Promise.resolve(Number(this.#reader.database.pragma('data_version', { simple: true }))),
+      );
+    return watchDataVersion(dataVersion, onHint);
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    // Whoever closes last empties the log into the file: that must not be the log of another file.
+    if (this.#files.loss() !== undefined) await this.#letGo();
+    await this.#reading.run(() => Promise.resolve(this.#reader.database.close()));
+    await this.#writing.run(() => Promise.resolve(this.#writer.database.close()));
+  }
+
+  #transaction<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+    return this.#inPlace(this.#writing, async () => {
       const { database, connection } = this.#writer;
       // Never a plain BEGIN: turning a read into a write later fails at once, whatever the timeout.
       await retryContention(() => database.exec('begin immediate'));
       try {
+        refuseNewer(Number(this.#newestApplied.get()), this.#migrations);
         const result = await work(connection);
         database.exec('commit');
-        this.#checkCommitted();
+        // What was committed to files that had just been lost is not in those that count.
+        if (this.#files.loss() !== undefined) throw new Displaced(true);
         return result;
       } catch (error) {
         if (database.inTransaction) database.exec('rollback');
@@ -237,66 +283,57 @@ class SqliteSession implements Session {
     });
   }
 
-  probe(): Promise<void> {
-    return this.#writing.run(async () => {
-      this.#checkFile();
-      const { database } = this.#writer;
-      await retryContention(() => database.exec('begin immediate'));
-      try {
-        database.prepare('select 1 from meta').get();
-        // SQLite writes the page of an unchanged value too, so that a full or read-only disk shows here.
-        const version = Number(database.pragma('user_version', { simple: true }));
-        database.pragma(`user_version = ${version}`);
-        database.exec('commit');
-      } catch (error) {
-        if (database.inTransaction) database.exec('rollback');
-        throw error;
-      }
-    });
-  }
-
-  /** The connection for reading sees what this process writes too. */
-  hints(onHint: () => void): ChangeHints {
-    const dataVersion = () =>
-      this.#reading.run(() => {
-        this.#checkFile();
-        const { database } = (this.#reader ??= openReader(this.options));
-        return Promise.resolve(Number(database.pragma('data_version', { simple: true })));
+  /** A connection stays with the files it opened, even when others have taken their places. */
+  async #inPlace<T>(turn: Mutex, work: () => Promise<T>): Promise<T> {
+    try {
+      return await turn.run(() => {
+        if (this.#lost !== undefined) throw this.#lost;
+        if (this.#isClosed) throw codedError('SQLITE_CANTOPEN', 'the database was closed meanwhile');
+        if (this.#files.loss() !== undefined) throw new Displaced(false);
+        return work();
       });
-    return watchDataVersion(dataVersion, onHint);
-  }
-
-  async close(): Promise<void> {
-    this.#isClosed = true;
-    await this.#reading.run(() => Promise.resolve(this.#reader?.database.close()));
-    await this.#writing.run(() => Promise.resolve(this.#writer.database.close()));
-  }
-
-  /** A connection stays with the file it opened, even when another one has taken its place. */
-  #checkFile(): void {
-    if (this.#isClosed) throw codedError('SQLITE_CANTOPEN', 'the database was closed meanwhile');
-    if (inodeOf(this.options.file) !== this.#inode) {
-      throw codedError('SQLITE_READONLY_DBMOVED', 'the database file was replaced');
+    } catch (error) {
+      if (!(error instanceof Displaced)) throw error;
+      const lost = (await this.#letGo()) ?? new LostFiles('its file was out of its place for a moment');
+      if (!error.isCommitted) throw lost;
+      throw new OutcomeUnknown('the database files were replaced while writing', { cause: lost });
     }
   }
 
-  /** What was committed to a file that had just been replaced is not in the one that counts. */
-  #checkCommitted(): void {
-    if (inodeOf(this.options.file) === this.#inode) return;
-    const cause = codedError('SQLITE_READONLY_DBMOVED', 'the database file was replaced');
-    throw new OutcomeUnknown('the database file was replaced while writing', { cause });
+  /** Saves what only this process still sees; the store has to be opened again. */
+  #letGo(): Promise<LostFiles | undefined> {
+    return this.#writing.run(() =>
+      this.#reading.run(() => {
+        const loss = this.#files.loss();
+        if (this.#lost === undefined && loss !== undefined) {
+          const connections = { writer: this.#writer.database, reader: this.#reader.database };
+          const { isReplica = false } = this.options;
+          this.#lost = saveAndClose(this.#files, loss, connections, { isCopy: isReplica });
+        }
+        return Promise.resolve(this.#lost);
+      }),
+    );
   }
 }
 
-function inodeOf(file: string): number | undefined {
-  return statSync(file, { throwIfNoEntry: false })?.ino;
+/** The files are not in their places any more. */
+class Displaced extends Error {
+  constructor(readonly isCommitted: boolean) {
+    super('the database files were moved, deleted or replaced');
+  }
 }
 
-function openReader({ file, logQuery, isReplica }: SqliteOptions) {
-  const database = openDatabaseFile(file);
-  database.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
-  database.pragma('query_only = ON');
-  return { database, connection: connect(database, { logQuery, isReplica }) };
+/** Cannot write, so that it may be the last to be closed without any effect on the files. */
+function openReader({ file }: SqliteOptions): Database {
+  const database = openDatabaseFile(file, { readonly: true, fileMustExist: true });
+  try {
+    database.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
+    database.prepare('select count(*) from sqlite_master').get();
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
 }
 
 export function connect(

@@ -10,6 +10,7 @@
 import { TrackerError } from '../../errors.ts';
 import { partsOf, withParts } from '../../domain/batch.ts';
 import type { Change } from '../../domain/change.ts';
+import { isProvisionalToken } from '../../domain/claim.ts';
 import { PROVISIONAL_FEED_STEP, isProvisional } from '../../domain/provisional-version.ts';
 import { reachOf } from '../../domain/reach.ts';
 import { FeedWatch, type FeedListener } from '../live/feed-watch.ts';
@@ -17,7 +18,7 @@ import type { Jobs } from '../operations/jobs.ts';
 import type { ReadOptions } from '../sql/connection.ts';
 import type { Patience } from '../sql/patience.ts';
 import type { Reader } from '../sql/reader.ts';
-import type { Primary } from '../sql/sql-store.ts';
+import { isOutdated, type Primary } from '../sql/sql-store.ts';
 import type { Answer, LayersReport, PendingWrite, StoreHealth, TrackerStore, WriteAnswer } from '../store.ts';
 import type { AddressMark } from './address-mark.ts';
 import { Background } from './background.ts';
@@ -263,7 +264,8 @@ export class TieredStore implements TrackerStore {
         return { ...answer, durability: primarySource(this.parts) };
       } catch (error) {
         const failure = this.#failures.meaningOf(error);
-        if (failure === undefined || failure === 'contention') throw error;
+        const isOld = isOutdated(error);
+        if ((failure === undefined && !isOld) || failure === 'contention') throw error;
         if (failure === 'denied' && !this.#failures.mayWrite) throw error;
         if (failure !== 'partial' && failure !== 'denied') this.#failures.failed(error, triedAt);
         if (failure === 'mistake') throw error;
@@ -384,7 +386,9 @@ export class TieredStore implements TrackerStore {
     // What an update is built on may lie in a journal that cannot be read at the moment.
     const isBuiltOnOwn = changes
       .flatMap(partsOf)
-      .some(({ own_changes, claim_token }) => own_changes !== undefined || isProvisional(claim_token ?? 0));
+      .some(
+        ({ own_changes, claim_token }) => own_changes !== undefined || isProvisionalToken(claim_token ?? 0),
+      );
     if (isBuiltOnOwn && this.parts.journals.problems.size > 0) return true;
     return !reach.isEmpty && reach.isInFrontOf(reachOf(changes), this.parts.memory.held.forPerson);
   }

@@ -1,7 +1,7 @@
 /** What is answered for a write that was kept although no copy could check it: what was asked, and nothing more. */
 import { partsOf } from '../../domain/batch.ts';
 import type { Applied, Change, Entity } from '../../domain/change.ts';
-import { LEASE_DEFAULT_MINUTES, grantedToken, leaseEnd, type ClaimRequest } from '../../domain/claim.ts';
+import { LEASE_DEFAULT_MINUTES, provisionalToken, leaseEnd, type ClaimRequest } from '../../domain/claim.ts';
 import type { JsonObject, JsonValue } from '../../domain/json.ts';
 import { oneLine } from '../../domain/others-text.ts';
 import { provisionalStep } from '../../domain/provisional-version.ts';
@@ -91,7 +91,7 @@ function claimOf({ id, at, actor, patch, claim_token }: Change): JsonObject {
   const isNew = action === 'take' && claim_token === null;
   const seconds = lease_seconds ?? (isNew ? LEASE_DEFAULT_MINUTES * 60 : undefined);
   return {
-    claim_token: isNew || action === 'hand_over' ? grantedToken(0, id, true) : claim_token,
+    claim_token: isNew || action === 'hand_over' ? provisionalToken(id) : claim_token,
     claimed_by: action === 'hand_over' ? (to ?? null) : actor,
     ...(seconds !== undefined && { claim_expires_at: leaseEnd(at, seconds) }),
   };

@@ -10,7 +10,7 @@ import type { World } from './world.ts';
 interface Held {
   holder: unknown;
   expires_at: unknown;
-  /** The grants so far: the token of the last. */
+  /** Of the last grant. */
   token: number;
   /** Ids under which the last grant is known: its change, and the one that was kept as a conflict before. */
   granted_by: string[];
@@ -72,13 +72,17 @@ function granted(world: World, { row, change, held }: { row: HistoryRow; change:
       world.violated(`claimed by ${actor}, and ${inWords(next)}: ${describe(change)}`);
     return isAccepted
       ? { ...next, handedOver: false }
-      : { ...next, token: held.token + 1, granted_by, handedOver: false };
+      : { ...next, token: nextToken(world, row, held), granted_by, handedOver: false };
   }
   if (!isCurrent(claim_token, held))
     world.violated(`kept by a token that was over: ${describe(change)}, ${inWords(held)}`);
   if (patch['action'] !== 'hand_over') return next;
-  return { ...next, token: held.token + 1, granted_by, handedOver: true };
+  return { ...next, token: nextToken(world, row, held), granted_by, handedOver: true };
 }
+
+/** The milliseconds of 2026 at which it was granted, or one more than the last. */
+const nextToken = (world: World, { seq }: HistoryRow, { token }: Held): number =>
+  Math.max(token + 1, Date.parse(world.server.committedAt(seq)) - Date.UTC(2026, 0, 1));
 
 function after({ fields }: HistoryRow, held: Held): Held {
   const to = (name: string, kept: unknown): unknown => {

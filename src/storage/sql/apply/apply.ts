@@ -285,8 +285,9 @@ async function bumpFeed(c: Connection, count: number, at: string): Promise<numbe
           seq: sql`${t.feed.seq} + ${sql.placeholder('count')}`,
           changed_at: sql`${sql.placeholder('at')}`,
         })
-        .returning({ seq: t.feed.seq }),
+        .returning({ seq: t.feed.seq, applied: c.schemaGuard.applied }),
     )
     .execute({ count, at });
+  c.schemaGuard.check(rows[0]?.applied ?? null);
   return Number(rows[0]?.seq);
 }

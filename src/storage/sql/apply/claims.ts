@@ -16,14 +16,16 @@ import {
   grantedToken,
   heldError,
   isGrantOf,
+  isProvisionalToken,
   isTokenOf,
   leaseEnd,
+  mayBeEarlier,
   noLongerReadyError,
+  provisionalToken,
   staleTokenError,
   type Claim,
   type ClaimRequest,
 } from '../../../domain/claim.ts';
-import { isProvisional, knownVersion } from '../../../domain/provisional-version.ts';
 import type { Warning } from '../../../domain/warnings.ts';
 import { isStartable, isClosed, type WorkItem } from '../../../domain/work-item.ts';
 import type { Connection } from '../connection.ts';
@@ -51,7 +53,7 @@ export async function claimWorkItem(c: Connection, change: Change): Promise<Effe
         ...lease(c, change, ask, now, held),
       });
     if (ask.next !== undefined && !(await isQueued(c, item.id))) throw noLongerReadyError(item.title, claim);
-    const granted = { ...grant(c, change, claim), holder: change.actor, handed_over: 0 };
+    const granted = { ...grant(c, change, now, claim), holder: change.actor, handed_over: 0 };
     const effect = await save(c, change, item, { ...granted, ...lease(c, change, ask, now, undefined) });
     if (ask.next === undefined) effect.warnings.push(...(await blockedWarning(c, item)));
     if (c.isReplica) effect.warnings.push(PROVISIONAL_CLAIM);
@@ -66,7 +68,7 @@ export async function claimWorkItem(c: Connection, change: Change): Promise<Effe
     case 'release':
       return await save(c, change, item, { ...current, ...ENDED });
     case 'hand_over': {
-      const granted = { ...grant(c, change, current), holder: ask.to ?? null, handed_over: 1 };
+      const granted = { ...grant(c, change, now, current), holder: ask.to ?? null, handed_over: 1 };
       const until = lease(c, change, ask, now, current);
       // Whoever writes meanwhile notices a claim that changed by its end.
       if (until.expires_at === item.claim_expires_at)
@@ -85,10 +87,10 @@ export const PROVISIONAL_CLAIM: Warning = {
 };
 
 /** A new token; everything but the holder and the lease. */
-function grant(c: Connection, change: Change, previous: Claim | undefined) {
+function grant(c: Connection, change: Change, now: string, previous: Claim | undefined) {
   return {
     item_id: change.entity_id,
-    token: grantedToken(previous?.token ?? 0, change.id, c.isReplica),
+    token: c.isReplica ? provisionalToken(change.id) : grantedToken(previous?.token ?? 0, now),
     client: change.client,
     granted_by: change.id,
   };
@@ -220,7 +222,7 @@ export async function checkItemToken(c: Connection, change: Change, item: WorkIt
 
 /**
  * The same for both ends of a link: the token must be that of one of them, and must not be an old one of the other.
- * Tokens are numbers of their item, so that an old one of the one may be equal to the current one of the other.
+ * Tokens that count are of their item, so that an old one of the one may be equal to the current one of the other.
  */
 export async function checkLinkTokens(
   c: Connection,
@@ -240,8 +242,7 @@ export async function checkLinkTokens(
       await claimOfToken(c, change, item, claim);
       isCurrent = true;
     } catch (error) {
-      const wasGranted = !isProvisional(token) && token <= knownVersion(claim?.token ?? 0);
-      if (wasGranted) throw error;
+      if (mayBeEarlier(token, claim)) throw error;
       // Of the two, the one that somebody holds says more.
       if (refusal === undefined || claim?.holder != null) refusal = error;
     }
@@ -276,7 +277,7 @@ async function claimOfToken(
 ): Promise<Claim> {
   const token = change.claim_token ?? 0;
   if (claim?.holder != null && isTokenOf(token, claim)) return claim;
-  if (c.isReplica && !isProvisional(token) && token > knownVersion(claim?.token ?? 0)) {
+  if (c.isReplica && isUnknownGrant(token, claim)) {
     // Granted since this copy was made: replaying the write holds it against the claim.
     const unknown = { item_id: item.id, token, client: change.client, granted_by: change.id };
     return { ...unknown, holder: change.actor, ...ENDED_LEASE };
@@ -285,11 +286,17 @@ async function claimOfToken(
   throw staleTokenError(item.title, token, claim);
 }
 
+/** A copy does not know which token of the primary lies below one that it granted itself. */
+function isUnknownGrant(token: number, claim: Claim | undefined): boolean {
+  if (isProvisionalToken(token)) return false;
+  return claim === undefined || isProvisionalToken(claim.token) || token > claim.token;
+}
+
 const ENDED_LEASE = { expires_at: null, lease_seconds: LEASE_DEFAULT_MINUTES * 60, handed_over: 0 } as const;
 
 /** A claim made offline that was kept as a conflict and then made again: its token stands for the second. */
 async function wasGrantedAgain(c: Connection, token: number, { granted_by }: Claim): Promise<boolean> {
-  if (!isProvisional(token)) return false;
+  if (!isProvisionalToken(token)) return false;
   const { conflicts: t } = c.tables;
   const rows = await c.db.select({ id: t.id }).from(t).where(eq(t.resolved_by_change, granted_by));
   return rows.some(({ id }) => isGrantOf(token, id));

@@ -1,7 +1,12 @@
 /** Keeping the number of items of each kind, beside every change to an item. */
-import { sql } from 'drizzle-orm';
+import { sql, type SQL } from 'drizzle-orm';
 import { shelfOf, type WorkItem } from '../../../domain/work-item.ts';
 import type { Connection } from '../connection.ts';
+import { countDiffering } from '../plain-statement.ts';
+import type { Tables } from '../schema.ts';
+
+/** The version of the rules that the counts are made by: see `derived.ts`. */
+export const COUNT_RULES = 1;
 
 export type Counted = Pick<
   WorkItem,
@@ -48,4 +53,25 @@ export async function recount(c: Connection, changes: CountedChange[]): Promise<
       )
       .execute({ shelf, item_type, status, items });
   }
+}
+
+/** Counts all items anew. */
+export async function refillCounts(c: Connection): Promise<void> {
+  const { workItemCounts } = c.tables;
+  await c.db.delete(workItemCounts);
+  await c.db.insert(workItemCounts).select(countedNow(c.tables));
+}
+
+/** How many kinds of items are counted wrongly. */
+export async function differingCounts(c: Connection): Promise<number> {
+  const { workItemCounts: t } = c.tables;
+  const counted = sql`select shelf, item_type, status, items from ${t} where items <> 0`;
+  return await countDiffering(c, countedNow(c.tables), counted);
+}
+
+/** `shelfOf`, in SQL. */
+function countedNow({ workItems: w }: Tables): SQL {
+  return sql`select case when archived_at is not null then 'archived' when deleted_at is not null then 'deleted' else 'live' end as shelf,
+      item_type, status, count(*) as items
+    from ${w} group by 1, 2, 3`;
 }

@@ -6,10 +6,13 @@ import { and, inArray, sql, type SQL } from 'drizzle-orm';
 import { CLOSED_STATUSES, STARTABLE_STATUSES, isOpen, isStartable } from '../../../domain/work-item.ts';
 import type { Connection } from '../connection.ts';
 import { pipelined } from '../pipelined.ts';
+import { countDiffering } from '../plain-statement.ts';
 import type { Tables } from '../schema.ts';
 import { chunks } from '../queries/work-items.ts';
 import type { Counted, CountedChange } from './counts.ts';
 
+/** The version of the rules that the queue is made by: see `derived.ts`. */
+export const READINESS_RULES = 1;
 /** Up to this many items have their statements prepared; for more, one statement for all is built. */
 const SINGLY_MAX = 3;
 
@@ -78,7 +81,7 @@ async function refreshReadiness(
   }
 }
 
-/** Makes the whole queue anew: where records were filled in without the rules. */
+/** Makes the whole queue anew: where records were filled in without the rules, or by older ones. */
 export async function refillQueue(c: Connection): Promise<void> {
   const { readyQueue, workItems: w } = c.tables;
   await c.db.delete(readyQueue);
@@ -90,6 +93,14 @@ export async function refillQueue(c: Connection): Promise<void> {
     c,
     startable.map(({ id }) => id),
   );
+}
+
+/** How many items are in the queue and should not be, or the other way round, or stand in another place. */
+export async function differingQueue(c: Connection): Promise<number> {
+  const { readyQueue: q, workItems: w } = c.tables;
+  const startable = sql`select id from ${w} where status in (${names(STARTABLE_STATUSES)})`;
+  const queued = sql`select item_id, priority, rank, created_at from ${q}`;
+  return await countDiffering(c, readyRows(c.tables, startable), queued);
 }
 
 async function insertReady(c: Connection, ids: string[]): Promise<void> {

@@ -1,0 +1,152 @@
+// Files of an embedded tracker that are deleted or replaced under running servers: noticed, said, and nothing is lost.
+import { spawnSync } from 'node:child_process';
+import { readdirSync, renameSync, rmSync, truncateSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import Database from 'better-sqlite3';
+import { describe, expect, it } from 'vitest';
+import { newSqlitePlace, type Place } from './place.ts';
+import { Server, type Answer } from './server.ts';
+
+const LONG_MS = 120_000;
+const BACK_MS = 20_000;
+
+describe('files of an embedded tracker', () => {
+  for (const gone of [['-wal', '-shm'], ['-wal'], ['-shm']]) {
+    it(
+      `${gone.join(' and ')} deleted under a server: what was in them is put back`,
+      { timeout: LONG_MS },
+      async () => {
+        const place = await newSqlitePlace();
+        const server = await Server.start(place);
+        const made = await createSome(server, 8);
+        remove(place, gone);
+        const met = await server.answer('create_work_item', { item_type: 'task', title: 'meets it' });
+        made.push(String(met['id']));
+        made.push(await server.create({ title: 'after' }));
+        await untilListed(server, made);
+        await server.rpc.program.stop();
+        expect(await idsIn(place)).toEqual(made.toSorted());
+        expect(savedFiles(place)).toEqual([]);
+        expect(await place.rows('pragma integrity_check')).toEqual([{ integrity_check: 'ok' }]);
+      },
+    );
+  }
+
+  it('the log deleted under two servers loses nothing of either', { timeout: LONG_MS }, async () => {
+    const place = await newSqlitePlace();
+    const [one, other] = await Server.startMany(place, 2);
+    if (one === undefined || other === undefined) throw new Error('no servers');
+    const made = [...(await createSome(one, 4)), ...(await createSome(other, 4))];
+    remove(place, ['-wal', '-shm']);
+    made.push(await one.create(), await other.create(), await one.create());
+    await untilListed(one, made);
+    await untilListed(other, made);
+    await Promise.all([one, other].map((server) => server.rpc.program.stop()));
+    expect(await idsIn(place)).toEqual(made.toSorted());
+  });
+
+  it(
+    'a log that another program began anew is not written over, and what was in the old one is kept in a file',
+    { timeout: LONG_MS },
+    async () => {
+      const place = await newSqlitePlace();
+      const old = await Server.start(place);
+      const before = await createSome(old, 2);
+      await place.rows('pragma wal_checkpoint(full)');
+      before.push(...(await createSome(old, 3)));
+      // Else it may notice before the other one has begun.
+      old.rpc.program.kill('SIGSTOP');
+      remove(place, ['-wal', '-shm']);
+      writeAndDie(fileOf(place));
+      old.rpc.program.kill('SIGCONT');
+      const met = await old.answer('create_work_item', { item_type: 'task', title: 'meets it' });
+      expect(met['durability']).toBe('outbox');
+      await old.rpc.program.stop();
+      expect(await place.rows('pragma user_version')).toEqual([{ user_version: 7 }]);
+      expect(await place.rows('pragma integrity_check')).toEqual([{ integrity_check: 'ok' }]);
+      const [saved] = savedFiles(place);
+      expect(idsInFile(saved ?? '')).toEqual(before.toSorted());
+    },
+  );
+
+  it('an older copy put in its place: what it lacks is kept in a file', { timeout: LONG_MS }, async () => {
+    const place = await newSqlitePlace();
+    const server = await Server.start(place);
+    const early = await createSome(server, 2);
+    const copy = new Database(fileOf(place));
+    copy.prepare('vacuum into ?').run(`${fileOf(place)}.older`);
+    copy.close();
+    const late = await createSome(server, 3);
+    renameSync(`${fileOf(place)}.older`, fileOf(place));
+    const met = await server.answer('create_work_item', { item_type: 'task', title: 'meets it' });
+    expect(met['durability']).toBe('outbox');
+    const [saved] = savedFiles(place);
+    expect(idsInFile(saved ?? '')).toEqual([...early, ...late].toSorted());
+    expect(JSON.stringify(met['warnings'])).toContain(saved);
+    await server.rpc.program.stop();
+    // The log of the file that was replaced is not taken into the one that is there now.
+    expect(await idsIn(place)).toEqual(expect.arrayContaining(early));
+    expect(await place.rows('pragma integrity_check')).toEqual([{ integrity_check: 'ok' }]);
+  });
+
+  it('a file that was cut is noticed by the next write', { timeout: LONG_MS }, async () => {
+    const place = await newSqlitePlace();
+    const server = await Server.start(place);
+    await createSome(server, 3);
+    await place.rows('pragma wal_checkpoint(truncate)');
+    truncateSync(fileOf(place), 8192);
+    const met = await server.answer('create_work_item', { item_type: 'task', title: 'meets it' });
+    expect(met['durability']).not.toBe('sqlite');
+    expect(JSON.stringify(met['warnings'])).toMatch(/cut or written over|cannot be used/);
+  });
+});
+
+/** Another program that writes, and leaves its log behind. */
+function writeAndDie(file: string): void {
+  const driver = createRequire(import.meta.url).resolve('better-sqlite3');
+  const script = `const db = new (require(${JSON.stringify(driver)}))(${JSON.stringify(file)});
+    db.pragma('user_version = 7'); process.kill(process.pid, 'SIGKILL'); for (;;);`;
+  expect(spawnSync(process.execPath, ['-e', script]).signal).toBe('SIGKILL');
+}
+
+const fileOf = (place: Place): string => path.join(place.store.dataDir, 'worktrail.db');
+
+function remove(place: Place, suffixes: readonly string[]): void {
+  for (const suffix of suffixes) rmSync(fileOf(place) + suffix);
+}
+
+async function createSome(server: Server, count: number): Promise<string[]> {
+  const ids: string[] = [];
+  for (let at = 0; at < count; at += 1) ids.push(await server.create({ title: `item ${at}` }));
+  return ids;
+}
+
+async function untilListed(server: Server, ids: readonly string[]): Promise<void> {
+  const list = async () => {
+    const { items, data_source, warnings = [] } = await server.answer('list_work_items', { limit: 100 });
+    const listed = (items as Answer[]).map(({ id }) => id).toSorted();
+    return { listed, data_source, warnings };
+  };
+  const all = { listed: ids.toSorted(), data_source: 'sqlite', warnings: [] };
+  await expect.poll(list, { timeout: BACK_MS, interval: 100 }).toEqual(all);
+}
+
+async function idsIn(place: Place): Promise<unknown[]> {
+  return (await place.rows('select id from work_items order by id')).map(({ id }) => id);
+}
+
+function idsInFile(file: string): unknown[] {
+  const database = new Database(file, { readonly: true });
+  try {
+    return database.prepare('select id from work_items order by id').pluck().all();
+  } finally {
+    database.close();
+  }
+}
+
+function savedFiles({ store: { dataDir } }: Place): string[] {
+  return readdirSync(dataDir)
+    .filter((name) => /^worktrail\.saved-.*\.db$/.test(name))
+    .map((name) => path.join(dataDir, name));
+}
