@@ -97,11 +97,11 @@ function titleAndTime(item: ImportedItem | PlannedItem): string | undefined {
   return isDated && isTelling(created_at) ? JSON.stringify([created_at, title]) : undefined;
 }
 
-/** Items that were made at once may have one title. */
+/** Who changes the prefix changes it in titles too; and items that were made at once may have one title. */
 function restOfId(item: ImportedItem | PlannedItem): string | undefined {
-  const made = titleAndTime(item);
-  const rest = item.foreign_id.slice(item.foreign_id.lastIndexOf('-') + 1).toLowerCase();
-  return made === undefined ? undefined : JSON.stringify([rest, made]);
+  const { foreign_id } = item;
+  const rest = foreign_id.slice(foreign_id.lastIndexOf('-') + 1).toLowerCase();
+  return titleAndTime(item) === undefined ? undefined : JSON.stringify([rest, item.created_at]);
 }
 
 function titleAndText(item: ImportedItem | PlannedItem): string | undefined {

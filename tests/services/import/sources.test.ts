@@ -341,7 +341,8 @@ describeWithSharedData('the real inputs', (data) => {
     await write(lines.map((line) => line.replaceAll(/"bd-/g, '"kw-')));
     const renamed = await importInto(tracker, beads, file);
     expect(renamed).toMatchObject({ created: 0, kept_local: 0, notes_added: 0, source_taken: known });
-    expect(renamed.source_taken.renamed_total).toBe(141);
+    // One issue is of another rig, with a prefix of its own.
+    expect(renamed.source_taken.renamed_total).toBe(140);
     expect(await importInto(tracker, beads, file)).toMatchObject({
       ...NOTHING,
       unchanged: 141,
