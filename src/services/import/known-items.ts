@@ -83,8 +83,8 @@ type Content = (item: ImportedItem | PlannedItem) => string | undefined;
 /** What tells an item whose id in the source has changed, the surest first; undefined where that would be a guess. */
 const CONTENTS: Record<ImportSource, Content[]> = {
   // Another prefix for all ids.
-  beads: [titleAndTime],
-  'backlog-md': [titleAndTime],
+  beads: [restOfId, titleAndTime],
+  'backlog-md': [restOfId, titleAndTime],
   // A file or folder of another name; the file's name may be its title.
   'session-prompts': [titleAndText, longText],
   'task-master': [],
@@ -95,6 +95,13 @@ function titleAndTime(item: ImportedItem | PlannedItem): string | undefined {
   const { title, created_at } = item;
   const isDated = !('made_of' in item) || item.made_of.is_dated;
   return isDated && isTelling(created_at) ? JSON.stringify([created_at, title]) : undefined;
+}
+
+/** Who changes the prefix changes it in titles too; and items that were made at once may have one title. */
+function restOfId(item: ImportedItem | PlannedItem): string | undefined {
+  const { foreign_id } = item;
+  const rest = foreign_id.slice(foreign_id.lastIndexOf('-') + 1).toLowerCase();
+  return titleAndTime(item) === undefined ? undefined : JSON.stringify([rest, item.created_at]);
 }
 
 function titleAndText(item: ImportedItem | PlannedItem): string | undefined {

@@ -1,9 +1,11 @@
 // A source is known again however it grew, moved or was renamed; another one with the same ids overwrites nothing.
 import { rename, rm, writeFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { backends, describeEachBackend, openTracker, type Backend } from '../../storage/backends.ts';
+import { describeWithSharedData } from '../../support/shared-data.ts';
 import { git, temporaryProject } from '../../support/temporary-project.ts';
 import { placeOf } from '../../../src/services/import/source-place.ts';
 import { contentOf, importAsBefore, importInto, KINDS, type Kind, type Task } from './source-files-of.ts';
@@ -315,6 +317,51 @@ describe('the place of a source', () => {
       name: 'shop',
     });
     for (const folder of [tree, clone]) await rm(folder, { recursive: true });
+  });
+});
+
+describeWithSharedData('the real inputs', (data) => {
+  it('of beads are known again: in parts, from an earlier version, and with another prefix', async () => {
+    const beads = KINDS[1] as Kind;
+    const tracker = await openTracker(backends[0] as Backend);
+    const lines = readFileSync(path.join(data, 'beads', 'issues.jsonl'), 'utf8')
+      .trimEnd()
+      .split('\n');
+    const file = path.join(tracker.place.projectDir, 'issues.jsonl');
+    const write = (rows: readonly string[]) => writeFile(file, rows.join('\n'));
+    await write(lines.slice(0, 70));
+    await importAsBefore(tracker, beads, file, 'bd');
+    await write(lines.slice(30));
+    const known = { namespace: 'bd', as: 'known' };
+    expect(await importInto(tracker, beads, file)).toMatchObject({
+      created: 71,
+      kept_local: 0,
+      source_taken: known,
+    });
+    await write(lines.map((line) => line.replaceAll(/"bd-/g, '"kw-')));
+    const renamed = await importInto(tracker, beads, file);
+    expect(renamed).toMatchObject({ created: 0, kept_local: 0, notes_added: 0, source_taken: known });
+    // One issue is of another rig, with a prefix of its own.
+    expect(renamed.source_taken.renamed_total).toBe(140);
+    expect(await importInto(tracker, beads, file)).toMatchObject({
+      ...NOTHING,
+      unchanged: 141,
+      links_added: 0,
+    });
+  });
+
+  it('of Task Master and Backlog.md are known again after an earlier version named them', async () => {
+    const tracker = await openTracker(backends[0] as Backend);
+    const inputs = [
+      [KINDS[0] as Kind, path.join(data, 'task-master', 'tasks.json'), 'task-master'],
+      [KINDS[2] as Kind, path.join(data, 'backlog-md'), 'Backlog.md'],
+    ] as const;
+    for (const [kind, source, namespace] of inputs) {
+      const { created } = await importAsBefore(tracker, kind, source, namespace);
+      expect(await importInto(tracker, kind, source)).toMatchObject({
+        ...NOTHING, unchanged: created, links_added: 0, links_removed: 0, source_taken: { namespace },
+      }); // prettier-ignore
+    }
   });
 });
 
