@@ -3,6 +3,7 @@ import type { SQL } from 'drizzle-orm';
 import type { PgDatabase, PgQueryResultHKT } from 'drizzle-orm/pg-core';
 import { provisionalStep } from '../../domain/provisional-version.ts';
 import type { ChangeHints } from '../live/hints.ts';
+import type { FeedTurn } from './feed-guard.ts';
 import type { Tables } from './schema.ts';
 
 /** The query builder, typed by the reference dialect. */
@@ -18,7 +19,6 @@ export type SourceName = 'postgres' | 'sqlite';
 export type StructureLock = 'shared' | 'exclusive';
 
 export class Connection {
-  readonly #statements = new Map<string, unknown>();
   #primary: Connection | undefined;
 
   constructor(
@@ -31,7 +31,16 @@ export class Connection {
     readonly isReplica = false,
     /** Says, as the transaction commits, where the feed stands now, to whoever watches it. Free where nobody can listen. */
     readonly announceFeed: (seq: number) => Promise<void> = () => Promise.resolve(),
+    /** Of a transaction that writes to a primary whose users remember it. */
+    readonly turn?: FeedTurn,
+    private readonly statements = new Map<string, unknown>(),
   ) {}
+
+  /** The same connection for one transaction that writes. */
+  inTurn(turn: FeedTurn): Connection {
+    const { db, tables, lockStructure, now, isReplica, announceFeed, statements } = this;
+    return new Connection(db, tables, lockStructure, now, isReplica, announceFeed, turn, statements);
+  }
 
   /** The same connection for what the primary has applied already, with real versions. */
   get asPrimary(): Connection {
@@ -57,10 +66,10 @@ export class Connection {
     name: string,
     build: (db: Db, tables: Tables) => { prepare(name: string): Prepared },
   ): Prepared {
-    let prepared = this.#statements.get(name) as Prepared | undefined;
+    let prepared = this.statements.get(name) as Prepared | undefined;
     if (prepared === undefined) {
       prepared = build(this.db, this.tables).prepare(name);
-      this.#statements.set(name, prepared);
+      this.statements.set(name, prepared);
     }
     return prepared;
   }

@@ -9,6 +9,7 @@ import type { Primary } from '../sql/sql-store.ts';
 import { reachOfEntry, type JournalEntry } from './journal.ts';
 import type { Journals } from './journals.ts';
 import type { TierMemory } from './tier-memory.ts';
+import { isMismatch } from './primary-failures.ts';
 import { reasonOf } from './words.ts';
 
 /** A write that fails so often for no reason that is known is put aside, so that others go on. */
@@ -102,8 +103,7 @@ export async function replayWaiting(options: ReplayOptions): Promise<ReplayRepor
     } catch (error) {
       const failure = layerFailure(error);
       // A store that refuses as a whole, as one of a newer version, says nothing about the write.
-      const isRefused = failure === undefined && error instanceof Error && error.name === 'DatabaseError';
-      if (failure === 'unavailable' || failure === 'mistake' || isRefused) throw error;
+      if (failure === 'unavailable' || failure === 'mistake' || isMismatch(error)) throw error;
       if (failure === 'contention') report.again = true;
       else {
         const reason = reasonOf(error);

@@ -7,7 +7,6 @@ export type Notebook = Pick<
   Outbox,
   | 'get'
   | 'set'
-  | 'setMax'
   | 'noteFailure'
   | 'attempts'
   | 'clearFailures'
@@ -15,8 +14,6 @@ export type Notebook = Pick<
   | 'findProvisional'
 >;
 
-/** Position of the primary's feed that was seen last. */
-const HIGH_WATER = 'high_water';
 const BREAKER = 'breaker';
 const REACHED = 'reached_host';
 /** How long a process that starts believes another one, so that the commands of an outage stay quick. */
@@ -34,25 +31,13 @@ interface Outage {
 export class TierMemory {
   readonly #failures = new Map<string, number>();
   readonly #provisional = new Map<string, string>();
-  #highWater = 0;
 
   /** @param notebook undefined while there is no outbox */
   constructor(private readonly notebook: () => Notebook | undefined) {}
 
-  get highWater(): number {
-    return Math.max(this.#highWater, Number(this.#try((n) => n.get(HIGH_WATER)) ?? 0));
-  }
-
-  sawPosition(seq: number): void {
-    if (seq <= this.#highWater) return;
-    this.#highWater = seq;
-    this.#try((n) => n.setMax(HIGH_WATER, seq));
-  }
-
-  /** Forgets the position: the primary was replaced on purpose. */
-  forgetPosition(): void {
-    this.#highWater = 0;
-    this.#try((n) => n.set(HIGH_WATER, '0'));
+  /** The position of the primary's feed that an earlier version noted here; `seen.ts` keeps it now. */
+  get earlierPosition(): number {
+    return Number(this.#try((n) => n.get('high_water')) ?? 0);
   }
 
   /**
