@@ -198,7 +198,13 @@ async function look(options: InspectOptions, known: Known): Promise<Look> {
     }
     const lacking = await findLacking(primary, known.seen, options.dataDir);
     const { data } = await primary.read((reader) => reader.listConflicts({ resolved: false, limit: 1 }));
-    return { sighting, primary, ...(project !== undefined && { project }), openConflicts: data.total_count, lacking };
+    return {
+      sighting,
+      primary,
+      ...(project !== undefined && { project }),
+      openConflicts: data.total_count,
+      lacking,
+    };
   } catch (error) {
     await primary?.close();
     return { sighting: { ...sighting, problem: reasonOf(error), remedy: remedyOf(error) ?? null } };

@@ -82,10 +82,7 @@ export async function readHead(c: Connection, seen: Position | undefined): Promi
  * @param at_seen the change that the database has at the position that was seen
  * @returns why it is not the database that was seen, in words for a person; null when it is
  */
-export function whyNotSeen(
-  found: { seq: number; at_seen: string | null },
-  seen: Position,
-): string | null {
+export function whyNotSeen(found: { seq: number; at_seen: string | null }, seen: Position): string | null {
   if (found.seq < seen.seq) {
     return `it is older than what this folder has seen: it stands at change ${found.seq}, and change ${seen.seq} was seen here`;
   }

@@ -43,7 +43,8 @@ export async function acceptPrimary(options: InspectOptions): Promise<Accepted> 
     const seen = tables.position() ?? { seq: memory.earlierPosition, change_id: null };
     const found = await withCachedChanges(dataDir, (cached) =>
       withPrimaryAsItIs(options, async (c) => {
-        const points = cached === undefined ? [] : [{ seq: cached.cursor, change_id: cached.idAt(cached.cursor) }];
+        const points =
+          cached === undefined ? [] : [{ seq: cached.cursor, change_id: cached.idAt(cached.cursor) }];
         const truth = await readTruth(c, [...points, seen]);
         if (truth.project_id !== project_id) return { truth };
         const lost = await findLostWrites(c, tables, cached);

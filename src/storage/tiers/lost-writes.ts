@@ -33,7 +33,10 @@ export async function findLostWrites(
   const common = await lastCommon(c, seen, cached);
   const after = seen.after(common);
   const known = seen.lost();
-  const settled = await findSettled(c, [...known, ...after].map(({ entry }) => entry.id));
+  const settled = await findSettled(
+    c,
+    [...known, ...after].map(({ entry }) => entry.id),
+  );
   const isLost = ({ entry }: OwnWrite) => !settled.has(entry.id);
   const gone = after.filter(isLost);
   const shared = await sharedVersions(c, gone, common);
@@ -46,7 +49,10 @@ export async function findLostWrites(
     entry: { ...write.entry, changes: again[at] ?? write.entry.changes },
   }));
   const shown = cached?.after(common) ?? [];
-  const present = await findSettled(c, shown.map(({ change_id }) => change_id));
+  const present = await findSettled(
+    c,
+    shown.map(({ change_id }) => change_id),
+  );
   return {
     common,
     writes: [...known.filter(isLost), ...fresh],
@@ -62,7 +68,11 @@ export async function findLostWrites(
 }
 
 /** The database and what was seen of it are the same up to one position, and differ in everything after it. */
-async function lastCommon(c: Connection, seen: SeenTables, cached: CachedChanges | undefined): Promise<number> {
+async function lastCommon(
+  c: Connection,
+  seen: SeenTables,
+  cached: CachedChanges | undefined,
+): Promise<number> {
   const points = seen.points();
   const agrees = async ({ seq, change_id }: { seq: number; change_id: string | null }) =>
     change_id !== null && (await findChangeIdAt(c, seq)) === change_id;
@@ -102,7 +112,11 @@ async function findSettled(c: Connection, ids: readonly string[]): Promise<Set<s
 }
 
 /** The versions that records had at a position which both branches share. */
-async function sharedVersions(c: Connection, writes: readonly OwnWrite[], seq: number): Promise<Map<string, number>> {
+async function sharedVersions(
+  c: Connection,
+  writes: readonly OwnWrite[],
+  seq: number,
+): Promise<Map<string, number>> {
   const { changes: t } = c.tables;
   const ids = writes.flatMap(({ entry }) => entry.changes.flatMap(partsOf).map(({ entity_id }) => entity_id));
   const shared = new Map<string, number>();

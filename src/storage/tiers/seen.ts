@@ -9,16 +9,9 @@ import type { Applied, Change } from '../../domain/change.ts';
 import { touchedFields } from '../../domain/conflict.ts';
 import { describeFailure } from '../sql/driver-errors.ts';
 import type { Position, RecordedRow, SettledWrite, Witness } from '../sql/feed-guard.ts';
+import { OWN_WRITES_KEPT_DEFAULT, type OwnWritesKept } from './own-writes-kept.ts';
 import { inodeOf, isUseless, openSeenFile, putDamagedAside } from './seen-file.ts';
 import type { MadeVersion, SeenTables } from './seen-tables.ts';
-
-/** For how long, and up to how many bytes, acknowledged writes of this folder are kept. */
-export interface OwnWritesKept {
-  days: number;
-  bytes: number;
-}
-
-export const OWN_WRITES_KEPT_DEFAULT: OwnWritesKept = { days: 30, bytes: 64 * 1024 * 1024 };
 
 const DAY_MS = 86_400_000;
 /** What is too much is looked for once in so many writes of a process, and at its first. */
@@ -66,9 +59,7 @@ export class Seen implements Witness {
 
   saw(head: Position, verified: Position | undefined): void {
     this.#rememberOwn(head);
-    this.#try((tables) =>
-      verified === undefined ? tables.raise(head) : tables.raiseFrom(verified, head),
-    );
+    this.#try((tables) => (verified === undefined ? tables.raise(head) : tables.raiseFrom(verified, head)));
   }
 
   settled(write: SettledWrite): void {
@@ -216,7 +207,11 @@ function withWhatWasSeen({ changes, applied, rows }: SettledWrite): Change[] {
 }
 
 function withBase(change: Change, rows: readonly RecordedRow[]): Change {
-  if (change.kind === 'batch') return withParts(change, partsOf(change).map((part) => withBase(part, rows)));
+  if (change.kind === 'batch')
+    return withParts(
+      change,
+      partsOf(change).map((part) => withBase(part, rows)),
+    );
   if (change.kind !== 'update' || change.base_fields !== undefined) return change;
   const row = rows.find(({ entity_id }) => entity_id === change.entity_id);
   if (row === undefined) return change;

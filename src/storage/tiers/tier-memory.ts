@@ -5,13 +5,7 @@ import type { Outbox } from './outbox.ts';
 /** The part of the outbox that this needs; any of it may fail. */
 export type Notebook = Pick<
   Outbox,
-  | 'get'
-  | 'set'
-  | 'noteFailure'
-  | 'attempts'
-  | 'clearFailures'
-  | 'noteProvisional'
-  | 'findProvisional'
+  'get' | 'set' | 'noteFailure' | 'attempts' | 'clearFailures' | 'noteProvisional' | 'findProvisional'
 >;
 
 const BREAKER = 'breaker';

@@ -49,7 +49,9 @@ export async function readTruth(c: Connection, points: readonly Position[] = [])
     seq,
     change_id,
     items: Number(row?.items ?? 0),
-    points: await Promise.all(points.map(async (at) => ({ seq: at.seq, change_id: await findChangeIdAt(c, at.seq) }))),
+    points: await Promise.all(
+      points.map(async (at) => ({ seq: at.seq, change_id: await findChangeIdAt(c, at.seq) })),
+    ),
   };
 }
 

@@ -75,7 +75,9 @@ export async function findFeedHead(c: Connection, seen: number): Promise<FeedHea
         .select({
           seq: f.seq,
           change_id: t.change_id,
-          at_seen: sql<string | null>`(select s.change_id from ${t} s where s.seq = ${sql.placeholder('seen')})`,
+          at_seen: sql<
+            string | null
+          >`(select s.change_id from ${t} s where s.seq = ${sql.placeholder('seen')})`,
         })
         .from(f)
         .leftJoin(t, eq(t.seq, f.seq)),
