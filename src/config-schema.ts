@@ -58,6 +58,22 @@ function makeSchemas() {
       .max(10_080)
       .optional()
       .describe('Minutes without contact to PostgreSQL after which the local cache counts as stale (30).'),
+    own_changes_days: z
+      .number()
+      .int()
+      .min(1)
+      .max(3_650)
+      .optional()
+      .describe(
+        'Days for which changes made in this folder are kept here after the database took them, for `worktrail recover` (30).',
+      ),
+    own_changes_mb: z
+      .number()
+      .int()
+      .min(1)
+      .max(10_240)
+      .optional()
+      .describe('Megabytes that these changes may take; the oldest make way (64).'),
   });
   const database = z.strictObject({
     url: databaseUrl.optional(),

@@ -25,6 +25,7 @@ import { nearestName } from './domain/warnings.ts';
 import type { Toolset } from './domain/toolsets.ts';
 import { innermostWorkTree, mainWorkTree } from './storage/git/main-work-tree.ts';
 import { CONNECT_TIMEOUT_MS_DEFAULT, QUERY_TIMEOUT_MS_DEFAULT } from './storage/sql/postgres-timeouts.ts';
+import { ownWritesKept, type OwnWritesKept } from './storage/tiers/own-writes-kept.ts';
 
 export const CONFIG_FILE = 'worktrail.config.json';
 const CONFIG_FILE_MAX_BYTES = 64 * 1024;
@@ -62,6 +63,8 @@ export interface Settings {
   statusFile: { enabled: boolean; debounceMs: number };
   /** Milliseconds without contact to PostgreSQL after which the local cache counts as stale. */
   staleAfterMs: number;
+  /** How much of what the database acknowledged to this folder is kept for `worktrail recover`. */
+  ownWritesKept: OwnWritesKept;
   quotas: Quotas;
   /** Where each setting that is not a default came from, for `worktrail config`. */
   origins: Readonly<Record<string, string>>;
@@ -207,6 +210,10 @@ export function readSettings(flags: Flags, environment: NodeJS.ProcessEnv, folde
     staleAfterMs:
       (pick('fallback.stale_after_minutes', [inFile(file.fallback?.stale_after_minutes)]) ??
         STALE_AFTER_MINUTES_DEFAULT) * 60_000,
+    ownWritesKept: ownWritesKept(
+      pick('fallback.own_changes_days', [inFile(file.fallback?.own_changes_days)]),
+      pick('fallback.own_changes_mb', [inFile(file.fallback?.own_changes_mb)]),
+    ),
     quotas: {
       items: pick('limits.items_max', [inFile(file.limits?.items_max)]) ?? QUOTAS_DEFAULT.items,
       notes: pick('limits.notes_max', [inFile(file.limits?.notes_max)]) ?? QUOTAS_DEFAULT.notes,

@@ -17,6 +17,7 @@ import { addListCommand } from './commands/list.ts';
 import { addLoadCommand } from './commands/load.ts';
 import { addMigrateCommand } from './commands/migrate.ts';
 import { addReadyCommand } from './commands/ready.ts';
+import { addRecoverCommand } from './commands/recover.ts';
 import { addNoteCommand } from './commands/note.ts';
 import { addRestoreCommand } from './commands/restore.ts';
 import { addSearchCommand } from './commands/search.ts';
@@ -102,6 +103,7 @@ Exit codes: ${ExitCode.ok} ok, ${ExitCode.finding} a finding or a conflict, ${Ex
     addBackupCommand,
     addRestoreCommand,
     addDoctorCommand,
+    addRecoverCommand,
     addMigrateCommand,
     addConfigCommand,
     addTrustCommand,

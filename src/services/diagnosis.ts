@@ -2,8 +2,9 @@
 import { existsSync } from 'node:fs';
 import { access, constants } from 'node:fs/promises';
 import { agreedConfig, agreementFor, notAgreed, type Config, type Settings } from '../config.ts';
+import { oneLine } from '../domain/others-text.ts';
 import { count } from '../domain/text.ts';
-import { TrackerError, validationError } from '../errors.ts';
+import { TrackerError } from '../errors.ts';
 import { foreignRepository } from '../storage/git/main-work-tree.ts';
 import { askGit, isInRepository } from '../storage/git/repository.ts';
 import { isAgreed } from '../storage/agreements.ts';
@@ -15,6 +16,7 @@ import type { LayersReport, TrackerStore } from '../storage/store.ts';
 import { acceptPrimary, type Accepted } from '../storage/tiers/accept-primary.ts';
 import { ownSeal } from '../storage/tiers/seal.ts';
 import { spokenAge } from '../storage/tiers/words.ts';
+import { lostBy } from './recovery.ts';
 import { checkRepairable } from './repairs.ts';
 import { STATUS_FILE, isUpToDate, readStatusFile } from './status-file.ts';
 import { readStatus } from './status-report.ts';
@@ -57,6 +59,7 @@ export async function diagnose(settings: Settings): Promise<Diagnosis> {
         ...checkWaiting(found),
         ...checkSeals(found),
         ...checkConflicts(found),
+        ...checkLacking(found),
         ...checkLayers(found),
         ...(await checkRepairable(config, found)),
         await checkDataFolder(config),
@@ -97,15 +100,9 @@ function refusalOf(settings: Settings): { sighting: StoreSighting; check: Check 
 
 /**
  * Takes the configured database for the truth although it is older than what this folder knows.
- * @throws ValidationError without a configured PostgreSQL; DatabaseError when it holds another project
+ * @throws DatabaseError when it holds another project, or does not answer
  */
 export async function acceptDatabase(config: Config): Promise<Accepted> {
-  if (config.databaseUrl === undefined) {
-    throw validationError(
-      { field: '--accept-database', constraint: 'means something with PostgreSQL only', value: true },
-      'Set DATABASE_URL, or database.url in worktrail.config.json. Nothing was changed.',
-    );
-  }
   return await acceptPrimary(config);
 }
 
@@ -151,7 +148,7 @@ const REFUSED: Readonly<Record<Refusal['kind'], string>> = {
   other_project:
     'Check DATABASE_URL and project.slug (`worktrail config` tells where they come from). Writes are kept in this folder meanwhile.',
   older:
-    'Check DATABASE_URL. If an older backup was restored, or the database was moved, on purpose: `worktrail doctor --accept-database`. Writes are kept in this folder meanwhile.',
+    'Check DATABASE_URL. If a backup was restored, or a standby took over: `worktrail recover` accepts it and puts back what it lacks; `worktrail doctor --accept-database` accepts it only. Until then, writes are kept in this folder.',
 };
 
 /** @param isKnown whether the folder has worked with a store before */
@@ -264,6 +261,32 @@ function checkConflicts({ open_conflicts }: Inspection): Check[] {
       next: 'See `worktrail conflicts`, then `worktrail conflicts resolve ID`.',
     },
   ];
+}
+
+/** What the database acknowledged to this folder and has no longer, and whether that can be known. */
+function checkLacking({ lacking, seen }: Inspection): Check[] {
+  const checks: Check[] = [];
+  const entries = lacking?.entries ?? [];
+  if (entries.length > 0) {
+    const by = lostBy(entries).map(
+      ({ actor, writes, since }) => `${writes} by ${oneLine(actor)} since ${since}`,
+    );
+    checks.push({
+      name: 'lost',
+      ok: false,
+      message: `the database lacks ${count(entries.length, 'change')} made in this folder that it had acknowledged (${by.join(', ')}); they are kept here`,
+      next: 'Run `worktrail recover` to see them, and `worktrail recover --yes` to put them back.',
+    });
+  }
+  if (seen.problem !== null) {
+    checks.push({
+      name: 'seen',
+      ok: false,
+      message: `${seen.location}: ${seen.problem}; an older database may not be recognised at once, and what it loses is not kept here`,
+      next: 'A damaged file is put aside at the next use, and a new one is made. Check who owns it and the free disk space.',
+    });
+  }
+  return checks;
 }
 
 /** Journals and copies that should work and do not, and what was found damaged. */

@@ -19,7 +19,10 @@ import { readGitJournal, readOutbox, readPending, type OutboxContent } from './i
 import { inspectStore, unavailableError, type StoreSighting } from './inspect-store.ts';
 import { readMemory, schemaName, slugOfFolder, SQLITE_FILE, type PrimaryOptions } from './open-primary.ts';
 import { CACHE_FILE, OUTBOX_FILE } from './open-store.ts';
+import { findLacking, positionIn, readSeen, type Lacking, type SeenContent } from './inspect-seen.ts';
+import type { Connection } from './sql/connection.ts';
 import { remedyOf } from './sql/driver-errors.ts';
+import type { Position } from './sql/feed-guard.ts';
 import { openPostgres } from './sql/postgres.ts';
 import type { ProjectRow } from './sql/queries/configuration.ts';
 import { SqlStore, type Primary } from './sql/sql-store.ts';
@@ -73,6 +76,10 @@ export interface Inspection {
   open_conflicts: OpenConflicts | null;
   /** Whether the project is in a git repository: without one, that journal and that layer cannot exist. */
   has_git: boolean;
+  /** What of this folder's own acknowledged writes the primary lacks; null where it could not be compared. */
+  lacking: Lacking | null;
+  /** Why what this folder has seen cannot be read; null when it can. */
+  seen: { location: string; problem: string | null };
   /** The primary for reading; undefined when it is not there or cannot be used. */
   store: TrackerStore | undefined;
   close(): Promise<void>;
@@ -92,10 +99,12 @@ export async function inspectLayers(options: InspectOptions): Promise<Inspection
     .filter(({ project_id }) => project_id === undefined || project_id === memory?.project_id);
   const entries = [...new Map(own.map((entry) => [entry.id, entry])).values()].sort(inReplayOrder);
   const cache = isEmbedded ? undefined : readCache(path.join(dataDir, CACHE_FILE));
-  const { sighting, primary, refusal, openConflicts, project } = await look(options, {
-    seq: outbox.highWater,
+  const seen = readSeen(dataDir);
+  const { sighting, primary, refusal, openConflicts, project, lacking } = await look(options, {
+    seen,
+    points: positionIn(seen, outbox.highWater),
     cached: cache?.truth ?? {},
-  });
+  }).finally(() => seen.close());
   const { failures } = outbox;
   const holds = entries.map((entry) => holdOf(entry, failures));
   const failed = entries.flatMap(({ id, at }): FailedWrite[] => {
@@ -148,6 +157,8 @@ export async function inspectLayers(options: InspectOptions): Promise<Inspection
         ? (cache?.openConflicts ?? null)
         : { total: openConflicts, source: sighting.source, as_of: null },
     has_git,
+    lacking: lacking ?? null,
+    seen: { location: seen.location, problem: seen.problem },
     store: primary === undefined ? undefined : readOnly(primary, report, entries),
     close: async () => primary?.close(),
   };
@@ -167,10 +178,18 @@ interface Look {
   project?: ProjectRow;
   openConflicts?: number;
   refusal?: Refusal;
+  lacking?: Lacking;
+}
+
+/** What the folder knows of its primary. */
+interface Known {
+  seen: SeenContent;
+  points: Position[];
+  cached: Partial<Truth>;
 }
 
 /** The primary itself; opened only where opening alters nothing. */
-async function look(options: InspectOptions, known: { seq: number; cached: Partial<Truth> }): Promise<Look> {
+async function look(options: InspectOptions, known: Known): Promise<Look> {
   if (options.unseen !== undefined) return { sighting: options.unseen };
   const sighting = await inspectStore(options);
   const misplaced = whyMisplaced(options);
@@ -182,11 +201,21 @@ async function look(options: InspectOptions, known: { seq: number; cached: Parti
     const { data: project } = await primary.read((reader) => reader.findProject());
     const refusal = await whyRefused(options, project, primary, known);
     if (refusal !== undefined) {
+      const lacking = refusal.kind === 'older' && {
+        lacking: await findLacking(primary, known.seen, options.dataDir),
+      };
       await primary.close();
-      return { sighting, refusal };
+      return { sighting, refusal, ...lacking };
     }
+    const lacking = await findLacking(primary, known.seen, options.dataDir);
     const { data } = await primary.read((reader) => reader.listConflicts({ resolved: false, limit: 1 }));
-    return { sighting, primary, ...(project !== undefined && { project }), openConflicts: data.total_count };
+    return {
+      sighting,
+      primary,
+      ...(project !== undefined && { project }),
+      openConflicts: data.total_count,
+      lacking,
+    };
   } catch (error) {
     await primary?.close();
     return { sighting: { ...sighting, problem: reasonOf(error), remedy: remedyOf(error) ?? null } };
@@ -233,7 +262,7 @@ async function whyRefused(
   options: InspectOptions,
   project: ProjectRow | undefined,
   primary: Primary,
-  { seq, cached }: { seq: number; cached: Partial<Truth> },
+  { points, cached }: Known,
 ): Promise<Refusal | undefined> {
   if (project === undefined) return { kind: 'other_project', why: 'it holds no project' };
   const { databaseUrl } = options;
@@ -244,24 +273,28 @@ async function whyRefused(
     if (doubt !== undefined) return { kind: 'stranger', why: doubt.why };
   }
   if (memory === undefined) return undefined;
-  const found = await primary.inSnapshot((c) => readTruth(c, cached.last?.seq));
-  const why = mismatchOf(found, { project_id: memory.project_id, seq }) ?? mismatchOf(found, cached);
+  const found = await primary.inSnapshot((c) => readTruth(c, [...points, ...(cached.points ?? [])]));
+  const why = mismatchOf(found, { project_id: memory.project_id, points }) ?? mismatchOf(found, cached);
   if (why === null) return undefined;
   return { kind: found.project_id === memory.project_id ? 'older' : 'other_project', why };
 }
 
 /**
- * What the database holds at this moment, whether or not this folder would use it. Migrates one that is older
+ * Looks into the database as it is at this moment, whether or not this folder would use it. Migrates one that is older
  * than the program, as any use of it does.
+ * @returns undefined where there is none
  * @throws DatabaseError
  */
-export async function readPrimaryTruth(options: InspectOptions): Promise<Truth> {
+export async function withPrimaryAsItIs<T>(
+  options: InspectOptions,
+  work: (c: Connection) => Promise<T>,
+): Promise<T | undefined> {
   const sighting = await inspectStore(options);
   if (sighting.problem !== null) throw unavailableError(sighting);
-  if (!sighting.exists) return { project_id: null, seq: 0, items: 0 };
+  if (!sighting.exists) return undefined;
   const primary = await openForReading(options, sighting);
   try {
-    return await primary.inSnapshot((c) => readTruth(c));
+    return await primary.inSnapshot(work);
   } finally {
     await primary.close();
   }

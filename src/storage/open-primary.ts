@@ -19,6 +19,7 @@ import { refreshDerived } from './sql/apply/derived.ts';
 import type { QueryLog, Session, SourceName } from './sql/connection.ts';
 import { codedError } from './sql/driver-errors.ts';
 import type { Client } from './sql/postgres-driver.ts';
+import type { Witness } from './sql/feed-guard.ts';
 import type { Patience } from './sql/patience.ts';
 import { parsePostgresUrl, placeOf } from './sql/postgres-address.ts';
 import type { PostgresOptions, PostgresTimeouts } from './sql/postgres.ts';
@@ -43,6 +44,8 @@ export interface PrimaryOptions {
   /** How much the project may hold; generous by default. */
   quotas?: Quotas;
   logQuery?: QueryLog | undefined;
+  /** Remembers what is seen of the store, and is asked before it is written to. */
+  witness?: Witness;
   /** The folder's embedded tracker is being moved to PostgreSQL: what is founded there is that one. */
   isMoving?: boolean;
 }
@@ -103,7 +106,7 @@ export async function openPrimary(given: PrimaryOptions): Promise<Primary> {
     }
     const location =
       options.databaseUrl === undefined ? file : publicUrl(options.databaseUrl, options.slug.value);
-    return new SqlStore(session, state, location, options.quotas);
+    return new SqlStore(session, state, location, options.quotas, options.witness);
   } catch (error) {
     await session.close();
     throw error;

@@ -34,7 +34,10 @@ import { LazyOutbox } from './tiers/lazy-outbox.ts';
 import { MemoryReplica } from './tiers/memory-replica.ts';
 import { loadImage, loadSnapshot, loadStatusFile, type Loaded } from './tiers/replica-sources.ts';
 import { LayerUnavailable, type Replica } from './tiers/replica.ts';
-import { readTruth } from './tiers/truth.ts';
+import { SEEN_FILE } from './tiers/seen-file.ts';
+import type { OwnWritesKept } from './tiers/own-writes-kept.ts';
+import { seenIn, type Seen } from './tiers/seen.ts';
+import { mismatchOf, readTruth } from './tiers/truth.ts';
 import { TierMemory } from './tiers/tier-memory.ts';
 import { TieredStore, type TieredParts } from './tiers/tiered-store.ts';
 
@@ -43,6 +46,8 @@ export interface OpenOptions extends Omit<PrimaryOptions, 'patience'> {
   patienceMs?: number;
   /** Milliseconds after which the local cache counts as stale. */
   staleAfterMs?: number;
+  /** How much of what the primary acknowledged to this folder is kept here. */
+  ownWritesKept?: OwnWritesKept;
   /** For what a person should know, one line each. Nothing by default. */
   log?: (message: string) => void;
   /** Runs what is done in the background as jobs; by default without a record of them. */
@@ -92,9 +97,19 @@ function partsOf(options: OpenOptions): TieredParts {
     return { project_id: memory?.project_id, project_slug: memory?.project_slug };
   };
   const cache = isEmbedded ? undefined : new CacheReplica(file, () => project().project_id, clock, log);
+  const memory = new TierMemory(() => outbox.open({ create: !isEmbedded && existsSync(dataDir) }));
+  const seen = seenIn(path.join(dataDir, SEEN_FILE), {
+    device,
+    projectId: () => project().project_id,
+    now: () => clock.now(),
+    mayMake: () => existsSync(dataDir),
+    earlier: () => memory.earlierPosition,
+    kept: options.ownWritesKept,
+    log,
+  });
   const replicas: Replica[] = [
     ...(cache === undefined ? [] : [cache]),
-    imageReplica(file, project, cache, clock),
+    imageReplica(file, project, { cache, seen, clock }),
     snapshotReplica(projectDir, project, clock),
     statusReplica(projectDir, project, clock),
   ];
@@ -114,13 +129,14 @@ function partsOf(options: OpenOptions): TieredParts {
     location: isEmbedded ? file : publicUrl(databaseUrl, slugOfFolder(options).value),
     ...(!isEmbedded && { address: addressMark(databaseUrl, device) }),
     ...(patience !== undefined && { patience, patienceMs: options.patienceMs ?? PATIENCE_MS_DEFAULT }),
-    connect: () => openPrimary({ ...options, ...(patience !== undefined && { patience }) }),
+    connect: () => openPrimary({ ...options, witness: seen, ...(patience !== undefined && { patience }) }),
     reopens: isEmbedded,
     project,
     replicas,
     cache,
     journals,
-    memory: new TierMemory(() => outbox.open({ create: !isEmbedded && existsSync(dataDir) })),
+    memory,
+    seen,
     snapshot: (primary, minAgeMs) => takeSnapshot(projectDir, primary, minAgeMs, clock, options.jobs),
     elect: (role, work) => election.run(role, work),
     ...(options.jobs !== undefined && { jobs: options.jobs }),
@@ -144,8 +160,7 @@ export function madeIfMissing(dataDir: string): boolean {
 function imageReplica(
   file: string,
   project: TieredParts['project'],
-  cache: CacheReplica | undefined,
-  clock: Clock,
+  { cache, seen, clock }: { cache: CacheReplica | undefined; seen: Seen; clock: Clock },
 ): MemoryReplica {
   const isEmbedded = cache === undefined;
   const changedAt = () =>
@@ -155,7 +170,8 @@ function imageReplica(
     label: isEmbedded ? 'what can still be read of the embedded database' : 'a copy of the local cache',
     location: file,
     isWhole: true,
-    load: () => (isEmbedded ? loadImage : loadCacheImage)(file, project().project_id),
+    load: () =>
+      isEmbedded ? loadNewest(file, project().project_id, seen) : loadCacheImage(file, project().project_id),
     age: async () => {
       if (cache !== undefined) return (await cache.age()) ?? (await ageOfImage(file, project().project_id));
       return changedAt() === 0 ? undefined : new Date(changedAt()).toISOString();
@@ -163,6 +179,17 @@ function imageReplica(
     mark: () => Promise.resolve(String(changedAt())),
     clock,
   });
+}
+
+/** What was put in the place of the embedded file may be older than what was seen of it: then it answers nothing. */
+async function loadNewest(file: string, project_id: string | undefined, seen: Seen): Promise<Loaded> {
+  const at = seen.seen();
+  const loaded = await loadImage(file, project_id);
+  const points = at === undefined ? [] : [at];
+  const mismatch = mismatchOf(await loaded.session.read((c) => readTruth(c, points)), { points });
+  if (mismatch === null) return loaded;
+  await loaded.session.close();
+  throw new LayerUnavailable(mismatch);
 }
 
 /** How old the copy is, it says itself: the cache cannot be opened where it cannot be written. */

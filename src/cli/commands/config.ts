@@ -63,6 +63,8 @@ function settingsOf(config: Settings): Setting[] {
     setting('status_file.enabled', config.statusFile.enabled),
     setting('status_file.debounce_ms', config.statusFile.debounceMs),
     setting('fallback.stale_after_minutes', config.staleAfterMs / 60_000),
+    setting('fallback.own_changes_days', config.ownWritesKept.days),
+    setting('fallback.own_changes_mb', config.ownWritesKept.bytes / (1024 * 1024)),
     setting('limits.items_max', config.quotas.items),
     setting('limits.notes_max', config.quotas.notes),
     setting('limits.bytes_max', config.quotas.bytes),

@@ -46,8 +46,9 @@ export function addDoctorCommand(program: Command): Command {
 git left below refs/worktrail, writes a status file that is not there, and records jobs whose process is gone as
 interrupted. It says what it did, and does nothing else.
 
---accept-database renames the local cache and forgets how far the database was; writes that wait stay and are
-applied to it. It refuses a database of another project.
+--accept-database puts the local cache aside and takes the database for what this folder has seen; writes that wait stay
+and are applied to it. It says how many of the folder's own changes the database lacks: \`worktrail recover\` puts them
+back. It refuses a database of another project.
 
 --adopt shows what the writes in a file or ref would change, asks, and then lets them wait as writes of this folder;
 they are applied at the next use. They are there when the key of this machine was lost (another home, a new container),
@@ -139,7 +140,7 @@ function repairLines({ done }: Repairs): string[] {
   });
 }
 
-function acceptedLines({ cache_put_aside, position, waiting }: Accepted): string[] {
+function acceptedLines({ cache_put_aside, position, waiting, lacking }: Accepted): string[] {
   return [
     `The database is accepted as it is, at change ${position.now}; change ${position.before} had been seen here.`,
     cache_put_aside === null
@@ -148,7 +149,10 @@ function acceptedLines({ cache_put_aside, position, waiting }: Accepted): string
     waiting === 0
       ? 'No writes wait.'
       : `${count(waiting, 'write')} made here ${waiting === 1 ? 'waits' : 'wait'} and will be applied to it.`,
-    'Programs that run now (AI clients, servers) go by it when they are started again.',
+    lacking === 0
+      ? 'It lacks none of the changes made in this folder that are still kept here.'
+      : `It lacks ${count(lacking, 'change')} made in this folder that it had acknowledged. \`worktrail recover\` shows them and puts them back.`,
+    'Programs that run now (AI clients, servers) use it within seconds.',
   ];
 }
 

@@ -20,8 +20,9 @@ import { layerFailure } from '../sql/driver-errors.ts';
 import { openPostgres } from '../sql/postgres.ts';
 import { openSqlite } from '../sql/sqlite.ts';
 import { TABLE_NAMES } from '../sql/table-copy.ts';
-import { putAside } from '../tiers/accept-primary.ts';
+import { putAside, withSeen } from '../tiers/accept-primary.ts';
 import { LazyOutbox } from '../tiers/lazy-outbox.ts';
+import { SEEN_FILE } from '../tiers/seen-file.ts';
 import { TierMemory } from '../tiers/tier-memory.ts';
 import type { ExportHeader } from './format.ts';
 import { PATIENT_TIMEOUTS, allowPauses, type TrackerPlace } from './source.ts';
@@ -145,13 +146,24 @@ export async function settleFolder(
     const outbox = new LazyOutbox(outboxFile, Date.now);
     try {
       const memory = new TierMemory(() => outbox.open({ create: false }));
-      memory.forgetPosition();
       memory.noteOutage(null);
     } finally {
       await outbox.close();
     }
   }
+  forgetSeen(dataDir);
   if (source === 'postgres') putAside(path.join(dataDir, CACHE_FILE));
+}
+
+/** The state was put back by a person, and what there was before is kept as a backup: nothing of it is missing. */
+function forgetSeen(dataDir: string): void {
+  if (!existsSync(path.join(dataDir, SEEN_FILE))) return;
+  withSeen(dataDir, (tables) =>
+    tables.transaction(() => {
+      tables.forgetAll();
+      tables.reset({ seq: 0, change_id: null });
+    }),
+  );
 }
 
 /** Whether an embedded file is there and cannot be opened: damaged, or not a database. */

@@ -3,6 +3,7 @@ import { sql, type SQL } from 'drizzle-orm';
 import type { PgDatabase, PgQueryResultHKT } from 'drizzle-orm/pg-core';
 import { provisionalStep } from '../../domain/provisional-version.ts';
 import type { ChangeHints } from '../live/hints.ts';
+import type { FeedTurn } from './feed-guard.ts';
 import type { Tables } from './schema.ts';
 
 /** The query builder, typed by the reference dialect. */
@@ -31,7 +32,6 @@ export interface SchemaGuard {
 const UNGUARDED: SchemaGuard = { applied: sql`null`, check: () => undefined };
 
 export class Connection {
-  readonly #statements = new Map<string, unknown>();
   #primary: Connection | undefined;
 
   constructor(
@@ -45,7 +45,26 @@ export class Connection {
     /** Says, as the transaction commits, where the feed stands now, to whoever watches it. Free where nobody can listen. */
     readonly announceFeed: (seq: number) => Promise<void> = () => Promise.resolve(),
     readonly schemaGuard: SchemaGuard = UNGUARDED,
+    /** Of a transaction that writes to a primary whose users remember it. */
+    readonly turn?: FeedTurn,
+    private readonly statements = new Map<string, unknown>(),
   ) {}
+
+  /** The same connection for one transaction that writes. */
+  inTurn(turn: FeedTurn): Connection {
+    const { db, tables, lockStructure, now, isReplica, announceFeed, schemaGuard, statements } = this;
+    return new Connection(
+      db,
+      tables,
+      lockStructure,
+      now,
+      isReplica,
+      announceFeed,
+      schemaGuard,
+      turn,
+      statements,
+    );
+  }
 
   /** The same connection for what the primary has applied already, with real versions. */
   get asPrimary(): Connection {
@@ -72,10 +91,10 @@ export class Connection {
     name: string,
     build: (db: Db, tables: Tables) => { prepare(name: string): Prepared },
   ): Prepared {
-    let prepared = this.#statements.get(name) as Prepared | undefined;
+    let prepared = this.statements.get(name) as Prepared | undefined;
     if (prepared === undefined) {
       prepared = build(this.db, this.tables).prepare(name);
-      this.#statements.set(name, prepared);
+      this.statements.set(name, prepared);
     }
     return prepared;
   }

@@ -15,6 +15,14 @@ import {
   type SourceName,
 } from './connection.ts';
 import { classifyDriverError, describeDriverError, describeFailure, remedyOf } from './driver-errors.ts';
+import {
+  FeedTurn,
+  TruthMismatch,
+  readHead,
+  type Position,
+  type RecordedRow,
+  type Witness,
+} from './feed-guard.ts';
 import { isNewerSchema, type SchemaState } from './migrate.ts';
 import { QuotaCheck } from './quotas.ts';
 import { readerOf, type Reader } from './reader.ts';
@@ -53,25 +61,33 @@ export interface Primary extends Store {
 export class SqlStore implements Primary {
   readonly source: SourceName;
   readonly #quotas: QuotaCheck;
+  /** Found behind an answer that was given: the next call is refused with it. */
+  #mismatch: TruthMismatch | undefined;
 
+  /** @param witness remembers how far the database was seen, and what was written; without one nothing is compared */
   constructor(
     private readonly session: Session,
     private schema: SchemaState,
     private readonly location: string,
     quotas: Quotas = QUOTAS_DEFAULT,
+    private readonly witness?: Witness,
   ) {
     this.source = session.source;
     this.#quotas = new QuotaCheck(quotas, session.source);
   }
 
   async read<T>(work: (reader: Reader) => Promise<T>, options?: ReadOptions): Promise<Answer<T>> {
-    const data = await this.#run(() => this.session.read((c) => work(readerOf(c)), options));
+    this.#refuseMismatch();
+    const data = await this.#orMismatch(() =>
+      this.#run(() => this.session.read((c) => this.#answer(c, work), options)),
+    );
     return { data, source: this.session.source, warnings: [] };
   }
 
   async write(changes: readonly Change[]): Promise<Answer<Applied[]>> {
     this.#refuseNewerSchema();
-    const data = await this.#applyOnce(changes);
+    this.#refuseMismatch();
+    const data = await this.#orMismatch(() => this.#applyOnce(changes));
     return { data, source: this.session.source, warnings: data.flatMap(({ warnings }) => warnings) };
   }
 
@@ -100,14 +116,12 @@ export class SqlStore implements Primary {
 
   async replay(write: OfflineWrite): Promise<ReplayOutcome> {
     this.#refuseNewerSchema();
-    const inTransaction = (work: (c: Connection) => Promise<ReplayOutcome>) =>
-      this.#run(() => this.session.write(work));
     try {
-      return await inTransaction((c) => replayWrite(c, write));
+      return await this.#settle(write, (c) => replayWrite(c, write));
     } catch (error) {
       if (classifyDriverError(error) === 'duplicate') return await this.#afterDuplicate(write, error);
       if (!(error instanceof TrackerError) || error.code === 'DatabaseError') throw error;
-      return await inTransaction((c) => keepAsConflict(c, write, error));
+      return await this.#settle(write, (c) => keepAsConflict(c, write, error));
     }
   }
 
@@ -126,27 +140,89 @@ export class SqlStore implements Primary {
   /** Another process settled the same write, or made a record of the same name or id, at the same moment. */
   async #afterDuplicate(write: OfflineWrite, error: unknown): Promise<ReplayOutcome> {
     try {
-      return await this.#run(() => this.session.write((c) => replayWrite(c, write)));
+      return await this.#settle(write, (c) => replayWrite(c, write));
     } catch (again) {
       const rule = again instanceof TrackerError && again.code !== 'DatabaseError';
       if (!rule && classifyDriverError(again) !== 'duplicate') throw again;
       const refusal = rule ? again : idTaken(write.changes, error);
-      return await this.#run(() => this.session.write((c) => keepAsConflict(c, write, refusal)));
+      return await this.#settle(write, (c) => keepAsConflict(c, write, refusal));
+    }
+  }
+
+  async #settle(
+    write: OfflineWrite,
+    work: (c: Connection) => Promise<ReplayOutcome>,
+  ): Promise<ReplayOutcome> {
+    const { result, rows } = await this.#inTurn(work);
+    const applied = result.outcome === 'applied' ? result.applied : [];
+    this.witness?.settled({ changes: write.changes, applied, rows });
+    return result;
+  }
+
+  /** Runs `work` in a transaction that ends only in the database that was seen before. @throws TruthMismatch */
+  async #inTurn<T>(work: (c: Connection) => Promise<T>): Promise<{ result: T; rows: RecordedRow[] }> {
+    const { witness } = this;
+    return await this.#run(() =>
+      this.session.write(async (c) => {
+        if (witness === undefined) return { result: await work(c), rows: [] };
+        const turn = new FeedTurn(witness);
+        return { result: await work(c.inTurn(turn)), rows: turn.rows };
+      }),
+    );
+  }
+
+  /** Notes how far the database is that the answer came from. The answer does not wait for that. */
+  async #answer<T>(c: Connection, work: (reader: Reader) => Promise<T>): Promise<T> {
+    // Before the answer: what others of the folder note meanwhile may be newer than what is read.
+    const seen = this.witness?.seen();
+    const answer = await work(readerOf(c));
+    if (this.witness !== undefined) void this.#look(c, seen);
+    return answer;
+  }
+
+  async #look(c: Connection, seen: Position | undefined): Promise<void> {
+    try {
+      const head = await readHead(c, seen);
+      if (head.seq !== seen?.seq) this.witness?.saw(head, seen);
+    } catch (error) {
+      // Of a database that fails, the next call tells.
+      if (error instanceof TruthMismatch) this.#mismatch = error;
+    }
+  }
+
+  #refuseMismatch(): void {
+    const mismatch = this.#mismatch;
+    this.#mismatch = undefined;
+    if (mismatch !== undefined) throw mismatch;
+  }
+
+  /** A rule that was broken says nothing where the database lacks what was seen. */
+  async #orMismatch<T>(work: () => Promise<T>): Promise<T> {
+    const seen = this.witness?.seen();
+    try {
+      return await work();
+    } catch (error) {
+      const isRule = error instanceof TrackerError && error.code !== 'DatabaseError';
+      if (isRule && seen !== undefined) {
+        await this.session.read((c) => this.#look(c, seen)).catch(() => undefined);
+        this.#refuseMismatch();
+      }
+      throw error;
     }
   }
 
   async #applyOnce(changes: readonly Change[]): Promise<Applied[]> {
-    const apply = () =>
-      this.#run(() =>
-        this.session.write(async (c) => {
-          const answers = await applyChanges(c, changes);
-          await this.#quotas.check(
-            c,
-            changes.filter((_change, at) => answers[at]?.repeated === false),
-          );
-          return answers;
-        }),
-      );
+    const apply = async () => {
+      const isNew = (answers: Applied[]) => (_change: Change, at: number) => answers[at]?.repeated === false;
+      const { result, rows } = await this.#inTurn(async (c) => {
+        const answers = await applyChanges(c, changes);
+        await this.#quotas.check(c, changes.filter(isNew(answers)));
+        return answers;
+      });
+      const applied = result.filter(({ repeated }) => !repeated);
+      this.witness?.settled({ changes: changes.filter(isNew(result)), applied, rows });
+      return result;
+    };
     try {
       return await apply();
     } catch (error) {

@@ -2,19 +2,27 @@
 import { existsSync, renameSync } from 'node:fs';
 import path from 'node:path';
 import { databaseError } from '../../errors.ts';
-import { readPrimaryTruth, type InspectOptions } from '../inspect-layers.ts';
+import { withPrimaryAsItIs, type InspectOptions } from '../inspect-layers.ts';
+import { withCachedChanges } from '../inspect-seen.ts';
 import { readMemory } from '../open-primary.ts';
 import { CACHE_FILE, OUTBOX_FILE } from '../open-store.ts';
 import { openDatabaseFile } from '../sql/database-file.ts';
-import { describeDriverError } from '../sql/driver-errors.ts';
+import { describeDriverError, describeFailure } from '../sql/driver-errors.ts';
+import type { Position } from '../sql/feed-guard.ts';
 import { LazyOutbox } from './lazy-outbox.ts';
+import { findLostWrites, type LostWrites } from './lost-writes.ts';
+import { SEEN_FILE, openSeenFile } from './seen-file.ts';
+import type { SeenTables } from './seen-tables.ts';
 import { TierMemory } from './tier-memory.ts';
+import { mismatchOf, readTruth } from './truth.ts';
 
 export interface Accepted {
-  /** Where the cache was put; null when there was none. */
+  /** Where the cache was put; null when there was none, or it fits. */
   cache_put_aside: string | null;
   /** The position of the feed that was remembered, and the one that the database stands at. */
   position: { before: number; now: number };
+  /** Acknowledged writes of this folder that the database lacks; they are kept here, and can be put back. */
+  lacking: number;
   /** Writes that wait, and will be applied to the accepted database. */
   waiting: number;
 }
@@ -22,34 +30,86 @@ export interface Accepted {
 /**
  * Takes the database as it is for the truth, although it is older than what this folder has seen. Nothing is
  * deleted, and what waits keeps waiting.
- * @throws DatabaseError when the database holds another project; nothing was changed then
+ * @throws DatabaseError when the database holds another project, or nothing can be noted; nothing was changed then
  */
 export async function acceptPrimary(options: InspectOptions): Promise<Accepted> {
-  const { dataDir } = options;
-  const outboxFile = path.join(dataDir, OUTBOX_FILE);
+  const { dataDir, databaseUrl } = options;
   const project_id = readMemory(dataDir)?.project_id;
-  const found = await readPrimaryTruth(options);
-  if (project_id === undefined || found.project_id !== project_id) {
-    throw databaseError(
-      'postgres',
-      `it holds ${found.project_id === null ? 'no project' : `the project ${found.project_id}`}, and this folder belongs to ${project_id === undefined ? 'none yet' : project_id}`,
-      'Only another state of the same project can be accepted. Check DATABASE_URL and project.slug. Nothing was changed.',
-    );
-  }
-  const outbox = new LazyOutbox(outboxFile, Date.now);
+  const outbox = new LazyOutbox(path.join(dataDir, OUTBOX_FILE), Date.now);
+  const tables = openSeen(dataDir);
   try {
     const memory = new TierMemory(() => outbox.open({ create: false }));
-    const before = memory.highWater;
-    const waiting = (await outbox.list()).length;
-    memory.forgetPosition();
-    // A memory that cannot be written keeps quiet about it elsewhere.
-    if (memory.highWater !== 0) throw cannotForget(outboxFile);
+    const seen = tables.position() ?? { seq: memory.earlierPosition, change_id: null };
+    const found = await withCachedChanges(dataDir, (cached) =>
+      withPrimaryAsItIs(options, async (c) => {
+        const points =
+          cached === undefined ? [] : [{ seq: cached.cursor, change_id: cached.idAt(cached.cursor) }];
+        const truth = await readTruth(c, [...points, seen]);
+        if (truth.project_id !== project_id) return { truth };
+        const lost = await findLostWrites(c, tables, cached);
+        return { truth, lost, isCopied: mismatchOf(truth, { points }) === null };
+      }),
+    );
+    if (project_id === undefined || found?.lost === undefined) {
+      throw otherProject(found?.truth.project_id ?? null, project_id);
+    }
+    const { truth, lost, isCopied } = found;
+    noteLost(tables, lost, truth);
     memory.noteOutage(null);
-    const cache_put_aside = putAside(path.join(dataDir, CACHE_FILE));
-    return { cache_put_aside, position: { before, now: found.seq }, waiting };
+    const waiting = (await outbox.list()).length;
+    const isCopy = databaseUrl !== undefined && !isCopied;
+    return {
+      cache_put_aside: isCopy ? putAside(path.join(dataDir, CACHE_FILE)) : null,
+      position: { before: seen.seq, now: truth.seq },
+      lacking: lost.writes.length,
+      waiting,
+    };
   } finally {
+    tables.database.close();
     await outbox.close();
   }
+}
+
+/** All of it or nothing: what is lost, what became void by that, and the new position. */
+function noteLost(tables: SeenTables, { fresh, returned, versions }: LostWrites, now: Position): void {
+  try {
+    tables.transaction(() => {
+      for (const write of fresh) tables.noteLost(write);
+      tables.forget(returned);
+      tables.addVoid(versions, Date.now());
+      tables.reset(now);
+    });
+  } catch (error) {
+    throw cannotNote(error);
+  }
+}
+
+/** Runs `work` on what this folder remembers. @throws DatabaseError */
+export function withSeen<T>(dataDir: string, work: (tables: SeenTables) => T): T {
+  const tables = openSeen(dataDir);
+  try {
+    return work(tables);
+  } catch (error) {
+    throw cannotNote(error);
+  } finally {
+    tables.database.close();
+  }
+}
+
+function openSeen(dataDir: string): SeenTables {
+  try {
+    return openSeenFile(path.join(dataDir, SEEN_FILE));
+  } catch (error) {
+    throw cannotNote(error);
+  }
+}
+
+function otherProject(found: string | null, expected: string | undefined) {
+  return databaseError(
+    'store',
+    `it holds ${found === null ? 'no project' : `the project ${found}`}, and this folder belongs to ${expected ?? 'none yet'}`,
+    'Only another state of the same project can be accepted. Check DATABASE_URL and project.slug. Nothing was changed.',
+  );
 }
 
 /**
@@ -68,11 +128,12 @@ export async function retryFailed(dataDir: string): Promise<number> {
   }
 }
 
-function cannotForget(outboxFile: string) {
+function cannotNote(cause: unknown) {
   return databaseError(
-    'outbox',
-    `the position remembered in ${outboxFile} cannot be changed`,
-    'Check who owns the file and the free disk space, then run the same command again. Nothing was changed.',
+    SEEN_FILE,
+    `what this folder has seen cannot be noted: ${describeFailure(cause)}`,
+    `Check who owns .worktrail/${SEEN_FILE} and the free disk space, then run the same command again. Nothing was changed in the database.`,
+    cause,
   );
 }
 

@@ -7,9 +7,10 @@ import type { Job } from '../../domain/job.ts';
 import { UNRECORDED, type Jobs } from '../operations/jobs.ts';
 import type { Connection } from '../sql/connection.ts';
 import { describeFailure, layerFailure, type LayerFailure } from '../sql/driver-errors.ts';
+import { TruthMismatch } from '../sql/feed-guard.ts';
 import type { Primary } from '../sql/sql-store.ts';
 import type { Breaker } from './breaker.ts';
-import { TruthMismatch, type CacheReplica } from './cache.ts';
+import type { CacheReplica } from './cache.ts';
 import { Mirror } from './mirror.ts';
 import { isMismatch, type PrimaryFailures } from './primary-failures.ts';
 import type { TieredParts } from './tiered-store.ts';
@@ -58,6 +59,7 @@ export class Background {
   #startedAt = 0;
   #snapshotDue = false;
   #hasRefreshed = false;
+  #refreshedTo: number | undefined;
   #refreshProblem: string | undefined;
   readonly #wayBack: WayBack;
 
@@ -120,14 +122,15 @@ export class Background {
 
   /** @throws TruthMismatch */
   async checkTruth(primary: Primary, read = readTruth): Promise<void> {
-    const { cache, memory } = this.options.parts;
+    const { cache, seen } = this.options.parts;
     const cached = (await cache?.known().catch(() => undefined)) ?? {};
     // Before the primary is read: what others note meanwhile may be newer than what is read.
     const known = this.options.known();
-    const truth = await this.#readTruth(primary, (c) => read(c, cached.last?.seq));
+    const points = [...(known.points ?? []), ...(cached.points ?? [])];
+    const truth = await this.#readTruth(primary, (c) => read(c, points));
     const mismatch = mismatchOf(truth, known) ?? mismatchOf(truth, cached);
     if (mismatch !== null) throw new TruthMismatch(mismatch);
-    memory.sawPosition(truth.seq);
+    seen.saw(truth, known.points?.[0]);
   }
 
   /** Waits until nothing is left to do for now, at most `ms`. */
@@ -230,8 +233,9 @@ export class Background {
     this.#refreshedAt = parts.clock.now();
     try {
       const forget = this.#mirror?.mark();
+      const known = this.options.known();
       const refresh = async (job: Job) =>
-        cache.refresh(primary, () => parts.journals.waiting(), this.options.known(), job.report);
+        cache.refresh(primary, () => parts.journals.waiting(), known, job.report);
       const turn = await parts.elect('refresh', () =>
         this.#jobs.run('cache_refresh', refresh, { quiet: true }),
       );
@@ -240,8 +244,9 @@ export class Background {
       await this.#endPatience(cache);
       if (!turn.ran) return;
       forget?.();
-      if (turn.result > parts.memory.highWater) this.#snapshotDue = true;
-      parts.memory.sawPosition(turn.result);
+      if (turn.result.seq > (this.#refreshedTo ?? known.points?.[0]?.seq ?? 0)) this.#snapshotDue = true;
+      this.#refreshedTo = turn.result.seq;
+      parts.seen.saw(turn.result, known.points?.[0]);
     } catch (error) {
       if (error instanceof TruthMismatch) breaker.move('mismatch', error.message);
       else if (layerFailure(error) === 'partial') await this.checkTruth(primary);

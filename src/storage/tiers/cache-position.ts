@@ -1,10 +1,11 @@
 /** What `cache.db` holds besides the tracker's tables: how far it has followed its primary, and what lies on top. */
-import { and, count, eq, gt, lt, sql, type SQL } from 'drizzle-orm';
+import { and, count, gt, lt, sql, type SQL } from 'drizzle-orm';
 import { PROVISIONAL_FEED_STEP } from '../../domain/provisional-version.ts';
 import type { Connection, Session } from '../sql/connection.ts';
 import { COPY_TABLES } from '../sql/copy-tables.ts';
 import { openDatabaseFile } from '../sql/database-file.ts';
 import { findProject } from '../sql/queries/configuration.ts';
+import { findChangeIdAt } from '../sql/queries/feed.ts';
 import { readMigrations } from '../sql/migrate.ts';
 import { refuseForeignInTracker } from '../sql/schema-objects.ts';
 import { execute } from './replica.ts';
@@ -96,7 +97,7 @@ export function lookIntoCache(location: string): CacheSighting | undefined {
         seq: cursor,
         ...(typeof items === 'number' && { items }),
         ...(typeof project_id === 'string' && { project_id }),
-        ...(typeof change_id === 'string' && { last: { seq: cursor, change_id } }),
+        ...(typeof change_id === 'string' && { points: [{ seq: cursor, change_id }] }),
       },
       as_of: String(checked_at),
       openConflicts: Number(open),
@@ -104,6 +105,44 @@ export function lookIntoCache(location: string): CacheSighting | undefined {
   } finally {
     database.close();
   }
+}
+
+/** What a local copy has of the feed of the primary. */
+export interface CachedChanges {
+  cursor: number;
+  /** Null where it has none. */
+  idAt(seq: number): string | null;
+  /** Versions that changes after a position made, own ones among them that the feed had not brought yet. */
+  after(seq: number): { change_id: string; entity_id: string; version: number }[];
+  close(): void;
+}
+
+/** Undefined before the copy was first filled. @throws what the driver does when the file is missing or cannot be read */
+export function openCachedChanges(location: string): CachedChanges | undefined {
+  const database = openDatabaseFile(location, { fileMustExist: true, timeout: 2_000 });
+  try {
+    database.pragma('query_only = ON');
+    refuseForeignInTracker(database, readMigrations('sqlite'));
+    const position = database.prepare(READ_POSITION).get() as Partial<Position> | undefined;
+    const cursor = position?.cursor;
+    if (typeof cursor === 'number') {
+      const idAt = database.prepare('select change_id from changes where seq = ?').pluck();
+      const after = database.prepare(
+        `select change_id, entity_id, version from changes where seq > ? and seq < ${PROVISIONAL_FEED_STEP} and version is not null`,
+      );
+      return {
+        cursor,
+        idAt: (seq) => (idAt.get(seq) as string | undefined) ?? null,
+        after: (seq) => after.all(seq) as ReturnType<CachedChanges['after']>,
+        close: () => database.close(),
+      };
+    }
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+  database.close();
+  return undefined;
 }
 
 export async function readPosition(c: Connection): Promise<Position> {
@@ -134,10 +173,9 @@ export async function readSeen(c: Connection): Promise<Partial<Truth>> {
 }
 
 /** The change up to which the copy has followed the feed; nothing before the first one. */
-async function lastOf(c: Connection, seq: number): Promise<Pick<Truth, 'last'>> {
-  const { changes: t } = c.tables;
-  const [row] = await c.db.select({ change_id: t.change_id }).from(t).where(eq(t.seq, seq));
-  return row === undefined ? {} : { last: { seq, change_id: row.change_id } };
+async function lastOf(c: Connection, seq: number): Promise<Pick<Truth, 'points'>> {
+  const change_id = await findChangeIdAt(c, seq);
+  return { points: change_id === null ? [] : [{ seq, change_id }] };
 }
 
 function rowsOf<T>(c: Connection, query: SQL): T[] {

@@ -13,6 +13,7 @@ import type { Applied, Change } from '../../domain/change.ts';
 import type { ReportProgress } from '../../domain/progress.ts';
 import { applyChanges } from '../sql/apply/apply.ts';
 import type { Connection, Session } from '../sql/connection.ts';
+import { TruthMismatch } from '../sql/feed-guard.ts';
 import { ForeignObject, driverCode, lacksTable } from '../sql/driver-errors.ts';
 import type { Primary } from '../sql/sql-store.ts';
 import { findProject } from '../sql/queries/configuration.ts';
@@ -44,10 +45,6 @@ import { mismatchOf, readTruth, type Truth } from './truth.ts';
 const CATCH_UP_MAX_CHANGES = 20_000;
 /** Catching up with fewer is the everyday case, done every two seconds, and not told of. */
 const CATCH_UP_TOLD_CHANGES = 100;
-
-export class TruthMismatch extends Error {
-  override readonly name = 'TruthMismatch';
-}
 
 export class CacheReplica implements Replica {
   readonly source = 'sqlite_cache';
@@ -104,7 +101,7 @@ export class CacheReplica implements Replica {
    * @param findWaiting the writes that wait at the moment it is called
    * @param known what else is known of the primary
    * @param onProgress told when the copy is filled anew, or catches up with 100 changes or more
-   * @returns the position of the feed that it stands at now
+   * @returns what the primary was like; the copy stands at its position now
    * @throws TruthMismatch when the primary is not the truth; the copy stays as it was
    */
   async refresh(
@@ -112,17 +109,18 @@ export class CacheReplica implements Replica {
     findWaiting: () => Promise<WaitingWrites>,
     known: Partial<Truth>,
     onProgress: ReportProgress = () => undefined,
-  ): Promise<number> {
+  ): Promise<Truth> {
     return await this.#guarded(async (session) => {
       const before = await session.read(readPosition);
       const seen = await session.read(readSeen);
       // Taken before the primary is read: what others write meanwhile is not in the copy.
       const now = this.#now();
-      const found = await primary.inSnapshot((from) => readTruth(from, seen.last?.seq));
+      const points = [...(seen.points ?? []), ...(known.points ?? [])];
+      const found = await primary.inSnapshot((from) => readTruth(from, points));
       checkTruth(found, seen, known);
       if (before.cursor === found.seq && (await isAsItShouldBe(session, before, await findWaiting()))) {
         await session.write((c) => Promise.resolve(writePosition(c, found, now)));
-        return found.seq;
+        return found;
       }
       // The copy is locked first: nobody lays a write on top of it between reading the primary and writing here.
       return await session.write(async (c) => {
@@ -131,7 +129,7 @@ export class CacheReplica implements Replica {
         const entries = await waiting.list();
         return await primary.inSnapshot(async (from) => {
           const filledAt = this.#now();
-          const truth = await readTruth(from, seen.last?.seq);
+          const truth = await readTruth(from, points);
           checkTruth(truth, seen, known);
           const { cursor } = await readPosition(c);
           execute(c, sql`pragma defer_foreign_keys = on`);
@@ -152,7 +150,7 @@ export class CacheReplica implements Replica {
           }
           writePosition(c, truth, filledAt);
           writeTop(c, waiting.fingerprint, await layOnTop(c, entries));
-          return truth.seq;
+          return truth;
         });
       });
     });

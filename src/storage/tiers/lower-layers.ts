@@ -164,7 +164,7 @@ export class LowerLayers {
   async #mayLack({ read }: ChosenReplica, error: unknown): Promise<boolean> {
     if (!(error instanceof TrackerError && error.code === 'NotFoundError')) return false;
     const { seq } = await read((reader) => reader.findFeedPosition());
-    return seq % PROVISIONAL_FEED_STEP < this.#parts.memory.highWater;
+    return seq % PROVISIONAL_FEED_STEP < (this.#parts.seen.seen()?.seq ?? 0);
   }
 
   #notIn({ replica, as_of }: ChosenReplica, cause: unknown): TrackerError {

@@ -1,8 +1,8 @@
 /** What a failure of the primary means for the folder that met it, and who is told: the breaker, and who starts next. */
 import type { TrackerError } from '../../errors.ts';
 import { driverCode, layerFailure, remedyOf, type LayerFailure } from '../sql/driver-errors.ts';
+import { TruthMismatch } from '../sql/feed-guard.ts';
 import type { Breaker } from './breaker.ts';
-import { TruthMismatch } from './cache.ts';
 import { primarySource } from './layers-report.ts';
 import type { TieredParts } from './tiered-store.ts';
 import * as words from './words.ts';

@@ -15,6 +15,7 @@ import { ATTEMPTS_MAX, holdOf } from './held-writes.ts';
 import type { JournalEntry } from './journal.ts';
 import type { Journals } from './journals.ts';
 import type { TierMemory } from './tier-memory.ts';
+import { isMismatch } from './primary-failures.ts';
 import { reasonOf } from './words.ts';
 
 /** Settled writes are let go of in groups; one that is tried again is found settled. */
@@ -166,8 +167,7 @@ export async function replayWaiting(options: ReplayOptions): Promise<ReplayRepor
     } catch (error) {
       const failure = layerFailure(error);
       // A store that refuses as a whole, as one of a newer version, says nothing about the write.
-      const isRefused = failure === undefined && error instanceof Error && error.name === 'DatabaseError';
-      if (failure === 'unavailable' || failure === 'mistake' || isRefused) throw error;
+      if (failure === 'unavailable' || failure === 'mistake' || isMismatch(error)) throw error;
       futileMs += Math.max(0, clock.now() - startedAt);
       tried.add(entry.id);
       const reason = nameFailedTable(reasonOf(error), error);

@@ -6,18 +6,9 @@ import type { Outbox } from './outbox.ts';
 /** The part of the outbox that this needs; any of it may fail. */
 export type Notebook = Pick<
   Outbox,
-  | 'get'
-  | 'set'
-  | 'setMax'
-  | 'noteFailure'
-  | 'attempts'
-  | 'clearFailures'
-  | 'noteProvisional'
-  | 'findProvisional'
+  'get' | 'set' | 'noteFailure' | 'attempts' | 'clearFailures' | 'noteProvisional' | 'findProvisional'
 >;
 
-/** Position of the primary's feed that was seen last. */
-const HIGH_WATER = 'high_water';
 const BREAKER = 'breaker';
 const REACHED = 'reached_host';
 const WRITTEN = 'written_address';
@@ -37,26 +28,14 @@ export class TierMemory {
   /** Why waiting writes stay, and when they are tried again. */
   readonly held = new HeldWrites((work) => this.#try(work));
   readonly #provisional = new Map<string, string>();
-  #highWater = 0;
   #written: string | undefined;
 
   /** @param notebook undefined while there is no outbox */
   constructor(private readonly notebook: () => Notebook | undefined) {}
 
-  get highWater(): number {
-    return Math.max(this.#highWater, Number(this.#try((n) => n.get(HIGH_WATER)) ?? 0));
-  }
-
-  sawPosition(seq: number): void {
-    if (seq <= this.#highWater) return;
-    this.#highWater = seq;
-    this.#try((n) => n.setMax(HIGH_WATER, seq));
-  }
-
-  /** Forgets the position: the primary was replaced on purpose. */
-  forgetPosition(): void {
-    this.#highWater = 0;
-    this.#try((n) => n.set(HIGH_WATER, '0'));
+  /** The position of the primary's feed that an earlier version noted here; `seen.ts` keeps it now. */
+  get earlierPosition(): number {
+    return Number(this.#try((n) => n.get('high_water')) ?? 0);
   }
 
   /**

@@ -18,6 +18,7 @@ import type { Jobs } from '../operations/jobs.ts';
 import type { ReadOptions } from '../sql/connection.ts';
 import type { Patience } from '../sql/patience.ts';
 import type { Reader } from '../sql/reader.ts';
+import { TruthMismatch } from '../sql/feed-guard.ts';
 import { isOutdated, type Primary } from '../sql/sql-store.ts';
 import type { Answer, LayersReport, PendingWrite, StoreHealth, TrackerStore, WriteAnswer } from '../store.ts';
 import type { AddressMark } from './address-mark.ts';
@@ -30,12 +31,14 @@ import { describeLayers, primarySource } from './layers-report.ts';
 import { LowerLayers } from './lower-layers.ts';
 import { readByParts } from './partial-read.ts';
 import { PrimaryFailures } from './primary-failures.ts';
+import type { Seen } from './seen.ts';
 import { tryPatiently } from './try-patiently.ts';
 import type { Replica } from './replica.ts';
 import { asksPrimary, type TierState } from './state.ts';
 import type { TierMemory } from './tier-memory.ts';
 import type { Truth } from './truth.ts';
 import { unsealedWarning } from './unsealed.ts';
+import { refuseVoidVersion } from './void-versions.ts';
 import * as words from './words.ts';
 
 export interface TieredParts {
@@ -65,6 +68,8 @@ export interface TieredParts {
   cache?: CacheReplica | undefined;
   journals: Journals;
   memory: TierMemory;
+  /** How far the primary was seen, and the writes that it acknowledged to this folder. */
+  seen: Seen;
   /** Takes a snapshot, unless the last one is younger; undefined where there is none. */
   snapshot?: ((primary: Primary, minAgeMs: number) => Promise<void>) | undefined;
   /** Runs work that only one process of a folder needs to do at a time; false when another is doing it. */
@@ -234,6 +239,10 @@ export class TieredStore implements TrackerStore {
       }
       return answer;
     } catch (error) {
+      if (error instanceof TruthMismatch) {
+        this.#failures.failed(error, triedAt);
+        return undefined;
+      }
       const failure = this.#failures.meaningOf(error);
       if (failure === undefined || failure === 'contention') throw error;
       if (failure === 'partial' || failure === 'denied') {
@@ -255,6 +264,7 @@ export class TieredStore implements TrackerStore {
     if (!isAsked()) this.#background.called();
     const triedAt = this.parts.clock.now();
     if (primary !== undefined && isAsked() && !(await this.#mustWait(asked)) && isAsked()) {
+      await refuseVoidVersion(this.parts.seen, asked, async (work) => (await this.#read(work, {})).data);
       try {
         const answer = await primary.write(asked);
         this.#breaker.succeeded();
@@ -264,12 +274,14 @@ export class TieredStore implements TrackerStore {
         return { ...answer, durability: primarySource(this.parts) };
       } catch (error) {
         const failure = this.#failures.meaningOf(error);
-        const isOld = isOutdated(error);
-        if ((failure === undefined && !isOld) || failure === 'contention') throw error;
+        const isMismatch = error instanceof TruthMismatch;
+        const isRefused = isMismatch || isOutdated(error);
+        if (!isRefused && (failure === undefined || failure === 'contention')) throw error;
         if (failure === 'denied' && !this.#failures.mayWrite) throw error;
         if (failure !== 'partial' && failure !== 'denied') this.#failures.failed(error, triedAt);
         if (failure === 'mistake') throw error;
-        lost = error;
+        // Of a database that is not the truth nothing was lost: it is told as one that is refused.
+        if (!isMismatch) lost = error;
       }
     }
     if (this.#breaker.state === 'misconfigured' && lost === undefined) throw this.#failures.refusal();
@@ -335,6 +347,7 @@ export class TieredStore implements TrackerStore {
     await this.#primary?.close();
     for (const replica of this.parts.replicas) await replica.close().catch(() => undefined);
     await this.parts.journals.close();
+    this.parts.seen.close();
     this.parts.release?.();
   }
 
@@ -354,7 +367,8 @@ export class TieredStore implements TrackerStore {
 
   #known(): Partial<Truth> {
     const { project_id } = this.parts.project();
-    return { ...(project_id !== undefined && { project_id }), seq: this.parts.memory.highWater };
+    const seen = this.parts.seen.seen();
+    return { ...(project_id !== undefined && { project_id }), points: seen === undefined ? [] : [seen] };
   }
 
   #onTransition(to: TierState, reason: string | null): void {

@@ -2,22 +2,26 @@
  * Whether the database that answers is the one this folder knows (F6). An empty, an older or another database
  * behind the configured address is not the truth: nothing is copied from it and nothing replayed into it.
  */
-import { count, eq, sql } from 'drizzle-orm';
+import { count, sql } from 'drizzle-orm';
 import type { Connection } from '../sql/connection.ts';
-import { findFeedPosition, findProject } from '../sql/queries/configuration.ts';
+import { whyNotSeen, type Position } from '../sql/feed-guard.ts';
+import { findProject } from '../sql/queries/configuration.ts';
+import { findChangeIdAt, findFeedHead } from '../sql/queries/feed.ts';
 
 /** What is compared. */
 export interface Truth {
   project_id: string | null;
   /** Position of the feed; it never goes back. */
   seq: number;
+  /** The change there; null in a feed that nothing was written to. */
+  change_id: string | null;
   /** Items of all kinds, deleted and archived ones too: they are never removed. */
   items: number;
   /**
-   * The change at a position that is asked about. Of a copy: the last one that it has. A database that was restored
-   * and has grown past that position since shows by it that it is not the one that was copied.
+   * The changes at positions that are asked about. A database that was restored and has grown past such a position
+   * since shows by them that it is not the one that was seen, or copied.
    */
-  last?: { seq: number; change_id: string | null };
+  points: readonly Position[];
 }
 
 /** A drop below this share of the items that were there is not believed. */
@@ -26,16 +30,16 @@ const ITEMS_KEPT_MIN = 0.8;
 const ITEMS_COMPARED_MIN = 10;
 
 /** The same with the items themselves counted, which reads all of them: for a primary that was away. */
-export async function countTruth(c: Connection, at?: number): Promise<Truth> {
+export async function countTruth(c: Connection, points: readonly Position[] = []): Promise<Truth> {
   const { workItems: t } = c.tables;
   const [row] = await c.db.select({ items: count() }).from(t);
-  return { ...(await readTruth(c, at)), items: Number(row?.items ?? 0) };
+  return { ...(await readTruth(c, points)), items: Number(row?.items ?? 0) };
 }
 
-/** @param at the position at which the change is wanted */
-export async function readTruth(c: Connection, at?: number): Promise<Truth> {
+/** @param points known ones: what is there is read */
+export async function readTruth(c: Connection, points: readonly Position[] = []): Promise<Truth> {
   const project = await findProject(c);
-  const { seq } = await findFeedPosition(c);
+  const { seq, change_id } = await findFeedHead(c, 0);
   const { workItemCounts: t } = c.tables;
   const [row] = await c.db
     .select({ items: sql<number | string | null>`coalesce(sum(${t.items}), 0)` })
@@ -43,15 +47,12 @@ export async function readTruth(c: Connection, at?: number): Promise<Truth> {
   return {
     project_id: project?.project_id ?? null,
     seq,
+    change_id,
     items: Number(row?.items ?? 0),
-    ...(at !== undefined && { last: { seq: at, change_id: await changeIdAt(c, at) } }),
+    points: await Promise.all(
+      points.map(async (at) => ({ seq: at.seq, change_id: await findChangeIdAt(c, at.seq) })),
+    ),
   };
-}
-
-async function changeIdAt(c: Connection, seq: number): Promise<string | null> {
-  const { changes: t } = c.tables;
-  const [row] = await c.db.select({ change_id: t.change_id }).from(t).where(eq(t.seq, seq));
-  return row?.change_id ?? null;
 }
 
 /**
@@ -62,15 +63,12 @@ export function mismatchOf(found: Truth, known: Partial<Truth>): string | null {
   if (known.project_id != null && found.project_id !== known.project_id) {
     return `it holds another project (${found.project_id ?? 'none'}) than this folder knows (${known.project_id})`;
   }
-  if (known.seq !== undefined && found.seq < known.seq) {
-    return `it is older than what this folder has seen: it stands at change ${found.seq}, and change ${known.seq} was seen here`;
-  }
-  if (
-    known.last !== undefined &&
-    known.last.seq === found.last?.seq &&
-    known.last.change_id !== found.last.change_id
-  ) {
-    return `it has gone another way than what this folder has seen: change ${known.last.seq} is not the same`;
+  const heads = known.seq === undefined ? [] : [{ seq: known.seq, change_id: null }];
+  for (const seen of [...heads, ...(known.points ?? [])]) {
+    const at_seen = found.points.find(({ seq }) => seq === seen.seq);
+    const change_id = at_seen === undefined ? null : seen.change_id;
+    const why = whyNotSeen({ seq: found.seq, at_seen: at_seen?.change_id ?? null }, { ...seen, change_id });
+    if (why !== null) return why;
   }
   if (
     known.items !== undefined &&

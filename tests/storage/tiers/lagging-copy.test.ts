@@ -57,7 +57,6 @@ describeUnless(postgresSkipReason(), 'what was read a moment before PostgreSQL t
   it('can be changed, and is not said to be missing', { timeout: 60_000 }, async () => {
     const { store, tracker, known, id, refuse, allow } = await scene();
     const item = await tracker.query(id);
-    store.parts.memory.sawPosition(await tracker.seq());
     await refuse();
 
     const changed = await tracker.updateAnswer(item, { title: 'Changed' });

@@ -77,10 +77,9 @@ function credulous(at: ModelProcess, primary: Primary, lie: (truth: Truth) => Tr
         return { project_id: null, seq: 0, items: 0 };
       });
       // Told by what comes of it: whoever looks does so in words of his own.
-      const { last: _other, ...truth } = (found ?? {}) as Partial<Truth>;
-      const { project_id, seq, items } = truth;
+      const { project_id, seq, items, change_id = null } = (found ?? {}) as Partial<Truth>;
       if (project_id === undefined || seq === undefined || items === undefined) return found as never;
-      return lie({ project_id, seq, items }) as never;
+      return lie({ project_id, seq, items, change_id, points: [] }) as never;
     },
   });
 }
@@ -266,9 +265,9 @@ export const BUGS: Readonly<Record<string, Seams>> = {
         refresh: async (primary, findWaiting, known) => {
           const before = await cache.known();
           if (before.seq === undefined) return await cache.refresh(primary, findWaiting, known);
-          const { seq } = await primary.inSnapshot(readTruth);
-          at.machine.cache.database.setCursor(seq);
-          return seq;
+          const truth = await primary.inSnapshot((c) => readTruth(c));
+          at.machine.cache.database.setCursor(truth.seq);
+          return truth;
         },
       });
       return withCache(parts, lazy);

@@ -158,8 +158,8 @@ const ACTS: Readonly<Record<Action, Act>> = {
     if (server.current !== server.right) return server.reinstate();
     const { backupSeq } = server;
     // Only a folder that noted a later position, and can read its notes, can know that it is older.
-    const isNoticed = ({ notebook, media }: Machine) =>
-      backupSeq !== undefined && notebook.highWater > backupSeq && media.outbox.outage === undefined;
+    const isNoticed = ({ seen }: Machine) =>
+      backupSeq !== undefined && (seen.position()?.seq ?? 0) > backupSeq;
     const kind = random.pick<Impostor>(
       machines.every(isNoticed) ? ['older', 'older', 'older', 'empty', 'other'] : ['empty', 'other'],
     );

@@ -9,6 +9,8 @@ import type {
   UnsealedWrite,
 } from '../../../src/storage/tiers/journal.ts';
 import { JournalUnavailable } from '../../../src/storage/tiers/journal.ts';
+import { openDatabaseImage } from '../../../src/storage/sql/database-file.ts';
+import { SeenTables, makeSeenTables } from '../../../src/storage/tiers/seen-tables.ts';
 import type { Notebook } from '../../../src/storage/tiers/tier-memory.ts';
 import { MemoryJournal, newMedium, type MemoryMedium } from '../../storage/tiers/memory-journal.ts';
 import { borrowDatabase } from './database.ts';
@@ -164,11 +166,6 @@ export class ModelNotebook implements Notebook {
 
   constructor(private readonly medium: MemoryMedium) {}
 
-  /** The position of the feed that was noted last. */
-  get highWater(): number {
-    return Number(this.#marks.get('high_water') ?? 0);
-  }
-
   get(name: string): string | undefined {
     this.#check();
     return this.#marks.get(name);
@@ -177,11 +174,6 @@ export class ModelNotebook implements Notebook {
   set(name: string, value: string): void {
     this.#check();
     this.#marks.set(name, value);
-  }
-
-  setMax(name: string, value: number): void {
-    this.#check();
-    if (value > Number(this.#marks.get(name) ?? -1)) this.#marks.set(name, String(value));
   }
 
   noteFailure(id: string, reason: string, isKnown = false): boolean {
@@ -217,6 +209,24 @@ export class ModelNotebook implements Notebook {
   #check(): void {
     if (this.medium.outage !== undefined) throw new JournalUnavailable('outbox', this.medium.outage);
   }
+}
+
+const idleSeen: SeenTables[] = [];
+
+/** What a folder remembers of its primary, empty. */
+export function borrowSeen(): SeenTables {
+  const tables = idleSeen.pop();
+  if (tables !== undefined) return tables;
+  const database = openDatabaseImage();
+  makeSeenTables(database);
+  // One process that closes it does not close it for the others.
+  database.close = () => database;
+  return new SeenTables(database);
+}
+
+export function giveSeenBack(tables: SeenTables): void {
+  tables.database.exec('delete from positions; delete from own_writes; delete from void_versions');
+  idleSeen.push(tables);
 }
 
 export const newMedia = (): Record<JournalName, MemoryMedium> => ({

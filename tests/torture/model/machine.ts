@@ -13,12 +13,13 @@ import { Journals } from '../../../src/storage/tiers/journals.ts';
 import { MemoryReplica } from '../../../src/storage/tiers/memory-replica.ts';
 import { LayerUnavailable, execute } from '../../../src/storage/tiers/replica.ts';
 import type { Loaded } from '../../../src/storage/tiers/replica-sources.ts';
+import { Seen } from '../../../src/storage/tiers/seen.ts';
 import { TierMemory } from '../../../src/storage/tiers/tier-memory.ts';
 import { TieredStore, type TieredParts } from '../../../src/storage/tiers/tiered-store.ts';
 import { decodeEntry } from '../../../src/storage/tiers/entry-codec.ts';
 import type { TrackerStore } from '../../../src/storage/store.ts';
 import { EPOCH_MS, PROJECT_ID, PROJECT_SLUG, setClock, type SqlRow } from './database.ts';
-import { CacheDisk, JOURNALS, ModelJournal, ModelNotebook, newMedia } from './disk.ts';
+import { CacheDisk, JOURNALS, ModelJournal, ModelNotebook, borrowSeen, newMedia } from './disk.ts';
 import { call, type Failing } from './faults.ts';
 import type { World } from './world.ts';
 
@@ -43,6 +44,7 @@ export class Machine {
   readonly media = newMedia();
   readonly cache = new CacheDisk();
   readonly notebook = new ModelNotebook(this.media.outbox);
+  readonly seen = borrowSeen();
   readonly roles = new Map<string, ModelProcess>();
   /** Whether the folder has met its project. */
   knowsProject = false;
@@ -170,11 +172,18 @@ export class ModelProcess {
   /** The greatest real version of each record that its client was shown. */
   readonly shown = new Map<string, number>();
   readonly log: string[] = [];
+  readonly seen: Seen;
   #onDeath: (() => void)[] = [];
 
   constructor(readonly machine: Machine) {
     this.world = machine.world;
     const { seams } = this.world;
+    this.seen = new Seen({
+      open: () => machine.seen,
+      device: machine.id,
+      projectId: () => (machine.knowsProject ? PROJECT_ID : undefined),
+      now: () => machine.wall,
+    });
     const parts = this.#parts();
     const store = new TieredStore(seams.parts?.(parts, this) ?? parts);
     this.store = seams.store?.(store, this) ?? store;
@@ -227,6 +236,7 @@ export class ModelProcess {
       cache,
       journals: new Journals(journals, machine.id, clock, project),
       memory: new TierMemory(() => machine.notebook),
+      seen: this.seen,
       snapshot: (primary) =>
         primary.inSnapshot(() => {
           machine.keep('snapshot');

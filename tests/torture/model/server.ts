@@ -1,4 +1,5 @@
 // The primary: a real SqlStore for every process, over one database in memory that stands in for PostgreSQL.
+import { QUOTAS_DEFAULT } from '../../../src/domain/quotas.ts';
 import { databaseError } from '../../../src/errors.ts';
 import {
   OutcomeUnknown,
@@ -189,7 +190,8 @@ export class Server {
 
   /** As a process reaches it, with everything that may fail in between. */
   primaryFor(at: ModelProcess): Primary {
-    const store = (site: Site) => new SqlStore(new RemoteSession(this.world, at, site), 'current', 'model');
+    const store = (site: Site) =>
+      new SqlStore(new RemoteSession(this.world, at, site), 'current', 'model', QUOTAS_DEFAULT, at.seen);
     const [read, write, replay, probe, inSnapshot] = [
       store('primary.read'),
       store('primary.write'),

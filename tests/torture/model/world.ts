@@ -1,6 +1,7 @@
 // One schedule's world: a primary, machines with processes, clients, time, and what went wrong.
 import { giveBack } from './database.ts';
 import { Client } from './client.ts';
+import { giveSeenBack } from './disk.ts';
 import { Faults, type Site } from './faults.ts';
 import { Ledger } from './ledger.ts';
 import { Machine, type ModelProcess, type Seams } from './machine.ts';
@@ -129,6 +130,7 @@ export class World {
     for (const machine of this.machines) {
       for (const process of machine.alive) process.kill();
       giveBack('copy', machine.cache.database);
+      giveSeenBack(machine.seen);
     }
     this.time.clear();
     this.server.close();

@@ -244,11 +244,15 @@ export async function recordTouched(
   const last = done.at(-1)?.change.at;
   if (rows.length === 0 || last === undefined) return;
   const step = c.isReplica ? PROVISIONAL_FEED_STEP : 1;
-  let seq = (await bumpFeed(c, rows.length * step, last)) - rows.length * step;
+  const standing = (await bumpFeed(c, rows.length * step, last)) - rows.length * step;
+  let seq = standing;
   const counted = done.flatMap(({ effect }) => effect.counted ?? []);
   const numbered = rows.map((row) => ({ ...row, seq: (seq += step) }));
   const relinked = done.flatMap(({ effect }) => effect.readiness ?? []);
+  c.turn?.rows.push(...numbered);
   await pipelined(
+    // First, so that its failure is the one that is told.
+    c.turn?.compare(c, standing) ?? Promise.resolve(),
     recount(c, counted),
     insertRows(c, 'changes', numbered),
     refreshQueue(c, counted, relinked),
@@ -269,7 +273,7 @@ function changeRow(c: Connection, change: Change, effect: Effect, touched: Touch
     kind: touched.kind,
     base_version: base_version === null || c.isReplica ? base_version : knownVersion(base_version),
     version: touched.version,
-    fields: touched.fields as never,
+    fields: touched.fields,
     merged_with: touched.merged_with ?? effect.merged_with,
     schema_version: CHANGE_SCHEMA_VERSION,
   };

@@ -1,5 +1,5 @@
 /** The feed as those read it who follow it: which records changed, without what changed in them. */
-import { asc, gt, sql } from 'drizzle-orm';
+import { asc, eq, gt, sql } from 'drizzle-orm';
 import type { ChangeKind, Entity } from '../../../domain/change.ts';
 import type { Connection } from '../connection.ts';
 
@@ -44,4 +44,44 @@ export async function findFeedAfter(c: Connection, seq: number, limit: number): 
         .limit(sql.placeholder('limit')),
     )
     .execute({ seq, limit });
+}
+
+/** The change at a position; null past the end of the feed. */
+export async function findChangeIdAt(c: Connection, seq: number): Promise<string | null> {
+  const rows = await c
+    .statement('change_id_at', (db, { changes: t }) =>
+      db
+        .select({ change_id: t.change_id })
+        .from(t)
+        .where(eq(t.seq, sql.placeholder('seq'))),
+    )
+    .execute({ seq });
+  return rows[0]?.change_id ?? null;
+}
+
+export interface FeedHead {
+  seq: number;
+  /** The change at the head; null in a feed that nothing was written to. */
+  change_id: string | null;
+  /** The change at the position that was asked about; null where there is none. */
+  at_seen: string | null;
+}
+
+/** Where the feed stands, and what it has at a position, in one question. */
+export async function findFeedHead(c: Connection, seen: number): Promise<FeedHead> {
+  const rows = await c
+    .statement('feed_head', (db, { feed: f, changes: t }) =>
+      db
+        .select({
+          seq: f.seq,
+          change_id: t.change_id,
+          at_seen: sql<
+            string | null
+          >`(select s.change_id from ${t} s where s.seq = ${sql.placeholder('seen')})`,
+        })
+        .from(f)
+        .leftJoin(t, eq(t.seq, f.seq)),
+    )
+    .execute({ seen });
+  return rows[0] ?? { seq: 0, change_id: null, at_seen: null };
 }

@@ -1,0 +1,93 @@
+/**
+ * Whether a database is still the one that was seen before. A standby that was promoted without its last moments, a
+ * restored backup, an older file put in place: each stands lower in the feed than what was seen, or has another change
+ * at that position. It is asked where the feed is taken, so that nothing is written to such a database.
+ */
+import type { Applied, Change, FieldChange } from '../../domain/change.ts';
+import type { Connection } from './connection.ts';
+import { findChangeIdAt, findFeedHead } from './queries/feed.ts';
+
+/** A position of the feed with the change that is there; null where it is not known. */
+export interface Position {
+  seq: number;
+  change_id: string | null;
+}
+
+/** The database is not the truth: an empty one, an older one, one that has gone another way, another project's. */
+export class TruthMismatch extends Error {
+  override readonly name = 'TruthMismatch';
+}
+
+/** One row of the record of changes, as it was written. */
+export interface RecordedRow {
+  seq: number;
+  change_id: string;
+  entity_id: string;
+  version: number | null;
+  fields: readonly FieldChange[];
+}
+
+/** A write that is settled in the database, with what it did there. */
+export interface SettledWrite {
+  changes: readonly Change[];
+  /** What was answered; of a write that was kept as a conflict, nothing. */
+  applied: readonly Applied[];
+  /** In the order of the feed; empty when nothing was to be done. */
+  rows: readonly RecordedRow[];
+}
+
+/** What the users of a database remember of it, together. Best effort: none of these throws. */
+export interface Witness {
+  /** How far it was seen; undefined where nothing is remembered. Asked within every write, so it is cheap. */
+  seen(): Position | undefined;
+  /** An answer came from `head`, and the database has at `verified` what was seen there. */
+  saw(head: Position, verified: Position | undefined): void;
+  /** This was committed, and is acknowledged next. */
+  settled(write: SettledWrite): void;
+}
+
+/** One writing transaction's turn at the feed. */
+export class FeedTurn {
+  readonly rows: RecordedRow[] = [];
+
+  constructor(private readonly witness: Pick<Witness, 'seen'>) {}
+
+  /**
+   * To be asked when the feed is held: nobody moves it from then on until the transaction ends.
+   * @param standing where the feed stood before this transaction
+   * @throws TruthMismatch
+   */
+  async compare(c: Connection, standing: number): Promise<void> {
+    const seen = this.witness.seen();
+    if (seen === undefined) return;
+    const isAsked = seen.change_id !== null && seen.seq > 0 && seen.seq <= standing;
+    const change_id = isAsked ? await findChangeIdAt(c, seen.seq) : null;
+    const why = whyNotSeen({ seq: standing, at_seen: change_id }, seen);
+    if (why !== null) throw new TruthMismatch(why);
+  }
+}
+
+/**
+ * Reads how far the database is, and compares it with what was seen before the question was sent.
+ * @throws TruthMismatch
+ */
+export async function readHead(c: Connection, seen: Position | undefined): Promise<Position> {
+  const { seq, change_id, at_seen } = await findFeedHead(c, seen?.seq ?? 0);
+  const why = seen === undefined ? null : whyNotSeen({ seq, at_seen }, seen);
+  if (why !== null) throw new TruthMismatch(why);
+  return { seq, change_id };
+}
+
+/**
+ * @param at_seen the change that the database has at the position that was seen
+ * @returns why it is not the database that was seen, in words for a person; null when it is
+ */
+export function whyNotSeen(found: { seq: number; at_seen: string | null }, seen: Position): string | null {
+  if (found.seq < seen.seq) {
+    return `it is older than what this folder has seen: it stands at change ${found.seq}, and change ${seen.seq} was seen here`;
+  }
+  if (seen.seq > 0 && seen.change_id !== null && found.at_seen !== seen.change_id) {
+    return `it has gone another way than what this folder has seen: change ${seen.seq} is not the same`;
+  }
+  return null;
+}

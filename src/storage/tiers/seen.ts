@@ -1,0 +1,228 @@
+/**
+ * What this folder remembers of its database, shared by all its processes: see `seen-tables.ts`. The database is held
+ * against it before every write; own writes are kept so that a database that loses them can have them again.
+ *
+ * Best effort: where the file cannot be used this process remembers the position by itself, and says why.
+ */
+import { partsOf, withParts } from '../../domain/batch.ts';
+import type { Applied, Change } from '../../domain/change.ts';
+import { touchedFields } from '../../domain/conflict.ts';
+import { describeFailure } from '../sql/driver-errors.ts';
+import type { Position, RecordedRow, SettledWrite, Witness } from '../sql/feed-guard.ts';
+import { OWN_WRITES_KEPT_DEFAULT, type OwnWritesKept } from './own-writes-kept.ts';
+import { inodeOf, isUseless, openSeenFile, putDamagedAside } from './seen-file.ts';
+import type { MadeVersion, SeenTables } from './seen-tables.ts';
+
+const DAY_MS = 86_400_000;
+/** What is too much is looked for once in so many writes of a process, and at its first. */
+const PRUNE_EVERY = 256;
+/** Whether the file is still the one that was opened is looked at this often. */
+const LOOK_PAUSE_MS = 250;
+/** After a failure the file is tried again. */
+const RETRY_PAUSE_MS = 5_000;
+
+export interface SeenOptions {
+  /** @throws what the driver does */
+  open: () => SeenTables;
+  /** Undefined for what is no file. */
+  location?: string;
+  device: string;
+  projectId: () => string | undefined;
+  now: () => number;
+  kept?: OwnWritesKept | undefined;
+  /** What an earlier version noted elsewhere; asked once. */
+  earlier?: () => number | undefined;
+  log?: (message: string) => void;
+}
+
+/** None of its methods throws. */
+export class Seen implements Witness {
+  #tables: SeenTables | undefined;
+  #inode: number | undefined;
+  #lookedAt = Number.NEGATIVE_INFINITY;
+  #failedAt = Number.NEGATIVE_INFINITY;
+  #problem: string | undefined;
+  #own: Position | undefined;
+  #written = 0;
+
+  constructor(private readonly options: SeenOptions) {}
+
+  /** Why the file cannot be used; undefined when it can. */
+  get problem(): string | undefined {
+    return this.#problem;
+  }
+
+  seen(): Position | undefined {
+    const noted = this.#try((tables) => ({ at: tables.position() }));
+    return noted === undefined ? this.#own : noted.at;
+  }
+
+  saw(head: Position, verified: Position | undefined): void {
+    this.#rememberOwn(head);
+    this.#try((tables) => (verified === undefined ? tables.raise(head) : tables.raiseFrom(verified, head)));
+  }
+
+  settled(write: SettledWrite): void {
+    const last = write.rows.at(-1);
+    const [first] = write.changes;
+    if (last === undefined || first === undefined) return;
+    const { seq, change_id } = last;
+    this.#rememberOwn({ seq, change_id });
+    const { device, now } = this.options;
+    const project_id = this.options.projectId();
+    const at = now();
+    const changes = withWhatWasSeen(write);
+    const entry = {
+      id: first.id,
+      lamport: at,
+      device,
+      ...(project_id !== undefined && { project_id }),
+      at: new Date(at).toISOString(),
+      changes,
+    };
+    this.#try((tables) => {
+      tables.transaction(() => {
+        tables.keep({ at, seq, change_id, made: madeBy(write.rows), entry });
+        tables.raise({ seq, change_id });
+      });
+      if (this.#written++ % PRUNE_EVERY === 0) this.#prune(tables, at);
+    });
+  }
+
+  /** The first update among these that names a version which the database has lost; each caller is told once. */
+  findVoid(changes: readonly Change[]): (Change & { base_version: number }) | undefined {
+    const updates = changes.filter((change) => change.kind === 'batch' || change.base_version !== null);
+    if (updates.length === 0) return undefined;
+    return this.#try((tables) => {
+      if (!tables.hasVoid()) return undefined;
+      for (const change of updates) {
+        const who = `${change.actor} ${change.client}`;
+        for (const part of partsOf(change)) {
+          const { entity_id, base_version } = part;
+          if (base_version === null || !tables.tellVoid(entity_id, base_version, who)) continue;
+          return { ...part, base_version };
+        }
+      }
+      return undefined;
+    });
+  }
+
+  close(): void {
+    try {
+      this.#tables?.database.close();
+    } catch {
+      // It is best effort to the end.
+    }
+    this.#tables = undefined;
+  }
+
+  #rememberOwn(position: Position): void {
+    if (position.seq > (this.#own?.seq ?? -1)) this.#own = position;
+  }
+
+  #prune(tables: SeenTables, now: number): void {
+    const { days, bytes } = this.options.kept ?? OWN_WRITES_KEPT_DEFAULT;
+    tables.prune(now - days * DAY_MS, bytes);
+  }
+
+  #try<T>(work: (tables: SeenTables) => T): T | undefined {
+    try {
+      const tables = this.#current();
+      return tables === undefined ? undefined : work(tables);
+    } catch (error) {
+      this.#failed(error);
+      return undefined;
+    }
+  }
+
+  #current(): SeenTables | undefined {
+    const { location } = this.options;
+    const now = performance.now();
+    if (location !== undefined && now - this.#lookedAt > LOOK_PAUSE_MS) {
+      this.#lookedAt = now;
+      if (this.#tables !== undefined && inodeOf(location) !== this.#inode) this.close();
+    }
+    if (this.#tables !== undefined) return this.#tables;
+    if (now - this.#failedAt < RETRY_PAUSE_MS) return undefined;
+    const tables = this.options.open();
+    this.#tables = tables;
+    if (location !== undefined) this.#inode = inodeOf(location);
+    this.#problem = undefined;
+    this.#takeOver(tables);
+    return tables;
+  }
+
+  /** What was noted before there was this file, or while it could not be used. */
+  #takeOver(tables: SeenTables): void {
+    const noted = tables.position();
+    if (noted === undefined) tables.raise({ seq: this.options.earlier?.() ?? 0, change_id: null });
+    if (this.#own !== undefined && noted === undefined) tables.raise(this.#own);
+  }
+
+  #failed(error: unknown): void {
+    const problem = describeFailure(error);
+    if (problem !== this.#problem) {
+      this.options.log?.(`what this folder has seen cannot be noted (${problem}); the work goes on`);
+    }
+    this.#problem = problem;
+    this.#failedAt = performance.now();
+    this.close();
+    const { location } = this.options;
+    if (location === undefined || !isUseless(error)) return;
+    try {
+      putDamagedAside(location, this.#inode);
+      this.#failedAt = Number.NEGATIVE_INFINITY;
+    } catch {
+      // It is tried again later.
+    }
+  }
+}
+
+/** Opens the file at `location` when it is first needed. */
+export function seenIn(
+  location: string,
+  options: Omit<SeenOptions, 'open' | 'location'> & { mayMake: () => boolean },
+): Seen {
+  const open = () => {
+    if (!options.mayMake()) throw new Error('the folder is not there');
+    return openSeenFile(location, (aside) =>
+      options.log?.(`what this folder has seen was damaged and put aside as ${aside}`),
+    );
+  };
+  return new Seen({ ...options, location, open });
+}
+
+function madeBy(rows: readonly RecordedRow[]): MadeVersion[] {
+  return rows.flatMap(({ entity_id, version }): MadeVersion[] =>
+    version === null ? [] : [[entity_id, version]],
+  );
+}
+
+/** The changes with what their maker saw, as a journal keeps them: that is what they are merged by when they are made again. */
+function withWhatWasSeen({ changes, applied, rows }: SettledWrite): Change[] {
+  return changes.map((change, at) => {
+    const own = rows.filter(({ change_id }) => change_id === change.id);
+    return withGrant(withBase(change, own), applied[at]);
+  });
+}
+
+function withBase(change: Change, rows: readonly RecordedRow[]): Change {
+  if (change.kind === 'batch')
+    return withParts(
+      change,
+      partsOf(change).map((part) => withBase(part, rows)),
+    );
+  if (change.kind !== 'update' || change.base_fields !== undefined) return change;
+  const row = rows.find(({ entity_id }) => entity_id === change.entity_id);
+  if (row === undefined) return change;
+  // A field that was set to what it had is not in the record of changes.
+  const base_fields = touchedFields(change.patch, change.patch);
+  for (const { field, from } of row.fields) if (Object.hasOwn(base_fields, field)) base_fields[field] = from;
+  return { ...change, base_fields };
+}
+
+/** Granted again, it ends when its holder was told. */
+function withGrant(change: Change, applied: Applied | undefined): Change {
+  const until = applied?.record['claim_expires_at'];
+  return change.kind === 'claim' && typeof until === 'string' ? { ...change, granted_until: until } : change;
+}
