@@ -281,7 +281,7 @@ describeUnless(postgresSkipReason(), 'after an outage', () => {
     expect(list.warnings[0]?.code).toBe('primary_refused');
     expect(await mine.json(0, 'create', 'Made while refused')).toMatchObject({ durability: 'outbox' });
     const refused = await mine.json<Report>(3, 'doctor');
-    expect(problemsOf(refused)).toEqual(['store']);
+    expect(problemsOf(refused)).toEqual(['store', 'lost']);
     expect(refused.layers).toMatchObject({ state: 'refused', waiting: { total: 1 } });
     expect(refused.checks[0]?.message).toMatch(
       /it is older than what this folder has seen: it stands at change 3/,
@@ -303,8 +303,10 @@ describeUnless(postgresSkipReason(), 'after an outage', () => {
     }
 
     mine.url = backup;
-    const accepted = await mine.json<Report>(0, 'doctor', '--accept-database');
-    expect(accepted.accepted).toMatchObject({ position: { before: 4, now: 3 }, waiting: 1 });
+    expect((await mine.run('recover')).stdout).toContain('lacks 1 change made in this folder');
+    const accepted = await mine.json<Report>(1, 'doctor', '--accept-database');
+    expect(accepted.accepted).toMatchObject({ position: { before: 4, now: 3 }, waiting: 1, lacking: 1 });
+    expect(problemsOf(accepted)).toEqual(['lost']);
     const names = await readdir(mine.dataDir);
     expect(names).toContain(path.basename(accepted.accepted?.cache_put_aside ?? ''));
     expect(names).not.toContain('cache.db');
@@ -318,17 +320,18 @@ describeUnless(postgresSkipReason(), 'after an outage', () => {
       'Item 3',
       'Made while refused',
     ]);
+    const recovered = await mine.json<{ outcome: unknown }>(0, 'recover', '--yes');
+    expect(recovered.outcome).toEqual({ applied: 1, conflicts: [], waiting: 0 });
+    expect(await mine.json(0, 'list')).toMatchObject({ total_count: 5 });
     expect(await mine.json<Report>(0, 'doctor')).toMatchObject({ ok: true, layers: { state: 'online' } });
     theirs.url = backup;
     expect((await theirs.run('list')).code).toBe(0);
   });
 
-  it('accepting needs PostgreSQL, and goes without --fix', async () => {
+  it('accepting needs a tracker, and goes without --fix', async () => {
     const project = await temporaryProject();
-    for (const args of [['--accept-database'], ['--accept-database', '--fix']]) {
-      const { code } = await runCli(['doctor', ...args], { project });
-      expect(code).toBe(2);
-    }
+    expect((await runCli(['doctor', '--accept-database'], { project })).code).toBe(3);
+    expect((await runCli(['doctor', '--accept-database', '--fix'], { project })).code).toBe(2);
     expect(await readdir(project)).toEqual([]);
   });
 });

@@ -108,10 +108,9 @@ async function failOver({ tailMs, hasOutage, growth, tally }: Case): Promise<voi
   cleanUpLater(() => server.stop());
   const database = new SwitchedDatabase(server.url(), await server.createDatabase());
   const project = await temporaryProject({ git: true });
-  const clone = await temporaryProject();
-  await git(clone, 'clone', '--quiet', project, '.');
-  const mine = inFolder(project, database.url);
-  const theirs = inFolder(clone, database.url);
+  const [mine, theirs, late] = [project, await cloneOf(project), await cloneOf(project)].map((folder) =>
+    inFolder(folder, database.url),
+  ) as [OpenOptions, OpenOptions, OpenOptions];
   const [a, other] = [await opened(mine), await opened(mine)];
   const b = await opened(theirs);
   const ledger = new Ledger();
@@ -132,24 +131,31 @@ async function failOver({ tailMs, hasOutage, growth, tally }: Case): Promise<voi
     await ledger.write(a, creation({ entity_id: id, patch: { title: `tail ${id}` } }));
     await ledger.write(other, edit({ entity_id: id, base_version: 1, patch: { priority: 1 } }));
     await ledger.write(other, noting({ entity_id: newRecordId(), patch: { item_id: item, text: id } }));
+    await ledger.write(
+      b,
+      noting({ entity_id: newRecordId(), patch: { item_id: id, text: 'from elsewhere' } }),
+    );
     await sleep(Math.min(20, Math.max(0, end - Date.now())));
   } while (Date.now() < end);
   tally.tail += ledger.writes.length - before;
 
   await database.switchOver(hasOutage ? OUTAGE_MS : 0);
-  await until('the other folder goes on', () => b.state === 'online');
-  const taken = await ledger.write(b, edit({ entity_id: item, base_version: 1, patch: { title: 'theirs' } }));
+  // Who has seen nothing of what is gone takes the database as it is.
+  const c = await opened(late);
+  const taken = await ledger.write(c, edit({ entity_id: item, base_version: 1, patch: { title: 'theirs' } }));
   expect(taken).toMatchObject({ durability: 'postgres', data: [{ record: { version: 2 } }] });
   for (let grown = 0; grown < growth; grown += 1) {
-    await ledger.write(b, creation({ entity_id: newRecordId(), patch: { title: 'since' } }));
+    await ledger.write(c, creation({ entity_id: newRecordId(), patch: { title: 'since' } }));
   }
 
-  const late = await ledger.write(
+  const last = await ledger.write(
     a,
     edit({ entity_id: item, base_version: 2, patch: { title: 'built on what is gone' } }),
   );
-  expect(late.durability).toBe('outbox');
+  expect(last.durability).toBe('outbox');
   await until('it is refused', () => a.state === 'refused');
+  const elsewhere = creation({ entity_id: newRecordId(), patch: { title: 'late' } });
+  expect((await ledger.write(b, elsewhere)).durability).toBe('outbox');
   const { data, warnings, source } = await other.read((reader) => reader.findWorkItem(item));
   if (other.state === 'refused') {
     expect(source).toBe('sqlite_cache');
@@ -159,8 +165,10 @@ async function failOver({ tailMs, hasOutage, growth, tally }: Case): Promise<voi
   await expectRow(database, item, { title: 'theirs', version: 2 });
 
   await recoverWrites(mine);
-  for (const store of [a, other, b]) await until('all is in use again', () => store.state === 'online');
+  await recoverWrites(theirs);
+  for (const store of [a, other, b, c]) await until('all is in use again', () => isUsed(store));
   await settled(a, database);
+  await settled(b, database);
   tally.conflicts += await expectAllOnce(database, ledger);
   tally.acknowledged += ledger.writes.length;
   tally.runs += 1;
@@ -170,7 +178,7 @@ async function failOver({ tailMs, hasOutage, growth, tally }: Case): Promise<voi
     .catch((error: unknown) => error);
   expect(refused).toBeInstanceOf(TrackerError);
   expect((refused as TrackerError).code).toBe('VersionConflictError');
-  for (const store of [a, other, b]) await store.close();
+  for (const store of [a, other, b, c]) await store.close();
   await database.close();
 }
 
@@ -211,6 +219,15 @@ async function olderFile(isRunning: boolean, tally: Tally): Promise<void> {
   await store.close();
   tally.acknowledged += ledger.writes.length;
   tally.runs += 1;
+}
+
+/** While something waits behind a conflict it is tried again and again. */
+const isUsed = ({ state }: TieredStore): boolean => state === 'online' || state === 'replaying';
+
+async function cloneOf(project: string): Promise<string> {
+  const clone = await temporaryProject();
+  await git(clone, 'clone', '--quiet', project, '.');
+  return clone;
 }
 
 async function opened(place: OpenOptions): Promise<TieredStore> {

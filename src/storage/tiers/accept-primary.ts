@@ -35,6 +35,7 @@ export interface Accepted {
 export async function acceptPrimary(options: InspectOptions): Promise<Accepted> {
   const { dataDir, databaseUrl } = options;
   const project_id = readMemory(dataDir)?.project_id;
+  if (project_id === undefined) throw otherProject(null, undefined);
   const outbox = new LazyOutbox(path.join(dataDir, OUTBOX_FILE), Date.now);
   const tables = openSeen(dataDir);
   try {
@@ -50,9 +51,7 @@ export async function acceptPrimary(options: InspectOptions): Promise<Accepted> 
         return { truth, lost, isCopied: mismatchOf(truth, { points }) === null };
       }),
     );
-    if (project_id === undefined || found?.lost === undefined) {
-      throw otherProject(found?.truth.project_id ?? null, project_id);
-    }
+    if (found?.lost === undefined) throw otherProject(found?.truth.project_id ?? null, project_id);
     const { truth, lost, isCopied } = found;
     noteLost(tables, lost, truth);
     memory.noteOutage(null);

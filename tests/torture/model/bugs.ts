@@ -279,6 +279,13 @@ export const BUGS: Readonly<Record<string, Seams>> = {
       credulous(at, primary, (truth) => ({ ...truth, project_id: PROJECT_ID, seq: right(at).seq })),
   },
 
+  'forgets the position of its own writes until the cache is fresh': {
+    parts: (parts, at) => {
+      at.seen.settled = () => undefined;
+      return parts;
+    },
+  },
+
   'trusts an older database': {
     primary: (primary, at) => credulous(at, primary, (truth) => ({ ...truth, seq: right(at).seq })),
   },

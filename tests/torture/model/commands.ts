@@ -157,9 +157,8 @@ const ACTS: Readonly<Record<Action, Act>> = {
   'another database': ({ server, faults, machines }, _, random) => {
     if (server.current !== server.right) return server.reinstate();
     const { backupSeq } = server;
-    // Only a folder that noted a later position, and can read its notes, can know that it is older.
-    const isNoticed = ({ seen }: Machine) =>
-      backupSeq !== undefined && (seen.position()?.seq ?? 0) > backupSeq;
+    // Only a folder that was told of something later can know that it is older, but then at once.
+    const isNoticed = ({ toldSeq }: Machine) => backupSeq !== undefined && toldSeq > backupSeq;
     const kind = random.pick<Impostor>(
       machines.every(isNoticed) ? ['older', 'older', 'older', 'empty', 'other'] : ['empty', 'other'],
     );

@@ -46,6 +46,8 @@ export class Machine {
   readonly notebook = new ModelNotebook(this.media.outbox);
   readonly seen = borrowSeen();
   readonly roles = new Map<string, ModelProcess>();
+  /** The position of the last write that the primary acknowledged to one of its processes. */
+  toldSeq = 0;
   /** Whether the folder has met its project. */
   knowsProject = false;
   /** The last snapshot in git, and the status file. */

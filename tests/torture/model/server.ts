@@ -1,5 +1,6 @@
 // The primary: a real SqlStore for every process, over one database in memory that stands in for PostgreSQL.
 import { QUOTAS_DEFAULT } from '../../../src/domain/quotas.ts';
+import type { Change } from '../../../src/domain/change.ts';
 import { databaseError } from '../../../src/errors.ts';
 import {
   OutcomeUnknown,
@@ -202,7 +203,11 @@ export class Server {
     return {
       source: 'postgres',
       read: (work, options) => read.read(work, options),
-      write: (changes) => write.write(changes),
+      write: async (changes) => {
+        const answer = await write.write(changes);
+        at.machine.toldSeq = Math.max(at.machine.toldSeq, this.#positionOf(changes));
+        return answer;
+      },
       replay: (one) => replay.replay(one),
       probe: () => probe.probe(),
       hints: () => NO_HINTS,
@@ -239,6 +244,11 @@ export class Server {
       throw databaseError('postgres', 'the database does not have the project', 'Check DATABASE_URL.');
     }
     return this.primaryFor(at);
+  }
+
+  #positionOf(changes: readonly Change[]): number {
+    const sql = `select max(seq) as seq from changes where change_id in (${changes.map(() => '?').join()})`;
+    return this.right.get<{ seq: number | null }>(sql, ...changes.map(({ id }) => id))?.seq ?? 0;
   }
 
   #noteCommit(): void {
