@@ -42,7 +42,9 @@ function appliedOf(client: Client, { conflicts }: Found, seqs: ReadonlyMap<strin
   for (const { changes, attempts } of client.writes) {
     const [attempt] = attempts;
     const { alters, needs } = reachOf(changes);
-    const isBehindConflict = [...alters, ...needs].some((name) => inTheWay.has(name));
+    // Whatever changes a record that is in conflict by now, its making came before.
+    const isMaking = changes.some(({ kind }) => kind === 'create');
+    const isBehindConflict = [...(isMaking ? [] : alters), ...needs].some((name) => inTheWay.has(name));
     if (isBehindConflict) for (const name of alters) inTheWay.add(name);
     // What was tried again, or in another journal while one failed, has no one place.
     if (attempts.length !== 1 || attempt?.outcome !== 'acknowledged' || attempt.wasTroubled === true)
