@@ -110,7 +110,10 @@ export function checkOwnWrite(
   // A cache that was not filled yet when it was written shows nothing either; then the answer says what it lacks.
   const isLacking =
     attempt.source !== 'sqlite_cache' && read.warnings.some(({ code }) => code === 'pending_changes');
-  const isHeld = isLacking || hasOpenConflicts(world, at) || at.machine.isTroubled;
+  // What the primary does not take at the moment is held back too, and said.
+  const isRefused =
+    world.server.isTableRefused || read.warnings.some(({ message }) => /does not take/.test(message));
+  const isHeld = isLacking || isRefused || hasOpenConflicts(world, at) || at.machine.isTroubled;
   if (isPrimary && attempt.durability !== 'postgres' && isHeld) return;
   checkShown(world, { ...own, record: read.data.record, what: `an own write, read from ${read.source},` });
 }

@@ -14,6 +14,9 @@ interface Done {
   startedAt: number;
   endedAt: number;
   isBehindConflict: boolean;
+  alters: readonly string[];
+  /** What it cannot do without. */
+  needed: readonly string[];
 }
 
 export function checkOrder(world: World, found: Found): void {
@@ -25,7 +28,7 @@ export function checkOrder(world: World, found: Found): void {
       for (const earlier of done.slice(0, at)) {
         if (earlier.seq < later.seq || earlier.endedAt > later.startedAt) continue;
         // Where somebody has to decide first, others go on.
-        if (earlier.isBehindConflict && !later.isBehindConflict) continue;
+        if (earlier.isBehindConflict && !later.needed.some((name) => earlier.alters.includes(name))) continue;
         if ([...later.items].some((id) => earlier.items.has(id)))
           world.violated(`overtaken: ${describe(later.change)} came before ${describe(earlier.change)}`);
       }
@@ -42,7 +45,9 @@ function appliedOf(client: Client, { conflicts }: Found, seqs: ReadonlyMap<strin
   for (const { changes, attempts } of client.writes) {
     const [attempt] = attempts;
     const { alters, needs } = reachOf(changes);
-    const isBehindConflict = [...alters, ...needs].some((name) => inTheWay.has(name));
+    // Whatever changes a record that is in conflict by now, its making came before.
+    const isMaking = changes.some(({ kind }) => kind === 'create');
+    const isBehindConflict = [...(isMaking ? [] : alters), ...needs].some((name) => inTheWay.has(name));
     if (isBehindConflict) for (const name of alters) inTheWay.add(name);
     // What was tried again, or in another journal while one failed, has no one place.
     if (attempts.length !== 1 || attempt?.outcome !== 'acknowledged' || attempt.wasTroubled === true)
@@ -52,7 +57,8 @@ function appliedOf(client: Client, { conflicts }: Found, seqs: ReadonlyMap<strin
       const items = itemsOf(change);
       if (seq === undefined || items.size === 0) continue;
       const { startedAt, endedAt = Number.POSITIVE_INFINITY } = attempt;
-      done.push({ change, items, seq, startedAt, endedAt, isBehindConflict });
+      const needed = [...alters, ...needs];
+      done.push({ change, items, seq, startedAt, endedAt, isBehindConflict, alters, needed });
     }
   }
   return done;
