@@ -1,7 +1,7 @@
 /** What a write has to know before it can be made: the ids behind prefixes and names, what is ready next. */
 import { QUERY_NAMES, type Reader } from '../storage/sql/reader.ts';
 import type { ReadOptions } from '../storage/sql/connection.ts';
-import { isNoLayer, notLookedUp } from '../storage/tiers/words.ts';
+import { isUnanswered, notLookedUp } from '../storage/tiers/words.ts';
 import type { Context } from './context.ts';
 
 /** A call as it came, for whom it has to be repeated. */
@@ -25,7 +25,7 @@ export async function lookUp<T>(
   try {
     return (await context.store.read(work, options)).data;
   } catch (error) {
-    if (!isNoLayer(error)) throw error;
+    if (!isUnanswered(error)) throw error;
     return await work(readerThatThrows(notLookedUp(asked, error)));
   }
 }
@@ -33,7 +33,7 @@ export async function lookUp<T>(
 /** For what cannot be made without reading: a failed read for a write, as the error of that write. */
 export function withoutLookUp(asked: Asked): (error: unknown) => never {
   return (error) => {
-    throw isNoLayer(error) ? notLookedUp(asked, error) : error;
+    throw isUnanswered(error) ? notLookedUp(asked, error) : error;
   };
 }
 

@@ -91,6 +91,7 @@ describe.each([
 ] as const)('a broken driver, with %s as the journal', (journal, git) => {
   it.each(['stdio', 'http'] as const)(
     'is an error of the call over %s, or the write is answered as kept',
+    { timeout: 180_000 },
     async (transport) => {
       const project = await temporaryProject({ git });
       expect((await runCli(['create', 'Before'], { project })).code).toBe(0);

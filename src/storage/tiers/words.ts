@@ -205,18 +205,20 @@ export function noLayer(
   return error;
 }
 
-/** Whether no layer could answer; what a layer said to a question is something else. */
-export function isNoLayer(error: unknown): error is TrackerError {
-  return error instanceof TrackerError && error.code === 'DatabaseError' && 'layers' in error.details;
+/** Whether a question could not be answered; what a layer said to it is something else. */
+export function isUnanswered(error: unknown): error is TrackerError {
+  return error instanceof TrackerError && error.code === 'DatabaseError';
 }
 
 /** A write that could not even be made: what it refers to had to be looked up, and no layer answered. */
 export function notLookedUp(operation: object, cause: TrackerError): TrackerError {
+  const { layer, reason, layers } = cause.details;
+  const next = layers === undefined ? cause.next : 'Run `worktrail doctor`: it tells what each layer needs.';
   return new TrackerError(
     'NotSavedError',
-    `Nothing was saved: what this refers to has to be looked up first, and ${String(cause.details['reason'])}.`,
-    { operation, layers: cause.details['layers'] },
-    'Keep the operation given here and repeat the call later; `worktrail doctor` tells what each layer needs. A change that names its records by their whole ids is kept at once.',
+    `Nothing was saved: what this refers to has to be looked up first, and that failed: ${String(reason)}.`,
+    { operation, layers: layers ?? [{ layer, reason }] },
+    `${next} Keep the operation given here and repeat the call later. A change that names its records by their whole ids is kept at once.`,
     { cause },
   );
 }
