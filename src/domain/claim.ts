@@ -141,7 +141,9 @@ export function isTokenOf(token: number, claim: Pick<Claim, 'token' | 'granted_b
 
 /** Whether a change granted this provisional token. */
 export function isGrantOf(token: number, change_id: string): boolean {
-  return isProvisionalToken(token) && (token === provisionalToken(change_id) || isEarlierGrantOf(token, change_id));
+  return (
+    isProvisionalToken(token) && (token === provisionalToken(change_id) || isEarlierGrantOf(token, change_id))
+  );
 }
 
 /** As the version before this one granted it: what it left waiting is still applied. */

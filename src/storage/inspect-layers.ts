@@ -122,7 +122,11 @@ export async function inspectLayers(options: InspectOptions): Promise<Inspection
       oldest_at: entries[0]?.at ?? null,
     },
     unsealed: unsealedByPlace(journals.flatMap((one) => one.unsealed)),
-    damage: [...journals.flatMap((one) => one.damage), ...(await damagedCaches(dataDir)), ...(await savedCopies(dataDir))],
+    damage: [
+      ...journals.flatMap((one) => one.damage),
+      ...(await damagedCaches(dataDir)),
+      ...(await savedCopies(dataDir)),
+    ],
   };
   return {
     sighting,

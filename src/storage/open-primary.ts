@@ -139,7 +139,8 @@ function refuseLost(file: string, dataDir: string): void {
   const lost = memory !== undefined && (size === 0 || (size === undefined && memory.store === 'sqlite'));
   if (!lost) return;
   const saved = lastSaved(dataDir);
-  const copy = saved === undefined ? 'a backup of it' : `the copy that a program saved when it was lost (${saved})`;
+  const copy =
+    saved === undefined ? 'a backup of it' : `the copy that a program saved when it was lost (${saved})`;
   throw databaseError(
     'sqlite',
     `${file} is ${size === 0 ? 'empty' : 'missing'}, although this folder had a tracker`,

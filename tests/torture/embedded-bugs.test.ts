@@ -61,7 +61,8 @@ async function run(strike: 'log gone' | 'newer program'): Promise<string[]> {
     else migrate(file);
     const known = stored.length;
     for (let count = 0; count < 3; count += 1) await write(`after ${count}`);
-    if (strike === 'newer program') return stored.slice(known).map((title) => `${title}: written by old rules`);
+    if (strike === 'newer program')
+      return stored.slice(known).map((title) => `${title}: written by old rules`);
     const seen = titlesSeenByOthers(file);
     return stored.filter((title) => !seen.includes(title)).map((title) => `${title}: lost`);
   } finally {

@@ -2,7 +2,16 @@
  * What is done when files of an open database are gone or replaced: only the connections that have them open can still
  * read what is in them. It goes back into the database where nobody touched that meanwhile, else into a file beside it.
  */
-import { closeSync, constants, existsSync, fchmodSync, fsyncSync, openSync, rmSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fchmodSync,
+  fsyncSync,
+  openSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
 import { FILE_MODE, isShared } from '../modes.ts';
 import { openDatabaseFile } from './database-file.ts';
 import { LostFiles, describeDriverError } from './driver-errors.ts';
@@ -68,7 +77,11 @@ const WHAT: Readonly<Record<FileLoss, string>> = {
 /** Takes the whole log into the database. Others that still have the same log open take part by its index. */
 function putBack(writer: Database): boolean {
   try {
-    const [done] = writer.pragma('wal_checkpoint(FULL)') as { busy: number; log: number; checkpointed: number }[];
+    const [done] = writer.pragma('wal_checkpoint(FULL)') as {
+      busy: number;
+      log: number;
+      checkpointed: number;
+    }[];
     return done?.busy === 0 && done.log === done.checkpointed;
   } catch {
     return false;

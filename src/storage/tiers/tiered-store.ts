@@ -381,7 +381,9 @@ export class TieredStore implements TrackerStore {
     // What an update is built on may lie in a journal that cannot be read at the moment.
     const isBuiltOnOwn = changes
       .flatMap(partsOf)
-      .some(({ own_changes, claim_token }) => own_changes !== undefined || isProvisionalToken(claim_token ?? 0));
+      .some(
+        ({ own_changes, claim_token }) => own_changes !== undefined || isProvisionalToken(claim_token ?? 0),
+      );
     if (isBuiltOnOwn && this.parts.journals.problems.size > 0) return true;
     if (waiting.size === 0) return false;
     const { alters, needs } = reachOf(changes);

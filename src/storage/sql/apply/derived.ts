@@ -112,7 +112,10 @@ async function outdated(c: Connection): Promise<Derivation[]> {
 async function refill(c: Connection, derivations: readonly Derivation[]): Promise<void> {
   for (const { name, rules, refill: fill } of derivations) {
     await fill(c);
-    await runPlainly(c, sql`insert into derivations (name, rules) values (${name}, ${rules})
-      on conflict (name) do update set rules = excluded.rules`);
+    await runPlainly(
+      c,
+      sql`insert into derivations (name, rules) values (${name}, ${rules})
+      on conflict (name) do update set rules = excluded.rules`,
+    );
   }
 }
