@@ -5,6 +5,7 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import type * as Migrate from '../../src/storage/sql/migrate.ts';
 import { OpenFiles } from '../../src/storage/sql/open-files.ts';
 import { openStore } from '../../src/storage/open-store.ts';
 import { inFolder } from '../storage/backends.ts';
@@ -13,7 +14,7 @@ import { temporaryProject } from '../support/temporary-project.ts';
 
 const bugs = vi.hoisted(() => ({ ignoresNewer: false }));
 vi.mock('../../src/storage/sql/migrate.ts', async (original) => {
-  const actual = await original<typeof import('../../src/storage/sql/migrate.ts')>();
+  const actual = await original<typeof Migrate>();
   return {
     ...actual,
     refuseNewer: (...given: Parameters<typeof actual.refuseNewer>) => {
