@@ -38,7 +38,9 @@ describeEachBackend('tables that follow from others', (backend) => {
       `delete from ready_queue where item_id in (select id from work_items where title = 'Kestrel')`,
       `insert into ready_queue select id, 1, 0, created_at from work_items where title = 'Done'`,
     ],
-    'the number of items of each kind': [`update work_item_counts set items = items + 1 where status = 'completed'`],
+    'the number of items of each kind': [
+      `update work_item_counts set items = items + 1 where status = 'completed'`,
+    ],
     'the search index': [
       `delete from search_documents where title = 'Heron'`,
       `update search_documents set title = 'Stork' where title = 'Kestrel'`,
