@@ -31,22 +31,25 @@ if (onSqlite.length > 0)
   describe('schedules on the embedded database', () => suite(onSqlite, () => undefined));
 
 function suite(classes: readonly ScheduleClass[], server: () => PostgresServer | undefined): void {
-  it.each(classes)('$name: every guarantee holds', { timeout: LONGEST_MS }, async (one) => {
-    const count = Number(process.env['WORKTRAIL_CHECKER_RUNS'] ?? episodes(one.runs.short, one.runs.long));
-    const sums = { calls: 0, writes: 0, faults: 0 };
-    const failures: string[] = [];
-    for (let run = 0; run < count; run += 1) {
-      const history = await runSchedule(one, `${seed}-${run}`, { server: server() });
-      sums.calls += history.calls.length;
-      sums.writes += history.calls.filter(({ deed, outcome }) => deed && outcome === 'answered').length;
-      sums.faults += history.faults.length;
-      const failure = judge(history);
-      if (failure !== undefined) failures.push(failure);
-    }
-    const figures = `${counted(sums.calls)} calls, ${counted(sums.writes)} writes acknowledged, ${counted(sums.faults)} faults`;
-    report(`checker: ${one.name}`, `${count} schedules, ${figures}, ${failures.length} with violations`);
-    expect(failures.join('\n\n')).toBe('');
-  });
+  for (const one of classes)
+    it(`${one.name}: every guarantee holds`, { timeout: LONGEST_MS }, async (context) => {
+      const problem = one.problem?.();
+      if (problem !== undefined) context.skip(problem);
+      const count = Number(process.env['WORKTRAIL_CHECKER_RUNS'] ?? episodes(one.runs.short, one.runs.long));
+      const sums = { calls: 0, writes: 0, faults: 0 };
+      const failures: string[] = [];
+      for (let run = 0; run < count; run += 1) {
+        const history = await runSchedule(one, `${seed}-${run}`, { server: server() });
+        sums.calls += history.calls.length;
+        sums.writes += history.calls.filter(({ deed, outcome }) => deed && outcome === 'answered').length;
+        sums.faults += history.faults.length;
+        const failure = judge(history);
+        if (failure !== undefined) failures.push(failure);
+      }
+      const figures = `${counted(sums.calls)} calls, ${counted(sums.writes)} writes acknowledged, ${counted(sums.faults)} faults`;
+      report(`checker: ${one.name}`, `${count} schedules, ${figures}, ${failures.length} with violations`);
+      expect(failures.join('\n\n')).toBe('');
+    });
 }
 
 /** What to print of a history that shows a guarantee broken; it is kept in a file for `checkHistory`. */

@@ -1,10 +1,13 @@
 // A PostgreSQL server of the checker's own and one database on it: what an administrator, a crash and a full disk can do
 // to it. The program comes as a user who owns its database and nothing more.
 import { randomBytes } from 'node:crypto';
-import { readFileSync, readdirSync } from 'node:fs';
+import { chownSync, mkdirSync, mkdtempSync, readFileSync, readdirSync } from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import postgres from 'postgres';
 import { startPostgres, type PostgresServer } from '../support/postgres.ts';
+import { serverIdentity } from '../support/postgres-binaries.ts';
+import { mountSmallDisk } from './small-disk.ts';
 import { came } from './until.ts';
 
 export const SCHEMA = 'worktrail_checker';
@@ -16,6 +19,8 @@ export class DatabaseControl {
     readonly server: PostgresServer,
     readonly name: string,
     readonly url: string,
+    /** The disk that it has for itself, where it has one. */
+    readonly disk: string | undefined,
   ) {}
 
   static async startServer(): Promise<PostgresServer> {
@@ -24,16 +29,65 @@ export class DatabaseControl {
     return server;
   }
 
-  static async create(server: PostgresServer): Promise<DatabaseControl> {
+  /** With `size`, on a disk of its own. */
+  static async create(server: PostgresServer, size?: string): Promise<DatabaseControl> {
     const name = `checker_${randomBytes(5).toString('hex')}`;
-    await once(server.url(), `create database ${name} owner ${CLERK}`);
+    const disk = size === undefined ? undefined : await smallTablespace(server, name, size);
+    const place = disk === undefined ? '' : ` tablespace ${name}`;
+    await once(server.url(), `create database ${name} owner ${CLERK}${place}`);
     const url = new URL(server.url(name));
     url.username = CLERK;
-    return new DatabaseControl(server, name, url.href);
+    return new DatabaseControl(server, name, url.href, disk);
   }
 
   async drop(): Promise<void> {
-    await once(this.server.url(), `drop database if exists ${this.name} with (force)`);
+    for (const name of [this.name, this.#older, this.#lost])
+      await once(this.server.url(), `drop database if exists ${name} with (force)`);
+    if (this.disk !== undefined) await once(this.server.url(), `drop tablespace ${this.name}`);
+  }
+
+  /** Keeps the database as it is now. */
+  async copyAside(): Promise<void> {
+    await this.#alone([`create database ${this.#older} template ${this.name} owner ${CLERK}`]);
+  }
+
+  /** Puts what was kept in the place of the database. */
+  async fallBack(): Promise<void> {
+    await this.#alone([
+      `alter database ${this.name} rename to ${this.#lost}`,
+      `alter database ${this.#older} rename to ${this.name}`,
+    ]);
+  }
+
+  get #older(): string {
+    return `${this.name}_older`;
+  }
+
+  get #lost(): string {
+    return `${this.name}_lost`;
+  }
+
+  /** Runs statements while nobody is connected. */
+  async #alone(statements: string[]): Promise<void> {
+    await once(this.server.url(), `alter database ${this.name} allow_connections false`);
+    try {
+      await this.terminateClients();
+      await came(async () => (await this.#clients()) === 0, 5_000);
+      await once(this.server.url(), ...statements);
+    } finally {
+      for (const name of [this.name, this.#lost])
+        await once(this.server.url(), `alter database ${name} allow_connections true`).catch(() => undefined);
+    }
+  }
+
+  async #clients(): Promise<number> {
+    const connection = postgres(this.server.url(), SILENT);
+    try {
+      const rows = await connection.unsafe(`select 1 from pg_stat_activity where datname = '${this.name}'`);
+      return rows.length;
+    } finally {
+      await connection.end();
+    }
   }
 
   /** Runs statements as the administrator, in the tracker's schema. */
@@ -139,6 +193,19 @@ function signal(pid: number, name: NodeJS.Signals): void {
   } catch {
     // It is gone already.
   }
+}
+
+/** A tablespace of the database's name; the server's user owns its folder. */
+async function smallTablespace(server: PostgresServer, name: string, size: string): Promise<string> {
+  const disk = mkdtempSync(path.join(os.tmpdir(), 'worktrail-tablespace-'));
+  mountSmallDisk(disk, size);
+  const { uid, gid } = serverIdentity();
+  const location = path.join(disk, 'data');
+  mkdirSync(location);
+  for (const folder of [disk, location])
+    if (uid !== undefined && gid !== undefined) chownSync(folder, uid, gid);
+  await once(server.url(), `create tablespace ${name} location '${location}'`);
+  return disk;
 }
 
 async function once(url: string, ...statements: string[]): Promise<void> {

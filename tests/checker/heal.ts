@@ -1,5 +1,7 @@
 // The end of a schedule: every server runs, every conflict is settled, nothing waits in any folder.
 import type { Board } from './board.ts';
+import { runCli } from '../support/program.ts';
+import { FAIL_OVERS } from './faults/fail-over.ts';
 import { isObject } from './ledger.ts';
 import { warningsOf } from './shown.ts';
 import type { Server } from './server.ts';
@@ -18,6 +20,7 @@ export async function heal(stage: Stage, board: Board): Promise<string[]> {
   await Promise.all(
     servers.map((server) => came(() => server.start().then(() => server.isUp), HEALING_MAX_MS)),
   );
+  if (stage.faults.some(({ fault }) => fault in FAIL_OVERS)) await acceptDatabase(stage);
   let left: string[] = [];
   await came(
     async () => {
@@ -28,6 +31,18 @@ export async function heal(stage: Stage, board: Board): Promise<string[]> {
     LOOK_PAUSE_MS,
   );
   return left;
+}
+
+/** The person's word, in each folder, that the older database is the one to go on with; programs are started again. */
+async function acceptDatabase({ folders, servers, program }: Stage): Promise<void> {
+  for (const { project, env, args } of folders) {
+    const options = { project, env, ...(program !== undefined && { program }) };
+    await runCli(['doctor', '--accept-database', ...args.slice(2)], options);
+  }
+  for (const server of servers) {
+    await server.stop();
+    await server.start();
+  }
 }
 
 /** What keeps one server from being whole; settles the conflicts that it shows. */

@@ -20,18 +20,19 @@ export interface RunOptions {
 }
 
 const SHARED_ITEMS = 4;
+const SMALL_DATABASE = '110m';
 const THINK_MOST_MS = 60;
 
 export async function runSchedule(of: ScheduleClass, seed: string, options: RunOptions): Promise<History> {
-  const { primary, folders, servers } = of;
+  const { primary, folders, servers, place } = of;
   if (primary === 'postgres' && options.server === undefined)
     throw new Error('this schedule needs PostgreSQL');
   const database =
     primary === 'postgres' && options.server !== undefined
-      ? await DatabaseControl.create(options.server)
+      ? await DatabaseControl.create(options.server, place === 'small database' ? SMALL_DATABASE : undefined)
       : undefined;
   const random = new Random(`${seed} stage`);
-  const stage = await setStage({ database, folders, servers, program: options.program, random });
+  const stage = await setStage({ place, database, folders, servers, program: options.program, random });
   try {
     return await perform(of, seed, stage);
   } finally {

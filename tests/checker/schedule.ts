@@ -1,6 +1,8 @@
 // Which faults come when: a plan that follows from the seed alone, and its execution.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DATABASE_FAULTS } from './faults/database.ts';
+import { DATABASE_FAULTS, TABLE_FAULTS } from './faults/database.ts';
+import { DATABASE_DISK_FAULTS, DISK_FAULTS } from './faults/disks.ts';
+import { FAIL_OVERS } from './faults/fail-over.ts';
 import type { Fault, Faults, Ongoing } from './faults/fault.ts';
 import {
   EMBEDDED_FAULTS,
@@ -9,7 +11,7 @@ import {
   FOLDER_FAULTS,
   JOURNAL_FAULTS,
 } from './faults/files.ts';
-import { NETWORK_FAULTS } from './faults/network.ts';
+import { LOST_COMMITS, NETWORK_FAULTS } from './faults/network.ts';
 import { SERVER_FAULTS } from './faults/servers.ts';
 import { Random } from './random.ts';
 import type { Stage } from './stage.ts';
@@ -17,13 +19,18 @@ import { came } from './until.ts';
 
 const FAULTS = {
   database: DATABASE_FAULTS,
+  tables: TABLE_FAULTS,
   network: NETWORK_FAULTS,
+  'lost commits': LOST_COMMITS,
   servers: SERVER_FAULTS,
   files: FILE_FAULTS,
   journals: JOURNAL_FAULTS,
   folders: FOLDER_FAULTS,
   embedded: EMBEDDED_FAULTS,
   'embedded files': EMBEDDED_FILE_FAULTS,
+  disks: DISK_FAULTS,
+  'database disk': DATABASE_DISK_FAULTS,
+  'fail-over': FAIL_OVERS,
 } satisfies Record<string, Faults>;
 export type FaultFamily = keyof typeof FAULTS;
 

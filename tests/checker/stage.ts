@@ -9,7 +9,9 @@ import { cleanUpLater } from '../support/cleanup.ts';
 import type { DatabaseControl } from './database-control.ts';
 import type { FaultRecord } from './history.ts';
 import type { Random } from './random.ts';
+import { bendClock } from './clocks.ts';
 import { Server } from './server.ts';
+import { mountSmallDisk } from './small-disk.ts';
 import { until } from './until.ts';
 
 export interface Folder {
@@ -19,9 +21,15 @@ export interface Folder {
   env: Record<string, string>;
   args: string[];
   proxy: TcpProxy | undefined;
+  /** Takes its disk away, where it has one of its own. */
+  takeDiskAway: (() => void) | undefined;
 }
 
+/** What is special about the place of a schedule. */
+export type Place = 'small folders' | 'small database' | 'bent clocks';
+
 export interface StageOptions {
+  place: Place | undefined;
   database: DatabaseControl | undefined;
   folders: number;
   /** The servers of each folder. */
@@ -43,9 +51,12 @@ export interface Stage {
 }
 
 const CONFIG = JSON.stringify({ project: { slug: 'checker' } });
+/** Enough for everything that a schedule writes, until something else takes the room. */
+const SMALL_FOLDER = '16m';
 const NAMES = ['a', 'b', 'c'];
 
 export async function setStage({
+  place,
   database,
   folders: count,
   servers,
@@ -53,8 +64,11 @@ export async function setStage({
   random,
 }: StageOptions): Promise<Stage> {
   const folders: Folder[] = [];
-  for (const name of NAMES.slice(0, count)) folders.push(await makeFolder(name, database, folders[0]));
+  for (const name of NAMES.slice(0, count)) folders.push(await makeFolder(name, database, folders[0], place));
   const oddities: string[] = [];
+  const faults: FaultRecord[] = [];
+  const bent = place === 'bent clocks' ? bendClock(random) : undefined;
+  if (bent !== undefined) faults.push(bent.record);
   let sessions = 0;
   const all = folders.flatMap((folder) =>
     servers.map(({ transport, sessions: perServer }, index) => {
@@ -65,7 +79,7 @@ export async function setStage({
         project: folder.project,
         transport,
         args: folder.args,
-        env: folder.env,
+        env: { ...folder.env, ...(index === 0 && folder === folders[0] && bent?.env) },
         ...(program !== undefined && { program }),
         sessions: names,
         onOddity: (what) => oddities.push(what),
@@ -74,20 +88,22 @@ export async function setStage({
   );
   const close = async () => {
     await Promise.all(all.map((server) => server.stop()));
-    for (const { proxy, project, env } of folders) {
+    for (const { proxy, project, env, takeDiskAway } of folders) {
       await proxy?.stop();
+      takeDiskAway?.();
       for (const folder of [project, env['WORKTRAIL_HOME'] ?? project])
         rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
     }
   };
   const primary = database === undefined ? 'sqlite' : 'postgres';
-  return { primary, database, folders, servers: all, random, faults: [], oddities, program, close };
+  return { primary, database, folders, servers: all, random, faults, oddities, program, close };
 }
 
 async function makeFolder(
   name: string,
   database: DatabaseControl | undefined,
   origin: Folder | undefined,
+  place: Place | undefined,
 ): Promise<Folder> {
   const project = await temporaryProject({ git: origin === undefined });
   if (origin !== undefined) await git(project, 'clone', '--quiet', origin.project, '.');
@@ -96,13 +112,16 @@ async function makeFolder(
   cleanUpLater(() => rmSync(home, { recursive: true, force: true }));
   const proxy = database === undefined ? undefined : await startProxy(database.url);
   if (proxy !== undefined) cleanUpLater(() => proxy.stop());
+  const dataDir = path.join(project, '.worktrail');
+  const takeDiskAway = place === 'small folders' ? mountSmallDisk(dataDir, SMALL_FOLDER) : undefined;
   return {
     name,
     project,
-    dataDir: path.join(project, '.worktrail'),
+    dataDir,
     env: { WORKTRAIL_HOME: home },
     args: ['--toolsets', 'all', '--database', proxy?.url ?? 'embedded'],
     proxy,
+    takeDiskAway,
   };
 }
 

@@ -1,7 +1,7 @@
 // Every acknowledged write is in the tables once, or kept as one conflict; none that was refused is there, and nothing
 // that nobody asked for.
 import type { FaultRecord, History, Violation } from '../history.ts';
-import { eachWrite, makeLedger, type Ledger, type Write } from '../ledger.ts';
+import { eachWrite, linkMark, makeLedger, type Ledger, type Write } from '../ledger.ts';
 
 export function checkAppliedOnce(history: History): Violation[] {
   const ledger = makeLedger(history);
@@ -26,12 +26,21 @@ function checkWrite(ledger: Ledger, write: Write): Violation[] {
   if (most > allowed) add('applied once', `is there ${most} times, ${allowed} is right`);
   if (most > 0 && Math.min(...times) === 0 && conflict === undefined)
     add('whole or not at all', `${times.filter((one) => one > 0).length} of ${times.length} parts are there`);
+  if (deed.kind === 'plan' && most > 0 && !isChained(ledger, deed.marks))
+    add('whole or not at all', 'its links are missing');
   const isThere = most > 0 || conflict !== undefined;
   if (told === 'refused' && isThere)
     add('what is refused is not applied', `was answered with ${String(write.calls[0]?.answer['error'])}`);
   if (told === 'acknowledged' && !isThere && !mayBeLost(ledger.history, write))
     add('nothing acknowledged is lost', `durability ${String(acknowledged?.answer['durability'])}`);
   return found;
+}
+
+/** Each item of a plan depends on the one before it. */
+function isChained({ changesOf, history }: Ledger, marks: readonly string[]): boolean {
+  const ids = marks.flatMap((mark) => changesOf.get(mark)?.slice(0, 1) ?? []).map((row) => row.entity_id);
+  const links = new Set(history.tables.dependencies.map((row) => linkMark(row.source_id, row.target_id)));
+  return ids.slice(1).every((id, index) => links.has(linkMark(ids[index] ?? '', id)));
 }
 
 /** Whether a fault is documented to destroy the one place where the write was. */

@@ -1,7 +1,7 @@
 // What a session wrote or was shown once, it is shown from then on, unless the answer admits to lack it.
 import type { Call, History, Violation } from '../history.ts';
 import { makeLedger, push, type Ledger } from '../ledger.ts';
-import { admitsToLack, growthOf, shownBy, type Growth } from '../shown.ts';
+import { admitsToLack, asOf, growthOf, shownBy, type Growth } from '../shown.ts';
 
 export function checkSessions(history: History): Violation[] {
   const ledger = makeLedger(history);
@@ -24,7 +24,7 @@ function checkSession(ledger: Ledger, calls: readonly Call[]): Violation[] {
     for (const { item, part, marks } of shownBy(call)) {
       for (const one of known.values()) {
         if (one.item !== item || one.part !== part || marks.has(one.mark)) continue;
-        if (one.since > call.start || admitsToLack(call, one.since) || !isLasting(ledger, one.mark)) continue;
+        if (one.since > call.start || admits(ledger, call, one) || !isLasting(ledger, one.mark)) continue;
         found.push({
           guarantee: one.by.deed === undefined ? 'monotonic reads' : 'read your writes',
           what: `${call.tool} lacks ${one.mark} of ${one.part} and does not say so`,
@@ -36,6 +36,12 @@ function checkSession(ledger: Ledger, calls: readonly Call[]): Violation[] {
     if (call.outcome === 'answered') for (const growth of growthOf(call)) learn(known, growth, call);
   }
   return found;
+}
+
+/** Where clocks differ, the moment that an answer names is not one of ours: it admits to be older by naming any. */
+function admits({ history }: Ledger, call: Call, { since }: Known): boolean {
+  const isBent = history.faults.some(({ bendsTime }) => bendsTime);
+  return (isBent && asOf(call.answer) !== undefined) || admitsToLack(call, since);
 }
 
 function learn(known: Map<string, Known>, growth: Growth, by: Call): void {

@@ -4,7 +4,16 @@ import { everyFolder, type Fault, type Faults } from './fault.ts';
 import type { Stage } from '../stage.ts';
 
 /** What writes go to; a missing right or table hits only the calls that need it. */
-const TABLES = ['work_items', 'notes', 'changes', 'feed', 'applied_changes', 'work_item_labels', 'claims'];
+const TABLES = [
+  'work_items',
+  'notes',
+  'changes',
+  'feed',
+  'applied_changes',
+  'work_item_labels',
+  'claims',
+  'work_item_dependencies',
+];
 const HELPER_TABLES = ['ready_queue', 'work_item_counts'];
 
 const onServer = (begin: (database: DatabaseControl, stage: Stage) => ReturnType<Fault['begin']>): Fault => ({
@@ -33,6 +42,23 @@ const setting = (name: string, value: string): Fault => ({
     };
   },
 });
+
+/** These hit some calls and leave the others alone. */
+export const TABLE_FAULTS: Faults = {
+  'table locked': onTable(async (database, table) => ({
+    end: await database.hold("set lock_timeout = '2s'", `lock table ${table} in access exclusive mode`),
+  })),
+
+  'table renamed': onTable(async (database, table) => {
+    await database.run("set lock_timeout = '2s'", `alter table ${table} rename to ${table}_away`);
+    return { end: () => database.run(`alter table if exists ${table}_away rename to ${table}`) };
+  }),
+
+  'rights revoked': onTable(async (database, table) => {
+    await database.run(`revoke insert, update, delete on ${table} from clerk`);
+    return { end: () => database.run(`grant insert, update, delete on ${table} to clerk`) };
+  }),
+};
 
 export const DATABASE_FAULTS: Faults = {
   'killed by the kernel': onServer(async (database, stage) => {
@@ -79,19 +105,7 @@ export const DATABASE_FAULTS: Faults = {
     },
   },
 
-  'table locked': onTable(async (database, table) => ({
-    end: await database.hold("set lock_timeout = '2s'", `lock table ${table} in access exclusive mode`),
-  })),
-
-  'table renamed': onTable(async (database, table) => {
-    await database.run("set lock_timeout = '2s'", `alter table ${table} rename to ${table}_away`);
-    return { end: () => database.run(`alter table if exists ${table}_away rename to ${table}`) };
-  }),
-
-  'rights revoked': onTable(async (database, table) => {
-    await database.run(`revoke insert, update, delete on ${table} from clerk`);
-    return { end: () => database.run(`grant insert, update, delete on ${table} to clerk`) };
-  }),
+  ...TABLE_FAULTS,
 };
 
 function databaseOf({ database }: Stage): DatabaseControl {

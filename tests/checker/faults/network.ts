@@ -19,15 +19,19 @@ const onWay = (modeFor: (random: Random) => ProxyMode, cutsOff: boolean): Fault 
   },
 });
 
-export const NETWORK_FAULTS: Faults = {
-  slow: onWay((random) => ({ slow: { delayMs: random.between(5, 300) } }), false),
-  'cut after some bytes': onWay((random) => ({ cut: { afterBytes: random.between(1, 4_000) } }), false),
+export const LOST_COMMITS: Faults = {
   'the reply to COMMIT is lost': onWay(
     (random) => ({
       dropCommit: { passOn: random.chance(0.8), then: random.pick(['pass', 'refuse'] as const) },
     }),
     false,
   ),
+};
+
+export const NETWORK_FAULTS: Faults = {
+  slow: onWay((random) => ({ slow: { delayMs: random.between(5, 300) } }), false),
+  'cut after some bytes': onWay((random) => ({ cut: { afterBytes: random.between(1, 4_000) } }), false),
+  ...LOST_COMMITS,
   'nothing arrives': onWay(() => 'blackhole', true),
   'no answer arrives': onWay(() => 'requests only', true),
   'no request arrives': onWay(() => 'answers only', true),
