@@ -18,10 +18,8 @@ describeUnless(postgresSkipReason(), 'seeded bugs', () => {
   afterAll(() => server.stop());
 
   const bugs = SEEDED_BUGS.filter(({ isQuick }) => isLong || isQuick);
-  it.each(bugs)(
-    '$name: found',
-    { timeout: LONGEST_MS },
-    async ({ name, replacements, schedules, breaks }) => {
+  for (const { name, replacements, schedules, breaks } of bugs)
+    it(`finds a program that ${name}`, { timeout: LONGEST_MS }, async () => {
       const mutant = buildMutant(replacements);
       try {
         const tries = episodes(schedules.runs.short, schedules.runs.long);
