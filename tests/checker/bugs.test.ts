@@ -35,6 +35,5 @@ describeUnless(postgresSkipReason(), 'seeded bugs', () => {
       } finally {
         mutant.remove();
       }
-    },
-  );
+    });
 });

@@ -38,6 +38,7 @@ const QUIET: ScheduleClass = {
     { transport: 'http', sessions: 3 },
   ],
   families: ['embedded'],
+  isWarm: false,
   isContested: true,
 };
 
@@ -64,7 +65,14 @@ export const SEEDED_BUGS: readonly SeededBug[] = [
         replace: 'await journals.remove([entry.id]);\nconst outcome = await settle(entry);',
       },
     ],
-    schedules: { ...OUTAGES, families: ['network', 'database'] },
+    // What waits behind a conflict is not applied at the first try.
+    schedules: {
+      ...OUTAGES,
+      families: ['network', 'tables'],
+      each: 350,
+      isContested: true,
+      habits: { ...EVERYTHING, update: 90 },
+    },
     breaks: ['nothing acknowledged is lost'],
     isQuick: false,
   },

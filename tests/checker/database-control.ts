@@ -48,13 +48,20 @@ export class DatabaseControl {
 
   /** Keeps the database as it is now. */
   async copyAside(): Promise<void> {
+    await once(this.server.url(), `drop database if exists ${this.#older}`);
     await this.#alone([`create database ${this.#older} template ${this.name} owner ${CLERK}`]);
   }
 
-  /** Puts what was kept in the place of the database. */
+  /** Puts what was kept in the place of the database; may be repeated. */
   async fallBack(): Promise<void> {
-    await this.#alone([
+    const names = (await this.#select('select datname as found from pg_database')).map(String);
+    if (!names.includes(this.#older)) return;
+    const away = [
+      `drop database if exists ${this.#lost} with (force)`,
       `alter database ${this.name} rename to ${this.#lost}`,
+    ];
+    await this.#alone([
+      ...(names.includes(this.name) ? away : []),
       `alter database ${this.#older} rename to ${this.name}`,
     ]);
   }
@@ -69,7 +76,9 @@ export class DatabaseControl {
 
   /** Runs statements while nobody is connected. */
   async #alone(statements: string[]): Promise<void> {
-    await once(this.server.url(), `alter database ${this.name} allow_connections false`);
+    await once(this.server.url(), `alter database ${this.name} allow_connections false`).catch(
+      () => undefined,
+    );
     try {
       await this.terminateClients();
       await came(async () => (await this.#clients()) === 0, 5_000);
@@ -81,10 +90,17 @@ export class DatabaseControl {
   }
 
   async #clients(): Promise<number> {
+    const found = await this.#select(
+      `select pid as found from pg_stat_activity where datname = '${this.name}'`,
+    );
+    return found.length;
+  }
+
+  /** The column `found` of an administrator's question. */
+  async #select(statement: string): Promise<unknown[]> {
     const connection = postgres(this.server.url(), SILENT);
     try {
-      const rows = await connection.unsafe(`select 1 from pg_stat_activity where datname = '${this.name}'`);
-      return rows.length;
+      return (await connection.unsafe(statement)).map((row) => (row as { found: unknown }).found);
     } finally {
       await connection.end();
     }
