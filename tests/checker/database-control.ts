@@ -100,7 +100,7 @@ export class DatabaseControl {
   async #select(statement: string): Promise<unknown[]> {
     const connection = postgres(this.server.url(), SILENT);
     try {
-      return (await connection.unsafe(statement)).map((row) => (row as { found: unknown }).found);
+      return (await connection.unsafe<{ found: unknown }[]>(statement)).map(({ found }) => found);
     } finally {
       await connection.end();
     }
