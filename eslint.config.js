@@ -81,4 +81,20 @@ export default tseslint.config(
     },
   },
   ...layerRules,
+  {
+    files: ['tests/checker/**/*.ts'],
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        {
+          patterns: [
+            {
+              regex: '/(src|torture/(?!scale))',
+              message: 'The checker is an outsider: it knows neither the program nor the model.',
+            },
+          ],
+        },
+      ],
+    },
+  },
 );
