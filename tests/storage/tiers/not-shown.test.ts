@@ -3,11 +3,11 @@ import { readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeEach, expect, it } from 'vitest';
-import { listConflictsInput } from '../../../src/domain/conflict-record.ts';
+import { listConflictsInput, resolveConflictInput } from '../../../src/domain/conflict-record.ts';
 import { updateEnhancementInput } from '../../../src/domain/enhancement.ts';
 import { isPartlyShown, knownVersion, partlyShown } from '../../../src/domain/provisional-version.ts';
 import { parseInput } from '../../../src/domain/validate.ts';
-import { listConflicts } from '../../../src/services/conflicts.ts';
+import { listConflicts, resolveConflict } from '../../../src/services/conflicts.ts';
 import { answerText, describeAnswer } from '../../../src/services/described-answer.ts';
 import { updateEnhancement } from '../../../src/services/enhancements.ts';
 import { STATUS_FILE, writeStatusFile } from '../../../src/services/status-file.ts';
@@ -224,6 +224,23 @@ describeUnless(postgresSkipReason(), 'what the status file does not show', () =>
       expect(await tracker.configuration()).toMatchObject({ default_token_budget: 123_000 });
     },
   );
+
+  it('is not taken away by making the change again', { timeout: 180_000 }, async () => {
+    const item = await rich();
+    const tracker = await leaveStatusFile(s);
+    await tracker.update(await tracker.query(item.id), { labels: ['mine'], description: 'Mine' });
+    await comesBack(tracker, s);
+    const [conflict] = await conflictsOf(tracker);
+    await resolveConflict(
+      tracker.context,
+      tracker.caller,
+      parseInput(resolveConflictInput, { id: conflict?.id, resolution: 'reapply' }),
+    );
+    expect(await tracker.query(item.id)).toMatchObject({
+      description: 'Mine',
+      labels: ['urgent', 'customer', 'mine'],
+    });
+  });
 
   it('takes what it shows for seen', { timeout: 180_000 }, async () => {
     const item = await s.first.create({ title: 'Two  spaces', labels: ['theirs'] });

@@ -4,14 +4,14 @@ import { notFound, validationError, type TrackerError } from '../../../errors.ts
 import { partsOf, withParts } from '../../../domain/batch.ts';
 import { patchProblem } from '../../../domain/change-schema.ts';
 import type { Change } from '../../../domain/change.ts';
+import { SETS, asList, mergeSet } from '../../../domain/conflict.ts';
 import type { ConflictKind, Resolution } from '../../../domain/conflict-record.ts';
 import type { JsonObject } from '../../../domain/json.ts';
+import { isPartlyShown, withoutMark } from '../../../domain/provisional-version.ts';
+import { isShown } from '../../markdown/shown-fields.ts';
 import type { Connection } from '../connection.ts';
 import { findConflict } from '../queries/conflicts.ts';
-import { findConfiguration } from '../queries/configuration.ts';
-import { findEnhancement } from '../queries/enhancements.ts';
-import { findVendors } from '../queries/vendors.ts';
-import { findWorkItem } from '../queries/work-items.ts';
+import { findCurrentRecord } from './current-record.ts';
 import { asJson, type Effect } from './effect.ts';
 
 /** What of an error is kept: the current record is left out, it can be read. */
@@ -156,7 +156,12 @@ function changesOf(resolution: Resolution, mine: Change[], decision: Change): Ch
     );
   }
   const given = withoutOptions(fields as JsonObject, only);
-  const again = { ...only, patch: only.kind === 'create' ? { ...only.patch, ...given } : given };
+  // Whoever decides sees what is there.
+  const again = {
+    ...only,
+    base_version: only.base_version === null ? null : withoutMark(only.base_version),
+    patch: only.kind === 'create' ? { ...only.patch, ...given } : given,
+  };
   const problem = patchProblem(again);
   if (problem === undefined) return [again];
   throw validationError(
@@ -193,17 +198,23 @@ async function onCurrentVersion(c: Connection, mine: Change, decision: Change): 
   // Whoever decides does so in spite of a claim that ended or was never granted.
   if (change.kind !== 'claim') now.claim_token = null;
   if (change.kind !== 'update') return { ...now, actor: mine.actor };
-  return { ...now, base_version: await currentVersion(c, change) };
+  const record = await findCurrentRecord(c, change);
+  return { ...now, patch: withSetsThere(mine, record), base_version: Number(record['version'] ?? 0) };
 }
 
-async function currentVersion(c: Connection, { entity, entity_id }: Change): Promise<number> {
-  const record =
-    entity === 'work_item'
-      ? await findWorkItem(c, entity_id)
-      : entity === 'vendor'
-        ? (await findVendors(c, [entity_id]))[0]
-        : entity === 'enhancement'
-          ? await findEnhancement(c, entity_id)
-          : await findConfiguration(c);
-  return record?.version ?? 0;
+/** What was listed of a set that was not shown is added to it, also where the rest of the change was in conflict. */
+function withSetsThere({ entity, patch, base_version, base_fields }: Change, record: JsonObject): JsonObject {
+  const hidden = Object.keys(patch).filter(
+    (field) =>
+      SETS.has(field) &&
+      isPartlyShown(base_version ?? 0) &&
+      !isShown(entity, field) &&
+      !Object.hasOwn(base_fields ?? {}, field) &&
+      asList(patch[field] ?? null).length > 0,
+  );
+  const added = hidden.map((field) => [
+    field,
+    mergeSet([], asList(patch[field] ?? null), asList(record[field] ?? null)),
+  ]);
+  return { ...patch, ...(Object.fromEntries(added) as JsonObject) };
 }
