@@ -55,6 +55,23 @@ describe('applied once', () => {
     expect(guarantees(lost('b'))).toEqual(['nothing acknowledged is lost']);
   });
 
+  it('takes the loss of what the primary forgot for documented, also where it had come from a journal', () => {
+    const lost = (write: History['calls'][number], from: number) =>
+      spoiled(({ calls, faults }) => {
+        calls.push(write);
+        faults.push({
+          fault: '',
+          target: '',
+          from: moment(19),
+          to: moment(22),
+          primaryForgetsFrom: moment(from),
+        });
+      });
+    expect(guarantees(lost(noted(20, 's1', 's1-20'), 19))).toEqual([]);
+    expect(guarantees(lost(keptIn('outbox', noted(20, 's1', 's1-20')), 21))).toEqual([]);
+    expect(guarantees(lost(noted(20, 's1', 's1-20'), 21))).toEqual(['nothing acknowledged is lost']);
+  });
+
   it('finds a write that is there twice, whoever acknowledged it', () => {
     const history = spoiled(({ tables }) => {
       tables.changes.push(noteChange(8, 's1-4'));

@@ -1,6 +1,6 @@
 // Every acknowledged write is in the tables once, or kept as one conflict; none that was refused is there, and nothing
 // that nobody asked for.
-import type { FaultRecord, History, Violation } from '../history.ts';
+import type { History, Violation } from '../history.ts';
 import { eachWrite, linkMark, makeLedger, type Ledger, type Write } from '../ledger.ts';
 
 export function checkAppliedOnce(history: History): Violation[] {
@@ -46,17 +46,11 @@ function isChained({ changesOf, history }: Ledger, marks: readonly string[]): bo
 /** Whether a fault is documented to destroy the one place where the write was. */
 function mayBeLost({ faults, primary }: History, { acknowledged }: Write): boolean {
   if (acknowledged === undefined) return false;
-  const isKept = acknowledged.answer['durability'] !== primary;
-  return faults.some((fault) =>
-    isKept
-      ? destroysJournal(fault, acknowledged)
-      : (fault.primaryForgetsFrom ?? Infinity) <= acknowledged.end,
-  );
-
-  function destroysJournal(
-    fault: FaultRecord,
-    { folder, start }: { folder: string; start: number },
-  ): boolean {
-    return fault.destroysJournalsOf === folder && start <= fault.to;
-  }
+  const { folder, start, end, answer } = acknowledged;
+  const isKept = answer['durability'] !== primary;
+  return faults.some(({ primaryForgetsFrom, destroysJournalsOf, to }) => {
+    // A kept write may have reached the primary by then, and be forgotten there.
+    if (primaryForgetsFrom !== undefined) return isKept ? start <= to : primaryForgetsFrom <= end;
+    return isKept && destroysJournalsOf === folder && start <= to;
+  });
 }
