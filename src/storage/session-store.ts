@@ -42,13 +42,14 @@ export class SessionStore implements TrackerStore {
   async write(changes: readonly Change[]): Promise<WriteAnswer> {
     const answer = await this.store.write(changes);
     const at = this.now();
-    const shown = this.#show(answer);
+    // Where it was kept is said already; what it shows of others is beside the point.
+    this.#note(answer);
     for (const { change_id } of answer.data) this.#own.set(change_id, at);
     for (const id of this.#own.keys()) {
       if (this.#own.size <= OWN_CHANGES_MAX) break;
       this.#own.delete(id);
     }
-    return shown;
+    return answer;
   }
 
   pending: TrackerStore['pending'] = () => this.store.pending();
@@ -60,13 +61,18 @@ export class SessionStore implements TrackerStore {
   #show<A extends Answer<unknown>>(answer: A): A {
     const { copy } = answer;
     const warning = copy === undefined ? undefined : this.#wentBack(copy);
+    this.#note(answer);
+    return warning === undefined ? answer : { ...answer, warnings: [...answer.warnings, warning] };
+  }
+
+  #note(answer: Answer<unknown>): void {
+    const { copy } = answer;
     const isKept = answer.durability !== undefined && answer.durability !== answer.source;
     const isPrimary = answer.as_of === undefined && !isKept;
     if (isPrimary) this.#shownAt = Math.max(this.#shownAt, this.now());
     else if (copy !== undefined) this.#shownAt = Math.max(this.#shownAt, Date.parse(copy.as_of));
     this.#shownSeq = Math.max(this.#shownSeq, copy?.seq ?? 0);
     if (isPrimary || copy?.seq != null) this.#knowsBetter = true;
-    return warning === undefined ? answer : { ...answer, warnings: [...answer.warnings, warning] };
   }
 
   #wentBack({ as_of, seq, shows }: CopyMoment): Warning | undefined {

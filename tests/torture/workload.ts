@@ -98,6 +98,7 @@ const ALLOWED_BELOW = new Set([
   'saved_locally',
   'outcome_unknown',
   'open_conflicts',
+  'went_back',
 ]);
 
 /** One call at a time. Outlives its server: another one may take its place between two calls. */
@@ -323,8 +324,13 @@ export class Client {
       return;
     }
     if (data_source !== 'sqlite_cache') return wrong('is not from the cache, which is there');
-    if (!codes.every((code) => ALLOWED_BELOW.has(code))) wrong('has a warning that nothing explains');
-    if (as_of === undefined || Number.isNaN(Date.parse(as_of))) wrong('does not say from when it is');
+    // The copy lags behind what was seen of the record, so that the write was held against nothing.
+    const isUnchecked = isWrite && codes.includes('unchecked');
+    const isExplained = (code: string) => ALLOWED_BELOW.has(code) || (isUnchecked && code === 'unchecked');
+    if (!codes.every(isExplained)) wrong('has a warning that nothing explains');
+    if (isUnchecked) {
+      if (as_of !== undefined) wrong('names a moment and was held against nothing');
+    } else if (as_of === undefined || Number.isNaN(Date.parse(as_of))) wrong('does not say from when it is');
     else if (Date.parse(as_of) > Date.now()) wrong('is from the future');
     // A write whose reply was lost, and which has come to the cache from the database meanwhile, is like a read.
     if (!isWrite || isPrimary(durability)) {

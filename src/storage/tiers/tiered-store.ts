@@ -257,6 +257,7 @@ export class TieredStore implements TrackerStore {
 
   async #write(changes: readonly Change[]): Promise<WriteAnswer> {
     const asked = changes.map((change) => this.#withOwnChanges(change));
+    await refuseVoidVersion(this.parts.seen, asked, async (work) => (await this.#read(work, {})).data);
     const primary = this.#primary;
     let lost: unknown;
     // Asked twice: the primary may have been refused while the journals were looked at.
@@ -264,7 +265,6 @@ export class TieredStore implements TrackerStore {
     if (!isAsked()) this.#background.called();
     const triedAt = this.parts.clock.now();
     if (primary !== undefined && isAsked() && !(await this.#mustWait(asked)) && isAsked()) {
-      await refuseVoidVersion(this.parts.seen, asked, async (work) => (await this.#read(work, {})).data);
       try {
         const answer = await primary.write(asked);
         this.#breaker.succeeded();
