@@ -95,8 +95,8 @@ export const SEEDED_BUGS: readonly SeededBug[] = [
     replacements: [
       {
         file: 'domain/conflict.ts',
-        find: 'return { theirs, yours, overlap, mergeable: overlap.length === 0 };',
-        replace: 'return { theirs, yours, overlap: [], mergeable: true };',
+        find: 'mergeable: overlap.length === 0,',
+        replace: 'overlap: [],\n    mergeable: true,',
       },
     ],
     schedules: { ...QUIET, habits: { ...EVERYTHING, update: 90 } },
@@ -173,8 +173,8 @@ export const SEEDED_BUGS: readonly SeededBug[] = [
     replacements: [
       {
         file: 'domain/claim.ts',
-        find: 'return provisional ? known + tokenStep(change_id) : known + 1;',
-        replace: 'return provisional ? known + tokenStep(change_id) : Math.max(known, 1);',
+        find: 'return Math.max(previous + 1, Date.parse(now) - TOKENS_SINCE_MS);',
+        replace: 'return Math.max(previous, now.length);',
       },
     ],
     schedules: { ...QUIET, habits: { ...EVERYTHING, claim: 90 } },

@@ -20,7 +20,7 @@ export async function heal(stage: Stage, board: Board): Promise<string[]> {
   await Promise.all(
     servers.map((server) => came(() => server.start().then(() => server.isUp), HEALING_MAX_MS)),
   );
-  if (stage.faults.some(({ fault }) => fault in FAIL_OVERS)) await acceptDatabase(stage);
+  if (stage.faults.some(({ fault }) => fault in FAIL_OVERS)) await recoverWrites(stage);
   let left: string[] = [];
   await came(
     async () => {
@@ -33,11 +33,11 @@ export async function heal(stage: Stage, board: Board): Promise<string[]> {
   return left;
 }
 
-/** The person's word, in each folder, that the older database is the one to go on with; programs are started again. */
-async function acceptDatabase({ folders, servers, program }: Stage): Promise<void> {
+/** The person's word, in each folder, that the older database gets back what the folder kept of it; programs are started again. */
+async function recoverWrites({ folders, servers, program }: Stage): Promise<void> {
   for (const { project, env, args } of folders) {
     const options = { project, env, ...(program !== undefined && { program }) };
-    await runCli(['doctor', '--accept-database', ...args.slice(2)], options);
+    await runCli(['recover', '--yes', ...args.slice(2)], options);
   }
   for (const server of servers) {
     await server.stop();
