@@ -202,23 +202,28 @@ export class Background {
     if (done.length > 0) await this.#refresh(primary);
     if (!turn.ran) {
       await this.#rest(SHORT_PAUSE_MS);
+      const { kept } = breaker;
       const { entries } = await parts.journals.waiting();
-      if (entries.length === 0 && breaker.state === 'replaying') this.#drained();
+      if (entries.length === 0) this.#drained(kept);
       return;
     }
     this.#logReplay(turn.result);
+    const { kept } = breaker;
     const { entries } = await parts.journals.waiting();
     const held = new Set(turn.result.held);
     const isDrained = entries.every(({ id }) => held.has(id)) && !turn.result.again;
-    if (isDrained && breaker.state === 'replaying') this.#drained();
+    if (isDrained) this.#drained(kept);
     // What was settled and cannot be let go of must not be tried again without a pause.
-    else if (breaker.state === 'replaying') await this.#rest(SHORT_PAUSE_MS);
+    if (breaker.state === 'replaying') await this.#rest(SHORT_PAUSE_MS);
   }
 
-  #drained(): void {
+  /** @param kept how many writes had been kept when what waits was looked for: one since then may have been missed */
+  #drained(kept: number): void {
+    const { breaker } = this.options;
+    if (breaker.state !== 'replaying' || breaker.kept !== kept) return;
     this.#heldAt = this.options.parts.clock.now();
     this.#snapshotDue = true;
-    this.options.breaker.move('drained', null);
+    breaker.move('drained', null);
   }
 
   #logReplay({ applied, conflicts, rejected, held, problems }: ReplayReport): void {

@@ -222,12 +222,8 @@ export class TieredStore implements TrackerStore {
     if (primary === undefined) return undefined;
     const triedAt = this.parts.clock.now();
     try {
-      const answer = await primary.read(work, options);
-      this.#breaker.succeeded();
-      if (this.parts.journals.mayHold) {
-        const { entries } = await this.parts.journals.waiting();
-        if (entries.length > 0) answer.warnings.push(words.notIncluded(entries.length));
-      }
+      const answer = await this.#readBesideWaiting(primary, work, options);
+      if (answer !== undefined) this.#breaker.succeeded();
       return answer;
     } catch (error) {
       const failure = this.#failures.meaningOf(error);
@@ -240,6 +236,35 @@ export class TieredStore implements TrackerStore {
       this.#failures.failed(error, triedAt);
       return undefined;
     }
+  }
+
+  /**
+   * Says how many writes of this folder the answer may lack: those that waited when it was read. Undefined when the
+   * primary is not to be asked any more.
+   */
+  async #readBesideWaiting<T>(
+    primary: Primary,
+    work: (reader: Reader) => Promise<T>,
+    options: ReadOptions,
+  ): Promise<Answer<T> | undefined> {
+    for (let isFirst = true; ; isFirst = false) {
+      const before = await this.#waitingIds();
+      // It may have been refused while the journals were looked at.
+      if (!asksPrimary(this.#breaker.state)) return undefined;
+      const answer = await primary.read(work, options);
+      const after = await this.#waitingIds();
+      // What was applied while it was read is in the next one.
+      if (isFirst && [...before].some((id) => !after.has(id))) continue;
+      const lacking = new Set([...before, ...after]).size;
+      if (lacking > 0) answer.warnings.push(words.notIncluded(lacking));
+      return answer;
+    }
+  }
+
+  /** While nothing waits, it costs nothing. */
+  async #waitingIds(): Promise<ReadonlySet<string>> {
+    const { journals } = this.parts;
+    return new Set(journals.mayHold ? (await journals.waiting()).entries.map(({ id }) => id) : []);
   }
 
   async #write(changes: readonly Change[]): Promise<WriteAnswer> {
