@@ -185,9 +185,11 @@ export class Background {
   async #replay(): Promise<void> {
     const { breaker } = this.options;
     const primary = await this.options.connect();
+    // A write that is kept from here on may have been missed by the pass.
+    const { kept } = breaker;
     const isAtRest = await this.#pass(primary);
     if (breaker.state !== 'replaying') return;
-    if (isAtRest === true) breaker.move('drained', null);
+    if (isAtRest === true && breaker.kept === kept) breaker.move('drained', null);
     // What was settled and cannot be let go of must not be tried again without a pause.
     else await this.#rest(SHORT_PAUSE_MS);
   }

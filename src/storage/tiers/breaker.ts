@@ -24,6 +24,7 @@ export class Breaker {
   #goodProbes = 0;
   #badProbes = 0;
   #calledAt = Number.NEGATIVE_INFINITY;
+  #kept = 0;
 
   constructor(
     private readonly clock: Clock,
@@ -44,6 +45,11 @@ export class Breaker {
   /** When the state was entered, ISO 8601. */
   get since(): string {
     return this.#since;
+  }
+
+  /** How many writes had to be kept so far: who looked for what waits before the last of them has not seen it. */
+  get kept(): number {
+    return this.#kept;
   }
 
   /** A call came in while the primary is not asked. @returns whether nobody had called for some time */
@@ -93,6 +99,7 @@ export class Breaker {
   }
 
   move(event: TierEvent, reason: string | null): void {
+    if (event === 'journaled') this.#kept += 1;
     const to = TRANSITIONS[this.#state][event];
     // In this state an outage, whose reason is another one, changes nothing.
     if (!(to === 'misconfigured' && event === 'primaryFailed')) {

@@ -26,6 +26,7 @@ import { Background } from './background.ts';
 import { Breaker } from './breaker.ts';
 import type { CacheReplica } from './cache.ts';
 import type { Clock } from './clock.ts';
+import type { JournalEntry } from './journal.ts';
 import type { Journals } from './journals.ts';
 import { describeLayers, primarySource } from './layers-report.ts';
 import { LowerLayers } from './lower-layers.ts';
@@ -228,15 +229,8 @@ export class TieredStore implements TrackerStore {
     if (primary === undefined) return undefined;
     const triedAt = this.parts.clock.now();
     try {
-      const answer = await primary.read(work, options);
-      this.#breaker.succeeded();
-      if (this.parts.journals.mayHold) {
-        const { entries } = await this.parts.journals.waiting();
-        const held = this.parts.memory.held.summaryOf(entries);
-        const { primaryLabel } = this.parts;
-        if (entries.length > 0)
-          answer.warnings.push(words.pendingWarning(entries.length, false, { held, primaryLabel }));
-      }
+      const answer = await this.#readBesideWaiting(primary, work, options);
+      if (answer !== undefined) this.#breaker.succeeded();
       return answer;
     } catch (error) {
       if (error instanceof TruthMismatch) {
@@ -253,6 +247,40 @@ export class TieredStore implements TrackerStore {
       this.#failures.failed(error, triedAt);
       return undefined;
     }
+  }
+
+  /**
+   * Says how many writes of this folder the answer may lack: those that waited when it was read. Undefined when the
+   * primary is not to be asked any more.
+   */
+  async #readBesideWaiting<T>(
+    primary: Primary,
+    work: (reader: Reader) => Promise<T>,
+    options: ReadOptions,
+  ): Promise<Answer<T> | undefined> {
+    for (let isFirst = true; ; isFirst = false) {
+      const before = await this.#waitingWrites();
+      // It may have been refused while the journals were looked at.
+      if (!asksPrimary(this.#breaker.state)) return undefined;
+      const answer = await primary.read(work, options);
+      const after = await this.#waitingWrites();
+      const isWaiting = new Set(after.map(({ id }) => id));
+      const settled = before.filter(({ id }) => !isWaiting.has(id));
+      // What was applied while it was read is in the next one.
+      if (isFirst && settled.length > 0) continue;
+      const lacking = [...after, ...settled];
+      const held = this.parts.memory.held.summaryOf(lacking);
+      const { primaryLabel } = this.parts;
+      if (lacking.length > 0)
+        answer.warnings.push(words.pendingWarning(lacking.length, false, { held, primaryLabel }));
+      return answer;
+    }
+  }
+
+  /** While nothing waits, it costs nothing. */
+  async #waitingWrites(): Promise<readonly JournalEntry[]> {
+    const { journals } = this.parts;
+    return journals.mayHold ? (await journals.waiting()).entries : [];
   }
 
   async #write(changes: readonly Change[]): Promise<WriteAnswer> {

@@ -195,4 +195,46 @@ export const KNOWN: readonly Schedule[] = [
       ['update', 2, 844768280, 0],
     ],
   ),
+  // A write was kept while what waits was looked for, which found nothing: the database was taken to have everything.
+  known(
+    {
+      seed: 'harbour/2207',
+      processes: [1, 1],
+      isSlow: true,
+      skews: [0, 0],
+      hasCaches: true,
+      restart: false,
+    },
+    [
+      ['update enhancement', 3, 745522589, 0],
+      ['take', 1, 899996324, 60],
+      ['create', 1, 691618576, 0],
+    ],
+  ),
+  // A write was applied while a read ran that had begun before: it lacked the write and did not say so.
+  known(
+    {
+      seed: 'estuary/622',
+      processes: [1, 1],
+      isSlow: true,
+      skews: [0, 0],
+      hasCaches: true,
+      restart: true,
+    },
+    [
+      ['stop', 0, 349057008, 2500],
+      ['update', 1, 828635030, 5],
+      ['take', 2, 707263922, 0],
+      ['note', 3, 350691187, 0],
+      ['keep claim', 1, 132416367, 60],
+      ['resolve', 3, 699208839, 5],
+      ['plan', 0, 387282732, 2500],
+      ['update', 2, 832788439, 0],
+      ['cache is lost', 1, 650815975, 0],
+      ['create', 1, 608750961, 0],
+      ['another client', 0, 655163205, 0],
+      ['update enhancement', 0, 714834411, 0],
+      ['keep claim', 0, 160939667, 900],
+    ],
+  ),
 ];
