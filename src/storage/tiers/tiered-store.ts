@@ -21,6 +21,7 @@ import type { Primary } from '../sql/sql-store.ts';
 import type { Answer, LayersReport, PendingWrite, StoreHealth, TrackerStore, WriteAnswer } from '../store.ts';
 import type { AddressMark } from './address-mark.ts';
 import { Background } from './background.ts';
+import { readBesideWaiting } from './beside-waiting.ts';
 import { Breaker } from './breaker.ts';
 import type { CacheReplica } from './cache.ts';
 import type { Clock } from './clock.ts';
@@ -222,7 +223,10 @@ export class TieredStore implements TrackerStore {
     if (primary === undefined) return undefined;
     const triedAt = this.parts.clock.now();
     try {
-      const answer = await this.#readBesideWaiting(primary, work, options);
+      const answer = await readBesideWaiting(this.parts.journals, async () =>
+        // It may have been refused while the journals were looked at.
+        asksPrimary(this.#breaker.state) ? await primary.read(work, options) : undefined,
+      );
       if (answer !== undefined) this.#breaker.succeeded();
       return answer;
     } catch (error) {
@@ -236,35 +240,6 @@ export class TieredStore implements TrackerStore {
       this.#failures.failed(error, triedAt);
       return undefined;
     }
-  }
-
-  /**
-   * Says how many writes of this folder the answer may lack: those that waited when it was read. Undefined when the
-   * primary is not to be asked any more.
-   */
-  async #readBesideWaiting<T>(
-    primary: Primary,
-    work: (reader: Reader) => Promise<T>,
-    options: ReadOptions,
-  ): Promise<Answer<T> | undefined> {
-    for (let isFirst = true; ; isFirst = false) {
-      const before = await this.#waitingIds();
-      // It may have been refused while the journals were looked at.
-      if (!asksPrimary(this.#breaker.state)) return undefined;
-      const answer = await primary.read(work, options);
-      const after = await this.#waitingIds();
-      // What was applied while it was read is in the next one.
-      if (isFirst && [...before].some((id) => !after.has(id))) continue;
-      const lacking = new Set([...before, ...after]).size;
-      if (lacking > 0) answer.warnings.push(words.notIncluded(lacking));
-      return answer;
-    }
-  }
-
-  /** While nothing waits, it costs nothing. */
-  async #waitingIds(): Promise<ReadonlySet<string>> {
-    const { journals } = this.parts;
-    return new Set(journals.mayHold ? (await journals.waiting()).entries.map(({ id }) => id) : []);
   }
 
   async #write(changes: readonly Change[]): Promise<WriteAnswer> {
