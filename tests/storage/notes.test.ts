@@ -1,7 +1,6 @@
 // Notes: added to an item for ever, whatever else happens to it.
 import { beforeEach, expect, it } from 'vitest';
 import { newRecordId } from '../../src/domain/ids.ts';
-import { noting } from './changes.ts';
 import { describeEachBackend, openTracker } from './backends.ts';
 import { refusalOf } from './refusal.ts';
 import type { Tracker } from './tracker.ts';

@@ -23,10 +23,10 @@ import { isOutdated, type Primary } from '../sql/sql-store.ts';
 import type { Answer, LayersReport, PendingWrite, StoreHealth, TrackerStore, WriteAnswer } from '../store.ts';
 import type { AddressMark } from './address-mark.ts';
 import { Background } from './background.ts';
+import { readBesideWaiting } from './beside-waiting.ts';
 import { Breaker } from './breaker.ts';
 import type { CacheReplica } from './cache.ts';
 import type { Clock } from './clock.ts';
-import type { JournalEntry } from './journal.ts';
 import type { Journals } from './journals.ts';
 import { describeLayers, primarySource } from './layers-report.ts';
 import { LowerLayers } from './lower-layers.ts';
@@ -229,7 +229,14 @@ export class TieredStore implements TrackerStore {
     if (primary === undefined) return undefined;
     const triedAt = this.parts.clock.now();
     try {
-      const answer = await this.#readBesideWaiting(primary, work, options);
+      const { journals, memory, primaryLabel } = this.parts;
+      const answer = await readBesideWaiting(
+        journals,
+        // It may have been refused while the journals were looked at.
+        async () => (asksPrimary(this.#breaker.state) ? await primary.read(work, options) : undefined),
+        (lacking) =>
+          words.pendingWarning(lacking.length, false, { held: memory.held.summaryOf(lacking), primaryLabel }),
+      );
       if (answer !== undefined) this.#breaker.succeeded();
       return answer;
     } catch (error) {
@@ -247,40 +254,6 @@ export class TieredStore implements TrackerStore {
       this.#failures.failed(error, triedAt);
       return undefined;
     }
-  }
-
-  /**
-   * Says how many writes of this folder the answer may lack: those that waited when it was read. Undefined when the
-   * primary is not to be asked any more.
-   */
-  async #readBesideWaiting<T>(
-    primary: Primary,
-    work: (reader: Reader) => Promise<T>,
-    options: ReadOptions,
-  ): Promise<Answer<T> | undefined> {
-    for (let isFirst = true; ; isFirst = false) {
-      const before = await this.#waitingWrites();
-      // It may have been refused while the journals were looked at.
-      if (!asksPrimary(this.#breaker.state)) return undefined;
-      const answer = await primary.read(work, options);
-      const after = await this.#waitingWrites();
-      const isWaiting = new Set(after.map(({ id }) => id));
-      const settled = before.filter(({ id }) => !isWaiting.has(id));
-      // What was applied while it was read is in the next one.
-      if (isFirst && settled.length > 0) continue;
-      const lacking = [...after, ...settled];
-      const held = this.parts.memory.held.summaryOf(lacking);
-      const { primaryLabel } = this.parts;
-      if (lacking.length > 0)
-        answer.warnings.push(words.pendingWarning(lacking.length, false, { held, primaryLabel }));
-      return answer;
-    }
-  }
-
-  /** While nothing waits, it costs nothing. */
-  async #waitingWrites(): Promise<readonly JournalEntry[]> {
-    const { journals } = this.parts;
-    return journals.mayHold ? (await journals.waiting()).entries : [];
   }
 
   async #write(changes: readonly Change[]): Promise<WriteAnswer> {
