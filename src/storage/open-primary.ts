@@ -106,7 +106,7 @@ export async function openPrimary(given: PrimaryOptions): Promise<Primary> {
     }
     const location =
       options.databaseUrl === undefined ? file : publicUrl(options.databaseUrl, options.slug.value);
-    return new SqlStore(session, state, location, options.quotas, options.witness);
+    return new SqlStore(session, state, location, { quotas: options.quotas, witness: options.witness });
   } catch (error) {
     await session.close();
     throw error;

@@ -5,7 +5,7 @@
  */
 import type { Applied, Change, FieldChange } from '../../domain/change.ts';
 import type { Connection } from './connection.ts';
-import { findChangeIdAt, findFeedHead } from './queries/feed.ts';
+import { findFeedHead } from './queries/feed.ts';
 
 /** A position of the feed with the change that is there; null where it is not known. */
 export interface Position {
@@ -49,20 +49,23 @@ export interface Witness {
 /** One writing transaction's turn at the feed. */
 export class FeedTurn {
   readonly rows: RecordedRow[] = [];
+  #seen: Position | undefined;
 
   constructor(private readonly witness: Pick<Witness, 'seen'>) {}
 
+  /** To be asked before the feed is taken. @returns the position whose change is compared; 0 for none */
+  lookBack(): number {
+    this.#seen = this.witness.seen();
+    return this.#seen?.seq ?? 0;
+  }
+
   /**
-   * To be asked when the feed is held: nobody moves it from then on until the transaction ends.
-   * @param standing where the feed stood before this transaction
+   * To be told when the feed is held: nobody moves it from then on until the transaction ends.
+   * @param found where the feed stood before this transaction, and the change at the position that was asked for
    * @throws TruthMismatch
    */
-  async compare(c: Connection, standing: number): Promise<void> {
-    const seen = this.witness.seen();
-    if (seen === undefined) return;
-    const isAsked = seen.change_id !== null && seen.seq > 0 && seen.seq <= standing;
-    const change_id = isAsked ? await findChangeIdAt(c, seen.seq) : null;
-    const why = whyNotSeen({ seq: standing, at_seen: change_id }, seen);
+  compare(found: { seq: number; at_seen: string | null }): void {
+    const why = this.#seen === undefined ? null : whyNotSeen(found, this.#seen);
     if (why !== null) throw new TruthMismatch(why);
   }
 }

@@ -15,15 +15,9 @@ import {
   type SourceName,
 } from './connection.ts';
 import { classifyDriverError, describeDriverError, describeFailure, remedyOf } from './driver-errors.ts';
-import {
-  FeedTurn,
-  TruthMismatch,
-  readHead,
-  type Position,
-  type RecordedRow,
-  type Witness,
-} from './feed-guard.ts';
+import { FeedTurn, type RecordedRow, type Witness } from './feed-guard.ts';
 import { isNewerSchema, type SchemaState } from './migrate.ts';
+import { PositionWatch } from './position-watch.ts';
 import { QuotaCheck } from './quotas.ts';
 import { readerOf, type Reader } from './reader.ts';
 
@@ -58,36 +52,42 @@ export interface Primary extends Store {
   hints(onHint: () => void): ChangeHints;
 }
 
+export interface SqlStoreOptions {
+  quotas?: Quotas | undefined;
+  /** Remembers how far the database was seen, and what was written; without one nothing is compared. */
+  witness?: Witness | undefined;
+  /** See `PositionWatch`. */
+  lookPauseMs?: number;
+}
+
 export class SqlStore implements Primary {
   readonly source: SourceName;
   readonly #quotas: QuotaCheck;
-  /** Found behind an answer that was given: the next call is refused with it. */
-  #mismatch: TruthMismatch | undefined;
+  readonly #witness: Witness | undefined;
+  readonly #positions: PositionWatch;
 
-  /** @param witness remembers how far the database was seen, and what was written; without one nothing is compared */
   constructor(
     private readonly session: Session,
     private schema: SchemaState,
     private readonly location: string,
-    quotas: Quotas = QUOTAS_DEFAULT,
-    private readonly witness?: Witness,
+    { quotas = QUOTAS_DEFAULT, witness, lookPauseMs }: SqlStoreOptions = {},
   ) {
     this.source = session.source;
     this.#quotas = new QuotaCheck(quotas, session.source);
+    this.#witness = witness;
+    this.#positions = new PositionWatch(session, witness, lookPauseMs);
   }
 
   async read<T>(work: (reader: Reader) => Promise<T>, options?: ReadOptions): Promise<Answer<T>> {
-    this.#refuseMismatch();
-    const data = await this.#orMismatch(() =>
-      this.#run(() => this.session.read((c) => this.#answer(c, work), options)),
+    const data = await this.#positions.compared(() =>
+      this.#run(() => this.session.read((c) => this.#positions.answer(c, () => work(readerOf(c))), options)),
     );
     return { data, source: this.session.source, warnings: [] };
   }
 
   async write(changes: readonly Change[]): Promise<Answer<Applied[]>> {
     this.#refuseNewerSchema();
-    this.#refuseMismatch();
-    const data = await this.#orMismatch(() => this.#applyOnce(changes));
+    const data = await this.#positions.compared(() => this.#applyOnce(changes));
     return { data, source: this.session.source, warnings: data.flatMap(({ warnings }) => warnings) };
   }
 
@@ -134,6 +134,7 @@ export class SqlStore implements Primary {
   }
 
   close(): Promise<void> {
+    this.#positions.close();
     return this.session.close();
   }
 
@@ -155,13 +156,13 @@ export class SqlStore implements Primary {
   ): Promise<ReplayOutcome> {
     const { result, rows } = await this.#inTurn(work);
     const applied = result.outcome === 'applied' ? result.applied : [];
-    this.witness?.settled({ changes: write.changes, applied, rows });
+    this.#witness?.settled({ changes: write.changes, applied, rows });
     return result;
   }
 
   /** Runs `work` in a transaction that ends only in the database that was seen before. @throws TruthMismatch */
   async #inTurn<T>(work: (c: Connection) => Promise<T>): Promise<{ result: T; rows: RecordedRow[] }> {
-    const { witness } = this;
+    const witness = this.#witness;
     return await this.#run(() =>
       this.session.write(async (c) => {
         if (witness === undefined) return { result: await work(c), rows: [] };
@@ -169,46 +170,6 @@ export class SqlStore implements Primary {
         return { result: await work(c.inTurn(turn)), rows: turn.rows };
       }),
     );
-  }
-
-  /** Notes how far the database is that the answer came from. The answer does not wait for that. */
-  async #answer<T>(c: Connection, work: (reader: Reader) => Promise<T>): Promise<T> {
-    // Before the answer: what others of the folder note meanwhile may be newer than what is read.
-    const seen = this.witness?.seen();
-    const answer = await work(readerOf(c));
-    if (this.witness !== undefined) void this.#look(c, seen);
-    return answer;
-  }
-
-  async #look(c: Connection, seen: Position | undefined): Promise<void> {
-    try {
-      const head = await readHead(c, seen);
-      if (head.seq !== seen?.seq) this.witness?.saw(head, seen);
-    } catch (error) {
-      // Of a database that fails, the next call tells.
-      if (error instanceof TruthMismatch) this.#mismatch = error;
-    }
-  }
-
-  #refuseMismatch(): void {
-    const mismatch = this.#mismatch;
-    this.#mismatch = undefined;
-    if (mismatch !== undefined) throw mismatch;
-  }
-
-  /** A rule that was broken says nothing where the database lacks what was seen. */
-  async #orMismatch<T>(work: () => Promise<T>): Promise<T> {
-    const seen = this.witness?.seen();
-    try {
-      return await work();
-    } catch (error) {
-      const isRule = error instanceof TrackerError && error.code !== 'DatabaseError';
-      if (isRule && seen !== undefined) {
-        await this.session.read((c) => this.#look(c, seen)).catch(() => undefined);
-        this.#refuseMismatch();
-      }
-      throw error;
-    }
   }
 
   async #applyOnce(changes: readonly Change[]): Promise<Applied[]> {
@@ -220,7 +181,7 @@ export class SqlStore implements Primary {
         return answers;
       });
       const applied = result.filter(({ repeated }) => !repeated);
-      this.witness?.settled({ changes: changes.filter(isNew(result)), applied, rows });
+      this.#witness?.settled({ changes: changes.filter(isNew(result)), applied, rows });
       return result;
     };
     try {

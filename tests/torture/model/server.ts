@@ -1,5 +1,4 @@
 // The primary: a real SqlStore for every process, over one database in memory that stands in for PostgreSQL.
-import { QUOTAS_DEFAULT } from '../../../src/domain/quotas.ts';
 import type { Change } from '../../../src/domain/change.ts';
 import { databaseError } from '../../../src/errors.ts';
 import {
@@ -192,7 +191,10 @@ export class Server {
   /** As a process reaches it, with everything that may fail in between. */
   primaryFor(at: ModelProcess): Primary {
     const store = (site: Site) =>
-      new SqlStore(new RemoteSession(this.world, at, site), 'current', 'model', QUOTAS_DEFAULT, at.seen);
+      new SqlStore(new RemoteSession(this.world, at, site), 'current', 'model', {
+        witness: at.seen,
+        lookPauseMs: 0,
+      });
     const [read, write, replay, probe, inSnapshot] = [
       store('primary.read'),
       store('primary.write'),

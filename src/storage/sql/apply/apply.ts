@@ -11,6 +11,7 @@ import type { WorkItem } from '../../../domain/work-item.ts';
 import { stableJson, type JsonObject } from '../../../domain/json.ts';
 import { PROVISIONAL_FEED_STEP, knownVersion } from '../../../domain/provisional-version.ts';
 import type { Connection } from '../connection.ts';
+import { changeIdAt } from '../queries/feed.ts';
 import { pipelined } from '../pipelined.ts';
 import { insertRows } from '../table-copy.ts';
 import { archiveSubtree, restoreSubtree } from './archive.ts';
@@ -244,15 +245,13 @@ export async function recordTouched(
   const last = done.at(-1)?.change.at;
   if (rows.length === 0 || last === undefined) return;
   const step = c.isReplica ? PROVISIONAL_FEED_STEP : 1;
-  const standing = (await bumpFeed(c, rows.length * step, last)) - rows.length * step;
+  const standing = await takeFeed(c, rows.length * step, last);
   let seq = standing;
   const counted = done.flatMap(({ effect }) => effect.counted ?? []);
   const numbered = rows.map((row) => ({ ...row, seq: (seq += step) }));
   const relinked = done.flatMap(({ effect }) => effect.readiness ?? []);
   c.turn?.rows.push(...numbered);
   await pipelined(
-    // First, so that its failure is the one that is told.
-    c.turn?.compare(c, standing) ?? Promise.resolve(),
     recount(c, counted),
     insertRows(c, 'changes', numbered),
     refreshQueue(c, counted, relinked),
@@ -279,19 +278,30 @@ function changeRow(c: Connection, change: Change, effect: Effect, touched: Touch
   };
 }
 
-/** Moves on by `count` positions; other writers wait here until this transaction ends. */
-async function bumpFeed(c: Connection, count: number, at: string): Promise<number> {
+/**
+ * Moves on by `count` positions; other writers wait here until this transaction ends.
+ * @returns where the feed stood before
+ * @throws TruthMismatch, NewerSchema
+ */
+async function takeFeed(c: Connection, count: number, at: string): Promise<number> {
+  const seen = c.turn?.lookBack() ?? 0;
   const rows = await c
-    .statement('bump_feed', (db, t) =>
+    .statement('take_feed', (db, t) =>
       db
         .update(t.feed)
         .set({
           seq: sql`${t.feed.seq} + ${sql.placeholder('count')}`,
           changed_at: sql`${sql.placeholder('at')}`,
         })
-        .returning({ seq: t.feed.seq, applied: c.schemaGuard.applied }),
+        .returning({
+          seq: t.feed.seq,
+          applied: c.schemaGuard.applied,
+          at_seen: changeIdAt(t, sql.placeholder('seen')),
+        }),
     )
-    .execute({ count, at });
+    .execute({ count, at, seen });
   c.schemaGuard.check(rows[0]?.applied ?? null);
-  return Number(rows[0]?.seq);
+  const standing = Number(rows[0]?.seq) - count;
+  c.turn?.compare({ seq: standing, at_seen: rows[0]?.at_seen ?? null });
+  return standing;
 }

@@ -55,11 +55,14 @@ export async function recount(c: Connection, changes: CountedChange[]): Promise<
   }
 }
 
-/** Counts all items anew. */
+/** Counts all items anew. A kind that has no items any more keeps its row: what is right stays as it is. */
 export async function refillCounts(c: Connection): Promise<void> {
-  const { workItemCounts } = c.tables;
-  await c.db.delete(workItemCounts);
-  await c.db.insert(workItemCounts).select(countedNow(c.tables));
+  const { workItemCounts: t } = c.tables;
+  await c.db.update(t).set({ items: 0 });
+  await c.db
+    .insert(t)
+    .select(countedNow(c.tables))
+    .onConflictDoUpdate({ target: [t.shelf, t.item_type, t.status], set: { items: sql`excluded.items` } });
 }
 
 /** How many kinds of items are counted wrongly. */
@@ -69,9 +72,9 @@ export async function differingCounts(c: Connection): Promise<number> {
   return await countDiffering(c, countedNow(c.tables), counted);
 }
 
-/** `shelfOf`, in SQL. */
+/** `shelfOf`, in SQL. SQLite needs the `where` to tell an upsert from a join. */
 function countedNow({ workItems: w }: Tables): SQL {
   return sql`select case when archived_at is not null then 'archived' when deleted_at is not null then 'deleted' else 'live' end as shelf,
       item_type, status, count(*) as items
-    from ${w} group by 1, 2, 3`;
+    from ${w} where true group by 1, 2, 3`;
 }

@@ -1,7 +1,8 @@
 /** The feed as those read it who follow it: which records changed, without what changed in them. */
-import { asc, eq, gt, sql } from 'drizzle-orm';
+import { asc, eq, gt, sql, type Placeholder, type SQL } from 'drizzle-orm';
 import type { ChangeKind, Entity } from '../../../domain/change.ts';
 import type { Connection } from '../connection.ts';
+import type { Tables } from '../schema.ts';
 
 /** One record that a change altered. */
 export interface FeedEntry {
@@ -59,6 +60,11 @@ export async function findChangeIdAt(c: Connection, seq: number): Promise<string
   return rows[0]?.change_id ?? null;
 }
 
+/** The same as a part of another statement. */
+export function changeIdAt({ changes: t }: Pick<Tables, 'changes'>, seq: Placeholder): SQL<string | null> {
+  return sql`(select s.change_id from ${t} s where s.seq = ${seq})`;
+}
+
 export interface FeedHead {
   seq: number;
   /** The change at the head; null in a feed that nothing was written to. */
@@ -75,9 +81,7 @@ export async function findFeedHead(c: Connection, seen: number): Promise<FeedHea
         .select({
           seq: f.seq,
           change_id: t.change_id,
-          at_seen: sql<
-            string | null
-          >`(select s.change_id from ${t} s where s.seq = ${sql.placeholder('seen')})`,
+          at_seen: changeIdAt({ changes: t }, sql.placeholder('seen')),
         })
         .from(f)
         .leftJoin(t, eq(t.seq, f.seq)),

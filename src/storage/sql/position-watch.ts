@@ -1,0 +1,99 @@
+/**
+ * Holds a database against what was seen of it before, wherever it is asked: what answers come from is noted, and one
+ * that lacks what was seen is refused at the next call.
+ */
+import { TrackerError } from '../../errors.ts';
+import type { Connection, Session } from './connection.ts';
+import { TruthMismatch, readHead, type Position, type Witness } from './feed-guard.ts';
+
+/** Reads that follow each other more closely share a look: it costs as much as a small read does. */
+export const LOOK_PAUSE_MS = 25;
+
+/** Its session may be used by any number of callers at the same time. */
+export class PositionWatch {
+  /** Found behind an answer that was given: the next call is refused with it. */
+  #mismatch: TruthMismatch | undefined;
+  #lookedAt = Number.NEGATIVE_INFINITY;
+  #next: NodeJS.Timeout | undefined;
+
+  /**
+   * @param witness without one nothing is compared
+   * @param pauseMs between two looks, in milliseconds; 0 looks after every read
+   */
+  constructor(
+    private readonly session: Session,
+    private readonly witness: Witness | undefined,
+    private readonly pauseMs = LOOK_PAUSE_MS,
+  ) {}
+
+  /** Notes how far the database is that the answer came from, at once or within the pause. The answer does not wait. */
+  async answer<T>(c: Connection, read: () => Promise<T>): Promise<T> {
+    if (this.witness === undefined) return await read();
+    const now = performance.now();
+    if (now - this.#lookedAt < this.pauseMs) {
+      const answer = await read();
+      this.#lookLater();
+      return answer;
+    }
+    this.#lookedAt = now;
+    // Before the answer: what others of the folder note meanwhile may be newer than what is read.
+    const seen = this.witness.seen();
+    const answer = await read();
+    void this.#look(c, seen);
+    return answer;
+  }
+
+  /**
+   * Runs a call of the store. A rule that was broken says nothing where the database lacks what was seen.
+   * @throws TruthMismatch in place of such a rule, and where the answers before came from such a database
+   */
+  async compared<T>(call: () => Promise<T>): Promise<T> {
+    this.#refuseMismatch();
+    const seen = this.witness?.seen();
+    try {
+      return await call();
+    } catch (error) {
+      const isRule = error instanceof TrackerError && error.code !== 'DatabaseError';
+      if (isRule && seen !== undefined) {
+        await this.#lookNow(seen);
+        this.#refuseMismatch();
+      }
+      throw error;
+    }
+  }
+
+  /** What was still to be looked at is asked for before the session closes. */
+  close(): void {
+    if (this.#next === undefined) return;
+    clearTimeout(this.#next);
+    void this.#lookNow(this.witness?.seen());
+  }
+
+  #refuseMismatch(): void {
+    const mismatch = this.#mismatch;
+    this.#mismatch = undefined;
+    if (mismatch !== undefined) throw mismatch;
+  }
+
+  #lookLater(): void {
+    this.#next ??= setTimeout(() => {
+      this.#next = undefined;
+      this.#lookedAt = performance.now();
+      void this.#lookNow(this.witness?.seen());
+    }, this.pauseMs).unref();
+  }
+
+  /** Of a database that fails, the next call tells. */
+  async #lookNow(seen: Position | undefined): Promise<void> {
+    await this.session.read((c) => this.#look(c, seen), { oneStatement: true }).catch(() => undefined);
+  }
+
+  async #look(c: Connection, seen: Position | undefined): Promise<void> {
+    try {
+      const head = await readHead(c, seen);
+      if (head.seq !== seen?.seq) this.witness?.saw(head, seen);
+    } catch (error) {
+      if (error instanceof TruthMismatch) this.#mismatch = error;
+    }
+  }
+}
