@@ -134,7 +134,7 @@ export class PostgresConnection {
       result = await work(this.connection);
     } catch (error) {
       await this.#rollBack();
-      const first = driverCode(error) === TRANSACTION_ABORTED ? this.#firstFailure : error;
+      const first = this.#causeOf(error);
       throw waitedTooLong(first) ? codedError(LOCK_NOT_AVAILABLE, 'too long behind others', first) : first;
     }
     await this.#commit();
@@ -144,10 +144,12 @@ export class PostgresConnection {
   /**
    * All statements of `work` see one moment. `begin` and `commit` travel with them, so that they cost no round trip, and
    * nothing where nothing is asked.
+   * @throws what failed first, as `transaction` does
    */
   async snapshot<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
     let begun = undefined as Promise<unknown> | undefined;
     this.#beforeFirst = () => {
+      this.#firstFailure = undefined;
       begun = this.client.unsafe('begin isolation level repeatable read read only').then(() => undefined);
       begun.catch(() => undefined);
     };
@@ -161,7 +163,7 @@ export class PostgresConnection {
       if (begun === undefined) throw error;
       // What was asked after a refused `begin` is not the cause.
       const cause = await begun.then(
-        () => error,
+        () => this.#causeOf(error),
         (refusal: unknown) => refusal,
       );
       await this.#rollBack();
@@ -224,6 +226,10 @@ export class PostgresConnection {
     } finally {
       countdown.stop();
     }
+  }
+
+  #causeOf(error: unknown): unknown {
+    return driverCode(error) === TRANSACTION_ABORTED ? this.#firstFailure : error;
   }
 
   async #commit(): Promise<void> {

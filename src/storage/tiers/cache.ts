@@ -14,7 +14,7 @@ import type { ReportProgress } from '../../domain/progress.ts';
 import { applyChanges } from '../sql/apply/apply.ts';
 import type { Connection, Session } from '../sql/connection.ts';
 import { TruthMismatch } from '../sql/feed-guard.ts';
-import { ForeignObject, driverCode, lacksTable } from '../sql/driver-errors.ts';
+import { ForeignObject, driverCode, lacksTable, lostFiles } from '../sql/driver-errors.ts';
 import type { Primary } from '../sql/sql-store.ts';
 import { findProject } from '../sql/queries/configuration.ts';
 import { openSqlite } from '../sql/sqlite.ts';
@@ -248,17 +248,19 @@ export class CacheReplica implements Replica {
     this.log(`the local cache was put aside as ${aside} (${why}) and is filled again`);
   }
 
-  async #guarded<T>(work: (session: Session) => Promise<T>): Promise<T> {
+  async #guarded<T>(work: (session: Session) => Promise<T>, isAgain = false): Promise<T> {
     const open = await this.#current();
     open.users += 1;
     try {
       return await work(open.session);
     } catch (error) {
       // Errors of the primary are worded already; a raw one is the copy's own.
-      if (!(error instanceof TrackerError) && isUseless(error)) {
-        this.#drop();
-        this.#putAside(error);
-      }
+      if (error instanceof TrackerError) throw error;
+      const isLost = lostFiles(error) !== undefined;
+      if (isLost || isUseless(error)) this.#drop();
+      // Nothing came into the files that are there now.
+      if (isLost && !isAgain) return await this.#guarded(work, true);
+      if (isUseless(error)) this.#putAside(error);
       throw error;
     } finally {
       open.users -= 1;

@@ -1,6 +1,7 @@
 // Damage to the embedded database, which is the truth: it is left as it is, and its intact copy takes all that waits.
 import { cpSync, existsSync, readFileSync, renameSync } from 'node:fs';
 import Database from 'better-sqlite3';
+import { recoverWrites } from '../../../src/storage/recover-writes.ts';
 import { removeFile } from './damage.ts';
 import type { FileCase } from './file-case.ts';
 import { settled } from './patience.ts';
@@ -41,7 +42,11 @@ export const embeddedCases: readonly FileCase[] = [
       },
       reads: ['sqlite', 'git_history'],
       writes: isReplaced ? ['outbox'] : ['outbox', 'sqlite'],
-      mend: putBackupBack,
+      // What only the damaged database had is in no backup made before; the folder still has it.
+      mend: async (scene) => {
+        putBackupBack(scene);
+        await recoverWrites(scene.place);
+      },
     };
   }),
 ];

@@ -81,8 +81,6 @@ export async function playFileCase(scene: Scene, found: FileCase): Promise<numbe
   if (found.mend !== undefined) {
     await scene.close();
     await found.mend(scene);
-    // What only the damaged database had is in no backup made before.
-    if (found.atRest !== undefined) scene.forgetSavedIn('sqlite');
   }
   await scene.back();
   if (!opened || found.mend !== undefined) {
