@@ -18,7 +18,7 @@ describe('help', () => {
     expect(COMMANDS).toEqual(
       [
         'serve status brief list show create update ready claim note search plan history undo conflicts',
-        'archive enhancement import jobs export load backup restore doctor migrate config trust',
+        'archive enhancement import jobs export load backup restore doctor recover migrate config trust',
       ]
         .join(' ')
         .split(' '),

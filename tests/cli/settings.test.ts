@@ -48,6 +48,8 @@ describe('config', () => {
       ['status_file.enabled', false, 'worktrail.config.json'],
       ['status_file.debounce_ms', 500, 'default'],
       ['fallback.stale_after_minutes', 30, 'default'],
+      ['fallback.own_changes_days', 30, 'default'],
+      ['fallback.own_changes_mb', 64, 'default'],
       ['limits.items_max', 2_000_000, 'default'],
       ['limits.notes_max', 10_000_000, 'default'],
       ['limits.bytes_max', 100_000_000_000, 'default'],
