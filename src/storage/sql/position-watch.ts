@@ -49,13 +49,12 @@ export class PositionWatch {
    */
   async compared<T>(call: () => Promise<T>): Promise<T> {
     this.#refuseMismatch();
-    const seen = this.witness?.seen();
     try {
       return await call();
     } catch (error) {
       const isRule = error instanceof TrackerError && error.code !== 'DatabaseError';
-      if (isRule && seen !== undefined) {
-        await this.#lookNow(seen);
+      if (isRule && this.witness !== undefined) {
+        await this.#lookNow();
         this.#refuseMismatch();
       }
       throw error;
@@ -66,7 +65,7 @@ export class PositionWatch {
   close(): void {
     if (this.#next === undefined) return;
     clearTimeout(this.#next);
-    void this.#lookNow(this.witness?.seen());
+    void this.#lookNow();
   }
 
   #refuseMismatch(): void {
@@ -79,12 +78,13 @@ export class PositionWatch {
     this.#next ??= setTimeout(() => {
       this.#next = undefined;
       this.#lookedAt = performance.now();
-      void this.#lookNow(this.witness?.seen());
+      void this.#lookNow();
     }, this.pauseMs).unref();
   }
 
   /** Of a database that fails, the next call tells. */
-  async #lookNow(seen: Position | undefined): Promise<void> {
+  async #lookNow(): Promise<void> {
+    const seen = this.witness?.seen();
     await this.session.read((c) => this.#look(c, seen), { oneStatement: true }).catch(() => undefined);
   }
 
