@@ -209,6 +209,9 @@ export class Seen implements Witness {
   }
 }
 
+/** Whatever remembers a database in this way. */
+export type AnySeen = Pick<Seen, keyof Seen>;
+
 /** Opens the file at `location` when it is first needed. */
 export function seenIn(
   location: string,
