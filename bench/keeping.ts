@@ -15,6 +15,8 @@ const CALLER = { actor: 'bench', client: 'bench' };
 const REMEMBERS_NOTHING: AnySeen = {
   problem: undefined,
   seen: () => undefined,
+  answered: () => () => undefined,
+  isAllIn: () => false,
   saw: () => undefined,
   settled: () => undefined,
   findVoid: () => undefined,

@@ -2,8 +2,8 @@
  * A store as one session uses it: a program with its one client, or a session over HTTP. It knows how far the answers
  * were that the session was given, and one from a copy that stands before them says so (`went_back`).
  *
- * The primary is not asked where it stands: its answer is from before it arrived, so that a copy that was confirmed after
- * that has all of it. A copy that was not may have it all the same; then `went_back` is said in vain.
+ * Of most answers of the primary it is noted right afterwards how far they were. One that could not be noted is from before
+ * it arrived: a copy that was confirmed after that has all of it, and one that was not may have it all the same.
  */
 import { count } from '../domain/text.ts';
 import type { Warning } from '../domain/warnings.ts';
@@ -75,7 +75,8 @@ export class SessionStore implements TrackerStore {
     if (isPrimary || copy?.seq != null) this.#knowsBetter = true;
   }
 
-  #wentBack({ as_of, seq, shows }: CopyMoment): Warning | undefined {
+  #wentBack({ as_of, seq, shows, hasAllSeen }: CopyMoment): Warning | undefined {
+    if (hasAllSeen) return undefined;
     const at = Date.parse(as_of);
     const isBefore = at < this.#shownAt || (seq !== null && seq < this.#shownSeq);
     // Of another machine's clock, as a status file may be, or of one that was set back: that tells nothing.

@@ -59,6 +59,8 @@ export class Seen implements Witness {
   #own: Position | undefined;
   #unnoted: UnnotedWrite[] = [];
   #isNoting = false;
+  #answers = 0;
+  readonly #unlooked = new Set<number>();
   #written = 0;
 
   constructor(private readonly options: SeenOptions) {}
@@ -72,6 +74,18 @@ export class Seen implements Witness {
     const noted = this.#try((tables) => ({ at: tables.position() }));
     if (noted === undefined) return this.#own;
     return furthest([noted.at, ...this.#unnoted.map(({ position }) => position)]);
+  }
+
+  answered(): () => void {
+    const answer = ++this.#answers;
+    this.#unlooked.add(answer);
+    return () => void this.#unlooked.delete(answer);
+  }
+
+  /** Whether what is complete up to a position has all that this process was answered. */
+  isAllIn(seq: number | null): boolean {
+    const at = this.seen();
+    return seq !== null && at !== undefined && seq >= at.seq && this.#unlooked.size === 0;
   }
 
   saw(head: Position, verified: Position | undefined): void {
