@@ -24,6 +24,8 @@ export interface Ledger {
   changesOf: Map<string, RecordedChange[]>;
   /** Items of which something waited for a person, or for something that did. */
   heldItems: ReadonlySet<string>;
+  /** Labels that somebody took off again who settled a conflict, with both sides in sight. */
+  takenOff: ReadonlySet<string>;
   call(n: number): Call | undefined;
 }
 
@@ -33,7 +35,27 @@ export function makeLedger(history: History): Ledger {
     for (const mark of marksOfChange(change)) push(changesOf, mark, change);
   const calls = new Map(history.calls.map((call) => [call.n, call]));
   const writes = writesOf(history);
-  return { history, writes, changesOf, heldItems: itemsHeld(history, writes), call: (n) => calls.get(n) };
+  return {
+    history,
+    writes,
+    changesOf,
+    heldItems: itemsHeld(history, writes),
+    takenOff: labelsTakenOff(history, writes),
+    call: (n) => calls.get(n),
+  };
+}
+
+function labelsTakenOff({ tables }: History, writes: ReadonlyMap<string, Write>): ReadonlySet<string> {
+  const decided = tables.changes.filter((change) =>
+    marksOfChange(change).some((mark) => writes.get(mark)?.conflict !== undefined),
+  );
+  return new Set(
+    decided.flatMap(({ fields }) =>
+      fields
+        .filter(({ field }) => field === 'labels')
+        .flatMap(({ from, to }) => labelsOf(from).filter((label) => !labelsOf(to).includes(label))),
+    ),
+  );
 }
 
 /** The items that a write alters and is built on. */

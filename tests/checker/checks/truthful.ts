@@ -11,7 +11,7 @@ export function checkTruthful(history: History): Violation[] {
   const ledger = makeLedger(history);
   return [
     ...history.calls.flatMap((call) => [...checkSource(history, call), ...checkDurability(ledger, call)]),
-    ...(history.faults.some(({ bendsTime }) => bendsTime) ? [] : checkMoments(history)),
+    ...(history.faults.some(({ bendsTime }) => bendsTime) ? [] : checkMoments(ledger)),
   ];
 }
 
@@ -62,7 +62,7 @@ function checkDurability(ledger: Ledger, call: Call): Violation[] {
 }
 
 /** An answer as of a moment has everything that the primary had acknowledged before. */
-function checkMoments(history: History): Violation[] {
+function checkMoments({ history, takenOff }: Ledger): Violation[] {
   const grown = new Map<string, { mark: string; call: Call }[]>();
   for (const call of history.calls)
     if (isPrimaryDurable(history, call) && !isForgotten(history, call))
@@ -72,7 +72,7 @@ function checkMoments(history: History): Violation[] {
     if (saysPartial(read)) return [];
     return shownBy(read).flatMap(({ item, part, marks }) =>
       (grown.get(`${item} ${part}`) ?? [])
-        .filter(({ call, mark }) => call.end < moment && !marks.has(mark))
+        .filter(({ call, mark }) => call.end < moment && !marks.has(mark) && !takenOff.has(mark))
         .map(({ call, mark }) => ({
           guarantee: 'as_of is true',
           what: `${read.tool} is of ${new Date(moment).toISOString()} and lacks ${mark}, acknowledged before`,
