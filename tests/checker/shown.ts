@@ -72,6 +72,7 @@ export function growthOf({ tool, args, deed }: Call): Growth[] {
 
 /** Warnings by which an answer says that it may lack something, whatever moment it is from. */
 const SAYS_LESS = new Set([
+  'unchecked',
   'incomplete',
   'partial',
   'primary_refused',

@@ -87,5 +87,7 @@ function isForgotten({ faults }: History, { end }: Call): boolean {
 }
 
 function saysPartial({ answer }: Call): boolean {
-  return warningsOf(answer).some(({ code }) => ['partial', 'incomplete', 'primary_refused'].includes(code));
+  return warningsOf(answer).some(({ code }) =>
+    ['partial', 'incomplete', 'primary_refused', 'unchecked'].includes(code),
+  );
 }
