@@ -41,7 +41,7 @@ function howSeen(
   way: WayHere,
   isHidden: (field: string, change: Change) => boolean,
 ): HowSeen {
-  const { current, since, own, refused } = way;
+  const { current, since, own } = way;
   const rows = since.flatMap(({ change_id, fields }) =>
     fields.map((row) => ({ ...row, isOwn: own.has(change_id) })),
   );
@@ -51,14 +51,9 @@ function howSeen(
   if (saw === undefined || !Object.hasOwn(saw, field)) return isHidden(field, change) ? 'unseen' : 'seen';
   const value = saw[field] ?? null;
   const first = rows.find((row) => row.field === field);
-  if (isSameText(value, first === undefined ? valueOf(current, field) : first.from, change)) return 'seen';
-  // A value that an own change gave it which was refused: what counts is what the maker of that one saw.
-  const index = refused.findLastIndex(({ patch }) =>
-    flatten(patch).some(([name, to]) => name === field && equalJson(to, value)),
-  );
-  const source = refused[index];
-  if (source === undefined) return 'differing';
-  return howSeen(field, source, { ...way, refused: refused.slice(0, index) }, isHidden);
+  // A value that came from an own change which was refused is in nobody's history: the decision stands.
+  const was = first === undefined ? valueOf(current, field) : first.from;
+  return isSameText(value, was, change) ? 'seen' : 'differing';
 }
 
 /** A status file shows text on one line. */
