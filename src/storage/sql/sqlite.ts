@@ -297,7 +297,7 @@ class SqliteSession implements Session {
         return work();
       });
     } catch (error) {
-      if (!(error instanceof Displaced)) throw error;
+      if (!(error instanceof Displaced)) throw orDamage(error);
       const lost = (await this.#letGo()) ?? new LostFiles('its file was out of its place for a moment');
       if (!error.isCommitted) throw lost;
       throw new OutcomeUnknown('the database files were replaced while writing', { cause: lost });
@@ -318,6 +318,11 @@ class SqliteSession implements Session {
       }),
     );
   }
+}
+
+/** A value that is no JSON any more is damage that no checksum found. */
+function orDamage(error: unknown): unknown {
+  return error instanceof SyntaxError ? codedError('SQLITE_CORRUPT', 'a value is damaged', error) : error;
 }
 
 /** The files are not in their places any more. */

@@ -52,7 +52,8 @@ function checkDurability(ledger: Ledger, call: Call): Violation[] {
   if (!isPrimaryDurable(ledger.history, call)) return found;
   if (Number(version) >= LEAST_PROVISIONAL) add('durability is true', `has version ${String(version)} there`);
   const write = ledger.writes.get(deed.marks[0] ?? '');
-  if (write?.calls.length !== 1) return found;
+  // What the primary forgot is made again, on what was there by then.
+  if (write?.calls.length !== 1 || isForgotten(ledger.history, call)) return found;
   if (write.conflict !== undefined)
     add('durability is true', 'was not applied there, but kept as a conflict');
   const [change] = ledger.changesOf.get(deed.marks[0] ?? '') ?? [];
