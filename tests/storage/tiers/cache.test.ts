@@ -303,13 +303,13 @@ describe('a cache', () => {
     await refresh();
     await cache.close();
     const database = new Database(file);
-    database.exec(`update work_items set metadata = '{"a'`);
+    database.exec(`update changes set fields = '[{'`);
     database.close();
     const again = open();
     const asked = again.run(NOTHING, ({ session }) =>
-      session.read((c) => c.db.select().from(c.tables.workItems)),
+      session.read((c) => c.db.select().from(c.tables.changes)),
     );
-    expect(layerFailure(await asked.catch((error: unknown) => error))).toBe('unavailable');
+    expect(layerFailure(await asked.catch((error: unknown) => error))).toBe('partial');
     await again.refresh(primary, findNothing, {});
     expect(await contentOf(again)).toEqual(await contentOf(primary));
     expect(existsSync(file.replace('.db', '.damaged.db'))).toBe(true);
