@@ -11,6 +11,7 @@ import { readConfig, withApp } from '../with-app.ts';
 /** How long the command waits for the writes to be applied; what is left then is applied later. */
 const PATIENCE_MS = 30_000;
 const LOOK_PAUSE_MS = 100;
+const STANDSTILL_MS = 3_000;
 
 /** What became of the writes that were put back. */
 export interface Outcome {
@@ -58,10 +59,13 @@ async function applyNow(options: GlobalOptions, { lost }: Recovery): Promise<Out
   const ids = new Set(lost.map(({ id }) => id));
   return await withApp(options, async ({ context: { store } }) => {
     const until = Date.now() + PATIENCE_MS;
-    let waiting = await stillWaiting(store, ids);
-    while (waiting > 0 && Date.now() < until && (await store.layers()).state !== 'online') {
-      await sleep(LOOK_PAUSE_MS);
-      waiting = await stillWaiting(store, ids);
+    let waiting = ids.size;
+    for (let moved = Date.now(); waiting > 0 && Date.now() < until; await sleep(LOOK_PAUSE_MS)) {
+      const left = await stillWaiting(store, ids);
+      if (left < waiting) moved = Date.now();
+      waiting = left;
+      // What is behind an open conflict waits for a person.
+      if (Date.now() - moved > STANDSTILL_MS && (await store.layers()).state === 'online') break;
     }
     const { data } = await store.read((reader) =>
       reader.listConflicts({ resolved: false, limit: CONFLICTS_MAX }),
