@@ -45,15 +45,17 @@ function howSeen(
   const rows = since.flatMap(({ change_id, fields }) =>
     fields.map((row) => ({ ...row, isOwn: own.has(change_id) })),
   );
-  // What the record held before was looked at when that change was applied.
-  if (rows.some((row) => row.isOwn && groupOf(row.field) === groupOf(field))) return 'seen';
+  const mine = rows.findLast((row) => row.isOwn && row.field === field);
   const saw = change.base_fields;
-  if (saw === undefined || !Object.hasOwn(saw, field)) return isHidden(field, change) ? 'unseen' : 'seen';
-  const value = saw[field] ?? null;
-  const first = rows.find((row) => row.field === field);
+  if (saw === undefined || !Object.hasOwn(saw, field)) {
+    // What the record held before an own change was looked at when that was applied.
+    const isLookedAt = rows.some((row) => row.isOwn && groupOf(row.field) === groupOf(field));
+    return isLookedAt || !isHidden(field, change) ? 'seen' : 'unseen';
+  }
   // A value that came from an own change which was refused is in nobody's history: the decision stands.
-  const was = first === undefined ? valueOf(current, field) : first.from;
-  return isSameText(value, was, change) ? 'seen' : 'differing';
+  const first = rows.find((row) => row.field === field);
+  const was = mine !== undefined ? mine.to : first !== undefined ? first.from : valueOf(current, field);
+  return isSameText(saw[field] ?? null, was, change) ? 'seen' : 'differing';
 }
 
 /** A status file shows text on one line. */
