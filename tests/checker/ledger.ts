@@ -187,3 +187,12 @@ export function push<Key, Value>(map: Map<Key, Value[]>, key: Key, value: Value)
   if (list === undefined) map.set(key, [value]);
   else list.push(value);
 }
+
+/** Whether a fault is documented to destroy the one place where the write was. */
+export function mayBeLost({ faults, primary }: History, { acknowledged }: Write): boolean {
+  if (acknowledged === undefined) return false;
+  const { folder, start, answer } = acknowledged;
+  const isKept = answer['durability'] !== primary;
+  // What the primary forgets, the folders give back.
+  return faults.some(({ destroysJournalsOf, to }) => isKept && destroysJournalsOf === folder && start <= to);
+}

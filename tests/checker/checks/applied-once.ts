@@ -1,7 +1,15 @@
 // Every acknowledged write is in the tables once, or kept as one conflict; none that was refused is there, and nothing
 // that nobody asked for.
 import type { History, Violation } from '../history.ts';
-import { eachWrite, linkMark, makeLedger, marksOfChange, type Ledger, type Write } from '../ledger.ts';
+import {
+  eachWrite,
+  linkMark,
+  makeLedger,
+  marksOfChange,
+  mayBeLost,
+  type Ledger,
+  type Write,
+} from '../ledger.ts';
 
 export function checkAppliedOnce(history: History): Violation[] {
   const ledger = makeLedger(history);
@@ -49,13 +57,4 @@ function isChained({ changesOf, history }: Ledger, marks: readonly string[]): bo
   const ids = marks.flatMap((mark) => changesOf.get(mark)?.slice(0, 1) ?? []).map((row) => row.entity_id);
   const links = new Set(history.tables.dependencies.map((row) => linkMark(row.source_id, row.target_id)));
   return ids.slice(1).every((id, index) => links.has(linkMark(ids[index] ?? '', id)));
-}
-
-/** Whether a fault is documented to destroy the one place where the write was. */
-function mayBeLost({ faults, primary }: History, { acknowledged }: Write): boolean {
-  if (acknowledged === undefined) return false;
-  const { folder, start, answer } = acknowledged;
-  const isKept = answer['durability'] !== primary;
-  // What the primary forgets, the folders give back.
-  return faults.some(({ destroysJournalsOf, to }) => isKept && destroysJournalsOf === folder && start <= to);
 }

@@ -1,7 +1,16 @@
 // What one session wrote to one item is applied in that order, and what somebody wrote after reading something of that
 // item comes after it. Only notes may pass what waits for a person to settle a conflict.
 import type { Call, History, Violation } from '../history.ts';
-import { eachWrite, itemsOf, makeLedger, placeInFeed, push, type Ledger, type Write } from '../ledger.ts';
+import {
+  eachWrite,
+  itemsOf,
+  makeLedger,
+  mayBeLost,
+  placeInFeed,
+  push,
+  type Ledger,
+  type Write,
+} from '../ledger.ts';
 import { shownBy } from '../shown.ts';
 
 export function checkOrder(history: History): Violation[] {
@@ -79,8 +88,9 @@ function checkWritesFollowReads(ledger: Ledger, placed: readonly Placed[]): Viol
   return found;
 }
 
-/** Others are to see a note at once, and not only when somebody has decided. */
-function mayPass({ heldItems }: Ledger, { deed }: Write, other: Write): boolean {
+/** Others are to see a note at once, and not only when somebody has decided; and what lies in a lost journal is passed. */
+function mayPass({ history, heldItems }: Ledger, { deed }: Write, other: Write): boolean {
+  if (mayBeLost(history, other)) return true;
   return deed.kind === 'note' && itemsOf(other.deed).some((item) => heldItems.has(item));
 }
 

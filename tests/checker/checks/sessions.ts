@@ -1,6 +1,6 @@
 // What a session wrote or was shown once, it is shown from then on, unless the answer admits to lack it.
 import type { Call, History, Violation } from '../history.ts';
-import { makeLedger, push, type Ledger } from '../ledger.ts';
+import { makeLedger, mayBeLost, push, type Ledger } from '../ledger.ts';
 import { admitsToLack, asOf, growthOf, shownBy, type Growth } from '../shown.ts';
 
 export function checkSessions(history: History): Violation[] {
@@ -50,6 +50,9 @@ function learn(known: Map<string, Known>, growth: Growth, by: Call): void {
 }
 
 /** What became a conflict is shown no more; that its loss is a loss is for another check. */
-function isLasting({ writes, changesOf, takenOff }: Ledger, mark: string): boolean {
+function isLasting({ history, writes, changesOf, takenOff }: Ledger, mark: string): boolean {
+  const write = writes.get(mark);
+  // Of a journal that is gone, nobody knows what was in it, even where a program still had it open.
+  if (write !== undefined && mayBeLost(history, write)) return false;
   return !takenOff.has(mark) && writes.get(mark)?.conflict === undefined && changesOf.has(mark);
 }
