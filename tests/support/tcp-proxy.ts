@@ -179,7 +179,8 @@ class Link {
     if (passOn) this.#upstream.write(chunk);
     setTimeout(() => {
       this.destroy();
-      void this.proxy.setMode(then);
+      // Another mode may have been set meanwhile.
+      if (this.proxy.mode === then) void this.proxy.setMode(then);
     }, COMMIT_PAUSE_MS);
   }
 
