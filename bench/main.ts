@@ -7,6 +7,7 @@ import { listTool } from '../src/mcp/tool-calls.ts';
 import { startPostgres } from '../tests/support/postgres.ts';
 import { vendorName } from './fill.ts';
 import { Report } from './figures.ts';
+import { benchKeeping } from './keeping.ts';
 import { benchPlan } from './plan.ts';
 import { checkPlans } from './plans.ts';
 import { benchRoundTrip, benchSpawn, bundleEmptyServer } from './stdio.ts';
@@ -59,6 +60,17 @@ for (const { where, store } of stores.slice(-2)) {
 
 // Their background work would take its turns between the calls of the servers that are spawned now.
 for (const { store } of stores) await store.close();
+
+report.section('Writes whose folder keeps them and remembers the database, beside one that does neither', [
+  'store',
+  'tool',
+  'p50',
+  'p50 without',
+  'ratio',
+  'bar',
+]);
+await benchKeeping(report, 'sqlite');
+await benchKeeping(report, 'postgres', [await server.createDatabase(), await server.createDatabase()]);
 
 const emptyServer = await bundleEmptyServer();
 report.section('Round trip over stdio beside an empty tool with a result of the same size (P2)', [

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import Database from 'better-sqlite3';
 import postgres from 'postgres';
 import type { Context } from '../src/services/context.ts';
-import { CACHE_FILE, openStore } from '../src/storage/open-store.ts';
+import { CACHE_FILE, openStore, type OpenOptions } from '../src/storage/open-store.ts';
 import { takeBackup } from '../src/storage/export/backup.ts';
 import { UNRECORDED } from '../src/storage/operations/jobs.ts';
 import { schemaName, SQLITE_FILE } from '../src/storage/open-primary.ts';
@@ -31,7 +31,11 @@ export interface BenchStore {
   close(): Promise<void>;
 }
 
-export async function openBenchStore(count: number, databaseUrl: string | undefined): Promise<BenchStore> {
+export async function openBenchStore(
+  count: number,
+  databaseUrl: string | undefined,
+  options: Pick<OpenOptions, 'seen'> = {},
+): Promise<BenchStore> {
   const projectDir = mkdtempSync(path.join(tmpdir(), 'worktrail-bench-'));
   const dataDir = path.join(projectDir, '.worktrail');
   const slug = { value: 'bench', explicit: true };
@@ -54,6 +58,7 @@ export async function openBenchStore(count: number, databaseUrl: string | undefi
   const statements = new Map<string, Statement>();
   const store = await openStore({
     ...place,
+    ...options,
     logQuery: (sql, parameters) => statements.set(sql, { sql, parameters }),
   });
   if (databaseUrl !== undefined) await untilCopied(path.join(dataDir, CACHE_FILE), count);

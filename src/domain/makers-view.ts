@@ -26,11 +26,8 @@ export function makersView(change: Change, way: WayHere, isShown: (field: string
   const sets = setsAfter(way, (name) => isHidden(name, change));
   const view = { unseen: new Set<string>(), differing: new Set<string>() };
   for (const [field] of flatten(change.patch)) {
-    const seen = SETS.has(field)
-      ? wasSetSeen(field, change, way) || !isHidden(field, change)
-        ? 'seen'
-        : 'unseen'
-      : howSeen(field, change, way, isHidden);
+    const isUnseenSet = SETS.has(field) && isHidden(field, change);
+    const seen = isUnseenSet ? 'unseen' : SETS.has(field) ? 'seen' : howSeen(field, change, way, isHidden);
     if (seen !== 'seen') view[seen].add(field);
   }
   return { fields: { ...sets, ...change.base_fields }, ...view };
@@ -44,7 +41,7 @@ function howSeen(
   way: WayHere,
   isHidden: (field: string, change: Change) => boolean,
 ): HowSeen {
-  const { current, since, own, refused } = way;
+  const { current, since, own } = way;
   const rows = since.flatMap(({ change_id, fields }) =>
     fields.map((row) => ({ ...row, isOwn: own.has(change_id) })),
   );
@@ -54,14 +51,9 @@ function howSeen(
   if (saw === undefined || !Object.hasOwn(saw, field)) return isHidden(field, change) ? 'unseen' : 'seen';
   const value = saw[field] ?? null;
   const first = rows.find((row) => row.field === field);
-  if (isSameText(value, first === undefined ? valueOf(current, field) : first.from, change)) return 'seen';
-  // A value that an own change gave it which was refused: what counts is what the maker of that one saw.
-  const index = refused.findLastIndex(({ patch }) =>
-    flatten(patch).some(([name, to]) => name === field && equalJson(to, value)),
-  );
-  const source = refused[index];
-  if (source === undefined) return 'differing';
-  return howSeen(field, source, { ...way, refused: refused.slice(0, index) }, isHidden);
+  // A value that came from an own change which was refused is in nobody's history: the decision stands.
+  const was = first === undefined ? valueOf(current, field) : first.from;
+  return isSameText(value, was, change) ? 'seen' : 'differing';
 }
 
 /** A status file shows text on one line. */
@@ -73,17 +65,10 @@ function isSameText(seen: JsonValue, is: JsonValue, { base_version }: Change): b
 
 const onOneLine = (text: string): string => text.replaceAll(/\s+/g, ' ').trim();
 
-function wasSetSeen(name: string, { base_fields }: Change, { since, own, refused }: WayHere): boolean {
-  if (base_fields !== undefined && Object.hasOwn(base_fields, name)) return true;
-  if (refused.some(({ patch }) => Object.hasOwn(patch, name))) return true;
-  return since.some(
-    ({ change_id, fields }) => own.has(change_id) && fields.some(({ field }) => field === name),
-  );
-}
-
 /**
  * The sets as their maker saw them whose own changes, among others', led there: what others did to them is left out,
- * and what own changes did that were refused is put in. One that was not shown was empty before those.
+ * and what own changes did that were refused is put in. One that was not shown is empty: who made an own change to it was
+ * shown all of it, or brings what he gave it.
  */
 function setsAfter(
   { current, since, own, refused }: WayHere,
@@ -97,13 +82,17 @@ function setsAfter(
   );
   const sets: JsonObject = {};
   for (const name of SETS) {
+    if (isHidden(name)) {
+      sets[name] = [];
+      continue;
+    }
     const steps = [
       ...recorded.filter(({ id, field }) => field === name && own.has(id)),
       ...asked.filter(({ field }) => field === name),
     ].sort((a, b) => (a.id < b.id ? -1 : 1));
     const first = recorded.find(({ field }) => field === name);
-    if (first === undefined && steps.length === 0 && !isHidden(name)) continue;
-    let seen = isHidden(name) ? [] : first === undefined ? valueOf(current, name) : first.from;
+    if (first === undefined && steps.length === 0) continue;
+    let seen = first === undefined ? valueOf(current, name) : first.from;
     for (const { from, to } of steps) seen = mergeSet(asList(from ?? seen), asList(to), asList(seen));
     sets[name] = seen;
   }

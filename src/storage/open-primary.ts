@@ -5,6 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync, linkSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { databaseError } from '../errors.ts';
 import type { Quotas } from '../domain/quotas.ts';
 import { CONFIGURATION_DEFAULTS } from '../domain/configuration.ts';
@@ -54,6 +55,9 @@ export const SQLITE_FILE = 'worktrail.db';
 const MEMORY_FILE = 'project.json';
 const MEMORY_MAX_BYTES = 16 * 1024;
 const SYSTEM_ACTOR = 'worktrail';
+/** Giving an id back takes a transaction of the database. */
+const CLAIM_LOOKS_MAX = 40;
+const CLAIM_LOOK_PAUSE_MS = 50;
 
 /** What the folder remembers of the project it belongs to. */
 export interface Memory {
@@ -247,6 +251,17 @@ function claimMemory(dataDir: string, claimed: Memory): Memory {
   }
 }
 
+/** An id that another process of this folder is about to give back, because another folder was faster, counts for nothing. */
+async function settledMemory(dataDir: string, found: ProjectRow | undefined): Promise<Memory | undefined> {
+  for (let looks = CLAIM_LOOKS_MAX; ; looks -= 1) {
+    const memory = readMemory(dataDir);
+    const isClaim = memory !== undefined && memory.store === undefined;
+    if (found === undefined || !isClaim || memory.project_id === found.project_id || looks === 0)
+      return memory;
+    await sleep(CLAIM_LOOK_PAUSE_MS);
+  }
+}
+
 function writeTemporary(dataDir: string, { project_id, project_slug, store }: Memory): string {
   const temporary = path.join(dataDir, `${MEMORY_FILE}.${randomUUID()}.tmp`);
   try {
@@ -267,7 +282,8 @@ async function identify(
 ): Promise<ProjectRow> {
   const found = await session.read(findProject);
   // Read after the store: whoever founds a project has written its folder's memory before.
-  const memory = readMemory(options.dataDir);
+  const memory =
+    session.source === 'postgres' ? await settledMemory(options.dataDir, found) : readMemory(options.dataDir);
   if (found === undefined && session.source === 'postgres') refuseEmptied(remembered, options);
   const project = found ?? (await foundClaimed(session, options, memory));
   const { databaseUrl } = options;

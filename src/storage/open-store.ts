@@ -36,7 +36,7 @@ import { loadImage, loadSnapshot, loadStatusFile, type Loaded } from './tiers/re
 import { LayerUnavailable, type Replica } from './tiers/replica.ts';
 import { SEEN_FILE } from './tiers/seen-file.ts';
 import type { OwnWritesKept } from './tiers/own-writes-kept.ts';
-import { seenIn, type Seen } from './tiers/seen.ts';
+import { seenIn, type AnySeen } from './tiers/seen.ts';
 import { mismatchOf, readTruth } from './tiers/truth.ts';
 import { TierMemory } from './tiers/tier-memory.ts';
 import { TieredStore, type TieredParts } from './tiers/tiered-store.ts';
@@ -53,6 +53,8 @@ export interface OpenOptions extends Omit<PrimaryOptions, 'patience'> {
   /** Runs what is done in the background as jobs; by default without a record of them. */
   jobs?: Jobs;
   clock?: Clock;
+  /** What remembers the database; default `seen.db` of the folder. Another one is for measuring. */
+  seen?: AnySeen;
 }
 
 /** Clients of a server wait at least a minute for an answer. */
@@ -98,15 +100,17 @@ function partsOf(options: OpenOptions): TieredParts {
   };
   const cache = isEmbedded ? undefined : new CacheReplica(file, () => project().project_id, clock, log);
   const memory = new TierMemory(() => outbox.open({ create: !isEmbedded && existsSync(dataDir) }));
-  const seen = seenIn(path.join(dataDir, SEEN_FILE), {
-    device,
-    projectId: () => project().project_id,
-    now: () => clock.now(),
-    mayMake: () => existsSync(dataDir),
-    earlier: () => memory.earlierPosition,
-    kept: options.ownWritesKept,
-    log,
-  });
+  const seen =
+    options.seen ??
+    seenIn(path.join(dataDir, SEEN_FILE), {
+      device,
+      projectId: () => project().project_id,
+      now: () => clock.now(),
+      mayMake: () => existsSync(dataDir),
+      earlier: () => memory.earlierPosition,
+      kept: options.ownWritesKept,
+      log,
+    });
   const replicas: Replica[] = [
     ...(cache === undefined ? [] : [cache]),
     imageReplica(file, project, { cache, seen, clock }),
@@ -160,7 +164,7 @@ export function madeIfMissing(dataDir: string): boolean {
 function imageReplica(
   file: string,
   project: TieredParts['project'],
-  { cache, seen, clock }: { cache: CacheReplica | undefined; seen: Seen; clock: Clock },
+  { cache, seen, clock }: { cache: CacheReplica | undefined; seen: AnySeen; clock: Clock },
 ): MemoryReplica {
   const isEmbedded = cache === undefined;
   const changedAt = () =>
@@ -182,7 +186,7 @@ function imageReplica(
 }
 
 /** What was put in the place of the embedded file may be older than what was seen of it: then it answers nothing. */
-async function loadNewest(file: string, project_id: string | undefined, seen: Seen): Promise<Loaded> {
+async function loadNewest(file: string, project_id: string | undefined, seen: AnySeen): Promise<Loaded> {
   const at = seen.seen();
   const loaded = await loadImage(file, project_id);
   const points = at === undefined ? [] : [at];

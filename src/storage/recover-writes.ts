@@ -1,7 +1,11 @@
 /** Gives a database back what it acknowledged to this folder and has lost. */
-import { adoptWrites } from './adopt-writes.ts';
+import path from 'node:path';
+import { isInRepository } from './git/repository.ts';
+import { adoptWrites, isOfThisProject } from './adopt-writes.ts';
+import { readGitJournal, readOutbox, readPending } from './inspect-journals.ts';
 import type { InspectOptions } from './inspect-layers.ts';
-import { acceptPrimary, withSeen, type Accepted } from './tiers/accept-primary.ts';
+import { OUTBOX_FILE } from './open-store.ts';
+import { acceptPrimary, type Accepted } from './tiers/accept-primary.ts';
 import type { JournalEntry, JournalName } from './tiers/journal.ts';
 
 export interface Recovered {
@@ -13,23 +17,45 @@ export interface Recovered {
 
 /**
  * Accepts the database as it is, and lets the writes that it lacks wait again as writes of this folder, in the order
- * in which they were acknowledged. Like all that waits they are applied once, merged, or kept as conflicts. Cut off at
- * any moment, the same command again completes it.
+ * in which they had been applied and before all that waits. Like all that waits they are applied once, merged, or kept as
+ * conflicts. Cut off at any moment, the same command again completes it.
  * @throws DatabaseError when the database holds another project or does not answer, or when nothing can be noted
  */
 export async function recoverWrites(options: InspectOptions): Promise<Recovered> {
-  const accepted = await acceptPrimary(options);
-  const lost = withSeen(options.dataDir, (tables) => tables.lost());
-  const entries = inOrder(lost.map(({ entry }) => entry));
-  if (entries.length === 0) return { accepted, entries, kept_in: [] };
-  const kept_in = await adoptWrites(options, entries);
-  // From here on a journal has them.
-  withSeen(options.dataDir, (tables) => tables.forget(lost.map(({ number }) => number)));
+  const entries: JournalEntry[] = [];
+  const kept_in: JournalName[] = [];
+  const accepted = await acceptPrimary(options, async (lost) => {
+    if (lost.length === 0) return;
+    entries.push(
+      ...inOrder(
+        lost.map(({ entry }) => entry),
+        await firstWaiting(options),
+      ),
+    );
+    kept_in.push(...(await adoptWrites(options, entries)));
+  });
   return { accepted, entries, kept_in };
 }
 
-/** What waits is applied by this clock: writes of one millisecond keep their order. */
-function inOrder(entries: readonly JournalEntry[]): JournalEntry[] {
-  let lamport = 0;
-  return entries.map((entry) => ({ ...entry, lamport: (lamport = Math.max(lamport + 1, entry.lamport)) }));
+/** Where in the order of replay the first write stands that waits here; infinity where none does. */
+async function firstWaiting(options: InspectOptions): Promise<number> {
+  const { projectDir, dataDir } = options;
+  const journals = [
+    await readOutbox(path.join(dataDir, OUTBOX_FILE)),
+    await readGitJournal(options, await isInRepository(projectDir)),
+    await readPending(dataDir),
+  ];
+  const waiting = journals
+    .flatMap(({ entries }) => entries)
+    .filter((entry) => isOfThisProject(options, entry));
+  return Math.min(...waiting.map(({ lamport }) => lamport), Number.POSITIVE_INFINITY);
+}
+
+/** What had been applied was made before what waited still, whatever its clock says. */
+function inOrder(entries: readonly JournalEntry[], before: number): JournalEntry[] {
+  let next = before;
+  return entries
+    .toReversed()
+    .map((entry) => ({ ...entry, lamport: (next = Math.min(entry.lamport, next - 1)) }))
+    .toReversed();
 }

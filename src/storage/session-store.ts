@@ -2,8 +2,8 @@
  * A store as one session uses it: a program with its one client, or a session over HTTP. It knows how far the answers
  * were that the session was given, and one from a copy that stands before them says so (`went_back`).
  *
- * The primary is not asked where it stands: its answer is from before it arrived, so that a copy that was confirmed after
- * that has all of it. A copy that was not may have it all the same; then `went_back` is said in vain.
+ * Of most answers of the primary it is noted right afterwards how far they were. One that could not be noted is from before
+ * it arrived: a copy that was confirmed after that has all of it, and one that was not may have it all the same.
  */
 import { count } from '../domain/text.ts';
 import type { Warning } from '../domain/warnings.ts';
@@ -16,8 +16,9 @@ import type { Change } from '../domain/change.ts';
 const OWN_CHANGES_MAX = 10_000;
 
 export class SessionStore implements TrackerStore {
-  /** The latest moment that an answer was from, in milliseconds since 1970 by the clock of this machine. */
-  #shownAt = Number.NEGATIVE_INFINITY;
+  /** When the primary answered last, and the latest moment that a copy was from: milliseconds since 1970, by the clock here. */
+  #primaryAt = Number.NEGATIVE_INFINITY;
+  #copyAt = Number.NEGATIVE_INFINITY;
   /** The greatest position that a copy answered from. */
   #shownSeq = 0;
   /** Whether any answer was from a layer that knows its position. */
@@ -69,20 +70,22 @@ export class SessionStore implements TrackerStore {
     const { copy } = answer;
     const isKept = answer.durability !== undefined && answer.durability !== answer.source;
     const isPrimary = answer.as_of === undefined && !isKept;
-    if (isPrimary) this.#shownAt = Math.max(this.#shownAt, this.now());
-    else if (copy !== undefined) this.#shownAt = Math.max(this.#shownAt, Date.parse(copy.as_of));
+    if (isPrimary) this.#primaryAt = Math.max(this.#primaryAt, this.now());
+    else if (copy !== undefined) this.#copyAt = Math.max(this.#copyAt, Date.parse(copy.as_of));
     this.#shownSeq = Math.max(this.#shownSeq, copy?.seq ?? 0);
     if (isPrimary || copy?.seq != null) this.#knowsBetter = true;
   }
 
-  #wentBack({ as_of, seq, shows }: CopyMoment): Warning | undefined {
+  #wentBack({ as_of, seq, shows, hasAllSeen }: CopyMoment): Warning | undefined {
+    if (hasAllSeen) return undefined;
     const at = Date.parse(as_of);
-    const isBefore = at < this.#shownAt || (seq !== null && seq < this.#shownSeq);
+    // Confirmed within the millisecond of an answer, a copy may be from before it.
+    const isBefore = at <= this.#primaryAt || at < this.#copyAt || (seq !== null && seq < this.#shownSeq);
     // Of another machine's clock, as a status file may be, or of one that was set back: that tells nothing.
     const isUnknown = this.#knowsBetter && (seq === null || at > this.now());
     if (!isBefore && !isUnknown) return undefined;
     const lacking = [...this.#own].filter(([id, madeAt]) => (madeAt > at || isUnknown) && !shows(id)).length;
-    return wentBack(this.#shownAt, lacking);
+    return wentBack(Math.max(this.#primaryAt, this.#copyAt), lacking);
   }
 }
 

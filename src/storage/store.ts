@@ -31,6 +31,8 @@ export interface CopyMoment {
   as_of: string;
   /** The position of the feed up to which it is complete; null where it does not know. */
   seq: number | null;
+  /** It has all that the primary answered to this process, so that it is no step back. */
+  hasAllSeen: boolean;
   /** Whether it shows a change of this folder that was made after `as_of`. */
   shows(change_id: string): boolean;
 }

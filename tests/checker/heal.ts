@@ -1,7 +1,6 @@
 // The end of a schedule: every server runs, every conflict is settled, nothing waits in any folder.
 import type { Board } from './board.ts';
 import { runCli } from '../support/program.ts';
-import { FAIL_OVERS } from './faults/fail-over.ts';
 import { isObject } from './ledger.ts';
 import { warningsOf } from './shown.ts';
 import type { Server } from './server.ts';
@@ -20,7 +19,8 @@ export async function heal(stage: Stage, board: Board): Promise<string[]> {
   await Promise.all(
     servers.map((server) => came(() => server.start().then(() => server.isUp), HEALING_MAX_MS)),
   );
-  if (stage.faults.some(({ fault }) => fault in FAIL_OVERS)) await recoverWrites(stage);
+  if (stage.faults.some(({ primaryForgetsFrom }) => primaryForgetsFrom !== undefined))
+    await recoverWrites(stage);
   let left: string[] = [];
   await came(
     async () => {

@@ -48,7 +48,7 @@ export interface FaultRecord {
   severs?: string[];
   /** The folder whose waiting writes are documented to be lost by this. */
   destroysJournalsOf?: string;
-  /** What the primary acknowledged from then on is documented to be lost by this. */
+  /** What the primary acknowledged from then on is gone from it; the folders give it back. */
   primaryForgetsFrom?: number;
   /** Clocks are not one clock any more: times of answers say nothing. */
   bendsTime?: boolean;

@@ -22,6 +22,10 @@ export interface Ledger {
   writes: Map<string, Write>;
   /** The changes that show a mark, in the order of the feed. */
   changesOf: Map<string, RecordedChange[]>;
+  /** Items of which something waited for a person, or for something that did. */
+  heldItems: ReadonlySet<string>;
+  /** Labels that somebody took off again who settled a conflict, with both sides in sight. */
+  takenOff: ReadonlySet<string>;
   call(n: number): Call | undefined;
 }
 
@@ -30,7 +34,53 @@ export function makeLedger(history: History): Ledger {
   for (const change of history.tables.changes)
     for (const mark of marksOfChange(change)) push(changesOf, mark, change);
   const calls = new Map(history.calls.map((call) => [call.n, call]));
-  return { history, writes: writesOf(history), changesOf, call: (n) => calls.get(n) };
+  const writes = writesOf(history);
+  return {
+    history,
+    writes,
+    changesOf,
+    heldItems: itemsHeld(history, writes),
+    takenOff: labelsTakenOff(history, writes),
+    call: (n) => calls.get(n),
+  };
+}
+
+function labelsTakenOff({ tables }: History, writes: ReadonlyMap<string, Write>): ReadonlySet<string> {
+  const decided = tables.changes.filter((change) =>
+    marksOfChange(change).some((mark) => writes.get(mark)?.conflict !== undefined),
+  );
+  return new Set(
+    decided.flatMap(({ fields }) =>
+      fields
+        .filter(({ field }) => field === 'labels')
+        .flatMap(({ from, to }) => labelsOf(from).filter((label) => !labelsOf(to).includes(label))),
+    ),
+  );
+}
+
+/** The items that a write alters and is built on. */
+export function itemsOf({ item, basis }: Deed): string[] {
+  return [...(item === null ? [] : [item]), ...Object.keys(basis ?? {})];
+}
+
+/** A write to several items waits as a whole, and so does what comes after it. */
+function itemsHeld({ tables }: History, writes: ReadonlyMap<string, Write>): ReadonlySet<string> {
+  const held = new Set(tables.conflicts.flatMap(({ changes }) => idsIn(changes)));
+  const joined = [...writes.values()].map(({ deed }) => itemsOf(deed)).filter((items) => items.length > 1);
+  for (let before = -1; before !== held.size;) {
+    before = held.size;
+    for (const items of joined)
+      if (items.some((item) => held.has(item))) for (const item of items) held.add(item);
+  }
+  return held;
+}
+
+function idsIn(value: Json | undefined): string[] {
+  if (Array.isArray(value)) return value.flatMap(idsIn);
+  if (!isObject(value)) return [];
+  return Object.entries(value).flatMap(([key, inner]) =>
+    typeof inner === 'string' && ['entity_id', 'item_id', 'target_id'].includes(key) ? [inner] : idsIn(inner),
+  );
 }
 
 /** Each write once. */

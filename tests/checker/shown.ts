@@ -35,8 +35,12 @@ function shownOfRecord(record: JsonObject): Shown[] {
   const item = String(record['id']);
   const shown: Shown[] = [];
   const { metadata, labels, notes, notes_total } = record;
-  if (isObject(metadata)) shown.push({ item, part: 'metadata', marks: new Set(Object.keys(metadata)) });
-  if (Array.isArray(labels)) shown.push({ item, part: 'labels', marks: new Set(labelsOf(labels)) });
+  // Of these it has only what was added here.
+  const unknown = new Set(labelsOf(record['unknown_fields']));
+  if (isObject(metadata) && !unknown.has('metadata'))
+    shown.push({ item, part: 'metadata', marks: new Set(Object.keys(metadata)) });
+  if (Array.isArray(labels) && !unknown.has('labels'))
+    shown.push({ item, part: 'labels', marks: new Set(labelsOf(labels)) });
   if (Array.isArray(notes) && notes_total === notes.length) shown.push(shownNotes(item, notes));
   return shown;
 }
@@ -68,6 +72,7 @@ export function growthOf({ tool, args, deed }: Call): Growth[] {
 
 /** Warnings by which an answer says that it may lack something, whatever moment it is from. */
 const SAYS_LESS = new Set([
+  'unchecked',
   'incomplete',
   'partial',
   'primary_refused',

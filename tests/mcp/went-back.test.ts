@@ -1,5 +1,6 @@
 // Each session over HTTP is told by itself of answers that are older than those it was given.
 import { existsSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, it } from 'vitest';
 import { cleanUpLater } from '../support/cleanup.ts';
@@ -11,6 +12,13 @@ import { startHttp, temporaryProject } from '../support/program.ts';
 interface Warning {
   code: string;
   message: string;
+}
+
+async function appeared(file: string): Promise<void> {
+  for (const until = Date.now() + 20_000; !existsSync(file);) {
+    if (Date.now() > until) throw new Error(`no ${path.basename(file)} after 20 s`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
 }
 
 async function list(client: TestClient): Promise<{ source: string; codes: string[]; text: string }> {
@@ -34,16 +42,16 @@ describeUnless(postgresSkipReason(), 'two sessions of one server over HTTP', () 
     const [mine, theirs] = [await open(), await open()];
     expect(await list(mine)).toMatchObject({ source: 'postgres', codes: [] });
     const cache = path.join(project, '.worktrail', 'cache.db');
-    for (const until = Date.now() + 20_000; !existsSync(cache);) {
-      if (Date.now() > until) throw new Error('no cache after 20 s');
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
+    await appeared(cache);
+    await mine.callTool('create_work_item', { item_type: 'task', title: 'Shown to one' });
     expect(await list(mine)).toMatchObject({ source: 'postgres', codes: [] });
+    await appeared(path.join(project, '.project_status.md'));
     await postgres.halt('immediate');
+    // A lesser copy does not know how far it is.
+    for (const suffix of ['', '-wal', '-shm']) await rm(cache + suffix, { force: true });
     const told = await list(mine);
-    expect(told.codes).toEqual(['primary_unavailable', 'went_back']);
+    expect(told.codes).toContain('went_back');
     expect(told.text).toContain('This may be older than an earlier answer');
-    expect((await list(theirs)).codes).toEqual(['primary_unavailable']);
-    expect((await list(theirs)).codes).toEqual(['primary_unavailable']);
+    for (const _ of [1, 2]) expect((await list(theirs)).codes).not.toContain('went_back');
   });
 });

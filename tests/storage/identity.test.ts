@@ -144,6 +144,19 @@ describeUnless(postgresSkipReason(), 'a project on a PostgreSQL that many use', 
       });
     });
 
+    it('and is joined there, though another process of the clone is about to give back an id of its own', async () => {
+      const first = await openTrackerAt(
+        inFolder(await temporaryProject({ git: true }), await freshDatabase()),
+      );
+      await first.create({ title: 'Shared' });
+      const place = inFolder(await clone(first.place.projectDir), first.place.databaseUrl);
+      await mkdir(place.dataDir);
+      const claim = { project_id: OTHER_ID, project_slug: place.slug.value };
+      await writeFile(memoryOf(place), JSON.stringify(claim));
+      setTimeout(() => void rm(memoryOf(place)), 300);
+      expect(await (await openTrackerAt(place)).titles()).toEqual(['Shared']);
+    });
+
     it('and is named to a clone in a folder of another name, instead of a second tracker beside it', async () => {
       const first = await openTrackerAt(
         inFolder(await temporaryProject({ git: true }), await freshDatabase()),

@@ -52,21 +52,28 @@ describeUnless(postgresSkipReason(), 'a session whose database goes away', () =>
     'is told that a copy is older than what it was shown, other sessions are not',
     { timeout: TIMEOUT_MS },
     async () => {
-      const { proxy, copied, session, other } = await scene();
+      const { proxy, project, cache, copied, session, other } = await scene();
       const [mine, theirs] = [session(), session()];
       const item = await mine.create({ title: 'Shared' });
-      await eventually(() => copied() >= 1);
+      const snapshot = () => git(project, 'for-each-ref', 'refs/worktrail/snapshot');
+      await eventually(async () => copied() >= 1 && (await snapshot()) !== '');
+      const next = await other.update(item, { title: 'Seen here' });
       const atWork = await read(mine, item.id);
       expect([atWork.source, wentBack(atWork)]).toEqual(['postgres', undefined]);
+      await eventually(() => copied() >= 2);
 
       await proxy.setMode('refuse');
-      await other.update(item, { title: 'Changed elsewhere' });
+      await other.update(next, { title: 'Changed elsewhere' });
+      // It lacks what nobody here was shown.
+      const whole = await read(mine, item.id);
+      expect(whole).toMatchObject({ source: 'sqlite_cache', data: { title: 'Seen here' } });
+      expect(whole.warnings.map(({ code }) => code)).toEqual(['primary_unavailable']);
+      for (const suffix of ['', '-wal', '-shm']) await rm(cache + suffix, { force: true });
       const before = await read(mine, item.id);
-      expect(before.source).toBe('sqlite_cache');
+      expect(before).toMatchObject({ source: 'git_history', data: { title: 'Shared' } });
       expect(wentBack(before)).toMatch(/older than an earlier answer \(from 20.*Z\): what others changed/);
-      expect(before.warnings.map(({ code }) => code)).toEqual(['primary_unavailable', 'went_back']);
       const first = await read(theirs, item.id);
-      expect([first.source, wentBack(first)]).toEqual(['sqlite_cache', undefined]);
+      expect([first.source, wentBack(first)]).toEqual(['git_history', undefined]);
       expect(wentBack(await read(theirs, item.id))).toBeUndefined();
       // A write says where it is kept, and no more.
       expect(wentBack(await mine.createAnswer({ title: 'Kept' }))).toBeUndefined();
@@ -135,14 +142,19 @@ function answering(answers: (CopyMoment | 'primary')[]): TrackerStore {
 }
 
 describe('an answer of a copy', () => {
-  const copy = (as_of: string, seq: number | null): CopyMoment => ({ as_of, seq, shows: () => true });
-  const [EARLY, NOW, LATE] = [
+  const copy = (as_of: string, seq: number | null, hasAllSeen = false): CopyMoment => ({
+    ...{ as_of, seq, hasAllSeen },
+    shows: () => true,
+  });
+  const [EARLY, NOW, SOON, LATE] = [
     '2026-01-05T09:00:00.000Z',
     '2026-01-05T10:00:00.000Z',
+    '2026-01-05T10:00:00.001Z',
     '2026-01-05T11:00:00.000Z',
   ];
   const told = async (...answers: (CopyMoment | 'primary')[]) => {
-    const session = SessionStore.begin(answering([...answers]), () => Date.parse(NOW));
+    let now = Date.parse(NOW);
+    const session = SessionStore.begin(answering([...answers]), () => now++);
     const found: boolean[] = [];
     for (const _ of answers) found.push(wentBack(await session.read(() => Promise.resolve())) !== undefined);
     return found;
@@ -152,8 +164,10 @@ describe('an answer of a copy', () => {
     ['a first one tells of nothing', [copy(EARLY, 3)], [false]],
     ['as old as the last one', [copy(EARLY, 3), copy(EARLY, 3)], [false, false]],
     ['newer than the last one', [copy(EARLY, 3), copy(NOW, 4)], [false, false]],
-    ['confirmed after the primary answered', ['primary', copy(NOW, 4)], [false, false]],
+    ['confirmed after the primary answered', ['primary', copy(SOON, 4)], [false, false]],
+    ['confirmed while the primary answered', ['primary', copy(NOW, 4)], [false, true]],
     ['from before the primary answered', ['primary', copy(EARLY, 4)], [false, true]],
+    ['from before that, and has all of it', ['primary', copy(EARLY, 4, true)], [false, false]],
     ['from an earlier moment than another copy', [copy(NOW, 4), copy(EARLY, 4)], [false, true]],
     ['at an earlier position, whatever its clock says', [copy(EARLY, 4), copy(NOW, 3)], [false, true]],
     ['from the future, which a clock set back leaves behind', ['primary', copy(LATE, 4)], [false, true]],

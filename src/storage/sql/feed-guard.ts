@@ -40,6 +40,8 @@ export interface SettledWrite {
 export interface Witness {
   /** How far it was seen; undefined where nothing is remembered. Asked within every write, so it is cheap. */
   seen(): Position | undefined;
+  /** An answer was given whose position is not known yet. @returns what to call when it is noted */
+  answered(): () => void;
   /** An answer came from `head`, and the database has at `verified` what was seen there. */
   saw(head: Position, verified: Position | undefined): void;
   /** This was committed, and is acknowledged next. */

@@ -15,6 +15,8 @@ export class PositionWatch {
   #mismatch: TruthMismatch | undefined;
   #lookedAt = Number.NEGATIVE_INFINITY;
   #next: NodeJS.Timeout | undefined;
+  /** Of the answers that wait for the next look. */
+  #unlooked: (() => void)[] = [];
 
   /**
    * @param witness without one nothing is compared
@@ -32,6 +34,7 @@ export class PositionWatch {
     const now = performance.now();
     if (now - this.#lookedAt < this.pauseMs) {
       const answer = await read();
+      this.#unlooked.push(this.witness.answered());
       this.#lookLater();
       return answer;
     }
@@ -39,7 +42,7 @@ export class PositionWatch {
     // Before the answer: what others of the folder note meanwhile may be newer than what is read.
     const seen = this.witness.seen();
     const answer = await read();
-    void this.#look(c, seen);
+    void this.#look(c, seen, [this.witness.answered()]);
     return answer;
   }
 
@@ -49,13 +52,12 @@ export class PositionWatch {
    */
   async compared<T>(call: () => Promise<T>): Promise<T> {
     this.#refuseMismatch();
-    const seen = this.witness?.seen();
     try {
       return await call();
     } catch (error) {
       const isRule = error instanceof TrackerError && error.code !== 'DatabaseError';
-      if (isRule && seen !== undefined) {
-        await this.#lookNow(seen);
+      if (isRule && this.witness !== undefined) {
+        await this.#lookNow();
         this.#refuseMismatch();
       }
       throw error;
@@ -66,7 +68,7 @@ export class PositionWatch {
   close(): void {
     if (this.#next === undefined) return;
     clearTimeout(this.#next);
-    void this.#lookNow(this.witness?.seen());
+    void this.#lookNow();
   }
 
   #refuseMismatch(): void {
@@ -79,19 +81,25 @@ export class PositionWatch {
     this.#next ??= setTimeout(() => {
       this.#next = undefined;
       this.#lookedAt = performance.now();
-      void this.#lookNow(this.witness?.seen());
+      void this.#lookNow();
     }, this.pauseMs).unref();
   }
 
   /** Of a database that fails, the next call tells. */
-  async #lookNow(seen: Position | undefined): Promise<void> {
-    await this.session.read((c) => this.#look(c, seen), { oneStatement: true }).catch(() => undefined);
+  async #lookNow(): Promise<void> {
+    const seen = this.witness?.seen();
+    const unlooked = this.#unlooked;
+    this.#unlooked = [];
+    await this.session
+      .read((c) => this.#look(c, seen, unlooked), { oneStatement: true })
+      .catch(() => undefined);
   }
 
-  async #look(c: Connection, seen: Position | undefined): Promise<void> {
+  async #look(c: Connection, seen: Position | undefined, covered: readonly (() => void)[]): Promise<void> {
     try {
       const head = await readHead(c, seen);
       if (head.seq !== seen?.seq) this.witness?.saw(head, seen);
+      for (const noted of covered) noted();
     } catch (error) {
       if (error instanceof TruthMismatch) this.#mismatch = error;
     }

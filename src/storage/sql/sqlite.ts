@@ -200,6 +200,8 @@ class SqliteSession implements Session {
   readonly #files: OpenFiles;
   readonly #migrations: Migrations;
   readonly #newestApplied: Statement;
+  readonly #begin: { read: Statement; write: Statement };
+  readonly #commit: { read: Statement; write: Statement };
   #lost: LostFiles | undefined;
   #isClosed = false;
 
@@ -214,19 +216,22 @@ class SqliteSession implements Session {
     this.#files = new OpenFiles(options.file);
     this.#migrations = readMigrations('sqlite', options.migrationsFolder);
     this.#newestApplied = writer.prepare(NEWEST_APPLIED).pluck();
+    // Never a plain BEGIN to write: turning a read into a write later fails at once, whatever the timeout.
+    this.#begin = { read: reader.prepare('begin'), write: writer.prepare('begin immediate') };
+    this.#commit = { read: reader.prepare('commit'), write: writer.prepare('commit') };
   }
 
   async read<T>(work: (connection: Connection) => Promise<T>, options: ReadOptions = {}): Promise<T> {
     return await this.#inPlace(this.#reading, async () => {
-      const { database, connection } = this.#reader;
+      const { connection } = this.#reader;
       if (options.oneStatement === true) return await retryContention(() => work(connection));
       // `begin` locks nothing yet: it is the first query that may find others in the way.
       return await retryContention(async () => {
-        database.exec('begin');
+        this.#begin.read.run();
         try {
           return await work(connection);
         } finally {
-          database.exec('commit');
+          this.#commit.read.run();
         }
       });
     });
@@ -267,12 +272,11 @@ class SqliteSession implements Session {
   #transaction<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
     return this.#inPlace(this.#writing, async () => {
       const { database, connection } = this.#writer;
-      // Never a plain BEGIN: turning a read into a write later fails at once, whatever the timeout.
-      await retryContention(() => database.exec('begin immediate'));
+      await retryContention(() => this.#begin.write.run());
       try {
         refuseNewer(Number(this.#newestApplied.get()), this.#migrations);
         const result = await work(connection);
-        database.exec('commit');
+        this.#commit.write.run();
         // What was committed to files that had just been lost is not in those that count.
         if (this.#files.loss() !== undefined) throw new Displaced(true);
         return result;
@@ -293,7 +297,7 @@ class SqliteSession implements Session {
         return work();
       });
     } catch (error) {
-      if (!(error instanceof Displaced)) throw error;
+      if (!(error instanceof Displaced)) throw orDamage(error);
       const lost = (await this.#letGo()) ?? new LostFiles('its file was out of its place for a moment');
       if (!error.isCommitted) throw lost;
       throw new OutcomeUnknown('the database files were replaced while writing', { cause: lost });
@@ -314,6 +318,11 @@ class SqliteSession implements Session {
       }),
     );
   }
+}
+
+/** A value that is no JSON any more is damage that no checksum found. */
+function orDamage(error: unknown): unknown {
+  return error instanceof SyntaxError ? codedError('SQLITE_CORRUPT', 'a value is damaged', error) : error;
 }
 
 /** The files are not in their places any more. */

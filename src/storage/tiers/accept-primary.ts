@@ -8,11 +8,10 @@ import { readMemory } from '../open-primary.ts';
 import { CACHE_FILE, OUTBOX_FILE } from '../open-store.ts';
 import { openDatabaseFile } from '../sql/database-file.ts';
 import { describeDriverError, describeFailure } from '../sql/driver-errors.ts';
-import type { Position } from '../sql/feed-guard.ts';
 import { LazyOutbox } from './lazy-outbox.ts';
 import { findLostWrites, type LostWrites } from './lost-writes.ts';
 import { SEEN_FILE, openSeenFile } from './seen-file.ts';
-import type { SeenTables } from './seen-tables.ts';
+import type { OwnWrite, SeenTables } from './seen-tables.ts';
 import { TierMemory } from './tier-memory.ts';
 import { mismatchOf, readTruth } from './truth.ts';
 
@@ -30,9 +29,14 @@ export interface Accepted {
 /**
  * Takes the database as it is for the truth, although it is older than what this folder has seen. Nothing is
  * deleted, and what waits keeps waiting.
+ * @param putBack lets own writes wait again that the database lacks. It is done before anything is applied to the
+ *   database, so that nothing overtakes them; without it they are kept as lost
  * @throws DatabaseError when the database holds another project, or nothing can be noted; nothing was changed then
  */
-export async function acceptPrimary(options: InspectOptions): Promise<Accepted> {
+export async function acceptPrimary(
+  options: InspectOptions,
+  putBack?: (lost: readonly OwnWrite[]) => Promise<void>,
+): Promise<Accepted> {
   const { dataDir, databaseUrl } = options;
   const project_id = readMemory(dataDir)?.project_id;
   if (project_id === undefined) throw otherProject(null, undefined);
@@ -53,7 +57,13 @@ export async function acceptPrimary(options: InspectOptions): Promise<Accepted> 
     );
     if (found?.lost === undefined) throw otherProject(found?.truth.project_id ?? null, project_id);
     const { truth, lost, isCopied } = found;
-    noteLost(tables, lost, truth);
+    noteLost(tables, lost);
+    if (putBack !== undefined) {
+      const writes = tables.lost();
+      await putBack(writes);
+      tables.forget(writes.map(({ number }) => number));
+    }
+    tables.reset(truth);
     memory.noteOutage(null);
     const waiting = (await outbox.list()).length;
     const isCopy = databaseUrl !== undefined && !isCopied;
@@ -69,14 +79,13 @@ export async function acceptPrimary(options: InspectOptions): Promise<Accepted> 
   }
 }
 
-/** All of it or nothing: what is lost, what became void by that, and the new position. */
-function noteLost(tables: SeenTables, { fresh, returned, versions }: LostWrites, now: Position): void {
+/** All of it or nothing: what is lost, and what became void by that. Until the position is reset, nothing is applied. */
+function noteLost(tables: SeenTables, { fresh, returned, versions }: LostWrites): void {
   try {
     tables.transaction(() => {
       for (const write of fresh) tables.noteLost(write);
       tables.forget(returned);
       tables.addVoid(versions, Date.now());
-      tables.reset(now);
     });
   } catch (error) {
     throw cannotNote(error);

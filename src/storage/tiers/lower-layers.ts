@@ -47,7 +47,10 @@ export class LowerLayers {
     const { parts, breaker } = options;
     this.#parts = parts;
     this.#breaker = breaker;
-    this.#replicas = new Replicas(parts.replicas, parts.clock, parts.staleAfterMs ?? STALE_AFTER_MS_DEFAULT);
+    const staleAfterMs = parts.staleAfterMs ?? STALE_AFTER_MS_DEFAULT;
+    this.#replicas = new Replicas(parts.replicas, parts.clock, staleAfterMs, (seq) =>
+      parts.seen.isAllIn(seq),
+    );
   }
 
   /**

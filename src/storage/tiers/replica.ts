@@ -8,7 +8,7 @@ import { TrackerError } from '../../errors.ts';
 import { partsOf, recordsOf, withParts } from '../../domain/batch.ts';
 import type { Applied, Change } from '../../domain/change.ts';
 import { LEASE_DEFAULT_MINUTES, leaseEnd, type ClaimRequest } from '../../domain/claim.ts';
-import { touchedFields } from '../../domain/conflict.ts';
+import { SETS, touchedFields } from '../../domain/conflict.ts';
 import type { JsonObject, JsonValue } from '../../domain/json.ts';
 import {
   PROVISIONAL_FEED_STEP,
@@ -218,13 +218,14 @@ async function seenFields(
   const isKnown = isPart ? await findKnownFields(c, entity) : undefined;
   for (const name of Object.keys(fields)) {
     const isTold = isPart ? isKnown?.(record, name) : !isPartlyShown(base_version) || isShown(entity, name);
-    if (isTold !== true) delete fields[name];
+    // Of a set such a layer has what was added there: that much was seen.
+    if (isTold !== true && !(isPart && SETS.has(name))) delete fields[name];
   }
   for (const change of since.toReversed()) {
     for (const { field, from } of change.fields) {
       if (!Object.hasOwn(fields, field)) continue;
       // What such a layer had there before was no value of the field.
-      if (isPart && !isShown(entity, field)) delete fields[field];
+      if (isPart && !isShown(entity, field) && !SETS.has(field)) delete fields[field];
       else fields[field] = from;
     }
   }

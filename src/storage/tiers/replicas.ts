@@ -39,11 +39,13 @@ export class Replicas {
   /**
    * @param all from the best to the last
    * @param staleAfterMs the age at which the first is stale
+   * @param isAllIn whether what is complete up to a position has all that the primary answered to this process
    */
   constructor(
     private readonly all: readonly Replica[],
     private readonly clock: Clock,
     private readonly staleAfterMs: number,
+    private readonly isAllIn: (seq: number | null) => boolean,
   ) {}
 
   /**
@@ -70,7 +72,12 @@ export class Replicas {
           const data = await work({ ...ready, replica, isStale, read });
           const { as_of, seq } = ready;
           const shows = await whatShows(ready, replica, waiting, unmirrored);
-          return { data, source: replica.source, as_of, copy: { as_of, seq, shows } };
+          return {
+            data,
+            source: replica.source,
+            as_of,
+            copy: { as_of, seq, shows, hasAllSeen: this.isAllIn(seq) },
+          };
         });
       } catch (error) {
         if (!isLayerError(error)) throw error;

@@ -123,6 +123,16 @@ function describe(file: string, error: unknown): string {
 }
 
 function hmac(key: Buffer, purpose: SealPurpose, data: string | Buffer): Buffer {
-  const ofPurpose = createHmac('sha256', key).update(purpose).digest();
-  return createHmac('sha256', ofPurpose).update(data).digest();
+  return createHmac('sha256', keyOf(key, purpose)).update(data).digest();
+}
+
+const keys = new WeakMap<Buffer, Map<SealPurpose, Buffer>>();
+
+function keyOf(key: Buffer, purpose: SealPurpose): Buffer {
+  let made = keys.get(key);
+  if (made === undefined) keys.set(key, (made = new Map()));
+  let ofPurpose = made.get(purpose);
+  if (ofPurpose === undefined)
+    made.set(purpose, (ofPurpose = createHmac('sha256', key).update(purpose).digest()));
+  return ofPurpose;
 }

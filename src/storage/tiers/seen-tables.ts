@@ -42,7 +42,6 @@ export type MadeVersion = [record_id: string, version: number];
 
 /** A write of this folder that the database acknowledged. */
 export interface OwnWrite {
-  /** In the order in which they were acknowledged. */
   number: number;
   /** The last position of the feed that it took, and its change there. */
   seq: number;
@@ -104,14 +103,14 @@ export class SeenTables {
     return this.#run(sql).all(this.#owner) as { seq: number; change_id: string }[];
   }
 
-  /** Own writes from a position of the feed on, in the order in which they were acknowledged. */
+  /** Own writes from a position of the feed on, in the order of the feed. */
   after(seq: number): OwnWrite[] {
     const sql =
-      'select number, seq, change_id, made, record from own_writes where owner = ? and lost = 0 and seq > ? order by number';
+      'select number, seq, change_id, made, record from own_writes where owner = ? and lost = 0 and seq > ? order by seq';
     return ownWrites(this.#run(sql).all(this.#owner, seq) as Row[]);
   }
 
-  /** Own writes that the database was found to lack. */
+  /** Own writes that the database was found to lack, in the order in which that was noted. */
   lost(): OwnWrite[] {
     const sql =
       'select number, seq, change_id, made, record from own_writes where owner = ? and lost = 1 order by number';
@@ -119,7 +118,9 @@ export class SeenTables {
   }
 
   noteLost({ number, entry }: OwnWrite): void {
-    this.#run('update own_writes set lost = 1, record = ? where number = ?').run(encodeEntry(entry), number);
+    const sql =
+      'update own_writes set lost = 1, record = ?, number = (select max(number) + 1 from own_writes) where number = ?';
+    this.#run(sql).run(encodeEntry(entry), number);
   }
 
   /** Forgets writes that wait in a journal again, or that the database has after all. */

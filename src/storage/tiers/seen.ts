@@ -9,9 +9,10 @@ import type { Applied, Change } from '../../domain/change.ts';
 import { touchedFields } from '../../domain/conflict.ts';
 import { describeFailure } from '../sql/driver-errors.ts';
 import type { Position, RecordedRow, SettledWrite, Witness } from '../sql/feed-guard.ts';
+import type { JournalEntry } from './journal.ts';
 import { OWN_WRITES_KEPT_DEFAULT, type OwnWritesKept } from './own-writes-kept.ts';
 import { inodeOf, isUseless, openSeenFile, putDamagedAside } from './seen-file.ts';
-import type { MadeVersion, SeenTables } from './seen-tables.ts';
+import type { KeptWrite, MadeVersion, SeenTables } from './seen-tables.ts';
 
 const DAY_MS = 86_400_000;
 /** What is too much is looked for once in so many writes of a process, and at its first. */
@@ -20,6 +21,8 @@ const PRUNE_EVERY = 256;
 const LOOK_PAUSE_MS = 250;
 /** After a failure the file is tried again. */
 const RETRY_PAUSE_MS = 5_000;
+/** So many writes are noted together at most; of more, while the file cannot be used, the oldest are let go. */
+const UNNOTED_MAX = 256;
 
 export interface SeenOptions {
   /** @throws what the driver does */
@@ -32,10 +35,21 @@ export interface SeenOptions {
   kept?: OwnWritesKept | undefined;
   /** What an earlier version noted elsewhere; asked once. */
   earlier?: () => number | undefined;
+  /** Runs the work soon, when who waits for an answer has it. Default: in the next turn of the event loop. */
+  defer?: (work: () => void) => void;
   log?: (message: string) => void;
 }
 
-/** None of its methods throws. */
+interface UnnotedWrite {
+  at: number;
+  write: SettledWrite;
+  position: { seq: number; change_id: string };
+}
+
+/**
+ * None of its methods throws. Own writes are noted right after they were answered, those of one turn of the event loop
+ * together: that costs the caller nothing. A process that is killed between the two leaves the write to the database.
+ */
 export class Seen implements Witness {
   #tables: SeenTables | undefined;
   #inode: number | undefined;
@@ -43,6 +57,10 @@ export class Seen implements Witness {
   #failedAt = Number.NEGATIVE_INFINITY;
   #problem: string | undefined;
   #own: Position | undefined;
+  #unnoted: UnnotedWrite[] = [];
+  #isNoting = false;
+  #answers = 0;
+  readonly #unlooked = new Set<number>();
   #written = 0;
 
   constructor(private readonly options: SeenOptions) {}
@@ -54,39 +72,39 @@ export class Seen implements Witness {
 
   seen(): Position | undefined {
     const noted = this.#try((tables) => ({ at: tables.position() }));
-    return noted === undefined ? this.#own : noted.at;
+    if (noted === undefined) return this.#own;
+    return furthest([noted.at, ...this.#unnoted.map(({ position }) => position)]);
+  }
+
+  answered(): () => void {
+    const answer = ++this.#answers;
+    this.#unlooked.add(answer);
+    return () => void this.#unlooked.delete(answer);
+  }
+
+  /** Whether what is complete up to a position has all that this process was answered. */
+  isAllIn(seq: number | null): boolean {
+    const at = this.seen();
+    return seq !== null && at !== undefined && seq >= at.seq && this.#unlooked.size === 0;
   }
 
   saw(head: Position, verified: Position | undefined): void {
     this.#rememberOwn(head);
+    this.#note();
     this.#try((tables) => (verified === undefined ? tables.raise(head) : tables.raiseFrom(verified, head)));
   }
 
   settled(write: SettledWrite): void {
     const last = write.rows.at(-1);
-    const [first] = write.changes;
-    if (last === undefined || first === undefined) return;
-    const { seq, change_id } = last;
-    this.#rememberOwn({ seq, change_id });
-    const { device, now } = this.options;
-    const project_id = this.options.projectId();
-    const at = now();
-    const changes = withWhatWasSeen(write);
-    const entry = {
-      id: first.id,
-      lamport: at,
-      device,
-      ...(project_id !== undefined && { project_id }),
-      at: new Date(at).toISOString(),
-      changes,
-    };
-    this.#try((tables) => {
-      tables.transaction(() => {
-        tables.keep({ at, seq, change_id, made: madeBy(write.rows), entry });
-        tables.raise({ seq, change_id });
-      });
-      if (this.#written++ % PRUNE_EVERY === 0) this.#prune(tables, at);
-    });
+    if (last === undefined || write.changes.length === 0) return;
+    const position = { seq: last.seq, change_id: last.change_id };
+    this.#rememberOwn(position);
+    const { now, defer = setImmediate } = this.options;
+    this.#unnoted.push({ at: now(), write, position });
+    if (this.#unnoted.length >= UNNOTED_MAX) return this.#note();
+    if (this.#isNoting) return;
+    this.#isNoting = true;
+    defer(() => this.#note());
   }
 
   /** The first update among these that names a version which the database has lost; each caller is told once. */
@@ -108,6 +126,33 @@ export class Seen implements Witness {
   }
 
   close(): void {
+    this.#note();
+    this.#letGo();
+  }
+
+  /** Writes down what was settled since the last time. */
+  #note(): void {
+    this.#isNoting = false;
+    const unnoted = this.#unnoted;
+    if (unnoted.length === 0) return;
+    const { device, projectId } = this.options;
+    const of = { device, project_id: projectId() };
+    const isNoted = this.#try((tables) => {
+      tables.transaction(() => {
+        for (const one of unnoted) tables.keep(keptWrite(one, of));
+        const position = furthest(unnoted.map((one) => one.position));
+        if (position !== undefined) tables.raise(position);
+      });
+      return true;
+    });
+    this.#unnoted = isNoted === true ? [] : unnoted.slice(-UNNOTED_MAX + 1);
+    const before = this.#written;
+    this.#written += unnoted.length;
+    const isDue = before === 0 || Math.floor(before / PRUNE_EVERY) < Math.floor(this.#written / PRUNE_EVERY);
+    if (isDue) this.#try((tables) => this.#prune(tables, this.options.now()));
+  }
+
+  #letGo(): void {
     try {
       this.#tables?.database.close();
     } catch {
@@ -117,7 +162,7 @@ export class Seen implements Witness {
   }
 
   #rememberOwn(position: Position): void {
-    if (position.seq > (this.#own?.seq ?? -1)) this.#own = position;
+    this.#own = furthest([this.#own, position]);
   }
 
   #prune(tables: SeenTables, now: number): void {
@@ -140,7 +185,7 @@ export class Seen implements Witness {
     const now = performance.now();
     if (location !== undefined && now - this.#lookedAt > LOOK_PAUSE_MS) {
       this.#lookedAt = now;
-      if (this.#tables !== undefined && inodeOf(location) !== this.#inode) this.close();
+      if (this.#tables !== undefined && inodeOf(location) !== this.#inode) this.#letGo();
     }
     if (this.#tables !== undefined) return this.#tables;
     if (now - this.#failedAt < RETRY_PAUSE_MS) return undefined;
@@ -166,7 +211,7 @@ export class Seen implements Witness {
     }
     this.#problem = problem;
     this.#failedAt = performance.now();
-    this.close();
+    this.#letGo();
     const { location } = this.options;
     if (location === undefined || !isUseless(error)) return;
     try {
@@ -177,6 +222,9 @@ export class Seen implements Witness {
     }
   }
 }
+
+/** Whatever remembers a database in this way. */
+export type AnySeen = Pick<Seen, keyof Seen>;
 
 /** Opens the file at `location` when it is first needed. */
 export function seenIn(
@@ -190,6 +238,30 @@ export function seenIn(
     );
   };
   return new Seen({ ...options, location, open });
+}
+
+function furthest(positions: readonly (Position | undefined)[]): Position | undefined {
+  return positions.reduce(
+    (found, one) => (found === undefined || (one !== undefined && one.seq > found.seq) ? one : found),
+    undefined,
+  );
+}
+
+/** As a journal keeps it. */
+function keptWrite(
+  { at, write, position }: UnnotedWrite,
+  { device, project_id }: { device: string; project_id: string | undefined },
+): KeptWrite {
+  const changes = withWhatWasSeen(write);
+  const entry: JournalEntry = {
+    id: changes[0]?.id ?? position.change_id,
+    lamport: at,
+    device,
+    ...(project_id !== undefined && { project_id }),
+    at: new Date(at).toISOString(),
+    changes,
+  };
+  return { at, ...position, made: madeBy(write.rows), entry };
 }
 
 function madeBy(rows: readonly RecordedRow[]): MadeVersion[] {

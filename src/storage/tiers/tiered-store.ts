@@ -32,7 +32,7 @@ import { describeLayers, primarySource } from './layers-report.ts';
 import { LowerLayers } from './lower-layers.ts';
 import { readByParts } from './partial-read.ts';
 import { PrimaryFailures } from './primary-failures.ts';
-import type { Seen } from './seen.ts';
+import type { AnySeen } from './seen.ts';
 import { tryPatiently } from './try-patiently.ts';
 import type { Replica } from './replica.ts';
 import { asksPrimary, type TierState } from './state.ts';
@@ -70,7 +70,7 @@ export interface TieredParts {
   journals: Journals;
   memory: TierMemory;
   /** How far the primary was seen, and the writes that it acknowledged to this folder. */
-  seen: Seen;
+  seen: AnySeen;
   /** Takes a snapshot, unless the last one is younger; undefined where there is none. */
   snapshot?: ((primary: Primary, minAgeMs: number) => Promise<void>) | undefined;
   /** Runs work that only one process of a folder needs to do at a time; false when another is doing it. */

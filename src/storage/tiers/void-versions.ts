@@ -6,14 +6,14 @@ import { TrackerError } from '../../errors.ts';
 import type { Change } from '../../domain/change.ts';
 import type { JsonObject } from '../../domain/json.ts';
 import type { Reader } from '../sql/reader.ts';
-import type { Seen } from './seen.ts';
+import type { AnySeen } from './seen.ts';
 
 /**
  * @param read asks the store
  * @throws VersionConflictError with the record as it is; whoever repeats the update then has seen that
  */
 export async function refuseVoidVersion(
-  seen: Seen,
+  seen: AnySeen,
   changes: readonly Change[],
   read: (work: (reader: Reader) => Promise<JsonObject | undefined>) => Promise<JsonObject | undefined>,
 ): Promise<void> {

@@ -1,7 +1,7 @@
 // Every acknowledged write is in the tables once, or kept as one conflict; none that was refused is there, and nothing
 // that nobody asked for.
 import type { History, Violation } from '../history.ts';
-import { eachWrite, linkMark, makeLedger, type Ledger, type Write } from '../ledger.ts';
+import { eachWrite, linkMark, makeLedger, marksOfChange, type Ledger, type Write } from '../ledger.ts';
 
 export function checkAppliedOnce(history: History): Violation[] {
   const ledger = makeLedger(history);
@@ -17,7 +17,7 @@ function checkWrite(ledger: Ledger, write: Write): Violation[] {
   const { deed, told, conflict, acknowledged } = write;
   const calls = write.calls.map(({ n }) => n);
   const times = deed.marks.map((mark) => ledger.changesOf.get(mark)?.length ?? 0);
-  const most = Math.max(...times);
+  const most = Math.max(...deed.marks.map((mark) => rowsOfItsOwn(ledger, write, mark)));
   const found: Violation[] = [];
   const add = (guarantee: string, what: string) =>
     found.push({ guarantee, what: `${deed.kind} ${String(deed.marks[0])}: ${what}`, calls });
@@ -36,6 +36,14 @@ function checkWrite(ledger: Ledger, write: Write): Violation[] {
   return found;
 }
 
+/** A label may be there because somebody else saw it, where it waited, and put it on the item too. */
+function rowsOfItsOwn({ changesOf, writes }: Ledger, write: Write, mark: string): number {
+  const rows = changesOf.get(mark) ?? [];
+  if (!mark.startsWith('L.')) return rows.length;
+  const isAnothers = (one: string) => !one.startsWith('L.') && writes.get(one) !== write;
+  return rows.filter((row) => !marksOfChange(row).some(isAnothers)).length;
+}
+
 /** Each item of a plan depends on the one before it. */
 function isChained({ changesOf, history }: Ledger, marks: readonly string[]): boolean {
   const ids = marks.flatMap((mark) => changesOf.get(mark)?.slice(0, 1) ?? []).map((row) => row.entity_id);
@@ -46,11 +54,8 @@ function isChained({ changesOf, history }: Ledger, marks: readonly string[]): bo
 /** Whether a fault is documented to destroy the one place where the write was. */
 function mayBeLost({ faults, primary }: History, { acknowledged }: Write): boolean {
   if (acknowledged === undefined) return false;
-  const { folder, start, end, answer } = acknowledged;
+  const { folder, start, answer } = acknowledged;
   const isKept = answer['durability'] !== primary;
-  return faults.some(({ primaryForgetsFrom, destroysJournalsOf, to }) => {
-    // A kept write may have reached the primary by then, and be forgotten there.
-    if (primaryForgetsFrom !== undefined) return isKept ? start <= to : primaryForgetsFrom <= end;
-    return isKept && destroysJournalsOf === folder && start <= to;
-  });
+  // What the primary forgets, the folders give back.
+  return faults.some(({ destroysJournalsOf, to }) => isKept && destroysJournalsOf === folder && start <= to);
 }

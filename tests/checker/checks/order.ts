@@ -1,7 +1,7 @@
 // What one session wrote to one item is applied in that order, and what somebody wrote after reading something of that
-// item comes after it.
+// item comes after it. Only notes may pass what waits for a person to settle a conflict.
 import type { Call, History, Violation } from '../history.ts';
-import { eachWrite, makeLedger, placeInFeed, push, type Ledger, type Write } from '../ledger.ts';
+import { eachWrite, itemsOf, makeLedger, placeInFeed, push, type Ledger, type Write } from '../ledger.ts';
 import { shownBy } from '../shown.ts';
 
 export function checkOrder(history: History): Violation[] {
@@ -9,7 +9,7 @@ export function checkOrder(history: History): Violation[] {
   const bySession = new Map<string, Placed[]>();
   for (const placed of eachPlaced(ledger)) push(bySession, placed.call.session, placed);
   return [...bySession.values()].flatMap((placed) => [
-    ...checkOwnOrder(placed),
+    ...checkOwnOrder(ledger, placed),
     ...checkWritesFollowReads(ledger, placed),
   ]);
 }
@@ -36,12 +36,13 @@ function eachPlaced(ledger: Ledger): Placed[] {
     .sort((a, b) => a.call.start - b.call.start);
 }
 
-function checkOwnOrder(placed: readonly Placed[]): Violation[] {
+function checkOwnOrder(ledger: Ledger, placed: readonly Placed[]): Violation[] {
   const latest = new Map<string, Placed>();
   const found: Violation[] = [];
   for (const later of placed) {
     const earlier = latest.get(later.item);
-    if (earlier !== undefined && earlier.call.end <= later.call.start && earlier.seq > later.seq) {
+    const isAfter = earlier !== undefined && earlier.call.end <= later.call.start;
+    if (isAfter && earlier.seq > later.seq && !mayPass(ledger, later.write, earlier.write)) {
       found.push({
         guarantee: 'the writes of one session to one item keep their order',
         what: `${markOf(later)} was applied before ${markOf(earlier)}`,
@@ -67,7 +68,7 @@ function checkWritesFollowReads(ledger: Ledger, placed: readonly Placed[]): Viol
       const other = ledger.writes.get(mark);
       if (other === undefined || other === write || other.calls[0]?.session === session) continue;
       const before = placeInFeed(ledger, other);
-      if (before === undefined || before < seq) continue;
+      if (before === undefined || before < seq || mayPass(ledger, write, other)) continue;
       found.push({
         guarantee: 'writes follow reads',
         what: `${String(write.deed.marks[0])} was applied before ${mark}, which its maker had read`,
@@ -76,6 +77,11 @@ function checkWritesFollowReads(ledger: Ledger, placed: readonly Placed[]): Viol
     }
   }
   return found;
+}
+
+/** Others are to see a note at once, and not only when somebody has decided. */
+function mayPass({ heldItems }: Ledger, { deed }: Write, other: Write): boolean {
+  return deed.kind === 'note' && itemsOf(other.deed).some((item) => heldItems.has(item));
 }
 
 function markOf({ write }: Placed): string {

@@ -50,6 +50,6 @@ function learn(known: Map<string, Known>, growth: Growth, by: Call): void {
 }
 
 /** What became a conflict is shown no more; that its loss is a loss is for another check. */
-function isLasting({ writes, changesOf }: Ledger, mark: string): boolean {
-  return writes.get(mark)?.conflict === undefined && changesOf.has(mark);
+function isLasting({ writes, changesOf, takenOff }: Ledger, mark: string): boolean {
+  return !takenOff.has(mark) && writes.get(mark)?.conflict === undefined && changesOf.has(mark);
 }

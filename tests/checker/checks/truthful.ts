@@ -11,7 +11,7 @@ export function checkTruthful(history: History): Violation[] {
   const ledger = makeLedger(history);
   return [
     ...history.calls.flatMap((call) => [...checkSource(history, call), ...checkDurability(ledger, call)]),
-    ...(history.faults.some(({ bendsTime }) => bendsTime) ? [] : checkMoments(history)),
+    ...(history.faults.some(({ bendsTime }) => bendsTime) ? [] : checkMoments(ledger)),
   ];
 }
 
@@ -52,7 +52,8 @@ function checkDurability(ledger: Ledger, call: Call): Violation[] {
   if (!isPrimaryDurable(ledger.history, call)) return found;
   if (Number(version) >= LEAST_PROVISIONAL) add('durability is true', `has version ${String(version)} there`);
   const write = ledger.writes.get(deed.marks[0] ?? '');
-  if (write?.calls.length !== 1) return found;
+  // What the primary forgot is made again, on what was there by then.
+  if (write?.calls.length !== 1 || isForgotten(ledger.history, call)) return found;
   if (write.conflict !== undefined)
     add('durability is true', 'was not applied there, but kept as a conflict');
   const [change] = ledger.changesOf.get(deed.marks[0] ?? '') ?? [];
@@ -62,7 +63,7 @@ function checkDurability(ledger: Ledger, call: Call): Violation[] {
 }
 
 /** An answer as of a moment has everything that the primary had acknowledged before. */
-function checkMoments(history: History): Violation[] {
+function checkMoments({ history, takenOff }: Ledger): Violation[] {
   const grown = new Map<string, { mark: string; call: Call }[]>();
   for (const call of history.calls)
     if (isPrimaryDurable(history, call) && !isForgotten(history, call))
@@ -72,7 +73,7 @@ function checkMoments(history: History): Violation[] {
     if (saysPartial(read)) return [];
     return shownBy(read).flatMap(({ item, part, marks }) =>
       (grown.get(`${item} ${part}`) ?? [])
-        .filter(({ call, mark }) => call.end < moment && !marks.has(mark))
+        .filter(({ call, mark }) => call.end < moment && !marks.has(mark) && !takenOff.has(mark))
         .map(({ call, mark }) => ({
           guarantee: 'as_of is true',
           what: `${read.tool} is of ${new Date(moment).toISOString()} and lacks ${mark}, acknowledged before`,
@@ -87,5 +88,7 @@ function isForgotten({ faults }: History, { end }: Call): boolean {
 }
 
 function saysPartial({ answer }: Call): boolean {
-  return warningsOf(answer).some(({ code }) => ['partial', 'incomplete', 'primary_refused'].includes(code));
+  return warningsOf(answer).some(({ code }) =>
+    ['partial', 'incomplete', 'primary_refused', 'unchecked'].includes(code),
+  );
 }

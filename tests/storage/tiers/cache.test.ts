@@ -296,4 +296,22 @@ describe('a cache', () => {
     expect(await contentOf(again)).toEqual(await contentOf(primary));
     expect(existsSync(file.replace('.db', '.damaged.db'))).toBe(true);
   });
+
+  it('with a value that is no JSON any more fails as a layer does, and is put aside and filled again', async () => {
+    const { tracker, primary, cache, open, refresh, file } = await scene();
+    await tracker.create();
+    await refresh();
+    await cache.close();
+    const database = new Database(file);
+    database.exec(`update changes set fields = '[{'`);
+    database.close();
+    const again = open();
+    const asked = again.run(NOTHING, ({ session }) =>
+      session.read((c) => c.db.select().from(c.tables.changes)),
+    );
+    expect(layerFailure(await asked.catch((error: unknown) => error))).toBe('partial');
+    await again.refresh(primary, findNothing, {});
+    expect(await contentOf(again)).toEqual(await contentOf(primary));
+    expect(existsSync(file.replace('.db', '.damaged.db'))).toBe(true);
+  });
 });

@@ -149,6 +149,24 @@ describeUnless(postgresSkipReason(), 'what the status file does not show', () =>
     });
   });
 
+  it('is not taken for seen because the folder wrote it', { timeout: 180_000 }, async () => {
+    await s.first.create({ title: 'Other' });
+    await writeStatusFile(s.first.context, s.place.dataDir);
+    const status = path.join(s.project, STATUS_FILE);
+    const earlier = await readFile(status, 'utf8');
+    await eventually(() => (lookIntoCache(path.join(s.place.dataDir, CACHE_FILE))?.truth.seq ?? 0) >= 1);
+    await s.proxy.setMode('refuse');
+    const kept = await s.first.create({ title: 'Kept', labels: ['of another session'] });
+    const tracker = await leaveStatusFile(s);
+    const shown = await tracker.query(kept.id);
+    expect(isPartlyShown(shown.version)).toBe(true);
+    // A copy that does not list it has all of it from the journal.
+    await writeFile(status, earlier);
+    await tracker.update({ id: kept.id, version: shown.version }, { labels: ['mine'] });
+    await comesBack(tracker, s);
+    expect(await tracker.query(kept.id)).toMatchObject({ labels: ['of another session', 'mine'] });
+  });
+
   it('is not overwritten where the database is back before the update', { timeout: 180_000 }, async () => {
     const item = await rich();
     const tracker = await leaveStatusFile(s);

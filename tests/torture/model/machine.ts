@@ -185,6 +185,7 @@ export class ModelProcess {
       device: machine.id,
       projectId: () => (machine.knowsProject ? PROJECT_ID : undefined),
       now: () => machine.wall,
+      defer: (work) => void this.#clock().sleep(0).then(work),
     });
     const parts = this.#parts();
     const store = new TieredStore(seams.parts?.(parts, this) ?? parts);

@@ -209,12 +209,15 @@ function withSetsThere({ entity, patch, base_version, base_fields }: Change, rec
       SETS.has(field) &&
       isPartlyShown(base_version ?? 0) &&
       !isShown(entity, field) &&
-      !Object.hasOwn(base_fields ?? {}, field) &&
       asList(patch[field] ?? null).length > 0,
   );
   const added = hidden.map((field) => [
     field,
-    mergeSet([], asList(patch[field] ?? null), asList(record[field] ?? null)),
+    mergeSet(
+      asList(base_fields?.[field] ?? null),
+      asList(patch[field] ?? null),
+      asList(record[field] ?? null),
+    ),
   ]);
   return { ...patch, ...(Object.fromEntries(added) as JsonObject) };
 }

@@ -77,12 +77,24 @@ export function newItem(
   let given: Record<string, unknown> = item.metadata;
   if (item.item_type === 'session') given = { token_budget: budget, prompts_count: 0, ...given };
   const { metadata, warnings } = checkItemMetadata(item.item_type, withoutEmptyKnown(item.item_type, given));
+  const place = placeBelow(parent, item.id);
   const row: WorkItem = {
     // In the order of the table, as it is read back and recorded.
-    ...{ id: item.id, version, item_type: item.item_type, title: item.title },
-    ...{ description: item.description, status: item.status, priority: item.priority, labels: item.labels },
-    ...{ assignee: item.assignee, parent_id: item.parent_id, ...placeBelow(parent, item.id) },
-    ...{ branch_name: item.branch_name, commit_hash: item.commit_hash, pr_number: item.pr_number },
+    id: item.id,
+    version,
+    item_type: item.item_type,
+    title: item.title,
+    description: item.description,
+    status: item.status,
+    priority: item.priority,
+    labels: item.labels,
+    assignee: item.assignee,
+    parent_id: item.parent_id,
+    path: place.path,
+    depth: place.depth,
+    branch_name: item.branch_name,
+    commit_hash: item.commit_hash,
+    pr_number: item.pr_number,
     metadata,
     created_at: textOr(patch['created_at'], change.at),
     updated_at: textOr(patch['updated_at'], change.at),
