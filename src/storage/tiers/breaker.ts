@@ -7,6 +7,8 @@ const TIMEOUTS_TO_OPEN = 2;
 const GOOD_PROBES_TO_CLOSE = 2;
 const PROBE_PAUSE_MIN_MS = 500;
 const PROBE_PAUSE_MAX_MS = 15_000;
+/** With this a pause is about half as long as the outage was until then. */
+const PROBE_PAUSE_GROWTH = 1.5;
 /** While somebody calls: the primary is to be used within seconds of its return. */
 const CALLED_PAUSE_MAX_MS = 1_000;
 /** A call counts for this long. */
@@ -94,7 +96,7 @@ export class Breaker {
   nextProbeMs(): number {
     if (this.#goodProbes > 0) return CONFIRM_PAUSE_MS;
     const max = this.#isCalled ? CALLED_PAUSE_MAX_MS : PROBE_PAUSE_MAX_MS;
-    const pause = Math.min(PROBE_PAUSE_MIN_MS * 2 ** this.#badProbes, max);
+    const pause = Math.min(PROBE_PAUSE_MIN_MS * PROBE_PAUSE_GROWTH ** this.#badProbes, max);
     return pause * (1 - JITTER + 2 * JITTER * this.clock.random());
   }
 

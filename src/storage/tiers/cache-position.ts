@@ -1,5 +1,5 @@
 /** What `cache.db` holds besides the tracker's tables: how far it has followed its primary, and what lies on top. */
-import { and, count, gt, lt, sql, type SQL } from 'drizzle-orm';
+import { sql, type SQL } from 'drizzle-orm';
 import { PROVISIONAL_FEED_STEP } from '../../domain/provisional-version.ts';
 import type { Connection, Session } from '../sql/connection.ts';
 import { COPY_TABLES } from '../sql/copy-tables.ts';
@@ -150,25 +150,19 @@ export async function readPosition(c: Connection): Promise<Position> {
   return Promise.resolve(rows[0] ?? { cursor: null, items: null, checked_at: null, top: null });
 }
 
-/** What the copy has seen of its primary; empty before it was filled. */
+/**
+ * What the copy has seen of its primary; empty before it was filled. What was mirrored is no part of it: the folder
+ * remembers its own writes by itself (`seen.ts`), and may have accepted a database that lacks them.
+ */
 export async function readSeen(c: Connection): Promise<Partial<Truth>> {
   const { cursor, items } = await readPosition(c);
   if (cursor === null) return {};
   const project = await findProject(c);
-  const t = c.tables.changes;
-  const [mirrored] = await c.db
-    .select({
-      rows: count(),
-      items: sql<number | null>`sum(${t.kind} = 'create' and ${t.entity} = 'work_item')`,
-    })
-    .from(t)
-    .where(and(gt(t.seq, cursor), lt(t.seq, PROVISIONAL_FEED_STEP)));
   return {
     project_id: project?.project_id ?? null,
     ...(await lastOf(c, cursor)),
-    // What was mirrored is in the primary, beyond the cursor.
-    seq: cursor + Number(mirrored?.rows ?? 0),
-    ...(items !== null && { items: items + Number(mirrored?.items ?? 0) }),
+    seq: cursor,
+    ...(items !== null && { items }),
   };
 }
 

@@ -12,6 +12,8 @@ export type FailureBook = Pick<Outbox, 'get' | 'set' | 'noteFailure' | 'attempts
 export const ATTEMPTS_MAX = 5;
 const RETRY_PAUSE_MIN_MS = 1_000;
 const RETRY_PAUSE_MAX_MS = 60_000;
+/** With this a pause is about half as long as what was waited for already: nothing waits much longer than a fault lasted. */
+const RETRY_PAUSE_GROWTH = 1.5;
 /** What is put aside is tried again this often. */
 const PARKED_PAUSE_MS = 600_000;
 /** Each pause is cut or stretched by up to a quarter, so that folders that met the same fault do not stay in step. */
@@ -106,7 +108,10 @@ export class HeldWrites {
   /** After everything that was due was tried. @param hasProgressed whether something was applied that had failed */
   planRetry(now: number, random: number, hasProgressed: boolean): void {
     const before = hasProgressed ? undefined : this.#readSchedule();
-    const pauseMs = Math.min((before?.pauseMs ?? RETRY_PAUSE_MIN_MS / 2) * 2, RETRY_PAUSE_MAX_MS);
+    const pauseMs =
+      before === undefined
+        ? RETRY_PAUSE_MIN_MS
+        : Math.min(before.pauseMs * RETRY_PAUSE_GROWTH, RETRY_PAUSE_MAX_MS);
     this.#setSchedule({ pauseMs, due: Math.round(now + pauseMs * (1 - JITTER + 2 * JITTER * random)) });
   }
 

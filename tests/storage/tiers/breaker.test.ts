@@ -100,11 +100,11 @@ describe('a breaker', () => {
   it('probes after half a second first, ever more rarely, at most every 15 s, and soon again after a good one', () => {
     const { breaker } = breakerIn('offline');
     const pauses: number[] = [];
-    for (let probe = 0; probe < 8; probe += 1) {
-      pauses.push(breaker.nextProbeMs());
+    for (let probe = 0; probe < 11; probe += 1) {
+      pauses.push(Math.round(breaker.nextProbeMs()));
       breaker.probeFailed('still gone', 'primaryFailed');
     }
-    expect(pauses).toEqual([500, 1_000, 2_000, 4_000, 8_000, 15_000, 15_000, 15_000]);
+    expect(pauses).toEqual([500, 750, 1_125, 1_688, 2_531, 3_797, 5_695, 8_543, 12_814, 15_000, 15_000]);
     breaker.probeSucceeded();
     expect(breaker.nextProbeMs()).toBeLessThan(100);
   });

@@ -47,9 +47,9 @@ export async function runRestored(seed: string, seams: Seams = {}): Promise<stri
 
 /** As `worktrail doctor --accept-database` does in the folder. */
 function accept({ machines }: World): void {
-  for (const { cache, notebook } of machines) {
+  for (const { cache, seen } of machines) {
     cache.database.clear();
-    notebook.set('high_water', '0');
+    seen.reset({ seq: 0, change_id: null });
   }
 }
 
