@@ -16,8 +16,10 @@ import type { Change } from '../domain/change.ts';
 const OWN_CHANGES_MAX = 10_000;
 
 export class SessionStore implements TrackerStore {
-  /** The latest moment that an answer was from, in milliseconds since 1970 by the clock of this machine. */
-  #shownAt = Number.NEGATIVE_INFINITY;
+  /** When the primary answered last, in milliseconds since 1970 by the clock of this machine. */
+  #primaryAt = Number.NEGATIVE_INFINITY;
+  /** The latest moment that a copy answered from. */
+  #copyAt = Number.NEGATIVE_INFINITY;
   /** The greatest position that a copy answered from. */
   #shownSeq = 0;
   /** Whether any answer was from a layer that knows its position. */
@@ -69,20 +71,21 @@ export class SessionStore implements TrackerStore {
     const { copy } = answer;
     const isKept = answer.durability !== undefined && answer.durability !== answer.source;
     const isPrimary = answer.as_of === undefined && !isKept;
-    if (isPrimary) this.#shownAt = Math.max(this.#shownAt, this.now());
-    else if (copy !== undefined) this.#shownAt = Math.max(this.#shownAt, Date.parse(copy.as_of));
+    if (isPrimary) this.#primaryAt = Math.max(this.#primaryAt, this.now());
+    else if (copy !== undefined) this.#copyAt = Math.max(this.#copyAt, Date.parse(copy.as_of));
     this.#shownSeq = Math.max(this.#shownSeq, copy?.seq ?? 0);
     if (isPrimary || copy?.seq != null) this.#knowsBetter = true;
   }
 
   #wentBack({ as_of, seq, shows }: CopyMoment): Warning | undefined {
     const at = Date.parse(as_of);
-    const isBefore = at < this.#shownAt || (seq !== null && seq < this.#shownSeq);
+    // Within one millisecond the copy may have been confirmed first.
+    const isBefore = at <= this.#primaryAt || at < this.#copyAt || (seq !== null && seq < this.#shownSeq);
     // Of another machine's clock, as a status file may be, or of one that was set back: that tells nothing.
     const isUnknown = this.#knowsBetter && (seq === null || at > this.now());
     if (!isBefore && !isUnknown) return undefined;
-    const lacking = [...this.#own].filter(([id, madeAt]) => (madeAt > at || isUnknown) && !shows(id)).length;
-    return wentBack(this.#shownAt, lacking);
+    const lacking = [...this.#own].filter(([id, madeAt]) => (madeAt >= at || isUnknown) && !shows(id)).length;
+    return wentBack(Math.max(this.#primaryAt, this.#copyAt), lacking);
   }
 }
 

@@ -136,15 +136,21 @@ function answering(answers: (CopyMoment | 'primary')[]): TrackerStore {
 
 describe('an answer of a copy', () => {
   const copy = (as_of: string, seq: number | null): CopyMoment => ({ as_of, seq, shows: () => true });
-  const [EARLY, NOW, LATE] = [
+  const [EARLY, NOW, NEXT, LATE] = [
     '2026-01-05T09:00:00.000Z',
     '2026-01-05T10:00:00.000Z',
+    '2026-01-05T10:00:00.001Z',
     '2026-01-05T11:00:00.000Z',
   ];
+  /** The first is answered now, each further one a millisecond later. */
   const told = async (...answers: (CopyMoment | 'primary')[]) => {
-    const session = SessionStore.begin(answering([...answers]), () => Date.parse(NOW));
+    let now = Date.parse(NOW);
+    const session = SessionStore.begin(answering([...answers]), () => now);
     const found: boolean[] = [];
-    for (const _ of answers) found.push(wentBack(await session.read(() => Promise.resolve())) !== undefined);
+    for (const _ of answers) {
+      found.push(wentBack(await session.read(() => Promise.resolve())) !== undefined);
+      now += 1;
+    }
     return found;
   };
 
@@ -152,7 +158,8 @@ describe('an answer of a copy', () => {
     ['a first one tells of nothing', [copy(EARLY, 3)], [false]],
     ['as old as the last one', [copy(EARLY, 3), copy(EARLY, 3)], [false, false]],
     ['newer than the last one', [copy(EARLY, 3), copy(NOW, 4)], [false, false]],
-    ['confirmed after the primary answered', ['primary', copy(NOW, 4)], [false, false]],
+    ['confirmed after the primary answered', ['primary', copy(NEXT, 4)], [false, false]],
+    ['confirmed in the millisecond in which it answered', ['primary', copy(NOW, 4)], [false, true]],
     ['from before the primary answered', ['primary', copy(EARLY, 4)], [false, true]],
     ['from an earlier moment than another copy', [copy(NOW, 4), copy(EARLY, 4)], [false, true]],
     ['at an earlier position, whatever its clock says', [copy(EARLY, 4), copy(NOW, 3)], [false, true]],

@@ -237,4 +237,24 @@ export const KNOWN: readonly Schedule[] = [
       ['keep claim', 0, 160939667, 900],
     ],
   ),
+  // The primary answered in the millisecond in which the copy was confirmed: the copy was older, without a word.
+  known(
+    {
+      seed: 'ladybirds/1294',
+      processes: [2],
+      isSlow: false,
+      skews: [0],
+      hasCaches: true,
+      restart: true,
+    },
+    [
+      ['update', 1, 647698717, 0],
+      ['take', 2, 428333181, 0],
+      ['register vendor', 0, 875262815, 0],
+      ['update', 2, 347085906, 0],
+      ['primary away or back', 2, 364043149, 0],
+      ['bulk update', 1, 530172622, 0],
+      ['repeat', 2, 830597659, 0],
+    ],
+  ),
 ];
