@@ -3,7 +3,16 @@
  * the version that it names, and what not, because the layer that answered does not show it. Pure.
  */
 import type { Change, RecordedChange } from './change.ts';
-import { SETS, asList, flatten, groupOf, mergeSet, valueOf, type MakersView } from './conflict.ts';
+import {
+  SETS,
+  asList,
+  flatten,
+  followerOf,
+  groupOf,
+  mergeSet,
+  valueOf,
+  type MakersView,
+} from './conflict.ts';
 import { equalJson, type JsonObject, type JsonValue } from './json.ts';
 import { isPartlyShown } from './provisional-version.ts';
 
@@ -32,6 +41,9 @@ export function makersView(change: Change, way: WayHere, isShown: (field: string
         : 'unseen'
       : howSeen(field, change, way, isHidden);
     if (seen !== 'seen') view[seen].add(field);
+    const follower = followerOf(field);
+    if (follower !== undefined && howSeen(follower, change, way, isHidden) === 'differing')
+      view.differing.add(follower);
   }
   return { fields: { ...sets, ...change.base_fields }, ...view };
 }
@@ -57,7 +69,9 @@ function howSeen(
   if (isSameText(value, first === undefined ? valueOf(current, field) : first.from, change)) return 'seen';
   // A value that an own change gave it which was refused: what counts is what the maker of that one saw.
   const index = refused.findLastIndex(({ patch }) =>
-    flatten(patch).some(([name, to]) => name === field && equalJson(to, value)),
+    flatten(patch).some(
+      ([name, to]) => (name === field && equalJson(to, value)) || followerOf(name) === field,
+    ),
   );
   const source = refused[index];
   if (source === undefined) return 'differing';

@@ -29,7 +29,7 @@ export async function recoverWrites(options: InspectOptions): Promise<Recovered>
 }
 
 /** What waits is applied by this clock: writes of one millisecond keep their order. */
-function inOrder(entries: readonly JournalEntry[]): JournalEntry[] {
+export function inOrder(entries: readonly JournalEntry[]): JournalEntry[] {
   let lamport = 0;
   return entries.map((entry) => ({ ...entry, lamport: (lamport = Math.max(lamport + 1, entry.lamport)) }));
 }

@@ -69,8 +69,11 @@ export async function acceptPrimary(options: InspectOptions): Promise<Accepted> 
   }
 }
 
-/** All of it or nothing: what is lost, what became void by that, and the new position. */
-function noteLost(tables: SeenTables, { fresh, returned, versions }: LostWrites, now: Position): void {
+/**
+ * All of it or nothing: what is lost, what became void by that, and the new position.
+ * @throws DatabaseError
+ */
+export function noteLost(tables: SeenTables, { fresh, returned, versions }: LostWrites, now: Position): void {
   try {
     tables.transaction(() => {
       for (const write of fresh) tables.noteLost(write);

@@ -563,6 +563,13 @@ export const BUGS_AFTER_RESTORES: Readonly<Record<string, Seams>> = {
   'takes a version that fits by chance for the one that its maker saw': replaying((write) =>
     mapChanges(write, ({ base_fields: _seen, ...change }) => change),
   ),
+
+  'forgets which versions the database has lost': {
+    parts: (parts, at) => {
+      at.seen.findVoid = () => undefined;
+      return parts;
+    },
+  },
 };
 
 const removers = new WeakMap<ModelProcess, Journals>();

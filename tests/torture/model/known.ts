@@ -258,3 +258,13 @@ export const KNOWN: readonly Schedule[] = [
     ],
   ),
 ];
+
+/** The same of databases that were put back: these are made from their seeds anew. */
+export const KNOWN_RESTORES: readonly string[] = [
+  // A write that named a provisional version whose changes had been applied did not bring along what its maker saw.
+  'ladybirds/21',
+  // The time of completion that others had set went with a status that its maker had seen as it was.
+  'ladybirds/207',
+  // A provisional version on top of one that the database had lost was taken for one of what is there now.
+  'ladybirds/24',
+];

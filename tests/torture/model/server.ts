@@ -12,7 +12,7 @@ import { codedError, driverCode } from '../../../src/storage/sql/driver-errors.t
 import { findProject } from '../../../src/storage/sql/queries/configuration.ts';
 import { Mutex } from '../../../src/storage/sql/retry.ts';
 import { SqlStore, type Primary } from '../../../src/storage/sql/sql-store.ts';
-import { EPOCH_MS, ModelDatabase, PROJECT_ID, borrowDatabase, giveBack } from './database.ts';
+import { EPOCH_MS, ModelDatabase, PROJECT_ID, borrowDatabase, giveBack, type SqlRow } from './database.ts';
 import { call, type Failing, type Site } from './faults.ts';
 import type { ModelProcess } from './machine.ts';
 import type { World } from './world.ts';
@@ -131,6 +131,14 @@ export class Server {
   restart(): void {
     this.epoch += 1;
     this.#lockedUntil = -1;
+  }
+
+  /** It has what it had before, and what came later is lost. */
+  putBack(content: ReadonlyMap<string, SqlRow[]>): void {
+    this.restart();
+    this.right.fill(content, '');
+    const { seq } = this.right;
+    this.commits.splice(this.commits.findLastIndex((commit) => commit.seq <= seq) + 1);
   }
 
   keepBackup(): void {
