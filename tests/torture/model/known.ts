@@ -257,6 +257,19 @@ export const KNOWN: readonly Schedule[] = [
       ['repeat', 2, 830597659, 0],
     ],
   ),
+  // The look behind an answer met the cut, in a folder that had seen no change: the next read was another database's.
+  known(
+    { seed: 'ladybirds/1327', processes: [1], isSlow: true, skews: [0], hasCaches: false, restart: true },
+    [
+      ['table refuses or works', 2, 932278461, 300],
+      ['create enhancement', 1, 917049494, 60],
+      ['create', 0, 207685793, 5],
+      ['another client', 1, 509725621, 0],
+      ['group', 0, 449437147, 0],
+      ['another database', 2, 77773903, 0],
+      ['take next', 0, 921903746, 0],
+    ],
+  ),
 ];
 
 /** The same of databases that were put back: these are made from their seeds anew. */

@@ -27,7 +27,8 @@ export function checkOrder(world: World, found: Found): void {
     for (const [at, later] of done.entries()) {
       for (const earlier of done.slice(0, at)) {
         if (earlier.seq < later.seq || earlier.endedAt > later.startedAt) continue;
-        // Where somebody has to decide first, others go on.
+        // Where somebody has to decide first, only what cannot do without goes behind it. What else concerns the item may
+        // be held back as well, by this conflict or another one, and which is settled first is up to people.
         if (earlier.isBehindConflict && !later.needed.some((name) => earlier.alters.includes(name))) continue;
         if ([...later.items].some((id) => earlier.items.has(id)))
           world.violated(`overtaken: ${describe(later.change)} came before ${describe(earlier.change)}`);

@@ -48,7 +48,7 @@ export class Server {
   #refusal: { table: string; code: string } | undefined;
   #isProcessWriting = false;
   readonly #turn = new Mutex();
-  #impostor: { kind: Impostor; before: string } | undefined;
+  #impostor: { kind: Impostor; before: string; told: Set<ModelProcess> } | undefined;
   #backup: Buffer | undefined;
   #backupSeq: number | undefined;
 
@@ -162,7 +162,18 @@ export class Server {
     if (kind === 'other') database.found('dddddddd-0000-4000-8000-000000000000');
     database.clock = this.right.clock;
     this.current = database;
-    this.#impostor = { kind, before: stateOf(database) };
+    this.#impostor = { kind, before: stateOf(database), told: new Set() };
+  }
+
+  /**
+   * A read was answered. How far the database is, is looked at behind the answer: where nobody was told of the cut, the
+   * first one after it may be another's; and who has seen no change has nothing to hold it against.
+   */
+  answered(at: ModelProcess): void {
+    const { told } = this.#impostor ?? {};
+    if (told === undefined || (at.seen.seen()?.seq ?? 0) === 0) return;
+    if (told.has(at)) this.world.violated('reads were answered by another database');
+    told.add(at);
   }
 
   /** The right one is back; whatever was written into the other one is a fault. */
@@ -288,10 +299,10 @@ class RemoteSession implements Session {
     return call(this.at, {
       site: this.site,
       failing: FAILING,
-      effect: () => {
-        const isWrong = this.site === 'primary.read' && server.current !== server.right;
-        if (isWrong) this.world.violated('a read was answered by another database');
-        return server.read(work);
+      effect: async () => {
+        const result = await server.read(work);
+        if (this.site === 'primary.read') server.answered(this.at);
+        return result;
       },
       down: () => this.#down(epoch),
     });
