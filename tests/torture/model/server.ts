@@ -48,7 +48,7 @@ export class Server {
   #refusal: { table: string; code: string } | undefined;
   #isProcessWriting = false;
   readonly #turn = new Mutex();
-  #impostor: { kind: Impostor; before: string; told: Set<ModelProcess> } | undefined;
+  #impostor: { kind: Impostor; before: string } | undefined;
   #backup: Buffer | undefined;
   #backupSeq: number | undefined;
 
@@ -162,7 +162,7 @@ export class Server {
     if (kind === 'other') database.found('dddddddd-0000-4000-8000-000000000000');
     database.clock = this.right.clock;
     this.current = database;
-    this.#impostor = { kind, before: stateOf(database), told: new Set() };
+    this.#impostor = { kind, before: stateOf(database) };
   }
 
   /**
@@ -170,10 +170,9 @@ export class Server {
    * first one after it may be another's; and who has seen no change has nothing to hold it against.
    */
   answered(at: ModelProcess): void {
-    const { told } = this.#impostor ?? {};
-    if (told === undefined || (at.seen.seen()?.seq ?? 0) === 0) return;
-    if (told.has(at)) this.world.violated('reads were answered by another database');
-    told.add(at);
+    if (this.#impostor === undefined || (at.seen.seen()?.seq ?? 0) === 0) return;
+    if (at.toldEpoch === this.epoch) this.world.violated('a read was answered by another database');
+    at.toldEpoch = this.epoch;
   }
 
   /** The right one is back; whatever was written into the other one is a fault. */
@@ -221,18 +220,23 @@ export class Server {
       store('primary.probe'),
       store('primary.inSnapshot'),
     ];
+    const told = async <T>(calling: Promise<T>): Promise<T> =>
+      await calling.catch((error: unknown) => {
+        at.toldEpoch = this.epoch;
+        throw error;
+      });
     return {
       source: 'postgres',
-      read: (work, options) => read.read(work, options),
+      read: (work, options) => told(read.read(work, options)),
       write: async (changes) => {
-        const answer = await write.write(changes);
+        const answer = await told(write.write(changes));
         at.machine.toldSeq = Math.max(at.machine.toldSeq, this.#positionOf(changes));
         return answer;
       },
-      replay: (one) => replay.replay(one),
-      probe: () => probe.probe(),
+      replay: (one) => told(replay.replay(one)),
+      probe: () => told(probe.probe()),
       hints: () => NO_HINTS,
-      inSnapshot: (work) => inSnapshot.inSnapshot(work),
+      inSnapshot: (work) => told(inSnapshot.inSnapshot(work)),
       health: () => read.health(),
       close: () => Promise.resolve(),
     };
@@ -256,7 +260,7 @@ export class Server {
   async connect(at: ModelProcess): Promise<Primary> {
     let project;
     try {
-      at.epoch = this.epoch;
+      at.epoch = at.toldEpoch = this.epoch;
       project = await new RemoteSession(this.world, at, 'connect').read(findProject);
     } catch (error) {
       throw databaseError('postgres', 'it cannot be opened', 'Repeat the call.', error);
