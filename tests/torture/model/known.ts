@@ -270,6 +270,25 @@ export const KNOWN: readonly Schedule[] = [
       ['take next', 0, 921903746, 0],
     ],
   ),
+  // A group that makes one item and updates another waited behind the other's conflict, and a note rightly did not.
+  known(
+    {
+      seed: 'ladybirds/34',
+      processes: [1],
+      isSlow: false,
+      skews: [0],
+      hasCaches: true,
+      restart: true,
+    },
+    [
+      ['update', 3, 87729926, 0],
+      ['primary away or back', 3, 642327752, 0],
+      ['update', 2, 578325920, 0],
+      ['group', 2, 619031008, 0],
+      ['another client', 2, 601638545, 0],
+      ['note', 0, 374169291, 0],
+    ],
+  ),
 ];
 
 /** The same of databases that were put back: these are made from their seeds anew. */

@@ -47,8 +47,9 @@ function appliedOf(client: Client, { conflicts }: Found, seqs: ReadonlyMap<strin
     const [attempt] = attempts;
     const { alters, needs } = reachOf(changes);
     // Whatever changes a record that is in conflict by now, its making came before.
-    const isMaking = changes.some(({ kind }) => kind === 'create');
-    const isBehindConflict = [...(isMaking ? [] : alters), ...needs].some((name) => inTheWay.has(name));
+    const made = changes.flatMap(partsOf).filter(({ kind }) => kind === 'create');
+    const altered = alters.filter((name) => !made.some(({ entity_id }) => name.includes(entity_id)));
+    const isBehindConflict = [...altered, ...needs].some((name) => inTheWay.has(name));
     if (isBehindConflict) for (const name of alters) inTheWay.add(name);
     // What was tried again, or in another journal while one failed, has no one place.
     if (attempts.length !== 1 || attempt?.outcome !== 'acknowledged' || attempt.wasTroubled === true)
