@@ -270,6 +270,20 @@ export const KNOWN: readonly Schedule[] = [
       ['take next', 0, 921903746, 0],
     ],
   ),
+  // The same in one that had: only the second read has to be refused.
+  known({ seed: 'f2eef23a/340', processes: [2], isSlow: true, skews: [0], hasCaches: true, restart: true }, [
+    ['update', 0, 448558876, 900],
+    ['keep claim', 0, 166148958, 0],
+    ['update enhancement', 1, 730815984, 5],
+    ['update vendor', 0, 643552374, 300],
+    ['another client', 0, 816208992, 900],
+    ['update', 2, 462283531, 0],
+    ['take', 0, 932842362, 5],
+    ['register vendor', 1, 866825557, 0],
+    ['read', 3, 257728666, 5],
+    ['another database', 0, 744573899, 300],
+    ['resolve', 0, 239372852, 5],
+  ]),
   // A group that makes one item and updates another waited behind the other's conflict, and a note rightly did not.
   known(
     {

@@ -1,6 +1,6 @@
 // The primary: a real SqlStore for every process, over one database in memory that stands in for PostgreSQL.
 import type { Change } from '../../../src/domain/change.ts';
-import { databaseError } from '../../../src/errors.ts';
+import { TrackerError, databaseError } from '../../../src/errors.ts';
 import {
   OutcomeUnknown,
   type Connection,
@@ -222,7 +222,8 @@ export class Server {
     ];
     const told = async <T>(calling: Promise<T>): Promise<T> =>
       await calling.catch((error: unknown) => {
-        at.toldEpoch = this.epoch;
+        const isRule = error instanceof TrackerError && error.code !== 'DatabaseError';
+        if (!isRule) at.toldEpoch = this.epoch;
         throw error;
       });
     return {
