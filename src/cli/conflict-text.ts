@@ -102,7 +102,13 @@ function sideLines({ kind, details, changes }: ConflictRecord): string[] {
       ({ field, from, to, by }) =>
         `${plainLine(field)}: ${spoken(from)} → ${spoken(to)} (${plainLine(by)} only)`,
     );
-  return [...mine, ...others];
+  const along = notSeen
+    .filter(({ field }) => !named.has(field))
+    .map(
+      ({ field, value }) =>
+        `${plainLine(field)}: ${spoken(value)}${paint('red', ' (replaced along with it, and not seen by whoever changed it)')}`,
+    );
+  return [...mine, ...along, ...others];
 }
 
 export function waysToSettle({ id, changes }: ConflictRecord): string[] {

@@ -16,6 +16,12 @@ const COUPLED: Readonly<Record<string, string>> = {
   'metadata.extractor_version': 'extractor_version',
 };
 
+/** What follows from a field, and so is replaced when that is set. */
+const FOLLOWING: Readonly<Record<string, string>> = { status: 'completed_at' };
+
+export const followerOf = (field: string): string | undefined =>
+  Object.hasOwn(FOLLOWING, field) ? FOLLOWING[field] : undefined;
+
 /** Fields that are sets: merged as what was added and removed, so they never overlap. */
 export const SETS: ReadonlySet<string> = new Set(['labels']);
 const isSet = (field: string): boolean => SETS.has(field);
@@ -91,16 +97,21 @@ export function compareChanges(
   }));
   const touched = new Set(theirs.map(({ field }) => groupOf(field)));
   const isTouched = (field: string) => !isSet(field) && touched.has(groupOf(field));
-  const notSeen = yours
-    .filter(({ field, to }) =>
-      unseen.has(field) ? wouldTakeAway(current, field, to) : !isSet(field) && differing.has(field),
-    )
-    .filter(({ field, to }) => !isSameValue(current, field, to))
-    .map(({ field }) => ({ field, value: valueOf(current, field) }));
+  const notSeenBy = ({ field, to }: FieldChange): string[] => {
+    if (isSameValue(current, field, to)) return [];
+    if (unseen.has(field)) return wouldTakeAway(current, field, to) ? [field] : [];
+    return [field, followerOf(field)].filter(
+      (name): name is string => name !== undefined && !isSet(name) && differing.has(name),
+    );
+  };
+  const notSeen = [...new Set(yours.flatMap(notSeenBy))].map((field) => ({
+    field,
+    value: valueOf(current, field),
+  }));
   const overlap = yours
     .filter(
-      ({ field, to }) =>
-        notSeen.some((one) => one.field === field) || (isTouched(field) && !isSameValue(current, field, to)),
+      (one) =>
+        notSeenBy(one).length > 0 || (isTouched(one.field) && !isSameValue(current, one.field, one.to)),
     )
     .map(({ field }) => field);
   return {
@@ -188,9 +199,21 @@ function nextStep(entity: string, expected: number, current: number, conflict: C
   return `${where === 'theirs' ? `Others changed ${overlap.join(', ')} too` : `${overlap.join(', ')}: there are other values than you saw`} (see ${where}). Decide which value is right, then repeat with version ${current}.`;
 }
 
-/** The fields that a patch touches, as a record has them; metadata key by key. */
+/** The fields that a patch touches, metadata key by key, and those that follow from them. */
+export function touchedNames(patch: JsonObject): Set<string> {
+  return new Set(
+    flatten(patch).flatMap(([field]) => [field, followerOf(field)].filter((name) => name !== undefined)),
+  );
+}
+
+/** The same as a record has them; of those that follow, what it has. */
 export function touchedFields(patch: JsonObject, record: Record<string, JsonValue>): JsonObject {
-  return Object.fromEntries(flatten(patch).map(([field]) => [field, valueOf(record, field)]));
+  const given = new Set(flatten(patch).map(([field]) => field));
+  return Object.fromEntries(
+    [...touchedNames(patch)]
+      .filter((name) => given.has(name) || Object.hasOwn(record, name))
+      .map((name) => [name, valueOf(record, name)]),
+  );
 }
 
 export function flatten(patch: JsonObject): [string, JsonValue][] {

@@ -3,7 +3,16 @@
  * the version that it names, and what not, because the layer that answered does not show it. Pure.
  */
 import type { Change, RecordedChange } from './change.ts';
-import { SETS, asList, flatten, groupOf, mergeSet, valueOf, type MakersView } from './conflict.ts';
+import {
+  SETS,
+  asList,
+  flatten,
+  followerOf,
+  groupOf,
+  mergeSet,
+  valueOf,
+  type MakersView,
+} from './conflict.ts';
 import { equalJson, type JsonObject, type JsonValue } from './json.ts';
 import { isPartlyShown } from './provisional-version.ts';
 
@@ -29,6 +38,9 @@ export function makersView(change: Change, way: WayHere, isShown: (field: string
     const isUnseenSet = SETS.has(field) && isHidden(field, change);
     const seen = isUnseenSet ? 'unseen' : SETS.has(field) ? 'seen' : howSeen(field, change, way, isHidden);
     if (seen !== 'seen') view[seen].add(field);
+    const follower = followerOf(field);
+    if (follower !== undefined && howSeen(follower, change, way, isHidden) === 'differing')
+      view.differing.add(follower);
   }
   return { fields: { ...sets, ...change.base_fields }, ...view };
 }

@@ -52,7 +52,7 @@ async function firstWaiting(options: InspectOptions): Promise<number> {
 }
 
 /** What had been applied was made before what waited still, whatever its clock says. */
-function inOrder(entries: readonly JournalEntry[], before: number): JournalEntry[] {
+export function inOrder(entries: readonly JournalEntry[], before: number): JournalEntry[] {
   let next = before;
   return entries
     .toReversed()

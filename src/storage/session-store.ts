@@ -84,7 +84,7 @@ export class SessionStore implements TrackerStore {
     // Of another machine's clock, as a status file may be, or of one that was set back: that tells nothing.
     const isUnknown = this.#knowsBetter && (seq === null || at > this.now());
     if (!isBefore && !isUnknown) return undefined;
-    const lacking = [...this.#own].filter(([id, madeAt]) => (madeAt > at || isUnknown) && !shows(id)).length;
+    const lacking = [...this.#own].filter(([id, madeAt]) => (madeAt >= at || isUnknown) && !shows(id)).length;
     return wentBack(Math.max(this.#primaryAt, this.#copyAt), lacking);
   }
 }

@@ -57,6 +57,18 @@ describe('comparing an update with what happened since', () => {
     ).toEqual([field]);
   });
 
+  it('names what would be replaced along with a field, where its maker saw another value', () => {
+    const current = { status: 'completed', completed_at: '2026-01-04T09:00:00.000Z' };
+    const view = { differing: new Set(['completed_at']) };
+    expect(compareChanges({ status: 'active' }, current, [], view)).toMatchObject({
+      not_seen: [{ field: 'completed_at', value: current.completed_at }],
+      overlap: ['status'],
+      mergeable: false,
+    });
+    expect(compareChanges({ status: 'completed' }, current, [], view).mergeable).toBe(true);
+    expect(compareChanges({ title: 'Mine' }, current, [], view).mergeable).toBe(true);
+  });
+
   it('compares metadata key by key', () => {
     const current = { metadata: { a: 2, b: 1 } };
     const since = [recorded(2, ['metadata.a', 1, 2])];

@@ -146,17 +146,21 @@ describe('an answer of a copy', () => {
     ...{ as_of, seq, hasAllSeen },
     shows: () => true,
   });
-  const [EARLY, NOW, SOON, LATE] = [
+  const [EARLY, NOW, NEXT, LATE] = [
     '2026-01-05T09:00:00.000Z',
     '2026-01-05T10:00:00.000Z',
     '2026-01-05T10:00:00.001Z',
     '2026-01-05T11:00:00.000Z',
   ];
+  /** The first is answered now, each further one a millisecond later. */
   const told = async (...answers: (CopyMoment | 'primary')[]) => {
     let now = Date.parse(NOW);
-    const session = SessionStore.begin(answering([...answers]), () => now++);
+    const session = SessionStore.begin(answering([...answers]), () => now);
     const found: boolean[] = [];
-    for (const _ of answers) found.push(wentBack(await session.read(() => Promise.resolve())) !== undefined);
+    for (const _ of answers) {
+      found.push(wentBack(await session.read(() => Promise.resolve())) !== undefined);
+      now += 1;
+    }
     return found;
   };
 
@@ -164,8 +168,8 @@ describe('an answer of a copy', () => {
     ['a first one tells of nothing', [copy(EARLY, 3)], [false]],
     ['as old as the last one', [copy(EARLY, 3), copy(EARLY, 3)], [false, false]],
     ['newer than the last one', [copy(EARLY, 3), copy(NOW, 4)], [false, false]],
-    ['confirmed after the primary answered', ['primary', copy(SOON, 4)], [false, false]],
-    ['confirmed while the primary answered', ['primary', copy(NOW, 4)], [false, true]],
+    ['confirmed after the primary answered', ['primary', copy(NEXT, 4)], [false, false]],
+    ['confirmed in the millisecond in which it answered', ['primary', copy(NOW, 4)], [false, true]],
     ['from before the primary answered', ['primary', copy(EARLY, 4)], [false, true]],
     ['from before that, and has all of it', ['primary', copy(EARLY, 4, true)], [false, false]],
     ['from an earlier moment than another copy', [copy(NOW, 4), copy(EARLY, 4)], [false, true]],

@@ -3,10 +3,12 @@
 // new in each run; WORKTRAIL_TORTURE_SEED repeats it, WORKTRAIL_TORTURE_SCHEDULES sets how many schedules there are.
 import { expect, it } from 'vitest';
 import { episodes, report, seed } from './scale.ts';
-import { KNOWN } from './model/known.ts';
+import { KNOWN, KNOWN_RESTORES } from './model/known.ts';
+import { runRestored } from './model/restored.ts';
 import { Tally, explain, makeSchedule, runMany, runSchedule } from './model/schedule.ts';
 
 const SCHEDULES = Number(process.env['WORKTRAIL_TORTURE_SCHEDULES'] ?? episodes(600, 12_000));
+const RESTORES = episodes(100, 3_000);
 const SEEDS = ['lighthouse', 'harbour', 'estuary', seed];
 const TIMEOUT_MS = 60_000 + SCHEDULES * 1_000;
 
@@ -30,6 +32,15 @@ it.each(SEEDS)(
 // Each showed a fault that no other test shows.
 it.each(KNOWN)('keeps its promise in the known schedule $seed', { timeout: TIMEOUT_MS }, async (schedule) => {
   expect((await runSchedule(schedule)).violations).toEqual([]);
+});
+
+it.each(KNOWN_RESTORES)('keeps its promise after the known restore %s', async (name) => {
+  expect(await runRestored(name)).toEqual([]);
+});
+
+it('keeps its promise after every restore', { timeout: TIMEOUT_MS }, async () => {
+  for (let index = 0; index < RESTORES; index += 1)
+    expect(await runRestored(`${seed}/${index}`), `${seed}/${index}`).toEqual([]);
 });
 
 it('gives the same run for the same seed', { timeout: TIMEOUT_MS }, async () => {

@@ -79,8 +79,11 @@ export async function acceptPrimary(
   }
 }
 
-/** All of it or nothing: what is lost, and what became void by that. Until the position is reset, nothing is applied. */
-function noteLost(tables: SeenTables, { fresh, returned, versions }: LostWrites): void {
+/**
+ * All of it or nothing: what is lost, and what became void by that. Until the position is reset, nothing is applied.
+ * @throws DatabaseError
+ */
+export function noteLost(tables: SeenTables, { fresh, returned, versions }: LostWrites): void {
   try {
     tables.transaction(() => {
       for (const write of fresh) tables.noteLost(write);

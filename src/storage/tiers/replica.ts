@@ -5,29 +5,17 @@
  */
 import { and, eq, sql, type SQL } from 'drizzle-orm';
 import { TrackerError } from '../../errors.ts';
-import { partsOf, recordsOf, withParts } from '../../domain/batch.ts';
+import { recordsOf } from '../../domain/batch.ts';
 import type { Applied, Change } from '../../domain/change.ts';
 import { LEASE_DEFAULT_MINUTES, leaseEnd, type ClaimRequest } from '../../domain/claim.ts';
-import { SETS, touchedFields } from '../../domain/conflict.ts';
-import type { JsonObject, JsonValue } from '../../domain/json.ts';
-import {
-  PROVISIONAL_FEED_STEP,
-  PROVISIONAL_STEP,
-  isProvisional,
-  isUnbroken,
-  isPartlyShown,
-  knownVersion,
-  partlyShown,
-  withoutMark,
-} from '../../domain/provisional-version.ts';
-import { isShown } from '../markdown/shown-fields.ts';
+import type { JsonValue } from '../../domain/json.ts';
+import { PROVISIONAL_FEED_STEP } from '../../domain/provisional-version.ts';
 import { applyChanges, findFirstResult } from '../sql/apply/apply.ts';
-import { findCurrentRecord } from '../sql/apply/current-record.ts';
 import type { Connection, Session } from '../sql/connection.ts';
 import { classifyDriverError } from '../sql/driver-errors.ts';
-import { findChangesSince } from '../sql/queries/changes.ts';
 import type { DataSource } from '../store.ts';
-import { findKnownFields, tellUnknown } from './partly-shown.ts';
+import { withBase } from './base-fields.ts';
+import { tellUnknown } from './partly-shown.ts';
 import { inReplayOrder, type JournalEntry, type JournalName } from './journal.ts';
 
 /** The writes that wait for the primary, from all journals. */
@@ -108,7 +96,7 @@ export async function applyToReplica(
     const write: PreparedWrite = { changes: [], applied: [], made: [], keptIn: [] };
     for (const change of changes) {
       const first = seen.has(change.id) ? await findFirstResult(c, change) : undefined;
-      const prepared = first === undefined ? await withBase(c, change, own) : change;
+      const prepared = first === undefined ? await withBase(c, change, own.ownChanges) : change;
       const applied = first ?? (await applyChanges(c, [prepared]))[0];
       if (applied === undefined) throw new Error('a change was applied without a result');
       if (!hasAllFields) await tellUnknown(c, applied.record);
@@ -125,40 +113,11 @@ export async function applyToReplica(
       }
       // Withdrawn when no journal could keep it in the end: now it is saved under its first name.
       const { change_id: id, entity_id } = applied;
-      write.changes.push(await withBase(c, { ...change, id, entity_id }, own));
+      write.changes.push(await withBase(c, { ...change, id, entity_id }, own.ownChanges));
     }
     if (write.changes.length > 0) await accept(write);
     return write;
   });
-}
-
-/** The change with what its maker saw: that makes a three-way merge possible later, wherever it is replayed. */
-async function withBase(c: Connection, change: Change, own_writes: OwnWrites): Promise<Change> {
-  const { base_version, entity_id } = change;
-  if (change.kind === 'batch') {
-    const parts: Change[] = [];
-    for (const part of partsOf(change)) parts.push(await withBase(c, part, own_writes));
-    return withParts(change, parts);
-  }
-  if (change.kind !== 'update' || base_version === null) return change;
-  const record = await findCurrentRecord(c, change);
-  const own = new Set(change.own_changes);
-  const base = withoutMark(base_version);
-  if (isProvisional(base)) {
-    for (const id of own_writes.ownChanges(entity_id, base_version)) own.add(id);
-    const waiting = await findChangesSince(c, entity_id, PROVISIONAL_STEP - 1);
-    const led = waiting.filter(({ version }) => version !== null && withoutMark(version) <= base);
-    // Else other writes lie on this copy than on the one that its maker saw.
-    if (isUnbroken(knownVersion(base), base, led)) {
-      for (const { change_id } of led) own.add(change_id);
-    }
-  }
-  const seen = await seenFields(c, change, base_version, record);
-  return {
-    ...change,
-    ...(seen !== undefined && { base_fields: seen }),
-    ...(own.size > 0 && { own_changes: [...own] }),
-  };
 }
 
 /** A claim with the end that its holder is told: laid over a copy again, it ends then too. */
@@ -193,43 +152,6 @@ async function keeperOf(
     .where(and(eq(t.entity_id, entity_id), eq(t.change_id, change_id)));
   if (rows.some(({ seq }) => seq < PROVISIONAL_FEED_STEP)) return 'primary';
   return await own.findWaiting(change_id);
-}
-
-/**
- * The touched fields as they were in the version that the change is based on, those alone that were shown there;
- * undefined where this copy cannot tell.
- */
-async function seenFields(
-  c: Connection,
-  change: Change,
-  base_version: number,
-  record: JsonObject,
-): Promise<JsonObject | undefined> {
-  const { patch, entity, entity_id } = change;
-  const version = record['version'];
-  if (typeof version !== 'number') return undefined;
-  const fields = touchedFields(patch, record);
-  const [base, isPart] = [withoutMark(base_version), isPartlyShown(version)];
-  const since =
-    withoutMark(version) === base
-      ? []
-      : await findChangesSince(c, entity_id, isPart ? partlyShown(base) : base);
-  if (!isUnbroken(base_version, version, since)) return undefined;
-  const isKnown = isPart ? await findKnownFields(c, entity) : undefined;
-  for (const name of Object.keys(fields)) {
-    const isTold = isPart ? isKnown?.(record, name) : !isPartlyShown(base_version) || isShown(entity, name);
-    // Of a set such a layer has what was added there: that much was seen.
-    if (isTold !== true && !(isPart && SETS.has(name))) delete fields[name];
-  }
-  for (const change of since.toReversed()) {
-    for (const { field, from } of change.fields) {
-      if (!Object.hasOwn(fields, field)) continue;
-      // What such a layer had there before was no value of the field.
-      if (isPart && !isShown(entity, field) && !SETS.has(field)) delete fields[field];
-      else fields[field] = from;
-    }
-  }
-  return fields;
 }
 
 /** Stands among the ids of writes that were left out of a copy; no write has it. */

@@ -6,7 +6,8 @@
  */
 import { partsOf, withParts } from '../../domain/batch.ts';
 import type { Applied, Change } from '../../domain/change.ts';
-import { touchedFields } from '../../domain/conflict.ts';
+import { touchedFields, touchedNames } from '../../domain/conflict.ts';
+import { knownVersion } from '../../domain/provisional-version.ts';
 import { describeFailure } from '../sql/driver-errors.ts';
 import type { Position, RecordedRow, SettledWrite, Witness } from '../sql/feed-guard.ts';
 import type { JournalEntry } from './journal.ts';
@@ -117,7 +118,8 @@ export class Seen implements Witness {
         const who = `${change.actor} ${change.client}`;
         for (const part of partsOf(change)) {
           const { entity_id, base_version } = part;
-          if (base_version === null || !tables.tellVoid(entity_id, base_version, who)) continue;
+          // What was kept on top of a lost version is lost with it.
+          if (base_version === null || !tables.tellVoid(entity_id, knownVersion(base_version), who)) continue;
           return { ...part, base_version };
         }
       }
@@ -289,7 +291,8 @@ function withBase(change: Change, rows: readonly RecordedRow[]): Change {
   if (row === undefined) return change;
   // A field that was set to what it had is not in the record of changes.
   const base_fields = touchedFields(change.patch, change.patch);
-  for (const { field, from } of row.fields) if (Object.hasOwn(base_fields, field)) base_fields[field] = from;
+  const touched = touchedNames(change.patch);
+  for (const { field, from } of row.fields) if (touched.has(field)) base_fields[field] = from;
   return { ...change, base_fields };
 }
 

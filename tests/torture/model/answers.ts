@@ -110,9 +110,11 @@ export function checkOwnWrite(
   // A cache that was not filled yet when it was written shows nothing either; then the answer says what it lacks.
   const isLacking =
     attempt.source !== 'sqlite_cache' && read.warnings.some(({ code }) => code === 'pending_changes');
-  // What the primary does not take at the moment is held back too, and said.
-  const isRefused =
-    world.server.isTableRefused || read.warnings.some(({ message }) => /does not take/.test(message));
+  // What a table refuses waits alone, and the primary answers on: a copy that shows it would be older in all else. The
+  // answer says that it lacks it, and why.
+  const isRefused = read.warnings.some(
+    ({ code, message }) => code === 'pending_changes' && /does not take/.test(message),
+  );
   const isHeld = isLacking || isRefused || hasOpenConflicts(world, at) || at.machine.isTroubled;
   if (isPrimary && attempt.durability !== 'postgres' && isHeld) return;
   checkShown(world, { ...own, record: read.data.record, what: `an own write, read from ${read.source},` });

@@ -12,6 +12,7 @@ import type { Journals, Waiting } from '../../../src/storage/tiers/journals.ts';
 import { readTruth, type Truth } from '../../../src/storage/tiers/truth.ts';
 import type { TieredParts } from '../../../src/storage/tiers/tiered-store.ts';
 import { WaitingReach } from '../../../src/storage/tiers/waiting-reach.ts';
+import type { Action } from './commands.ts';
 import { PROJECT_ID } from './database.ts';
 import type { ModelProcess, Seams } from './machine.ts';
 
@@ -54,6 +55,12 @@ function currentVersion(at: ModelProcess, { entity, entity_id }: Change): number
     right(at).get<{ version: number }>(`select version from ${table} where id = ?`, entity_id)?.version ?? 0
   );
 }
+
+/** As if its maker had seen what is there now. */
+const onCurrent = (at: ModelProcess, { base_fields: _seen, ...change }: Change): Change => ({
+  ...change,
+  base_version: currentVersion(at, change),
+});
 
 interface HistoryRow {
   change_id: string;
@@ -143,9 +150,7 @@ export const BUGS: Readonly<Record<string, Seams>> = {
         replay: (write) =>
           primary.replay(
             mapChanges(write, (change) =>
-              change.kind === 'update' && change.entity !== 'configuration'
-                ? { ...change, base_version: currentVersion(at, change) }
-                : change,
+              change.kind === 'update' && change.entity !== 'configuration' ? onCurrent(at, change) : change,
             ),
           ),
       }),
@@ -169,7 +174,7 @@ export const BUGS: Readonly<Record<string, Seams>> = {
         field === 'metadata' ? Object.keys(value as object).map((key) => `metadata.${key}`) : [field],
       );
       const isApart = mine.every((field) => !theirs.includes(field) && field !== 'labels');
-      return isApart ? { ...change, base_version: currentVersion(at, change) } : change;
+      return isApart ? onCurrent(at, change) : change;
     }),
   ),
 
@@ -279,9 +284,10 @@ export const BUGS: Readonly<Record<string, Seams>> = {
       credulous(at, primary, (truth) => ({ ...truth, project_id: PROJECT_ID, seq: right(at).seq })),
   },
 
-  'forgets the position of its own writes until the cache is fresh': {
+  'forgets the positions that it has seen until the cache is fresh': {
     parts: (parts, at) => {
       at.seen.settled = () => undefined;
+      at.seen.saw = () => undefined;
       return parts;
     },
   },
@@ -368,9 +374,7 @@ export const BUGS: Readonly<Record<string, Seams>> = {
       change.kind === 'batch'
         ? withParts(
             change,
-            partsOf(change).map((part) =>
-              part.kind === 'update' ? { ...part, base_version: currentVersion(at, part) } : part,
-            ),
+            partsOf(change).map((part) => (part.kind === 'update' ? onCurrent(at, part) : part)),
           )
         : change,
     ),
@@ -558,11 +562,51 @@ export const BUGS: Readonly<Record<string, Seams>> = {
   },
 };
 
+const UPDATES: readonly Action[] = ['update', 'another client', 'primary away or back'];
+
+/** Of bugs that show seldom: what happens more often in their schedules, and which of these is the first to be tried. */
+export const DIRECTED: Readonly<Record<string, { often: readonly Action[]; from?: number }>> = {
+  'replays every update on the current version': { often: UPDATES },
+  'merges the two sides of a pair of fields': {
+    often: ['update', 'update', 'another client', 'another client', 'primary away or back'],
+    from: 480,
+  },
+  'forgets which labels the maker of an update saw': { often: UPDATES },
+  'takes what fills a field that a layer does not show for its value': {
+    often: ['status file', 'update', 'another client'],
+  },
+  'takes a lost answer for a failure and writes under another id': {
+    often: ['fault', 'update', 'create', 'note'],
+  },
+  'trusts an empty or another database': { often: ['another database', 'read', 'read', 'update', 'wait'] },
+  'forgets the positions that it has seen until the cache is fresh': {
+    often: ['backup', 'another database', 'update', 'read'],
+    from: 90,
+  },
+  'trusts an older database': { often: ['another database', 'update', 'read', 'wait'] },
+  'does not see what other processes journaled': {
+    often: ['take', 'keep claim', 'note', 'table refuses or works', 'primary away or back'],
+  },
+  'replays the parts of a batch on the current versions': {
+    often: ['bulk update', 'another client', 'primary away or back'],
+  },
+  'lets a note overtake what waits for its item': { often: ['note', 'update', 'table refuses or works'] },
+  'archives an item without what is below it': { often: ['archive', 'create', 'primary away or back'] },
+  'lists and counts at two moments': { often: ['register vendor', 'update vendor', 'read'] },
+};
+
 /** Those that show only where a database was restored: see `restored.ts`. */
 export const BUGS_AFTER_RESTORES: Readonly<Record<string, Seams>> = {
   'takes a version that fits by chance for the one that its maker saw': replaying((write) =>
     mapChanges(write, ({ base_fields: _seen, ...change }) => change),
   ),
+
+  'forgets which versions the database has lost': {
+    parts: (parts, at) => {
+      at.seen.findVoid = () => undefined;
+      return parts;
+    },
+  },
 };
 
 const removers = new WeakMap<ModelProcess, Journals>();

@@ -200,8 +200,17 @@ export class Client {
     attempt.error = `${error.code}: ${error.message}`;
     if (JSON.stringify(error.details).includes('no journal could read back'))
       this.world.violated(`an honest write is taken for damage: ${JSON.stringify(error.details)}`);
+    this.#startAfresh(error);
     if (REFUSALS.has(error.code)) attempt.outcome = 'refused';
     else attempt.outcome = error.code === 'NotSavedError' ? 'not_saved' : 'failed';
+  }
+
+  /** A version that it names was lost: it goes on from what is there now, as it is told to. */
+  #startAfresh({ message, details }: TrackerError): void {
+    const { current } = details as { current?: JsonObject };
+    if (current === undefined || !message.includes('was lost')) return;
+    this.views.delete(String(current['id']));
+    this.#noteView(String(current['id']), current, true);
   }
 
   /** Reads may fail for want of any layer, and in no other way. */

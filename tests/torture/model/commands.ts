@@ -75,9 +75,11 @@ export const DAY_MS = 86_400_000;
 /** How long a client that is still busy is waited for. */
 const BUSY_MS = 8_000;
 
-export function anyCommand(random: Random): Command {
+/** @param often every other one is of these */
+export function anyCommand(random: Random, often: readonly Action[] = []): Command {
+  const isOften = often.length > 0 && random.chance(0.5);
   return {
-    action: random.weighted(ACTIONS),
+    action: isOften ? random.pick(often) : random.weighted(ACTIONS),
     client: random.int(4),
     dice: random.int(1e9),
     gap: random.weighted(GAPS),

@@ -237,4 +237,80 @@ export const KNOWN: readonly Schedule[] = [
       ['keep claim', 0, 160939667, 900],
     ],
   ),
+  // The primary answered in the millisecond in which the copy was confirmed: the copy was older, without a word.
+  known(
+    {
+      seed: 'ladybirds/1294',
+      processes: [2],
+      isSlow: false,
+      skews: [0],
+      hasCaches: true,
+      restart: true,
+    },
+    [
+      ['update', 1, 647698717, 0],
+      ['take', 2, 428333181, 0],
+      ['register vendor', 0, 875262815, 0],
+      ['update', 2, 347085906, 0],
+      ['primary away or back', 2, 364043149, 0],
+      ['bulk update', 1, 530172622, 0],
+      ['repeat', 2, 830597659, 0],
+    ],
+  ),
+  // The look behind an answer met the cut, in a folder that had seen no change: the next read was another database's.
+  known(
+    { seed: 'ladybirds/1327', processes: [1], isSlow: true, skews: [0], hasCaches: false, restart: true },
+    [
+      ['table refuses or works', 2, 932278461, 300],
+      ['create enhancement', 1, 917049494, 60],
+      ['create', 0, 207685793, 5],
+      ['another client', 1, 509725621, 0],
+      ['group', 0, 449437147, 0],
+      ['another database', 2, 77773903, 0],
+      ['take next', 0, 921903746, 0],
+    ],
+  ),
+  // The same in one that had: only the second read has to be refused.
+  known({ seed: 'f2eef23a/340', processes: [2], isSlow: true, skews: [0], hasCaches: true, restart: true }, [
+    ['update', 0, 448558876, 900],
+    ['keep claim', 0, 166148958, 0],
+    ['update enhancement', 1, 730815984, 5],
+    ['update vendor', 0, 643552374, 300],
+    ['another client', 0, 816208992, 900],
+    ['update', 2, 462283531, 0],
+    ['take', 0, 932842362, 5],
+    ['register vendor', 1, 866825557, 0],
+    ['read', 3, 257728666, 5],
+    ['another database', 0, 744573899, 300],
+    ['resolve', 0, 239372852, 5],
+  ]),
+  // A group that makes one item and updates another waited behind the other's conflict, and a note rightly did not.
+  known(
+    {
+      seed: 'ladybirds/34',
+      processes: [1],
+      isSlow: false,
+      skews: [0],
+      hasCaches: true,
+      restart: true,
+    },
+    [
+      ['update', 3, 87729926, 0],
+      ['primary away or back', 3, 642327752, 0],
+      ['update', 2, 578325920, 0],
+      ['group', 2, 619031008, 0],
+      ['another client', 2, 601638545, 0],
+      ['note', 0, 374169291, 0],
+    ],
+  ),
+];
+
+/** The same of databases that were put back: these are made from their seeds anew. */
+export const KNOWN_RESTORES: readonly string[] = [
+  // A write that named a provisional version whose changes had been applied did not bring along what its maker saw.
+  'ladybirds/21',
+  // The time of completion that others had set went with a status that its maker had seen as it was.
+  'ladybirds/207',
+  // A provisional version on top of one that the database had lost was taken for one of what is there now.
+  'ladybirds/24',
 ];

@@ -27,7 +27,8 @@ export function checkOrder(world: World, found: Found): void {
     for (const [at, later] of done.entries()) {
       for (const earlier of done.slice(0, at)) {
         if (earlier.seq < later.seq || earlier.endedAt > later.startedAt) continue;
-        // Where somebody has to decide first, others go on.
+        // Where somebody has to decide first, only what cannot do without goes behind it. What else concerns the item may
+        // be held back as well, by this conflict or another one, and which is settled first is up to people.
         if (earlier.isBehindConflict && !later.needed.some((name) => earlier.alters.includes(name))) continue;
         if ([...later.items].some((id) => earlier.items.has(id)))
           world.violated(`overtaken: ${describe(later.change)} came before ${describe(earlier.change)}`);
@@ -46,8 +47,9 @@ function appliedOf(client: Client, { conflicts }: Found, seqs: ReadonlyMap<strin
     const [attempt] = attempts;
     const { alters, needs } = reachOf(changes);
     // Whatever changes a record that is in conflict by now, its making came before.
-    const isMaking = changes.some(({ kind }) => kind === 'create');
-    const isBehindConflict = [...(isMaking ? [] : alters), ...needs].some((name) => inTheWay.has(name));
+    const made = changes.flatMap(partsOf).filter(({ kind }) => kind === 'create');
+    const altered = alters.filter((name) => !made.some(({ entity_id }) => name.includes(entity_id)));
+    const isBehindConflict = [...altered, ...needs].some((name) => inTheWay.has(name));
     if (isBehindConflict) for (const name of alters) inTheWay.add(name);
     // What was tried again, or in another journal while one failed, has no one place.
     if (attempts.length !== 1 || attempt?.outcome !== 'acknowledged' || attempt.wasTroubled === true)

@@ -1,5 +1,10 @@
 // A database that was restored from a backup and accepted, while writes wait that were based on what it lacks now: others
 // have reached the same versions on another way.
+import { inOrder } from '../../../src/storage/recover-writes.ts';
+import { noteLost } from '../../../src/storage/tiers/accept-primary.ts';
+import { findLostWrites } from '../../../src/storage/tiers/lost-writes.ts';
+import { readTruth } from '../../../src/storage/tiers/truth.ts';
+import { MemoryJournal } from '../../storage/tiers/memory-journal.ts';
 import type { Client } from './client.ts';
 import { heal } from './healing.ts';
 import type { Seams } from './machine.ts';
@@ -30,14 +35,19 @@ export async function runRestored(seed: string, seams: Seams = {}): Promise<stri
       await write(world, client, () => writes.update(client, random));
 
     world.kill(client.slot);
-    world.server.restart();
-    world.server.right.fill(backup, '');
-    // What a restore loses is not promised.
-    for (const { attempts } of isLost)
-      for (const attempt of attempts) if (attempt.outcome === 'acknowledged') attempt.outcome = 'unknown';
+    world.server.putBack(backup);
     for (let left = 1 + random.int(2); left > 0; left -= 1) await outsider.another(world, client, random);
-    accept(world);
+    await accept(world);
+    const isRecovered = random.chance(0.5);
+    if (isRecovered) await recover(world);
+    // What a restore loses is not promised, unless it is put back.
+    for (const { attempts } of isRecovered ? [] : isLost)
+      for (const attempt of attempts) if (attempt.outcome === 'acknowledged') attempt.outcome = 'unknown';
     world.server.mode = 'up';
+    await world.start(client.slot);
+    // With what its client remembers from before.
+    for (let left = random.int(3); left > 0; left -= 1)
+      await write(world, client, () => writes.update(client, random));
     await heal(world, { restart: false });
     return [...world.violations];
   } finally {
@@ -46,10 +56,28 @@ export async function runRestored(seed: string, seams: Seams = {}): Promise<stri
 }
 
 /** As `worktrail doctor --accept-database` does in the folder. */
-function accept({ machines }: World): void {
+async function accept({ machines, server }: World): Promise<void> {
   for (const { cache, seen } of machines) {
+    const lost = await server.read((c) => findLostWrites(c, seen, undefined));
+    noteLost(seen, lost);
+    seen.reset(await server.read((c) => readTruth(c)));
     cache.database.clear();
-    seen.reset({ seq: 0, change_id: null });
+  }
+}
+
+/** As `worktrail recover` does after that. */
+async function recover({ machines }: World): Promise<void> {
+  for (const machine of machines) {
+    const { media, seen } = machine;
+    const lost = seen.lost();
+    const outbox = new MemoryJournal(media.outbox, 'outbox');
+    const waiting = machine.entries().map(({ lamport }) => lamport);
+    const entries = inOrder(
+      lost.map(({ entry }) => entry),
+      Math.min(...waiting, Number.POSITIVE_INFINITY),
+    );
+    for (const entry of entries) await outbox.append(entry);
+    seen.forget(lost.map(({ number }) => number));
   }
 }
 

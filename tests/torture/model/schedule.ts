@@ -1,5 +1,5 @@
 // Schedules: made from a seed, run, judged, cut down to what shows a fault.
-import { anyCommand, anySkew, carryOut, type Command } from './commands.ts';
+import { anyCommand, anySkew, carryOut, type Action, type Command } from './commands.ts';
 import { heal } from './healing.ts';
 import { makeLike } from './database.ts';
 import type { Machine, Seams } from './machine.ts';
@@ -27,7 +27,8 @@ export interface Result {
   calls: number;
 }
 
-export function makeSchedule(seed: string): Schedule {
+/** @param often what happens more often than else */
+export function makeSchedule(seed: string, often: readonly Action[] = []): Schedule {
   const random = new Random(seed);
   const processes = random.weighted<number[]>([
     [4, [1]],
@@ -43,7 +44,7 @@ export function makeSchedule(seed: string): Schedule {
     skews: processes.map(() => anySkew(random)),
     hasCaches: random.chance(0.8),
     restart: random.chance(0.5),
-    commands: Array.from({ length }, () => anyCommand(random)),
+    commands: Array.from({ length }, () => anyCommand(random, often)),
   };
 }
 

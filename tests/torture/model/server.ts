@@ -1,6 +1,6 @@
 // The primary: a real SqlStore for every process, over one database in memory that stands in for PostgreSQL.
 import type { Change } from '../../../src/domain/change.ts';
-import { databaseError } from '../../../src/errors.ts';
+import { TrackerError, databaseError } from '../../../src/errors.ts';
 import {
   OutcomeUnknown,
   type Connection,
@@ -12,7 +12,7 @@ import { codedError, driverCode } from '../../../src/storage/sql/driver-errors.t
 import { findProject } from '../../../src/storage/sql/queries/configuration.ts';
 import { Mutex } from '../../../src/storage/sql/retry.ts';
 import { SqlStore, type Primary } from '../../../src/storage/sql/sql-store.ts';
-import { EPOCH_MS, ModelDatabase, PROJECT_ID, borrowDatabase, giveBack } from './database.ts';
+import { EPOCH_MS, ModelDatabase, PROJECT_ID, borrowDatabase, giveBack, type SqlRow } from './database.ts';
 import { call, type Failing, type Site } from './faults.ts';
 import type { ModelProcess } from './machine.ts';
 import type { World } from './world.ts';
@@ -133,6 +133,14 @@ export class Server {
     this.#lockedUntil = -1;
   }
 
+  /** It has what it had before, and what came later is lost. */
+  putBack(content: ReadonlyMap<string, SqlRow[]>): void {
+    this.restart();
+    this.right.fill(content, '');
+    const { seq } = this.right;
+    this.commits.splice(this.commits.findLastIndex((commit) => commit.seq <= seq) + 1);
+  }
+
   keepBackup(): void {
     this.#backup = this.right.raw.serialize();
     this.#backupSeq = this.right.seq;
@@ -155,6 +163,16 @@ export class Server {
     database.clock = this.right.clock;
     this.current = database;
     this.#impostor = { kind, before: stateOf(database) };
+  }
+
+  /**
+   * A read was answered. How far the database is, is looked at behind the answer: where nobody was told of the cut, the
+   * first one after it may be another's; and who has seen no change has nothing to hold it against.
+   */
+  answered(at: ModelProcess): void {
+    if (this.#impostor === undefined || (at.seen.seen()?.seq ?? 0) === 0) return;
+    if (at.toldEpoch === this.epoch) this.world.violated('a read was answered by another database');
+    at.toldEpoch = this.epoch;
   }
 
   /** The right one is back; whatever was written into the other one is a fault. */
@@ -202,18 +220,24 @@ export class Server {
       store('primary.probe'),
       store('primary.inSnapshot'),
     ];
+    const told = async <T>(calling: Promise<T>): Promise<T> =>
+      await calling.catch((error: unknown) => {
+        const isRule = error instanceof TrackerError && error.code !== 'DatabaseError';
+        if (!isRule) at.toldEpoch = this.epoch;
+        throw error;
+      });
     return {
       source: 'postgres',
-      read: (work, options) => read.read(work, options),
+      read: (work, options) => told(read.read(work, options)),
       write: async (changes) => {
-        const answer = await write.write(changes);
+        const answer = await told(write.write(changes));
         at.machine.toldSeq = Math.max(at.machine.toldSeq, this.#positionOf(changes));
         return answer;
       },
-      replay: (one) => replay.replay(one),
-      probe: () => probe.probe(),
+      replay: (one) => told(replay.replay(one)),
+      probe: () => told(probe.probe()),
       hints: () => NO_HINTS,
-      inSnapshot: (work) => inSnapshot.inSnapshot(work),
+      inSnapshot: (work) => told(inSnapshot.inSnapshot(work)),
       health: () => read.health(),
       close: () => Promise.resolve(),
     };
@@ -237,7 +261,7 @@ export class Server {
   async connect(at: ModelProcess): Promise<Primary> {
     let project;
     try {
-      at.epoch = this.epoch;
+      at.epoch = at.toldEpoch = this.epoch;
       project = await new RemoteSession(this.world, at, 'connect').read(findProject);
     } catch (error) {
       throw databaseError('postgres', 'it cannot be opened', 'Repeat the call.', error);
@@ -280,10 +304,10 @@ class RemoteSession implements Session {
     return call(this.at, {
       site: this.site,
       failing: FAILING,
-      effect: () => {
-        const isWrong = this.site === 'primary.read' && server.current !== server.right;
-        if (isWrong) this.world.violated('a read was answered by another database');
-        return server.read(work);
+      effect: async () => {
+        const result = await server.read(work);
+        if (this.site === 'primary.read') server.answered(this.at);
+        return result;
       },
       down: () => this.#down(epoch),
     });
