@@ -15,9 +15,11 @@ const CALLER = { actor: 'bench', client: 'bench' };
 const REMEMBERS_NOTHING: AnySeen = {
   problem: undefined,
   seen: () => undefined,
-  answered: () => () => undefined,
+  answers: 0,
+  answered: () => 0,
+  noted: () => undefined,
   isAllIn: () => false,
-  saw: () => undefined,
+  saw: () => true,
   settled: () => undefined,
   findVoid: () => undefined,
   close: () => undefined,

@@ -35,8 +35,8 @@ export function makersView(change: Change, way: WayHere, isShown: (field: string
   const sets = setsAfter(way, (name) => isHidden(name, change));
   const view = { unseen: new Set<string>(), differing: new Set<string>() };
   for (const [field] of flatten(change.patch)) {
-    const isUnseenSet = SETS.has(field) && isHidden(field, change);
-    const seen = isUnseenSet ? 'unseen' : SETS.has(field) ? 'seen' : howSeen(field, change, way, isHidden);
+    const ofSet = isHidden(field, change) ? 'unseen' : 'seen';
+    const seen = SETS.has(field) ? ofSet : howSeen(field, change, way, isHidden);
     if (seen !== 'seen') view[seen].add(field);
     const follower = followerOf(field);
     if (follower !== undefined && howSeen(follower, change, way, isHidden) === 'differing')

@@ -114,7 +114,7 @@ function partsOf(options: OpenOptions): TieredParts {
   const replicas: Replica[] = [
     ...(cache === undefined ? [] : [cache]),
     imageReplica(file, project, { cache, seen, clock }),
-    snapshotReplica(projectDir, project, clock),
+    snapshotReplica(projectDir, project, seen, clock),
     statusReplica(projectDir, project, clock),
   ];
   const journals = new Journals(
@@ -196,6 +196,19 @@ async function loadNewest(file: string, project_id: string | undefined, seen: An
   throw new LayerUnavailable(mismatch);
 }
 
+/** One of a state that the database has lost, and that was accepted, is ahead of what has been seen since. */
+async function loadSnapshotOf(
+  projectDir: string,
+  project_id: string | undefined,
+  seen: AnySeen,
+): Promise<Loaded> {
+  const at = seen.seen();
+  const loaded = await loadSnapshot(projectDir, project_id);
+  if (at === undefined || at.seq === 0 || (loaded.seq ?? 0) <= at.seq) return loaded;
+  await loaded.session.close();
+  throw new LayerUnavailable('the last snapshot is of changes that the database has lost');
+}
+
 /** How old the copy is, it says itself: the cache cannot be opened where it cannot be written. */
 async function loadCacheImage(file: string, project_id: string | undefined): Promise<Loaded> {
   const loaded = await loadImage(file, project_id);
@@ -214,7 +227,12 @@ async function ageOfImage(file: string, project_id: string | undefined): Promise
   return as_of;
 }
 
-function snapshotReplica(projectDir: string, project: TieredParts['project'], clock: Clock): MemoryReplica {
+function snapshotReplica(
+  projectDir: string,
+  project: TieredParts['project'],
+  seen: AnySeen,
+  clock: Clock,
+): MemoryReplica {
   return new MemoryReplica({
     source: 'git_history',
     label: 'the last snapshot in git',
@@ -222,7 +240,7 @@ function snapshotReplica(projectDir: string, project: TieredParts['project'], cl
     location: `${SNAPSHOT_REF} in the git repository of ${projectDir}`,
     load: async () => {
       try {
-        return await loadSnapshot(projectDir, project().project_id);
+        return await loadSnapshotOf(projectDir, project().project_id, seen);
       } catch (error) {
         const committed = await readCommittedStatusFile(projectDir);
         if (committed === undefined) throw error;
@@ -298,6 +316,8 @@ async function takeSnapshot(
     ...(statusFile !== undefined && { statusFile }),
   });
   if (!taken.written) return;
+  // What is ahead of what was seen here counts as lost: see `loadSnapshotOf`.
+  await primary.read((reader) => reader.findFeedPosition(), { oneStatement: true });
   const { commit: reference, bytes, ms } = taken;
   jobs?.snapshot({ kind: 'git_snapshot', reference, bytes, counts: { items, changes: seq, ms } });
 }

@@ -29,7 +29,7 @@ export async function recoverWrites(options: InspectOptions): Promise<Recovered>
     entries.push(
       ...inOrder(
         lost.map(({ entry }) => entry),
-        await firstWaiting(options),
+        await firstWaiting(options, new Set(lost.map(({ entry }) => entry.id))),
       ),
     );
     kept_in.push(...(await adoptWrites(options, entries)));
@@ -37,8 +37,11 @@ export async function recoverWrites(options: InspectOptions): Promise<Recovered>
   return { accepted, entries, kept_in };
 }
 
-/** Where in the order of replay the first write stands that waits here; infinity where none does. */
-async function firstWaiting(options: InspectOptions): Promise<number> {
+/**
+ * Where in the order of replay the first write stands that waits here; infinity where none does.
+ * @param lost those that are put back: where that was cut off before, some of them wait already
+ */
+async function firstWaiting(options: InspectOptions, lost: ReadonlySet<string>): Promise<number> {
   const { projectDir, dataDir } = options;
   const journals = [
     await readOutbox(path.join(dataDir, OUTBOX_FILE)),
@@ -47,7 +50,7 @@ async function firstWaiting(options: InspectOptions): Promise<number> {
   ];
   const waiting = journals
     .flatMap(({ entries }) => entries)
-    .filter((entry) => isOfThisProject(options, entry));
+    .filter((entry) => !lost.has(entry.id) && isOfThisProject(options, entry));
   return Math.min(...waiting.map(({ lamport }) => lamport), Number.POSITIVE_INFINITY);
 }
 

@@ -77,7 +77,7 @@ export class SessionStore implements TrackerStore {
   }
 
   #wentBack({ as_of, seq, shows, hasAllSeen }: CopyMoment): Warning | undefined {
-    if (hasAllSeen) return undefined;
+    if (hasAllSeen && (seq ?? 0) >= this.#shownSeq) return undefined;
     const at = Date.parse(as_of);
     // Confirmed within the millisecond of an answer, a copy may be from before it.
     const isBefore = at <= this.#primaryAt || at < this.#copyAt || (seq !== null && seq < this.#shownSeq);

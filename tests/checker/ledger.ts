@@ -24,8 +24,6 @@ export interface Ledger {
   changesOf: Map<string, RecordedChange[]>;
   /** Items of which something waited for a person, or for something that did. */
   heldItems: ReadonlySet<string>;
-  /** Labels that somebody took off again who settled a conflict, with both sides in sight. */
-  takenOff: ReadonlySet<string>;
   call(n: number): Call | undefined;
 }
 
@@ -40,22 +38,8 @@ export function makeLedger(history: History): Ledger {
     writes,
     changesOf,
     heldItems: itemsHeld(history, writes),
-    takenOff: labelsTakenOff(history, writes),
     call: (n) => calls.get(n),
   };
-}
-
-function labelsTakenOff({ tables }: History, writes: ReadonlyMap<string, Write>): ReadonlySet<string> {
-  const decided = tables.changes.filter((change) =>
-    marksOfChange(change).some((mark) => writes.get(mark)?.conflict !== undefined),
-  );
-  return new Set(
-    decided.flatMap(({ fields }) =>
-      fields
-        .filter(({ field }) => field === 'labels')
-        .flatMap(({ from, to }) => labelsOf(from).filter((label) => !labelsOf(to).includes(label))),
-    ),
-  );
 }
 
 /** The items that a write alters and is built on. */
@@ -188,11 +172,17 @@ export function push<Key, Value>(map: Map<Key, Value[]>, key: Key, value: Value)
   else list.push(value);
 }
 
-/** Whether a fault is documented to destroy the one place where the write was. */
-export function mayBeLost({ faults, primary }: History, { acknowledged }: Write): boolean {
+/**
+ * Whether a fault is documented to destroy the one place where the write was.
+ * @param before a call that did not meet the write; by default the end of the schedule
+ */
+export function mayBeLost({ faults, primary }: History, { acknowledged }: Write, before?: Call): boolean {
   if (acknowledged === undefined) return false;
   const { folder, start, answer } = acknowledged;
   const isKept = answer['durability'] !== primary;
   // What the primary forgets, the folders give back.
-  return faults.some(({ destroysJournalsOf, to }) => isKept && destroysJournalsOf === folder && start <= to);
+  return faults.some(
+    ({ destroysJournalsOf, from, to }) =>
+      isKept && destroysJournalsOf === folder && start <= to && (before?.end ?? Infinity) >= from,
+  );
 }

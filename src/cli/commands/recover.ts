@@ -11,6 +11,7 @@ import { readConfig, withApp } from '../with-app.ts';
 /** How long the command waits for the writes to be applied; what is left then is applied later. */
 const PATIENCE_MS = 30_000;
 const LOOK_PAUSE_MS = 100;
+/** After so long without a write being applied, what is left waits for something else. */
 const STANDSTILL_MS = 3_000;
 
 /** What became of the writes that were put back. */
@@ -35,8 +36,8 @@ acknowledged changes for a while (fallback.own_changes_days, fallback.own_change
 accepted as it is (see worktrail doctor --accept-database), and the changes it lacks are applied to it again, in order
 and once: merged with what others did since, or kept as conflicts. Run it in every folder that worked with the database.
 
-Exit codes: 0 nothing is missing, or all was put back, 1 something is missing or is a conflict now, 3 the store is
-unavailable.
+Exit codes: 0 nothing is missing, or all was put back, 1 something is missing, still waits or is a conflict now, 3 the
+store is unavailable.
 
 Examples:
   worktrail recover
@@ -47,8 +48,9 @@ Examples:
       const { recover } = await import('../../services/recovery.ts');
       const recovery = await recover(await readConfig(options), () => Promise.resolve(options.yes === true));
       const outcome = recovery.done === null ? undefined : await applyNow(options, recovery);
-      const isLeft = recovery.done === null && (recovery.lost.length > 0 || recovery.refused !== null);
-      if (isLeft || (outcome?.conflicts.length ?? 0) > 0) process.exitCode = ExitCode.finding;
+      const isUndone = recovery.done === null && (recovery.lost.length > 0 || recovery.refused !== null);
+      const isLeft = outcome !== undefined && (outcome.conflicts.length > 0 || outcome.waiting > 0);
+      if (isUndone || isLeft) process.exitCode = ExitCode.finding;
       if (options.json === true) return printJson({ ...recovery, ...(outcome !== undefined && { outcome }) });
       print((outcome === undefined ? recoveryLines(recovery) : outcomeLines(recovery, outcome)).join('\n'));
     });

@@ -40,10 +40,17 @@ export interface SettledWrite {
 export interface Witness {
   /** How far it was seen; undefined where nothing is remembered. Asked within every write, so it is cheap. */
   seen(): Position | undefined;
-  /** An answer was given whose position is not known yet. @returns what to call when it is noted */
-  answered(): () => void;
-  /** An answer came from `head`, and the database has at `verified` what was seen there. */
-  saw(head: Position, verified: Position | undefined): void;
+  /** The number of the last answer. */
+  readonly answers: number;
+  /** An answer was given whose position is not known yet. @returns its number */
+  answered(): number;
+  /** The positions of these answers are known. */
+  noted(covers: (answer: number) => boolean): void;
+  /**
+   * An answer came from `head`, and the database has at `verified` what was seen there.
+   * @returns whether that is noted: not where another process has noted something else meanwhile
+   */
+  saw(head: Position, verified: Position | undefined): boolean;
   /** This was committed, and is acknowledged next. */
   settled(write: SettledWrite): void;
 }

@@ -7,7 +7,7 @@ import type { Connection, Session } from './connection.ts';
 import { TruthMismatch, readHead, type Position, type Witness } from './feed-guard.ts';
 
 /** Reads that follow each other more closely share a look: it costs as much as a small read does. */
-export const LOOK_PAUSE_MS = 25;
+const LOOK_PAUSE_MS = 25;
 
 /** Its session may be used by any number of callers at the same time. */
 export class PositionWatch {
@@ -15,8 +15,6 @@ export class PositionWatch {
   #mismatch: TruthMismatch | undefined;
   #lookedAt = Number.NEGATIVE_INFINITY;
   #next: NodeJS.Timeout | undefined;
-  /** Of the answers that wait for the next look. */
-  #unlooked: (() => void)[] = [];
 
   /**
    * @param witness without one nothing is compared
@@ -30,19 +28,23 @@ export class PositionWatch {
 
   /** Notes how far the database is that the answer came from, at once or within the pause. The answer does not wait. */
   async answer<T>(c: Connection, read: () => Promise<T>): Promise<T> {
-    if (this.witness === undefined) return await read();
+    const { witness } = this;
+    if (witness === undefined) return await read();
     const now = performance.now();
     if (now - this.#lookedAt < this.pauseMs) {
       const answer = await read();
-      this.#unlooked.push(this.witness.answered());
+      witness.answered();
       this.#lookLater();
       return answer;
     }
     this.#lookedAt = now;
     // Before the answer: what others of the folder note meanwhile may be newer than what is read.
-    const seen = this.witness.seen();
+    const seen = witness.seen();
+    const earlier = witness.answers;
     const answer = await read();
-    void this.#look(c, seen, [this.witness.answered()]);
+    const own = witness.answered();
+    // What was answered while this was read may be newer.
+    void this.#look(c, seen, (number) => number <= earlier || number === own);
     return answer;
   }
 
@@ -64,11 +66,11 @@ export class PositionWatch {
     }
   }
 
-  /** What was still to be looked at is asked for before the session closes. */
-  close(): void {
+  /** What was still to be looked at is asked for: to be called before the session closes. */
+  async close(): Promise<void> {
     if (this.#next === undefined) return;
     clearTimeout(this.#next);
-    void this.#lookNow();
+    await this.#lookNow();
   }
 
   #refuseMismatch(): void {
@@ -88,18 +90,18 @@ export class PositionWatch {
   /** Of a database that fails, the next call tells. */
   async #lookNow(): Promise<void> {
     const seen = this.witness?.seen();
-    const unlooked = this.#unlooked;
-    this.#unlooked = [];
+    const earlier = this.witness?.answers ?? 0;
     await this.session
-      .read((c) => this.#look(c, seen, unlooked), { oneStatement: true })
+      .read((c) => this.#look(c, seen, (number) => number <= earlier), { oneStatement: true })
       .catch(() => undefined);
   }
 
-  async #look(c: Connection, seen: Position | undefined, covered: readonly (() => void)[]): Promise<void> {
+  /** @param covers whether an answer, by its number, can be no newer than what is looked at */
+  async #look(c: Connection, seen: Position | undefined, covers: (answer: number) => boolean): Promise<void> {
     try {
       const head = await readHead(c, seen);
-      if (head.seq !== seen?.seq) this.witness?.saw(head, seen);
-      for (const noted of covered) noted();
+      if (this.witness?.saw(head, seen) === true) this.witness.noted(covers);
+      else this.#lookLater();
     } catch (error) {
       if (error instanceof TruthMismatch) this.#mismatch = error;
     }

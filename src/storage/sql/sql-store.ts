@@ -15,7 +15,7 @@ import {
   type SourceName,
 } from './connection.ts';
 import { classifyDriverError, describeDriverError, describeFailure, remedyOf } from './driver-errors.ts';
-import { FeedTurn, type RecordedRow, type Witness } from './feed-guard.ts';
+import { FeedTurn, readHead, type RecordedRow, type Witness } from './feed-guard.ts';
 import { isNewerSchema, type SchemaState } from './migrate.ts';
 import { PositionWatch } from './position-watch.ts';
 import { QuotaCheck } from './quotas.ts';
@@ -133,9 +133,9 @@ export class SqlStore implements Primary {
     return this.session.hints(onHint);
   }
 
-  close(): Promise<void> {
-    this.#positions.close();
-    return this.session.close();
+  async close(): Promise<void> {
+    await this.#positions.close();
+    await this.session.close();
   }
 
   /** Another process settled the same write, or made a record of the same name or id, at the same moment. */
@@ -167,7 +167,10 @@ export class SqlStore implements Primary {
       this.session.write(async (c) => {
         if (witness === undefined) return { result: await work(c), rows: [] };
         const turn = new FeedTurn(witness);
-        return { result: await work(c.inTurn(turn)), rows: turn.rows };
+        const result = await work(c.inTurn(turn));
+        // Nothing was to be done: that is only true in the database that was seen.
+        if (turn.rows.length === 0) await readHead(c, witness.seen());
+        return { result, rows: turn.rows };
       }),
     );
   }

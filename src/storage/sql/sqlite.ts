@@ -320,7 +320,7 @@ class SqliteSession implements Session {
   }
 }
 
-/** A value that is no JSON any more is damage that no checksum found. */
+/** A value that is no JSON any more is damage that no checksum found: nothing else in a transaction parses text. */
 function orDamage(error: unknown): unknown {
   return error instanceof SyntaxError ? codedError('SQLITE_CORRUPT', 'a value is damaged', error) : error;
 }

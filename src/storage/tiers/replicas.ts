@@ -71,12 +71,14 @@ export class Replicas {
             }, options);
           const data = await work({ ...ready, replica, isStale, read });
           const { as_of, seq } = ready;
+          // Another copy may be of a branch that the database has lost: a position tells nothing there.
+          const hasAllSeen = replica.isWhole && this.isAllIn(seq);
           const shows = await whatShows(ready, replica, waiting, unmirrored);
           return {
             data,
             source: replica.source,
             as_of,
-            copy: { as_of, seq, shows, hasAllSeen: this.isAllIn(seq) },
+            copy: { as_of, seq, shows, hasAllSeen },
           };
         });
       } catch (error) {

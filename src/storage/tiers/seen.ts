@@ -6,7 +6,7 @@
  */
 import { partsOf, withParts } from '../../domain/batch.ts';
 import type { Applied, Change } from '../../domain/change.ts';
-import { touchedFields, touchedNames } from '../../domain/conflict.ts';
+import { SETS, asList, mergeSet, touchedFields, touchedNames } from '../../domain/conflict.ts';
 import { knownVersion } from '../../domain/provisional-version.ts';
 import { describeFailure } from '../sql/driver-errors.ts';
 import type { Position, RecordedRow, SettledWrite, Witness } from '../sql/feed-guard.ts';
@@ -49,7 +49,7 @@ interface UnnotedWrite {
 
 /**
  * None of its methods throws. Own writes are noted right after they were answered, those of one turn of the event loop
- * together: that costs the caller nothing. A process that is killed between the two leaves the write to the database.
+ * together: the answer does not wait for that. A process that is killed between the two leaves the write to the database.
  */
 export class Seen implements Witness {
   #tables: SeenTables | undefined;
@@ -77,10 +77,17 @@ export class Seen implements Witness {
     return furthest([noted.at, ...this.#unnoted.map(({ position }) => position)]);
   }
 
-  answered(): () => void {
-    const answer = ++this.#answers;
-    this.#unlooked.add(answer);
-    return () => void this.#unlooked.delete(answer);
+  get answers(): number {
+    return this.#answers;
+  }
+
+  answered(): number {
+    this.#unlooked.add(++this.#answers);
+    return this.#answers;
+  }
+
+  noted(covers: (answer: number) => boolean): void {
+    for (const answer of this.#unlooked) if (covers(answer)) this.#unlooked.delete(answer);
   }
 
   /** Whether what is complete up to a position has all that this process was answered. */
@@ -89,10 +96,12 @@ export class Seen implements Witness {
     return seq !== null && at !== undefined && seq >= at.seq && this.#unlooked.size === 0;
   }
 
-  saw(head: Position, verified: Position | undefined): void {
+  saw(head: Position, verified: Position | undefined): boolean {
+    if (head.seq === verified?.seq) return true;
     this.#rememberOwn(head);
     this.#note();
     this.#try((tables) => (verified === undefined ? tables.raise(head) : tables.raiseFrom(verified, head)));
+    return (this.seen()?.seq ?? -1) >= head.seq;
   }
 
   settled(write: SettledWrite): void {
@@ -292,7 +301,13 @@ function withBase(change: Change, rows: readonly RecordedRow[]): Change {
   // A field that was set to what it had is not in the record of changes.
   const base_fields = touchedFields(change.patch, change.patch);
   const touched = touchedNames(change.patch);
-  for (const { field, from } of row.fields) if (touched.has(field)) base_fields[field] = from;
+  for (const { field, from, to } of row.fields) {
+    if (!touched.has(field)) continue;
+    // Of a set, others may have changed the rest: what the maker saw is what he set, without what that did.
+    base_fields[field] = SETS.has(field)
+      ? mergeSet(asList(to), asList(from), asList(change.patch[field] ?? null))
+      : from;
+  }
   return { ...change, base_fields };
 }
 

@@ -51,7 +51,7 @@ function checkOwnOrder(ledger: Ledger, placed: readonly Placed[]): Violation[] {
   for (const later of placed) {
     const earlier = latest.get(later.item);
     const isAfter = earlier !== undefined && earlier.call.end <= later.call.start;
-    if (isAfter && earlier.seq > later.seq && !mayPass(ledger, later.write, earlier.write)) {
+    if (isAfter && earlier.seq > later.seq && !mayPass(ledger, later, earlier.write)) {
       found.push({
         guarantee: 'the writes of one session to one item keep their order',
         what: `${markOf(later)} was applied before ${markOf(earlier)}`,
@@ -77,7 +77,7 @@ function checkWritesFollowReads(ledger: Ledger, placed: readonly Placed[]): Viol
       const other = ledger.writes.get(mark);
       if (other === undefined || other === write || other.calls[0]?.session === session) continue;
       const before = placeInFeed(ledger, other);
-      if (before === undefined || before < seq || mayPass(ledger, write, other)) continue;
+      if (before === undefined || before < seq || mayPass(ledger, { call, write }, other)) continue;
       found.push({
         guarantee: 'writes follow reads',
         what: `${String(write.deed.marks[0])} was applied before ${mark}, which its maker had read`,
@@ -89,9 +89,14 @@ function checkWritesFollowReads(ledger: Ledger, placed: readonly Placed[]): Viol
 }
 
 /** Others are to see a note at once, and not only when somebody has decided; and what lies in a lost journal is passed. */
-function mayPass({ history, heldItems }: Ledger, { deed }: Write, other: Write): boolean {
-  if (mayBeLost(history, other)) return true;
-  return deed.kind === 'note' && itemsOf(other.deed).some((item) => heldItems.has(item));
+function mayPass(
+  { history, heldItems }: Ledger,
+  { call, write }: Pick<Placed, 'call' | 'write'>,
+  other: Write,
+): boolean {
+  if (mayBeLost(history, other, call)) return true;
+  const isNote = write.deed.kind === 'note' && other.deed.kind !== 'note';
+  return isNote && itemsOf(other.deed).some((item) => heldItems.has(item));
 }
 
 function markOf({ write }: Placed): string {

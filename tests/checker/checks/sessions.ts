@@ -24,7 +24,8 @@ function checkSession(ledger: Ledger, calls: readonly Call[]): Violation[] {
     for (const { item, part, marks } of shownBy(call)) {
       for (const one of known.values()) {
         if (one.item !== item || one.part !== part || marks.has(one.mark)) continue;
-        if (one.since > call.start || admits(ledger, call, one) || !isLasting(ledger, one.mark)) continue;
+        if (one.since > call.start || admits(ledger, call, one) || !isLasting(ledger, one.mark, call))
+          continue;
         found.push({
           guarantee: one.by.deed === undefined ? 'monotonic reads' : 'read your writes',
           what: `${call.tool} lacks ${one.mark} of ${one.part} and does not say so`,
@@ -50,9 +51,9 @@ function learn(known: Map<string, Known>, growth: Growth, by: Call): void {
 }
 
 /** What became a conflict is shown no more; that its loss is a loss is for another check. */
-function isLasting({ history, writes, changesOf, takenOff }: Ledger, mark: string): boolean {
+function isLasting({ history, writes, changesOf }: Ledger, mark: string, by: Call): boolean {
   const write = writes.get(mark);
   // Of a journal that is gone, nobody knows what was in it, even where a program still had it open.
-  if (write !== undefined && mayBeLost(history, write)) return false;
-  return !takenOff.has(mark) && writes.get(mark)?.conflict === undefined && changesOf.has(mark);
+  if (write !== undefined && mayBeLost(history, write, by)) return false;
+  return writes.get(mark)?.conflict === undefined && changesOf.has(mark);
 }

@@ -63,7 +63,7 @@ function checkDurability(ledger: Ledger, call: Call): Violation[] {
 }
 
 /** An answer as of a moment has everything that the primary had acknowledged before. */
-function checkMoments({ history, takenOff }: Ledger): Violation[] {
+function checkMoments({ history }: Ledger): Violation[] {
   const grown = new Map<string, { mark: string; call: Call }[]>();
   for (const call of history.calls)
     if (isPrimaryDurable(history, call) && !isForgotten(history, call))
@@ -73,7 +73,7 @@ function checkMoments({ history, takenOff }: Ledger): Violation[] {
     if (saysPartial(read)) return [];
     return shownBy(read).flatMap(({ item, part, marks }) =>
       (grown.get(`${item} ${part}`) ?? [])
-        .filter(({ call, mark }) => call.end < moment && !marks.has(mark) && !takenOff.has(mark))
+        .filter(({ call, mark }) => call.end < moment && !marks.has(mark))
         .map(({ call, mark }) => ({
           guarantee: 'as_of is true',
           what: `${read.tool} is of ${new Date(moment).toISOString()} and lacks ${mark}, acknowledged before`,
@@ -83,8 +83,8 @@ function checkMoments({ history, takenOff }: Ledger): Violation[] {
   });
 }
 
-function isForgotten({ faults }: History, { end }: Call): boolean {
-  return faults.some(({ primaryForgetsFrom }) => (primaryForgetsFrom ?? Infinity) <= end);
+function isForgotten({ faults }: History, { start, end }: Call): boolean {
+  return faults.some(({ primaryForgetsFrom, to }) => (primaryForgetsFrom ?? Infinity) <= end && start <= to);
 }
 
 function saysPartial({ answer }: Call): boolean {

@@ -287,7 +287,7 @@ export const BUGS: Readonly<Record<string, Seams>> = {
   'forgets the positions that it has seen until the cache is fresh': {
     parts: (parts, at) => {
       at.seen.settled = () => undefined;
-      at.seen.saw = () => undefined;
+      at.seen.saw = () => true;
       return parts;
     },
   },

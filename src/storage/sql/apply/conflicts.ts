@@ -202,16 +202,17 @@ async function onCurrentVersion(c: Connection, mine: Change, decision: Change): 
   return { ...now, patch: withSetsThere(mine, record), base_version: Number(record['version'] ?? 0) };
 }
 
-/** What was listed of a set that was not shown is added to it, also where the rest of the change was in conflict. */
+/**
+ * Of a set, the change is what it adds to what its maker saw, and what it takes away from that: also where the rest of it
+ * was in conflict, and others have changed the set since.
+ */
 function withSetsThere({ entity, patch, base_version, base_fields }: Change, record: JsonObject): JsonObject {
-  const hidden = Object.keys(patch).filter(
-    (field) =>
-      SETS.has(field) &&
-      isPartlyShown(base_version ?? 0) &&
-      !isShown(entity, field) &&
-      asList(patch[field] ?? null).length > 0,
+  const isHidden = (field: string) =>
+    isPartlyShown(base_version ?? 0) && !isShown(entity, field) && asList(patch[field] ?? null).length > 0;
+  const merged = Object.keys(patch).filter(
+    (field) => SETS.has(field) && (Object.hasOwn(base_fields ?? {}, field) || isHidden(field)),
   );
-  const added = hidden.map((field) => [
+  const sets = merged.map((field) => [
     field,
     mergeSet(
       asList(base_fields?.[field] ?? null),
@@ -219,5 +220,5 @@ function withSetsThere({ entity, patch, base_version, base_fields }: Change, rec
       asList(record[field] ?? null),
     ),
   ]);
-  return { ...patch, ...(Object.fromEntries(added) as JsonObject) };
+  return { ...patch, ...(Object.fromEntries(sets) as JsonObject) };
 }
