@@ -1,0 +1,151 @@
+// A database that lost what it acknowledged gets it back: nothing of others is taken away, and a repetition completes it.
+import { copyFileSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { listConflictsInput, resolveConflictInput } from '../../src/domain/conflict-record.ts';
+import { parseInput } from '../../src/domain/validate.ts';
+import { listConflicts, resolveConflict } from '../../src/services/conflicts.ts';
+import { adoptWrites } from '../../src/storage/adopt-writes.ts';
+import { inOrder, recoverWrites } from '../../src/storage/recover-writes.ts';
+import { SNAPSHOT_REF } from '../../src/storage/git/snapshot.ts';
+import type { TrackerStore } from '../../src/storage/store.ts';
+import { acceptPrimary } from '../../src/storage/tiers/accept-primary.ts';
+import { git, temporaryProject } from '../support/temporary-project.ts';
+import { inFolder, openTrackerAt } from './backends.ts';
+import type { Tracker } from './tracker.ts';
+
+const TIMEOUT_MS = 60_000;
+
+/** An embedded tracker whose file can be put back to an earlier state. */
+async function scene(options: { git?: boolean } = {}) {
+  const place = inFolder(await temporaryProject(options), undefined);
+  const file = path.join(place.dataDir, 'worktrail.db');
+  return {
+    place,
+    /** A program that runs, works and ends. */
+    during: async <T>(work: (tracker: Tracker) => Promise<T>): Promise<T> => {
+      const tracker = await openTrackerAt(place);
+      try {
+        return await work(tracker);
+      } finally {
+        await tracker.store.close();
+      }
+    },
+    backUp: () => copyFileSync(file, `${file}.backup`),
+    putBack: () => {
+      for (const suffix of ['-wal', '-shm']) rmSync(file + suffix, { force: true });
+      copyFileSync(`${file}.backup`, file);
+    },
+    lose: () => {
+      for (const suffix of ['', '-wal', '-shm']) rmSync(file + suffix, { force: true });
+    },
+  };
+}
+
+const conflictsOf = async ({ context }: Tracker) =>
+  (await listConflicts(context, parseInput(listConflictsInput, {}))).data.items;
+
+const applied = ({ store }: Tracker) =>
+  expect
+    .poll(
+      async () => {
+        const { state, waiting } = await (store as TrackerStore).layers();
+        return [state, waiting.total];
+      },
+      { timeout: TIMEOUT_MS },
+    )
+    .toEqual(['online', 0]);
+
+describe('recover', () => {
+  it('takes no label away that others had added before', { timeout: TIMEOUT_MS }, async () => {
+    const { place, during, backUp, putBack } = await scene();
+    const item = await during((tracker) => tracker.create({ labels: ['a'] }));
+    await during((tracker) => tracker.update(item, { labels: ['a', 'b'] }));
+    backUp();
+    await during((tracker) => tracker.update(item, { labels: ['a', 'x'], on_conflict: 'merge' }));
+    putBack();
+    expect((await recoverWrites(place)).entries).toHaveLength(1);
+    await during(async (tracker) => {
+      await applied(tracker);
+      expect((await tracker.query(item.id)).labels.toSorted()).toEqual(['a', 'b', 'x']);
+    });
+  });
+
+  it('that was cut off keeps its order when it is repeated', { timeout: TIMEOUT_MS }, async () => {
+    const { place, during, backUp, putBack } = await scene();
+    await during((tracker) => tracker.create({ title: 'In the backup' }));
+    backUp();
+    const item = await during(async (tracker) => {
+      const made = await tracker.create({ title: 'First' });
+      const next = await tracker.update(made, { title: 'Second' });
+      return await tracker.update(next, { title: 'Third' });
+    });
+    putBack();
+    const cut = acceptPrimary(place, async (lost) => {
+      const entries = inOrder(
+        lost.map(({ entry }) => entry),
+        Number.POSITIVE_INFINITY,
+      );
+      await adoptWrites(place, entries.slice(0, 1));
+      throw new Error('cut off');
+    });
+    await expect(cut).rejects.toThrow('cut off');
+    expect((await recoverWrites(place)).entries).toHaveLength(3);
+    await during(async (tracker) => {
+      await applied(tracker);
+      expect(await tracker.query(item.id)).toMatchObject({ title: 'Third', version: 3 });
+      expect(await conflictsOf(tracker)).toEqual([]);
+    });
+  });
+});
+
+describe('a state that was accepted', () => {
+  it('is not answered with a snapshot of what it lacks', { timeout: TIMEOUT_MS }, async () => {
+    const { place, during, backUp, putBack, lose } = await scene({ git: true });
+    const snapshot = () => git(place.projectDir, 'for-each-ref', '--format=%(objectname)', SNAPSHOT_REF);
+    const item = await during((tracker) => tracker.create({ title: 'In the backup' }));
+    backUp();
+    // Or there would be none that is newer within a minute.
+    await git(place.projectDir, 'update-ref', '-d', SNAPSHOT_REF);
+    await during(async (tracker) => {
+      await tracker.update(item, { title: 'Lost', priority: 1 });
+      await tracker.create({ title: 'Lost too' });
+    });
+    expect(await snapshot()).not.toBe('');
+    putBack();
+    await acceptPrimary(place);
+    await during(async (tracker) => {
+      await tracker.update(item, { title: 'After it' });
+      lose();
+      const asked = tracker.store.read((reader) => reader.findWorkItem(item.id));
+      await expect(asked).rejects.toThrow('the last snapshot is of changes that the database has lost');
+    });
+  });
+});
+
+describe('a conflict that is applied again', () => {
+  it('keeps the labels that others added', { timeout: TIMEOUT_MS }, async () => {
+    const { place, during, backUp, putBack } = await scene();
+    const item = await during((tracker) => tracker.create({ title: 'One', labels: ['a'] }));
+    backUp();
+    await during((tracker) => tracker.update(item, { title: 'Mine', labels: ['a', 'x'] }));
+    putBack();
+    await acceptPrimary(place);
+    const { version } = await during((tracker) =>
+      tracker.update(item, { title: 'Theirs', labels: ['a', 'b'] }),
+    );
+    await recoverWrites(place);
+    await during(async (tracker) => {
+      await applied(tracker);
+      const [conflict] = await conflictsOf(tracker);
+      const input = parseInput(resolveConflictInput, { id: conflict?.id, resolution: 'reapply' });
+      await resolveConflict(tracker.context, tracker.caller, input);
+      const found = await tracker.query(item.id);
+      expect([found.title, found.labels.toSorted(), found.version > version]).toEqual([
+        'Mine',
+        ['a', 'b', 'x'],
+        true,
+      ]);
+    });
+  });
+});
