@@ -75,8 +75,9 @@ async function seenFields(
   const isKnown = isPart ? await findKnownFields(c, entity) : undefined;
   for (const name of Object.keys(fields)) {
     const isTold = isPart ? isKnown?.(record, name) : !isPartlyShown(base_version) || isShown(entity, name);
-    // Of a set such a layer has what was added there: that much was seen.
-    if (isTold !== true && !(isPart && SETS.has(name))) delete fields[name];
+    // Of a set such a layer has what was added there: who read it there saw that much.
+    const isPartSeen = isPart && isPartlyShown(base_version) && SETS.has(name);
+    if (isTold !== true && !isPartSeen) delete fields[name];
   }
   for (const change of others.toReversed()) {
     for (const { field, from, to } of change.fields) {

@@ -23,7 +23,7 @@ export function checkOverwrites(world: World, found: Found): void {
         field === 'labels'
           ? known.some((seen) => altersOwnOnly({ seen, mine: change.patch['labels'] ?? null, from, to }))
           : known.some((value) => equalJson(value, from)) ||
-            (field === 'completed_at' && wasDecided(world, found, row, from));
+            (field === 'completed_at' && (wasDecided(world, found, row, from) || isFilledIn(change, from)));
       if (isFair) continue;
       const [was, is, saw] = [from, to, seenValue(view.record, field)].map((value) => JSON.stringify(value));
       world.violated(
@@ -32,6 +32,10 @@ export function checkOverwrites(world: World, found: Found): void {
     }
   }
 }
+
+/** An open item has no such time, whatever the echo of an unchecked update said: closing it takes nothing away. */
+const isFilledIn = ({ patch }: Change, from: JsonValue): boolean =>
+  from === null && !Object.hasOwn(patch, 'completed_at');
 
 /** Whether it is the time at which a conflict was decided: what is completed by that is so then, not when it was made. */
 function wasDecided(world: World, found: Found, { seq, entity_id }: HistoryRow, value: JsonValue): boolean {
