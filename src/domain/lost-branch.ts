@@ -9,7 +9,7 @@ import { provisionalToken } from './claim.ts';
 import { PROVISIONAL_STEP, knownVersion, provisionalStep } from './provisional-version.ts';
 
 /**
- * @param writes in the order in which they were acknowledged
+ * @param writes in the order in which they had been applied
  * @param sharedVersion the last version of a record that is the same on both branches; 0 for one that was made since
  */
 export function madeAgain(

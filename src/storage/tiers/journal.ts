@@ -7,8 +7,8 @@ export interface JournalEntry {
   /** The id of its first change: UUID v7. */
   id: string;
   /**
-   * A hybrid logical clock in milliseconds: never below the wall clock, and above that of every entry its
-   * writer had seen. With `device` and `id` it orders the entries of all journals.
+   * A hybrid logical clock in milliseconds: never below the wall clock, and above that of every entry its writer had
+   * seen; below all of these for what is put back. With `device` and `id` it orders the entries of all journals.
    */
   lamport: number;
   /** The tracker folder it was written in, as a UUID. */

@@ -14,7 +14,7 @@ import type { MadeVersion, OwnWrite, SeenTables } from './seen-tables.ts';
 export interface LostWrites {
   /** Up to this position of the feed the database and this folder have seen the same, as far as the folder knows. */
   common: number;
-  /** Own writes that it lacks, as they are to be made again, in the order in which they were acknowledged. */
+  /** Own writes that it lacks, as they are to be made again, in the order in which they had been applied. */
   writes: OwnWrite[];
   /** Those among them that were not known to be lost before. */
   fresh: OwnWrite[];
