@@ -1,5 +1,6 @@
 // PostgreSQL takes no writes and there is no copy of any kind: each tool that writes keeps what it is asked and says so, or,
 // where it would have to look something up, answers with the whole operation. What was kept is applied once, as it was told.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import postgres, { type Sql } from 'postgres';
@@ -23,12 +24,20 @@ interface Fault {
   isWhole: boolean;
 }
 
+/** How long a session may take to hear of a new setting. */
+const SIGNAL_MS = 200;
+
 const FAULTS: Readonly<Record<string, Fault>> = {
   away: { make: (server) => server.halt('immediate'), mend: (server) => server.resume(), isWhole: true },
   'read-only': {
     make: async (_server, admin) => {
       await admin.unsafe('alter system set default_transaction_read_only = on');
       await admin.unsafe('select pg_reload_conf()');
+      // It reaches each session by a signal.
+      await expect
+        .poll(async () => await admin.unsafe('show default_transaction_read_only'))
+        .toEqual([{ default_transaction_read_only: 'on' }]);
+      await sleep(SIGNAL_MS);
     },
     mend: async (_server, admin) => {
       await admin.unsafe('set default_transaction_read_only = off');

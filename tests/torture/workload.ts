@@ -283,6 +283,9 @@ export class Client {
 
   /** A copy stands in that is from before the newest state of the items, or of a contested one, and says so. */
   #isExplained({ error, details }: Failure, items: readonly Item[]): boolean {
+    const [, as_of] = /as of (\S+): it does not have it/.exec(String(details['reason'])) ?? [];
+    if (error === 'DatabaseError' && as_of !== undefined)
+      return items.some(({ createdAt }) => !isBefore(createdAt, { as_of }));
     if (error !== 'NotFoundError' && error !== 'VersionConflictError') return false;
     if (details['data_source'] === undefined || isPrimary(details['data_source'])) return false;
     return items.some(
