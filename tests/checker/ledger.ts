@@ -186,3 +186,8 @@ export function mayBeLost({ faults, primary }: History, { acknowledged }: Write,
       isKept && destroysJournalsOf === folder && start <= to && (before?.end ?? Infinity) >= from,
   );
 }
+
+/** Whether what was acknowledged then may be gone from the primary, until its folder gives it back. */
+export function isForgotten({ faults }: History, { start, end }: Call): boolean {
+  return faults.some(({ primaryForgetsFrom, to }) => (primaryForgetsFrom ?? Infinity) <= end && start <= to);
+}

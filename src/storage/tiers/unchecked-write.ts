@@ -4,7 +4,7 @@ import type { Applied, Change, Entity } from '../../domain/change.ts';
 import { LEASE_DEFAULT_MINUTES, provisionalToken, leaseEnd, type ClaimRequest } from '../../domain/claim.ts';
 import type { JsonObject, JsonValue } from '../../domain/json.ts';
 import { oneLine } from '../../domain/others-text.ts';
-import { provisionalStep } from '../../domain/provisional-version.ts';
+import { partlyShown, provisionalStep } from '../../domain/provisional-version.ts';
 import { count } from '../../domain/text.ts';
 import { placeBelow } from '../../domain/work-item.ts';
 import { PROVISIONAL_CLAIM } from '../sql/apply/claims.ts';
@@ -108,11 +108,16 @@ const VERSIONED: ReadonlySet<Entity> = new Set([
   'configuration',
 ]);
 
-/** The same that a copy would give it: it follows from the change and from the version that it is based on. */
+/**
+ * The same that a copy would give it: it follows from the change and from the version that it is based on. An update's is
+ * marked as partly shown, because its answer shows what was asked and no more.
+ */
 function versionOf({ id, entity, kind, base_version }: Change): number | undefined {
   if (!VERSIONED.has(entity)) return undefined;
   if (kind === 'create') return provisionalStep(id);
-  return kind === 'update' && base_version !== null ? base_version + provisionalStep(id) : undefined;
+  return kind === 'update' && base_version !== null
+    ? partlyShown(base_version + provisionalStep(id))
+    : undefined;
 }
 
 function nameOf(change: Change): string {

@@ -3,6 +3,7 @@
 import type { Call, History, Violation } from '../history.ts';
 import {
   eachWrite,
+  isForgotten,
   itemsOf,
   makeLedger,
   mayBeLost,
@@ -76,6 +77,7 @@ function checkWritesFollowReads(ledger: Ledger, placed: readonly Placed[]): Viol
     for (const mark of new Set(seen)) {
       const other = ledger.writes.get(mark);
       if (other === undefined || other === write || other.calls[0]?.session === session) continue;
+      if (comesBackLater(ledger, call, other)) continue;
       const before = placeInFeed(ledger, other);
       if (before === undefined || before < seq || mayPass(ledger, { call, write }, other)) continue;
       found.push({
@@ -86,6 +88,11 @@ function checkWritesFollowReads(ledger: Ledger, placed: readonly Placed[]): Viol
     }
   }
   return found;
+}
+
+/** What a primary forgot of another folder comes back when somebody says so there. */
+function comesBackLater({ history }: Ledger, { folder }: Call, { acknowledged }: Write): boolean {
+  return acknowledged !== undefined && acknowledged.folder !== folder && isForgotten(history, acknowledged);
 }
 
 /** Others are to see a note at once, and not only when somebody has decided; and what lies in a lost journal is passed. */

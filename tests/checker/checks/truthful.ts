@@ -1,6 +1,6 @@
 // An answer is true about itself: where it comes from, from when it is, and where a write is durable.
 import type { Call, FaultRecord, History, Violation } from '../history.ts';
-import { isPrimaryDurable, makeLedger, push, type Ledger } from '../ledger.ts';
+import { isForgotten, isPrimaryDurable, makeLedger, push, type Ledger } from '../ledger.ts';
 import { asOf, growthOf, shownBy, warningsOf } from '../shown.ts';
 
 /** Versions below are those of the primary. */
@@ -81,10 +81,6 @@ function checkMoments({ history }: Ledger): Violation[] {
         })),
     );
   });
-}
-
-function isForgotten({ faults }: History, { start, end }: Call): boolean {
-  return faults.some(({ primaryForgetsFrom, to }) => (primaryForgetsFrom ?? Infinity) <= end && start <= to);
 }
 
 function saysPartial({ answer }: Call): boolean {
