@@ -108,8 +108,11 @@ export function checkOwnWrite(
   if (!isPrimary && (attempt.durability === 'postgres' || attempt.source !== 'sqlite_cache')) return;
   // Behind an open conflict, or while no copy can show it, a write waits and the primary answers without it.
   // A cache that was not filled yet when it was written shows nothing either; then the answer says what it lacks.
+  // Nor does one that a process has closed, which is about to end.
+  const isEnding = !world.slots.some(({ process }) => process === at);
   const isLacking =
-    attempt.source !== 'sqlite_cache' && read.warnings.some(({ code }) => code === 'pending_changes');
+    (attempt.source !== 'sqlite_cache' || isEnding) &&
+    read.warnings.some(({ code }) => code === 'pending_changes');
   // What a table refuses waits alone, and the primary answers on: a copy that shows it would be older in all else. The
   // answer says that it lacks it, and why.
   const isRefused = read.warnings.some(
