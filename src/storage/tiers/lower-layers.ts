@@ -88,6 +88,7 @@ export class LowerLayers {
   async write(changes: Change[], lost: unknown): Promise<WriteAnswer> {
     let saved: { journal: JournalName; write: PreparedWrite } | undefined;
     let nowhere: NoJournal | undefined;
+    let checkedOf: string | undefined;
     const accept = async (write: PreparedWrite) => {
       try {
         saved = { journal: await this.#parts.journals.append(write.changes), write };
@@ -103,6 +104,7 @@ export class LowerLayers {
       checked = await this.onReplica((chosen) => {
         // A replica whose commit failed after the write was saved is not asked again: the next would save it twice.
         if (saved !== undefined) return Promise.resolve(saved.write);
+        checkedOf = chosen.as_of;
         return applyToReplica(
           chosen,
           changes,
@@ -126,7 +128,8 @@ export class LowerLayers {
       // It may be applied already, so no rule may refuse it; or there is no copy to check it against.
       if (brokeRule) why = words.WHY_UNCHECKED.mayBeApplied;
       if (saved === undefined) return await this.#saveUnchecked(changes, lost, why);
-      checked = { data: saved.write, source: SOURCE_OF_JOURNAL[saved.journal] };
+      const source = SOURCE_OF_JOURNAL[saved.journal];
+      checked = { data: saved.write, source, ...(checkedOf !== undefined && { as_of: checkedOf }) };
     }
     const { data: write, ...from } = checked;
     // Of the attempt that saved it: a repetition of the transaction finds it on the copy already.
