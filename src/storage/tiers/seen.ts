@@ -60,6 +60,7 @@ export class Seen implements Witness {
   #own: Position | undefined;
   #unnoted: UnnotedWrite[] = [];
   #isNoting = false;
+  #isClosed = false;
   #answers = 0;
   readonly #unlooked = new Set<number>();
   #written = 0;
@@ -136,7 +137,9 @@ export class Seen implements Witness {
     });
   }
 
+  /** What ends later is noted all the same, and the file is let go of each time. */
   close(): void {
+    this.#isClosed = true;
     this.#note();
     this.#letGo();
   }
@@ -188,6 +191,8 @@ export class Seen implements Witness {
     } catch (error) {
       this.#failed(error);
       return undefined;
+    } finally {
+      if (this.#isClosed) this.#letGo();
     }
   }
 

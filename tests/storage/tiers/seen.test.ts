@@ -1,5 +1,5 @@
 // What a folder remembers of its database: noted after the answer, shared by processes, bounded, and never in the way.
-import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Change } from '../../../src/domain/change.ts';
@@ -67,6 +67,19 @@ describe('what a folder has seen', () => {
   const nextTurn = () => {
     for (const work of deferred.splice(0)) work();
   };
+  /** Of this folder, in this process. */
+  const openFiles = (): string[] => {
+    for (const one of opened.slice(1)) one.close();
+    return readdirSync('/proc/self/fd')
+      .flatMap((fd) => {
+        try {
+          return [readlinkSync(`/proc/self/fd/${fd}`)];
+        } catch {
+          return []; // that of the listing itself
+        }
+      })
+      .filter((name) => name.startsWith(file) && !name.endsWith('.lock'));
+  };
   const kept = (): number[] => {
     const tables = openSeenFile(file);
     try {
@@ -94,6 +107,18 @@ describe('what a folder has seen', () => {
     seen.settled(settled(1));
     seen.close();
     expect(kept()).toEqual([1]);
+  });
+
+  it('is noted, and the file let go of again, when a write ends after that', () => {
+    const seen = open();
+    seen.settled(settled(1));
+    seen.close();
+    seen.settled(settled(2));
+    nextTurn();
+    seen.saw(position(3), position(2));
+    expect(kept()).toEqual([1, 2]);
+    expect(open().seen()).toEqual(position(3));
+    if (process.platform === 'linux') expect(openFiles()).toEqual([]);
   });
 
   it('keeps what the maker of a write saw', () => {
