@@ -1,9 +1,13 @@
 // An outage ends: whoever calls every second uses PostgreSQL within 3 s of its return, however long it was away, and is
 // answered quickly meanwhile. Short commands believe each other for a moment, and never who only believed.
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
+import { openStore } from '../../src/storage/open-store.ts';
+import { openOutbox } from '../../src/storage/tiers/outbox.ts';
+import { inFolder } from '../storage/backends.ts';
 import { cleanUpLater } from '../support/cleanup.ts';
 import { describeUnless } from '../support/describe-with.ts';
 import { connect } from '../support/mcp-clients.ts';
@@ -140,5 +144,22 @@ describeUnless(postgresSkipReason(), 'what a command remembers of an outage', ()
     const { stdout } = await runCli(['list', '--json', '--database', proxy.url], { project });
     expect(JSON.parse(stdout)).toMatchObject({ data_source: 'postgres' });
     expect(await notedAt()).toBeUndefined();
+  });
+
+  it('is nothing of what it ended itself when it closed', { timeout: TIMEOUT_MS }, async () => {
+    const { proxy, project } = await scene();
+    const place = inFolder(project, proxy.url);
+    const store = await openStore(place);
+    await store.read(() => Promise.resolve());
+    await proxy.setMode({ slow: { delayMs: 1_500 } });
+    // By then the copy is being brought up to date, and closing does not wait for it.
+    await sleep(2_500);
+    await store.close();
+    await sleep(2_000);
+    const outbox = path.join(place.dataDir, 'outbox.db');
+    expect(existsSync(`${outbox}-wal`), 'the file is let go of').toBe(false);
+    const reopened = openOutbox(outbox);
+    cleanUpLater(() => reopened.close());
+    expect(reopened.get('breaker') ?? '').toBe('');
   });
 });

@@ -178,7 +178,7 @@ export class Background {
       // What failed may have been the outage itself.
       if (breaker.state === 'replaying') parts.memory.held.forgive();
     } catch (error) {
-      this.options.failures.probeFailed(error, triedAt);
+      if (!this.#stopped) this.options.failures.probeFailed(error, triedAt);
     }
   }
 
@@ -308,6 +308,8 @@ export class Background {
   }
 
   #failed(error: unknown): void {
+    // The store closes under what it could not wait for: that says nothing of the primary.
+    if (this.#stopped) return;
     const { parts, failures } = this.options;
     const failure = failures.meaningOf(error);
     if (isMismatch(error) || isWhole(failure)) failures.failed(error, parts.clock.now());

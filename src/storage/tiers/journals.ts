@@ -54,8 +54,6 @@ interface Listed {
 export class Journals {
   #lamport = 0;
   #known: Waiting | undefined;
-  /** Entries of other projects: a repository may hold the journals of several. */
-  #foreign = 0;
   #unread = 0;
   #unsealed: readonly UnsealedWrite[] = [];
   /** Taken over and settled; they leave one journal after the other. */
@@ -143,10 +141,9 @@ export class Journals {
   async waiting(): Promise<Waiting> {
     const fingerprint = await this.#fingerprint();
     if (this.#known?.fingerprint === fingerprint) return this.#known;
-    const project_id = this.projectId();
+    const isOurs = this.#isOurs();
     const entries = new Map<string, JournalEntry>();
     const unsealed = new Map<string, UnsealedWrite>();
-    const foreign = new Set<string>();
     const unread: JournalEntry[] = [];
     let isWhole = true;
     for (const journal of this.journals) {
@@ -154,12 +151,10 @@ export class Journals {
       try {
         const listed = await this.#list(journal);
         for (const entry of listed.entries) {
-          if ((entry.project_id ?? project_id) !== project_id) foreign.add(entry.id);
-          else entries.set(entry.id, earlier(entry, entries.get(entry.id)));
+          if (isOurs(entry)) entries.set(entry.id, earlier(entry, entries.get(entry.id)));
         }
         for (const one of listed.unsealed) {
-          if ((one.entry.project_id ?? project_id) !== project_id) foreign.add(one.entry.id);
-          else unsealed.set(one.entry.id, one);
+          if (isOurs(one.entry)) unsealed.set(one.entry.id, one);
         }
         this.#problems.delete(journal.name);
         this.#unreadSince.delete(journal.name);
@@ -170,15 +165,14 @@ export class Journals {
         unread.push(...this.#lastSeenIn(journal));
       }
     }
-    this.#foreign = foreign.size;
     this.#unsealed = [...unsealed.values()].filter(
       ({ entry }) => !entries.has(entry.id) && !this.#leaving.has(entry.id),
     );
     const sorted = [...entries.values()].sort(inReplayOrder);
     this.#lamport = Math.max(this.#lamport, sorted.at(-1)?.lamport ?? 0);
-    const isHidden = ({ id, project_id: of = project_id }: JournalEntry) =>
-      !entries.has(id) && !this.#settled.has(id) && of === project_id;
-    const hidden = unread.filter(isHidden);
+    const hidden = unread.filter(
+      (entry) => isOurs(entry) && !entries.has(entry.id) && !this.#settled.has(entry.id),
+    );
     if (hidden.length > 0) isWhole = false;
     this.#known = {
       // What failed for a moment is not taken for what waits: the next call looks again.
@@ -189,6 +183,12 @@ export class Journals {
       reach: new WaitingReach([...sorted, ...hidden], (entry) => this.reachOf(entry)),
     };
     return this.#known;
+  }
+
+  /** A repository may hold the journals of several projects. */
+  #isOurs(): (entry: JournalEntry) => boolean {
+    const ours = this.projectId();
+    return ({ project_id = ours }) => project_id === ours;
   }
 
   /** What a journal held that cannot be read at the moment. */
@@ -243,8 +243,15 @@ export class Journals {
   /** What was found damaged, in sentences for a person. */
   damage(): string[] {
     const found = this.journals.flatMap((journal) => journal.damage());
-    if (this.#foreign === 0) return found;
-    const message = `${this.#foreign} of the writes that wait in the journals belong to another project; they are left as they are.`;
+    const isOurs = this.#isOurs();
+    // As they were last read: a journal that is busy for a moment still holds them.
+    const foreign = [...this.#listed.values()].flatMap(({ entries, unsealed }) =>
+      [...entries, ...unsealed.map(({ entry }) => entry)]
+        .filter((entry) => !isOurs(entry))
+        .map(({ id }) => id),
+    );
+    if (foreign.length === 0) return found;
+    const message = `${new Set(foreign).size} of the writes that wait in the journals belong to another project; they are left as they are.`;
     return [...found, message];
   }
 

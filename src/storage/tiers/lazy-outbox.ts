@@ -6,6 +6,7 @@ import { openOutbox, type Outbox } from './outbox.ts';
 export class LazyOutbox implements Journal {
   readonly name = 'outbox';
   #outbox: Outbox | undefined;
+  #isClosed = false;
 
   constructor(
     readonly location: string,
@@ -16,6 +17,7 @@ export class LazyOutbox implements Journal {
   open({ create }: { create: boolean }): Outbox | undefined {
     if (this.#outbox === undefined && (create || existsSync(this.location))) {
       this.#outbox = openOutbox(this.location, { now: this.now });
+      if (this.#isClosed) setImmediate(() => void this.close().catch(() => undefined));
     }
     return this.#outbox;
   }
@@ -44,7 +46,9 @@ export class LazyOutbox implements Journal {
     return this.#outbox?.damage() ?? [];
   }
 
+  /** What ends later is kept and noted all the same, and the file is let go of each time. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     await this.#outbox?.close();
     this.#outbox = undefined;
   }
