@@ -1,11 +1,12 @@
 // Files of an embedded tracker that are deleted or replaced under running servers: noticed, said, and nothing is lost.
 import { spawnSync } from 'node:child_process';
-import { readdirSync, renameSync, rmSync, truncateSync } from 'node:fs';
+import { copyFileSync, existsSync, readdirSync, renameSync, rmSync, truncateSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
-import { newSqlitePlace, type Place } from './place.ts';
+import { describeEachDatabase, newSqlitePlace, type Place } from './place.ts';
 import { Server, type Answer } from './server.ts';
 
 const LONG_MS = 120_000;
@@ -100,6 +101,39 @@ describe('files of an embedded tracker', () => {
     expect(met['durability']).not.toBe('sqlite');
     expect(JSON.stringify(met['warnings'])).toMatch(/cut or written over|cannot be used|is damaged/);
   });
+});
+
+describeEachDatabase('the copy of a database', (newPlace, source) => {
+  it.skipIf(source === 'sqlite')(
+    'may be replaced by an older one again and again: no server of the folder ends',
+    { timeout: LONG_MS },
+    async () => {
+      const place = await newPlace();
+      const servers = await Server.startMany(place, 2);
+      const [one] = servers;
+      if (one === undefined) throw new Error('no servers');
+      await createSome(one, 3);
+      const files = ['cache.db', 'cache.db-wal'].map((name) => path.join(place.store.dataDir, name));
+      await expect.poll(() => files.every((file) => existsSync(file)), { timeout: BACK_MS }).toBe(true);
+      let isOver = false;
+      const made: string[] = [];
+      const write = async (server: Server) => {
+        while (!isOver) made.push(await server.create({ title: 'meets it' }));
+      };
+      const writing = [...servers, ...servers, ...servers].map(write);
+      for (let round = 0; round < 100; round += 1) {
+        for (const file of files) copyFileSync(file, `${file}.older`);
+        await sleep(20);
+        // New files beside an index that both servers have open.
+        for (const file of files) renameSync(`${file}.older`, file);
+        await sleep(20);
+      }
+      isOver = true;
+      await Promise.all(writing);
+      expect(await place.rows('select id from work_items')).toHaveLength(3 + made.length);
+      for (const { rpc } of servers) expect(await rpc.program.stop()).toEqual({ code: 0, signal: null });
+    },
+  );
 });
 
 /** Another program that writes, and leaves its log behind. */

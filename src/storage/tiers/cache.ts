@@ -6,7 +6,7 @@
  * feed has not brought yet. Each refresh takes them back, copies what the primary has, and lays what still
  * waits on top again, all in one transaction.
  */
-import { renameSync, rmSync, statSync } from 'node:fs';
+import { renameSync, rmSync } from 'node:fs';
 import { sql } from 'drizzle-orm';
 import { TrackerError } from '../../errors.ts';
 import type { Applied, Change } from '../../domain/change.ts';
@@ -51,7 +51,6 @@ export class CacheReplica implements Replica {
   readonly label = 'the local cache';
   readonly isWhole = true;
   #opening: Promise<OpenFile> | undefined;
-  #inode: number | undefined;
   #closed = false;
 
   constructor(
@@ -193,7 +192,6 @@ export class CacheReplica implements Replica {
 
   #current(): Promise<OpenFile> {
     if (this.#closed) return Promise.reject(new LayerUnavailable('the local cache is closed'));
-    if (this.#opening !== undefined && inodeOf(this.location) !== this.#inode) this.#drop();
     this.#opening ??= this.#open().catch((error: unknown) => {
       this.#opening = undefined;
       throw error;
@@ -231,7 +229,6 @@ export class CacheReplica implements Replica {
       await session.close();
       throw error;
     }
-    this.#inode = inodeOf(this.location);
     return { session, users: 0, isRetired: false };
   }
 
@@ -332,10 +329,6 @@ async function closeWhenUnused(open: OpenFile): Promise<void> {
   if (!open.isRetired || open.users > 0) return;
   open.isRetired = false;
   await open.session.close();
-}
-
-function inodeOf(file: string): number | undefined {
-  return statSync(file, { throwIfNoEntry: false })?.ino;
 }
 
 function unavailable(cause: unknown): LayerUnavailable {

@@ -63,7 +63,10 @@ interface KnownEntries {
 export class Outbox implements Journal {
   readonly name = 'outbox';
   #file: OutboxFile | undefined;
+  #isClosed = false;
   #suspect = false;
+  /** Of a file that is not in its place any more, and not yet in the one that is. */
+  #unplaced: string[] = [];
   #known: KnownEntries | undefined;
   readonly #notices = new Set<string>();
 
@@ -115,10 +118,11 @@ export class Outbox implements Journal {
   async close(): Promise<void> {
     try {
       // Entries in a file that was deleted meanwhile are carried over while they can be read.
-      if (this.#file?.isCurrent() === false) this.#current('write');
+      if (this.#file?.isCurrent() !== true) this.#current('write');
     } catch {
       // There is nowhere to carry them to.
     }
+    this.#isClosed = true;
     this.#file?.database.close();
     this.#file = undefined;
   }
@@ -287,20 +291,37 @@ export class Outbox implements Journal {
 
   /** The opened file, opened anew when the path leads elsewhere, it may be damaged, or it has to be writable. */
   #current(use: 'read' | 'write'): OutboxFile {
+    if (this.#isClosed) throw this.#unavailable('it was closed', undefined);
+    if (this.#file?.isCurrent() === false) this.#leave(this.#file);
     const file = this.#file;
-    if (file === undefined) throw this.#unavailable('it was closed', undefined);
-    if (!this.#suspect && file.isCurrent() && !(file.readOnly && use === 'write')) return file;
+    if (file !== undefined && !this.#suspect && !(file.readOnly && use === 'write')) return file;
     const successor = this.#open(this.#suspect);
     if (successor.readOnly && use === 'write') {
       successor.database.close();
       throw this.#unavailable('the file or its folder is read-only', undefined);
     }
-    if (!this.#suspect && !file.readOnly) this.#carryOver(file, successor);
+    this.#carryOver(successor);
     this.#suspect = false;
     this.#file = successor;
-    // SQLite leaves the log alone when it closes a file that its path no longer leads to.
-    file.database.close();
+    file?.database.close();
     return successor;
+  }
+
+  /**
+   * Entries of a file that somebody deleted or replaced can be read while it is open. It is closed before its successor
+   * is opened: SQLite finds the index of the log by its name, and would cut it under this connection. It leaves the log
+   * alone when it closes a file that its path no longer leads to.
+   */
+  #leave(file: OutboxFile): void {
+    if (!file.readOnly) {
+      try {
+        this.#unplaced.push(...file.statement('select record from entries').pluck().all().map(String));
+      } catch (error) {
+        if (!isDamage(error)) throw error;
+      }
+    }
+    this.#file = undefined;
+    file.database.close();
   }
 
   #open(thorough: boolean): OutboxFile {
@@ -309,9 +330,9 @@ export class Outbox implements Journal {
     return file;
   }
 
-  /** Entries of a file that somebody deleted or replaced are still readable while it is open. */
-  #carryOver(from: OutboxFile, to: OutboxFile): void {
-    const records = from.statement('select record from entries').pluck().all().map(String);
+  #carryOver(to: OutboxFile): void {
+    const records = this.#unplaced;
+    if (records.length === 0) return;
     const carried = to.transaction(
       () =>
         records.filter((record) => {
@@ -319,6 +340,7 @@ export class Outbox implements Journal {
           return entry !== undefined && addEntry(to, entry, record);
         }).length,
     );
+    if (!to.readOnly) this.#unplaced = [];
     if (carried > 0) {
       this.#notices.add(
         `The outbox ${this.location} was moved or deleted in use; ${carried} writes were put back.`,

@@ -494,6 +494,24 @@ describe('the file of an outbox', () => {
     expect(await open().list()).toEqual([entry]);
   });
 
+  it('may be replaced by an older copy while it is open, its index left behind: nothing is lost', async () => {
+    const outbox = open();
+    const entries = makeEntries(4);
+    for (const entry of entries.slice(0, 2)) await outbox.append(entry);
+    const files = ['outbox.db', 'outbox.db-wal'];
+    for (const name of files) await cp(path.join(folder, name), path.join(folder, `older-${name}`));
+    for (const entry of entries.slice(2, 3)) await outbox.append(entry);
+    // A new file, as programs that restore make it; written over in place it would still be the one that is open.
+    for (const name of files) await rename(path.join(folder, `older-${name}`), path.join(folder, name));
+    for (const entry of entries.slice(3)) await outbox.append(entry);
+    expect(idsOf(await outbox.list())).toEqual(idsOf(entries));
+    expect(outbox.damage()).toEqual([
+      `The outbox ${file} was moved or deleted in use; 1 writes were put back.`,
+    ]);
+    await outbox.close();
+    expect(idsOf(await open().list())).toEqual(idsOf(entries));
+  });
+
   it('may go missing while its log stays: nothing is lost', async () => {
     const outbox = open();
     const entries = makeEntries(3);
