@@ -341,6 +341,24 @@ describeUnless(postgresSkipReason(), 'a PostgreSQL that', () => {
     await session.read((c) => c.db.execute(sql`select pg_sleep(1.2)`));
   });
 
+  it('has many writers lets each wait its turn, also in the line for the row that all of them take', async () => {
+    const timeouts = { connectMs: 400, queryMs: 800, statementMs: 700, lockMs: 0 };
+    const url = await freshDatabase();
+    const { create, direct, table, stored } = await scene({ url, timeouts });
+    const other = postgres(url, { max: 1 });
+    cleanUpLater(() => other.end({ timeout: 1 }));
+    await direct.unsafe('begin');
+    await direct.unsafe(`update ${table('feed')} set seq = seq`);
+    // It stands at the head of the line, so that only its own wait says what it waits for.
+    const first = other.unsafe(`update ${table('feed')} set seq = seq`).execute();
+    await sleep(50);
+    const made = create('Waits its turn');
+    await sleep(1_000);
+    await direct.unsafe('commit');
+    await Promise.all([first, made]);
+    expect((await stored()).titles).toEqual(['Waits its turn']);
+  });
+
   it('is far away is used by who gives it time', async () => {
     const place = inFolder(await temporaryProject(), await freshDatabase());
     await (await openPrimary(place)).close();

@@ -350,15 +350,20 @@ const LOCK_NOT_AVAILABLE = '55P03';
 const QUERY_CANCELED = '57014';
 const TRANSACTION_ABORTED = '25P02';
 
+/** The row that every writer takes. */
+const TAKES_FEED = /^update "feed" /;
+
 /**
  * Whether a statement's time was up while it waited for other writers. The server limits each single wait for a
- * lock; where many want the same row a statement waits several times. Only such an error tells where it came
- * from: our statements call no functions, of which an error would tell the same.
+ * lock; where many want the same row a statement waits several times. An error that tells where it came from came from
+ * such a wait: our statements call no functions, of which an error would tell the same. It does not tell so while it
+ * stands in the line for a row, where only the row that all want keeps anybody for long.
  */
 function waitedTooLong(error: unknown): boolean {
   for (let current = error; current instanceof Error; current = current.cause) {
     if (current instanceof postgres.PostgresError) {
-      return current.code === QUERY_CANCELED && current.where !== undefined;
+      const isWaiting = current.where !== undefined || TAKES_FEED.test(current.query);
+      return current.code === QUERY_CANCELED && isWaiting;
     }
   }
   return false;
