@@ -16,6 +16,7 @@ const REACHED = 'reached_host';
 const WRITTEN = 'written_address';
 /** Of each record: more never wait for one in practice, and a run of so many is looked through quickly. */
 const LAID_KEPT = 50;
+const RECORDS_LAID_KEPT = 10_000;
 /** How long a process that starts believes another one, so that the commands of an outage stay quick. */
 const OUTAGE_BELIEVED_MS = 1_000;
 
@@ -114,6 +115,10 @@ export class TierMemory {
       const known = this.#laid.get(entity_id) ?? [];
       if (known.includes(id)) continue;
       this.#laid.set(entity_id, [...known.slice(1 - LAID_KEPT), id]);
+    }
+    for (const oldest of this.#laid.keys()) {
+      if (this.#laid.size <= RECORDS_LAID_KEPT) break;
+      this.#laid.delete(oldest);
     }
   }
 
