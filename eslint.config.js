@@ -3,8 +3,20 @@ import tseslint from 'typescript-eslint';
 
 /** Imports go down only: a layer may not know the ones above it. */
 const LAYERS = {
-  platform: ['cli', 'app', 'mcp', 'http', 'services', 'storage', 'domain', 'config', 'config-schema'],
-  domain: ['cli', 'app', 'mcp', 'http', 'services', 'storage', 'config', 'config-schema'],
+  platform: [
+    'cli',
+    'app',
+    'mcp',
+    'http',
+    'services',
+    'storage',
+    'formats',
+    'domain',
+    'config',
+    'config-schema',
+  ],
+  domain: ['cli', 'app', 'mcp', 'http', 'services', 'storage', 'formats', 'config', 'config-schema'],
+  formats: ['cli', 'app', 'mcp', 'http', 'services', 'storage', 'config', 'config-schema'],
   storage: ['cli', 'app', 'mcp', 'http', 'services', 'config'],
   services: ['cli', 'app', 'mcp', 'http'],
   mcp: ['cli', 'app', 'http'],

@@ -10,6 +10,7 @@ const FLOORS = [
   ['errors.ts', 'package-root.ts'],
   ['platform'],
   ['domain'],
+  ['formats'],
   ['storage'],
   ['config.ts', 'config-schema.ts'],
   ['services'],

@@ -1,4 +1,7 @@
-/** Imports that a client may ask for: of files inside the project only. */
+/**
+ * Imports that a client may ask for: of files inside the project only. The readers are loaded when one is asked for,
+ * and with them what reads YAML: a server that is asked for none does not pay for it.
+ */
 import { realpath } from 'node:fs/promises';
 import path from 'node:path';
 import type { ImportSessionPromptsInput, ImportStatusFileInput } from '../domain/status-import.ts';
@@ -6,13 +9,9 @@ import type { ReportProgress } from '../domain/progress.ts';
 import { STATUS_FILE } from '../storage/markdown/status-file-name.ts';
 import type { Answer } from '../storage/store.ts';
 import type { Caller, Context } from './context.ts';
-import { importStatusFile } from './import/legacy-status/import-status-file.ts';
-import { handOver } from './import/legacy-status/take-over-file.ts';
-import { readStatusSource } from './import/legacy-status/status-source.ts';
 import type { StatusImportReport } from './import/legacy-status/import-report.ts';
 import type { ImportPlan } from './import/plan.ts';
 import { runImport, type ImportResult } from './import/run.ts';
-import { readSessionPrompts, SESSION_PROMPTS_DIR } from './import/session-prompts/read-session-prompts.ts';
 import { insideFolder, isThere, sourceError } from './import/source-files.ts';
 
 export async function importProjectStatus(
@@ -22,6 +21,9 @@ export async function importProjectStatus(
   onProgress?: ReportProgress,
 ): Promise<Answer<StatusImportReport>> {
   const file = await pathInProject(context.projectDir, input.path ?? STATUS_FILE);
+  const { readStatusSource } = await import('./import/legacy-status/status-source.ts');
+  const { importStatusFile } = await import('./import/legacy-status/import-status-file.ts');
+  const { handOver } = await import('./import/legacy-status/take-over-file.ts');
   const source = await readStatusSource(context.projectDir, file, {
     namespace: input.namespace,
     addFromGit: input.add_from_git,
@@ -39,6 +41,8 @@ export async function importProjectPrompts(
   input: ImportSessionPromptsInput,
   onProgress?: ReportProgress,
 ): Promise<Answer<SessionPromptsReport>> {
+  const { readSessionPrompts, SESSION_PROMPTS_DIR } =
+    await import('./import/session-prompts/read-session-prompts.ts');
   const folder = await pathInProject(context.projectDir, input.path ?? SESSION_PROMPTS_DIR);
   const plan = await readSessionPrompts(folder, {
     namespace: input.namespace,

@@ -1,6 +1,7 @@
 /** The parts of a Backlog.md task file: frontmatter as data, and what its markdown body says in a fixed form. */
+import { fencedLines } from '../../formats/fences.ts';
+import { readFrontmatter } from '../../formats/frontmatter.ts';
 import type { SourceComment } from './source-item.ts';
-import { readMapping } from './yaml-mapping.ts';
 
 export type TaskFile =
   | { frontmatter: Record<string, unknown>; body: string; repaired: boolean }
@@ -9,19 +10,19 @@ export type TaskFile =
 
 /** Splits a task file; never throws. YAML is read as data of the core schema, aliases and repeated keys are refused. */
 export function readTaskFile(text: string): TaskFile {
-  const opening = /^---[ \t]*\r?\n/.exec(text);
-  if (opening === null) return { reason: 'has no frontmatter: the first line is not "---"', line: 1 };
-  const afterOpening = text.slice(opening[0].length);
-  const closing = /^---[ \t]*(?:\r?\n|$)/m.exec(afterOpening);
-  if (closing === null) return { reason: 'has frontmatter without its closing "---"', line: 1 };
-  const yaml = afterOpening.slice(0, closing.index);
-  const body = afterOpening.slice(closing.index + closing[0].length);
-  const exact = readMapping(yaml);
-  if ('data' in exact) return { frontmatter: exact.data, body, repaired: false };
-  const lenient = readMapping(quoteScalars(yaml));
-  if ('data' in lenient) return { frontmatter: lenient.data, body, repaired: true };
-  // The opening "---" is line 1 of the file.
-  return { reason: `has frontmatter that is not understood: ${exact.reason}`, line: exact.line + 1 };
+  const read = readFrontmatter(text, quoteScalars);
+  switch (read.state) {
+    case 'none':
+    case 'foreign':
+      return { reason: 'has no frontmatter: the first line is not "---"', line: 1 };
+    case 'unclosed':
+      return { reason: 'has frontmatter without its closing "---"', line: 1 };
+    case 'empty':
+    case 'unreadable':
+      return { reason: `has frontmatter that is not understood: ${read.reason}`, line: read.line };
+    case 'read':
+      return { frontmatter: read.data, body: read.body, repaired: read.isRepaired };
+  }
 }
 
 /**
@@ -80,15 +81,10 @@ export function readCheckboxes(markdown: string): AcceptanceCriterion[] {
 
 const CHECKBOX = /^\s{0,3}[-*+]\s+\[([ xX])\]\s+(?:#\d+\s+)?(.*)$/;
 
-function* linesOutsideCode(markdown: string): Generator<string> {
-  let fence: string | undefined;
-  for (const line of markdown.split(/\r?\n/)) {
-    const marker = /^\s{0,3}(```+|~~~+)/.exec(line)?.[1];
-    if (fence === undefined && marker !== undefined) fence = marker;
-    else if (fence !== undefined) {
-      if (marker !== undefined && marker.startsWith(fence)) fence = undefined;
-    } else yield line;
-  }
+function linesOutsideCode(markdown: string): string[] {
+  const lines = markdown.split(/\r?\n/);
+  const fenced = fencedLines(lines);
+  return lines.filter((_, at) => fenced[at] !== true);
 }
 
 /**

@@ -2,6 +2,7 @@
 import path from 'node:path';
 import { PRIORITY_DEFAULT } from '../../domain/limits.ts';
 import type { ItemStatus } from '../../domain/work-item.ts';
+import { readMapping } from '../../formats/yaml-mapping.ts';
 import { readAcceptanceCriteria, readComments, readTaskFile } from './backlog-markdown.ts';
 import { BacklogIds } from './backlog-ids.ts';
 import { criteriaMetadata } from './acceptance-criteria.ts';
@@ -31,7 +32,6 @@ import {
 } from './source-item.ts';
 import { placeOf } from './source-place.ts';
 import { normalWord, readPriority, readStatus, type Vocabulary } from './vocabulary.ts';
-import { readMapping } from './yaml-mapping.ts';
 
 const EXPECTED = 'a Backlog.md folder (with tasks/, completed/, drafts/ or archive/ of task files)';
 

@@ -5,6 +5,7 @@
  * records of a part that are no records. Files are read as bytes, since what people wrote need not be UTF-8.
  */
 import { createHash } from 'node:crypto';
+import { closesFence, openingFence } from '../../formats/fences.ts';
 import { labelled, takeMark } from './status-lines.ts';
 import {
   deploymentParser,
@@ -68,7 +69,7 @@ const LINE_MAX_BYTES = 800_000;
 export function readLayout(file: Buffer): StatusLayout {
   const hasByteOrderMark = file.subarray(0, 3).equals(BYTE_ORDER_MARK);
   const lines = linesOf(file.subarray(hasByteOrderMark ? 3 : 0));
-  const fenced = fencedLines(lines);
+  const fenced = linesInFences(lines);
   const starts = findParts(lines, fenced);
   const pieces: StatusLayout['pieces'] = [];
   let at = 0;
@@ -233,16 +234,15 @@ const HEADING = /^##? /;
  * Lines inside of code fences: what looks like a heading there is none. A fence that is never closed is no fence,
  * and neither is one with records of ours between its ends: then they belong to two fences.
  */
-function fencedLines(lines: readonly Line[]): Set<number> {
+function linesInFences(lines: readonly Line[]): Set<number> {
   const fenced = new Set<number>();
   let open: { start: number; fence: string } | undefined;
   lines.forEach(({ plain }, index) => {
     if (isMarked(plain)) open = undefined;
-    if (!plain.includes('```') && !plain.includes('~~~')) return;
-    const [, fence, info = ''] = /^ {0,3}(`{3,}|~{3,})(.*)$/.exec(plain) ?? [];
-    if (fence === undefined) return;
-    if (open === undefined) open = { start: index, fence };
-    else if (fence.startsWith(open.fence) && info === '') {
+    if (open === undefined) {
+      const fence = openingFence(plain);
+      if (fence !== undefined) open = { start: index, fence };
+    } else if (closesFence(plain, open.fence)) {
       for (let line = open.start; line <= index; line += 1) fenced.add(line);
       open = undefined;
     }

@@ -237,6 +237,16 @@ describe('a task file', () => {
     ]);
   });
 
+  it('keeps a fence open at a fence with an info string inside of it', () => {
+    const body =
+      '## Acceptance Criteria\n- [x] First\n```md\n```js\n- [ ] code\n```\n- [ ] Second\n````\n```\n- [ ] code\n````\n- [x] Third\n';
+    expect(readAcceptanceCriteria(body)).toEqual([
+      { text: 'First', done: true },
+      { text: 'Second', done: false },
+      { text: 'Third', done: true },
+    ]);
+  });
+
   it.each([
     [
       'comments without an end',

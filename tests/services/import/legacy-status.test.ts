@@ -215,7 +215,11 @@ describe('a session of the file', () => {
       '## Ours',
     );
     expect(sessions).toMatchObject([
-      { line: 2, yaml: 'session_id: x', body: expect.stringContaining('- v: broken') as string },
+      {
+        line: 2,
+        frontmatter: { session_id: 'x' },
+        body: expect.stringContaining('- v: broken') as string,
+      },
     ]);
   });
 

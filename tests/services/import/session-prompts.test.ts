@@ -4,7 +4,7 @@ import { cp, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { readMapping } from '../../../src/services/import/yaml-mapping.ts';
+import { readMapping } from '../../../src/formats/yaml-mapping.ts';
 import { readPromptFile } from '../../../src/services/import/session-prompts/prompt-file.ts';
 import { readSessionPrompts } from '../../../src/services/import/session-prompts/read-session-prompts.ts';
 import { describeWithSharedData } from '../../support/shared-data.ts';

@@ -6,8 +6,9 @@ import { sourceLines } from '../report.ts';
 import type { SourceTaken } from '../settle-source.ts';
 import type { LogComparison } from './log-comparison.ts';
 import type { LineNote } from './legacy-plan.ts';
+import { KINDS, type RecordKind } from './legacy-records.ts';
 import type { KeptPart, NotUnderstood, WrongCount } from './parse-legacy-status.ts';
-import { KINDS, type Kept, type KindOutcome, type RecordKind, type StatusChanges } from './status-changes.ts';
+import type { Kept, KindOutcome, StatusChanges } from './status-changes.ts';
 import type { StatusSource } from './status-source.ts';
 
 export interface StatusBackup {

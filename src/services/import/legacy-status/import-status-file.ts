@@ -16,8 +16,8 @@ import { IMPORT_CLIENT } from '../link-changes.ts';
 import { requireWholeRecords } from '../run.ts';
 import { settleSource, type SourceTaken } from '../settle-source.ts';
 import { backUpImport } from './import-backup.ts';
+import { KINDS } from './legacy-records.ts';
 import {
-  KINDS,
   findChangesOnEmptyTracker,
   findStatusChanges,
   type KindOutcome,

@@ -122,17 +122,3 @@ export function yesOrNo(text: string): boolean | undefined {
   if (YES.has(word)) return true;
   return NO.has(word) ? false : undefined;
 }
-
-/** For every line, whether it belongs to a fenced block of code, the fences themselves included. */
-export function fencedLines(lines: readonly string[]): boolean[] {
-  let fence: string | undefined;
-  return lines.map((line) => {
-    const marker = /^[ \t]*(`{3,}|~{3,})/.exec(line)?.[1];
-    if (fence === undefined) {
-      fence = marker;
-      return marker !== undefined;
-    }
-    if (marker !== undefined && marker.startsWith(fence) && line.trim() === marker) fence = undefined;
-    return true;
-  });
-}

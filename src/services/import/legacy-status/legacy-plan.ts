@@ -9,7 +9,6 @@ import { assemblePlan } from '../plan-assembly.ts';
 import { PlanLog } from '../plan-log.ts';
 import { plannedId, type ImportPlan } from '../plan.ts';
 import { promptItem } from '../session-prompts/prompt-item.ts';
-import { readMapping } from '../yaml-mapping.ts';
 import type { SourceItem } from '../source-item.ts';
 import type { SourcePlace } from '../source-place.ts';
 import { ownText } from '../source-item.ts';
@@ -322,9 +321,7 @@ function parentOf(
 }
 
 function sessionItem(session: LegacyStatus['sessions'][number], log: PlanLog): SourceItem {
-  const { heading, yaml, body } = session;
-  const parsed = yaml === null ? undefined : readMapping(yaml);
-  const frontmatter = parsed !== undefined && 'data' in parsed ? parsed.data : null;
+  const { heading, frontmatter, body } = session;
   const name = frontmatter === null ? undefined : ownText(frontmatter, 'session_id');
   const key = `session ${name ?? heading}`;
   const date = /\d{4}-\d{2}-\d{2}/.exec(heading)?.[0] ?? null;

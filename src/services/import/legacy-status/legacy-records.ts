@@ -17,6 +17,9 @@ import {
   type WrittenTime,
 } from './legacy-lines.ts';
 
+export const KINDS = ['vendors', 'work_items', 'sessions', 'deployments', 'enhancements'] as const;
+export type RecordKind = (typeof KINDS)[number];
+
 export interface LegacyVendor {
   /** Of its line, from 1; the same in every record. */
   line: number;
@@ -75,10 +78,8 @@ export interface LegacyEnhancement {
 export interface LegacySession {
   line: number;
   heading: string;
-  /** Between the `---` lines; null without them. */
-  yaml: string | null;
-  /** Line of the first line of YAML. */
-  yaml_line: number;
+  /** Null where it has none, or nothing in it. */
+  frontmatter: Record<string, unknown> | null;
   body: string;
 }
 

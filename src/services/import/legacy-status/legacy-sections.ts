@@ -1,7 +1,7 @@
 /** How each kind of section of a hand-kept `.project_status.md` is read, line by line. */
 import { DESCRIPTION_MAX_BYTES } from '../../../domain/limits.ts';
 import { vendorNameKey } from '../../../domain/vendor.ts';
-import { readMapping } from '../yaml-mapping.ts';
+import { readFrontmatter } from '../../../formats/frontmatter.ts';
 import { bulletOf, fieldOf, type Heading, type SectionKind } from './legacy-lines.ts';
 import {
   DEPLOYMENT_LABELS,
@@ -239,9 +239,11 @@ function enhancementReader(enhancements: LegacyEnhancement[], form: Form): Secti
   };
 }
 
-interface OpenSession extends LegacySession {
+interface OpenSession {
+  line: number;
+  heading: string;
   level: number;
-  state: 'head' | 'yaml' | 'body';
+  /** All below its heading. */
   lines: string[];
 }
 
@@ -249,59 +251,53 @@ interface OpenSession extends LegacySession {
 function sessionReader(sessions: LegacySession[], form: Form): SectionReader {
   let open: OpenSession | undefined;
   let damaged: { from: number; to: number; reason: string }[] = [];
-  const refuse = (reason: string, at: number, to: number) => {
-    if (open === undefined) return;
-    const rest = `belongs to the session of line ${open.line}, which is skipped: see line ${at}`;
+  const refuse = (session: OpenSession, reason: string, at: number, to: number) => {
+    const rest = `belongs to the session of line ${session.line}, which is skipped: see line ${at}`;
     damaged.push({ from: at, to: at, reason });
-    if (open.line < at) damaged.push({ from: open.line, to: at - 1, reason: rest });
+    if (session.line < at) damaged.push({ from: session.line, to: at - 1, reason: rest });
     if (to > at) damaged.push({ from: at + 1, to, reason: rest });
-    open = undefined;
   };
   const close = (before: number) => {
     if (open === undefined) return;
-    const { line, heading, yaml_line } = open;
-    if (open.state === 'yaml') {
-      refuse('is frontmatter without its closing "---"', yaml_line - 1, before - 1);
-      return;
-    }
-    const parsed = open.yaml === null ? undefined : readMapping(open.yaml);
-    if (parsed !== undefined && 'reason' in parsed && open.yaml?.trim() !== '') {
-      const at = Math.min(yaml_line + parsed.line - 1, before - 1);
-      refuse(`is frontmatter that is not understood: ${parsed.reason}`, at, before - 1);
-      return;
-    }
-    const yaml = open.yaml?.trim() === '' ? null : open.yaml;
-    sessions.push({ line, heading, yaml, yaml_line, body: open.lines.join('\n').trim() });
-    form('B');
+    const session = open;
     open = undefined;
-  };
-  const take = (full: string, line: number): void => {
-    if (open === undefined) return;
-    const isRuler = full.trimEnd() === '---';
-    if (open.state === 'head' && isRuler) Object.assign(open, { state: 'yaml', yaml_line: line + 1 });
-    else if (open.state === 'yaml' && isRuler) {
-      Object.assign(open, { state: 'body', yaml: open.lines.join('\n'), lines: [] });
-    } else if (open.state !== 'head' || full.trim() !== '') {
-      if (open.state === 'head') open.state = 'body';
-      open.lines.push(full);
+    const { line, heading, lines } = session;
+    const blank = Math.max(
+      lines.findIndex((one) => one !== ''),
+      0,
+    );
+    const first = line + 1 + blank;
+    const text = lines.slice(blank).join('\n');
+    const read = readFrontmatter(text);
+    if (read.state === 'unclosed') {
+      refuse(session, 'is frontmatter without its closing "---"', first, before - 1);
+      return;
     }
+    if (read.state === 'unreadable') {
+      const at = Math.min(first + read.line - 1, before - 1);
+      refuse(session, `is frontmatter that is not understood: ${read.reason}`, at, before - 1);
+      return;
+    }
+    const frontmatter = read.state === 'read' ? read.data : null;
+    const body = 'body' in read ? read.body : text;
+    sessions.push({ line, heading, frontmatter, body: body.trim() });
+    form('B');
   };
   const found = counter(sessions);
   return {
     heading: ({ text, level }, full, line) => {
       if (open !== undefined && level > open.level) {
-        take(full, line);
+        open.lines.push(full);
         return true;
       }
       close(line);
       if (!/^session\b/i.test(text)) return false;
-      const empty = { yaml: null, yaml_line: line, body: '' };
-      open = { line, heading: text, level, ...empty, state: 'head', lines: [] };
+      open = { line, heading: text, level, lines: [] };
       return true;
     },
-    line: (full, line) => {
+    line: (full) => {
       if (open === undefined) return 'belongs to no session';
-      take(full, line);
+      open.lines.push(full);
       return undefined;
     },
     isAlike: () => false,

@@ -3,9 +3,9 @@
  * order and at any level. Every line is understood, or kept because it is somebody's own, or listed as not understood;
  * none is guessed.
  */
+import { fencedLines } from '../../../formats/fences.ts';
 import { LINE_MAX_CHARACTERS } from '../../../storage/markdown/status-lines.ts';
 import {
-  fencedLines,
   headingOf,
   sectionOf,
   timeOf,
@@ -95,7 +95,7 @@ class Parser {
 
   constructor(raw: readonly string[]) {
     this.#lines = raw.map((line) => line.trimEnd());
-    this.#fenced = fencedLines(this.#lines);
+    this.#fenced = fencedLines(this.#lines, { inLists: true });
     this.#fates = this.#lines.map(() => 'kept');
   }
 

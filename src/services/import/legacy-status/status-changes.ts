@@ -15,10 +15,8 @@ import {
   type PlannedDeployment,
   type PlannedEnhancement,
 } from './legacy-plan.ts';
+import { KINDS, type RecordKind } from './legacy-records.ts';
 import type { StatusSource } from './status-source.ts';
-
-export const KINDS = ['vendors', 'work_items', 'sessions', 'deployments', 'enhancements'] as const;
-export type RecordKind = (typeof KINDS)[number];
 
 export interface KindOutcome {
   created: number;

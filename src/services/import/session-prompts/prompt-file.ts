@@ -1,6 +1,7 @@
 /** A session prompt as its file has it: frontmatter as data, and the markdown below it. Pure; nothing of it is run. */
-import { fencedLines, headingOf } from '../legacy-status/legacy-lines.ts';
-import { readMapping } from '../yaml-mapping.ts';
+import { fencedLines } from '../../../formats/fences.ts';
+import { readFrontmatter } from '../../../formats/frontmatter.ts';
+import { headingOf } from '../legacy-status/legacy-lines.ts';
 
 export type PromptFile =
   | {
@@ -17,25 +18,23 @@ export type PromptFile =
 
 /** Splits a prompt file; never throws. YAML is data of the core schema without aliases; `1.0` stays `"1.0"`. */
 export function readPromptFile(text: string): PromptFile {
-  const [first = ''] = text.split('\n', 1);
-  if (!first.startsWith('---')) return withoutFrontmatter(text);
-  const language = first.slice(3).trim();
-  if (language !== '') {
-    return {
-      reason: `its frontmatter begins with "---${language.slice(0, 20)}", which asks for something other than YAML; that is never run`,
-      line: 1,
-    };
+  const read = readFrontmatter(text);
+  switch (read.state) {
+    case 'none':
+      return withoutFrontmatter(text);
+    case 'foreign':
+      return {
+        reason: `its frontmatter begins with "---${read.language.slice(0, 20)}", which asks for something other than YAML; that is never run`,
+        line: 1,
+      };
+    case 'unclosed':
+      return { reason: 'its frontmatter has no closing "---"', line: 1 };
+    case 'empty':
+    case 'unreadable':
+      return { reason: `its frontmatter is not understood: ${read.reason}`, line: read.line };
+    case 'read':
+      return { frontmatter: read.data, body: read.body, heading: firstHeading(read.body), date: null };
   }
-  const rest = text.slice(first.length + 1);
-  const closing = /^---[ \t]*(?:\r?\n|$)/m.exec(rest);
-  if (closing === null) return { reason: 'its frontmatter has no closing "---"', line: 1 };
-  const parsed = readMapping(rest.slice(0, closing.index));
-  // The opening "---" is line 1 of the file.
-  if ('reason' in parsed) {
-    return { reason: `its frontmatter is not understood: ${parsed.reason}`, line: parsed.line + 1 };
-  }
-  const body = rest.slice(closing.index + closing[0].length);
-  return { frontmatter: parsed.data, body, heading: firstHeading(body), date: null };
 }
 
 function withoutFrontmatter(text: string): PromptFile {
@@ -47,7 +46,7 @@ function withoutFrontmatter(text: string): PromptFile {
 
 function firstHeading(markdown: string): string | null {
   const lines = markdown.split('\n').map((line) => line.trimEnd());
-  const fenced = fencedLines(lines);
+  const fenced = fencedLines(lines, { inLists: true });
   const found = lines.find((line, at) => !fenced[at] && headingOf(line) !== undefined);
   return found === undefined ? null : (headingOf(found)?.text ?? null);
 }
@@ -55,6 +54,6 @@ function firstHeading(markdown: string): string | null {
 /** Headings as `## Prompt 2: implementation`. */
 export function countPrompts(markdown: string): number {
   const lines = markdown.split('\n').map((line) => line.trimEnd());
-  const fenced = fencedLines(lines);
+  const fenced = fencedLines(lines, { inLists: true });
   return lines.filter((line, at) => !fenced[at] && /^prompt\b/i.test(headingOf(line)?.text ?? '')).length;
 }
