@@ -8,7 +8,6 @@ import { between, max } from 'drizzle-orm';
 import { type TrackerError, databaseError, validationError } from '../../errors.ts';
 import type { Connection } from '../sql/connection.ts';
 import { backupFolder, keepMoment, type KeptMoment } from './backup.ts';
-import { stampOf } from './export.ts';
 import { inOurWords } from './failures.ts';
 import type { ExportHeader } from './format.ts';
 import {
@@ -108,7 +107,7 @@ async function openForRestore(
   } catch (error) {
     if (!isDamagedFile(options, error)) throw error;
     if (options.replace !== true) throw unreadable(error);
-    const damaged_file = setFileAside(options, stampOf(now()));
+    const damaged_file = setFileAside(options, now());
     return { target: await openTarget(options, header), damaged_file };
   }
 }

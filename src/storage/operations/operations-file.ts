@@ -5,11 +5,12 @@
  * Every opening happens under a lock on a side file. SQLite finds the write-ahead log by its name, so a process that
  * opened the file while another renames it could write into the log of its successor.
  */
-import { existsSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { openDatabaseFile, openDatabaseImage } from '../sql/database-file.ts';
 import { ForeignObject, codedError, driverCode } from '../sql/driver-errors.ts';
 import { refuseForeignObjects } from '../sql/schema-objects.ts';
 import { keepLogShort } from '../sql/log-room.ts';
+import { onlyAsideName, setAside } from '../sql/set-aside.ts';
 import type { Database, Statement } from '../sql/sqlite-driver.ts';
 import { withFileLockSync } from '../tiers/file-lock.ts';
 import { committedImage } from '../tiers/outbox-salvage.ts';
@@ -191,8 +192,7 @@ export function isUseless(error: unknown): boolean {
 
 /** Never deleted: only the one before makes way. */
 function putAside(file: string): void {
-  renameSync(file, `${file.replace(/\.db$/, '')}.damaged.db`);
-  for (const suffix of ['-wal', '-shm']) rmSync(`${file}${suffix}`, { force: true });
+  setAside(file, onlyAsideName(file), { replaces: true });
 }
 
 function inodeOf(file: string): number | undefined {

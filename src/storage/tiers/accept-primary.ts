@@ -1,5 +1,5 @@
 /** What a person decides about the layers: to trust a database that was replaced on purpose, to try writes again. */
-import { existsSync, renameSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { databaseError } from '../../errors.ts';
 import { withPrimaryAsItIs, type InspectOptions } from '../inspect-layers.ts';
@@ -8,6 +8,7 @@ import { readMemory } from '../open-primary.ts';
 import { CACHE_FILE, OUTBOX_FILE } from '../open-store.ts';
 import { openDatabaseFile } from '../sql/database-file.ts';
 import { describeDriverError, describeFailure } from '../sql/driver-errors.ts';
+import { asideName, setAside } from '../sql/set-aside.ts';
 import { LazyOutbox } from './lazy-outbox.ts';
 import { findLostWrites, type LostWrites } from './lost-writes.ts';
 import { SEEN_FILE, openSeenFile } from './seen-file.ts';
@@ -68,7 +69,7 @@ export async function acceptPrimary(
     const waiting = (await outbox.list()).length;
     const isCopy = databaseUrl !== undefined && !isCopied;
     return {
-      cache_put_aside: isCopy ? putAside(path.join(dataDir, CACHE_FILE)) : null,
+      cache_put_aside: isCopy ? putCacheAside(dataDir) : null,
       position: { before: seen.seq, now: truth.seq },
       lacking: lost.writes.length,
       waiting,
@@ -148,16 +149,14 @@ function cannotNote(cause: unknown) {
   );
 }
 
-/** Renamed with its log, the log first: a new cache must never be seen beside the log of its predecessor. */
-export function putAside(file: string): string | null {
+/** @returns where the cache is now; null when there is none */
+export function putCacheAside(dataDir: string): string | null {
+  const file = path.join(dataDir, CACHE_FILE);
   if (!existsSync(file)) return null;
-  const time = new Date().toISOString().replace(/[-:.]/g, '');
-  const aside = `${file.replace(/\.db$/, '')}.before-${time}.db`;
+  const aside = asideName(file, 'before', Date.now());
   emptyLog(file);
   try {
-    for (const suffix of ['-wal', '-shm', '']) {
-      if (existsSync(file + suffix)) renameSync(file + suffix, aside + suffix);
-    }
+    setAside(file, aside);
   } catch (error) {
     throw databaseError(
       'sqlite_cache',

@@ -6,7 +6,7 @@
  * feed has not brought yet. Each refresh takes them back, copies what the primary has, and lays what still
  * waits on top again, all in one transaction.
  */
-import { renameSync, rmSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { sql } from 'drizzle-orm';
 import { TrackerError } from '../../errors.ts';
 import type { Applied, Change } from '../../domain/change.ts';
@@ -15,6 +15,7 @@ import { applyChanges } from '../sql/apply/apply.ts';
 import type { Connection, Session } from '../sql/connection.ts';
 import { TruthMismatch } from '../sql/feed-guard.ts';
 import { ForeignObject, driverCode, lacksTable, lostFiles } from '../sql/driver-errors.ts';
+import { onlyAsideName, setAside } from '../sql/set-aside.ts';
 import type { Primary } from '../sql/sql-store.ts';
 import { findProject } from '../sql/queries/configuration.ts';
 import { openSqlite } from '../sql/sqlite.ts';
@@ -30,6 +31,7 @@ import {
 } from './cache-position.ts';
 import { catchUp, fill, localRecords } from './catch-up.ts';
 import type { Clock } from './clock.ts';
+import { withFileLockSync } from './file-lock.ts';
 import {
   LayerUnavailable,
   OUT_OF_ORDER,
@@ -43,6 +45,8 @@ import { mismatchOf, readTruth, type Truth } from './truth.ts';
 
 /** A cache that is further behind is filled anew. */
 const CATCH_UP_MAX_CHANGES = 20_000;
+/** Of the lock under which a damaged file is put aside; it blocks, and is held for a millisecond. */
+const LOCK_TIMEOUT_MS = 200;
 /** Catching up with fewer is the everyday case, done every two seconds, and not told of. */
 const CATCH_UP_TOLD_CHANGES = 100;
 
@@ -200,11 +204,12 @@ export class CacheReplica implements Replica {
   }
 
   async #open(): Promise<OpenFile> {
+    const inode = inodeOf(this.location);
     try {
       return await this.#openFile();
     } catch (error) {
       if (!isUseless(error)) throw unavailable(error);
-      this.#putAside(error);
+      this.#putAside(error, inode);
       return await this.#openFile().catch((again: unknown) => {
         throw unavailable(again);
       });
@@ -229,18 +234,26 @@ export class CacheReplica implements Replica {
       await session.close();
       throw error;
     }
-    return { session, users: 0, isRetired: false };
+    return { session, inode: inodeOf(this.location), users: 0, isRetired: false };
   }
 
-  /** Never deleted: a damaged file may still hold something for whoever looks into it. */
-  #putAside(error: unknown): void {
-    const aside = `${this.location.replace(/\.db$/, '')}.damaged.db`;
+  /**
+   * Never deleted: a damaged file may still hold something for whoever looks into it. Left alone where another process
+   * has put a new one in the place of the file that was found damaged.
+   */
+  #putAside(error: unknown, inode: number | undefined): void {
+    const aside = onlyAsideName(this.location);
+    let isAside: boolean;
     try {
-      renameSync(this.location, aside);
+      isAside = withFileLockSync(`${this.location}.lock`, LOCK_TIMEOUT_MS, () => {
+        if (inodeOf(this.location) !== inode) return false;
+        setAside(this.location, aside, { replaces: true });
+        return true;
+      });
     } catch {
       throw unavailable(error);
     }
-    for (const suffix of ['-wal', '-shm']) rmSync(`${this.location}${suffix}`, { force: true });
+    if (!isAside) return;
     const why = error instanceof ForeignCopy ? error.message : (foreignObjectOf(error) ?? 'it was damaged');
     this.log(`the local cache was put aside as ${aside} (${why}) and is filled again`);
   }
@@ -257,7 +270,7 @@ export class CacheReplica implements Replica {
       if (isLost || isUseless(error)) this.#drop();
       // Nothing came into the files that are there now.
       if (isLost && !isAgain) return await this.#guarded(work, true);
-      if (isUseless(error)) this.#putAside(error);
+      if (isUseless(error)) this.#putAside(error, open.inode);
       throw error;
     } finally {
       open.users -= 1;
@@ -321,6 +334,7 @@ function isUseless(error: unknown): boolean {
 
 interface OpenFile {
   session: Session;
+  inode: number | undefined;
   users: number;
   isRetired: boolean;
 }
@@ -329,6 +343,10 @@ async function closeWhenUnused(open: OpenFile): Promise<void> {
   if (!open.isRetired || open.users > 0) return;
   open.isRetired = false;
   await open.session.close();
+}
+
+function inodeOf(file: string): number | undefined {
+  return statSync(file, { throwIfNoEntry: false })?.ino;
 }
 
 function unavailable(cause: unknown): LayerUnavailable {

@@ -1,5 +1,5 @@
 /** Damaged outboxes: set aside under a name of their own, read out once, and never deleted. */
-import { existsSync, readFileSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { syncFolderNow } from '../../platform/sync-folder.ts';
 import { FILE_MODE } from '../modes.ts';
@@ -10,17 +10,6 @@ import { OWN_MARKS, SET_MARK_TO_LARGER, addEntry, areOwnMarks, type OutboxFile }
 
 const SALVAGED = `${OWN_MARKS}salvaged:`;
 
-/** The path for a copy that is set aside now: `outbox.damaged-<time>.db`. */
-export function newCopyName(file: string, now: () => number): string {
-  const base = file.replace(/\.db$/, '');
-  const time = new Date(now()).toISOString().replace(/[-:.]/g, '');
-  const taken = new Set(damagedCopies(file));
-  for (let count = 1; ; count += 1) {
-    const name = `${base}.damaged-${time}${count === 1 ? '' : `-${count}`}.db`;
-    if (!taken.has(name)) return name;
-  }
-}
-
 /** The damaged files beside `file`, each named once whichever of its parts are left. */
 export function damagedCopies(file: string): string[] {
   const start = `${path.basename(file).replace(/\.db$/, '')}.damaged-`;
@@ -28,15 +17,6 @@ export function damagedCopies(file: string): string[] {
     .filter((name) => name.startsWith(start) && /\.db(-wal|-shm)?$/.test(name))
     .map((name) => path.join(path.dirname(file), name.replace(/-(wal|shm)$/, '')));
   return [...new Set(names)].sort();
-}
-
-/** Renames a damaged outbox, log first: an empty file must never be seen beside the log of its predecessor. */
-export function setAside(file: string, copy: string): void {
-  for (const suffix of ['-wal', '-shm', '']) {
-    const target = existsSync(copy + suffix) ? `${copy}${suffix}-left` : copy + suffix;
-    if (existsSync(file + suffix)) renameSync(file + suffix, target);
-  }
-  syncFolderNow(path.dirname(file));
 }
 
 /** Keeps the bytes of a log, before anything else can alter it. */

@@ -11,10 +11,11 @@ import { refuseForeignObjects } from '../sql/schema-objects.ts';
 import { openDatabaseFile, openDatabaseImage } from '../sql/database-file.ts';
 import { ForeignObject, describeDriverError, driverCode } from '../sql/driver-errors.ts';
 import { keepLogShort } from '../sql/log-room.ts';
+import { asideName, setAside } from '../sql/set-aside.ts';
 import { earlierIn, writtenAt } from './earlier-version.ts';
 import { withFileLockSync } from './file-lock.ts';
 import { JournalUnavailable, type JournalEntry } from './journal.ts';
-import { damagedCopies, keepLog, newCopyName, readIfThere, saveFrom, setAside } from './outbox-copies.ts';
+import { damagedCopies, keepLog, readIfThere, saveFrom } from './outbox-copies.ts';
 import { committedImage, entriesPassedOver } from './outbox-salvage.ts';
 import {
   OUTBOX_APPLICATION_ID,
@@ -53,7 +54,7 @@ export function openOutboxFile(file: string, now: () => number, thorough: boolea
       const findEarlier = earlierIn(path.dirname(file));
       const log = readIfThere(`${file}-wal`);
       const passedOver = entriesPassedOver(log);
-      const copy = newCopyName(file, now);
+      const copy = asideName(file, 'damaged', now());
       // Before SQLite opens the file: it trusts what it can read of the log, and deletes it when closing.
       if (passedOver.length > 0) keepLog(copy, log);
       let database = openSound(file, log.length > 0, thorough);

@@ -5,11 +5,12 @@
  * Every opening happens under a lock on a side file. SQLite finds the write-ahead log by its name, so a process that
  * opened the file while another renames it could write into the log of its successor.
  */
-import { existsSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { openDatabaseFile, openDatabaseImage } from '../sql/database-file.ts';
 import { ForeignObject, codedError, driverCode } from '../sql/driver-errors.ts';
 import { keepLogShort } from '../sql/log-room.ts';
 import { refuseForeignObjects } from '../sql/schema-objects.ts';
+import { asideName, setAside } from '../sql/set-aside.ts';
 import type { Database } from '../sql/sqlite-driver.ts';
 import { withFileLockSync } from './file-lock.ts';
 import { committedImage } from './outbox-salvage.ts';
@@ -105,11 +106,8 @@ export function isUseless(error: unknown): boolean {
 
 /** Never deleted: `worktrail doctor --adopt` reads writes out of it. */
 function putAside(file: string): string {
-  const time = new Date().toISOString().replace(/[-:.]/g, '');
-  const aside = `${file.replace(/\.db$/, '')}.damaged-${time}.db`;
-  renameSync(file, aside);
-  if (existsSync(`${file}-wal`)) renameSync(`${file}-wal`, `${aside}-wal`);
-  rmSync(`${file}-shm`, { force: true });
+  const aside = asideName(file, 'damaged', Date.now());
+  setAside(file, aside);
   return aside;
 }
 

@@ -297,6 +297,26 @@ describe('a cache', () => {
     expect(existsSync(file.replace('.db', '.damaged.db'))).toBe(true);
   });
 
+  it('takes its log along when it is put aside', async () => {
+    const { tracker, primary, cache, refresh, file } = await scene();
+    await tracker.create();
+    await refresh();
+    // Another process that has it open, and whose last writes are in the log.
+    const other = new Database(file);
+    cleanUpLater(() => void other.close());
+    other.exec('create table kept (word); drop table work_item_counts');
+    other.exec(`insert into kept values ('in the log')`);
+    const asked = cache.run(NOTHING, ({ session }) =>
+      session.read((c) => c.db.select().from(c.tables.workItemCounts)),
+    );
+    await expect(asked).rejects.toThrow();
+    await cache.refresh(primary, findNothing, {});
+    expect(await contentOf(cache)).toEqual(await contentOf(primary));
+    const aside = new Database(file.replace('.db', '.damaged.db'));
+    cleanUpLater(() => void aside.close());
+    expect(aside.prepare('select word from kept').pluck().all()).toEqual(['in the log']);
+  });
+
   it('with a value that is no JSON any more fails as a layer does, and is put aside and filled again', async () => {
     const { tracker, primary, cache, open, refresh, file } = await scene();
     await tracker.create();
