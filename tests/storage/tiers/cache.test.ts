@@ -1,5 +1,5 @@
 // The local copy of a tracker: equal to it after every refresh, whatever was laid on top or happened to the file.
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
@@ -295,6 +295,18 @@ describe('a cache', () => {
     await again.refresh(primary, findNothing, {});
     expect(await contentOf(again)).toEqual(await contentOf(primary));
     expect(existsSync(file.replace('.db', '.damaged.db'))).toBe(true);
+  });
+
+  it('is put aside once by all who find it damaged at the same time', async () => {
+    const { tracker, primary, cache, open, file } = await scene();
+    await tracker.create();
+    await cache.close();
+    const damage = Buffer.alloc(20_000, 'garbage');
+    writeFileSync(file, damage);
+    const all = Array.from({ length: 6 }, open);
+    await Promise.all(all.map((one) => one.refresh(primary, findNothing, {})));
+    for (const one of all) expect(await contentOf(one)).toEqual(await contentOf(primary));
+    expect(readFileSync(file.replace('.db', '.damaged.db')).equals(damage)).toBe(true);
   });
 
   it('takes its log along when it is put aside', async () => {
