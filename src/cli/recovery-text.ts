@@ -1,6 +1,5 @@
 /** What the database lost, and what became of it, at a terminal. */
 import type { LostBy, LostWrite, Recovery } from '../services/recovery.ts';
-import type { Outcome } from './commands/recover.ts';
 import { count, plainLine, shortId, spokenTime } from './plain-text.ts';
 
 /** Further ones are counted. */
@@ -51,4 +50,12 @@ function writeLines(lost: readonly LostWrite[]): string[] {
     return `  ${spokenTime(at)}  ${plainLine(what.slice(0, 3).join(', '))}${what.length > 3 ? ` and ${what.length - 3} more` : ''}`;
   });
   return lost.length > SHOWN_MAX ? [...shown, `  and ${lost.length - SHOWN_MAX} more`] : shown;
+}
+
+/** What became of the writes that were put back. */
+export interface Outcome {
+  applied: number;
+  /** Ids of open conflicts. */
+  conflicts: string[];
+  waiting: number;
 }

@@ -20,7 +20,6 @@ import {
   timestampInput,
   version,
 } from './fields.ts';
-import type { NamedItem } from './dependency.ts';
 import type { JsonObject } from './json.ts';
 import {
   DESCRIPTION_MAX_BYTES,
@@ -355,4 +354,10 @@ function placeError(constraint: string, value: string, chain: string[]) {
   );
   error.details['chain'] = chain;
   return error;
+}
+
+/** Items named for a chain in an error: `title (id)`. */
+export interface NamedItem {
+  id: string;
+  title: string;
 }

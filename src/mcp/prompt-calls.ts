@@ -13,7 +13,7 @@ import type { Prompt } from './define-prompt.ts';
 import { PROMPTS } from './prompt-registry.ts';
 import { protocolError } from './protocol-errors.ts';
 import { toolsOf } from './registry.ts';
-import type { OpenApp, ServerOptions } from './server.ts';
+import type { OpenApp, ServerOptions } from './server-options.ts';
 
 export interface PromptCalls {
   list(): ListPromptsResult;

@@ -12,7 +12,7 @@ import { isTemplate } from './define-resource.ts';
 import { warningLines } from './define-tool.ts';
 import { protocolError } from './protocol-errors.ts';
 import { RESOURCES, resourceAt } from './resource-registry.ts';
-import type { OpenApp, ServerOptions } from './server.ts';
+import type { OpenApp, ServerOptions } from './server-options.ts';
 
 export interface ResourceCalls {
   list(): ListResourcesResult;

@@ -14,7 +14,7 @@ import { warningLines, type Tool } from './define-tool.ts';
 import { advertisedOutputSchema, inputSchema } from './json-schema.ts';
 import { pickFields, pickedText } from './list-fields.ts';
 import { toolsOf } from './registry.ts';
-import type { OpenApp, ServerOptions } from './server.ts';
+import type { OpenApp, ServerOptions } from './server-options.ts';
 
 export interface ToolCalls {
   list(): ListedTool[];

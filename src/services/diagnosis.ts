@@ -20,15 +20,7 @@ import { lostBy } from './recovery.ts';
 import { checkRepairable } from './repairs.ts';
 import { STATUS_FILE, isUpToDate, readStatusFile } from './status-file.ts';
 import { readStatus } from './status-report.ts';
-
-/** One thing that was looked at, in words for a person. */
-export interface Check {
-  name: string;
-  ok: boolean;
-  message: string;
-  /** What to do about a problem. */
-  next?: string;
-}
+import type { Check } from './checks.ts';
 
 /** What `doctor` tells. */
 export interface Diagnosis {

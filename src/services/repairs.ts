@@ -15,8 +15,8 @@ import { inspectOperations } from '../storage/operations/inspect.ts';
 import { Operations } from '../storage/operations/operations.ts';
 import { describeDriverError, describeFailure } from '../storage/sql/driver-errors.ts';
 import { retryFailed } from '../storage/tiers/accept-primary.ts';
-import type { Check } from './diagnosis.ts';
 import { STATUS_FILE, writeStatusFile } from './status-file.ts';
+import type { Check } from './checks.ts';
 
 /** Something that was put right, or could not be. */
 export interface Repair {

@@ -10,8 +10,8 @@ import { parseStatusFile, type ParsedStatus } from '../storage/markdown/status-p
 import type { Answer } from '../storage/store.ts';
 import { writeOne, type Caller, type Context } from './context.ts';
 import { createEnhancement } from './enhancements.ts';
-import type { AddedRecord } from './status-edit-rules.ts';
-import { readStatusEdits, type StatusEdit, type StatusEdits } from './status-edits.ts';
+import type { AddedRecord, StatusEdit } from './status-edit-rules.ts';
+import { readStatusEdits, type StatusEdits } from './status-edits.ts';
 import type { PresentFile } from './status-file.ts';
 import { registerVendor } from './vendors.ts';
 import { createWorkItem } from './work-items.ts';

@@ -9,7 +9,6 @@ import { TrackerError } from '../errors.ts';
 import type { ParsedStatus } from '../storage/markdown/status-parser.ts';
 import type { StatusReport } from './status-report.ts';
 import { asShown, beginningOf } from './status-view.ts';
-import type { KnownRecords, StatusEdit } from './status-edits.ts';
 
 export type EditedEntity = 'vendor' | 'work_item' | 'enhancement' | 'deployment';
 
@@ -244,4 +243,36 @@ export function findRemoved(
       })),
     ),
   ];
+}
+
+/** The records that the file names, as they are and as they were at the version that the file names. */
+export interface KnownRecords {
+  now: ReadonlyMap<string, JsonObject>;
+  written: ReadonlyMap<string, JsonObject>;
+  /** Those of the file that are told as added records, since they are copies of another line. */
+  copies: ReadonlySet<object>;
+}
+
+/** A field of a record that the file says something else of than Worktrail wrote. */
+export interface StatusEdit {
+  entity: EditedEntity;
+  id: string;
+  /** What the record is called in the tracker; in the file, where the tracker does not know it. */
+  name: string;
+  /** As the tracker calls it: `status`, `metadata.test_results`. */
+  field: string;
+  /** The version that the line was written from. */
+  base_version: number;
+  /** What Worktrail wrote. */
+  written: JsonValue;
+  /** What the file says. */
+  file: JsonValue;
+  /** What the tracker says now. */
+  tracker: JsonValue;
+  /** `change`: it can be taken over; `conflict`: the tracker's value changed too; `refused`: it never can be. */
+  state: 'change' | 'conflict' | 'refused';
+  /** Why not, where it is refused. */
+  reason?: string;
+  /** What an update of the record sets. */
+  patch: JsonObject;
 }

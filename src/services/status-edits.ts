@@ -24,33 +24,11 @@ import {
   type AddedRecord,
   type EditedEntity,
   type RemovedRecord,
+  type KnownRecords,
+  type StatusEdit,
 } from './status-edit-rules.ts';
 import { readStatus, type StatusEnhancement, type StatusReport } from './status-report.ts';
 import { renderBody } from './status-view.ts';
-
-/** A field of a record that the file says something else of than Worktrail wrote. */
-export interface StatusEdit {
-  entity: EditedEntity;
-  id: string;
-  /** What the record is called in the tracker; in the file, where the tracker does not know it. */
-  name: string;
-  /** As the tracker calls it: `status`, `metadata.test_results`. */
-  field: string;
-  /** The version that the line was written from. */
-  base_version: number;
-  /** What Worktrail wrote. */
-  written: JsonValue;
-  /** What the file says. */
-  file: JsonValue;
-  /** What the tracker says now. */
-  tracker: JsonValue;
-  /** `change`: it can be taken over; `conflict`: the tracker's value changed too; `refused`: it never can be. */
-  state: 'change' | 'conflict' | 'refused';
-  /** Why not, where it is refused. */
-  reason?: string;
-  /** What an update of the record sets. */
-  patch: JsonObject;
-}
 
 export interface StatusEdits {
   /** Whether every generated line is as Worktrail wrote it: then nothing else is here. */
@@ -129,14 +107,6 @@ function nothingToCompareWith(): TrackerError {
     { layer: 'store', reason: 'only a snapshot or the status file answers' },
     'Repeat it when the database is back. Nothing was changed; a copy of the file keeps the edits.',
   );
-}
-
-/** The records that the file names, as they are and as they were at the version that the file names. */
-export interface KnownRecords {
-  now: ReadonlyMap<string, JsonObject>;
-  written: ReadonlyMap<string, JsonObject>;
-  /** Those of the file that are told as added records, since they are copies of another line. */
-  copies: ReadonlySet<object>;
 }
 
 /** Records that are looked up one by one: more than a generated file has of deployments and enhancements. */

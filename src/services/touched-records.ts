@@ -1,9 +1,9 @@
 /** Which records a stretch of the feed altered, and which others show something of those. */
 import type { Entity } from '../domain/change.ts';
 import { vendorNameKey } from '../domain/vendor.ts';
-import type { FeedNews } from '../storage/live/feed-watch.ts';
 import type { Reader } from '../storage/sql/reader.ts';
 import type { Context } from './context.ts';
+import type { FeedNews } from '../storage/feed-news.ts';
 
 /** Of more changed items it is not asked what they are linked to: every item then counts as touched. */
 const LINKS_ASKED_MAX = 50;

@@ -7,7 +7,7 @@ import { isInRepository } from './git/repository.ts';
 import { readGitJournal, readOutbox, readPending } from './inspect-journals.ts';
 import { MarkdownJournal } from './markdown/journal.ts';
 import { readRecords, entryIn } from './markdown/journal-format.ts';
-import { readMemory, type PrimaryOptions } from './open-primary.ts';
+import { readMemory } from './open-primary.ts';
 import { OUTBOX_FILE, PENDING_DIR, madeIfMissing } from './open-store.ts';
 import { describeFailure } from './sql/driver-errors.ts';
 import { deviceOf } from './tiers/device.ts';
@@ -20,6 +20,7 @@ import {
 } from './tiers/journal.ts';
 import { LazyOutbox } from './tiers/lazy-outbox.ts';
 import { salvage } from './tiers/outbox-salvage.ts';
+import type { PrimaryOptions } from './primary-options.ts';
 
 export type AdoptOptions = Pick<PrimaryOptions, 'projectDir' | 'dataDir'>;
 

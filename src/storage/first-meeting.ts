@@ -8,10 +8,10 @@
 import { databaseError, type TrackerError } from '../errors.ts';
 import { agree, forget, isAgreed, realFolder, type Agreement } from './agreements.ts';
 import { findRootCommit } from './git/repository.ts';
-import type { Memory, PrimaryOptions } from './open-primary.ts';
 import { parsePostgresUrl, placeOf } from './sql/postgres-address.ts';
 import type { Client } from './sql/postgres-driver.ts';
 import type { ProjectRow } from './sql/queries/configuration.ts';
+import type { Memory, PrimaryOptions } from './primary-options.ts';
 
 /** A folder and the shared database that it is about to use. */
 export type Meeting = Pick<PrimaryOptions, 'projectDir' | 'slug'> & { databaseUrl: string };

@@ -17,11 +17,11 @@ import {
 } from './inspect-copies.ts';
 import { readGitJournal, readOutbox, readPending, type OutboxContent } from './inspect-journals.ts';
 import { inspectStore, unavailableError, type StoreSighting } from './inspect-store.ts';
-import { readMemory, schemaName, slugOfFolder, SQLITE_FILE, type PrimaryOptions } from './open-primary.ts';
+import { readMemory, schemaName, slugOfFolder, SQLITE_FILE } from './open-primary.ts';
 import { CACHE_FILE, OUTBOX_FILE } from './open-store.ts';
 import { findLacking, positionIn, readSeen, type Lacking, type SeenContent } from './inspect-seen.ts';
 import type { Connection } from './sql/connection.ts';
-import { remedyOf } from './sql/driver-errors.ts';
+import { remedyOf, reasonOf } from './sql/driver-errors.ts';
 import type { Position } from './sql/feed-guard.ts';
 import { openPostgres } from './sql/postgres.ts';
 import type { ProjectRow } from './sql/queries/configuration.ts';
@@ -33,7 +33,7 @@ import { ATTEMPTS_MAX, holdOf } from './tiers/held-writes.ts';
 import type { TierState } from './tiers/state.ts';
 import { mismatchOf, readTruth, type Truth } from './tiers/truth.ts';
 import { unsealedByPlace } from './tiers/unsealed.ts';
-import { reasonOf } from './tiers/words.ts';
+import type { PrimaryOptions } from './primary-options.ts';
 
 /** A person asked, and would rather wait than be told that a slow server is away. */
 const TIMEOUTS = { connectMs: 5_000, queryMs: 5_000, statementMs: 4_000, lockMs: 3_000 };

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { TrackerError, databaseError } from '../errors.ts';
-import { SQLITE_FILE, publicUrl, schemaName, slugOfFolder, type PrimaryOptions } from './open-primary.ts';
+import { SQLITE_FILE, publicUrl, schemaName, slugOfFolder } from './open-primary.ts';
 import { openDatabaseFile, openDatabaseImage } from './sql/database-file.ts';
 import { codedError, describeDriverError, remedyOf } from './sql/driver-errors.ts';
 import { readMigrations, schemaState, type SchemaState } from './sql/migrate.ts';
@@ -11,6 +11,7 @@ import * as postgresStore from './sql/postgres.ts';
 import { refuseForeignInTracker } from './sql/schema-objects.ts';
 import { checkPlaceForSchema, hasAllRights } from './sql/postgres-server.ts';
 import * as sqliteStore from './sql/sqlite.ts';
+import type { PrimaryOptions } from './primary-options.ts';
 
 export interface StoreSighting {
   source: 'sqlite' | 'postgres';

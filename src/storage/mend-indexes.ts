@@ -3,11 +3,12 @@
  * still right, but slow, and a unique one keeps a rule. Only for a store that is as new as the program.
  */
 import path from 'node:path';
-import { SQLITE_FILE, schemaName, slugOfFolder, type PrimaryOptions } from './open-primary.ts';
+import { SQLITE_FILE, schemaName, slugOfFolder } from './open-primary.ts';
 import { openDatabaseFile } from './sql/database-file.ts';
 import { classifyDriverError, describeDriverError } from './sql/driver-errors.ts';
 import { retryContention } from './sql/retry.ts';
 import { schemaIndexes, type SchemaIndex } from './sql/schema-indexes.ts';
+import type { PrimaryOptions } from './primary-options.ts';
 
 /** Making an index takes as long as it takes; a store that is in use gets its turn, and whoever waits for it is told. */
 const TIMEOUTS = { queryMs: 1_800_000, statementMs: 0, lockMs: 5_000 };

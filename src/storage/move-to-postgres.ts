@@ -15,16 +15,10 @@ import { inOurWords, refused } from './move/refused.ts';
 import { compareAll, copyMissing, type Compared, type TableStep } from './move/rows.ts';
 import { holdAlone, nothingToMove, sourceProject } from './move/source.ts';
 import { lookForProject, openTarget, publish } from './move/target.ts';
-import {
-  SQLITE_FILE,
-  openPrimary,
-  publicUrl,
-  readMemory,
-  slugOfFolder,
-  type PrimaryOptions,
-} from './open-primary.ts';
+import { SQLITE_FILE, openPrimary, publicUrl, readMemory, slugOfFolder } from './open-primary.ts';
 import { openStore, type OpenOptions } from './open-store.ts';
 import { CONTENTION_LIMIT_MS } from './sql/retry.ts';
+import type { PrimaryOptions } from './primary-options.ts';
 
 const SETTLE_PATIENCE_MS = 10_000;
 /**

@@ -7,7 +7,6 @@ import { existsSync, linkSync, readdirSync, renameSync, rmSync, statSync, writeF
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { databaseError } from '../errors.ts';
-import type { Quotas } from '../domain/quotas.ts';
 import { CONFIGURATION_DEFAULTS } from '../domain/configuration.ts';
 import { newRecordId } from '../domain/ids.ts';
 import { canBeProject } from '../domain/project-name.ts';
@@ -17,39 +16,15 @@ import { forgetMeeting, recordMeeting, refuseStranger, strangerError, whyNotOurs
 import { findRootCommit } from './git/repository.ts';
 import { FILE_MODE } from './modes.ts';
 import { refreshDerived } from './sql/apply/derived.ts';
-import type { QueryLog, Session, SourceName } from './sql/connection.ts';
+import type { Session } from './sql/connection.ts';
 import { codedError } from './sql/driver-errors.ts';
 import type { Client } from './sql/postgres-driver.ts';
-import type { Witness } from './sql/feed-guard.ts';
-import type { Patience } from './sql/patience.ts';
 import { parsePostgresUrl, placeOf } from './sql/postgres-address.ts';
-import type { PostgresOptions, PostgresTimeouts } from './sql/postgres.ts';
+import type { PostgresOptions } from './sql/postgres.ts';
 import { findProject, type ProjectRow } from './sql/queries/configuration.ts';
 import { SqlStore, type Primary } from './sql/sql-store.ts';
 import { openSqlite } from './sql/sqlite.ts';
-
-export interface PrimaryOptions {
-  projectDir: string;
-  /** The tracker's own folder; made, with a `.gitignore` for all of it, when missing. */
-  dataDir: string;
-  /** `explicit`: it was set, and not made of the folder's name; `isFromFile`: by a file that the project brings along. */
-  slug: { value: string; explicit: boolean; isFromFile?: boolean };
-  /** Undefined for the embedded SQLite. */
-  databaseUrl: string | undefined;
-  /** Of PostgreSQL; what is not given has its default. */
-  timeouts?: Partial<PostgresTimeouts>;
-  /** While it is not over, PostgreSQL is waited for longer than the timeouts say. */
-  patience?: Patience;
-  /** Where the migrations of the database in use are; by default those shipped with the program. */
-  migrationsFolder?: string;
-  /** How much the project may hold; generous by default. */
-  quotas?: Quotas;
-  logQuery?: QueryLog | undefined;
-  /** Remembers what is seen of the store, and is asked before it is written to. */
-  witness?: Witness;
-  /** The folder's embedded tracker is being moved to PostgreSQL: what is founded there is that one. */
-  isMoving?: boolean;
-}
+import type { Memory, PrimaryOptions } from './primary-options.ts';
 
 export const SQLITE_FILE = 'worktrail.db';
 const MEMORY_FILE = 'project.json';
@@ -58,14 +33,6 @@ const SYSTEM_ACTOR = 'worktrail';
 /** Giving an id back takes a transaction of the database. */
 const CLAIM_LOOKS_MAX = 40;
 const CLAIM_LOOK_PAUSE_MS = 50;
-
-/** What the folder remembers of the project it belongs to. */
-export interface Memory {
-  project_id: string;
-  project_slug: string;
-  /** The kind of store it worked with last. */
-  store?: SourceName | undefined;
-}
 
 /**
  * Opens, and at the first start makes, the project's store. Safe when many processes do so at once.

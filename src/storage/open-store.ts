@@ -11,14 +11,7 @@ import { STATUS_FILE } from './markdown/status-file-name.ts';
 import { readStatusText } from './markdown/status-file-on-disk.ts';
 import { readMark } from './markdown/status-mark.ts';
 import { parseStatusFile } from './markdown/status-parser.ts';
-import {
-  openPrimary,
-  publicUrl,
-  readMemory,
-  slugOfFolder,
-  SQLITE_FILE,
-  type PrimaryOptions,
-} from './open-primary.ts';
+import { openPrimary, publicUrl, readMemory, slugOfFolder, SQLITE_FILE } from './open-primary.ts';
 import type { Jobs } from './operations/jobs.ts';
 import { Patience } from './sql/patience.ts';
 import type { Primary } from './sql/sql-store.ts';
@@ -39,7 +32,9 @@ import type { OwnWritesKept } from './tiers/own-writes-kept.ts';
 import { seenIn, type AnySeen } from './tiers/seen.ts';
 import { mismatchOf, readTruth } from './tiers/truth.ts';
 import { TierMemory } from './tiers/tier-memory.ts';
-import { TieredStore, type TieredParts } from './tiers/tiered-store.ts';
+import { TieredStore } from './tiers/tiered-store.ts';
+import type { TieredParts } from './tiers/parts.ts';
+import type { PrimaryOptions } from './primary-options.ts';
 
 export interface OpenOptions extends Omit<PrimaryOptions, 'patience'> {
   /** How long a PostgreSQL is waited for that nothing can stand in for; default 15 s. */

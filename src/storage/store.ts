@@ -1,12 +1,12 @@
 /** What every layer that keeps the tracker's records must honour. */
 import type { Applied, Change } from '../domain/change.ts';
 import type { Warning } from '../domain/warnings.ts';
-import type { FeedListener } from './live/feed-watch.ts';
 import type { ReadOptions } from './sql/connection.ts';
 import type { Reader } from './sql/reader.ts';
 import type { JournalName } from './tiers/journal.ts';
 import type { TierState } from './tiers/state.ts';
 import type { UnsealedReport } from './tiers/unsealed.ts';
+import type { FeedListener } from './feed-news.ts';
 
 /** Where an answer came from (T5). */
 export type DataSource = 'postgres' | 'sqlite' | 'sqlite_cache' | 'git_history' | 'markdown_file';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { validationError } from '../../errors.ts';
-import type { Check, Diagnosis } from '../../services/diagnosis.ts';
+import type { Diagnosis } from '../../services/diagnosis.ts';
 import type { Repairs } from '../../services/repairs.ts';
 import type { LayersReport } from '../../storage/store.ts';
 import type { Accepted } from '../../storage/tiers/accept-primary.ts';
@@ -10,6 +10,7 @@ import { optionsOf, type GlobalOptions } from '../global-options.ts';
 import { paint, print, printJson } from '../output.ts';
 import { count, spokenTime } from '../plain-text.ts';
 import { readConfig, readSettings } from '../with-app.ts';
+import type { Check } from '../../services/checks.ts';
 
 interface DoctorOptions {
   fix?: true;

@@ -5,7 +5,7 @@ import type { TrackerStore } from '../../storage/store.ts';
 import { ExitCode } from '../exit-codes.ts';
 import { optionsOf, type GlobalOptions } from '../global-options.ts';
 import { print, printJson } from '../output.ts';
-import { recoveryLines, outcomeLines } from '../recovery-text.ts';
+import { recoveryLines, outcomeLines, type Outcome } from '../recovery-text.ts';
 import { readConfig, withApp } from '../with-app.ts';
 
 /** How long the command waits for the writes to be applied; what is left then is applied later. */
@@ -13,14 +13,6 @@ const PATIENCE_MS = 30_000;
 const LOOK_PAUSE_MS = 100;
 /** After so long without a write being applied, what is left waits for something else. */
 const STANDSTILL_MS = 3_000;
-
-/** What became of the writes that were put back. */
-export interface Outcome {
-  applied: number;
-  /** Ids of open conflicts. */
-  conflicts: string[];
-  waiting: number;
-}
 
 /** `worktrail recover`: shows, and with `--yes` puts back, what the database acknowledged to this folder and lost. */
 export function addRecoverCommand(program: Command): Command {

@@ -4,13 +4,14 @@ import path from 'node:path';
 import type { JsonValue } from '../../domain/json.ts';
 import { TrackerError, validationError } from '../../errors.ts';
 import type { ImportedEdit, StatusEditImport } from '../../services/status-edit-import.ts';
-import type { StatusEdit, StatusEdits } from '../../services/status-edits.ts';
+import type { StatusEdits } from '../../services/status-edits.ts';
 import type { PresentFile } from '../../services/status-file.ts';
 import { ExitCode } from '../exit-codes.ts';
 import type { GlobalOptions } from '../global-options.ts';
 import { paint, printAnswer } from '../output.ts';
 import { count, plainLine, shortId } from '../plain-text.ts';
 import { commandLineCaller, withApp } from '../with-app.ts';
+import type { StatusEdit } from '../../services/status-edit-rules.ts';
 
 const FILE_MAX_BYTES = 10 * 1024 * 1024;
 /** Copies of edited files that are named. */

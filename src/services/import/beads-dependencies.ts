@@ -1,11 +1,11 @@
 /** Hierarchy and links of beads issues: both are kept in one list of typed dependencies. */
 import { isPlainObject } from '../../domain/json.ts';
-import type { BeadsIssue } from './beads.ts';
 import { compareNatural } from './natural-order.ts';
-import type { PlannedLinkType } from './plan.ts';
 import { display, type PlanLog } from './plan-log.ts';
 import { ownList, ownText, type SourceLink } from './source-item.ts';
 import { normalWord } from './vocabulary.ts';
+import type { PlannedLinkType } from './link-rules.ts';
+import type { BeadsIssue } from './beads-issue.ts';
 
 const PARENT_TYPE = 'parent-child';
 

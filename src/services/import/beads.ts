@@ -21,10 +21,10 @@ import {
   sourceDate,
   withSections,
   type SourceComment,
-  type SourceItem,
 } from './source-item.ts';
 import { placeOf } from './source-place.ts';
 import { readPriority, readStatus, type Vocabulary } from './vocabulary.ts';
+import type { BeadsIssue } from './beads-issue.ts';
 
 const USUAL_FILES = ['issues.jsonl', '.beads/issues.jsonl', '.beads/beads.jsonl'];
 const EXPECTED = 'a beads export (JSONL, one issue per line) or a folder that holds issues.jsonl';
@@ -48,11 +48,6 @@ const HOUSED_FIELDS =
   'id title description design acceptance_criteria notes labels assignee created_by created_at updated_at closed_at'.split(
     ' ',
   );
-
-export interface BeadsIssue extends SourceItem {
-  line: number;
-  row: Record<string, unknown>;
-}
 
 /**
  * Plans the import of a beads JSONL file. "A has dependency B of type blocks" becomes "A depends_on B"; the

@@ -1,6 +1,5 @@
 /** Foreign dependencies brought under the rules of W5: no cycle, no self link, none between an item and its ancestor. */
 import { groupBy } from '../../domain/grouping.ts';
-import type { PlannedLinkType } from './plan.ts';
 import { isAncestry } from './tree-placement.ts';
 
 export interface KeyedLink {
@@ -121,3 +120,5 @@ function nameCycle(walk: readonly { key: string }[], start: number): string[] {
 
 /** Stands in a cycle for the keys that were left out. */
 export const ELLIPSIS = '…';
+
+export type PlannedLinkType = 'blocks' | 'depends_on' | 'relates_to' | 'discovered_from';

@@ -1,10 +1,9 @@
 /** From what a reader understood to a plan that the tracker can store as it is. */
 import { ELLIPSIS, settleLinks } from './link-rules.ts';
-import { checkNamespace, plannedId, type ImportPlan, type ImportSource } from './plan.ts';
+import { checkNamespace, plannedId, type ImportPlan, type ImportSource, type SourcePlace } from './plan.ts';
 import { fitItem } from './item-fitting.ts';
 import type { PlanLog } from './plan-log.ts';
 import type { SourceItem, SourceLink } from './source-item.ts';
-import type { SourcePlace } from './source-place.ts';
 import { placeNodes } from './tree-placement.ts';
 
 export interface SourceName {

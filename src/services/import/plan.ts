@@ -9,7 +9,7 @@ import { stableJson, type JsonObject } from '../../domain/json.ts';
 import { NAME_MAX_CHARACTERS } from '../../domain/limits.ts';
 import type { ItemStatus, ItemType } from '../../domain/work-item.ts';
 import { validationError } from '../../errors.ts';
-import type { SourcePlace } from './source-place.ts';
+import type { PlannedLinkType } from './link-rules.ts';
 
 export type ImportSource = 'backlog-md' | 'beads' | 'task-master' | 'session-prompts' | 'status-file';
 
@@ -56,8 +56,6 @@ export interface PlannedItem {
     is_dated: boolean;
   };
 }
-
-export type PlannedLinkType = 'blocks' | 'depends_on' | 'relates_to' | 'discovered_from';
 
 export interface PlannedLink {
   source_id: string;
@@ -178,4 +176,16 @@ export function checkNamespace(wanted: string): string {
     constraint: `must be one line of 1 to ${NAME_MAX_CHARACTERS} characters`,
     value: wanted,
   });
+}
+
+export interface SourcePlace {
+  /**
+   * The path from the project's folder; of another repository, its address and the path in it; else the name with a
+   * digest of the whole path, so that no path of somebody's machine gets into a tracker that others share.
+   */
+  text: string;
+  /** What a new source that lies here is called; depends on nothing in the file. */
+  name: string;
+  /** The path from the project's folder where the source lies in it, also in another work tree or clone of it. */
+  inProject: string | null;
 }

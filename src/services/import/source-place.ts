@@ -6,20 +6,8 @@ import { NAME_MAX_CHARACTERS } from '../../domain/limits.ts';
 import { folderWithGit, readGitLink } from '../../platform/git-link.ts';
 import { askGit } from '../../storage/git/repository.ts';
 import { cleanText, fitLine } from './fitting.ts';
-import type { ImportSource } from './plan.ts';
+import type { ImportSource, SourcePlace } from './plan.ts';
 import { isKind } from './source-files.ts';
-
-export interface SourcePlace {
-  /**
-   * The path from the project's folder; of another repository, its address and the path in it; else the name with a
-   * digest of the whole path, so that no path of somebody's machine gets into a tracker that others share.
-   */
-  text: string;
-  /** What a new source that lies here is called; depends on nothing in the file. */
-  name: string;
-  /** The path from the project's folder where the source lies in it, also in another work tree or clone of it. */
-  inProject: string | null;
-}
 
 const TEXT_MAX_CHARACTERS = 300;
 /** The project's folder itself. */

@@ -5,12 +5,13 @@ import { validationError } from '../../errors.ts';
 import { isInRepository } from '../git/repository.ts';
 import { readGitJournal, readOutbox, readPending } from '../inspect-journals.ts';
 import { inspectStore, unavailableError } from '../inspect-store.ts';
-import { openPrimary, readMemory, type PrimaryOptions } from '../open-primary.ts';
+import { openPrimary, readMemory } from '../open-primary.ts';
 import { OUTBOX_FILE } from '../open-store.ts';
 import type { Connection, SourceName } from '../sql/connection.ts';
 import type { Primary } from '../sql/sql-store.ts';
 import { inReplayOrder, type JournalEntry } from '../tiers/journal.ts';
 import { unsealedWarning } from '../tiers/unsealed.ts';
+import type { PrimaryOptions } from '../primary-options.ts';
 
 /** The folder whose tracker it is, and the store that its settings name. */
 export type TrackerPlace = Pick<PrimaryOptions, 'projectDir' | 'dataDir' | 'databaseUrl' | 'slug'>;

@@ -13,16 +13,7 @@ import type { Primary } from '../sql/sql-store.ts';
 import type { Clock } from '../tiers/clock.ts';
 import type { ChangeHints } from './hints.ts';
 import { describeFailure } from '../sql/driver-errors.ts';
-
-/** What is told at once. */
-export interface FeedNews {
-  /** In the order of the feed; then what waits for the primary. */
-  entries: FeedEntry[];
-  /** True when more may have changed than is listed: too much, or it is not known where to begin. */
-  isPartial: boolean;
-}
-
-export type FeedListener = (news: FeedNews) => void;
+import type { FeedNews, FeedListener } from '../feed-news.ts';
 
 export interface FollowedStore {
   /** The primary, while it answers reads. */

@@ -2,7 +2,7 @@
 import { sql } from 'drizzle-orm';
 import type { TrackerError } from '../../errors.ts';
 import { stableJson } from '../../domain/json.ts';
-import { schemaName, type PrimaryOptions } from '../open-primary.ts';
+import { schemaName } from '../open-primary.ts';
 import type { Connection, Session } from '../sql/connection.ts';
 import * as postgresStore from '../sql/postgres.ts';
 import type { Client } from '../sql/postgres-driver.ts';
@@ -10,6 +10,7 @@ import { findFeedPosition, type ProjectRow } from '../sql/queries/configuration.
 import { clearTables } from '../sql/table-copy.ts';
 import { inOurWords, refused } from './refused.ts';
 import { sideBySide } from './rows.ts';
+import type { PrimaryOptions } from '../primary-options.ts';
 
 /** Long enough for a batch over a slow line. */
 const TIMEOUTS: postgresStore.PostgresTimeouts = {

@@ -204,3 +204,9 @@ export class ForeignObject extends Error {
     super(message);
   }
 }
+
+/** Why a layer failed, in our words. */
+export function reasonOf(error: unknown): string {
+  if (error instanceof TrackerError) return String(error.details['reason'] ?? error.message);
+  return describeFailure(error);
+}

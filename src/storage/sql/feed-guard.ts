@@ -4,8 +4,6 @@
  * at that position. It is asked where the feed is taken, so that nothing is written to such a database.
  */
 import type { Applied, Change, FieldChange } from '../../domain/change.ts';
-import type { Connection } from './connection.ts';
-import { findFeedHead } from './queries/feed.ts';
 
 /** A position of the feed with the change that is there; null where it is not known. */
 export interface Position {
@@ -77,17 +75,6 @@ export class FeedTurn {
     const why = this.#seen === undefined ? null : whyNotSeen(found, this.#seen);
     if (why !== null) throw new TruthMismatch(why);
   }
-}
-
-/**
- * Reads how far the database is, and compares it with what was seen before the question was sent.
- * @throws TruthMismatch
- */
-export async function readHead(c: Connection, seen: Position | undefined): Promise<Position> {
-  const { seq, change_id, at_seen } = await findFeedHead(c, seen?.seq ?? 0);
-  const why = seen === undefined ? null : whyNotSeen({ seq, at_seen }, seen);
-  if (why !== null) throw new TruthMismatch(why);
-  return { seq, change_id };
 }
 
 /**

@@ -4,7 +4,8 @@
  */
 import { TrackerError } from '../../errors.ts';
 import type { Connection, Session } from './connection.ts';
-import { TruthMismatch, readHead, type Position, type Witness } from './feed-guard.ts';
+import { TruthMismatch, type Position, type Witness } from './feed-guard.ts';
+import { readHead } from './queries/feed.ts';
 
 /** Reads that follow each other more closely share a look: it costs as much as a small read does. */
 const LOOK_PAUSE_MS = 25;

@@ -15,11 +15,12 @@ import {
   type SourceName,
 } from './connection.ts';
 import { classifyDriverError, describeDriverError, describeFailure, remedyOf } from './driver-errors.ts';
-import { FeedTurn, readHead, type RecordedRow, type Witness } from './feed-guard.ts';
+import { FeedTurn, type RecordedRow, type Witness } from './feed-guard.ts';
 import { isNewerSchema, type SchemaState } from './migrate.ts';
 import { PositionWatch } from './position-watch.ts';
 import { QuotaCheck } from './quotas.ts';
 import { readerOf, type Reader } from './reader.ts';
+import { readHead } from './queries/feed.ts';
 
 /** Not an outage: a change that makes a record under the id of another one. */
 function idTaken(changes: readonly Change[], cause: unknown): TrackerError {

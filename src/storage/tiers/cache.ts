@@ -39,9 +39,9 @@ import {
   layOnTop,
   type ReadyReplica,
   type Replica,
-  type WaitingWrites,
 } from './replica.ts';
 import { mismatchOf, readTruth, type Truth } from './truth.ts';
+import type { WaitingWrites } from './journal.ts';
 
 /** A cache that is further behind is filled anew. */
 const CATCH_UP_MAX_CHANGES = 20_000;

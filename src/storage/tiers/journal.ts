@@ -87,3 +87,10 @@ export function inReplayOrder(a: JournalEntry, b: JournalEntry): number {
   if (a.device !== b.device) return a.device < b.device ? -1 : 1;
   return a.id < b.id ? -1 : a.id > b.id ? 1 : 0;
 }
+
+/** The writes that wait for the primary, from all journals. */
+export interface WaitingWrites {
+  /** Changes when the writes do. */
+  fingerprint: string;
+  list(): Promise<JournalEntry[]>;
+}

@@ -8,11 +8,11 @@ import {
   type JournalEntry,
   type JournalName,
   type UnsealedWrite,
+  type WaitingWrites,
 } from './journal.ts';
 import type { Reach } from '../../domain/reach.ts';
 import { decodeEntry, encodeEntry } from './entry-codec.ts';
 import { WaitingReach } from './waiting-reach.ts';
-import type { WaitingWrites } from './replica.ts';
 import { describeFailure } from '../sql/driver-errors.ts';
 
 /** How long an answer to "has anything changed?" is kept where asking costs a process. */

@@ -3,9 +3,9 @@ import type { SourceName } from '../sql/connection.ts';
 import type { LayersReport } from '../store.ts';
 import type { Breaker } from './breaker.ts';
 import { holdOf } from './held-writes.ts';
-import type { TieredParts } from './tiered-store.ts';
 import { describeFailure } from '../sql/driver-errors.ts';
 import { unsealedByPlace } from './unsealed.ts';
+import type { TieredParts } from './parts.ts';
 
 export async function describeLayers(parts: TieredParts, breaker: Breaker): Promise<LayersReport> {
   const { journals, memory, clock } = parts;

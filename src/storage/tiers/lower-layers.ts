@@ -7,7 +7,7 @@ import type { Applied, Change } from '../../domain/change.ts';
 import { PROVISIONAL_FEED_STEP } from '../../domain/provisional-version.ts';
 import type { Warning } from '../../domain/warnings.ts';
 import type { ReadOptions } from '../sql/connection.ts';
-import { layerFailure } from '../sql/driver-errors.ts';
+import { layerFailure, reasonOf } from '../sql/driver-errors.ts';
 import type { Reader } from '../sql/reader.ts';
 import { isOutcomeUnknown } from '../sql/sql-store.ts';
 import type { Answer, WriteAnswer } from '../store.ts';
@@ -18,10 +18,10 @@ import { primarySource } from './layers-report.ts';
 import { applyToReplica, type Keeper, type PreparedWrite } from './replica.ts';
 import { NoReplica, Replicas, type ChosenReplica, type Found } from './replicas.ts';
 import { ownSeal } from './seal.ts';
-import type { TieredParts } from './tiered-store.ts';
 import { SOURCE_OF_JOURNAL, uncheckedAnswer, uncheckedLine, uncheckedVersions } from './unchecked-write.ts';
 import { keylessWarning } from './unsealed.ts';
 import * as words from './words.ts';
+import type { TieredParts } from './parts.ts';
 
 /** A cache that was not confirmed for longer is `stale`, and a lower layer is used if it is newer. */
 const STALE_AFTER_MS_DEFAULT = 30 * 60_000;
@@ -191,7 +191,7 @@ export class LowerLayers {
     const isPart = /^(partial|denied)$/.test(layerFailure(lost) ?? '');
     const isLost = lost !== undefined && {
       state: isPart ? ('online' as const) : ('offline' as const),
-      reason: words.reasonOf(lost),
+      reason: reasonOf(lost),
     };
     return {
       data: applied,

@@ -2,8 +2,9 @@
 import type { Clock } from './clock.ts';
 import { Mutex } from '../sql/retry.ts';
 import type { DataSource } from '../store.ts';
-import { OUT_OF_ORDER, layOnTop, type ReadyReplica, type Replica, type WaitingWrites } from './replica.ts';
+import { OUT_OF_ORDER, layOnTop, type ReadyReplica, type Replica } from './replica.ts';
 import type { Loaded } from './replica-sources.ts';
+import type { WaitingWrites } from './journal.ts';
 
 /** How long the thing it was loaded from is taken to be unchanged. */
 const MARK_KEPT_MS = 2_000;

@@ -6,7 +6,7 @@ import type { Change } from '../../domain/change.ts';
 import type { ReportProgress } from '../../domain/progress.ts';
 import { HeldBack, reachOf, type Wait } from '../../domain/reach.ts';
 import type { ReplayOutcome } from '../sql/apply/replay.ts';
-import { layerFailure } from '../sql/driver-errors.ts';
+import { layerFailure, reasonOf } from '../sql/driver-errors.ts';
 import { nameFailedTable } from '../sql/failed-table.ts';
 import { findOpenConflictsOf } from '../sql/queries/conflicts.ts';
 import type { Primary } from '../sql/sql-store.ts';
@@ -16,7 +16,6 @@ import type { JournalEntry } from './journal.ts';
 import type { Journals } from './journals.ts';
 import type { TierMemory } from './tier-memory.ts';
 import { isMismatch } from './primary-failures.ts';
-import { reasonOf } from './words.ts';
 
 /** Settled writes are let go of in groups; one that is tried again is found settled. */
 const REMOVE_AT_ONCE = 20;

@@ -16,14 +16,7 @@ import { classifyDriverError } from '../sql/driver-errors.ts';
 import type { DataSource } from '../store.ts';
 import { withBase } from './base-fields.ts';
 import { tellUnknown } from './partly-shown.ts';
-import { inReplayOrder, type JournalEntry, type JournalName } from './journal.ts';
-
-/** The writes that wait for the primary, from all journals. */
-export interface WaitingWrites {
-  /** Changes when the writes do. */
-  fingerprint: string;
-  list(): Promise<JournalEntry[]>;
-}
+import { inReplayOrder, type JournalEntry, type JournalName, type WaitingWrites } from './journal.ts';
 
 /** A replica that can be asked: everything that waits is on top of it. */
 export interface ReadyReplica {

@@ -1,14 +1,13 @@
 /** The replicas as one: work runs on the first that can do it; a stale cache makes way for a newer one below it. */
 import type { Connection, ReadOptions } from '../sql/connection.ts';
-import { layerFailure } from '../sql/driver-errors.ts';
+import { layerFailure, reasonOf } from '../sql/driver-errors.ts';
 import { readerOf, type Reader } from '../sql/reader.ts';
 import type { CopyMoment, DataSource } from '../store.ts';
 import type { Clock } from './clock.ts';
-import type { JournalEntry } from './journal.ts';
+import type { JournalEntry, WaitingWrites } from './journal.ts';
 import { NoJournal } from './journals.ts';
 import { tellUnknown } from './partly-shown.ts';
-import { LayerUnavailable, type ReadyReplica, type Replica, type WaitingWrites } from './replica.ts';
-import { reasonOf } from './words.ts';
+import { LayerUnavailable, type ReadyReplica, type Replica } from './replica.ts';
 
 /** Why no replica could do what was asked. */
 export class NoReplica extends Error {

@@ -4,7 +4,7 @@ import type { Change } from '../../domain/change.ts';
 import { count } from '../../domain/text.ts';
 import type { Warning } from '../../domain/warnings.ts';
 import type { SourceName } from '../sql/connection.ts';
-import { describeFailure, driverCode } from '../sql/driver-errors.ts';
+import { driverCode, reasonOf } from '../sql/driver-errors.ts';
 import type { HeldSummary } from './held-writes.ts';
 import type { JournalName } from './journal.ts';
 import type { Keeper, Replica } from './replica.ts';
@@ -257,12 +257,6 @@ export function misconfigured(
 /** A first contact that takes long: one line for the log. */
 export function waiting(label: string, location: string): string {
   return `waiting for ${label} at ${location}`;
-}
-
-/** Why a layer failed, in our words. */
-export function reasonOf(error: unknown): string {
-  if (error instanceof TrackerError) return String(error.details['reason'] ?? error.message);
-  return describeFailure(error);
 }
 
 export function isTimeout(error: unknown): boolean {

@@ -6,13 +6,14 @@ import type { Primary } from '../../../src/storage/sql/sql-store.ts';
 import { TABLE_NAMES, readTable } from '../../../src/storage/sql/table-copy.ts';
 import { CacheReplica } from '../../../src/storage/tiers/cache.ts';
 import { systemClock } from '../../../src/storage/tiers/clock.ts';
-import { applyToReplica, type WaitingWrites } from '../../../src/storage/tiers/replica.ts';
+import { applyToReplica } from '../../../src/storage/tiers/replica.ts';
 import { cleanUpLater } from '../../support/cleanup.ts';
 import { temporaryProject } from '../../support/temporary-project.ts';
 import { describeEachBackend, type Backend } from '../backends.ts';
 import { archiving, creation, edit, enhancing, enhancementEdit, restoring } from '../changes.ts';
 import { Tracker } from '../tracker.ts';
 import { makeEntry } from './journal-entries.ts';
+import type { WaitingWrites } from '../../../src/storage/tiers/journal.ts';
 
 const NOTHING: WaitingWrites = { fingerprint: 'nothing', list: () => Promise.resolve([]) };
 

@@ -10,11 +10,11 @@ import type { Journal, JournalEntry } from '../../../src/storage/tiers/journal.t
 import { JournalUnavailable, inReplayOrder, reachOfEntry } from '../../../src/storage/tiers/journal.ts';
 import type { Journals, Waiting } from '../../../src/storage/tiers/journals.ts';
 import { readTruth, type Truth } from '../../../src/storage/tiers/truth.ts';
-import type { TieredParts } from '../../../src/storage/tiers/tiered-store.ts';
 import { WaitingReach } from '../../../src/storage/tiers/waiting-reach.ts';
 import type { Action } from './commands.ts';
 import { PROJECT_ID } from './database.ts';
 import type { ModelProcess, Seams } from './machine.ts';
+import type { TieredParts } from '../../../src/storage/tiers/parts.ts';
 
 /** The same object with some methods replaced; the others see the original. */
 function patched<T extends object>(target: T, replaced: Partial<T>): T {

@@ -15,13 +15,14 @@ import { LayerUnavailable, execute } from '../../../src/storage/tiers/replica.ts
 import type { Loaded } from '../../../src/storage/tiers/replica-sources.ts';
 import { Seen } from '../../../src/storage/tiers/seen.ts';
 import { TierMemory } from '../../../src/storage/tiers/tier-memory.ts';
-import { TieredStore, type TieredParts } from '../../../src/storage/tiers/tiered-store.ts';
+import { TieredStore } from '../../../src/storage/tiers/tiered-store.ts';
 import { decodeEntry } from '../../../src/storage/tiers/entry-codec.ts';
 import type { TrackerStore } from '../../../src/storage/store.ts';
 import { EPOCH_MS, PROJECT_ID, PROJECT_SLUG, setClock, type SqlRow } from './database.ts';
 import { CacheDisk, JOURNALS, ModelJournal, ModelNotebook, borrowSeen, newMedia } from './disk.ts';
 import { call, type Failing } from './faults.ts';
 import type { World } from './world.ts';
+import type { TieredParts } from '../../../src/storage/tiers/parts.ts';
 
 /** Where a bug is put in, between the parts of a process. */
 export interface Seams {

@@ -4,8 +4,9 @@
  */
 import { STATUS_PARTS, type StatusPart } from '../../../storage/markdown/status-layout.ts';
 import type { KeptSection } from '../../status-file.ts';
-import { headingOf, type SectionKind } from './legacy-lines.ts';
+import { type SectionKind } from './legacy-lines.ts';
 import type { LegacyStatus, RecordSection } from './parse-legacy-status.ts';
+import { headingOf } from '../headings.ts';
 
 export interface KeptText {
   kept: KeptSection[];

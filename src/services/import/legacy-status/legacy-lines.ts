@@ -1,22 +1,7 @@
 /** The pieces that lines of a hand-kept `.project_status.md` are made of. Pure; each takes time in proportion to its line. */
 import { quarter } from '../../../domain/metadata.ts';
-import { takeMark, unescape } from '../../../storage/markdown/status-lines.ts';
+import { unescape } from '../../../storage/markdown/status-lines.ts';
 import { readDate } from '../dates.ts';
-
-export interface Heading {
-  /** 1 to 6. */
-  level: number;
-  /** Spaces before it. */
-  indent: number;
-  /** Without a comment of Worktrail's at its end. */
-  text: string;
-}
-
-export function headingOf(line: string): Heading | undefined {
-  const [, indent = '', marks = '', text = ''] = /^([ \t]*)(#{1,6})[ \t]+(\S.*)$/.exec(line) ?? [];
-  if (marks === '') return undefined;
-  return { level: marks.length, indent: indent.length, text: takeMark(text.trimEnd()).rest.trimEnd() };
-}
 
 const SECTION_KINDS = [
   'vendors',

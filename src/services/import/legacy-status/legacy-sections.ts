@@ -2,7 +2,7 @@
 import { DESCRIPTION_MAX_BYTES } from '../../../domain/limits.ts';
 import { vendorNameKey } from '../../../domain/vendor.ts';
 import { readFrontmatter } from '../../../formats/frontmatter.ts';
-import { bulletOf, fieldOf, type Heading, type SectionKind } from './legacy-lines.ts';
+import { bulletOf, fieldOf, type SectionKind } from './legacy-lines.ts';
 import {
   DEPLOYMENT_LABELS,
   ENHANCEMENT_LABELS,
@@ -21,6 +21,7 @@ import {
   type LegacyVendor,
   type Refusal,
 } from './legacy-records.ts';
+import type { Heading } from '../headings.ts';
 
 export interface LegacyRecords {
   vendors: LegacyVendor[];

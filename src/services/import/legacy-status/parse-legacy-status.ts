@@ -6,15 +6,14 @@
 import { fencedLines } from '../../../formats/fences.ts';
 import { LINE_MAX_CHARACTERS } from '../../../storage/markdown/status-lines.ts';
 import {
-  headingOf,
   sectionOf,
   timeOf,
-  type Heading,
   type SectionHeading,
   type SectionKind,
   type WrittenTime,
 } from './legacy-lines.ts';
 import { noRecords, readerOfSection, type LegacyRecords, type SectionReader } from './legacy-sections.ts';
+import { headingOf, type Heading } from '../headings.ts';
 
 export type Fate = 'understood' | 'kept' | 'not_understood';
 

@@ -1,7 +1,7 @@
 /** A session prompt as its file has it: frontmatter as data, and the markdown below it. Pure; nothing of it is run. */
 import { fencedLines } from '../../../formats/fences.ts';
 import { readFrontmatter } from '../../../formats/frontmatter.ts';
-import { headingOf } from '../legacy-status/legacy-lines.ts';
+import { headingOf } from '../headings.ts';
 
 export type PromptFile =
   | {

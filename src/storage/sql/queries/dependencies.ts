@@ -1,14 +1,9 @@
 /** Dependencies: those of one item, and the paths that blocking links make. */
 import { and, asc, eq, inArray, isNull, or, sql } from 'drizzle-orm';
 import type { PgColumn } from 'drizzle-orm/pg-core';
-import {
-  blockingPair,
-  type Dependency,
-  type DependencyView,
-  type NamedItem,
-} from '../../../domain/dependency.ts';
+import { blockingPair, type Dependency, type DependencyView } from '../../../domain/dependency.ts';
 import { groupBy } from '../../../domain/grouping.ts';
-import type { ItemStatus } from '../../../domain/work-item.ts';
+import type { ItemStatus, NamedItem } from '../../../domain/work-item.ts';
 import type { Connection } from '../connection.ts';
 import { chunks, descendantIds, findWorkItems } from './work-items.ts';
 

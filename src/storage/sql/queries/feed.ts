@@ -3,6 +3,7 @@ import { asc, eq, gt, sql, type Placeholder, type SQL } from 'drizzle-orm';
 import type { ChangeKind, Entity } from '../../../domain/change.ts';
 import type { Connection } from '../connection.ts';
 import type { Tables } from '../schema.ts';
+import { whyNotSeen, TruthMismatch, type Position } from '../feed-guard.ts';
 
 /** One record that a change altered. */
 export interface FeedEntry {
@@ -88,4 +89,15 @@ export async function findFeedHead(c: Connection, seen: number): Promise<FeedHea
     )
     .execute({ seen });
   return rows[0] ?? { seq: 0, change_id: null, at_seen: null };
+}
+
+/**
+ * Reads how far the database is, and compares it with what was seen before the question was sent.
+ * @throws TruthMismatch
+ */
+export async function readHead(c: Connection, seen: Position | undefined): Promise<Position> {
+  const { seq, change_id, at_seen } = await findFeedHead(c, seen?.seq ?? 0);
+  const why = seen === undefined ? null : whyNotSeen({ seq, at_seen }, seen);
+  if (why !== null) throw new TruthMismatch(why);
+  return { seq, change_id };
 }
