@@ -40,7 +40,7 @@ const program = await bundle({
   alias: {
     '@modelcontextprotocol/server/_shims': './src/mcp/sdk-shims.ts',
     // drizzle imports the driver to open databases by itself, which we never ask of it: see sqlite-driver.ts.
-    'better-sqlite3': './src/storage/sql/no-driver.ts',
+    'better-sqlite3': './src/storage/primary/no-driver.ts',
   },
   plugins: [withoutEngines()],
   define: { WORKTRAIL_VERSION: JSON.stringify(own.version), 'import.meta.url': '__bundleUrl' },

@@ -1,4 +1,4 @@
-// Writes the SQL migrations of both databases from src/storage/sql/schema.ts: `npm run db:generate -- NAME`.
+// Writes the SQL migrations of both databases from src/storage/database/schema.ts: `npm run db:generate -- NAME`.
 // Migrations are append-only: read the SQL before committing it, never edit one that was released.
 import { spawnSync } from 'node:child_process';
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';

@@ -2,7 +2,7 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { packageRoot } from '../src/package-root.ts';
+import { packageRoot } from '../src/platform/package-root.ts';
 
 const source = path.join(packageRoot(), 'src');
 /** From the ground up; a file may import from its own floor and those below. */
@@ -84,9 +84,9 @@ describe('the house', () => {
       'cli/commands/load.ts',
       'cli/commands/migrate.ts',
       'cli/commands/restore.ts',
-      'services/diagnosis.ts',
-      'services/recovery.ts',
-      'services/repairs.ts',
+      'use-cases/maintenance/diagnosis.ts',
+      'use-cases/maintenance/recovery.ts',
+      'use-cases/maintenance/repairs.ts',
     ]);
   });
 

@@ -1,7 +1,7 @@
 /** Claims: one holder works on an item for a while, with a token that proves it (W11). */
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
-import { TrackerError } from '../errors.ts';
+import { TrackerError } from './errors.ts';
 import {
   actorName,
   idOrPrefix,

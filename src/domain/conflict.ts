@@ -3,7 +3,7 @@
  * other when they touch different fields; then they can be merged. What the maker of an update saw is in
  * `makers-view.ts`. Everything here is pure.
  */
-import { TrackerError } from '../errors.ts';
+import { TrackerError } from './errors.ts';
 import type { FieldChange, RecordedChange } from './change.ts';
 import { equalJson, ownValue, type JsonObject, type JsonValue } from './json.ts';
 import { isPartlyShown, withoutMark } from './provisional-version.ts';

@@ -1,6 +1,6 @@
 /** Dependencies between work items (W5). */
 import * as z from 'zod';
-import { validationError, type TrackerError } from '../errors.ts';
+import { validationError, type TrackerError } from './errors.ts';
 import { actorName, idOrPrefix, idempotencyKey, integer, lazily, storedId } from './fields.ts';
 import { groupBy } from './grouping.ts';
 import { shortId } from './text.ts';

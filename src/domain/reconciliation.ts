@@ -3,7 +3,7 @@
  * carries it is applied only if every check matches: it is compared in the transaction that made the records.
  */
 import * as z from 'zod';
-import { validationError, type TrackerError } from '../errors.ts';
+import { validationError, type TrackerError } from './errors.ts';
 import { lazily, storedJson } from './fields.ts';
 import { isPlainObject, type JsonObject, type JsonValue } from './json.ts';
 

@@ -1,6 +1,6 @@
 /** Vendors: whose extractors the project watches, and how healthy each is (V1, V2). */
 import * as z from 'zod';
-import { validationError } from '../errors.ts';
+import { validationError } from './errors.ts';
 import {
   actorName,
   idempotencyKey,

@@ -1,6 +1,6 @@
 /** Work items: their fields, what may be set, and the rules between fields (W1–W4, W8). */
 import * as z from 'zod';
-import { validationError } from '../errors.ts';
+import { validationError } from './errors.ts';
 import {
   actorName,
   commitHash,

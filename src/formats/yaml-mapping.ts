@@ -1,6 +1,6 @@
 /** Frontmatter and configuration of other trackers, as data. */
 import { isPlainObject } from '../domain/json.ts';
-import { UnsuitableYaml, parseYaml } from '../platform/yaml.ts';
+import { UnsuitableYaml, parseYaml } from './yaml.ts';
 
 export type YamlMapping =
   | { data: Record<string, unknown> }

@@ -1,5 +1,5 @@
 import type { Toolset } from '../domain/toolsets.ts';
-import type { Context } from '../services/context.ts';
+import type { Context } from '../use-cases/support/context.ts';
 
 export type OpenApp = ServerOptions['app'];
 

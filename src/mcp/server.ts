@@ -1,8 +1,8 @@
 /** One factory for every transport and both protocol eras: a server with the tools of some toolsets, resources and prompts. */
 import { CLIENT_INFO_META_KEY, Server } from '@modelcontextprotocol/server';
 
-import type { Caller, Context } from '../services/context.ts';
-import { SessionStore } from '../storage/session-store.ts';
+import type { Caller, Context } from '../use-cases/support/context.ts';
+import { SessionStore } from '../storage/contract/session-store.ts';
 import { withProgress } from './progress.ts';
 import type { ToolCalls } from './tool-calls.ts';
 import type { Subscriber, Subscriptions } from './subscriptions.ts';

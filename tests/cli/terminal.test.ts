@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { cutLine, displayWidth, plainLine, visible } from '../../src/cli/plain-text.ts';
-import { paint, print, printJson } from '../../src/cli/output.ts';
-import { renderTable } from '../../src/cli/table.ts';
+import { cutLine, displayWidth, plainLine, visible } from '../../src/cli/terminal/plain-text.ts';
+import { paint, print, printJson } from '../../src/cli/terminal/output.ts';
+import { renderTable } from '../../src/cli/terminal/table.ts';
 import { startProgram } from '../support/child-program.ts';
 import { commandLine } from './command-line.ts';
 

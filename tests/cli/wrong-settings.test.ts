@@ -3,8 +3,8 @@
 import { readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
-import type { ErrorBody } from '../../src/errors.ts';
-import { openPrimary } from '../../src/storage/open-primary.ts';
+import type { ErrorBody } from '../../src/domain/errors.ts';
+import { openPrimary } from '../../src/storage/opening/open-primary.ts';
 import { describeUnless } from '../support/describe-with.ts';
 import { postgresSkipReason } from '../support/postgres.ts';
 import { runCli } from '../support/program.ts';

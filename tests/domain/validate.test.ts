@@ -3,7 +3,7 @@ import * as z from 'zod';
 import { describe, expect, it } from 'vitest';
 import { integer, jsonObject, line } from '../../src/domain/fields.ts';
 import { parseInput } from '../../src/domain/validate.ts';
-import { TrackerError } from '../../src/errors.ts';
+import { TrackerError } from '../../src/domain/errors.ts';
 import { nearestName } from '../../src/domain/warnings.ts';
 import { problemsOf } from '../storage/refusal.ts';
 

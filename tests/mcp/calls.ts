@@ -1,6 +1,6 @@
 // Calling tools and saying what is expected of the answer: a record, or an error of ours.
 import { expect } from 'vitest';
-import { type ErrorCode, ERROR_CODES } from '../../src/errors.ts';
+import { type ErrorCode, ERROR_CODES } from '../../src/domain/errors.ts';
 import type { TestClient, ToolResult } from '../support/mcp-clients.ts';
 
 export type Row = Record<string, unknown>;

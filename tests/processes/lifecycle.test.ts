@@ -4,7 +4,7 @@ import { mkdir, readFile, readdir } from 'node:fs/promises';
 import net from 'node:net';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { SQLITE_FILE } from '../../src/storage/open-primary.ts';
+import { SQLITE_FILE } from '../../src/storage/opening/open-primary.ts';
 import { cleanUpLater } from '../support/cleanup.ts';
 import { CAUSES, expectEnd, startFor, type Cause } from './endings.ts';
 import { olderStore, stopMigrations, untilMigrating } from './older-store.ts';

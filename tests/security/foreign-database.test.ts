@@ -4,11 +4,11 @@ import { existsSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
-import { packageRoot } from '../../src/package-root.ts';
-import { refuseForeignInTracker } from '../../src/storage/sql/schema-objects.ts';
-import { migratedSchema } from '../../src/storage/sql/migrated-schema.ts';
-import { readMigrations } from '../../src/storage/sql/migrate.ts';
-import { schemaIndexes } from '../../src/storage/sql/schema-indexes.ts';
+import { packageRoot } from '../../src/platform/package-root.ts';
+import { refuseForeignInTracker } from '../../src/storage/primary/schema-objects.ts';
+import { migratedSchema } from '../../src/storage/primary/migrated-schema.ts';
+import { readMigrations } from '../../src/storage/primary/migrate.ts';
+import { schemaIndexes } from '../../src/storage/primary/schema-indexes.ts';
 import { runCli, temporaryProject } from '../support/program.ts';
 
 const PLANTED: readonly [what: string, sql: string, named: string][] = [

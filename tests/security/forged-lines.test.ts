@@ -6,7 +6,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { PROMPTS } from '../../src/mcp/prompt-registry.ts';
 import { TOOLS } from '../../src/mcp/registry.ts';
 import { RESOURCES } from '../../src/mcp/resource-registry.ts';
-import { openPrimary } from '../../src/storage/open-primary.ts';
+import { openPrimary } from '../../src/storage/opening/open-primary.ts';
 import { inFolder } from '../storage/backends.ts';
 import { makeEntry } from '../storage/tiers/journal-entries.ts';
 import { type LiveClient, connectLive } from '../mcp/live-clients.ts';

@@ -11,9 +11,9 @@ import {
   type ItemStatus,
   type WorkItem,
 } from '../../src/domain/work-item.ts';
-import { archiveDue, archiveWorkItems } from '../../src/services/archive.ts';
-import { openPrimary } from '../../src/storage/open-primary.ts';
-import type { Session } from '../../src/storage/sql/connection.ts';
+import { archiveDue, archiveWorkItems } from '../../src/use-cases/archive/archive.ts';
+import { openPrimary } from '../../src/storage/opening/open-primary.ts';
+import type { Session } from '../../src/storage/database/connection.ts';
 import { cleanUpLater } from '../support/cleanup.ts';
 import { describeEachBackend, openTracker, type Backend } from './backends.ts';
 import type { Tracker } from './tracker.ts';

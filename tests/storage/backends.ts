@@ -1,8 +1,8 @@
 // What the storage suite runs against. A further tier joins by adding itself to `backends`.
 import path from 'node:path';
 import { beforeAll, describe, inject } from 'vitest';
-import { openStore, type OpenOptions } from '../../src/storage/open-store.ts';
-import type { DataSource } from '../../src/storage/store.ts';
+import { openStore, type OpenOptions } from '../../src/storage/opening/open-store.ts';
+import type { DataSource } from '../../src/storage/contract/store.ts';
 import { cleanUpLater } from '../support/cleanup.ts';
 import { describeUnless } from '../support/describe-with.ts';
 import '../support/global-setup.ts'; // the type of inject('postgresUrl')

@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest';
 import { queryHistoryInput } from '../../src/domain/change.ts';
 import { parseInput } from '../../src/domain/validate.ts';
-import { queryHistory } from '../../src/services/history.ts';
+import { queryHistory } from '../../src/use-cases/history/history.ts';
 import { describeEachBackend, openTracker, openTrackerAt } from './backends.ts';
 
 describeEachBackend('reading on while others write', (backend) => {

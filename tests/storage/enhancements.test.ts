@@ -9,10 +9,10 @@ import {
 } from '../../src/domain/enhancement.ts';
 import { queryHistoryInput } from '../../src/domain/change.ts';
 import { parseInput } from '../../src/domain/validate.ts';
-import { listConflicts, resolveConflict } from '../../src/services/conflicts.ts';
-import * as enhancements from '../../src/services/enhancements.ts';
-import { queryHistory } from '../../src/services/history.ts';
-import { openPrimary } from '../../src/storage/open-primary.ts';
+import { listConflicts, resolveConflict } from '../../src/use-cases/records/conflicts.ts';
+import * as enhancements from '../../src/use-cases/records/enhancements.ts';
+import { queryHistory } from '../../src/use-cases/history/history.ts';
+import { openPrimary } from '../../src/storage/opening/open-primary.ts';
 import { describeEachBackend, openTracker } from './backends.ts';
 import { makeEntry } from './tiers/journal-entries.ts';
 import type { Arguments, Tracker } from './tracker.ts';

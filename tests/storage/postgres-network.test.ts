@@ -5,18 +5,18 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { sql } from 'drizzle-orm';
 import postgres from 'postgres';
 import { describe, expect, it } from 'vitest';
-import { databaseError, validationError } from '../../src/errors.ts';
+import { databaseError, validationError } from '../../src/domain/errors.ts';
 import { newRecordId } from '../../src/domain/ids.ts';
-import { openPrimary, schemaName } from '../../src/storage/open-primary.ts';
-import { OutcomeUnknown, type Connection } from '../../src/storage/sql/connection.ts';
+import { openPrimary, schemaName } from '../../src/storage/opening/open-primary.ts';
+import { OutcomeUnknown, type Connection } from '../../src/storage/database/connection.ts';
 import {
   codedError,
   describeDriverError,
   driverCode,
   layerFailure,
-} from '../../src/storage/sql/driver-errors.ts';
-import { openPostgres, type PostgresTimeouts } from '../../src/storage/sql/postgres.ts';
-import { SqlStore, isOutcomeUnknown } from '../../src/storage/sql/sql-store.ts';
+} from '../../src/storage/database/driver-errors.ts';
+import { openPostgres, type PostgresTimeouts } from '../../src/storage/primary/postgres.ts';
+import { SqlStore, isOutcomeUnknown } from '../../src/storage/primary/sql-store.ts';
 import { cleanUpLater } from '../support/cleanup.ts';
 import { describeUnless } from '../support/describe-with.ts';
 import { postgresSkipReason, startPostgres } from '../support/postgres.ts';

@@ -7,17 +7,17 @@ import { expect, it } from 'vitest';
 import { CHECKS, type Check } from '../../src/domain/reconciliation.ts';
 import { parseInput } from '../../src/domain/validate.ts';
 import { listEnhancementsInput } from '../../src/domain/enhancement.ts';
-import { getBrief } from '../../src/services/brief.ts';
+import { getBrief } from '../../src/use-cases/brief/brief.ts';
 import { getBriefInput } from '../../src/domain/brief.ts';
-import { listEnhancements } from '../../src/services/enhancements.ts';
+import { listEnhancements } from '../../src/use-cases/records/enhancements.ts';
 import {
   importStatusFile,
   type StatusImportOptions,
-} from '../../src/services/import/legacy-status/import-status-file.ts';
-import { renderStatusImport } from '../../src/services/import/legacy-status/import-report.ts';
-import { readStatusSource } from '../../src/services/import/legacy-status/status-source.ts';
-import { renderStatusFile } from '../../src/services/status-file.ts';
-import { readStatus } from '../../src/services/status-report.ts';
+} from '../../src/importers/legacy-status/import-status-file.ts';
+import { renderStatusImport } from '../../src/importers/legacy-status/import-report.ts';
+import { readStatusSource } from '../../src/importers/legacy-status/status-source.ts';
+import { renderStatusFile } from '../../src/use-cases/status/status-file.ts';
+import { readStatus } from '../../src/use-cases/status/status-report.ts';
 import { checkExport } from '../../src/storage/export/read-export.ts';
 import { describeWithSharedData } from '../support/shared-data.ts';
 import { describeEachBackend, openTracker } from './backends.ts';

@@ -7,8 +7,8 @@ import path from 'node:path';
 import Database from 'better-sqlite3';
 import postgres from 'postgres';
 import { describe, expect, it } from 'vitest';
-import type { ErrorBody } from '../../src/errors.ts';
-import { SQLITE_FILE, openPrimary, schemaName } from '../../src/storage/open-primary.ts';
+import type { ErrorBody } from '../../src/domain/errors.ts';
+import { SQLITE_FILE, openPrimary, schemaName } from '../../src/storage/opening/open-primary.ts';
 import { cleanUpLater } from '../support/cleanup.ts';
 import { describeUnless } from '../support/describe-with.ts';
 import { postgresSkipReason, startPostgres } from '../support/postgres.ts';
@@ -16,7 +16,7 @@ import { temporaryProject } from '../support/temporary-project.ts';
 import { describeEachBackend, freshDatabase, inFolder, openTracker, openTrackerAt } from './backends.ts';
 import { refusalOf } from './refusal.ts';
 import { Tracker } from './tracker.ts';
-import type { PrimaryOptions } from '../../src/storage/primary-options.ts';
+import type { PrimaryOptions } from '../../src/storage/opening/primary-options.ts';
 
 /** Nothing of the driver's own words, codes or addresses. */
 const DRIVER_TEXT = /ECONN|SQLITE_|SqliteError|Postgres(?:Error)|127\.0\.0\.1|select |relation /i;

@@ -26,23 +26,23 @@ import {
   queryWorkItemInput,
   updateWorkItemInput,
 } from '../../src/domain/work-item.ts';
-import { updateWorkItems } from '../../src/services/bulk-updates.ts';
-import * as claims from '../../src/services/claims.ts';
-import * as configuration from '../../src/services/configuration.ts';
-import type { Caller, Context } from '../../src/services/context.ts';
-import * as deployments from '../../src/services/deployments.ts';
-import { createEnhancement } from '../../src/services/enhancements.ts';
-import * as notes from '../../src/services/notes.ts';
-import { search } from '../../src/services/search.ts';
-import { queryHistory } from '../../src/services/history.ts';
-import { applyPlan } from '../../src/services/plans.ts';
-import { undo } from '../../src/services/undo.ts';
-import * as vendors from '../../src/services/vendors.ts';
-import * as workItems from '../../src/services/work-items.ts';
-import type { OpenOptions } from '../../src/storage/open-store.ts';
+import { updateWorkItems } from '../../src/use-cases/records/bulk-updates.ts';
+import * as claims from '../../src/use-cases/records/claims.ts';
+import * as configuration from '../../src/use-cases/records/configuration.ts';
+import type { Caller, Context } from '../../src/use-cases/support/context.ts';
+import * as deployments from '../../src/use-cases/records/deployments.ts';
+import { createEnhancement } from '../../src/use-cases/records/enhancements.ts';
+import * as notes from '../../src/use-cases/records/notes.ts';
+import { search } from '../../src/use-cases/records/search.ts';
+import { queryHistory } from '../../src/use-cases/history/history.ts';
+import { applyPlan } from '../../src/use-cases/records/plans.ts';
+import { undo } from '../../src/use-cases/history/undo.ts';
+import * as vendors from '../../src/use-cases/records/vendors.ts';
+import * as workItems from '../../src/use-cases/records/work-items.ts';
+import type { OpenOptions } from '../../src/storage/opening/open-store.ts';
 import { takeBackup } from '../../src/storage/export/backup.ts';
 import { UNRECORDED } from '../../src/storage/operations/jobs.ts';
-import type { Durability, Answer, Store, TrackerStore } from '../../src/storage/store.ts';
+import type { Durability, Answer, Store, TrackerStore } from '../../src/storage/contract/store.ts';
 import { withHonestWrites } from './honest-writes.ts';
 
 /** Arguments as they come over the wire: wrong ones can be sent too. */

@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
 import type { WorkItem } from '../../domain/work-item.ts';
-import type { WriteOutcome } from '../../services/context.ts';
-import { collect, fieldsFrom, numberFrom } from '../arguments.ts';
-import { optionsOf } from '../global-options.ts';
-import { printAnswer } from '../output.ts';
-import { plainLine, shortId } from '../plain-text.ts';
-import { commandLineCaller, withApp } from '../with-app.ts';
+import type { WriteOutcome } from '../../use-cases/support/context.ts';
+import { collect, fieldsFrom, numberFrom } from '../terminal/arguments.ts';
+import { optionsOf } from '../terminal/global-options.ts';
+import { printAnswer } from '../terminal/output.ts';
+import { plainLine, shortId } from '../terminal/plain-text.ts';
+import { commandLineCaller, withApp } from '../terminal/with-app.ts';
 
 const FIELDS = {
   type: 'item_type',
@@ -57,7 +57,7 @@ Examples:
       const options = optionsOf<CreateOptions>(command);
       const { parseInput } = await import('../../domain/validate.ts');
       const { createWorkItemInput } = await import('../../domain/work-item.ts');
-      const { createWorkItem } = await import('../../services/work-items.ts');
+      const { createWorkItem } = await import('../../use-cases/records/work-items.ts');
       const { type = 'task', parent, ...rest } = options;
       const given = { ...rest, type, ...(parent !== undefined && parent !== 'root' && { parent }) };
       const input = parseInput(createWorkItemInput, { title, ...fieldsFrom(given, FIELDS) });

@@ -1,15 +1,15 @@
 import type { Command } from 'commander';
 import type { Enhancement } from '../../domain/enhancement.ts';
-import { validationError } from '../../errors.ts';
-import type { Context, WriteOutcome } from '../../services/context.ts';
-import type { EnhancementView, Promotion } from '../../services/enhancements.ts';
-import type { Page } from '../../storage/sql/queries/paging.ts';
-import { collect, fieldsFrom, numberFrom, requireVersionWithKey } from '../arguments.ts';
-import { addGlobalOptions, nestedOptionsOf } from '../global-options.ts';
-import { printAnswer } from '../output.ts';
-import { count, plainLine, quoted, shortId, spokenTime } from '../plain-text.ts';
-import { paintStatus, renderTable, statusStyle } from '../table.ts';
-import { commandLineCaller, withApp } from '../with-app.ts';
+import { validationError } from '../../domain/errors.ts';
+import type { Context, WriteOutcome } from '../../use-cases/support/context.ts';
+import type { EnhancementView, Promotion } from '../../use-cases/records/enhancements.ts';
+import type { Page } from '../../storage/queries/paging.ts';
+import { collect, fieldsFrom, numberFrom, requireVersionWithKey } from '../terminal/arguments.ts';
+import { addGlobalOptions, nestedOptionsOf } from '../terminal/global-options.ts';
+import { printAnswer } from '../terminal/output.ts';
+import { count, plainLine, quoted, shortId, spokenTime } from '../terminal/plain-text.ts';
+import { paintStatus, renderTable, statusStyle } from '../terminal/table.ts';
+import { commandLineCaller, withApp } from '../terminal/with-app.ts';
 
 const FIELDS = {
   ifVersion: 'version',
@@ -102,7 +102,7 @@ function addCreate(parent: Command): Command {
       const options = nestedOptionsOf<object>(command);
       const { parseInput } = await import('../../domain/validate.ts');
       const { createEnhancementInput } = await import('../../domain/enhancement.ts');
-      const { createEnhancement } = await import('../../services/enhancements.ts');
+      const { createEnhancement } = await import('../../use-cases/records/enhancements.ts');
       const input = parseInput(createEnhancementInput, { title, ...fieldsFrom(options, FIELDS) });
       await withApp(options, async ({ context }) => {
         const answer = await createEnhancement(context, commandLineCaller(), input);
@@ -134,7 +134,7 @@ Example:
       const options = nestedOptionsOf<UpdateOptions>(command);
       const { parseInput } = await import('../../domain/validate.ts');
       const { updateEnhancementInput } = await import('../../domain/enhancement.ts');
-      const { updateEnhancement } = await import('../../services/enhancements.ts');
+      const { updateEnhancement } = await import('../../use-cases/records/enhancements.ts');
       const fields = { id, ...changedFields(options) };
       // Wrong input is refused before anything is opened; the version may only be known after that.
       parseInput(updateEnhancementInput, { ...fields, version: options.ifVersion ?? 1 });
@@ -179,7 +179,7 @@ function addList(parent: Command): Command {
       const options = nestedOptionsOf<object>(command);
       const { parseInput } = await import('../../domain/validate.ts');
       const { listEnhancementsInput } = await import('../../domain/enhancement.ts');
-      const { listEnhancements } = await import('../../services/enhancements.ts');
+      const { listEnhancements } = await import('../../use-cases/records/enhancements.ts');
       const input = parseInput(listEnhancementsInput, fieldsFrom(options, LIST_FIELDS));
       await withApp(options, async ({ context }) => {
         printAnswer(await listEnhancements(context, input), options.json, renderPage);
@@ -225,7 +225,7 @@ function addPromote(parent: Command): Command {
       const options = nestedOptionsOf<UpdateOptions>(command);
       const { parseInput } = await import('../../domain/validate.ts');
       const { promoteEnhancementInput } = await import('../../domain/enhancement.ts');
-      const { promoteEnhancement } = await import('../../services/enhancements.ts');
+      const { promoteEnhancement } = await import('../../use-cases/records/enhancements.ts');
       requireVersionWithKey(options);
       const fields = { id, ...fieldsFrom(options, PROMOTE_FIELDS) };
       parseInput(promoteEnhancementInput, { ...fields, version: options.ifVersion ?? 1 });
@@ -239,7 +239,7 @@ function addPromote(parent: Command): Command {
 }
 
 async function versionFor(call: string, context: Context, fields: { id: string }): Promise<number> {
-  const { withoutLookUp } = await import('../../services/look-up.ts');
+  const { withoutLookUp } = await import('../../use-cases/support/look-up.ts');
   const reading = findOne(context, fields.id);
   return (await reading.catch(withoutLookUp({ call, arguments: fields }))).data.version;
 }
@@ -247,7 +247,7 @@ async function versionFor(call: string, context: Context, fields: { id: string }
 async function findOne(context: Context, id: string) {
   const { parseInput } = await import('../../domain/validate.ts');
   const { listEnhancementsInput } = await import('../../domain/enhancement.ts');
-  const { listEnhancements } = await import('../../services/enhancements.ts');
+  const { listEnhancements } = await import('../../use-cases/records/enhancements.ts');
   const answer = await listEnhancements(context, parseInput(listEnhancementsInput, { id }));
   // An id that does not exist is an error there.
   return { ...answer, data: answer.data.items[0] as EnhancementView };

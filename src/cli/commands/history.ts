@@ -1,13 +1,13 @@
 import type { Command } from 'commander';
 import type { FieldChange, RecordedChange } from '../../domain/change.ts';
 import type { JsonObject, JsonValue } from '../../domain/json.ts';
-import type { Context } from '../../services/context.ts';
-import type { History } from '../../services/history.ts';
-import { fieldsFrom, numberFrom } from '../arguments.ts';
-import { optionsOf } from '../global-options.ts';
-import { paint, printAnswer } from '../output.ts';
-import { count, cutLine, plainLine, shortId, spokenTime } from '../plain-text.ts';
-import { withApp } from '../with-app.ts';
+import type { Context } from '../../use-cases/support/context.ts';
+import type { History } from '../../use-cases/history/history.ts';
+import { fieldsFrom, numberFrom } from '../terminal/arguments.ts';
+import { optionsOf } from '../terminal/global-options.ts';
+import { paint, printAnswer } from '../terminal/output.ts';
+import { count, cutLine, plainLine, shortId, spokenTime } from '../terminal/plain-text.ts';
+import { withApp } from '../terminal/with-app.ts';
 
 const FIELDS = {
   vendor: 'vendor',
@@ -54,7 +54,7 @@ Examples:
       const options = optionsOf(command);
       const { parseInput } = await import('../../domain/validate.ts');
       const { queryHistoryInput } = await import('../../domain/change.ts');
-      const { queryHistory } = await import('../../services/history.ts');
+      const { queryHistory } = await import('../../use-cases/history/history.ts');
       const input = parseInput(queryHistoryInput, {
         ...(id !== undefined && { id }),
         ...fieldsFrom(options, FIELDS),

@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
-import { validationError } from '../../errors.ts';
-import type { NoteList } from '../../services/notes.ts';
-import { numberFrom } from '../arguments.ts';
-import { optionsOf } from '../global-options.ts';
-import { paint, printAnswer } from '../output.ts';
-import { count, plainLine, quoted, shortId, spokenTime } from '../plain-text.ts';
-import { commandLineCaller, withApp } from '../with-app.ts';
+import { validationError } from '../../domain/errors.ts';
+import type { NoteList } from '../../use-cases/records/notes.ts';
+import { numberFrom } from '../terminal/arguments.ts';
+import { optionsOf } from '../terminal/global-options.ts';
+import { paint, printAnswer } from '../terminal/output.ts';
+import { count, plainLine, quoted, shortId, spokenTime } from '../terminal/plain-text.ts';
+import { commandLineCaller, withApp } from '../terminal/with-app.ts';
 
 interface NoteOptions {
   list?: true;
@@ -37,7 +37,7 @@ Examples:
       const options = optionsOf<NoteOptions>(command);
       const { parseInput } = await import('../../domain/validate.ts');
       const { addNoteInput, listNotesInput } = await import('../../domain/note.ts');
-      const { addNote, listNotes } = await import('../../services/notes.ts');
+      const { addNote, listNotes } = await import('../../use-cases/records/notes.ts');
       const { list, limit, cursor, key } = options;
       if (list === true) {
         const page = { ...(limit !== undefined && { limit }), ...(cursor !== undefined && { cursor }) };

@@ -1,12 +1,12 @@
 import path from 'node:path';
 import type { Command } from 'commander';
-import type { AppliedPlan } from '../../services/plans.ts';
-import { validationError } from '../../errors.ts';
+import type { AppliedPlan } from '../../use-cases/records/plans.ts';
+import { validationError } from '../../domain/errors.ts';
 import { UnsuitableFile, readPlainFile } from '../../platform/plain-file.ts';
-import { optionsOf } from '../global-options.ts';
-import { printAnswer } from '../output.ts';
-import { count, plainLine, shortId } from '../plain-text.ts';
-import { commandLineCaller, withApp } from '../with-app.ts';
+import { optionsOf } from '../terminal/global-options.ts';
+import { printAnswer } from '../terminal/output.ts';
+import { count, plainLine, shortId } from '../terminal/plain-text.ts';
+import { commandLineCaller, withApp } from '../terminal/with-app.ts';
 
 interface PlanOptions {
   dryRun?: true;
@@ -41,7 +41,7 @@ Examples:
       const items = await readPlan(file);
       const { parseInput } = await import('../../domain/validate.ts');
       const { applyPlanInput } = await import('../../domain/plan.ts');
-      const { applyPlan } = await import('../../services/plans.ts');
+      const { applyPlan } = await import('../../use-cases/records/plans.ts');
       const input = parseInput(applyPlanInput, {
         items,
         ...(options.dryRun === true && { dry_run: true }),
@@ -54,7 +54,7 @@ Examples:
 }
 
 async function readPlan(file: string): Promise<unknown> {
-  const { UnsuitableYaml, parseYaml } = await import('../../platform/yaml.ts');
+  const { UnsuitableYaml, parseYaml } = await import('../../formats/yaml.ts');
   const { MESSAGE_MAX_BYTES } = await import('../../domain/limits.ts');
   const refuse = (constraint: string) =>
     validationError(

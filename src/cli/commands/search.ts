@@ -1,12 +1,12 @@
 import type { Command } from 'commander';
 import type { SearchQuery } from '../../domain/search.ts';
-import type { SearchResults } from '../../services/search.ts';
-import { collect, fieldsFrom, numberFrom } from '../arguments.ts';
-import { optionsOf } from '../global-options.ts';
-import { paint, printAnswer } from '../output.ts';
-import { count, plainLine, shortId } from '../plain-text.ts';
-import { paintStatus } from '../table.ts';
-import { withApp } from '../with-app.ts';
+import type { SearchResults } from '../../use-cases/records/search.ts';
+import { collect, fieldsFrom, numberFrom } from '../terminal/arguments.ts';
+import { optionsOf } from '../terminal/global-options.ts';
+import { paint, printAnswer } from '../terminal/output.ts';
+import { count, plainLine, shortId } from '../terminal/plain-text.ts';
+import { paintStatus } from '../terminal/table.ts';
+import { withApp } from '../terminal/with-app.ts';
 
 const FIELDS = { entity: 'entities', archived: 'archived', limit: 'limit' } as const;
 
@@ -35,7 +35,7 @@ Examples:
       const options = optionsOf(command);
       const { parseInput } = await import('../../domain/validate.ts');
       const { marksIn, parseQuery, searchInput } = await import('../../domain/search.ts');
-      const { search } = await import('../../services/search.ts');
+      const { search } = await import('../../use-cases/records/search.ts');
       const query = words.join(' ');
       const input = parseInput(searchInput, { query, ...fieldsFrom(options, FIELDS) });
       await withApp(options, async ({ context }) => {

@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
-import type { Undo, UndoneChange } from '../../services/undo.ts';
-import { fieldsFrom } from '../arguments.ts';
-import { optionsOf } from '../global-options.ts';
-import { printAnswer } from '../output.ts';
-import { count, plainLine, shortId, spokenTime } from '../plain-text.ts';
-import { commandLineCaller, withApp } from '../with-app.ts';
+import type { Undo, UndoneChange } from '../../use-cases/history/undo.ts';
+import { fieldsFrom } from '../terminal/arguments.ts';
+import { optionsOf } from '../terminal/global-options.ts';
+import { printAnswer } from '../terminal/output.ts';
+import { count, plainLine, shortId, spokenTime } from '../terminal/plain-text.ts';
+import { commandLineCaller, withApp } from '../terminal/with-app.ts';
 
 const FIELDS = { actor: 'actor', since: 'since', key: 'idempotency_key' } as const;
 
@@ -41,7 +41,7 @@ Examples:
       const options = optionsOf<UndoOptions>(command);
       const { parseInput } = await import('../../domain/validate.ts');
       const { undoInput } = await import('../../domain/undo.ts');
-      const { undo } = await import('../../services/undo.ts');
+      const { undo } = await import('../../use-cases/history/undo.ts');
       const input = parseInput(undoInput, {
         // Eight digits or more may be the beginning of an id: such a position is written with its "#".
         ...(change !== undefined && { change_id: /^\d{1,7}$/.test(change) ? `#${change}` : change }),

@@ -1,12 +1,12 @@
 import type { Command } from 'commander';
 import type { WorkItem } from '../../domain/work-item.ts';
-import { validationError } from '../../errors.ts';
-import type { Context, WriteOutcome } from '../../services/context.ts';
-import { collect, fieldsFrom, numberFrom, requireVersionWithKey } from '../arguments.ts';
-import { optionsOf } from '../global-options.ts';
-import { printAnswer } from '../output.ts';
-import { plainLine, shortId } from '../plain-text.ts';
-import { commandLineCaller, withApp } from '../with-app.ts';
+import { validationError } from '../../domain/errors.ts';
+import type { Context, WriteOutcome } from '../../use-cases/support/context.ts';
+import { collect, fieldsFrom, numberFrom, requireVersionWithKey } from '../terminal/arguments.ts';
+import { optionsOf } from '../terminal/global-options.ts';
+import { printAnswer } from '../terminal/output.ts';
+import { plainLine, shortId } from '../terminal/plain-text.ts';
+import { commandLineCaller, withApp } from '../terminal/with-app.ts';
 
 const FIELDS = {
   ifVersion: 'version',
@@ -95,7 +95,7 @@ Examples:
       const options = optionsOf<UpdateOptions>(command);
       const { parseInput } = await import('../../domain/validate.ts');
       const { updateWorkItemInput } = await import('../../domain/work-item.ts');
-      const { updateWorkItem } = await import('../../services/work-items.ts');
+      const { updateWorkItem } = await import('../../use-cases/records/work-items.ts');
       const fields = { id, ...fieldsOf(options) };
       // Wrong input is refused before anything is opened; the version may only be known after that.
       parseInput(updateWorkItemInput, { ...fields, version: options.ifVersion ?? 1 });
@@ -137,8 +137,8 @@ function fieldsOf(options: UpdateOptions): Record<string, unknown> {
 async function currentVersion(context: Context, fields: { id: string }): Promise<number> {
   const { parseInput } = await import('../../domain/validate.ts');
   const { queryWorkItemInput } = await import('../../domain/work-item.ts');
-  const { queryWorkItem } = await import('../../services/work-items.ts');
-  const { withoutLookUp } = await import('../../services/look-up.ts');
+  const { queryWorkItem } = await import('../../use-cases/records/work-items.ts');
+  const { withoutLookUp } = await import('../../use-cases/support/look-up.ts');
   const only = { include_children: false, include_dependencies: false };
   const input = parseInput(queryWorkItemInput, { id: fields.id, ...only });
   const asked = { call: 'update_work_item', arguments: fields };

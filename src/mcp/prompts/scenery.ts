@@ -1,13 +1,13 @@
 /** What prompts show of the tracker as it is at the moment. */
 import { listVendorsInput } from '../../domain/vendor.ts';
 import { listWorkItemsInput, type WorkItem } from '../../domain/work-item.ts';
-import { getConfiguration } from '../../services/configuration.ts';
-import type { Context } from '../../services/context.ts';
-import { listVendors } from '../../services/vendors.ts';
-import { listWorkItems, queryWorkItem, type WorkItemView } from '../../services/work-items.ts';
-import { warningLines } from '../define-tool.ts';
+import { getConfiguration } from '../../use-cases/records/configuration.ts';
+import type { Context } from '../../use-cases/support/context.ts';
+import { listVendors } from '../../use-cases/records/vendors.ts';
+import { listWorkItems, queryWorkItem, type WorkItemView } from '../../use-cases/records/work-items.ts';
+import { warningLines } from '../definitions/define-tool.ts';
 import { oneLine } from '../../domain/others-text.ts';
-import { itemLine, shortId } from '../text.ts';
+import { itemLine, shortId } from '../definitions/text.ts';
 
 const LISTED_MAX = 8;
 

@@ -1,7 +1,7 @@
 import { BRIEF_TOKENS_DEFAULT } from '../../domain/brief.ts';
-import { getBrief } from '../../services/brief.ts';
-import { briefText } from '../../services/brief-text.ts';
-import { defineResource } from '../define-resource.ts';
+import { getBrief } from '../../use-cases/brief/brief.ts';
+import { briefText } from '../../use-cases/brief/brief-text.ts';
+import { defineResource } from '../definitions/define-resource.ts';
 
 export const briefResource = defineResource({
   uri: 'worktrail://brief',

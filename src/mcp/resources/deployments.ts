@@ -1,7 +1,7 @@
 import { listDeploymentsInput } from '../../domain/deployment.ts';
-import { listDeployments } from '../../services/deployments.ts';
-import { bounded, defineResource } from '../define-resource.ts';
-import { deploymentLine, shortId } from '../text.ts';
+import { listDeployments } from '../../use-cases/records/deployments.ts';
+import { bounded, defineResource } from '../definitions/define-resource.ts';
+import { deploymentLine, shortId } from '../definitions/text.ts';
 
 const SHOWN_MAX = 30;
 const ITEMS_MAX = 8;

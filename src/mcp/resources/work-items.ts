@@ -1,9 +1,9 @@
 import { queryWorkItemInput } from '../../domain/work-item.ts';
 import { parseInput } from '../../domain/validate.ts';
-import { suggestItems } from '../../services/completion.ts';
-import { answerText } from '../../services/described-answer.ts';
-import { queryWorkItem, type WorkItemView } from '../../services/work-items.ts';
-import { bounded, defineResource } from '../define-resource.ts';
+import { suggestItems } from '../../use-cases/records/completion.ts';
+import { answerText } from '../../use-cases/support/described-answer.ts';
+import { queryWorkItem, type WorkItemView } from '../../use-cases/records/work-items.ts';
+import { bounded, defineResource } from '../definitions/define-resource.ts';
 import { oneLine, quoted } from '../../domain/others-text.ts';
 import { cut, shortId } from '../../domain/text.ts';
 

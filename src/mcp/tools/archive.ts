@@ -1,9 +1,9 @@
 import { joinLines } from '../../domain/others-text.ts';
 import * as z from 'zod';
 import { archiveInput } from '../../domain/archive.ts';
-import { archiveWorkItems, type ArchiveOutcome } from '../../services/archive.ts';
-import { LINKS, answerSchema, defineTool } from '../define-tool.ts';
-import { cutLine, shortId } from '../text.ts';
+import { archiveWorkItems, type ArchiveOutcome } from '../../use-cases/archive/archive.ts';
+import { LINKS, answerSchema, defineTool } from '../definitions/define-tool.ts';
+import { cutLine, shortId } from '../definitions/text.ts';
 
 const SUBTREES_IN_TEXT = 20;
 const TITLE_CHARACTERS = 60;

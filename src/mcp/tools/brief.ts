@@ -1,8 +1,8 @@
 import { getBriefInput } from '../../domain/brief.ts';
-import { getBrief } from '../../services/brief.ts';
-import { briefText } from '../../services/brief-text.ts';
-import { briefShape } from '../answers.ts';
-import { READS, answerSchema, defineTool } from '../define-tool.ts';
+import { getBrief } from '../../use-cases/brief/brief.ts';
+import { briefText } from '../../use-cases/brief/brief-text.ts';
+import { briefShape } from '../definitions/answers.ts';
+import { READS, answerSchema, defineTool } from '../definitions/define-tool.ts';
 
 export const getBriefTool = defineTool({
   name: 'get_brief',

@@ -1,9 +1,9 @@
 import { claimWorkItemInput } from '../../domain/claim.ts';
-import { claimWorkItem, type ClaimedItem, type NothingReady } from '../../services/claims.ts';
-import { claimShape } from '../answers.ts';
-import { CLAIMS, answerSchema, defineTool } from '../define-tool.ts';
+import { claimWorkItem, type ClaimedItem, type NothingReady } from '../../use-cases/records/claims.ts';
+import { claimShape } from '../definitions/answers.ts';
+import { CLAIMS, answerSchema, defineTool } from '../definitions/define-tool.ts';
 import { oneLine } from '../../domain/others-text.ts';
-import { itemLine } from '../text.ts';
+import { itemLine } from '../definitions/text.ts';
 
 export const claimWorkItemTool = defineTool({
   name: 'claim_work_item',

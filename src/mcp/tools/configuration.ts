@@ -1,9 +1,9 @@
 import { getConfigurationInput, updateConfigurationInput } from '../../domain/configuration.ts';
-import { getConfiguration, updateConfiguration } from '../../services/configuration.ts';
-import { configurationShape, configurationViewShape, writeShape } from '../answers.ts';
-import { CHANGES, READS, answerSchema, defineTool } from '../define-tool.ts';
+import { getConfiguration, updateConfiguration } from '../../use-cases/records/configuration.ts';
+import { configurationShape, configurationViewShape, writeShape } from '../definitions/answers.ts';
+import { CHANGES, READS, answerSchema, defineTool } from '../definitions/define-tool.ts';
 import { oneLine } from '../../domain/others-text.ts';
-import { shortId } from '../text.ts';
+import { shortId } from '../definitions/text.ts';
 
 export const getProjectConfigurationTool = defineTool({
   name: 'get_project_configuration',

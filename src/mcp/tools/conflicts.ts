@@ -4,11 +4,11 @@ import {
   resolveConflictInput,
   type ConflictRecord,
 } from '../../domain/conflict-record.ts';
-import { listConflicts, resolveConflict } from '../../services/conflicts.ts';
-import { conflictShape, listShape, writeShape } from '../answers.ts';
-import { CHANGES, READS, answerSchema, defineTool } from '../define-tool.ts';
+import { listConflicts, resolveConflict } from '../../use-cases/records/conflicts.ts';
+import { conflictShape, listShape, writeShape } from '../definitions/answers.ts';
+import { CHANGES, READS, answerSchema, defineTool } from '../definitions/define-tool.ts';
 import { oneLine } from '../../domain/others-text.ts';
-import { cutLine, listText, shortId } from '../text.ts';
+import { cutLine, listText, shortId } from '../definitions/text.ts';
 
 const REASON_IN_LINE_CHARACTERS = 160;
 /** The ids of writes begin with their time: eight characters are the same for a minute. */

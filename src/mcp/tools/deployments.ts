@@ -4,10 +4,10 @@ import {
   queryDeploymentInput,
   recordDeploymentInput,
 } from '../../domain/deployment.ts';
-import { listDeployments, queryDeployment, recordDeployment } from '../../services/deployments.ts';
-import { deploymentShape, deploymentViewShape, listShape, writeShape } from '../answers.ts';
-import { ADDS, READS, answerSchema, defineTool } from '../define-tool.ts';
-import { deploymentLine, itemLine, listText } from '../text.ts';
+import { listDeployments, queryDeployment, recordDeployment } from '../../use-cases/records/deployments.ts';
+import { deploymentShape, deploymentViewShape, listShape, writeShape } from '../definitions/answers.ts';
+import { ADDS, READS, answerSchema, defineTool } from '../definitions/define-tool.ts';
+import { deploymentLine, itemLine, listText } from '../definitions/text.ts';
 
 export const recordDeploymentTool = defineTool({
   name: 'record_deployment',

@@ -11,18 +11,18 @@ import {
   promoteEnhancement,
   updateEnhancement,
   type EnhancementView,
-} from '../../services/enhancements.ts';
+} from '../../use-cases/records/enhancements.ts';
 import {
   enhancementViewShape,
   listShape,
   savedEnhancementShape,
   workItemShape,
   writeShape,
-} from '../answers.ts';
-import { ADDS, CHANGES, READS, answerSchema, defineTool } from '../define-tool.ts';
+} from '../definitions/answers.ts';
+import { ADDS, CHANGES, READS, answerSchema, defineTool } from '../definitions/define-tool.ts';
 import { oneLine, quoted } from '../../domain/others-text.ts';
 import { cut } from '../../domain/text.ts';
-import { cutLine, itemLine, listText, shortId } from '../text.ts';
+import { cutLine, itemLine, listText, shortId } from '../definitions/text.ts';
 
 const TITLE_IN_LIST_CHARACTERS = 60;
 const DESCRIPTION_IN_TEXT_CHARACTERS = 2_000;

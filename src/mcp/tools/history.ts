@@ -1,11 +1,11 @@
 import { joinLines } from '../../domain/others-text.ts';
 import { queryHistoryInput } from '../../domain/change.ts';
 import { undoInput } from '../../domain/undo.ts';
-import { queryHistory, type History } from '../../services/history.ts';
-import { undo, type Undo, type UndoneChange } from '../../services/undo.ts';
-import { changeShape, historyShape, listShape, undoShape } from '../answers.ts';
-import { CHANGES, READS, answerSchema, defineTool } from '../define-tool.ts';
-import { changeLine, listText, shortId } from '../text.ts';
+import { queryHistory, type History } from '../../use-cases/history/history.ts';
+import { undo, type Undo, type UndoneChange } from '../../use-cases/history/undo.ts';
+import { changeShape, historyShape, listShape, undoShape } from '../definitions/answers.ts';
+import { CHANGES, READS, answerSchema, defineTool } from '../definitions/define-tool.ts';
+import { changeLine, listText, shortId } from '../definitions/text.ts';
 
 /** Changes named in the text of an undo; all of them are in the structured content. */
 const UNDONE_IN_TEXT = 20;

@@ -1,15 +1,15 @@
 import { joinLines, nameFirst } from '../../domain/others-text.ts';
 
 import { importSessionPromptsInput, importStatusFileInput } from '../../domain/status-import.ts';
-import { sourceLines } from '../../services/import/report.ts';
-import { renderStatusImport } from '../../services/import/legacy-status/import-report.ts';
+import { sourceLines } from '../../importers/import/report.ts';
+import { renderStatusImport } from '../../importers/legacy-status/import-report.ts';
 import {
   importProjectPrompts,
   importProjectStatus,
   type SessionPromptsReport,
-} from '../../services/project-imports.ts';
-import { promptsImportShape, statusImportShape } from '../answers.ts';
-import { LINKS as REPEATABLE, answerSchema, defineTool } from '../define-tool.ts';
+} from '../../importers/project-imports.ts';
+import { promptsImportShape, statusImportShape } from '../definitions/answers.ts';
+import { LINKS as REPEATABLE, answerSchema, defineTool } from '../definitions/define-tool.ts';
 
 export const importStatusFileTool = defineTool({
   name: 'import_status_file',

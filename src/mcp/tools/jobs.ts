@@ -1,10 +1,10 @@
 import { getJobInput, listJobsInput, type JobRecord, type SnapshotEvent } from '../../domain/job.ts';
-import { getJob, listJobs } from '../../services/jobs.ts';
-import { listShape } from '../answers.ts';
-import { READS, answerSchema, defineTool } from '../define-tool.ts';
-import { jobShape, snapshotEventShape } from '../job-answers.ts';
+import { getJob, listJobs } from '../../use-cases/maintenance/jobs.ts';
+import { listShape } from '../definitions/answers.ts';
+import { READS, answerSchema, defineTool } from '../definitions/define-tool.ts';
+import { jobShape, snapshotEventShape } from '../definitions/job-answers.ts';
 import { joinLines, oneLine } from '../../domain/others-text.ts';
-import { listText, shortId } from '../text.ts';
+import { listText, shortId } from '../definitions/text.ts';
 import * as z from 'zod';
 
 const snapshots = z.array(z.object(snapshotEventShape));

@@ -1,11 +1,11 @@
 import * as z from 'zod';
 import { addNoteInput, listNotesInput, type Note } from '../../domain/note.ts';
-import type { WorkItemView } from '../../services/work-items.ts';
-import { addNote, listNotes, type NoteExcerpt } from '../../services/notes.ts';
-import { listShape, noteShape, writeShape } from '../answers.ts';
-import { ADDS, READS, answerSchema, defineTool } from '../define-tool.ts';
+import type { WorkItemView } from '../../use-cases/records/work-items.ts';
+import { addNote, listNotes, type NoteExcerpt } from '../../use-cases/records/notes.ts';
+import { listShape, noteShape, writeShape } from '../definitions/answers.ts';
+import { ADDS, READS, answerSchema, defineTool } from '../definitions/define-tool.ts';
 import { oneLine } from '../../domain/others-text.ts';
-import { cutLine, listText, shortId } from '../text.ts';
+import { cutLine, listText, shortId } from '../definitions/text.ts';
 
 const NOTE_IN_LINE_CHARACTERS = 500;
 

@@ -1,10 +1,10 @@
 import { applyPlanInput, updateWorkItemsInput } from '../../domain/plan.ts';
-import { updateWorkItems, type BulkUpdate, type UpdatedItem } from '../../services/bulk-updates.ts';
-import { applyPlan, type AppliedPlan } from '../../services/plans.ts';
-import { appliedPlanShape, bulkUpdateShape } from '../answers.ts';
-import { ADDS, CHANGES, answerSchema, defineTool } from '../define-tool.ts';
+import { updateWorkItems, type BulkUpdate, type UpdatedItem } from '../../use-cases/records/bulk-updates.ts';
+import { applyPlan, type AppliedPlan } from '../../use-cases/records/plans.ts';
+import { appliedPlanShape, bulkUpdateShape } from '../definitions/answers.ts';
+import { ADDS, CHANGES, answerSchema, defineTool } from '../definitions/define-tool.ts';
 import { nameFirst } from '../../domain/others-text.ts';
-import { itemLine, shortId } from '../text.ts';
+import { itemLine, shortId } from '../definitions/text.ts';
 
 /** Beyond this many, ids are in the structured content only. */
 const IDS_IN_TEXT = 100;

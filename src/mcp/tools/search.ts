@@ -1,9 +1,9 @@
 import * as z from 'zod';
 import { searchInput } from '../../domain/search.ts';
-import { search, type SearchResult } from '../../services/search.ts';
-import { searchResultShape } from '../answers.ts';
-import { READS, answerSchema, defineTool } from '../define-tool.ts';
-import { cutLine, listText, shortId } from '../text.ts';
+import { search, type SearchResult } from '../../use-cases/records/search.ts';
+import { searchResultShape } from '../definitions/answers.ts';
+import { READS, answerSchema, defineTool } from '../definitions/define-tool.ts';
+import { cutLine, listText, shortId } from '../definitions/text.ts';
 
 const TITLE_IN_LINE_CHARACTERS = 60;
 

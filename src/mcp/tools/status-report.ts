@@ -1,7 +1,7 @@
 import { statusReportInput } from '../../domain/status-summary.ts';
-import { generateStatusReport } from '../../services/status-summary.ts';
-import { statusReportShape } from '../answers.ts';
-import { READS, answerSchema, defineTool } from '../define-tool.ts';
+import { generateStatusReport } from '../../use-cases/status/status-summary.ts';
+import { statusReportShape } from '../definitions/answers.ts';
+import { READS, answerSchema, defineTool } from '../definitions/define-tool.ts';
 
 export const generateStatusReportTool = defineTool({
   name: 'generate_status_report',

@@ -5,10 +5,10 @@ import {
   registerVendorInput,
   updateVendorInput,
 } from '../../domain/vendor.ts';
-import { listVendors, queryVendor, registerVendor, updateVendor } from '../../services/vendors.ts';
-import { listShape, openConflicts, vendorShape, writeShape } from '../answers.ts';
-import { ADDS, CHANGES, READS, answerSchema, defineTool } from '../define-tool.ts';
-import { listText, vendorLine } from '../text.ts';
+import { listVendors, queryVendor, registerVendor, updateVendor } from '../../use-cases/records/vendors.ts';
+import { listShape, openConflicts, vendorShape, writeShape } from '../definitions/answers.ts';
+import { ADDS, CHANGES, READS, answerSchema, defineTool } from '../definitions/define-tool.ts';
+import { listText, vendorLine } from '../definitions/text.ts';
 
 export const queryVendorStatusTool = defineTool({
   name: 'query_vendor_status',

@@ -13,9 +13,9 @@ import {
   updateWorkItem,
   type ListedItem,
   type WorkItemView,
-} from '../../services/work-items.ts';
+} from '../../use-cases/records/work-items.ts';
 import { reasonText } from '../../domain/readiness.ts';
-import type { TreeNode } from '../../services/work-item-tree.ts';
+import type { TreeNode } from '../../use-cases/records/work-item-tree.ts';
 import {
   dependencyShape,
   listShape,
@@ -24,12 +24,12 @@ import {
   workItemShape,
   workItemViewShape,
   writeShape,
-} from '../answers.ts';
+} from '../definitions/answers.ts';
 import { notesText } from './notes.ts';
-import { ADDS, CHANGES, LINKS, READS, answerSchema, defineTool } from '../define-tool.ts';
+import { ADDS, CHANGES, LINKS, READS, answerSchema, defineTool } from '../definitions/define-tool.ts';
 import { joinLines, quoted } from '../../domain/others-text.ts';
 import { cut } from '../../domain/text.ts';
-import { cutLine, itemLine, listText, shortId } from '../text.ts';
+import { cutLine, itemLine, listText, shortId } from '../definitions/text.ts';
 import * as z from 'zod';
 
 const DESCRIPTION_IN_TEXT_CHARACTERS = 2_000;

@@ -5,8 +5,8 @@
  */
 import path from 'node:path';
 import { between, max } from 'drizzle-orm';
-import { type TrackerError, databaseError, validationError } from '../../errors.ts';
-import type { Connection } from '../sql/connection.ts';
+import { type TrackerError, databaseError, validationError } from '../../domain/errors.ts';
+import type { Connection } from '../database/connection.ts';
 import { backupFolder, keepMoment, type KeptMoment } from './backup.ts';
 import { inOurWords } from './failures.ts';
 import type { ExportHeader } from './format.ts';
@@ -30,7 +30,7 @@ import {
   type Standing,
   type Target,
 } from './target.ts';
-import { describeFailure } from '../sql/driver-errors.ts';
+import { describeFailure } from '../database/driver-errors.ts';
 
 export interface RestoreOptions extends LoadOptions {
   /** Whether a state that is newer, or has gone another way, may be replaced. Default: it is refused. */

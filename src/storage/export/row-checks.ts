@@ -4,7 +4,7 @@
  */
 import { blockingPair, findCycle, type Dependency } from '../../domain/dependency.ts';
 import { placeBelow, shelfOf, type WorkItem } from '../../domain/work-item.ts';
-import { TABLE_NAMES, primaryKeyOf, type Row, type TableName } from '../sql/table-copy.ts';
+import { TABLE_NAMES, primaryKeyOf, type Row, type TableName } from '../database/table-copy.ts';
 import { problemOfRow } from './row-shapes.ts';
 
 /** The tables whose rows others refer to, by the columns that do. */

@@ -26,8 +26,8 @@ import {
   itemFields,
   type ItemType,
 } from '../../domain/work-item.ts';
-import { TrackerError, type Problem } from '../../errors.ts';
-import type { Row, TableName } from '../sql/table-copy.ts';
+import { TrackerError, type Problem } from '../../domain/errors.ts';
+import type { Row, TableName } from '../database/table-copy.ts';
 
 /** A first answer holds a record, in a list of them, and what it was merged with. */
 const ROW_MAX_DEPTH = METADATA_MAX_DEPTH + 32;

@@ -3,8 +3,8 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { sql } from 'drizzle-orm';
 import type { PgTable } from 'drizzle-orm/pg-core';
-import { type TrackerError, databaseError, validationError } from '../../errors.ts';
-import { recordMeeting } from '../first-meeting.ts';
+import { type TrackerError, databaseError, validationError } from '../../domain/errors.ts';
+import { recordMeeting } from '../opening/first-meeting.ts';
 import {
   SQLITE_FILE,
   publicUrl,
@@ -12,17 +12,17 @@ import {
   schemaName,
   slugOfFolder,
   writeMemory,
-} from '../open-primary.ts';
-import { OUTBOX_FILE } from '../open-store.ts';
-import { prepareDataDir } from '../data-folder.ts';
-import type { Connection, Session, SourceName } from '../sql/connection.ts';
-import { layerFailure } from '../sql/driver-errors.ts';
-import { openPostgres } from '../sql/postgres.ts';
-import { asideName, setAside } from '../sql/set-aside.ts';
-import { openSqlite } from '../sql/sqlite.ts';
-import { TABLE_NAMES } from '../sql/table-copy.ts';
-import { putCacheAside, withSeen } from '../tiers/accept-primary.ts';
-import { LazyOutbox } from '../tiers/lazy-outbox.ts';
+} from '../opening/open-primary.ts';
+import { OUTBOX_FILE } from '../opening/open-store.ts';
+import { prepareDataDir } from '../opening/data-folder.ts';
+import type { Connection, Session, SourceName } from '../database/connection.ts';
+import { layerFailure } from '../database/driver-errors.ts';
+import { openPostgres } from '../primary/postgres.ts';
+import { asideName, setAside } from '../primary/set-aside.ts';
+import { openSqlite } from '../primary/sqlite.ts';
+import { TABLE_NAMES } from '../database/table-copy.ts';
+import { putCacheAside, withSeen } from '../maintenance/accept-primary.ts';
+import { LazyOutbox } from '../journals/lazy-outbox.ts';
 import { SEEN_FILE } from '../tiers/seen-file.ts';
 import { TierMemory } from '../tiers/tier-memory.ts';
 import type { ExportHeader } from './format.ts';

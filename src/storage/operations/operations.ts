@@ -20,8 +20,8 @@ import {
   type NewSnapshotEvent,
   type SnapshotEvent,
 } from '../../domain/job.ts';
-import { TrackerError } from '../../errors.ts';
-import { describeDriverError } from '../sql/driver-errors.ts';
+import { TrackerError } from '../../domain/errors.ts';
+import { describeDriverError } from '../database/driver-errors.ts';
 import { describeJobError, isAbort } from './job-error.ts';
 import * as rows from './job-rows.ts';
 import { OperationsUnavailable, type JobHistory, type Jobs } from './jobs.ts';

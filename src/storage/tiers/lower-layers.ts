@@ -2,24 +2,24 @@
  * What answers and keeps writes while the primary is away: the replicas, and the journals beside them. Every answer
  * from here says how old it is and what is missing in it; every write, where it is kept.
  */
-import { TrackerError } from '../../errors.ts';
+import { TrackerError } from '../../domain/errors.ts';
 import type { Applied, Change } from '../../domain/change.ts';
 import { PROVISIONAL_FEED_STEP } from '../../domain/provisional-version.ts';
 import type { Warning } from '../../domain/warnings.ts';
-import type { ReadOptions } from '../sql/connection.ts';
-import { layerFailure, reasonOf } from '../sql/driver-errors.ts';
-import type { Reader } from '../sql/reader.ts';
-import { isOutcomeUnknown } from '../sql/sql-store.ts';
-import type { Answer, WriteAnswer } from '../store.ts';
+import type { ReadOptions } from '../database/connection.ts';
+import { layerFailure, reasonOf } from '../database/driver-errors.ts';
+import type { Reader } from '../queries/reader.ts';
+import { isOutcomeUnknown } from '../primary/sql-store.ts';
+import type { Answer, WriteAnswer } from '../contract/store.ts';
 import type { Breaker } from './breaker.ts';
-import type { JournalEntry, JournalName } from './journal.ts';
-import { NoJournal, type Waiting } from './journals.ts';
+import type { JournalEntry, JournalName } from '../contract/journal.ts';
+import { NoJournal, type Waiting } from '../journals/journals.ts';
 import { primarySource } from './layers-report.ts';
-import { applyToReplica, type Keeper, type PreparedWrite } from './replica.ts';
-import { NoReplica, Replicas, type ChosenReplica, type Found } from './replicas.ts';
-import { ownSeal } from './seal.ts';
+import { applyToReplica, type Keeper, type PreparedWrite } from '../replicas/replica.ts';
+import { NoReplica, Replicas, type ChosenReplica, type Found } from '../replicas/replicas.ts';
+import { ownSeal } from '../journals/seal.ts';
 import { SOURCE_OF_JOURNAL, uncheckedAnswer, uncheckedLine, uncheckedVersions } from './unchecked-write.ts';
-import { keylessWarning } from './unsealed.ts';
+import { keylessWarning } from '../contract/unsealed.ts';
 import * as words from './words.ts';
 import type { TieredParts } from './parts.ts';
 

@@ -1,14 +1,14 @@
 /** What a tiered store is made of. */
-import type { Journals } from './journals.ts';
-import type { CacheReplica } from './cache.ts';
-import type { Patience } from '../sql/patience.ts';
+import type { Journals } from '../journals/journals.ts';
+import type { CacheReplica } from '../replicas/cache.ts';
+import type { Patience } from '../primary/patience.ts';
 import type { AnySeen } from './seen.ts';
-import type { Replica } from './replica.ts';
+import type { Replica } from '../replicas/replica.ts';
 import type { TierMemory } from './tier-memory.ts';
 import type { Jobs } from '../operations/jobs.ts';
-import type { Primary } from '../sql/sql-store.ts';
+import type { Primary } from '../primary/sql-store.ts';
 import type { AddressMark } from './address-mark.ts';
-import type { Clock } from './clock.ts';
+import type { Clock } from '../../platform/clock.ts';
 
 export interface TieredParts {
   /** What the primary is called in messages, as `PostgreSQL`. */

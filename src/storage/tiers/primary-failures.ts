@@ -1,7 +1,13 @@
 /** What a failure of the primary means for the folder that met it, and who is told: the breaker, and who starts next. */
-import type { TrackerError } from '../../errors.ts';
-import { driverCode, layerFailure, remedyOf, type LayerFailure, reasonOf } from '../sql/driver-errors.ts';
-import { TruthMismatch } from '../sql/feed-guard.ts';
+import type { TrackerError } from '../../domain/errors.ts';
+import {
+  driverCode,
+  layerFailure,
+  remedyOf,
+  type LayerFailure,
+  reasonOf,
+} from '../database/driver-errors.ts';
+import { TruthMismatch } from '../database/feed-guard.ts';
 import type { Breaker } from './breaker.ts';
 import { primarySource } from './layers-report.ts';
 import * as words from './words.ts';

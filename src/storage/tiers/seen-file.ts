@@ -6,14 +6,14 @@
  * opened the file while another renames it could write into the log of its successor.
  */
 import { existsSync, readFileSync, statSync } from 'node:fs';
-import { openDatabaseFile, openDatabaseImage } from '../sql/database-file.ts';
-import { ForeignObject, codedError, driverCode } from '../sql/driver-errors.ts';
-import { keepLogShort } from '../sql/log-room.ts';
-import { refuseForeignObjects } from '../sql/schema-objects.ts';
-import { asideName, setAside } from '../sql/set-aside.ts';
-import type { Database } from '../sql/sqlite-driver.ts';
-import { withFileLockSync } from './file-lock.ts';
-import { committedImage } from './outbox-salvage.ts';
+import { openDatabaseFile, openDatabaseImage } from '../primary/database-file.ts';
+import { ForeignObject, codedError, driverCode } from '../database/driver-errors.ts';
+import { keepLogShort } from '../primary/log-room.ts';
+import { refuseForeignObjects } from '../primary/schema-objects.ts';
+import { asideName, setAside } from '../primary/set-aside.ts';
+import type { Database } from '../primary/sqlite-driver.ts';
+import { withFileLockSync } from '../journals/file-lock.ts';
+import { committedImage } from '../journals/outbox-salvage.ts';
 import {
   SEEN_APPLICATION_ID,
   SEEN_SCHEMA,

@@ -5,11 +5,11 @@
  * A row belongs to whoever has the key of the seal: what somebody else packed into a folder counts for nothing. Rows of
  * `own_writes` are records of journals, so that they can wait as such again.
  */
-import type { Position } from '../sql/feed-guard.ts';
-import type { Database, Statement } from '../sql/sqlite-driver.ts';
-import { decodeEntry, encodeEntry } from './entry-codec.ts';
-import type { JournalEntry } from './journal.ts';
-import { ownSeal } from './seal.ts';
+import type { Position } from '../database/feed-guard.ts';
+import type { Database, Statement } from '../primary/sqlite-driver.ts';
+import { decodeEntry, encodeEntry } from '../journals/entry-codec.ts';
+import type { JournalEntry } from '../contract/journal.ts';
+import { ownSeal } from '../journals/seal.ts';
 
 /** "WTSN": marks a file as this one (PRAGMA application_id). */
 export const SEEN_APPLICATION_ID = 0x5754534e;

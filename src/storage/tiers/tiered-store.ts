@@ -7,18 +7,25 @@
  * for the states, `lower-layers.ts` for what is done without the primary, `replica.ts` and `journal.ts` for the
  * layers, `replayer.ts` for the way back.
  */
-import { TrackerError } from '../../errors.ts';
+import { TrackerError } from '../../domain/errors.ts';
 import { partsOf, withParts } from '../../domain/batch.ts';
 import type { Change } from '../../domain/change.ts';
 import { isProvisionalToken } from '../../domain/claim.ts';
 import { PROVISIONAL_FEED_STEP, isProvisional } from '../../domain/provisional-version.ts';
 import { reachOf } from '../../domain/reach.ts';
-import { FeedWatch } from '../live/feed-watch.ts';
-import type { ReadOptions } from '../sql/connection.ts';
-import type { Reader } from '../sql/reader.ts';
-import { TruthMismatch } from '../sql/feed-guard.ts';
-import { isOutdated, type Primary } from '../sql/sql-store.ts';
-import type { Answer, LayersReport, PendingWrite, StoreHealth, TrackerStore, WriteAnswer } from '../store.ts';
+import { FeedWatch } from './feed-watch.ts';
+import type { ReadOptions } from '../database/connection.ts';
+import type { Reader } from '../queries/reader.ts';
+import { TruthMismatch } from '../database/feed-guard.ts';
+import { isOutdated, type Primary } from '../primary/sql-store.ts';
+import type {
+  Answer,
+  LayersReport,
+  PendingWrite,
+  StoreHealth,
+  TrackerStore,
+  WriteAnswer,
+} from '../contract/store.ts';
 import { Background } from './background.ts';
 import { readBesideWaiting } from './beside-waiting.ts';
 import { Breaker } from './breaker.ts';
@@ -26,15 +33,15 @@ import { describeLayers, primarySource } from './layers-report.ts';
 import { LowerLayers } from './lower-layers.ts';
 import { readByParts } from './partial-read.ts';
 import { PrimaryFailures } from './primary-failures.ts';
-import { tryPatiently } from './try-patiently.ts';
-import { asksPrimary, type TierState } from './state.ts';
-import type { Truth } from './truth.ts';
-import { unsealedWarning } from './unsealed.ts';
+import { tryPatiently } from '../../platform/try-patiently.ts';
+import { asksPrimary, type TierState } from '../contract/state.ts';
+import type { Truth } from '../contract/truth.ts';
+import { unsealedWarning } from '../contract/unsealed.ts';
 import { refuseVoidVersion } from './void-versions.ts';
 import * as words from './words.ts';
-import type { FeedListener } from '../feed-news.ts';
+import type { FeedListener } from '../contract/feed-news.ts';
 import type { TieredParts } from './parts.ts';
-import { reasonOf } from '../sql/driver-errors.ts';
+import { reasonOf } from '../database/driver-errors.ts';
 
 export class TieredStore implements TrackerStore {
   readonly #breaker: Breaker;

@@ -7,9 +7,9 @@ import { oneLine } from '../../domain/others-text.ts';
 import { partlyShown, provisionalStep } from '../../domain/provisional-version.ts';
 import { count } from '../../domain/text.ts';
 import { placeBelow } from '../../domain/work-item.ts';
-import { PROVISIONAL_CLAIM } from '../sql/apply/claims.ts';
-import type { DataSource } from '../store.ts';
-import type { JournalName } from './journal.ts';
+import { PROVISIONAL_CLAIM } from '../apply/claims.ts';
+import type { DataSource } from '../contract/store.ts';
+import type { JournalName } from '../contract/journal.ts';
 
 /** The answer shows what the journal holds. */
 export const SOURCE_OF_JOURNAL: Readonly<Record<JournalName, DataSource>> = {

@@ -5,7 +5,7 @@
 import { count } from '../../domain/text.ts';
 import type { Job } from '../../domain/job.ts';
 import { UNRECORDED } from '../operations/jobs.ts';
-import type { Primary } from '../sql/sql-store.ts';
+import type { Primary } from '../primary/sql-store.ts';
 import { holdOf } from './held-writes.ts';
 import { openConflictsOf, replayWaiting, type ReplayReport } from './replayer.ts';
 import type { TieredParts } from './parts.ts';

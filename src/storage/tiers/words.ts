@@ -1,14 +1,14 @@
 /** What a tiered store says about itself: warnings and errors, for people and for AI clients. */
-import { TrackerError, databaseError } from '../../errors.ts';
+import { TrackerError, databaseError } from '../../domain/errors.ts';
 import type { Change } from '../../domain/change.ts';
 import { count } from '../../domain/text.ts';
 import type { Warning } from '../../domain/warnings.ts';
-import type { SourceName } from '../sql/connection.ts';
-import { driverCode, reasonOf } from '../sql/driver-errors.ts';
+import type { SourceName } from '../database/connection.ts';
+import { driverCode, reasonOf } from '../database/driver-errors.ts';
 import type { HeldSummary } from './held-writes.ts';
-import type { JournalName } from './journal.ts';
-import type { Keeper, Replica } from './replica.ts';
-import type { TierState } from './state.ts';
+import type { JournalName } from '../contract/journal.ts';
+import type { Keeper, Replica } from '../replicas/replica.ts';
+import type { TierState } from '../contract/state.ts';
 
 export interface Situation {
   primaryLabel: string;

@@ -19,8 +19,8 @@ import { fileURLToPath } from 'node:url';
 import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
 import type { Job, JobKind } from '../../../src/domain/job.ts';
-import { databaseError, validationError } from '../../../src/errors.ts';
-import { codedError } from '../../../src/storage/sql/driver-errors.ts';
+import { databaseError, validationError } from '../../../src/domain/errors.ts';
+import { codedError } from '../../../src/storage/database/driver-errors.ts';
 import {
   BUSY_TIMEOUT_MS,
   OPERATIONS_APPLICATION_ID,

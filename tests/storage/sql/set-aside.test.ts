@@ -3,7 +3,7 @@ import { existsSync, readFileSync, readdirSync, renameSync, writeFileSync } from
 import path from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { asideName, onlyAsideName, setAside } from '../../../src/storage/sql/set-aside.ts';
+import { asideName, onlyAsideName, setAside } from '../../../src/storage/primary/set-aside.ts';
 import { temporaryProject } from '../../support/temporary-project.ts';
 
 const NOW = Date.parse('2026-01-02T03:04:05.678Z');

@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import { NAME_MAX_CHARACTERS, TITLE_MAX_CHARACTERS } from '../../../src/domain/limits.ts';
 import type { Vendor } from '../../../src/domain/vendor.ts';
 import { ITEM_TYPES } from '../../../src/domain/work-item.ts';
-import type { StatusItem, StatusReport } from '../../../src/services/status-report.ts';
+import type { StatusItem, StatusReport } from '../../../src/use-cases/status/status-report.ts';
 
 export const AT = '2026-03-01T12:30:45.678Z';
 export const SECOND = '2026-03-01T12:30:45.000Z';

@@ -1,6 +1,0 @@
-import type { SourceItem } from './source-item.ts';
-
-export interface BeadsIssue extends SourceItem {
-  line: number;
-  row: Record<string, unknown>;
-}
