@@ -1,52 +1,28 @@
+import path from 'node:path';
 import eslint from '@eslint/js';
 import tseslint from 'typescript-eslint';
+import { whyNotImport } from './scripts/layers.js';
 
-/** Imports go down only: a layer may not know the ones above it. */
-const LAYERS = {
-  platform: [
-    'cli',
-    'app',
-    'mcp',
-    'http',
-    'services',
-    'storage',
-    'formats',
-    'domain',
-    'config',
-    'config-schema',
-  ],
-  domain: ['cli', 'app', 'mcp', 'http', 'services', 'storage', 'formats', 'config', 'config-schema'],
-  formats: ['cli', 'app', 'mcp', 'http', 'services', 'storage', 'config', 'config-schema'],
-  storage: ['cli', 'app', 'mcp', 'http', 'services', 'config'],
-  services: ['cli', 'app', 'mcp', 'http'],
-  mcp: ['cli', 'app', 'http'],
-  http: ['cli', 'app'],
-};
+const source = path.join(import.meta.dirname, 'src');
 
-const layerRules = Object.entries(LAYERS).map(([layer, above]) => ({
-  files: [`src/${layer}/**/*.ts`],
-  rules: {
-    'no-restricted-imports': [
-      'error',
-      {
-        patterns: [
-          {
-            regex: `^(\\.\\./)+(${above.join('|')})(/|\\.ts$)`,
-            message: `src/${layer} may not import from the layers above it (see CLAUDE.md).`,
-          },
-          ...(layer === 'mcp'
-            ? []
-            : [
-                {
-                  group: ['@modelcontextprotocol/*'],
-                  message: 'The MCP SDK is known to src/mcp only.',
-                },
-              ]),
-        ],
-      },
-    ],
+const downwards = {
+  create(context) {
+    const file = path.relative(source, context.filename);
+    const check = (node) => {
+      const specifier = node.source?.value;
+      if (typeof specifier !== 'string' || !specifier.startsWith('.')) return;
+      const message = whyNotImport(file, specifier);
+      if (message !== undefined) context.report({ node, message });
+    };
+    return {
+      ImportDeclaration: check,
+      ImportExpression: check,
+      ExportNamedDeclaration: check,
+      ExportAllDeclaration: check,
+      TSImportType: (node) => check({ ...node, source: node.argument.literal ?? node.argument }),
+    };
   },
-}));
+};
 
 const STDOUT_MESSAGE = 'stdout belongs to the protocol; only src/cli may write to it.';
 
@@ -92,7 +68,28 @@ export default tseslint.config(
       ],
     },
   },
-  ...layerRules,
+  {
+    files: ['src/**/*.ts'],
+    plugins: { house: { rules: { downwards } } },
+    rules: { 'house/downwards': 'error' },
+  },
+  {
+    files: ['src/**/*.ts'],
+    ignores: ['src/mcp/**'],
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        {
+          patterns: [
+            {
+              group: ['@modelcontextprotocol/*'],
+              message: 'The MCP SDK is known to src/mcp only.',
+            },
+          ],
+        },
+      ],
+    },
+  },
   {
     files: ['tests/checker/**/*.ts'],
     rules: {

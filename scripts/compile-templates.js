@@ -4,7 +4,10 @@ import { fileURLToPath } from 'node:url';
 import path from 'node:path';
 import Handlebars from 'handlebars';
 
-const folder = path.join(path.dirname(path.dirname(fileURLToPath(import.meta.url))), 'src/storage/markdown');
+const folder = path.join(
+  path.dirname(path.dirname(fileURLToPath(import.meta.url))),
+  'src/storage/status-file',
+);
 
 /** The text of `status-template.generated.ts`. */
 export function compileStatusTemplate() {

@@ -23,7 +23,7 @@ for (const [dialect, schema] of [
       path.join(root, 'node_modules', 'drizzle-kit', 'bin.cjs'),
       'generate',
       `--dialect=${dialect}`,
-      `--schema=./src/storage/sql/schema.${schema}.ts`,
+      `--schema=./src/storage/database/schema.${schema}.ts`,
       `--out=./${out}`,
       `--name=${name}`,
     ],
