@@ -49,7 +49,7 @@ export async function fill(session: Session, count: number): Promise<Filled> {
   };
 }
 
-async function insertAll(c: Connection, table: never | object, rows: object[]): Promise<void> {
+async function insertAll(c: Connection, table: object, rows: object[]): Promise<void> {
   for (let start = 0; start < rows.length; start += ROWS_PER_INSERT) {
     await c.db.insert(table as never).values(rows.slice(start, start + ROWS_PER_INSERT) as never);
   }

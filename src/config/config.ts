@@ -1,5 +1,5 @@
 /**
- * Settings (L3): flags over environment over `worktrail.config.json` over defaults, as one pure pipeline that
+ * Settings: flags over environment over `worktrail.config.json` over defaults, as one pure pipeline that
  * ends in a frozen, validated object. Empty values and `${…}` left over from a client's template mean unset.
  */
 import { existsSync, statSync } from 'node:fs';

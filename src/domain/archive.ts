@@ -1,4 +1,4 @@
-/** The archive: where closed work is kept out of the way, whole and with its links, notes and history (W9). */
+/** The archive: where closed work is kept out of the way, whole and with its links, notes and history. */
 import * as z from 'zod';
 import { validationError, type TrackerError } from './errors.ts';
 import { idOrPrefix, idempotencyKey } from './fields.ts';

@@ -1,4 +1,4 @@
-/** Claims: one holder works on an item for a while, with a token that proves it (W11). */
+/** Claims: one holder works on an item for a while, with a token that proves it. */
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import { TrackerError } from './errors.ts';

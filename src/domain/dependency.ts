@@ -1,4 +1,4 @@
-/** Dependencies between work items (W5). */
+/** Dependencies between work items. */
 import * as z from 'zod';
 import { validationError, type TrackerError } from './errors.ts';
 import { actorName, idOrPrefix, idempotencyKey, integer, lazily, storedId } from './fields.ts';

@@ -1,6 +1,6 @@
 /**
  * The one error that the tracker raises on purpose. It is thrown where the problem is found and formatted
- * once at each surface (MCP result, HTTP status, exit code); see CONTRACT §3 in `contracts/errors.json`.
+ * once at each surface (MCP result, HTTP status, exit code); `contracts/errors.json` has the shape.
  */
 export const ERROR_CODES = [
   'ValidationError',
@@ -34,7 +34,7 @@ export class TrackerError extends Error {
   /**
    * @param code what kind of failure this is; it decides HTTP status and exit code
    * @param message what is wrong, for the caller
-   * @param details the fields that CONTRACT §3 promises for this code
+   * @param details the fields that `contracts/errors.json` promises for this code
    * @param next what the caller can do about it; never a destructive step
    */
   constructor(

@@ -1,4 +1,4 @@
-/** Metadata: known keys are validated per kind of record; unknown keys are kept and warned about (W3, V1). */
+/** Metadata: known keys are validated per kind of record; unknown keys are kept and warned about. */
 import * as z from 'zod';
 import { shortenText, validationError } from './errors.ts';
 import { isPlainObject, jsonBytes, type JsonObject } from './json.ts';

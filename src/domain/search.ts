@@ -1,4 +1,4 @@
-/** Full-text search: what is asked, how words are told apart, how matches are ranked and shown (W14). Pure. */
+/** Full-text search: what is asked, how words are told apart, how matches are ranked and shown. Pure. */
 import * as z from 'zod';
 import { askedText, integer } from './fields.ts';
 
@@ -78,8 +78,8 @@ export function parseQuery(text: string): SearchQuery {
 
 /** Words without regard to case and diacritics, for comparing. */
 function folded(text: string): string {
-  // eslint-disable-next-line no-control-regex -- most text is ASCII and needs no more
-  if (/^[\u0000-\u007f]*$/.test(text)) return text.toLowerCase();
+  // Most text is ASCII and needs no more.
+  if (/^\p{ASCII}*$/u.test(text)) return text.toLowerCase();
   return text
     .normalize('NFD')
     .replaceAll(/\p{Mn}/gu, '')

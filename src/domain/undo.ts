@@ -1,4 +1,4 @@
-/** Taking a recorded change back: what it did to which field, and whether anybody built on that since (W13). Pure. */
+/** Taking a recorded change back: what it did to which field, and whether anybody built on that since. Pure. */
 import * as z from 'zod';
 import type { RecordedChange } from './change.ts';
 import { actorName, idempotencyKey, timestampInput } from './fields.ts';

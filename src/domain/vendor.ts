@@ -1,4 +1,4 @@
-/** Vendors: whose extractors the project watches, and how healthy each is (V1, V2). */
+/** Vendors: whose extractors the project watches, and how healthy each is. */
 import * as z from 'zod';
 import { validationError } from './errors.ts';
 import {

@@ -1,4 +1,4 @@
-/** Work items: their fields, what may be set, and the rules between fields (W1–W4, W8). */
+/** Work items: their fields, what may be set, and the rules between fields. */
 import * as z from 'zod';
 import { validationError } from './errors.ts';
 import {
@@ -272,7 +272,7 @@ export function withoutEmptyKnown(
   );
 }
 
-/** Metadata of one type checked as a whole (W3). */
+/** Metadata of one type checked as a whole. */
 export function checkItemMetadata(
   type: ItemType,
   metadata: Record<string, unknown>,
@@ -333,7 +333,7 @@ export function checkPlace(
   }
 }
 
-/** The refusal of a move that would put an item below one that it blocks or that blocks it (W5). */
+/** The refusal of a move that would put an item below one that it blocks or that blocks it. */
 export function blockedPlaceError(ancestor: NamedItem, item: NamedItem, parentId: string) {
   const error = validationError(
     {

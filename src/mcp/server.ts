@@ -154,8 +154,8 @@ function callerOf(info: ClientInfo): Caller {
 function presentable(text: unknown): string {
   const clean = (typeof text === 'string' ? text : '')
     .toWellFormed()
-    // eslint-disable-next-line no-control-regex -- names come from outside and end up in files and terminals
-    .replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, '')
+    // Names come from outside and end up in files and terminals.
+    .replaceAll(/\p{Cc}/gu, '')
     .trim();
   return Array.from(clean).slice(0, CLIENT_NAME_MAX_CHARACTERS).join('');
 }

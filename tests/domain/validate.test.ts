@@ -1,4 +1,4 @@
-// From what a client sends to typed values, with every problem named (CONTRACT §3, T3).
+// From what a client sends to typed values, with every problem named.
 import * as z from 'zod';
 import { describe, expect, it } from 'vitest';
 import { integer, jsonObject, line } from '../../src/domain/fields.ts';

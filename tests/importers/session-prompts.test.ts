@@ -1,4 +1,4 @@
-/** Session prompts as session items (I2): data only, known again by their path, each deviation told. */
+/** Session prompts as session items: data only, known again by their path, each deviation told. */
 import { existsSync } from 'node:fs';
 import { cp, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';

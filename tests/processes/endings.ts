@@ -6,7 +6,7 @@ import { cleanUpLater } from '../support/cleanup.ts';
 import type { Place } from './place.ts';
 import { Server } from './server.ts';
 
-/** Z4: the promise itself. */
+/** The promise itself: a server ends within two seconds. */
 const END_MAX_MS = 2_000;
 const PARENT_PROGRAM = fileURLToPath(new URL('fixtures/parent.js', import.meta.url));
 
@@ -61,7 +61,9 @@ async function bringAbout(cause: Cause, server: Server): Promise<void> {
       return rpc.send({ jsonrpc: '2.0', id: 'unread', method: 'tools/list' });
     case 'the death of its parent':
       return rpc.program.kill('SIGKILL');
-    default:
+    case 'SIGTERM':
+    case 'SIGHUP':
+    case 'SIGINT':
       return rpc.program.kill(cause);
   }
 }

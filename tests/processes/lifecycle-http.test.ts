@@ -1,4 +1,4 @@
-// The end of `serve --http`: open streams and kept connections do not hold it up (Z4).
+// The end of `serve --http`: open streams and kept connections do not hold it up.
 import http from 'node:http';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
@@ -11,7 +11,7 @@ import { startHttp } from '../support/program.ts';
 import { olderStore, stopMigrations, untilMigrating } from './older-store.ts';
 import { describeEachDatabase } from './place.ts';
 
-/** Z4: the promise itself. */
+/** The promise itself: a server ends within two seconds. */
 const END_MAX_MS = 2_000;
 const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
 

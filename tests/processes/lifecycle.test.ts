@@ -1,4 +1,4 @@
-// The end of a stdio server, whatever brings it about and whatever it is doing then (Z4).
+// The end of a stdio server, whatever brings it about and whatever it is doing then.
 import { once } from 'node:events';
 import { mkdir, readFile, readdir } from 'node:fs/promises';
 import net from 'node:net';

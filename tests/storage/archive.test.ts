@@ -1,4 +1,4 @@
-// The archive (W9): what goes there, what stays, and that everything comes back as it was.
+// The archive: what goes there, what stays, and that everything comes back as it was.
 import { eq } from 'drizzle-orm';
 import { expect, it } from 'vitest';
 import { archiveInput } from '../../src/domain/archive.ts';

@@ -1,4 +1,4 @@
-// Enhancements (E1): fields, versions, dependencies without cycles, and promotion to a work item.
+// Enhancements: fields, versions, dependencies without cycles, and promotion to a work item.
 import { expect, it } from 'vitest';
 import { listConflictsInput, resolveConflictInput } from '../../src/domain/conflict-record.ts';
 import {

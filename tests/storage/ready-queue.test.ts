@@ -1,5 +1,5 @@
-// The queue of ready work against a plain computation, over random graphs and writes: same items, same order (W10).
-// And never a cycle over the links that block (W5).
+// The queue of ready work against a plain computation, over random graphs and writes: same items, same order.
+// And never a cycle over the links that block.
 import path from 'node:path';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';

@@ -1,4 +1,4 @@
-// Importing a status file that was kept by hand (I1): whole, checked, repeatable; or nothing at all.
+// Importing a status file that was kept by hand: whole, checked, repeatable; or nothing at all.
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';

@@ -1,4 +1,4 @@
-// A store that cannot be opened, read or written says so in our words, and nothing is changed (CONTRACT §3).
+// A store that cannot be opened, read or written says so in our words, and nothing is changed.
 import { existsSync, statSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import net from 'node:net';

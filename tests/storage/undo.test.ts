@@ -1,4 +1,4 @@
-// Taking changes back: one by its inverse, or all of somebody's since a time (W13).
+// Taking changes back: one by its inverse, or all of somebody's since a time.
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { TrackerError } from '../../src/domain/errors.ts';

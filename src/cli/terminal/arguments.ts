@@ -19,7 +19,7 @@ export function fieldsFrom(
   return Object.fromEntries(
     Object.entries(options)
       .filter(([option, value]) => Object.hasOwn(names, option) && value !== undefined)
-      .map(([option, value]) => [names[option], value]),
+      .map(([option, value]): [string, unknown] => [names[option] ?? option, value]),
   );
 }
 

@@ -123,7 +123,5 @@ function cutCharacters(text: string, max: number): string {
         .trimEnd()}…`;
 }
 
-/* eslint-disable no-control-regex -- finding control characters is the point */
-const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
-const CONTROL_RUNS = /[\u0000-\u001f\u007f-\u009f]+/g;
-/* eslint-enable no-control-regex */
+const CONTROL = /\p{Cc}/u;
+const CONTROL_RUNS = /\p{Cc}+/gu;

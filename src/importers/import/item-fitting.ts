@@ -31,7 +31,7 @@ export interface Place {
   realParent: string | undefined;
 }
 
-/** The item inside every limit of W2 and W3, with a note in `log` for each thing that was adjusted. */
+/** The item inside every limit of its fields and metadata, with a note in `log` for each thing that was adjusted. */
 export function fitItem(
   { source, namespace, from }: Origin,
   item: SourceItem,

@@ -1,5 +1,5 @@
 /**
- * What an import makes, before anything is stored (I3). A reader turns one foreign tracker into an
+ * What an import makes, before anything is stored. A reader turns one foreign tracker into an
  * `ImportPlan`; the plan is a pure function of the files, so that a dry run shows exactly what a run does and
  * a second run finds the items of the first by their ids.
  */
@@ -13,7 +13,7 @@ import type { PlannedLinkType } from '../../use-cases/records/link-rules.ts';
 
 export type ImportSource = 'backlog-md' | 'beads' | 'task-master' | 'session-prompts' | 'status-file';
 
-/** A comment that the source keeps apart from the item's text; it can be stored as a note (W12). */
+/** A comment that the source keeps apart from the item's text; it can be stored as a note. */
 export interface PlannedComment {
   /** Deterministic like the id of an item, so that a comment is never added twice. */
   id: string;
@@ -22,7 +22,7 @@ export interface PlannedComment {
   created_at: string;
 }
 
-/** A work item to be; it satisfies every limit of W2–W4. Times are ISO 8601 UTC with milliseconds. */
+/** A work item to be; it is inside every limit of fields, metadata and hierarchy. Times are ISO 8601 UTC with milliseconds. */
 export interface PlannedItem {
   /** A UUID in the form of version 4, made from source, namespace and foreign id: see `plannedId`. */
   id: string;
@@ -168,8 +168,7 @@ export function commentId(
  */
 export function checkNamespace(wanted: string): string {
   const namespace = wanted.trim();
-  // eslint-disable-next-line no-control-regex -- refusing control characters is the point
-  const isLine = namespace.isWellFormed() && !/[\u0000-\u001f\u007f-\u009f]/.test(namespace);
+  const isLine = namespace.isWellFormed() && !/\p{Cc}/u.test(namespace);
   if (namespace !== '' && isLine && countCharacters(namespace) <= NAME_MAX_CHARACTERS) return namespace;
   throw validationError({
     field: 'namespace',

@@ -1,5 +1,5 @@
 /**
- * Carrying out an import plan (I3): all of it or nothing, and as often as one likes. What somebody changed
+ * Carrying out an import plan: all of it or nothing, and as often as one likes. What somebody changed
  * here after it was imported stays as they left it.
  */
 import type { Entity } from '../../domain/change.ts';

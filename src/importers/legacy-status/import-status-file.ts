@@ -1,5 +1,5 @@
 /**
- * Importing a hand-kept status file (I1): a backup, one transaction that ends with five checks, a report. When a check
+ * Importing a hand-kept status file: a backup, one transaction that ends with five checks, a report. When a check
  * fails, the transaction is rolled back and the file was never touched: both are as before.
  */
 import { batchPatch } from '../../domain/batch.ts';

@@ -77,9 +77,7 @@ export function testsOf(text: string): Record<string, number> | undefined {
     const named = /^([^:]{1,100}):[ \t]*(\d{1,15})$/.exec(part);
     const counted = /^(\d{1,15}) ([A-Za-z][^:]{0,99})$/.exec(part);
     const category = unescape(named?.[1] ?? counted?.[2] ?? '');
-    // eslint-disable-next-line no-control-regex -- refusing control characters is the point
-    if (category === '' || tests.has(category) || /[\u0000-\u001f\u007f-\u009f]/.test(category))
-      return undefined;
+    if (category === '' || tests.has(category) || /\p{Cc}/u.test(category)) return undefined;
     tests.set(category, Number(named?.[2] ?? counted?.[1]));
   }
   return Object.fromEntries(tests);

@@ -1,5 +1,5 @@
 /**
- * Reads a hand-kept `.project_status.md`: dialect A, dialect B and any mixture (CONTRACT.md §5), its sections in any
+ * Reads a hand-kept `.project_status.md`: dialect A, dialect B and any mixture, its sections in any
  * order and at any level. Every line is understood, or kept because it is somebody's own, or listed as not understood;
  * none is guessed.
  */

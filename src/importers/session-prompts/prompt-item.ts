@@ -10,7 +10,7 @@ import { ownLabels, ownText, ownValue, type SourceDate, type SourceItem } from '
 import { readPriority, type Vocabulary } from '../import/vocabulary.ts';
 import { countPrompts } from './prompt-file.ts';
 
-/** What a session is called as long as nobody says otherwise (W1). */
+/** The status of a session whose file names none. */
 const STATUS_DEFAULT: ItemStatus = 'active';
 
 const PRIORITIES: Vocabulary<number> = new Map([

@@ -1,4 +1,4 @@
-/** Session prompts below a folder, as a plan of session items (I2). */
+/** Session prompts below a folder, as a plan of session items. */
 import { lstat, readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { compareText } from '../import/natural-order.ts';

@@ -16,7 +16,7 @@ export interface Prompt {
   title: string;
   description: string;
   /** The arguments, each described; all arrive as text. */
-  input: z.ZodObject;
+  input: z.ZodObject<Record<string, z.ZodType>>;
   /** Values for arguments, by name. */
   suggest: Readonly<Record<string, (context: Context, typed: string) => Promise<Suggestion[]>>>;
   /** The one message that the prompt is, as from the user. */

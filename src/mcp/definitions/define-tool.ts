@@ -100,7 +100,7 @@ export const CLAIMS: Annotations = CHANGES;
 
 const warning = z.object({ code: z.string(), message: z.string() });
 
-/** What every answer says about itself (T5). */
+/** What every answer says about itself. */
 const selfDescription = {
   data_source: z.string(),
   as_of: z.string().optional(),

@@ -1,4 +1,4 @@
-/** Lists that answer only some fields of each item, for callers that know what they want (T2). */
+/** Lists that answer only some fields of each item, for callers that know what they want. */
 import * as z from 'zod';
 import { unknownFieldsOf, withoutUnknown } from '../../use-cases/support/unknown-fields.ts';
 import { listText, shortId, spokenValue } from './text.ts';

@@ -7,7 +7,7 @@ import type { Vendor } from '../../domain/vendor.ts';
 import type { WorkItem } from '../../domain/work-item.ts';
 import type { LinkedDeployment } from '../../storage/queries/deployments.ts';
 
-/** What the lines of a list may cost, as `estimateTokens` counts; with its head a list stays below 1,000 (T2). */
+/** What the lines of a list may cost, as `estimateTokens` counts; with its head a list stays below 1,000 tokens. */
 const LIST_TEXT_MAX_TOKENS = 870;
 const LIST_HEAD_TOKENS = 40;
 const TITLE_IN_LIST_CHARACTERS = 60;

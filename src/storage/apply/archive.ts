@@ -1,5 +1,5 @@
 /**
- * How a subtree moves to the archive and back (W9): whole, in one transaction. Nothing but `archived_at` and the
+ * How a subtree moves to the archive and back: whole, in one transaction. Nothing but `archived_at` and the
  * bookkeeping alters, so that coming back restores what was there. The rule: below an archived item, everything is
  * archived; what is archived is closed.
  */

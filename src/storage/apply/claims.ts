@@ -1,5 +1,5 @@
 /**
- * How a claim on an item is taken, renewed, released and handed over (W11), and how writes are held against it.
+ * How a claim on an item is taken, renewed, released and handed over, and how writes are held against it.
  *
  *     free ──take──▶ held ──renew──▶ held        (same token, later end)
  *      ▲              │ ──hand_over──▶ held      (another holder and token; the old token is dead)

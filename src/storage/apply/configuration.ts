@@ -1,4 +1,4 @@
-/** How a change alters the project configuration (C1). */
+/** How a change alters the project configuration. */
 import { and, eq } from 'drizzle-orm';
 import { notFound, validationError } from '../../domain/errors.ts';
 import { fieldChanges, type Change } from '../../domain/change.ts';

@@ -1,4 +1,4 @@
-/** How a write that could not be applied is kept, and how it is settled (F4). */
+/** How a write that could not be applied is kept, and how it is settled. */
 import { eq } from 'drizzle-orm';
 import { notFound, validationError, type TrackerError } from '../../domain/errors.ts';
 import { partsOf, withParts } from '../../domain/batch.ts';

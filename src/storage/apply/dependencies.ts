@@ -1,4 +1,4 @@
-/** How a change adds or removes a dependency (W5). Links need no version: adding one never conflicts. */
+/** How a change adds or removes a dependency. Links need no version: adding one never conflicts. */
 import { and, eq } from 'drizzle-orm';
 import { notFound, validationError } from '../../domain/errors.ts';
 import type { Change } from '../../domain/change.ts';

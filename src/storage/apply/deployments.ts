@@ -1,4 +1,4 @@
-/** How a change records a deployment with its links (D1). */
+/** How a change records a deployment with its links. */
 import { notFound, validationError } from '../../domain/errors.ts';
 import { fieldChanges, type Change } from '../../domain/change.ts';
 import { checkDeploymentMetadata, complianceNumber, type Deployment } from '../../domain/deployment.ts';

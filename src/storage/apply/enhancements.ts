@@ -1,4 +1,4 @@
-/** How a change makes or alters an enhancement: fields, what it depends on, and its promotion to a work item (E1). */
+/** How a change makes or alters an enhancement: fields, what it depends on, and its promotion to a work item. */
 import { and, eq } from 'drizzle-orm';
 import { fieldChanges, type Change } from '../../domain/change.ts';
 import {

@@ -1,4 +1,4 @@
-/** How a change adds a note (W12). Notes are never altered, so that adding one never conflicts. */
+/** How a change adds a note. Notes are never altered, so that adding one never conflicts. */
 import { notFound } from '../../domain/errors.ts';
 import { fieldChanges, type Change } from '../../domain/change.ts';
 import type { Note } from '../../domain/note.ts';

@@ -1,5 +1,5 @@
 /**
- * The queue of ready work (W10), kept in the transaction of every change that matters for it. Called after the feed
+ * The queue of ready work, kept in the transaction of every change that matters for it. Called after the feed
  * was bumped: no other writer is between its own bump and its commit then, so that what is seen here is all there is.
  */
 import { and, inArray, sql, type SQL } from 'drizzle-orm';

@@ -1,4 +1,4 @@
-/** A batch that says what must be there after it is applied only if it is (I1). */
+/** A batch that says what must be there after it is applied only if it is. */
 import type { Change } from '../../domain/change.ts';
 import { expectedOf, reconciliationError, type Check } from '../../domain/reconciliation.ts';
 import type { Connection } from '../database/connection.ts';

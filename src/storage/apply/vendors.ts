@@ -1,4 +1,4 @@
-/** How a change registers or alters a vendor (V1, V2). */
+/** How a change registers or alters a vendor. */
 import { and, eq } from 'drizzle-orm';
 import { notFound, validationError } from '../../domain/errors.ts';
 import { fieldChanges, type Change } from '../../domain/change.ts';

@@ -1,4 +1,4 @@
-/** Deleting a work item and bringing it back, with what goes along below it (W8). */
+/** Deleting a work item and bringing it back, with what goes along below it. */
 import { inArray, sql } from 'drizzle-orm';
 import { validationError } from '../../domain/errors.ts';
 import type { Change } from '../../domain/change.ts';

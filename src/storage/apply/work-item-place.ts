@@ -1,4 +1,4 @@
-/** Where a work item stands: which items may be parents, and how an item moves with everything below it (W4). */
+/** Where a work item stands: which items may be parents, and how an item moves with everything below it. */
 import { inArray, sql } from 'drizzle-orm';
 import { notFound, validationError } from '../../domain/errors.ts';
 import {

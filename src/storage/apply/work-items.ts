@@ -1,4 +1,4 @@
-/** How a change makes or alters a work item (W1–W3, W7); its place and its deletion have files of their own. */
+/** How a change makes or alters a work item; its place and its deletion have files of their own. */
 import { and, eq, inArray, sql } from 'drizzle-orm';
 import { notFound, validationError } from '../../domain/errors.ts';
 import { fieldChanges, type Change } from '../../domain/change.ts';

@@ -8,7 +8,7 @@ import type { TierState } from './state.ts';
 import type { UnsealedReport } from './unsealed.ts';
 import type { FeedListener } from './feed-news.ts';
 
-/** Where an answer came from (T5). */
+/** Where an answer came from. */
 export type DataSource = 'postgres' | 'sqlite' | 'sqlite_cache' | 'git_history' | 'markdown_file';
 
 /** An answer that is true about itself. */

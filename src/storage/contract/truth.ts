@@ -1,5 +1,5 @@
 /**
- * Whether the database that answers is the one this folder knows (F6). An empty, an older or another database
+ * Whether the database that answers is the one this folder knows. An empty, an older or another database
  * behind the configured address is not the truth: nothing is copied from it and nothing replayed into it.
  */
 import { count, sql } from 'drizzle-orm';

@@ -33,8 +33,11 @@ const pgKit = {
   timestamp: (name: string) => pgTimestamp(name),
   index: pg.index,
   uniqueIndex: pg.uniqueIndex,
-  primaryKey: pg.primaryKey,
-  foreignKey: pg.foreignKey,
+  primaryKey: (key: { columns: [pg.AnyPgColumn, ...pg.AnyPgColumn[]] }) => pg.primaryKey(key),
+  foreignKey: (key: {
+    columns: [pg.AnyPgColumn, ...pg.AnyPgColumn[]];
+    foreignColumns: [pg.AnyPgColumn, ...pg.AnyPgColumn[]];
+  }) => pg.foreignKey(key),
 };
 
 export type Kit = typeof pgKit;
@@ -49,8 +52,11 @@ const liteKit = {
   timestamp: (name: string) => lite.text(name),
   index: lite.index,
   uniqueIndex: lite.uniqueIndex,
-  primaryKey: lite.primaryKey,
-  foreignKey: lite.foreignKey,
+  primaryKey: (key: { columns: [lite.AnySQLiteColumn, ...lite.AnySQLiteColumn[]] }) => lite.primaryKey(key),
+  foreignKey: (key: {
+    columns: [lite.AnySQLiteColumn, ...lite.AnySQLiteColumn[]];
+    foreignColumns: [lite.AnySQLiteColumn, ...lite.AnySQLiteColumn[]];
+  }) => lite.foreignKey(key),
 };
 
 export const postgresKit: Kit = pgKit;

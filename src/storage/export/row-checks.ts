@@ -135,7 +135,16 @@ export class RowChecks {
         return this.#countProblem(row);
       case 'changes':
         return Number(row['seq']) > this.#feed ? 'seq is past the end of the feed' : undefined;
-      default:
+      case 'meta':
+      case 'configuration':
+      case 'conflicts':
+      case 'openConflicts':
+      case 'deployments':
+      case 'deploymentVendors':
+      case 'deploymentWorkItems':
+      case 'enhancements':
+      case 'notes':
+      case 'readyQueue':
         return undefined;
     }
   }

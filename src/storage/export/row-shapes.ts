@@ -216,7 +216,22 @@ function derivedProblem(table: TableName, row: Row): string | undefined {
       const decoded = decodeChanges(changes);
       return 'problem' in decoded ? decoded.reason : undefined;
     }
-    default:
+    case 'appliedChanges':
+    case 'changes':
+    case 'claims':
+    case 'configuration':
+    case 'dependencies':
+    case 'deploymentVendors':
+    case 'deploymentWorkItems':
+    case 'enhancementDependencies':
+    case 'enhancements':
+    case 'feed':
+    case 'meta':
+    case 'notes':
+    case 'openConflicts':
+    case 'readyQueue':
+    case 'workItemCounts':
+    case 'workItemLabels':
       return undefined;
   }
 }

@@ -202,7 +202,7 @@ export class GitJournal implements Journal {
   async #removeFrom(first: Tip, ids: ReadonlySet<string>): Promise<void> {
     let tip: Tip | undefined = first;
     for (let attempt = 0; tip !== undefined && attempt < SWAP_ATTEMPTS; attempt += 1) {
-      const tree: Tree = (await this.#refs.readTrees([tip]))[0]?.tree ?? new Map();
+      const tree: Tree = (await this.#refs.readTrees([tip]))[0]?.tree ?? new Map<string, string>();
       const left: Tree = new Map([...tree].filter(([id]) => !ids.has(id)));
       if (left.size === tree.size) return;
       try {

@@ -130,7 +130,7 @@ const keys = new WeakMap<Buffer, Map<SealPurpose, Buffer>>();
 
 function keyOf(key: Buffer, purpose: SealPurpose): Buffer {
   let made = keys.get(key);
-  if (made === undefined) keys.set(key, (made = new Map()));
+  if (made === undefined) keys.set(key, (made = new Map<SealPurpose, Buffer>()));
   let ofPurpose = made.get(purpose);
   if (ofPurpose === undefined)
     made.set(purpose, (ofPurpose = createHmac('sha256', key).update(purpose).digest()));

@@ -1,5 +1,5 @@
 /**
- * The operational store (O1): which long or background work ran, how far it is and how it ended, for every process of
+ * The operational store: which long or background work ran, how far it is and how it ended, for every process of
  * a tracker folder. Best effort: what cannot be recorded is kept in memory and tried again, and the work goes on as
  * if nothing were; no failure of the store reaches it.
  *

@@ -103,7 +103,7 @@ export class PostgresConnection {
     limitMs: number,
   ): Promise<PostgresConnection> {
     const started = performance.now();
-    let failure: unknown;
+    let failure: unknown = noConnection();
     for (const address of addressesOf(options.url)) {
       const leftMs = limitMs - (performance.now() - started);
       if (leftMs <= 0) break;
@@ -118,7 +118,7 @@ export class PostgresConnection {
         failure = error;
       }
     }
-    throw failure ?? noConnection();
+    throw failure;
   }
 
   get isDead(): boolean {

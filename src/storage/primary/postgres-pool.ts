@@ -148,7 +148,7 @@ export class PostgresPool {
     const next = this.#waiting.shift();
     if (next !== undefined) return next.give(connection);
     this.#idle.push(connection);
-    if (this.#closing !== undefined) void connection.end();
+    if (this.#closing !== undefined) void connection.end().catch(() => undefined);
   }
 
   #freePlace(): void {
@@ -160,7 +160,7 @@ export class PostgresPool {
 
   async #close(): Promise<void> {
     for (const waiter of this.#waiting.splice(0)) waiter.refuse(ended());
-    for (const connection of this.#idle) void connection.end();
+    for (const connection of this.#idle) void connection.end().catch(() => undefined);
     if (this.#size > 0) {
       let timer: NodeJS.Timeout | undefined;
       await new Promise<void>((resolve) => {

@@ -1,4 +1,4 @@
-/** Why items are not ready: what blocks them, by title (W10). */
+/** Why items are not ready: what blocks them, by title. */
 import { and, asc, eq, inArray, or, sql } from 'drizzle-orm';
 import { CLOSED_STATUSES, type ItemStatus } from '../../domain/work-item.ts';
 import { whereNull } from '../database/columns.ts';

@@ -1,4 +1,4 @@
-/** Comparing what an import made with what its source says (I1). */
+/** Comparing what an import made with what its source says. */
 import { asc, inArray } from 'drizzle-orm';
 import type { Deployment } from '../../domain/deployment.ts';
 import type { Enhancement } from '../../domain/enhancement.ts';

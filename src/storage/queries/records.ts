@@ -28,7 +28,8 @@ async function find(c: Connection, entity: Entity, id: string): Promise<object |
       return await findNote(c, id);
     case 'configuration':
       return await findConfiguration(c);
-    default:
+    case 'dependency':
+    case 'conflict':
       return undefined;
   }
 }

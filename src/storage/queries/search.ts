@@ -1,5 +1,5 @@
 /**
- * Full-text search (W14). The index is derived data: triggers in the database keep `search_documents`, a row per
+ * Full-text search. The index is derived data: triggers in the database keep `search_documents`, a row per
  * record, so that rules, copies and imports all keep it; no program writes it, and `schema.ts` does not have it,
  * because nothing may copy it. SQLite looks in `search_index` (FTS5), PostgreSQL in `search_documents.words` (GIN);
  * see drizzle/<dialect>/0004_search.sql. Both give the newest matches; which of them are best is decided here, by

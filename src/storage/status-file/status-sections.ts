@@ -101,7 +101,7 @@ export function workItemParser(items: ParsedWorkItem[]): LineParser {
       if (item !== undefined) placed(item, indent);
       return item !== undefined;
     }
-    const [label, value = ''] = labelled(line) ?? [];
+    const [label = '', value = ''] = labelled(line) ?? [];
     if (item === undefined) return false;
     switch (label) {
       case 'Status':
@@ -163,7 +163,7 @@ export function deploymentParser(deployments: ParsedDeployment[]): LineParser {
       if (deployment !== undefined) deployments.push(deployment);
       return deployment !== undefined;
     }
-    const [label, value = ''] = labelled(line) ?? [];
+    const [label = '', value = ''] = labelled(line) ?? [];
     if (deployment === undefined) return false;
     switch (label) {
       case 'Title':
@@ -214,7 +214,7 @@ export function enhancementParser(enhancements: ParsedEnhancement[]): LineParser
       if (enhancement !== undefined) enhancements.push(enhancement);
       return enhancement !== undefined;
     }
-    const [label, value = ''] = labelled(line) ?? [];
+    const [label = '', value = ''] = labelled(line) ?? [];
     if (enhancement === undefined) return false;
     switch (label) {
       case 'Status':

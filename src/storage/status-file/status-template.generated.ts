@@ -1,5 +1,5 @@
 // Generated from status.hbs by `npm run templates`; do not edit.
-// @ts-nocheck
+// @ts-nocheck -- Handlebars writes no types
 export const statusTemplate = {"0":function(container,depth0,helpers,partials,data) {
     var stack1, alias1=depth0 != null ? depth0 : (container.nullContext || {}), alias2=container.strict, alias3=container.lambda, lookupProperty = container.lookupProperty || function(parent, propertyName) {
         if (Object.prototype.hasOwnProperty.call(parent, propertyName)) {

@@ -1,5 +1,5 @@
 /**
- * `.project_status.md` in dialect A (CONTRACT §5), from plain data by Handlebars; the same data, the same bytes.
+ * `.project_status.md` in dialect A, from plain data by Handlebars; the same data, the same bytes.
  * The template is `status.hbs`; `npm run templates` compiles it, so that the program carries no compiler.
  */
 import Handlebars from 'handlebars/runtime';

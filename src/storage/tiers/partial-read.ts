@@ -1,4 +1,4 @@
-/** When one table or query of the primary fails: only that part of an answer comes from a lower layer (F7). */
+/** When one table or query of the primary fails: only that part of an answer comes from a lower layer. */
 import { layerFailure } from '../database/driver-errors.ts';
 import { QUERY_NAMES, type Reader } from '../queries/reader.ts';
 import type { Primary } from '../primary/sql-store.ts';

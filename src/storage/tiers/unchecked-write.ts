@@ -139,7 +139,9 @@ function nameOf(change: Change): string {
       const until = claim_expires_at === undefined ? '' : ` until ${String(claim_expires_at)}`;
       return `claim on ${id} by ${oneLine(String(claimed_by))}${until}, claim_token ${String(claim_token)}`;
     }
-    default: {
+    case 'create':
+    case 'update':
+    case 'batch': {
       if (entity === 'note') return `note ${id} on ${String(patch['item_id'])}`;
       const version = versionOf(change);
       const called = patch['title'] ?? patch['name'];

@@ -1,4 +1,4 @@
-/** The archive: moving there what is closed and old, by name or all that is due, and bringing it back (W9). */
+/** The archive: moving there what is closed and old, by name or all that is due, and bringing it back. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   ARCHIVE_BATCH_ITEMS,

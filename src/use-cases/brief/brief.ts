@@ -1,4 +1,4 @@
-/** The brief: everything that a client needs to start working, read in one look at the store (T8). */
+/** The brief: everything that a client needs to start working, read in one look at the store. */
 import type { Brief, BriefChange, BriefItem, BriefSection, GetBriefInput } from '../../domain/brief.ts';
 import { groupBy } from '../../domain/grouping.ts';
 import { PROVISIONAL_FEED_STEP } from '../../domain/provisional-version.ts';

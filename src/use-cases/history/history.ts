@@ -1,4 +1,4 @@
-/** History: what was changed, by whom, when, and from what to what (W13). */
+/** History: what was changed, by whom, when, and from what to what. */
 import type { QueryHistoryInput, RecordedChange } from '../../domain/change.ts';
 import type { JsonObject } from '../../domain/json.ts';
 import { PROVISIONAL_FEED_STEP } from '../../domain/provisional-version.ts';

@@ -1,4 +1,4 @@
-/** Taking changes back by making the inverse change (W13): of one change, or of what somebody did since a time. */
+/** Taking changes back by making the inverse change: of one change, or of what somebody did since a time. */
 import { batchPatch, recordsOf, type BatchPart } from '../../domain/batch.ts';
 import type { Applied, RecordedChange } from '../../domain/change.ts';
 import { groupBy } from '../../domain/grouping.ts';

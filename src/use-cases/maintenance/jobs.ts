@@ -1,4 +1,4 @@
-/** Looking at jobs: what long or background work ran, how far it is, how it ended (O1). */
+/** Looking at jobs: what long or background work ran, how far it is, how it ended. */
 import type { GetJobInput, JobRecord, ListJobsInput, SnapshotEvent } from '../../domain/job.ts';
 import { databaseError, notFound } from '../../domain/errors.ts';
 import { OperationsUnavailable, type JobHistory } from '../../storage/operations/jobs.ts';

@@ -1,5 +1,5 @@
 /**
- * What `doctor` finds beside the layers and can put right without risk (O2): each is told by a check, and mended on
+ * What `doctor` finds beside the layers and can put right without risk: each is told by a check, and mended on
  * request only. Nothing here touches a record, a journal or a copy of them.
  */
 import { existsSync } from 'node:fs';

@@ -1,4 +1,4 @@
-/** Claims: take an item or whatever is ready next, keep it, give it back, hand it over (W11). */
+/** Claims: take an item or whatever is ready next, keep it, give it back, hand it over. */
 import { notFound, TrackerError, validationError } from '../../domain/errors.ts';
 import type { ClaimRequest, ClaimWorkItemInput } from '../../domain/claim.ts';
 import { reasonText } from '../../domain/readiness.ts';

@@ -1,4 +1,4 @@
-/** Enhancements: create, update, list, and promote to a work item (E1). */
+/** Enhancements: create, update, list, and promote to a work item. */
 import type {
   CreateEnhancementInput,
   Enhancement,

@@ -1,4 +1,4 @@
-/** Foreign dependencies brought under the rules of W5: no cycle, no self link, none between an item and its ancestor. */
+/** Foreign dependencies brought under our rules: no cycle, no self link, none between an item and its ancestor. */
 import { groupBy } from '../../domain/grouping.ts';
 import { isAncestry } from './tree-placement.ts';
 

@@ -1,4 +1,4 @@
-/** Plans: a whole tree of items with its links in one write (W15). */
+/** Plans: a whole tree of items with its links in one write. */
 import { batchPatch, recordsOf, type BatchPart } from '../../domain/batch.ts';
 import { newRecordId, uuidFrom } from '../../domain/ids.ts';
 import { jsonBytes } from '../../domain/json.ts';

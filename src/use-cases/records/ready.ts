@@ -1,4 +1,4 @@
-/** Ready work, and why other work is not (W10). */
+/** Ready work, and why other work is not. */
 import type { ReadyWorkInput } from '../../domain/claim.ts';
 import { groupBy } from '../../domain/grouping.ts';
 import type { NotReady, WaitingItem } from '../../domain/readiness.ts';

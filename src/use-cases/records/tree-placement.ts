@@ -1,4 +1,4 @@
-/** A foreign hierarchy of any shape brought into a forest of at most six levels (W4). */
+/** A foreign hierarchy of any shape brought into a forest of at most six levels. */
 import { groupBy } from '../../domain/grouping.ts';
 import { HIERARCHY_MAX_DEPTH } from '../../domain/limits.ts';
 

@@ -1,4 +1,4 @@
-/** The tree below an item: whole where it is small, cut where it is not, and honest about the cut (W6). */
+/** The tree below an item: whole where it is small, cut where it is not, and honest about the cut. */
 import { CHILDREN_MAX, HIERARCHY_MAX_DEPTH } from '../../domain/limits.ts';
 import type { WorkItem } from '../../domain/work-item.ts';
 import type { ChildItem, TreeShelf } from '../../storage/queries/work-items.ts';

@@ -1,7 +1,7 @@
 import type { Answer } from '../../storage/contract/store.ts';
 import { unknownLine, withQuestionMarks, withoutUnknown } from './unknown-fields.ts';
 
-/** An answer as clients and `--json` get it: the record's fields at the top level, beside where they came from (T5). */
+/** An answer as clients and `--json` get it: the record's fields at the top level, beside where they came from. */
 export function describeAnswer(answer: Answer<object>): Record<string, unknown> {
   const { data, source, as_of, warnings, durability } = answer;
   return {

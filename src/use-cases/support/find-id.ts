@@ -1,4 +1,4 @@
-/** Ids and prefixes of ids, wherever one is taken (W16). */
+/** Ids and prefixes of ids, wherever one is taken. */
 import { notFound, validationError } from '../../domain/errors.ts';
 import { formatUuid, idRange } from '../../domain/ids.ts';
 import type { Reader } from '../../storage/queries/reader.ts';

@@ -1,4 +1,4 @@
-/** A record as it was at a past time, rebuilt from what it is now and from every change since (W13). */
+/** A record as it was at a past time, rebuilt from what it is now and from every change since. */
 import type { RecordedChange } from '../../domain/change.ts';
 import { linkMeaning, type Dependency, type DependencyType } from '../../domain/dependency.ts';
 import type { JsonObject } from '../../domain/json.ts';

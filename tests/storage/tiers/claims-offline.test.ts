@@ -1,4 +1,4 @@
-// Claims made while the primary is away: provisional here, settled there (W11, F3, F4).
+// Claims made while the primary is away: provisional here, settled there.
 import path from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Applied, Change } from '../../../src/domain/change.ts';

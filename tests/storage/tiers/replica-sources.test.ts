@@ -307,7 +307,7 @@ describe('a copy in a file', () => {
 
   it('is refused when it is missing, empty, cut, damaged, or of another program', async () => {
     await store.close();
-    const broken = async (name: string, change: (copy: string) => Promise<unknown> | unknown) => {
+    const broken = async (name: string, change: (copy: string) => unknown) => {
       const copy = path.join(folder, name);
       await copyFile(file, copy);
       await change(copy);

@@ -119,7 +119,7 @@ export class Scene {
   }
 
   /** Makes an item; answers where it is durable, or the code of the refusal. */
-  async write(title: string): Promise<Durability | string> {
+  async write(title: string): Promise<string> {
     try {
       const answer = await this.tracker.createAnswer({ title });
       this.#hear(answer);
