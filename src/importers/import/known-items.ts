@@ -1,6 +1,8 @@
 /** Which items of a plan are here already, if the file that was read is one that was imported under a namespace. */
 import { startOfText, type ImportedItem } from '../../storage/queries/imported.ts';
+import { isTelling, type Pair } from './item-comparison.ts';
 import { plannedId, type ImportPlan, type ImportSource, type PlannedItem } from './plan.ts';
+import { itemsOfFormerNames, renamedGroups, type Renaming } from './renamed-groups.ts';
 
 /** What imports brought under one namespace. */
 export interface KnownSource {
@@ -22,9 +24,7 @@ export function knownSources(items: readonly ImportedItem[]): KnownSource[] {
   return [...sources.values()];
 }
 
-export interface Match {
-  planned: PlannedItem;
-  known: ImportedItem;
+export interface Match extends Pair {
   /** By what: its id in the source, or everything else although the source calls it by another id now. */
   by: 'id' | 'content';
 }
@@ -34,8 +34,12 @@ export interface MatchOptions {
   isThere: (file: string) => boolean;
 }
 
-/** Each planned item and each known one in one match at most. */
-export function matchItems(plan: ImportPlan, source: KnownSource, { isThere }: MatchOptions): Match[] {
+/** Each planned item and each known one in one match at most; with what the source seems to call otherwise now. */
+export function matchItems(
+  plan: ImportPlan,
+  source: KnownSource,
+  { isThere }: MatchOptions,
+): { matches: Match[]; renamings: Renaming[] } {
   const matches: Match[] = [];
   const taken = new Set<string>();
   let open = plan.items;
@@ -53,6 +57,7 @@ export function matchItems(plan: ImportPlan, source: KnownSource, { isThere }: M
   // The source may spell an id otherwise now; the id here is made of one spelling.
   const byId = new Map(source.items.map((item) => [item.id, item]));
   matchBy('id', ({ made_of: { key } }) => byId.get(plannedId(plan.source, source.namespace, key)));
+  matchBy('content', itemsOfFormerNames(plan, source, matches));
   // A file of the project that is still where it was is another one.
   const isElsewhere = ({ foreign_id }: ImportedItem) =>
     plan.source === 'session-prompts' && isThere(foreign_id);
@@ -66,16 +71,10 @@ export function matchItems(plan: ImportPlan, source: KnownSource, { isThere }: M
       return content !== undefined && wanted.get(content) === planned ? known : undefined;
     });
   }
-  if (plan.source === 'task-master') {
-    const tags = renamedTags(plan, open, left);
-    matchBy('content', ({ foreign_id }) => byForeignId.get(tags.get(foreign_id) ?? ''));
-    matchBy('content', ({ foreign_id }) => {
-      const [tag, ids] = splitTask(foreign_id);
-      const old = tags.get(tag);
-      return old === undefined ? undefined : byForeignId.get(`${old}/${ids}`);
-    });
-  }
-  return matches;
+  const unmatched = left.filter((item) => !taken.has(item.id));
+  const { renamings, find } = renamedGroups(plan, open, unmatched);
+  matchBy('content', find);
+  return { matches, renamings };
 }
 
 type Content = (item: ImportedItem | PlannedItem) => string | undefined;
@@ -121,51 +120,6 @@ function startOf(item: ImportedItem | PlannedItem): string | null {
   return item.description === null ? null : startOfText(item.description);
 }
 
-/** What each tag that is new in the source was called before: the tag that has gone and had most of the same tasks. */
-function renamedTags(
-  { items }: ImportPlan,
-  open: readonly PlannedItem[],
-  left: readonly ImportedItem[],
-): Map<string, string> {
-  const present = new Set(items.map(({ foreign_id }) => foreign_id));
-  const [added, gone] = [tasksByTag(open), tasksByTag(left)];
-  const renamed = new Map<string, string>();
-  const taken = new Set<string>();
-  for (const [tag, tasks] of added) {
-    for (const [old, before] of gone) {
-      const same = [...tasks].filter((task) => before.has(task)).length;
-      if (present.has(old) || taken.has(old) || same * 2 <= before.size) continue;
-      renamed.set(tag, old);
-      taken.add(old);
-      break;
-    }
-  }
-  return renamed;
-}
-
-/** Of each tag ids and titles of its tasks. */
-function tasksByTag(items: readonly (ImportedItem | PlannedItem)[]): Map<string, Set<string>> {
-  const tags = new Map<string, Set<string>>();
-  for (const { foreign_id, title } of items) {
-    const [tag, ids] = splitTask(foreign_id);
-    if (ids === '') continue;
-    tags.set(tag, (tags.get(tag) ?? new Set()).add(JSON.stringify([ids, title])));
-  }
-  return tags;
-}
-
-function splitTask(foreignId: string): [tag: string, ids: string] {
-  const at = foreignId.lastIndexOf('/');
-  return at === -1 ? [foreignId, ''] : [foreignId.slice(0, at), foreignId.slice(at + 1)];
-}
-
-/** Of what the source says about an item; see `imported-metadata.ts`. */
-export function hashOf(item: ImportedItem | PlannedItem): string | null {
-  if (!('made_of' in item)) return item.hash;
-  const imported = item.metadata['imported'] as { hash?: string } | undefined;
-  return imported?.hash ?? null;
-}
-
 /** Those that are alone with what `keyOf` says of them. */
 function single<Item>(items: readonly Item[], keyOf: (item: Item) => string | undefined): Map<string, Item> {
   const found = new Map<string, Item>();
@@ -179,6 +133,3 @@ function single<Item>(items: readonly Item[], keyOf: (item: Item) => string | un
   for (const key of several) found.delete(key);
   return found;
 }
-
-/** A day without a time is the day of many items. */
-export const isTelling = (time: string): boolean => !time.endsWith('T00:00:00.000Z');

@@ -7,10 +7,12 @@ import path from 'node:path';
 import { oneLine } from '../../domain/others-text.ts';
 import { shortenText, validationError, type TrackerError } from '../../domain/errors.ts';
 import type { ImportedItem } from '../../storage/queries/imported.ts';
-import { hashOf, knownSources, type KnownSource, type Match } from './known-items.ts';
+import { hashOf, isCredible, verdictOf, type Verdict } from './item-comparison.ts';
+import { knownSources, type KnownSource, type Match } from './known-items.ts';
 import { planUnder } from './plan-identity.ts';
 import { plannedId, type ImportPlan } from './plan.ts';
-import { compareWith, isCredible, verdictOf, type Evidence, type Verdict } from './source-evidence.ts';
+import type { Renaming } from './renamed-groups.ts';
+import { compareWith, type Evidence } from './source-evidence.ts';
 
 /** Which source a file was taken for, and why. */
 export interface SourceTaken {
@@ -67,6 +69,8 @@ export function settleSource(
     return settled(plan, name, 'new', undefined, others(undefined), 'no source of this kind has these items');
   }
   const { evidence, reason } = chosen;
+  const [renaming] = evidence.unclear;
+  if (renaming !== undefined) throw undecided(plan, [evidence], spokenRenaming(renaming), all);
   return settled(plan, evidence.source.namespace, 'known', evidence, others(evidence), reason);
 }
 
@@ -170,7 +174,7 @@ function undecided(
       constraint: `must say which source this is, for it cannot be told: ${reason}. ${shown.join('. ')}`,
       value: null,
     },
-    `Call again with a namespace (--namespace at the command line): ${own} updates the items of that source, a new name such as ${free} imports these items beside them. Nothing was changed.`,
+    `Call again with a namespace (--namespace at the command line): ${own} updates the items of that source${asRenamed(candidates[0])}, a new name such as ${free} imports these items beside them. Nothing was changed.`,
   );
 }
 
@@ -258,3 +262,13 @@ function spoken({ source, same, doubtful, retitled, others }: Evidence): string 
   const { planned, known } = other;
   return `${counts}; ${quote(planned.foreign_id)} is ${quote(planned.title)} in the file and was ${quote(known.title)} in ${quote(source.namespace)}`;
 }
+
+function spokenRenaming({ group, before, likeness: { same, doubtful, retitled, others } }: Renaming): string {
+  const compared = same + doubtful + retitled + others.length;
+  return `${quote(group)} may be ${quote(before)} by another name, or something else: ${same} of ${compared} items under one number are the same`;
+}
+
+const asRenamed = (evidence: Evidence | undefined): string =>
+  (evidence?.unclear ?? [])
+    .map(({ group, before }) => ` (those of ${quote(before)} as ${quote(group)})`)
+    .join('');
