@@ -44,6 +44,22 @@ async function fresh(folder: string, files: Record<string, string>): Promise<voi
 const minute = ({ id }: Task, year: number) =>
   `${year}-03-${String(1 + Math.floor(id / 60)).padStart(2, '0')} 10:${String(id % 60).padStart(2, '0')}`;
 
+/** @param timeOf when it says that a task was created */
+const backlogMd = (name: string, timeOf: (task: Task, year: number) => string): Kind => ({
+  name,
+  read: readBacklogMd,
+  containers: 0,
+  write: async (folder, tasks, { prefix = 'task', project, year = 2025 } = {}) => {
+    const files = tasks.map((task) => [
+      `tasks/${prefix}-${task.id} - Something.md`,
+      `---\nid: ${prefix}-${task.id}\ntitle: ${task.title}\nstatus: ${task.isDone ? 'Done' : 'To Do'}\ncreated_date: '${timeOf(task, year)}'\n---\n\nText\n`,
+    ]);
+    const config = project === undefined ? {} : { 'config.yml': `project_name: ${project}\n` };
+    await fresh(folder, { ...config, ...(Object.fromEntries(files) as Record<string, string>) });
+    return folder;
+  },
+});
+
 export const KINDS: readonly Kind[] = [
   {
     name: 'task-master',
@@ -73,20 +89,7 @@ export const KINDS: readonly Kind[] = [
       return path.join(folder, 'issues.jsonl');
     },
   },
-  {
-    name: 'backlog-md',
-    read: readBacklogMd,
-    containers: 0,
-    write: async (folder, tasks, { prefix = 'task', project, year = 2025 } = {}) => {
-      const files = tasks.map((task) => [
-        `tasks/${prefix}-${task.id} - Something.md`,
-        `---\nid: ${prefix}-${task.id}\ntitle: ${task.title}\nstatus: ${task.isDone ? 'Done' : 'To Do'}\ncreated_date: '${minute(task, year)}'\n---\n\nText\n`,
-      ]);
-      const config = project === undefined ? {} : { 'config.yml': `project_name: ${project}\n` };
-      await fresh(folder, { ...config, ...(Object.fromEntries(files) as Record<string, string>) });
-      return folder;
-    },
-  },
+  backlogMd('backlog-md', minute),
   {
     name: 'session-prompts',
     read: readSessionPrompts,
@@ -101,6 +104,9 @@ export const KINDS: readonly Kind[] = [
     },
   },
 ];
+
+/** As older versions wrote it: the same day for many tasks. */
+export const BACKLOG_BY_DAY = backlogMd('backlog-md by day', (_task, year) => `${year}-03-01`);
 
 export async function importInto(
   tracker: Tracker,

@@ -2,7 +2,6 @@
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { backends, describeEachBackend, openTracker, type Backend } from '../storage/backends.ts';
 import { describeWithSharedData } from '../support/shared-data.ts';
@@ -363,66 +362,4 @@ describeWithSharedData('the real inputs', (data) => {
       }); // prettier-ignore
     }
   });
-});
-
-describe('whatever happens to two sources of any kind', () => {
-  /** What one of the two becomes before it is imported again. */
-  const step = fc.record({
-    which: fc.constantFrom('Alpha', 'Beta'),
-    grow: fc.integer({ min: 0, max: 4 }),
-    drop: fc.integer({ min: 0, max: 2 }),
-    move: fc.boolean(),
-    rename: fc.boolean(),
-    close: fc.boolean(),
-  });
-
-  it(
-    'nothing of one is overwritten by the other, and nothing is there twice',
-    { timeout: 240_000 },
-    async () => {
-      const runs = fc.asyncProperty(
-        fc.constantFrom(...KINDS),
-        fc.array(step, { minLength: 2, maxLength: 7 }),
-        async (kind, steps) => {
-          const tracker = await openTracker(backends[0] as Backend);
-          const sources = new Map<string, { tasks: Task[]; folder: string; prefix: string; last: number }>();
-          const all = new Map<string, boolean>();
-          let moves = 0;
-          for (const { which, grow, drop, move, rename: renames, close } of steps) {
-            const source = sources.get(which) ?? { tasks: [], folder: which, prefix: 'first', last: 0 };
-            const isNew = !sources.has(which);
-            sources.set(which, source);
-            const added = tasksOf(which, isNew ? 3 + grow : grow, source.last + 1);
-            source.last += added.length;
-            // A majority stays, or it is no longer the same source.
-            if (!isNew && source.tasks.length > 4) source.tasks.splice(0, drop);
-            const [first, ...rest] = source.tasks;
-            if (close && first !== undefined && kind.name !== 'session-prompts' && !renames) {
-              source.tasks = [{ ...first, isDone: true }, ...rest];
-            }
-            source.tasks.push(...added);
-            const root = tracker.place.projectDir;
-            if (move && !isNew) {
-              await rm(path.join(root, source.folder), { recursive: true, force: true });
-              source.folder = `moved-${(moves += 1)}`;
-            }
-            if (renames && !isNew && !move) source.prefix = `renamed-${(moves += 1)}`;
-            const file = await kind.write(path.join(root, source.folder), source.tasks, {
-              prefix: source.prefix,
-              project: source.prefix,
-              year: which === 'Alpha' ? 2025 : 2024,
-            });
-            await importInto(tracker, kind, file);
-            for (const task of source.tasks) all.set(task.title, task.isDone === true);
-            const found = (await contentOf(tracker)).map((line) => line.replace(/ v\d+/, ''));
-            const open = kind.name === 'session-prompts' ? 'active' : 'planned';
-            expect(found).toEqual(
-              [...all].map(([title, isDone]) => `${title} ${isDone ? 'completed' : open}`).sort(),
-            );
-          }
-        },
-      );
-      await fc.assert(runs, { numRuns: 15 });
-    },
-  );
 });

@@ -16,9 +16,9 @@ export interface ImportedOrigin {
   from?: string;
 }
 
-/** What a source is called may only be settled later, and may be longer than what stands here. */
-const ROOM_FOR_NAMESPACE_BYTES = 512;
-const ROOM_BYTES = METADATA_MAX_BYTES - ROOM_FOR_NAMESPACE_BYTES;
+/** What a source and its groups are called may only be settled later, and may be longer than what stands here. */
+const ROOM_FOR_NAMES_BYTES = 1024;
+const ROOM_BYTES = METADATA_MAX_BYTES - ROOM_FOR_NAMES_BYTES;
 
 /** What an item is of what the source says of others too. */
 export interface Derived {

@@ -2,7 +2,7 @@
 import { startOfText, type ImportedItem } from '../../storage/queries/imported.ts';
 import { isTelling, type Pair } from './item-comparison.ts';
 import { plannedId, type ImportPlan, type ImportSource, type PlannedItem } from './plan.ts';
-import { itemsOfFormerNames, renamedGroups, type Renaming } from './renamed-groups.ts';
+import { findByFirstName, firstNames, renamedGroups, type Renaming } from './renamed-groups.ts';
 
 /** What imports brought under one namespace. */
 export interface KnownSource {
@@ -57,7 +57,9 @@ export function matchItems(
   // The source may spell an id otherwise now; the id here is made of one spelling.
   const byId = new Map(source.items.map((item) => [item.id, item]));
   matchBy('id', ({ made_of: { key } }) => byId.get(plannedId(plan.source, source.namespace, key)));
-  matchBy('content', itemsOfFormerNames(plan, source, matches));
+  const matchByFirstName = () =>
+    matchBy('content', findByFirstName(plan, source, firstNames(plan, source, matches)));
+  matchByFirstName();
   // A file of the project that is still where it was is another one.
   const isElsewhere = ({ foreign_id }: ImportedItem) =>
     plan.source === 'session-prompts' && isThere(foreign_id);
@@ -74,6 +76,7 @@ export function matchItems(
   const unmatched = left.filter((item) => !taken.has(item.id));
   const { renamings, find } = renamedGroups(plan, open, unmatched);
   matchBy('content', find);
+  matchByFirstName();
   return { matches, renamings };
 }
 

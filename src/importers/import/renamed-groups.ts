@@ -2,6 +2,7 @@
  * Items that a source calls otherwise now because what their ids begin with has changed: a tag of Task Master, the
  * prefix of ids of beads and Backlog.md. A new tag that has some tasks of one that has gone may be either.
  */
+import { isPlainObject, type JsonObject } from '../../domain/json.ts';
 import type { ImportedItem } from '../../storage/queries/imported.ts';
 import {
   isCredible,
@@ -60,33 +61,67 @@ const GROUPINGS: Partial<Record<ImportSource, Grouping>> = {
 type Find = (planned: PlannedItem) => ImportedItem | undefined;
 
 /**
- * Finds items of groups that are here under another name: those that were left when the others got the new one, for
- * somebody had changed them here, or they were not in the source then. The ids here are made of the first name.
- * @param pairs items that were found by the id that the source gives them
+ * Of each group that was called otherwise when it was first imported, its name then: the ids here are made of it.
+ * @param pairs what was found so far
  */
-export function itemsOfFormerNames(
+export function firstNames(
   { source: kind, items }: ImportPlan,
   { namespace, items: known }: { namespace: string; items: readonly ImportedItem[] },
   pairs: readonly Pair[],
+): Map<string, string> {
+  const first = new Map<string, string>();
+  const grouping = GROUPINGS[kind];
+  if (grouping === undefined) return first;
+  const moved = pairs.filter((pair) => pair.known.id !== pair.planned.id);
+  if (moved.length === 0) return first;
+  const remembered = known.flatMap(({ first_group }) => first_group ?? []);
+  const names = new Set([...goneGroups(grouping, items, known).keys(), ...remembered]);
+  for (const { planned, known: item } of moved) {
+    const { group } = grouping.split(planned.foreign_id);
+    if (first.has(group)) continue;
+    const idIn = (name: string) => plannedId(kind, namespace, grouping.keyIn(name, planned.made_of.key));
+    const name = [...names].find((one) => idIn(one) === item.id);
+    if (name !== undefined) first.set(group, name);
+  }
+  return first;
+}
+
+/**
+ * Finds items of such groups that did not get the new name with the others, because somebody had changed them here or
+ * they were not in the source then.
+ */
+export function findByFirstName(
+  { source: kind }: ImportPlan,
+  { namespace, items: known }: { namespace: string; items: readonly ImportedItem[] },
+  first: ReadonlyMap<string, string>,
 ): Find {
   const grouping = GROUPINGS[kind];
-  if (grouping === undefined) return () => undefined;
-  const { split, keyIn } = grouping;
-  const idIn = (group: string, { made_of: { key } }: PlannedItem) =>
-    plannedId(kind, namespace, keyIn(group, key));
-  const gone = goneGroups(grouping, items, known);
-  const former = new Map<string, string>();
-  for (const { planned, known: item } of pairs) {
-    const { group } = split(planned.foreign_id);
-    if (gone.size === 0 || former.has(group) || item.id === planned.id) continue;
-    const before = [...gone.keys()].find((name) => idIn(name, planned) === item.id);
-    if (before !== undefined) former.set(group, before);
-  }
+  if (grouping === undefined || first.size === 0) return () => undefined;
   const byId = new Map(known.map((item) => [item.id, item]));
-  return (planned) => {
-    const before = former.get(split(planned.foreign_id).group);
-    return before === undefined ? undefined : byId.get(idIn(before, planned));
+  return ({ foreign_id, made_of: { key } }) => {
+    const name = first.get(grouping.split(foreign_id).group);
+    return name === undefined ? undefined : byId.get(plannedId(kind, namespace, grouping.keyIn(name, key)));
   };
+}
+
+/** A longer name is not kept. */
+const NAME_KEPT_CHARACTERS = 100;
+
+/** The plan whose items keep the first name of their group. */
+export function withFirstNames(plan: ImportPlan, first: ReadonlyMap<string, string>): ImportPlan {
+  const grouping = GROUPINGS[plan.source];
+  if (grouping === undefined || first.size === 0) return plan;
+  const items = plan.items.map((item) => {
+    const first_group = first.get(grouping.split(item.foreign_id).group);
+    const { imported } = item.metadata;
+    const isKept = first_group !== undefined && first_group.length <= NAME_KEPT_CHARACTERS;
+    if (!isKept || !isPlainObject(imported)) return item;
+    return {
+      ...item,
+      metadata: { ...item.metadata, imported: { first_group, ...(imported as JsonObject) } },
+    };
+  });
+  return { ...plan, items };
 }
 
 /** What the groups of items that were not found were called before: each is one that has gone, with the same items. */

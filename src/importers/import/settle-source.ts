@@ -11,7 +11,7 @@ import { hashOf, isCredible, verdictOf, type Verdict } from './item-comparison.t
 import { knownSources, type KnownSource, type Match } from './known-items.ts';
 import { planUnder } from './plan-identity.ts';
 import { plannedId, type ImportPlan } from './plan.ts';
-import type { Renaming } from './renamed-groups.ts';
+import { firstNames, withFirstNames, type Renaming } from './renamed-groups.ts';
 import { compareWith, type Evidence } from './source-evidence.ts';
 
 /** Which source a file was taken for, and why. */
@@ -199,8 +199,12 @@ function settled(
   const renamed = matches.filter(({ by }) => by === 'content');
   const ids = new Map(matches.map(({ planned, known }) => [planned.made_of.key, known.id]));
   const places = evidence?.source.places ?? new Set<string>();
+  const here = planUnder(plan, namespace, withFreeIds(plan, namespace, evidence, ids));
   return {
-    plan: planUnder(plan, namespace, withFreeIds(plan, namespace, evidence, ids)),
+    plan: withFirstNames(
+      here,
+      evidence === undefined ? new Map() : firstNames(planUnder(plan, namespace), evidence.source, matches),
+    ),
     taken: {
       namespace,
       as,

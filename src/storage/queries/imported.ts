@@ -14,6 +14,8 @@ export interface ImportedItem {
   hash: string | null;
   /** Where the file or folder lay that it was last brought from; null for items of versions that did not say. */
   from: string | null;
+  /** The tag or prefix that its id here was made with, where the source calls that otherwise since. */
+  first_group: string | null;
 }
 
 const START_CHARACTERS = 200;
@@ -40,6 +42,7 @@ export async function findImportedItems(c: Connection, source: string): Promise<
       foreign_id: imported('id'),
       hash: imported('hash'),
       from: imported('from'),
+      first_group: imported('first_group'),
     })
     .from(w)
     .where(sql`${imported('source')} = ${source}`)
