@@ -1,10 +1,24 @@
 /** Full-text search: what is asked, how words are told apart, how matches are ranked and shown. Pure. */
 import * as z from 'zod';
+import type { Entity } from './change.ts';
 import { askedText, integer } from './fields.ts';
 
-/** The kinds of record that are searched, as changes call them. */
-export const SEARCH_ENTITIES = ['work_item', 'note', 'vendor', 'deployment', 'enhancement'] as const;
-export type SearchEntity = (typeof SEARCH_ENTITIES)[number];
+/** Whether the records of a noun are searched: then the database has a view of their texts (`search_source_…`). */
+const IS_SEARCHED = {
+  work_item: true,
+  note: true,
+  vendor: true,
+  deployment: true,
+  enhancement: true,
+  dependency: false,
+  configuration: false,
+  conflict: false,
+} as const satisfies { readonly [E in Entity]: boolean };
+
+export type SearchEntity = { [E in Entity]: (typeof IS_SEARCHED)[E] extends true ? E : never }[Entity];
+export const SEARCH_ENTITIES = (Object.keys(IS_SEARCHED) as Entity[]).filter(
+  (entity): entity is SearchEntity => IS_SEARCHED[entity],
+);
 
 const RESULTS_DEFAULT = 10;
 const RESULTS_MAX = 50;

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { FieldChange, RecordedChange } from '../../domain/change.ts';
+import type { Entity, FieldChange, RecordedChange } from '../../domain/change.ts';
 import type { JsonObject, JsonValue } from '../../domain/json.ts';
 import type { Context } from '../../use-cases/support/context.ts';
 import type { History } from '../../use-cases/history/history.ts';
@@ -21,6 +21,18 @@ const FIELDS = {
   cursor: 'cursor',
 } as const;
 
+/** The list itself would load the schemas for a help text. */
+const NOUNS = Object.keys({
+  work_item: true,
+  dependency: true,
+  note: true,
+  enhancement: true,
+  vendor: true,
+  deployment: true,
+  configuration: true,
+  conflict: true,
+} satisfies { [E in Entity]: true });
+
 const VALUE_COLUMNS = 60;
 
 /** `worktrail history [ID]`: what was changed, by whom, when, from what to what. */
@@ -30,10 +42,7 @@ export function addHistoryCommand(program: Command): Command {
     .description('show what was changed, newest first')
     .argument('[id]', 'only changes of this record: an id, or its first 6 or more characters')
     .option('--vendor <name>', 'only changes of this vendor')
-    .option(
-      '--entity <kind>',
-      'only work_item, dependency, note, enhancement, vendor, deployment, configuration or conflict',
-    )
+    .option('--entity <kind>', `only ${NOUNS.slice(0, -1).join(', ')} or ${NOUNS.at(-1)}`)
     .option('--actor <name>', 'only changes made by this name')
     .option('--from <time>', 'not before this time, as 2026-01-31T09:30:00+02:00')
     .option('--to <time>', 'not after this time')

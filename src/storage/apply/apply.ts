@@ -5,7 +5,14 @@
 import { createHash } from 'node:crypto';
 import { eq, or, sql } from 'drizzle-orm';
 import { validationError } from '../../domain/errors.ts';
-import { CHANGE_SCHEMA_VERSION, type Applied, type Change } from '../../domain/change.ts';
+import {
+  CHANGE_SCHEMA_VERSION,
+  isChangeName,
+  type Applied,
+  type Change,
+  type ChangeName,
+} from '../../domain/change.ts';
+import type { ChangeOf } from '../../domain/change-schema.ts';
 import { partsOf } from '../../domain/batch.ts';
 import type { WorkItem } from '../../domain/work-item.ts';
 import { stableJson, type JsonObject } from '../../domain/json.ts';
@@ -21,7 +28,7 @@ import { claimWorkItem } from './claims.ts';
 import { resolveConflict } from './conflicts.ts';
 import { recount } from './counts.ts';
 import { findCurrentRecord } from './current-record.ts';
-import { addDependency, removeDependency } from './dependencies.ts';
+import { addDependency, removeDependency, type LinkChange } from './dependencies.ts';
 import { recordDeployment } from './deployments.ts';
 import { addLinks } from './dependency-batch.ts';
 import { unknownChange, type Effect, type Touched } from './effect.ts';
@@ -29,17 +36,17 @@ import { createEnhancement, updateEnhancement } from './enhancements.ts';
 import { refreshQueue } from './readiness.ts';
 import { addNote } from './notes.ts';
 import { registerVendor, updateVendor } from './vendors.ts';
-import { createWorkItems } from './work-item-batch.ts';
+import { createWorkItems, type Creation } from './work-item-batch.ts';
 import { createWorkItem, updateWorkItem } from './work-items.ts';
 
-type Rule = (c: Connection, change: Change) => Promise<Effect>;
+type Rule<Own> = (c: Connection, change: Own) => Promise<Effect>;
 
 export interface ApplyOptions {
   /** Merge whatever can be merged, as if every change had asked for it. */
   merge?: boolean;
 }
 
-const RULES: Readonly<Record<string, Rule>> = {
+const RULES: { readonly [Name in ChangeName]: Rule<ChangeOf<Name>> } = {
   'create work_item': createWorkItem,
   'update work_item': updateWorkItem,
   'claim work_item': claimWorkItem,
@@ -128,7 +135,9 @@ async function applyRun(
   merge: boolean,
 ): Promise<Effect[]> {
   if (run.length > 1) {
-    return await (run[0].kind === 'link' ? addLinks(c, run, made) : createWorkItems(c, run, made));
+    return run[0].kind === 'link'
+      ? await addLinks(c, [...run] as LinkChange[], made)
+      : await createWorkItems(c, [...run] as Creation[], made);
   }
   const effect = await applyRule(c, merge ? { ...run[0], on_conflict: 'merge' } : run[0]);
   for (const { entity_id } of effect.touched) made.delete(entity_id);
@@ -137,8 +146,9 @@ async function applyRun(
 
 function applyRule(c: Connection, change: Change): Promise<Effect> {
   const name = `${change.kind} ${change.entity}`;
-  const rule = Object.hasOwn(RULES, name) ? RULES[name] : undefined;
-  if (rule === undefined) throw unknownChange(change);
+  if (!isChangeName(name)) throw unknownChange(change);
+  // Tools and journals hold a patch against its schema before it comes here.
+  const rule = RULES[name] as Rule<Change>;
   return rule(c, change);
 }
 

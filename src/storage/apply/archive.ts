@@ -6,6 +6,7 @@
 import { and, inArray, isNull, lte, or, sql } from 'drizzle-orm';
 import { findInTheWay, describeInTheWay, notArchivedError, archivedError } from '../../domain/archive.ts';
 import { fieldChanges, type Change } from '../../domain/change.ts';
+import type { ChangeOf } from '../../domain/change-schema.ts';
 import type { JsonObject } from '../../domain/json.ts';
 import { idsOnPath, type WorkItem } from '../../domain/work-item.ts';
 import type { Warning } from '../../domain/warnings.ts';
@@ -21,13 +22,13 @@ import { asJson, oneRow, type Effect } from './effect.ts';
  * is older, and stays without an error when it may not go: so an automatic run never fails for what others do.
  * @throws ValidationError naming what is open, claimed or the current session
  */
-export async function archiveSubtree(c: Connection, change: Change): Promise<Effect> {
+export async function archiveSubtree(c: Connection, change: ChangeOf<'archive work_item'>): Promise<Effect> {
   await c.lockStructure('exclusive');
   const root = await findExisting(c, change.entity_id);
   if (root.archived_at !== null) {
     return nothing(root, 'already_archived', `"${root.title}" is in the archive already.`);
   }
-  const created_before = (change.patch['created_before'] ?? null) as string | null;
+  const created_before = change.patch.created_before ?? null;
   const items = [root, ...(await findDescendants(c, root.id))].filter(
     ({ archived_at }) => archived_at === null,
   );
@@ -45,7 +46,7 @@ export async function archiveSubtree(c: Connection, change: Change): Promise<Eff
  * Brings an item back with everything below it, and the archived items above it: without them it would hang below
  * what nobody sees.
  */
-export async function restoreSubtree(c: Connection, change: Change): Promise<Effect> {
+export async function restoreSubtree(c: Connection, change: ChangeOf<'restore work_item'>): Promise<Effect> {
   await c.lockStructure('exclusive');
   const root = await findExisting(c, change.entity_id);
   if (root.archived_at === null) {

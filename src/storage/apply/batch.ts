@@ -7,10 +7,11 @@ import type { JsonObject, JsonValue } from '../../domain/json.ts';
 import type { Warning } from '../../domain/warnings.ts';
 import type { WorkItem } from '../../domain/work-item.ts';
 import type { Connection, StructureLock } from '../database/connection.ts';
+import type { LinkChange } from './dependencies.ts';
 import { addLinks } from './dependency-batch.ts';
 import type { Effect } from './effect.ts';
 import { startReconciliation } from './reconciliation.ts';
-import { createWorkItems } from './work-item-batch.ts';
+import { createWorkItems, type Creation } from './work-item-batch.ts';
 
 /** A metadata key that is wrong in every item of a plan is told a few times, then counted. */
 const WARNINGS_MAX = 10;
@@ -40,8 +41,10 @@ export async function applyBatch(
     const end = endOfRun(parts, at, made);
     const run = parts.slice(at, end);
     try {
-      if (run[0]?.kind === 'create' && run.length > 1) effects.push(...(await createWorkItems(c, run, made)));
-      else if (run[0]?.kind === 'link' && run.length > 1) effects.push(...(await addLinks(c, run, made)));
+      if (run[0]?.kind === 'create' && run.length > 1)
+        effects.push(...(await createWorkItems(c, run as Creation[], made)));
+      else if (run[0]?.kind === 'link' && run.length > 1)
+        effects.push(...(await addLinks(c, run as LinkChange[], made)));
       else for (const part of run) effects.push(ownOf(part, await applyRule(c, part)));
     } catch (error) {
       if (!(error instanceof TrackerError) || error.code === 'DatabaseError') throw error;

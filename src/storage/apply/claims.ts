@@ -11,6 +11,7 @@
 import { and, eq, inArray, isNotNull, isNull, sql, type SQL } from 'drizzle-orm';
 import { notFound, validationError } from '../../domain/errors.ts';
 import { fieldChanges, type Change } from '../../domain/change.ts';
+import type { ChangeOf } from '../../domain/change-schema.ts';
 import {
   LEASE_DEFAULT_MINUTES,
   grantedToken,
@@ -33,8 +34,8 @@ import type { Tables } from '../database/schema.ts';
 import { findOpenBlockers } from '../queries/ready.ts';
 import { asJson, oneRow, type Effect } from './effect.ts';
 
-export async function claimWorkItem(c: Connection, change: Change): Promise<Effect> {
-  const ask = change.patch as unknown as ClaimRequest;
+export async function claimWorkItem(c: Connection, change: ChangeOf<'claim work_item'>): Promise<Effect> {
+  const ask = change.patch;
   const found = await findItemAndClaim(c, change.entity_id);
   if (found === undefined) throw notFound('work item', { id: change.entity_id });
   const { item, now } = found;

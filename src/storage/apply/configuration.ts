@@ -1,7 +1,8 @@
 /** How a change alters the project configuration. */
 import { and, eq } from 'drizzle-orm';
 import { notFound, validationError } from '../../domain/errors.ts';
-import { fieldChanges, type Change } from '../../domain/change.ts';
+import { fieldChanges } from '../../domain/change.ts';
+import type { ChangeOf } from '../../domain/change-schema.ts';
 import type { Configuration } from '../../domain/configuration.ts';
 import type { Connection } from '../database/connection.ts';
 import { findConfiguration } from '../queries/configuration.ts';
@@ -30,10 +31,13 @@ async function checkSession(c: Connection, id: string): Promise<void> {
   );
 }
 
-export async function updateConfiguration(c: Connection, change: Change): Promise<Effect> {
+export async function updateConfiguration(
+  c: Connection,
+  change: ChangeOf<'update configuration'>,
+): Promise<Effect> {
   const current = await findConfiguration(c);
   const { patch, merged_with, version } = await rebase(c, change, current, 'project configuration');
-  const session = patch['current_session_id'];
+  const session = patch.current_session_id;
   if (typeof session === 'string') await checkSession(c, session);
   const next: Configuration = {
     ...current,

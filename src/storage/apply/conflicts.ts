@@ -2,8 +2,8 @@
 import { eq } from 'drizzle-orm';
 import { notFound, validationError, type TrackerError } from '../../domain/errors.ts';
 import { partsOf, withParts } from '../../domain/batch.ts';
-import { patchProblem } from '../../domain/change-schema.ts';
-import type { Change } from '../../domain/change.ts';
+import { patchProblem, type ChangeOf } from '../../domain/change-schema.ts';
+import { isChangeName, type Change } from '../../domain/change.ts';
 import { SETS, asList, mergeSet } from '../../domain/conflict.ts';
 import type { ConflictKind, Resolution } from '../../domain/conflict-record.ts';
 import type { JsonObject } from '../../domain/json.ts';
@@ -12,7 +12,7 @@ import { isShown } from '../status-file/shown-fields.ts';
 import type { Connection } from '../database/connection.ts';
 import { findConflict } from '../queries/conflicts.ts';
 import { findCurrentRecord } from './current-record.ts';
-import { asJson, type Effect } from './effect.ts';
+import { asJson, unknownChange, type Effect } from './effect.ts';
 
 /** What of an error is kept: the current record is left out, it can be read. */
 const KEPT_DETAILS = [
@@ -90,7 +90,7 @@ function recordsShown({ entity, entity_id, patch }: Change): string[] {
  */
 export async function resolveConflict(
   c: Connection,
-  change: Change,
+  change: ChangeOf<'resolve conflict'>,
   applyRule: (change: Change) => Promise<Effect>,
 ): Promise<Effect> {
   const conflict = await findConflict(c, change.entity_id);
@@ -105,9 +105,9 @@ export async function resolveConflict(
       'Nothing is left to do. To change the record now, update it as usual.',
     );
   }
-  const resolution = change.patch['resolution'] as Resolution;
+  const { resolution, fields } = change.patch;
   const effects: Effect[] = [];
-  for (const again of changesOf(resolution, conflict.changes, change)) {
+  for (const again of changesOf(resolution, conflict.changes, fields)) {
     effects.push(await applyRule(await onCurrentVersion(c, again, change)));
   }
   const { conflicts, openConflicts } = c.tables;
@@ -140,11 +140,10 @@ export async function resolveConflict(
   };
 }
 
-function changesOf(resolution: Resolution, mine: Change[], decision: Change): Change[] {
+function changesOf(resolution: Resolution, mine: Change[], fields: JsonObject | undefined): Change[] {
   if (resolution === 'keep_theirs') return [];
   const [only] = mine;
-  const fields = decision.patch['fields'];
-  if (resolution === 'reapply' || fields === undefined || fields === null) return mine;
+  if (resolution === 'reapply' || fields == null) return mine;
   if (only === undefined || mine.length > 1) {
     throw validationError(
       {
@@ -155,7 +154,7 @@ function changesOf(resolution: Resolution, mine: Change[], decision: Change): Ch
       'Settle it with keep_theirs, then make the changes you want as usual.',
     );
   }
-  const given = withoutOptions(fields as JsonObject, only);
+  const given = withoutOptions(fields, only);
   // Whoever decides sees what is there.
   const again = {
     ...only,
@@ -198,6 +197,7 @@ async function onCurrentVersion(c: Connection, mine: Change, decision: Change): 
   // Whoever decides does so in spite of a claim that ended or was never granted.
   if (change.kind !== 'claim') now.claim_token = null;
   if (change.kind !== 'update') return { ...now, actor: mine.actor };
+  if (!isChangeName(`update ${change.entity}`)) throw unknownChange(change);
   const record = await findCurrentRecord(c, change);
   return { ...now, patch: withSetsThere(mine, record), base_version: Number(record['version'] ?? 0) };
 }

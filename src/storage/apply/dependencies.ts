@@ -1,7 +1,7 @@
 /** How a change adds or removes a dependency. Links need no version: adding one never conflicts. */
 import { and, eq } from 'drizzle-orm';
 import { notFound, validationError } from '../../domain/errors.ts';
-import type { Change } from '../../domain/change.ts';
+import type { ChangeOf } from '../../domain/change-schema.ts';
 import {
   ancestorLinkError,
   blockingPair,
@@ -9,7 +9,6 @@ import {
   cycleError,
   selfLinkError,
   type Dependency,
-  type DependencyType,
 } from '../../domain/dependency.ts';
 import { idsOnPath, type WorkItem } from '../../domain/work-item.ts';
 import type { Connection } from '../database/connection.ts';
@@ -19,7 +18,10 @@ import { checkLinkTokens } from './claims.ts';
 import { refuseArchived } from './archive.ts';
 import { asJson, type Effect } from './effect.ts';
 
-export async function addDependency(c: Connection, change: Change): Promise<Effect> {
+/** Of one patch: what is linked is taken apart by the same. */
+export type LinkChange = ChangeOf<'link dependency' | 'unlink dependency'>;
+
+export async function addDependency(c: Connection, change: LinkChange): Promise<Effect> {
   const wanted = readPatch(change);
   const pair = blockingPair(wanted);
   if (wanted.source_id === wanted.target_id) throw selfLinkError(wanted.target_id);
@@ -42,7 +44,7 @@ export async function addDependency(c: Connection, change: Change): Promise<Effe
   await c.db.insert(c.tables.dependencies).values(link);
   return {
     record: asJson(link),
-    touched: [touched(change, link, 'link')],
+    touched: [touched(link, 'link')],
     merged_with: [],
     warnings,
     ...(pair !== undefined && { readiness: [pair.blocker, pair.blocked] }),
@@ -58,7 +60,7 @@ export function alreadyLinked(existing: Dependency): Effect {
   return { record: asJson(existing), touched: [], merged_with: [], warnings: [warning] };
 }
 
-export async function removeDependency(c: Connection, change: Change): Promise<Effect> {
+export async function removeDependency(c: Connection, change: LinkChange): Promise<Effect> {
   const wanted = readPatch(change);
   if (blockingPair(wanted) !== undefined) await c.lockStructure('exclusive');
   const { source, target } = await bothItems(c, wanted);
@@ -81,7 +83,7 @@ export async function removeDependency(c: Connection, change: Change): Promise<E
     );
   return {
     record: asJson(link),
-    touched: [touched(change, link, 'unlink')],
+    touched: [touched(link, 'unlink')],
     merged_with: [],
     warnings,
     ...(blockingPair(link) !== undefined && { readiness: [link.source_id, link.target_id] }),
@@ -98,15 +100,11 @@ export function refuseDeleted(item: WorkItem, field: string): void {
 
 type Wanted = Pick<Dependency, 'source_id' | 'target_id' | 'dependency_type'>;
 
-export function readPatch(change: Change): Wanted {
-  return {
-    source_id: change.entity_id,
-    target_id: change.patch['target_id'] as string,
-    dependency_type: change.patch['dependency_type'] as DependencyType,
-  };
+export function readPatch({ entity_id, patch: { target_id, dependency_type } }: LinkChange): Wanted {
+  return { source_id: entity_id, target_id, dependency_type };
 }
 
-export function touched(change: Change, link: Dependency, kind: 'link' | 'unlink') {
+export function touched(link: Dependency, kind: 'link' | 'unlink') {
   const value = `${link.dependency_type} ${link.target_id}`;
   return {
     entity: 'dependency' as const,

@@ -1,5 +1,4 @@
 /** How many links come to be at once: all in one pass, whatever their number and however dense they are. */
-import type { Change } from '../../domain/change.ts';
 import {
   blockingPair,
   cycleError,
@@ -18,7 +17,14 @@ import { findWorkItems } from '../queries/work-items.ts';
 import { insertRows } from '../database/table-copy.ts';
 import { refuseArchived } from './archive.ts';
 import { checkLinkTokens } from './claims.ts';
-import { alreadyLinked, readPatch, refuseAncestor, refuseDeleted, touched } from './dependencies.ts';
+import {
+  alreadyLinked,
+  readPatch,
+  refuseAncestor,
+  refuseDeleted,
+  touched,
+  type LinkChange,
+} from './dependencies.ts';
 import { asJson, type Effect } from './effect.ts';
 
 /**
@@ -29,7 +35,7 @@ import { asJson, type Effect } from './effect.ts';
  */
 export async function addLinks(
   c: Connection,
-  changes: readonly Change[],
+  changes: readonly LinkChange[],
   made: ReadonlyMap<string, WorkItem>,
 ): Promise<Effect[]> {
   const wanted = changes.map((change) => ({ change, link: readPatch(change) }));
@@ -68,7 +74,7 @@ export async function addLinks(
     links.set(meaning, row);
     return {
       record: asJson(row),
-      touched: [touched(change, row, 'link')],
+      touched: [touched(row, 'link')],
       merged_with: [],
       warnings: [],
       ...(pair !== undefined && { readiness: [pair.blocker, pair.blocked] }),
@@ -88,7 +94,7 @@ export async function addLinks(
 /** Only what was there before can be claimed; costs nothing where it is not. */
 async function checkClaims(
   c: Connection,
-  wanted: readonly { change: Change; link: Pick<Dependency, 'source_id' | 'target_id'> }[],
+  wanted: readonly { change: LinkChange; link: Pick<Dependency, 'source_id' | 'target_id'> }[],
   find: (id: string) => WorkItem,
 ): Promise<Warning[]> {
   const warnings: Warning[] = [];

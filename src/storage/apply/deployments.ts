@@ -1,8 +1,8 @@
 /** How a change records a deployment with its links. */
 import { notFound, validationError } from '../../domain/errors.ts';
-import { fieldChanges, type Change } from '../../domain/change.ts';
+import { fieldChanges } from '../../domain/change.ts';
+import type { ChangeOf, PatchOf } from '../../domain/change-schema.ts';
 import { checkDeploymentMetadata, complianceNumber, type Deployment } from '../../domain/deployment.ts';
-import type { JsonObject } from '../../domain/json.ts';
 import { vendorNameKey, type Vendor } from '../../domain/vendor.ts';
 import { nearestName } from '../../domain/warnings.ts';
 import type { Connection } from '../database/connection.ts';
@@ -14,21 +14,24 @@ import { asJson, type Effect } from './effect.ts';
 /** Vendor names compared for "did you mean". */
 const NAMES_COMPARED = 1_000;
 
-export async function recordDeployment(c: Connection, change: Change): Promise<Effect> {
+export async function recordDeployment(
+  c: Connection,
+  change: ChangeOf<'create deployment'>,
+): Promise<Effect> {
   const { patch } = change;
-  const commit_hash = patch['commit_hash'] as string;
+  const { commit_hash } = patch;
   const { metadata, warnings } = checkDeploymentMetadata(
-    patch['metadata'] as JsonObject,
+    patch.metadata,
     commit_hash,
     // No tool lets it through: only an import sets it.
-    patch['is_imported'] === true,
+    patch.is_imported === true,
   );
   const vendorIds = await linkedVendorIds(c, patch);
-  const itemIds = await linkedItemIds(c, patch['related_work_item_ids'] as string[]);
+  const itemIds = await linkedItemIds(c, patch.related_work_item_ids);
   const deployment: Deployment = {
     id: change.entity_id,
     version: c.versionStep(change),
-    deployed_at: patch['deployed_at'] as string,
+    deployed_at: patch.deployed_at,
     commit_hash,
     metadata,
     created_at: change.at,
@@ -68,9 +71,10 @@ export async function recordDeployment(c: Connection, change: Change): Promise<E
   };
 }
 
-async function linkedVendorIds(c: Connection, patch: JsonObject): Promise<string[]> {
-  const ids = patch['affected_vendor_ids'] as string[];
-  const names = patch['affected_vendors'] as string[];
+async function linkedVendorIds(
+  c: Connection,
+  { affected_vendor_ids: ids, affected_vendors: names }: PatchOf<'create deployment'>,
+): Promise<string[]> {
   const byId = await findVendors(c, ids);
   const missingId = ids.find((id) => !byId.some((vendor) => vendor.id === id));
   if (missingId !== undefined) throw notFound('vendor', { id: missingId });

@@ -2,7 +2,7 @@
 import { validationError } from '../../domain/errors.ts';
 import type { Change, ChangeKind, Entity, FieldChange } from '../../domain/change.ts';
 import { compareChanges, mergedPatch, touchedFields, versionConflictError } from '../../domain/conflict.ts';
-import { equalJson, type JsonObject, type JsonValue } from '../../domain/json.ts';
+import { equalJson, type JsonObject } from '../../domain/json.ts';
 import { makersView } from '../../domain/makers-view.ts';
 import {
   isPartlyShown,
@@ -56,8 +56,8 @@ export function asJson(record: object): JsonObject {
   return record as unknown as JsonObject;
 }
 
-export interface Rebased {
-  patch: JsonObject;
+export interface Rebased<Patch> {
+  patch: Patch;
   merged_with: number[];
   /** The version that the record gets. */
   version: number;
@@ -68,12 +68,12 @@ export interface Rebased {
  * version; a merged one when that was asked for, or fields were not shown to him, and nothing of others is lost by it.
  * @throws VersionConflictError
  */
-export async function rebase(
+export async function rebase<Own extends Change>(
   c: Connection,
-  change: Change,
+  change: Own,
   current: Versioned,
   noun: string,
-): Promise<Rebased> {
+): Promise<Rebased<Own['patch']>> {
   const asked = change.base_version ?? 0;
   const [expected, at] = [withoutMark(asked), withoutMark(current.version)];
   const unchanged = {
@@ -116,7 +116,8 @@ export async function rebase(
       mergeable: conflict.mergeable && complete,
     });
   }
-  const patch = mergedPatch(change.patch, conflict, record);
+  // Merging alters what sets hold, never of what kind a value is.
+  const patch = mergedPatch(change.patch, conflict, record) as Own['patch'];
   const isOther = expected === at && !equalJson(patch, change.patch);
   return {
     ...unchanged,
@@ -149,10 +150,13 @@ export function oneRow<T>(rows: T[]): T {
   return row;
 }
 
-export function picked(patch: JsonObject, names: readonly string[]): Record<string, JsonValue> {
+export function picked<T extends JsonObject, Name extends keyof T>(
+  patch: T,
+  names: readonly Name[],
+): Partial<Pick<T, Name>> {
   return Object.fromEntries(
-    names.filter((name) => patch[name] !== undefined).map((name) => [name, patch[name] as JsonValue]),
-  );
+    names.filter((name) => patch[name] !== undefined).map((name) => [name, patch[name]]),
+  ) as Partial<Pick<T, Name>>;
 }
 
 /** The refusal of one change: it says nothing about the store. */
@@ -165,9 +169,4 @@ export function unknownChange({ kind, entity }: Change): Error {
     },
     'Update Worktrail to the version that wrote it.',
   );
-}
-
-/** A text of a patch, which imports give where the source says it. */
-export function textOr<T extends string | null>(value: unknown, fallback: T): string | T {
-  return typeof value === 'string' ? value : fallback;
 }

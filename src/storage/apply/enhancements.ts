@@ -1,13 +1,8 @@
 /** How a change makes or alters an enhancement: fields, what it depends on, and its promotion to a work item. */
 import { and, eq } from 'drizzle-orm';
-import { fieldChanges, type Change } from '../../domain/change.ts';
-import {
-  enhancementCycleError,
-  promotionError,
-  type Enhancement,
-  type EnhancementStatus,
-} from '../../domain/enhancement.ts';
-import type { JsonObject } from '../../domain/json.ts';
+import { fieldChanges } from '../../domain/change.ts';
+import type { ChangeOf, PatchOf } from '../../domain/change-schema.ts';
+import { enhancementCycleError, promotionError, type Enhancement } from '../../domain/enhancement.ts';
 import { notFound } from '../../domain/errors.ts';
 import type { Connection } from '../database/connection.ts';
 import { findEnhancement, findEnhancementChain, findEnhancementMentions } from '../queries/enhancements.ts';
@@ -24,19 +19,22 @@ const FIELDS = [
   'work_item_id',
 ] as const;
 
-export async function createEnhancement(c: Connection, change: Change): Promise<Effect> {
+export async function createEnhancement(
+  c: Connection,
+  change: ChangeOf<'create enhancement'>,
+): Promise<Effect> {
   const { patch } = change;
-  const depends_on = idsOf(patch['depends_on']);
+  const depends_on = idsOf(patch.depends_on);
   await refuseUnknown(c, depends_on);
   const enhancement: Enhancement = {
     id: change.entity_id,
     version: c.versionStep(change),
-    title: patch['title'] as string,
-    description: (patch['description'] ?? null) as string | null,
-    priority: patch['priority'] as number,
-    status: patch['status'] as EnhancementStatus,
-    target_quarter: (patch['target_quarter'] ?? null) as string | null,
-    requires_constitutional_principles: patch['requires_constitutional_principles'] as string[],
+    title: patch.title,
+    description: patch.description ?? null,
+    priority: patch.priority,
+    status: patch.status,
+    target_quarter: patch.target_quarter ?? null,
+    requires_constitutional_principles: patch.requires_constitutional_principles,
     depends_on,
     work_item_id: null,
     created_at: change.at,
@@ -56,7 +54,10 @@ export async function createEnhancement(c: Connection, change: Change): Promise<
 }
 
 /** With `work_item_id` in the patch it is promoted to that item, which must be there and can never be another. */
-export async function updateEnhancement(c: Connection, change: Change): Promise<Effect> {
+export async function updateEnhancement(
+  c: Connection,
+  change: ChangeOf<'update enhancement'>,
+): Promise<Effect> {
   // Two that come to depend on each other at the same moment must see each other.
   if ('depends_on' in change.patch) await c.lockStructure('exclusive');
   const current = await findEnhancement(c, change.entity_id);
@@ -66,7 +67,7 @@ export async function updateEnhancement(c: Connection, change: Change): Promise<
   const next: Enhancement = {
     ...current,
     ...picked(patch, FIELDS),
-    ...('depends_on' in patch && { depends_on: idsOf(patch['depends_on']) }),
+    ...('depends_on' in patch && { depends_on: idsOf(patch.depends_on) }),
     version,
     updated_at: change.at,
     updated_by: change.actor,
@@ -96,17 +97,21 @@ function touch(enhancement: Enhancement, before: Enhancement | null): Touched {
 }
 
 /** In the order in which they are read. */
-function idsOf(value: unknown): string[] {
-  return [...new Set((value ?? []) as string[])].sort();
+function idsOf(ids: readonly string[] = []): string[] {
+  return [...new Set(ids)].sort();
 }
 
-async function refusePromotion(c: Connection, current: Enhancement, patch: JsonObject): Promise<void> {
+async function refusePromotion(
+  c: Connection,
+  current: Enhancement,
+  { work_item_id }: PatchOf<'update enhancement'>,
+): Promise<void> {
   if (current.work_item_id !== null) {
     throw promotionError(current, await findWorkItem(c, current.work_item_id));
   }
   if (current.status === 'completed') throw promotionError(current, undefined);
-  const item_id = patch['work_item_id'] as string;
-  if ((await findWorkItem(c, item_id)) === undefined) throw notFound('work item', { id: item_id });
+  const item = work_item_id == null ? undefined : await findWorkItem(c, work_item_id);
+  if (item === undefined) throw notFound('work item', { id: String(work_item_id) });
 }
 
 async function refuseUnknown(c: Connection, ids: string[]): Promise<void> {

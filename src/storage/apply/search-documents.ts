@@ -1,5 +1,6 @@
 /** The search index as a whole. Triggers in the database keep it (migration 0004), whatever program writes. */
 import { sql, type SQL } from 'drizzle-orm';
+import type { SearchEntity } from '../../domain/search.ts';
 import type { Connection } from '../database/connection.ts';
 import { countDiffering, dialectOf, runPlainly } from '../database/plain-statement.ts';
 
@@ -7,7 +8,13 @@ import { countDiffering, dialectOf, runPlainly } from '../database/plain-stateme
 export const SEARCH_RULES = 1;
 
 /** Each has a view `search_source_…` with a row per record. */
-const SOURCES = ['work_items', 'notes', 'vendors', 'deployments', 'enhancements'];
+const SOURCES: { readonly [E in SearchEntity]: string } = {
+  work_item: 'work_items',
+  note: 'notes',
+  vendor: 'vendors',
+  deployment: 'deployments',
+  enhancement: 'enhancements',
+};
 const COLUMNS = sql.raw('entity, entity_id, item_id, created_ms, facets, title, body');
 
 /** How many records are missing in the index, stand there differently, or are not there any more. */
@@ -22,7 +29,9 @@ export async function refillSearch(c: Connection): Promise<void> {
 }
 
 function sources(): SQL {
-  const each = SOURCES.map((source) => sql`select ${COLUMNS} from ${sql.raw(`search_source_${source}`)}`);
+  const each = Object.values(SOURCES).map(
+    (source) => sql`select ${COLUMNS} from ${sql.raw(`search_source_${source}`)}`,
+  );
   return sql.join(each, sql` union all `);
 }
 

@@ -1,7 +1,8 @@
 /** How a change registers or alters a vendor. */
 import { and, eq } from 'drizzle-orm';
 import { notFound, validationError } from '../../domain/errors.ts';
-import { fieldChanges, type Change } from '../../domain/change.ts';
+import { fieldChanges } from '../../domain/change.ts';
+import type { ChangeOf } from '../../domain/change-schema.ts';
 import type { JsonObject } from '../../domain/json.ts';
 import { isPartlyShown } from '../../domain/provisional-version.ts';
 import {
@@ -11,15 +12,13 @@ import {
   vendorNameKey,
   withOneVersion,
   type Vendor,
-  type VendorStatus,
 } from '../../domain/vendor.ts';
 import type { Connection } from '../database/connection.ts';
 import { findVendorByKey, findVendors } from '../queries/vendors.ts';
 import { asJson, oneRow, picked, rebase, type Effect, type Touched } from './effect.ts';
 
-export async function registerVendor(c: Connection, change: Change): Promise<Effect> {
-  const { patch } = change;
-  const name = patch['name'] as string;
+export async function registerVendor(c: Connection, change: ChangeOf<'create vendor'>): Promise<Effect> {
+  const { name, status, extractor_version, metadata } = change.patch;
   const taken = await findVendorByKey(c, vendorNameKey(name));
   if (taken !== undefined) {
     throw validationError(
@@ -31,16 +30,12 @@ export async function registerVendor(c: Connection, change: Change): Promise<Eff
       'Use update_vendor_status to change the existing vendor, or choose another name.',
     );
   }
-  const merged = mergeVendorMetadata(
-    VENDOR_METADATA_DEFAULT,
-    patch['metadata'] as JsonObject,
-    patch['extractor_version'] as string | undefined,
-  );
+  const merged = mergeVendorMetadata(VENDOR_METADATA_DEFAULT, metadata, extractor_version);
   const vendor: Vendor = {
     id: change.entity_id,
     version: c.versionStep(change),
     name,
-    status: patch['status'] as VendorStatus,
+    status,
     extractor_version: merged.extractor_version ?? EXTRACTOR_VERSION_UNKNOWN,
     metadata: merged.metadata,
     created_at: change.at,
@@ -57,24 +52,20 @@ export async function registerVendor(c: Connection, change: Change): Promise<Eff
   };
 }
 
-export async function updateVendor(c: Connection, change: Change): Promise<Effect> {
+export async function updateVendor(c: Connection, change: ChangeOf<'update vendor'>): Promise<Effect> {
   const [current] = await findVendors(c, [change.entity_id]);
   if (current === undefined) throw notFound('vendor', { id: change.entity_id });
   const asked = { ...change, patch: withOneVersion(change.patch) };
   const { patch, merged_with, version } = await rebase(c, asked, current, 'vendor');
-  const given = (patch['metadata'] ?? {}) as JsonObject;
-  const merged = mergeVendorMetadata(
-    completed(current),
-    given,
-    patch['extractor_version'] as string | undefined,
-  );
+  const given = patch.metadata ?? {};
+  const merged = mergeVendorMetadata(completed(current), given, patch.extractor_version);
   const next: Vendor = {
     ...current,
     version,
-    status: (patch['status'] as VendorStatus | undefined) ?? current.status,
+    status: patch.status ?? current.status,
     extractor_version: merged.extractor_version ?? current.extractor_version,
     metadata: isPartlyShown(current.version)
-      ? picked(merged.metadata, Object.keys({ ...current.metadata, ...given }))
+      ? (picked(merged.metadata, Object.keys({ ...current.metadata, ...given })) as JsonObject)
       : merged.metadata,
     updated_at: change.at,
     updated_by: change.actor,

@@ -1,8 +1,8 @@
 /** How a change makes or alters a work item; its place and its deletion have files of their own. */
 import { and, eq, inArray, sql } from 'drizzle-orm';
 import { notFound, validationError } from '../../domain/errors.ts';
-import { fieldChanges, type Change } from '../../domain/change.ts';
-import type { JsonObject } from '../../domain/json.ts';
+import { fieldChanges } from '../../domain/change.ts';
+import type { ChangeOf, PatchOf } from '../../domain/change-schema.ts';
 import { LABELS_MAX } from '../../domain/limits.ts';
 import { mergeMetadata } from '../../domain/metadata.ts';
 import {
@@ -27,7 +27,7 @@ import {
   endedClaimsWarning,
   isClaimedAs,
 } from './claims.ts';
-import { asJson, oneRow, picked, rebase, textOr, type Effect, type Touched } from './effect.ts';
+import { asJson, oneRow, picked, rebase, type Effect, type Touched } from './effect.ts';
 import { deleteOrRestore, type Along } from './work-item-deletion.ts';
 import { lockedParent, moveSubtree } from './work-item-place.ts';
 
@@ -44,12 +44,12 @@ const PLAIN_FIELDS = [
   'pr_number',
 ] as const;
 
-export async function createWorkItem(c: Connection, change: Change): Promise<Effect> {
+export async function createWorkItem(c: Connection, change: ChangeOf<'create work_item'>): Promise<Effect> {
   const { patch } = change;
-  const parent = patch['parent_id'] === null ? null : await lockedParent(c, patch['parent_id'] as string);
-  if (parent !== null) checkPlace({ id: change.entity_id, title: patch['title'] as string }, parent, 0);
+  const parent = patch.parent_id === null ? null : await lockedParent(c, patch.parent_id);
+  if (parent !== null) checkPlace({ id: change.entity_id, title: patch.title }, parent, 0);
   const budget =
-    patch['item_type'] === 'session' ? (await findConfiguration(c)).default_token_budget : undefined;
+    patch.item_type === 'session' ? (await findConfiguration(c)).default_token_budget : undefined;
   const { item: row, warnings } = newItem(change, parent, c.versionStep(change), budget);
   const stored = oneRow(await insertItem(c, row));
   await replaceLabels(c, row.id, [], row.labels);
@@ -67,40 +67,40 @@ export async function createWorkItem(c: Connection, change: Change): Promise<Eff
  * @param budget the tokens that a session gets unless it says so itself
  */
 export function newItem(
-  change: Change,
+  change: ChangeOf<'create work_item'>,
   parent: WorkItem | null,
   version: number,
   budget: number | undefined,
 ): { item: WorkItem; warnings: Warning[] } {
   const { patch } = change;
-  const item = { ...patch, id: change.entity_id } as unknown as WorkItem;
-  let given: Record<string, unknown> = item.metadata;
-  if (item.item_type === 'session') given = { token_budget: budget, prompts_count: 0, ...given };
-  const { metadata, warnings } = checkItemMetadata(item.item_type, withoutEmptyKnown(item.item_type, given));
-  const place = placeBelow(parent, item.id);
+  const { item_type, status } = patch;
+  let given: Record<string, unknown> = patch.metadata;
+  if (item_type === 'session') given = { token_budget: budget, prompts_count: 0, ...given };
+  const { metadata, warnings } = checkItemMetadata(item_type, withoutEmptyKnown(item_type, given));
+  const place = placeBelow(parent, change.entity_id);
   const row: WorkItem = {
     // In the order of the table, as it is read back and recorded.
-    id: item.id,
+    id: change.entity_id,
     version,
-    item_type: item.item_type,
-    title: item.title,
-    description: item.description,
-    status: item.status,
-    priority: item.priority,
-    labels: item.labels,
-    assignee: item.assignee,
-    parent_id: item.parent_id,
+    item_type,
+    title: patch.title,
+    description: patch.description,
+    status,
+    priority: patch.priority,
+    labels: patch.labels,
+    assignee: patch.assignee,
+    parent_id: patch.parent_id,
     path: place.path,
     depth: place.depth,
-    branch_name: item.branch_name,
-    commit_hash: item.commit_hash,
-    pr_number: item.pr_number,
+    branch_name: patch.branch_name,
+    commit_hash: patch.commit_hash,
+    pr_number: patch.pr_number,
     metadata,
-    created_at: textOr(patch['created_at'], change.at),
-    updated_at: textOr(patch['updated_at'], change.at),
-    completed_at: completedAt(item.status, textOr(patch['completed_at'], null), change.at),
-    created_by: textOr(patch['created_by'], change.actor),
-    updated_by: textOr(patch['created_by'], change.actor),
+    created_at: patch.created_at ?? change.at,
+    updated_at: patch.updated_at ?? change.at,
+    completed_at: completedAt(status, patch.completed_at ?? null, change.at),
+    created_by: patch.created_by ?? change.actor,
+    updated_by: patch.created_by ?? change.actor,
     deleted_at: null,
     claimed_by: null,
     claim_expires_at: null,
@@ -109,7 +109,7 @@ export function newItem(
   return { item: row, warnings };
 }
 
-export async function updateWorkItem(c: Connection, change: Change): Promise<Effect> {
+export async function updateWorkItem(c: Connection, change: ChangeOf<'update work_item'>): Promise<Effect> {
   const movesOrDeletes = 'parent_id' in change.patch || 'deleted_at' in change.patch;
   if (movesOrDeletes) await c.lockStructure('exclusive');
 
@@ -128,25 +128,21 @@ export async function updateWorkItem(c: Connection, change: Change): Promise<Eff
     updated_by: change.actor,
   };
   refuseTooManyLabels(next.labels);
-  next.completed_at = completedAt(
-    next.status,
-    textOr(patch['completed_at'], current.completed_at),
-    change.at,
-  );
+  next.completed_at = completedAt(next.status, patch.completed_at ?? current.completed_at, change.at);
   const checked = checkItemMetadata(
     next.item_type,
-    mergeMetadata(current.metadata, (patch['metadata'] ?? {}) as JsonObject),
-    Object.keys((patch['metadata'] ?? {}) as JsonObject),
+    mergeMetadata(current.metadata, patch.metadata ?? {}),
+    Object.keys(patch.metadata ?? {}),
   );
   next.metadata = checked.metadata;
 
   let along: Along = [];
   let ended: string[] = [];
-  if (patch['parent_id'] !== undefined && patch['parent_id'] !== current.parent_id) {
-    await moveSubtree(c, current, next, patch['parent_id'] as string | null);
+  if (patch.parent_id !== undefined && patch.parent_id !== current.parent_id) {
+    await moveSubtree(c, current, next, patch.parent_id);
   }
-  if (patch['deleted_at'] !== undefined) {
-    next.deleted_at = patch['deleted_at'] as string | null;
+  if (patch.deleted_at !== undefined) {
+    next.deleted_at = patch.deleted_at;
     ({ along, ended } = await deleteOrRestore(c, change, current, next));
   }
   const endsClaim = current.claimed_by !== null && (isClosed(next.status) || next.deleted_at !== null);
@@ -176,7 +172,7 @@ export function touch(item: WorkItem, kind: 'create' | 'update', before: WorkIte
   };
 }
 
-function refuseEditOfDeleted(current: WorkItem, patch: JsonObject): void {
+function refuseEditOfDeleted(current: WorkItem, patch: PatchOf<'update work_item'>): void {
   if (current.deleted_at === null || 'deleted_at' in patch) return;
   throw validationError(
     {

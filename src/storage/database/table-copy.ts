@@ -34,7 +34,7 @@ const PRIMARY_KEYS = {
 } as const satisfies { [Name in keyof Tables]: readonly (keyof Tables[Name]['$inferSelect'])[] };
 
 /** A table as the schema calls it, as `workItems`. */
-export type TableName = keyof typeof PRIMARY_KEYS;
+export type TableName = keyof Tables;
 
 /** All tables, those that others refer to first. */
 export const TABLE_NAMES = Object.keys(PRIMARY_KEYS) as readonly TableName[];

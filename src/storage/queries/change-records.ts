@@ -1,8 +1,9 @@
 /** The record of changes by change and by record: for taking changes back and for what a record was like before. */
 import { and, asc, desc, eq, gt, gte, inArray, lte, max, min, or } from 'drizzle-orm';
-import type { Applied, Entity, RecordedChange } from '../../domain/change.ts';
+import type { Applied, RecordedChange } from '../../domain/change.ts';
 import type { Connection } from '../database/connection.ts';
 import { changeColumns } from './changes.ts';
+import { ENTITIES_WITH_PAST } from './nouns.ts';
 import { chunks } from './work-items.ts';
 
 /** A change is made a moment before it gets its id, which begins with the time. */
@@ -92,13 +93,11 @@ export async function findFirstRow(
   const rows = await c.db
     .select({ entity: t.entity, kind: t.kind, at: t.at, seq: t.seq })
     .from(t)
-    .where(and(eq(t.entity_id, id), inArray(t.entity, RECORDS)))
+    .where(and(eq(t.entity_id, id), inArray(t.entity, ENTITIES_WITH_PAST)))
     .orderBy(asc(t.seq))
     .limit(1);
   return rows[0];
 }
-
-const RECORDS: Entity[] = ['work_item', 'vendor', 'deployment', 'enhancement', 'configuration', 'note'];
 
 /**
  * What was recorded of a record after a moment, newest first. The moment lies before the first row, in the order of
@@ -113,7 +112,7 @@ export async function findRowsAfter(
   const { changes: t } = c.tables;
   const own =
     what === 'record'
-      ? and(eq(t.entity_id, id), inArray(t.entity, RECORDS))
+      ? and(eq(t.entity_id, id), inArray(t.entity, ENTITIES_WITH_PAST))
       : and(or(eq(t.entity_id, id), eq(t.related_id, id)), eq(t.entity, 'dependency'));
   const [cut] = await c.db
     .select({ seq: min(t.seq) })
@@ -138,7 +137,7 @@ export async function findLastRow(
   const [last] = await c.db
     .select({ seq: max(t.seq) })
     .from(t)
-    .where(and(eq(t.entity_id, id), inArray(t.entity, RECORDS), lte(t.seq, beforeSeq)));
+    .where(and(eq(t.entity_id, id), inArray(t.entity, ENTITIES_WITH_PAST), lte(t.seq, beforeSeq)));
   return last?.seq == null ? undefined : await findChangeAt(c, Number(last.seq));
 }
 

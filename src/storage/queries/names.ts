@@ -1,17 +1,24 @@
 /** What records are called: where they may be of any kind, and where only work items are meant. */
-import { inArray } from 'drizzle-orm';
+import { inArray, sql } from 'drizzle-orm';
+import type { PgTable } from 'drizzle-orm/pg-core';
+import { ENTITIES } from '../../domain/change.ts';
 import type { Connection } from '../database/connection.ts';
 import { pipelined } from '../database/pipelined.ts';
+import { NOUNS } from './nouns.ts';
 import { chunks } from './work-items.ts';
 
 /** Titles and names by id, of at most a page of records; those without one, and unknown ids, are absent. */
 export async function findNames(c: Connection, ids: string[]): Promise<Map<string, string>> {
   if (ids.length === 0) return new Map();
-  const { workItems: w, vendors: v, enhancements: e } = c.tables;
+  const columns = ENTITIES.flatMap((entity) => NOUNS[entity].name?.(c.tables) ?? []);
   const found = await pipelined(
-    c.db.select({ id: w.id, name: w.title }).from(w).where(inArray(w.id, ids)).execute(),
-    c.db.select({ id: v.id, name: v.name }).from(v).where(inArray(v.id, ids)).execute(),
-    c.db.select({ id: e.id, name: e.title }).from(e).where(inArray(e.id, ids)).execute(),
+    ...columns.map(({ id, name }) =>
+      c.db
+        .select({ id: sql<string>`${id}`, name: sql<string>`${name}` })
+        .from(id.table as PgTable)
+        .where(inArray(id, ids))
+        .execute(),
+    ),
   );
   return new Map(found.flat().map(({ id, name }) => [id, name]));
 }

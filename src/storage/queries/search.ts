@@ -10,6 +10,7 @@ import type { PgTable } from 'drizzle-orm/pg-core';
 import { idRange } from '../../domain/ids.ts';
 import { ALL_IN_TITLE, titleScore, type SearchEntity, type SearchQuery } from '../../domain/search.ts';
 import type { Connection } from '../database/connection.ts';
+import type { Tables } from '../database/schema.ts';
 import { pipelined } from '../database/pipelined.ts';
 import { candidateColumns, findNewest, from, toCandidate, type Candidate } from './search-index.ts';
 
@@ -99,26 +100,32 @@ async function byId(c: Connection, { entities, archived }: SearchFilter, hex: st
 /** Adds what only the shown ones need. */
 async function withDetails(c: Connection, best: (Candidate & { score: number })[]): Promise<Match[]> {
   if (best.length === 0) return [];
-  const { workItems: w, vendors: v, enhancements: e } = c.tables;
-  const idsOf = (...kinds: SearchEntity[]) =>
-    best.filter(({ entity }) => kinds.includes(entity)).map(({ entity_id }) => entity_id);
-  const items = [
-    ...new Set([
-      ...idsOf('work_item'),
-      ...best.flatMap(({ entity, item_id }) => (entity === 'note' ? (item_id ?? []) : [])),
-    ]),
-  ];
-  const named = async (table: typeof w | typeof v | typeof e, ids: string[], title?: typeof w.title) =>
-    ids.length === 0
-      ? []
-      : await c.db
-          .select({
-            id: table.id,
-            status: sql<string>`${table.status}`,
-            title: sql<string>`${title ?? table.status}`,
-          })
-          .from(table as PgTable)
-          .where(inList(sql`${table.id}`, ids));
+  const { workItems, vendors, enhancements } = c.tables;
+  // Null for what has no status.
+  const statuses: { readonly [E in SearchEntity]: Standing | null } = {
+    work_item: workItems,
+    note: workItems,
+    vendor: vendors,
+    enhancement: enhancements,
+    deployment: null,
+  };
+  const standing = new Map<Standing, Set<string>>();
+  for (const candidate of best) {
+    // Newer programs may have put what is not known here into the index.
+    const table = statuses[candidate.entity] as Standing | null | undefined;
+    const id = bearerOf(candidate);
+    if (table == null || id === null) continue;
+    standing.set(table, (standing.get(table) ?? new Set()).add(id));
+  }
+  const named = async (table: Standing, ids: readonly string[]) =>
+    await c.db
+      .select({
+        id: table.id,
+        status: sql<string>`${table.status}`,
+        title: sql<string>`${table === workItems ? workItems.title : table.status}`,
+      })
+      .from(table as PgTable)
+      .where(inList(sql`${table.id}`, ids));
   const [bodies, ...known] = await pipelined(
     c.db
       .select({
@@ -134,14 +141,12 @@ async function withDetails(c: Connection, best: (Candidate & { score: number })[
         ),
       )
       .then((rows) => new Map(rows.map(({ entity, entity_id, body }) => [`${entity} ${entity_id}`, body]))),
-    named(w, items, w.title),
-    named(v, idsOf('vendor')),
-    named(e, idsOf('enhancement')),
+    ...[...standing].map(([table, ids]) => named(table, [...ids])),
   );
   const records = new Map(known.flat().map(({ id, ...record }) => [id, record]));
   return best.map((candidate) => {
-    const { entity, entity_id, item_id } = candidate;
-    const record = records.get(entity === 'note' ? (item_id ?? '') : entity_id);
+    const { entity, entity_id } = candidate;
+    const record = records.get(bearerOf(candidate) ?? '');
     return {
       ...candidate,
       title: entity === 'note' ? (record?.title ?? '') : candidate.title,
@@ -150,6 +155,12 @@ async function withDetails(c: Connection, best: (Candidate & { score: number })[
     };
   });
 }
+
+type Standing = Tables['workItems'] | Tables['vendors'] | Tables['enhancements'];
+
+/** Whose title and status a match has: a note those of its item. */
+const bearerOf = ({ entity, entity_id, item_id }: Candidate): string | null =>
+  entity === 'note' ? item_id : entity_id;
 
 function inList(column: SQL, values: readonly string[]): SQL {
   return sql`${column} in (${sql.join(

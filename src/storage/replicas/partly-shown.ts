@@ -76,14 +76,18 @@ function collect(value: unknown, found: Record<string, unknown>[]): void {
 
 /** By the fields that only one kind of record has. */
 function entityOf(record: object): Entity | undefined {
-  const marks = Object.entries(MARKS) as [Entity, string][];
-  return marks.find(([, field]) => field in record)?.[0];
+  const marks = Object.entries(MARKS) as [Entity, string | null][];
+  return marks.find(([, field]) => field !== null && field in record)?.[0];
 }
 
-const MARKS: Partial<Record<Entity, string>> = {
+/** Null for what has no version, and so says of none that it is shown in part. */
+const MARKS: { readonly [E in Entity]: string | null } = {
   work_item: 'item_type',
-  vendor: 'extractor_version',
+  dependency: null,
+  note: null,
   enhancement: 'target_quarter',
+  vendor: 'extractor_version',
   deployment: 'deployed_at',
   configuration: 'default_token_budget',
+  conflict: null,
 };

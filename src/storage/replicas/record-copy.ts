@@ -23,27 +23,40 @@ const IDS_PER_QUERY = 50;
  * Runs inside the caller's transaction on `to`, with foreign keys deferred.
  */
 export async function copyRecords(from: Connection, to: Connection, touched: TouchedRecords): Promise<void> {
-  const ids = (entity: Entity) => [...(touched.ids.get(entity) ?? [])];
+  const ids = (entity: Entity) => touched.ids.get(entity) ?? new Set<string>();
   const items = new Set(ids('work_item'));
   for (const id of touched.moved) {
     for (const below of await findDescendants(from, id)) items.add(below.id);
   }
   const copied: CountedChange[] = [];
-  for (const chunk of chunked([...items])) copied.push(...(await copyItems(from, to, chunk)));
-  for (const chunk of chunked(ids('dependency'))) await copyDependencies(from, to, chunk);
-  await refreshQueue(to, copied, ids('dependency'));
-  for (const chunk of chunked(ids('note'))) await copyNotes(from, to, chunk);
-  for (const chunk of chunked(ids('enhancement'))) await copyEnhancements(from, to, chunk);
-  for (const chunk of chunked(ids('vendor'))) await copyVendors(from, to, chunk);
-  for (const chunk of chunked(ids('deployment'))) await copyDeployments(from, to, chunk);
-  for (const chunk of chunked(ids('conflict'))) await copyConflicts(from, to, chunk);
-  if (touched.ids.has('configuration')) {
-    await upsertRows(to, 'configuration', await from.db.select().from(from.tables.configuration));
+  for (const [entity, copy] of Object.entries(COPIES) as [Entity, Copy][]) {
+    const wanted = entity === 'work_item' ? items : ids(entity);
+    for (const chunk of chunked([...wanted])) await copy(from, to, chunk, copied);
   }
+  await refreshQueue(to, copied, [...ids('dependency')]);
 }
 
-/** @returns what it did, for the ready queue */
-async function copyItems(from: Connection, to: Connection, ids: string[]): Promise<CountedChange[]> {
+/** @param copied gets the items that came, altered or went, for the ready queue */
+type Copy = (from: Connection, to: Connection, ids: string[], copied: CountedChange[]) => Promise<void>;
+
+/** In this order: what others refer to comes first. */
+const COPIES: { readonly [E in Entity]: Copy } = {
+  work_item: copyItems,
+  dependency: copyDependencies,
+  note: copyNotes,
+  enhancement: copyEnhancements,
+  vendor: copyVendors,
+  deployment: copyDeployments,
+  conflict: copyConflicts,
+  configuration: copyConfiguration,
+};
+
+async function copyItems(
+  from: Connection,
+  to: Connection,
+  ids: string[],
+  copied: CountedChange[],
+): Promise<void> {
   const {
     workItems: t,
     workItemLabels: labels,
@@ -85,7 +98,7 @@ async function copyItems(from: Connection, to: Connection, ids: string[]): Promi
     ...gone.map((id) => ({ before: before.get(id) ?? null, after: null })),
   ];
   await recount(to, changes);
-  return changes;
+  copied.push(...changes);
 }
 
 /** All links of the given items. Asked for by one end and then by the other: PostgreSQL reads the whole table for both. */
@@ -165,6 +178,10 @@ async function copyConflicts(from: Connection, to: Connection, ids: string[]): P
   if (gone.length > 0) await to.db.delete(t).where(inArray(t.id, gone));
   await upsertRows(to, 'conflicts', rows);
   await insertRows(to, 'openConflicts', open);
+}
+
+async function copyConfiguration(from: Connection, to: Connection): Promise<void> {
+  await upsertRows(to, 'configuration', await from.db.select().from(from.tables.configuration));
 }
 
 function without(ids: string[], rows: readonly { id: string }[]): string[] {

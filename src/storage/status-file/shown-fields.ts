@@ -53,36 +53,53 @@ const DEPLOYMENT: Told<ParsedDeployment> = {
   compliant: null,
 };
 
-const TOLD: Partial<Record<Entity, Readonly<Record<string, string | null>>>> = {
-  work_item: WORK_ITEM,
-  vendor: VENDOR,
-  enhancement: ENHANCEMENT,
-  deployment: DEPLOYMENT,
+interface Shown {
+  told: Readonly<Record<string, string | null>>;
+  /** What the file tells by listing the record at all: only what is live is listed. */
+  implied: readonly string[];
+  /** What changes set. */
+  settable: () => readonly string[];
+  /** What no change sets, and is answered all the same. */
+  beside: readonly string[];
+}
+
+const fieldsOf = (patch: () => { shape: object }) => () => Object.keys(patch().shape);
+
+/** Null for what has no fields that anybody could have been shown. */
+const SHOWN: { readonly [E in Entity]: Shown | null } = {
+  work_item: {
+    told: WORK_ITEM,
+    implied: ['deleted_at', 'completed_at'],
+    settable: fieldsOf(itemPatches.update),
+    beside: ['claimed_by', 'claim_expires_at'],
+  },
+  vendor: { told: VENDOR, implied: [], settable: fieldsOf(vendorPatches.update), beside: [] },
+  enhancement: { told: ENHANCEMENT, implied: [], settable: fieldsOf(enhancementPatches.update), beside: [] },
+  deployment: {
+    told: DEPLOYMENT,
+    implied: [],
+    settable: () => ['metadata'],
+    beside: ['related_work_items'],
+  },
+  /** Answered with what every tracker begins with. */
+  configuration: { told: {}, implied: [], settable: fieldsOf(configurationPatch), beside: [] },
+  dependency: null,
+  note: null,
+  conflict: null,
 };
 
-/** What it tells by listing the record at all: only what is live is listed. */
-const IMPLIED: Partial<Record<Entity, readonly string[]>> = { work_item: ['deleted_at', 'completed_at'] };
+/** Undefined for a noun of newer programs. */
+const shownOf = (entity: Entity) => SHOWN[entity] as Shown | null | undefined;
 
 /** Whether the file shows the whole of a field; metadata is named key by key. */
 export function isShown(entity: Entity, field: string): boolean {
-  return Object.values(TOLD[entity] ?? {}).includes(field) || (IMPLIED[entity]?.includes(field) ?? false);
+  const shown = shownOf(entity);
+  return shown != null && (Object.values(shown.told).includes(field) || shown.implied.includes(field));
 }
-
-/** What no change sets, and is answered all the same. */
-const BESIDE: Partial<Record<Entity, readonly string[]>> = {
-  work_item: ['claimed_by', 'claim_expires_at'],
-  deployment: ['related_work_items'],
-};
-
-const PATCHES: Partial<Record<Entity, () => { shape: object }>> = {
-  work_item: itemPatches.update,
-  vendor: vendorPatches.update,
-  enhancement: enhancementPatches.update,
-  configuration: configurationPatch,
-};
 
 /** The fields of a record that the file does not show, or not whole. */
 export function fieldsNotShown(entity: Entity): string[] {
-  const settable = entity === 'deployment' ? ['metadata'] : Object.keys(PATCHES[entity]?.().shape ?? {});
-  return [...settable, ...(BESIDE[entity] ?? [])].filter((field) => !isShown(entity, field));
+  const shown = shownOf(entity);
+  if (shown == null) return [];
+  return [...shown.settable(), ...shown.beside].filter((field) => !isShown(entity, field));
 }

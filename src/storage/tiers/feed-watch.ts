@@ -6,6 +6,7 @@
  * twice whatever becomes of the hints. While the primary is away it tells of the writes that wait in the journals;
  * when it is back, of everything that happened to the primary meanwhile.
  */
+import type { Entity } from '../../domain/change.ts';
 import type { PendingWrite } from '../contract/store.ts';
 import type { FeedEntry } from '../queries/feed.ts';
 import type { Reader } from '../queries/reader.ts';
@@ -211,8 +212,8 @@ class Follower {
 /** A write that waits, as the feed will tell of it; what it takes along is not known yet. */
 function entriesOf({ changes }: PendingWrite): FeedEntry[] {
   return changes.map(({ id, at, actor, client, entity, entity_id, kind, patch }) => {
-    const related =
-      entity === 'dependency' ? patch['target_id'] : entity === 'note' ? patch['item_id'] : null;
+    const field = RELATED[entity];
+    const related = field === null ? null : patch[field];
     return {
       seq: null,
       change_id: id,
@@ -227,6 +228,18 @@ function entriesOf({ changes }: PendingWrite): FeedEntry[] {
     };
   });
 }
+
+/** The field of a patch that names the other record which the feed tells of. */
+const RELATED: { readonly [E in Entity]: string | null } = {
+  work_item: null,
+  dependency: 'target_id',
+  note: 'item_id',
+  enhancement: null,
+  vendor: null,
+  deployment: null,
+  configuration: null,
+  conflict: null,
+};
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

@@ -1,6 +1,6 @@
 /** What is answered for a write that was kept although no copy could check it: what was asked, and nothing more. */
 import { partsOf } from '../../domain/batch.ts';
-import type { Applied, Change, Entity } from '../../domain/change.ts';
+import type { Applied, Change } from '../../domain/change.ts';
 import { LEASE_DEFAULT_MINUTES, provisionalToken, leaseEnd, type ClaimRequest } from '../../domain/claim.ts';
 import type { JsonObject, JsonValue } from '../../domain/json.ts';
 import { oneLine } from '../../domain/others-text.ts';
@@ -8,6 +8,7 @@ import { partlyShown, provisionalStep } from '../../domain/provisional-version.t
 import { count } from '../../domain/text.ts';
 import { placeBelow } from '../../domain/work-item.ts';
 import { PROVISIONAL_CLAIM } from '../apply/claims.ts';
+import { NOUNS } from '../queries/nouns.ts';
 import type { DataSource } from '../contract/store.ts';
 import type { JournalName } from '../contract/journal.ts';
 
@@ -100,20 +101,12 @@ function claimOf({ id, at, actor, patch, claim_token }: Change): JsonObject {
 /** A conflict is settled once. */
 const SETTLED_VERSION = 2;
 
-const VERSIONED: ReadonlySet<Entity> = new Set([
-  'work_item',
-  'enhancement',
-  'vendor',
-  'deployment',
-  'configuration',
-]);
-
 /**
  * The same that a copy would give it: it follows from the change and from the version that it is based on. An update's is
  * marked as partly shown, because its answer shows what was asked and no more.
  */
 function versionOf({ id, entity, kind, base_version }: Change): number | undefined {
-  if (!VERSIONED.has(entity)) return undefined;
+  if (!NOUNS[entity].hasVersion) return undefined;
   if (kind === 'create') return provisionalStep(id);
   return kind === 'update' && base_version !== null
     ? partlyShown(base_version + provisionalStep(id))

@@ -85,11 +85,9 @@ function patchFor(key: string, value: JsonValue): JsonObject | undefined {
 }
 
 /** What the schema of updates says against it. */
-function problemOf(entity: EditedEntity, patch: JsonObject): string | undefined {
+function problemOf(entity: AlterableEntity, patch: JsonObject): string | undefined {
   try {
-    if (entity === 'vendor') parseInput(updateVendorInput, { name: 'vendor', version: 1, ...patch });
-    else if (entity === 'work_item') parseInput(updateWorkItemInput, { id: ANY_ID, version: 1, ...patch });
-    else parseInput(updateEnhancementInput, { id: ANY_ID, version: 1, ...patch });
+    CHECKS[entity]({ version: 1, ...patch });
     return undefined;
   } catch (error) {
     if (error instanceof TrackerError) return error.message;
@@ -98,6 +96,12 @@ function problemOf(entity: EditedEntity, patch: JsonObject): string | undefined 
 }
 
 const ANY_ID = '00000000';
+type AlterableEntity = Exclude<EditedEntity, 'deployment'>;
+const CHECKS: { readonly [E in AlterableEntity]: (update: object) => unknown } = {
+  vendor: (update) => parseInput(updateVendorInput, { name: 'vendor', ...update }),
+  work_item: (update) => parseInput(updateWorkItemInput, { id: ANY_ID, ...update }),
+  enhancement: (update) => parseInput(updateEnhancementInput, { id: ANY_ID, ...update }),
+};
 
 /**
  * Whether an item was moved: its indentation tells whose child it is. Where the line of its parent is gone, only the

@@ -2,6 +2,7 @@
 import { notFound, validationError } from '../../domain/errors.ts';
 import { formatUuid, idRange } from '../../domain/ids.ts';
 import type { Reader } from '../../storage/queries/reader.ts';
+import type { Entity } from '../../domain/change.ts';
 
 type Look = (range: { from: string; to: string }, limit: number) => Promise<{ id: string; title: string }[]>;
 
@@ -38,17 +39,29 @@ export function findItemId(reader: Reader, hex: string, field = 'id'): Promise<s
 
 /** An id may be of any kind of record; a prefix is looked for among work items first. */
 export async function findRecordId(reader: Reader, hex: string): Promise<string> {
-  for (const find of [
-    () => findItemId(reader, hex),
-    () => findId(reader.findDeploymentsByIdRange, 'deployment', hex),
-    () => findId(reader.findVendorsByIdRange, 'vendor', hex),
-    () => findId(reader.findEnhancementsByIdRange, 'enhancement', hex),
-  ]) {
+  for (const [noun, look] of LOOKS) {
     try {
-      return await find();
+      return await findId(reader[look], noun, hex);
     } catch (error) {
       if (!(error instanceof Error && error.name === 'NotFoundError')) throw error;
     }
   }
   throw notFound('record', { id: hex });
 }
+
+type LookName = { [Name in keyof Reader]: Reader[Name] extends Look ? Name : never }[keyof Reader];
+
+/** In the order in which they are asked; null for what is found by other ways than its own id. */
+const LOOKS_OF: { readonly [E in Entity]: LookName | null } = {
+  work_item: 'findWorkItemsByIdRange',
+  deployment: 'findDeploymentsByIdRange',
+  vendor: 'findVendorsByIdRange',
+  enhancement: 'findEnhancementsByIdRange',
+  dependency: null,
+  note: null,
+  configuration: null,
+  conflict: null,
+};
+const LOOKS = Object.entries(LOOKS_OF).flatMap(([entity, look]): [string, LookName][] =>
+  look === null ? [] : [[entity.replace('_', ' '), look]],
+);
