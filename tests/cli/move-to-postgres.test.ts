@@ -15,13 +15,15 @@ import { moveToPostgres, type MoveStep } from '../../src/storage/move/move-to-po
 import { openPostgres } from '../../src/storage/primary/postgres.ts';
 import { openSqlite } from '../../src/storage/primary/sqlite.ts';
 import { TABLE_NAMES } from '../../src/storage/database/table-copy.ts';
-import { inFolder } from '../storage/backends.ts';
+import { CONNECT_TIMEOUT_MS_DEFAULT } from '../../src/storage/primary/postgres-timeouts.ts';
+import { freshDatabase, inFolder } from '../storage/backends.ts';
 import { allRows } from '../storage/tiers/filled-session.ts';
 import { Tracker } from '../storage/tracker.ts';
 import { startProgram } from '../support/child-program.ts';
 import { cleanUpLater } from '../support/cleanup.ts';
 import { describeWithPostgres } from '../support/describe-with.ts';
 import { type CommandResult, runCli } from '../support/program.ts';
+import { startProxy } from '../support/tcp-proxy.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 
 const ITEMS = 700;
@@ -307,6 +309,21 @@ describeWithPostgres('moving an embedded tracker to PostgreSQL', (server) => {
     expect(rawRows(file)).toEqual(raw);
     expect(await schemasOn(url)).toEqual([STAGING]);
     expect((await worktrail(project, ['create', 'Goes on'])).code).toBe(0);
+  });
+
+  it('is done over a line on which a connection takes longer than everyday calls allow', async () => {
+    const project = await temporaryProject({ git: true });
+    const place = { ...inFolder(project, undefined), slug: { value: 'shop', explicit: false } };
+    await (await openStore(place)).close();
+    const proxy = await startProxy(await freshDatabase());
+    cleanUpLater(() => proxy.stop());
+    const slow = { slow: { delayMs: CONNECT_TIMEOUT_MS_DEFAULT / 6 } };
+    let compared = 0;
+    await move(project, proxy.url, ({ step }) => {
+      if (step === 'compared' && (compared += 1) === TABLE_NAMES.length) void proxy.setMode(slow);
+    });
+    expect(compared).toBe(TABLE_NAMES.length);
+    expect(storeOf(project)).toBe('postgres');
   });
 
   it('does not repair a copy that somebody altered', async () => {

@@ -70,6 +70,9 @@ export async function freshDatabase(): Promise<string> {
   return url;
 }
 
+/** For what a test prepares, or where its point is not how long a server is waited for: a busy machine takes its time. */
+export const UNHURRIED = { connectMs: 10_000, queryMs: 20_000 };
+
 /** How `openStore` is told about a project in `projectDir`, with the database of a test. */
 export function inFolder(projectDir: string, databaseUrl: string | undefined): OpenOptions {
   return {

@@ -22,7 +22,7 @@ import {
   type WrongSetting,
   type WrongSettings,
 } from '../support/wrong-settings.ts';
-import { inFolder } from './backends.ts';
+import { UNHURRIED, inFolder } from './backends.ts';
 import { creation } from './changes.ts';
 import { refusalOf } from './refusal.ts';
 import { Tracker } from './tracker.ts';
@@ -34,7 +34,7 @@ const RECOVERY_LIMIT_MS = 10_000;
 const create = (title: string) => creation({ entity_id: newRecordId(), patch: { title } });
 
 async function makeTracker(url: string): Promise<void> {
-  await (await openPrimary(inFolder(await temporaryProject(), url))).close();
+  await (await openPrimary({ ...inFolder(await temporaryProject(), url), timeouts: UNHURRIED })).close();
 }
 
 async function opened(place: OpenOptions): Promise<TieredStore> {
@@ -47,6 +47,7 @@ async function opened(place: OpenOptions): Promise<TieredStore> {
 async function knownFolder(url: string): Promise<OpenOptions> {
   const place = {
     ...inFolder(await temporaryProject(), url),
+    timeouts: UNHURRIED,
     slug: { value: `own-${newRecordId().slice(0, 8)}`, explicit: true },
   };
   const store = await openStore(place);

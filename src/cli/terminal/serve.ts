@@ -16,10 +16,12 @@ export interface ServeFlags extends Flags, TokenFlags {
 /** How often the parent process is looked for: a client that dies takes its server along. */
 const PARENT_CHECK_MS = 400;
 /**
- * After this the process ends, whatever is still open. Two seconds are promised from the end of the input,
- * which may first wait for answers that are still being made (see DRAIN_MS of the transport).
+ * After this the process ends, whatever is still open, so that it is gone within the two seconds that are promised. Most
+ * of it is for clients that are slow to take their answers.
  */
-const SHUTDOWN_LIMIT_MS = 700;
+const END_LIMIT_MS = 1_700;
+/** How long the store may take to close: calls that are cut off then were not acknowledged. */
+const CLOSE_LIMIT_MS = 700;
 
 const LACK_SAID_EVERY_MS = 60_000;
 
@@ -62,8 +64,12 @@ async function serveStdio(app: LazyApp, factory: ReturnType<typeof createServerF
     Object.assign(greet, { subscriptions: () => factory.subscriptions() }),
     log,
   );
-  await Promise.race([connection.closed, endOfProcess({ withParent: true })]);
-  await shutDown([() => connection.close(), () => app.close()]);
+  await Promise.race([connection.ending, endOfProcess({ withParent: true })]);
+  await shutDown([
+    () => connection.finish(),
+    () => atMost(CLOSE_LIMIT_MS, () => app.close()),
+    () => connection.written(),
+  ]);
 }
 
 async function serveHttp(
@@ -76,7 +82,13 @@ async function serveHttp(
   const ended = endOfProcess({ withParent: false });
   const server = await Promise.race([ended, listen(config, app, factory, token)]);
   await ended;
-  await shutDown([async () => await server?.close(), () => app.close()]);
+  await shutDown([
+    () =>
+      atMost(CLOSE_LIMIT_MS, async () => {
+        await server?.close();
+        await app.close();
+      }),
+  ]);
 }
 
 /** Before anything is opened, so that a token that cannot be used is told at once. */
@@ -215,8 +227,7 @@ function sayLackOfDescriptors(): void {
 }
 
 async function shutDown(steps: (() => Promise<void>)[]): Promise<void> {
-  // Calls that are cut off then were not acknowledged, so this is an end in good order too.
-  setTimeout(() => process.exit(), SHUTDOWN_LIMIT_MS);
+  setTimeout(() => process.exit(), END_LIMIT_MS);
   for (const step of steps) {
     try {
       await step();
@@ -225,4 +236,10 @@ async function shutDown(steps: (() => Promise<void>)[]): Promise<void> {
     }
   }
   process.exit();
+}
+
+async function atMost(limitMs: number, work: () => Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<void>((resolve) => (timer = setTimeout(resolve, limitMs)));
+  await Promise.race([work(), limit]).finally(() => clearTimeout(timer));
 }

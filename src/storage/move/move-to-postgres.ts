@@ -14,7 +14,7 @@ import { isInRepository } from '../git/repository.ts';
 import { inOurWords, refused } from './refused.ts';
 import { compareAll, copyMissing, type Compared, type TableStep } from './rows.ts';
 import { holdAlone, nothingToMove, sourceProject } from './source.ts';
-import { lookForProject, openTarget, publish } from './target.ts';
+import { TIMEOUTS, lookForProject, openTarget, publish } from './target.ts';
 import { SQLITE_FILE, openPrimary, publicUrl, readMemory, slugOfFolder } from '../opening/open-primary.ts';
 import { openStore, type OpenOptions } from '../opening/open-store.ts';
 import { CONTENTION_LIMIT_MS } from '../database/retry.ts';
@@ -137,7 +137,14 @@ async function settleJournals({ projectDir, dataDir, slug }: MoveOptions): Promi
 
 /** From here on the folder opens PostgreSQL and refuses its file. */
 async function switchFolder({ projectDir, dataDir, slug, url }: MoveOptions): Promise<void> {
-  const primary = await openPrimary({ projectDir, dataDir, slug, databaseUrl: url, isMoving: true });
+  const primary = await openPrimary({
+    projectDir,
+    dataDir,
+    slug,
+    databaseUrl: url,
+    isMoving: true,
+    timeouts: TIMEOUTS,
+  });
   await primary.close();
 }
 

@@ -13,7 +13,7 @@ import { sideBySide } from './rows.ts';
 import type { PrimaryOptions } from '../opening/primary-options.ts';
 
 /** Long enough for a batch over a slow line. */
-const TIMEOUTS: postgresStore.PostgresTimeouts = {
+export const TIMEOUTS: postgresStore.PostgresTimeouts = {
   connectMs: 10_000,
   queryMs: 120_000,
   statementMs: 100_000,

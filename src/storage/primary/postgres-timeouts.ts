@@ -30,15 +30,17 @@ export function completeTimeouts({
   return { connectMs, queryMs, statementMs, lockMs };
 }
 
-/** While nothing can stand in: long enough for a busy machine, and for a server that is far away. */
-const PATIENT_CONNECT_MS = 5_000;
-const PATIENT_QUERY_MS = 10_000;
+/**
+ * While nothing can stand in: long enough for a busy machine, and for a server that is far away. A new connection is waited
+ * for as long as an answer: who gives one up makes another, and waits at the end of the server's line again.
+ */
+const PATIENT_MS = 15_000;
 
 /** The same or longer, for as long as nothing can stand in for the server. */
 export function patientTimeouts({ connectMs, queryMs }: PostgresTimeouts): PostgresTimeouts {
   return completeTimeouts({
-    connectMs: Math.max(connectMs, PATIENT_CONNECT_MS),
-    queryMs: Math.max(queryMs, PATIENT_QUERY_MS),
+    connectMs: Math.max(connectMs, PATIENT_MS),
+    queryMs: Math.max(queryMs, PATIENT_MS),
   });
 }
 
