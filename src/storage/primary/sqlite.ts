@@ -223,7 +223,7 @@ class SqliteSession implements Session {
 
   async read<T>(work: (connection: Connection) => Promise<T>, options: ReadOptions = {}): Promise<T> {
     return await this.#inPlace(this.#reading, async () => {
-      const { connection } = this.#reader;
+      const { connection, database } = this.#reader;
       if (options.oneStatement === true) return await retryContention(() => work(connection));
       // `begin` locks nothing yet: it is the first query that may find others in the way.
       return await retryContention(async () => {
@@ -231,7 +231,8 @@ class SqliteSession implements Session {
         try {
           return await work(connection);
         } finally {
-          this.#commit.read.run();
+          // A damaged file ends the transaction by itself: what follows from that must not hide the damage.
+          if (database.inTransaction) this.#commit.read.run();
         }
       });
     });

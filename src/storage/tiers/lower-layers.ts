@@ -148,7 +148,9 @@ export class LowerLayers {
   ): Promise<Found<T>> {
     const unmirrored = await this.options.mirrored();
     try {
-      return await this.#replicas.run(await this.#parts.journals.waiting(), work, unmirrored, which);
+      const waiting = await this.#parts.journals.waiting();
+      this.#parts.memory.noteLaid(waiting.entries);
+      return await this.#replicas.run(waiting, work, unmirrored, which);
     } catch (error) {
       if (!(error instanceof NoReplica)) throw error;
       throw words.noLayer(this.#parts.primaryLabel, this.#breaker.reason, error.layers);

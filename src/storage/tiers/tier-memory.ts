@@ -1,5 +1,7 @@
 /** What a tracker folder remembers of its primary between two starts. Best effort: nothing durable depends on it. */
 import { isProvisional, provisionalStep, withoutMark } from '../../domain/provisional-version.ts';
+import { partsOf } from '../../domain/batch.ts';
+import type { JournalEntry } from '../contract/journal.ts';
 import { HeldWrites } from './held-writes.ts';
 import type { Outbox } from '../journals/outbox.ts';
 
@@ -12,6 +14,9 @@ export type Notebook = Pick<
 const BREAKER = 'breaker';
 const REACHED = 'reached_host';
 const WRITTEN = 'written_address';
+/** Of each record: more never wait for one in practice, and a run of so many is looked through quickly. */
+const LAID_KEPT = 50;
+const RECORDS_LAID_KEPT = 10_000;
 /** How long a process that starts believes another one, so that the commands of an outage stay quick. */
 const OUTAGE_BELIEVED_MS = 1_000;
 
@@ -28,6 +33,9 @@ export class TierMemory {
   /** Why waiting writes stay, and when they are tried again. */
   readonly held = new HeldWrites((work) => this.#try(work));
   readonly #provisional = new Map<string, string>();
+  /** By record: the changes that lay on top of copies since this process started, in the order of the replay. */
+  readonly #laid = new Map<string, string[]>();
+  #laidLast: readonly JournalEntry[] = [];
   #written: string | undefined;
 
   /** @param notebook undefined while there is no outbox */
@@ -96,13 +104,31 @@ export class TierMemory {
     this.#try((n) => n.noteProvisional(rows));
   }
 
+  /**
+   * These lie on top of what copies answer. A copy that stands elsewhere than the one that a write was checked against
+   * gives it a version that nobody was promised; then this tells what led there.
+   */
+  noteLaid(waiting: readonly JournalEntry[]): void {
+    if (waiting === this.#laidLast) return;
+    this.#laidLast = waiting;
+    for (const { id, entity_id } of waiting.flatMap(({ changes }) => changes.flatMap(partsOf))) {
+      const known = this.#laid.get(entity_id) ?? [];
+      if (known.includes(id)) continue;
+      this.#laid.set(entity_id, [...known.slice(1 - LAID_KEPT), id]);
+    }
+    for (const oldest of this.#laid.keys()) {
+      if (this.#laid.size <= RECORDS_LAID_KEPT) break;
+      this.#laid.delete(oldest);
+    }
+  }
+
   /** The changes of this folder that led from a real version of a record to a provisional one. */
   ownChanges(record_id: string, version: number): string[] {
     const own: string[] = [];
     for (let at = withoutMark(version); isProvisional(at);) {
       const id =
         this.#provisional.get(`${record_id} ${at}`) ?? this.#try((n) => n.findProvisional(record_id, at));
-      if (id === undefined) break;
+      if (id === undefined) return [...runTo(at, this.#laid.get(record_id) ?? []), ...own];
       own.unshift(id);
       at -= provisionalStep(id);
     }
@@ -117,4 +143,16 @@ export class TierMemory {
       return undefined;
     }
   }
+}
+
+/** Those of the changes, one after the other, that lead from a real version to this one; empty when none do. */
+function runTo(version: number, changes: readonly string[]): string[] {
+  for (let first = 0; first < changes.length; first += 1) {
+    let at = version;
+    for (let next = first; next < changes.length && isProvisional(at); next += 1) {
+      at -= provisionalStep(changes[next] as string);
+      if (at > 0 && !isProvisional(at)) return changes.slice(first, next + 1);
+    }
+  }
+  return [];
 }

@@ -313,4 +313,6 @@ export const KNOWN_RESTORES: readonly string[] = [
   'ladybirds/207',
   // A provisional version on top of one that the database had lost was taken for one of what is there now.
   'ladybirds/24',
+  // A write that was put back lay on another version than it was made on: what was built on it there did not know it.
+  '09223113/72',
 ];
