@@ -4,56 +4,62 @@
  */
 import { realpath } from 'node:fs/promises';
 import path from 'node:path';
-import type { ImportSessionPromptsInput, ImportStatusFileInput } from '../domain/status-import.ts';
-import type { ReportProgress } from '../domain/progress.ts';
+import { importStatusFileInput, importSessionPromptsInput } from '../domain/status-import.ts';
 import { STATUS_FILE } from '../storage/status-file/status-file-name.ts';
 import type { Answer } from '../storage/contract/store.ts';
-import type { Caller, Context } from '../use-cases/support/context.ts';
 import type { StatusImportReport } from './legacy-status/import-report.ts';
 import type { ImportPlan } from './import/plan.ts';
 import { runImport, type ImportResult } from './import/run.ts';
 import { insideFolder, isThere, sourceError } from './import/source-files.ts';
+import { promptsImportShape, statusImportShape } from '../use-cases/support/answer-shapes.ts';
+import { defineUseCase } from '../use-cases/support/define-use-case.ts';
 
-export async function importProjectStatus(
-  context: Context,
-  caller: Caller,
-  input: ImportStatusFileInput,
-  onProgress?: ReportProgress,
-): Promise<Answer<StatusImportReport>> {
-  const file = await pathInProject(context.projectDir, input.path ?? STATUS_FILE);
-  const { readStatusSource } = await import('./legacy-status/status-source.ts');
-  const { importStatusFile } = await import('./legacy-status/import-status-file.ts');
-  const { handOver } = await import('./legacy-status/take-over-file.ts');
-  const source = await readStatusSource(context.projectDir, file, {
-    namespace: input.namespace,
-    addFromGit: input.add_from_git,
-  });
-  const takeOverFile = await handOver(context, source);
-  return await importStatusFile(context, caller, source, { dryRun: input.dry_run, takeOverFile, onProgress });
-}
+export const importProjectStatus = defineUseCase({
+  name: 'import_status_file',
+  kind: 'settle',
+  input: importStatusFileInput,
+  output: () => statusImportShape(),
+  run: async (context, caller, input, onProgress): Promise<Answer<StatusImportReport>> => {
+    const file = await pathInProject(context.projectDir, input.path ?? STATUS_FILE);
+    const { readStatusSource } = await import('./legacy-status/status-source.ts');
+    const { importStatusFile } = await import('./legacy-status/import-status-file.ts');
+    const { handOver } = await import('./legacy-status/take-over-file.ts');
+    const source = await readStatusSource(context.projectDir, file, {
+      namespace: input.namespace,
+      addFromGit: input.add_from_git,
+    });
+    const takeOverFile = await handOver(context, source);
+    return await importStatusFile(context, caller, source, {
+      dryRun: input.dry_run,
+      takeOverFile,
+      onProgress,
+    });
+  },
+});
 
 /** What was done with the prompts, and which files or parts of them were left out and why. */
 export type SessionPromptsReport = ImportResult & Pick<ImportPlan, 'notes' | 'skipped'>;
 
-export async function importProjectPrompts(
-  context: Context,
-  caller: Caller,
-  input: ImportSessionPromptsInput,
-  onProgress?: ReportProgress,
-): Promise<Answer<SessionPromptsReport>> {
-  const { readSessionPrompts, SESSION_PROMPTS_DIR } =
-    await import('./session-prompts/read-session-prompts.ts');
-  const folder = await pathInProject(context.projectDir, input.path ?? SESSION_PROMPTS_DIR);
-  const plan = await readSessionPrompts(folder, {
-    namespace: input.namespace,
-    projectDir: context.projectDir,
-  });
-  const { plan: _plan, ...answer } = await runImport(context, caller, plan, {
-    dryRun: input.dry_run,
-    onProgress,
-  });
-  return { ...answer, data: { ...answer.data, notes: plan.notes, skipped: plan.skipped } };
-}
+export const importProjectPrompts = defineUseCase({
+  name: 'import_session_prompts',
+  kind: 'settle',
+  input: importSessionPromptsInput,
+  output: () => promptsImportShape(),
+  run: async (context, caller, input, onProgress): Promise<Answer<SessionPromptsReport>> => {
+    const { readSessionPrompts, SESSION_PROMPTS_DIR } =
+      await import('./session-prompts/read-session-prompts.ts');
+    const folder = await pathInProject(context.projectDir, input.path ?? SESSION_PROMPTS_DIR);
+    const plan = await readSessionPrompts(folder, {
+      namespace: input.namespace,
+      projectDir: context.projectDir,
+    });
+    const { plan: _plan, ...answer } = await runImport(context, caller, plan, {
+      dryRun: input.dry_run,
+      onProgress,
+    });
+    return { ...answer, data: { ...answer.data, notes: plan.notes, skipped: plan.skipped } };
+  },
+});
 
 const URL_START = /^[a-z][a-z0-9+.-]+:\/\//i;
 

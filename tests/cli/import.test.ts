@@ -392,7 +392,7 @@ async function linkByTool(
   try {
     const input = { source_id, target_id, dependency_type: type as 'blocks', remove: more.remove === true };
     const bare = (id: string) => id.replaceAll('-', '');
-    await linkWorkItems(
+    await linkWorkItems.run(
       app.context,
       { actor: 'ada', client: 'test' },
       { ...input, source_id: bare(source_id), target_id: bare(target_id) },

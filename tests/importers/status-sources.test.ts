@@ -19,7 +19,7 @@ async function embedded() {
   const { context, caller } = tracker;
   const status = async (file: string, options: { namespace?: string; dry_run?: boolean } = {}) =>
     (
-      await importProjectStatus(context, caller, {
+      await importProjectStatus.run(context, caller, {
         path: file,
         dry_run: false,
         add_from_git: false,
@@ -27,7 +27,7 @@ async function embedded() {
       })
     ).data;
   const prompts = async (folder: string, options: { namespace?: string } = {}) =>
-    (await importProjectPrompts(context, caller, { path: folder, dry_run: false, ...options })).data;
+    (await importProjectPrompts.run(context, caller, { path: folder, dry_run: false, ...options })).data;
   return { tracker, put, status, prompts };
 }
 

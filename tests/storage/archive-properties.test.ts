@@ -169,7 +169,7 @@ class Scene {
       case 'archive':
       case 'restore': {
         const input = parseInput(archiveInput, { ids: [id], restore: one.do === 'restore' });
-        const { data } = await archiveWorkItems(tracker.context, tracker.caller, input);
+        const { data } = await archiveWorkItems.run(tracker.context, tracker.caller, input);
         this.archivings += data.items_total;
       }
     }
@@ -238,7 +238,7 @@ class Scene {
       .sort((a, b) => a.place - b.place);
     for (const { id } of order) {
       const input = parseInput(archiveInput, { ids: [id], restore: true });
-      await archiveWorkItems(this.tracker.context, this.tracker.caller, input);
+      await archiveWorkItems.run(this.tracker.context, this.tracker.caller, input);
       await this.check();
     }
     expect((await this.check()).filter(({ archived_at }) => archived_at !== null)).toEqual([]);

@@ -14,7 +14,7 @@ import { chainOf } from './trees.ts';
 const DAY_SECONDS = 86_400;
 
 const archiveAnswer = (tracker: Tracker, args: Arguments) =>
-  archiveWorkItems(tracker.context, tracker.caller, parseInput(archiveInput, args));
+  archiveWorkItems.run(tracker.context, tracker.caller, parseInput(archiveInput, args));
 const archive = async (tracker: Tracker, ...items: { id: string }[]) =>
   (await archiveAnswer(tracker, { ids: items.map(({ id }) => id) })).data;
 const restore = async (tracker: Tracker, ...items: { id: string }[]) =>

@@ -13,6 +13,7 @@ import { acceptPrimary } from '../../src/storage/maintenance/accept-primary.ts';
 import { git, temporaryProject } from '../support/temporary-project.ts';
 import { inFolder, openTrackerAt } from './backends.ts';
 import type { Tracker } from './tracker.ts';
+import { ANYBODY } from '../../src/use-cases/support/context.ts';
 
 const TIMEOUT_MS = 60_000;
 
@@ -43,7 +44,7 @@ async function scene(options: { git?: boolean } = {}) {
 }
 
 const conflictsOf = async ({ context }: Tracker) =>
-  (await listConflicts(context, parseInput(listConflictsInput, {}))).data.items;
+  (await listConflicts.run(context, ANYBODY, parseInput(listConflictsInput, {}))).data.items;
 
 const applied = ({ store }: Tracker) =>
   expect
@@ -139,7 +140,7 @@ describe('a conflict that is applied again', () => {
       await applied(tracker);
       const [conflict] = await conflictsOf(tracker);
       const input = parseInput(resolveConflictInput, { id: conflict?.id, resolution: 'reapply' });
-      await resolveConflict(tracker.context, tracker.caller, input);
+      await resolveConflict.run(tracker.context, tracker.caller, input);
       const found = await tracker.query(item.id);
       expect([found.title, found.labels.toSorted(), found.version > version]).toEqual([
         'Mine',

@@ -40,7 +40,13 @@ const put = async (tracker: Tracker, text: string, name = 'status.md') =>
   await writeFile(path.join(tracker.context.projectDir, name), text);
 
 const enhancements = async (tracker: Tracker) =>
-  (await listEnhancements(tracker.context, parseInput(listEnhancementsInput, { limit: 100 }))).data.items;
+  (
+    await listEnhancements.run(
+      tracker.context,
+      tracker.caller,
+      parseInput(listEnhancementsInput, { limit: 100 }),
+    )
+  ).data.items;
 
 const matching = (checks: Check[]) => checks.filter(({ match }) => match === true).map(({ check }) => check);
 
@@ -157,7 +163,7 @@ describeEachBackend('a status file kept by hand', (backend) => {
     await importFile(tracker, 'status.md');
     expect((await tracker.deployments({ compliant: true })).items).toEqual([]);
     expect((await tracker.deployments({ compliant: false })).items).toEqual([]);
-    const brief = await getBrief(tracker.context, tracker.caller, parseInput(getBriefInput, {}));
+    const brief = await getBrief.run(tracker.context, tracker.caller, parseInput(getBriefInput, {}));
     expect(JSON.stringify(brief.data)).not.toMatch(/undefined|NaN/);
   });
 

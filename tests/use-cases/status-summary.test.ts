@@ -13,7 +13,7 @@ describeEachBackend('the status report', (backend) => {
   let tracker: Tracker;
   const generate = async (args: Record<string, unknown> = {}) => {
     const input = parseInput(statusReportInput, args);
-    return (await generateStatusReport(tracker.context, tracker.caller, input)).data;
+    return (await generateStatusReport.run(tracker.context, tracker.caller, input)).data;
   };
 
   beforeEach(async () => {
@@ -26,7 +26,7 @@ describeEachBackend('the status report', (backend) => {
     const root = await tracker.create({ title: 'Root', item_type: 'project' });
     await tracker.create({ title: 'Leaf\u3000**bold**', parent_id: root.id });
     const done = await tracker.create({ title: 'Done', status: 'completed' });
-    await archiveWorkItems(tracker.context, tracker.caller, parseInput(archiveInput, { ids: [done.id] }));
+    await archiveWorkItems.run(tracker.context, tracker.caller, parseInput(archiveInput, { ids: [done.id] }));
     await tracker.deploy({ affected_vendors: ['well'] });
     await tracker.enhance({ title: 'Later', priority: 2, target_quarter: '2026-Q3' });
     await tracker.enhance({ title: 'Was', status: 'completed' });

@@ -69,7 +69,7 @@ Examples:
                   onProgress,
                 }),
               )
-            : await archiveWorkItems(context, caller, input);
+            : await archiveWorkItems.run(context, caller, input);
         if ((answer.data.refused ?? []).length > 0) process.exitCode = ExitCode.finding;
         printAnswer(answer, options.json, render);
       });

@@ -101,9 +101,10 @@ async function list(options: GlobalOptions): Promise<void> {
   const { listConflicts } = await import('../../use-cases/records/conflicts.ts');
   const input = parseInput(listConflictsInput, fieldsFrom(options, LIST_FIELDS));
   await withApp(options, async ({ context }) => {
-    const answer = await listConflicts(context, input);
+    const answer = await listConflicts.run(context, commandLineCaller(), input);
     const open = input.resolved
-      ? (await listConflicts(context, parseInput(listConflictsInput, { limit: 1 }))).data.total_count
+      ? (await listConflicts.run(context, commandLineCaller(), parseInput(listConflictsInput, { limit: 1 })))
+          .data.total_count
       : answer.data.total_count;
     if (open > 0) process.exitCode = ExitCode.finding;
     const names = options.json === true ? NO_NAMES : await namesOf(context, answer.data.items);
@@ -145,7 +146,7 @@ async function resolve(id: string, options: ResolveOptions & GlobalOptions): Pro
     ...(options.key !== undefined && { idempotency_key: options.key }),
   });
   await withApp(options, async ({ context }) => {
-    printAnswer(await resolveConflict(context, commandLineCaller(), input), options.json, (settled) => {
+    printAnswer(await resolveConflict.run(context, commandLineCaller(), input), options.json, (settled) => {
       const version = settled.record?.['version'];
       const after = typeof version === 'number' ? `; the record is at version ${version}` : '';
       const how = HOW_SETTLED[settled.resolution ?? 'keep_theirs'];

@@ -7,7 +7,7 @@ import { fieldsFrom, numberFrom } from '../terminal/arguments.ts';
 import { optionsOf } from '../terminal/global-options.ts';
 import { paint, printAnswer } from '../terminal/output.ts';
 import { count, cutLine, plainLine, shortId, spokenTime } from '../terminal/plain-text.ts';
-import { withApp } from '../terminal/with-app.ts';
+import { withAnswer } from '../terminal/run-use-case.ts';
 
 const FIELDS = {
   vendor: 'vendor',
@@ -61,15 +61,9 @@ Examples:
     )
     .action(async (id: string | undefined, _options: unknown, command: Command) => {
       const options = optionsOf(command);
-      const { parseInput } = await import('../../domain/validate.ts');
-      const { queryHistoryInput } = await import('../../domain/change.ts');
-      const { queryHistory } = await import('../../use-cases/history/history.ts');
-      const input = parseInput(queryHistoryInput, {
-        ...(id !== undefined && { id }),
-        ...fieldsFrom(options, FIELDS),
-      });
-      await withApp(options, async ({ context }) => {
-        const answer = await queryHistory(context, input);
+      const load = async () => (await import('../../use-cases/history/history.ts')).queryHistory;
+      const fields = { ...(id !== undefined && { id }), ...fieldsFrom(options, FIELDS) };
+      await withAnswer(options, load, fields, async (answer, context) => {
         const titles =
           options.json === true ? new Map<string, string>() : await titlesOf(context, answer.data.items);
         printAnswer(answer, options.json, (history) => renderHistory(history, titles));

@@ -64,10 +64,10 @@ interface Source {
 async function list(source: Source, options: JobsOptions): Promise<void> {
   const { parseInput } = await import('../../domain/validate.ts');
   const { listJobsInput } = await import('../../domain/job.ts');
-  const { listJobs } = await import('../../use-cases/maintenance/jobs.ts');
+  const { readJobs } = await import('../../use-cases/maintenance/jobs.ts');
   const input = parseInput(listJobsInput, fieldsFrom(options, LIST_FIELDS));
   const asksSnapshots = options.snapshots === true;
-  const answer = await listJobs(source, input, asksSnapshots ? SNAPSHOTS_MAX : undefined);
+  const answer = await readJobs(source.jobs, input, asksSnapshots ? SNAPSHOTS_MAX : undefined);
   printAnswer(answer, options.json, ({ items, total_count, next_cursor, snapshots }) => {
     if (asksSnapshots) return renderSnapshots(snapshots);
     if (items.length === 0) return 'No jobs.';
@@ -78,9 +78,8 @@ async function list(source: Source, options: JobsOptions): Promise<void> {
 
 async function show(source: Source, id: string, options: JobsOptions): Promise<void> {
   const { parseInput } = await import('../../domain/validate.ts');
-  const { getJobInput } = await import('../../domain/job.ts');
-  const { getJob } = await import('../../use-cases/maintenance/jobs.ts');
-  printAnswer(await getJob(source, parseInput(getJobInput, { id })), options.json, renderJob);
+  const { getJob, readJob } = await import('../../use-cases/maintenance/jobs.ts');
+  printAnswer(await readJob(source.jobs, parseInput(getJob.input, { id }).id), options.json, renderJob);
 }
 
 function renderJobs(jobs: readonly JobRecord[]): string {

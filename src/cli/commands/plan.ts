@@ -4,9 +4,8 @@ import type { AppliedPlan } from '../../use-cases/records/plans.ts';
 import { validationError } from '../../domain/errors.ts';
 import { UnsuitableFile, readPlainFile } from '../../platform/plain-file.ts';
 import { optionsOf } from '../terminal/global-options.ts';
-import { printAnswer } from '../terminal/output.ts';
 import { count, plainLine, shortId } from '../terminal/plain-text.ts';
-import { commandLineCaller, withApp } from '../terminal/with-app.ts';
+import { runUseCase } from '../terminal/run-use-case.ts';
 
 interface PlanOptions {
   dryRun?: true;
@@ -39,17 +38,13 @@ Examples:
     .action(async (file: string, _options: unknown, command: Command) => {
       const options = optionsOf<PlanOptions>(command);
       const items = await readPlan(file);
-      const { parseInput } = await import('../../domain/validate.ts');
-      const { applyPlanInput } = await import('../../domain/plan.ts');
-      const { applyPlan } = await import('../../use-cases/records/plans.ts');
-      const input = parseInput(applyPlanInput, {
+      const load = async () => (await import('../../use-cases/records/plans.ts')).applyPlan;
+      const fields = {
         items,
         ...(options.dryRun === true && { dry_run: true }),
         ...(options.key !== undefined && { idempotency_key: options.key }),
-      });
-      await withApp(options, async ({ context }) => {
-        printAnswer(await applyPlan(context, commandLineCaller(), input), options.json, renderPlan);
-      });
+      };
+      await runUseCase(options, load, fields, renderPlan);
     });
 }
 

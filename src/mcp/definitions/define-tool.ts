@@ -1,9 +1,9 @@
 /**
- * A tool is one declaration: from it come validation, the JSON Schema that clients see, the contract file and
- * the test of the registry.
+ * A tool is a use case and how a model is told of it: from the two come validation, the JSON Schema that clients see,
+ * the contract file and the test of the registry.
  */
 import * as z from 'zod';
-import { integer } from '../../domain/fields.ts';
+import { integer, lazily } from '../../domain/fields.ts';
 import { oneLine } from '../../domain/others-text.ts';
 import { READ_TOKENS_MAX, READ_TOKENS_MIN } from '../../domain/limits.ts';
 import type { ReportProgress } from '../../domain/progress.ts';
@@ -11,6 +11,7 @@ import type { Toolset } from '../../domain/toolsets.ts';
 import type { Warning } from '../../domain/warnings.ts';
 import type { Caller, Context } from '../../use-cases/support/context.ts';
 import type { Answer } from '../../storage/contract/store.ts';
+import type { UseCase, UseCaseKind } from '../../use-cases/support/define-use-case.ts';
 import { fieldsInput } from './list-fields.ts';
 
 export interface Annotations {
@@ -44,59 +45,48 @@ export interface Tool {
 /** Every tool that only reads takes it. */
 const maxTokens = { max_tokens: integer(READ_TOKENS_MIN, READ_TOKENS_MAX).optional() };
 
-/** Ties the types of one declaration together. */
-export function defineTool<Input extends z.ZodObject, Data extends object>(tool: {
-  name: string;
-  toolset: Tool['toolset'];
-  description: string;
-  input: Input;
-  output: z.ZodObject;
-  annotations: Annotations;
-  run(
-    context: Context,
-    caller: Caller,
-    input: z.output<Input>,
-    onProgress: ReportProgress,
-  ): Promise<Answer<Data>>;
-  text(data: Data, maxTokens: number | undefined): string;
-}): Tool {
-  if (!tool.annotations.readOnlyHint) return tool;
-  const further = { ...fieldsInput(tool.output), ...(!('max_tokens' in tool.input.shape) && maxTokens) };
-  return { ...tool, input: tool.input.extend(further) };
+/** A tool is a use case and how a model is told of it. Its schemas are made when somebody lists or calls it. */
+export function defineTool<Input extends z.ZodObject, Data extends object>(
+  useCase: UseCase<Input, Data>,
+  {
+    toolset,
+    description,
+    text,
+  }: Pick<Tool, 'toolset' | 'description'> & {
+    text(data: Data, maxTokens: number | undefined): string;
+  },
+): Tool {
+  const { name, kind } = useCase;
+  const output = lazily(() => answerSchema(useCase.output()));
+  const input = lazily(() => (kind === 'read' ? readInput(useCase.input, output()) : useCase.input));
+  return {
+    name,
+    toolset,
+    description,
+    annotations: ANNOTATIONS[kind],
+    get input() {
+      return input();
+    },
+    get output() {
+      return output();
+    },
+    run: (...call) => useCase.run(...call),
+    text,
+  };
+}
+
+function readInput(input: z.ZodObject, output: z.ZodObject): z.ZodObject {
+  return input.extend({ ...fieldsInput(output), ...(!('max_tokens' in input.shape) && maxTokens) });
 }
 
 const LOCAL = { openWorldHint: false } as const;
-/** Reads only. */
-export const READS: Annotations = {
-  readOnlyHint: true,
-  destructiveHint: false,
-  idempotentHint: true,
-  ...LOCAL,
+const ANNOTATIONS: Readonly<Record<UseCaseKind, Annotations>> = {
+  read: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, ...LOCAL },
+  add: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, ...LOCAL },
+  // Always under a version check, a claim or a preview: the same call twice is refused, not repeated.
+  change: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, ...LOCAL },
+  settle: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, ...LOCAL },
 };
-/** Adds records and takes nothing away; each call adds another. */
-export const ADDS: Annotations = {
-  readOnlyHint: false,
-  destructiveHint: false,
-  idempotentHint: false,
-  ...LOCAL,
-};
-/** Overwrites fields or may delete, always under a version check: the same call twice is refused, not repeated. */
-export const CHANGES: Annotations = {
-  readOnlyHint: false,
-  destructiveHint: true,
-  idempotentHint: false,
-  ...LOCAL,
-};
-/** Adds or removes a link; the same call twice leaves the same links. */
-export const LINKS: Annotations = {
-  readOnlyHint: false,
-  destructiveHint: true,
-  idempotentHint: true,
-  ...LOCAL,
-};
-
-/** Takes, keeps or gives up a claim: a second take is refused, not repeated. */
-export const CLAIMS: Annotations = CHANGES;
 
 const warning = z.object({ code: z.string(), message: z.string() });
 
@@ -109,7 +99,7 @@ const selfDescription = {
 };
 
 /** The output schema of a tool: its fields and what every answer says about itself. */
-export function answerSchema(fields: z.ZodRawShape): z.ZodObject {
+function answerSchema(fields: z.ZodRawShape): z.ZodObject {
   return z.object({ ...fields, ...selfDescription });
 }
 

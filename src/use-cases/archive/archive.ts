@@ -1,11 +1,12 @@
 /** The archive: moving there what is closed and old, by name or all that is due, and bringing it back. */
+import * as z from 'zod';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   ARCHIVE_BATCH_ITEMS,
   daysBefore,
   describeInTheWay,
   findInTheWay,
-  type ArchiveInput,
+  archiveInput,
 } from '../../domain/archive.ts';
 import type { Job } from '../../domain/job.ts';
 import type { ReportProgress } from '../../domain/progress.ts';
@@ -18,6 +19,9 @@ import type { Answer } from '../../storage/contract/store.ts';
 import { write, type Caller, type ChangeRequest, type Context } from '../support/context.ts';
 import { findItemId } from '../support/find-id.ts';
 import { lookUp, withoutLookUp } from '../support/look-up.ts';
+import { defineUseCase } from '../support/define-use-case.ts';
+import type {} from 'zod';
+import { lazily } from '../../domain/fields.ts';
 
 /** Subtrees that an answer names; more are counted. */
 const SUBTREES_NAMED = 50;
@@ -54,59 +58,70 @@ export interface DueOptions {
   onProgress?: ReportProgress | undefined;
 }
 
+const named = lazily(() => z.object({ id: z.string(), title: z.string() }));
+
 /**
  * Archives or restores the named subtrees, all of them or none; without ids, archives everything that is due.
  * @throws ValidationError naming what is open, claimed or the current session
  */
-export async function archiveWorkItems(
-  context: Context,
-  caller: Caller,
-  input: ArchiveInput,
-  onProgress?: ReportProgress,
-): Promise<Answer<ArchiveOutcome>> {
-  const { ids, restore, dry_run, idempotency_key } = input;
-  const asked = { call: 'archive_work_items', arguments: input };
-  if (ids === undefined) {
-    if (restore) {
-      throw validationError(
-        { field: 'ids', constraint: 'is needed to restore', value: null },
-        'Name what should come back; list_work_items {"archived":true} shows the archive.',
-      );
+export const archiveWorkItems = defineUseCase({
+  name: 'archive_work_items',
+  kind: 'settle',
+  input: archiveInput,
+  output: () => ({
+    action: z.enum(['archive', 'restore']),
+    dry_run: z.boolean(),
+    subtrees: z.array(named().extend({ items: z.int(), restored_ancestors: z.array(named()).optional() })),
+    subtrees_total: z.int(),
+    items_total: z.int(),
+    refused: z.array(named().extend({ reason: z.string() })).optional(),
+    more_due: z.boolean().optional(),
+  }),
+  run: async (context, caller, input, onProgress): Promise<Answer<ArchiveOutcome>> => {
+    const { ids, restore, dry_run, idempotency_key } = input;
+    const asked = { call: 'archive_work_items', arguments: input };
+    if (ids === undefined) {
+      if (restore) {
+        throw validationError(
+          { field: 'ids', constraint: 'is needed to restore', value: null },
+          'Name what should come back; list_work_items {"archived":true} shows the archive.',
+        );
+      }
+      const archiving = archiveDue(context, caller, { dryRun: dry_run, onProgress });
+      return await (dry_run ? archiving : archiving.catch(withoutLookUp(asked)));
     }
-    const archiving = archiveDue(context, caller, { dryRun: dry_run, onProgress });
-    return await (dry_run ? archiving : archiving.catch(withoutLookUp(asked)));
-  }
-  const named = await lookUp(context, asked, async (reader) => {
-    const found: string[] = [];
-    for (const id of ids) found.push(await findItemId(reader, id, 'ids'));
-    return [...new Set(found)];
-  });
-  if (dry_run) return await previewNamed(context, named, restore);
-  const requests = named.map((id): ChangeRequest => ({
-    entity: 'work_item',
-    entity_id: id,
-    kind: restore ? 'restore' : 'archive',
-    patch: {},
-    ...(idempotency_key !== undefined && {
-      idempotency_key: named.length === 1 ? idempotency_key : `${idempotency_key}/${id}`,
-    }),
-  }));
-  const answer = await write(context, caller, requests);
-  const records = answer.data.map(({ record }) => record as unknown as MovedRecord);
-  const moved = records.filter(({ moved_items }) => moved_items !== 0);
-  return {
-    ...answer,
-    data: outcome(
-      { action: restore ? 'restore' : 'archive', dry_run },
-      moved.map(({ id, title, moved_items = 1, restored_ancestors: above = [] }) => ({
-        id,
-        title,
-        items: moved_items,
-        ...(above.length > 0 && { restored_ancestors: above }),
-      })),
-    ),
-  };
-}
+    const named = await lookUp(context, asked, async (reader) => {
+      const found: string[] = [];
+      for (const id of ids) found.push(await findItemId(reader, id, 'ids'));
+      return [...new Set(found)];
+    });
+    if (dry_run) return await previewNamed(context, named, restore);
+    const requests = named.map((id): ChangeRequest => ({
+      entity: 'work_item',
+      entity_id: id,
+      kind: restore ? 'restore' : 'archive',
+      patch: {},
+      ...(idempotency_key !== undefined && {
+        idempotency_key: named.length === 1 ? idempotency_key : `${idempotency_key}/${id}`,
+      }),
+    }));
+    const answer = await write(context, caller, requests);
+    const records = answer.data.map(({ record }) => record as unknown as MovedRecord);
+    const moved = records.filter(({ moved_items }) => moved_items !== 0);
+    return {
+      ...answer,
+      data: outcome(
+        { action: restore ? 'restore' : 'archive', dry_run },
+        moved.map(({ id, title, moved_items = 1, restored_ancestors: above = [] }) => ({
+          id,
+          title,
+          items: moved_items,
+          ...(above.length > 0 && { restored_ancestors: above }),
+        })),
+      ),
+    };
+  },
+});
 
 interface MovedRecord extends WorkItem {
   /** Absent when only the change's id was still known. */

@@ -1,5 +1,11 @@
 /** The brief: everything that a client needs to start working, read in one look at the store. */
-import type { Brief, BriefChange, BriefItem, BriefSection, GetBriefInput } from '../../domain/brief.ts';
+import {
+  type Brief,
+  type BriefChange,
+  type BriefItem,
+  type BriefSection,
+  getBriefInput,
+} from '../../domain/brief.ts';
 import { groupBy } from '../../domain/grouping.ts';
 import { PROVISIONAL_FEED_STEP } from '../../domain/provisional-version.ts';
 import { ITEM_STATUSES, type ItemStatus, type WorkItem } from '../../domain/work-item.ts';
@@ -9,7 +15,8 @@ import type { ItemCount } from '../../storage/queries/work-items.ts';
 import type { Reader } from '../../storage/queries/reader.ts';
 import type { Answer } from '../../storage/contract/store.ts';
 import { fitBrief } from './brief-text.ts';
-import type { Caller, Context } from '../support/context.ts';
+import { briefShape } from '../support/answer-shapes.ts';
+import { defineUseCase } from '../support/define-use-case.ts';
 
 /** What is read of each section at most: more than fits into the largest budget would not be shown. */
 const ITEMS_READ = 100;
@@ -24,66 +31,68 @@ const READY_ITEMS = { ready: true, sort: 'priority', include_deleted: false, arc
  * The brief for the caller, cut to `max_tokens` of text. What is new to it came after `since`, by default after
  * its own last change. The same state gives the same brief.
  */
-export async function getBrief(
-  context: Context,
-  caller: Caller,
-  { max_tokens, since }: GetBriefInput,
-): Promise<Answer<Brief>> {
-  const [pending, head, answer] = await Promise.all([
-    context.store.pending(),
-    readHead(context.workTree),
-    context.store.read(async (reader) => {
-      const [project, feed, configuration, counted, open_conflicts] = await pipelined(
-        reader.findProject(),
-        reader.findFeedPosition(),
-        reader.findConfiguration(),
-        reader.countItems(),
-        reader.countAllOpenConflicts(),
-      );
-      const [session, claimed, ready, blocked, vendors, deployments, changed] = await pipelined(
-        currentSession(reader, configuration.current_session_id),
-        reader.listClaimedBy(caller.actor, ITEMS_READ),
-        reader.listWorkItems({ ...READY_ITEMS, limit: ITEMS_READ }),
-        reader.listBlocked(ITEMS_READ),
-        reader.listVendors({ status: 'broken', limit: VENDORS_READ }),
-        reader.listDeployments({ limit: DEPLOYMENTS_READ }),
-        readChanged(reader, caller.actor, since, feed.seq),
-      );
-      return {
-        project: project?.project_slug ?? '',
-        seq: feed.seq,
-        active_context_type: configuration.active_context_type,
-        default_token_budget: configuration.default_token_budget,
-        counts: countsByStatus(counted),
-        current_session: session,
-        claimed: section(claimed.total, claimed.items, (item) => ({
-          ...mention(item),
-          claim_expires_at: item.claim_expires_at ?? '',
-        })),
-        ready: section(ready.total_count, ready.items, mention),
-        blocked: section(blocked.total, blocked.items, (item) => ({
-          ...mention(item),
-          blockers: item.blockers,
-          reason: textOrNull(item.metadata['blocked_reason']),
-        })),
-        broken_vendors: section(vendors.total_count, vendors.items, ({ name, metadata }) => {
-          const { passing = 0, total = 0 } = (metadata['test_results'] ?? {}) as Record<string, number>;
-          return { name, passing, total };
-        }),
-        deployments: section(deployments.total_count, deployments.items, (deployment) => ({
-          id: deployment.id,
-          deployed_at: deployment.deployed_at,
-          pr_number: (deployment.metadata['pr_number'] ?? null) as number | null,
-          pr_title: String(deployment.metadata['pr_title'] ?? ''),
-        })),
-        changed,
-        open_conflicts,
-      };
-    }),
-  ]);
-  const brief: Brief = { ...answer.data, git_branch: head.branch, pending: pending.length };
-  return { ...answer, data: fitBrief(brief, max_tokens) };
-}
+export const getBrief = defineUseCase({
+  name: 'get_brief',
+  kind: 'read',
+  input: getBriefInput,
+  output: () => briefShape(),
+  run: async (context, caller, { max_tokens, since }): Promise<Answer<Brief>> => {
+    const [pending, head, answer] = await Promise.all([
+      context.store.pending(),
+      readHead(context.workTree),
+      context.store.read(async (reader) => {
+        const [project, feed, configuration, counted, open_conflicts] = await pipelined(
+          reader.findProject(),
+          reader.findFeedPosition(),
+          reader.findConfiguration(),
+          reader.countItems(),
+          reader.countAllOpenConflicts(),
+        );
+        const [session, claimed, ready, blocked, vendors, deployments, changed] = await pipelined(
+          currentSession(reader, configuration.current_session_id),
+          reader.listClaimedBy(caller.actor, ITEMS_READ),
+          reader.listWorkItems({ ...READY_ITEMS, limit: ITEMS_READ }),
+          reader.listBlocked(ITEMS_READ),
+          reader.listVendors({ status: 'broken', limit: VENDORS_READ }),
+          reader.listDeployments({ limit: DEPLOYMENTS_READ }),
+          readChanged(reader, caller.actor, since, feed.seq),
+        );
+        return {
+          project: project?.project_slug ?? '',
+          seq: feed.seq,
+          active_context_type: configuration.active_context_type,
+          default_token_budget: configuration.default_token_budget,
+          counts: countsByStatus(counted),
+          current_session: session,
+          claimed: section(claimed.total, claimed.items, (item) => ({
+            ...mention(item),
+            claim_expires_at: item.claim_expires_at ?? '',
+          })),
+          ready: section(ready.total_count, ready.items, mention),
+          blocked: section(blocked.total, blocked.items, (item) => ({
+            ...mention(item),
+            blockers: item.blockers,
+            reason: textOrNull(item.metadata['blocked_reason']),
+          })),
+          broken_vendors: section(vendors.total_count, vendors.items, ({ name, metadata }) => {
+            const { passing = 0, total = 0 } = (metadata['test_results'] ?? {}) as Record<string, number>;
+            return { name, passing, total };
+          }),
+          deployments: section(deployments.total_count, deployments.items, (deployment) => ({
+            id: deployment.id,
+            deployed_at: deployment.deployed_at,
+            pr_number: (deployment.metadata['pr_number'] ?? null) as number | null,
+            pr_title: String(deployment.metadata['pr_title'] ?? ''),
+          })),
+          changed,
+          open_conflicts,
+        };
+      }),
+    ]);
+    const brief: Brief = { ...answer.data, git_branch: head.branch, pending: pending.length };
+    return { ...answer, data: fitBrief(brief, max_tokens) };
+  },
+});
 
 function section<Row, Item>(total: number, rows: Row[], item: (row: Row) => Item): BriefSection<Item> {
   return { total, items: rows.map(item) };

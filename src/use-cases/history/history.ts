@@ -1,15 +1,16 @@
 /** History: what was changed, by whom, when, and from what to what. */
-import type { QueryHistoryInput, RecordedChange } from '../../domain/change.ts';
+import { type QueryHistoryInput, type RecordedChange, queryHistoryInput } from '../../domain/change.ts';
 import type { JsonObject } from '../../domain/json.ts';
 import { PROVISIONAL_FEED_STEP } from '../../domain/provisional-version.ts';
 import { validationError } from '../../domain/errors.ts';
 import type { Page } from '../../storage/queries/paging.ts';
 import type { Reader } from '../../storage/queries/reader.ts';
 import type { Answer } from '../../storage/contract/store.ts';
-import type { Context } from '../support/context.ts';
 import { findRecordId } from '../support/find-id.ts';
 import { readPastState, type PastState } from '../support/past-state.ts';
 import { findVendor } from '../records/vendors.ts';
+import { changeShape, historyShape, listShape } from '../support/answer-shapes.ts';
+import { defineUseCase } from '../support/define-use-case.ts';
 
 export interface History extends Page<RecordedChange> {
   /** Where the feed stands now. */
@@ -30,26 +31,32 @@ export interface History extends Page<RecordedChange> {
  * others write: positions are given in the order of the commits. Follow `next_since` until `items` is empty. With
  * `as_of`, the one change that made the record what it was then, and its state.
  */
-export async function queryHistory(context: Context, input: QueryHistoryInput): Promise<Answer<History>> {
-  const answer = await context.store.read(async (reader) => {
-    const { id, vendor, as_of, ...filter } = input;
-    const record_id =
-      vendor === undefined
-        ? id === undefined
-          ? undefined
-          : await findRecordId(reader, id)
-        : (await findVendor(reader, vendor)).id;
-    if (as_of !== undefined) return await pastHistory(reader, input, record_id, as_of);
-    const page = await reader.listChanges({ ...filter, record_id });
-    const { seq } = await reader.findFeedPosition();
-    return {
-      ...page,
-      latest_seq: seq,
-      ...(filter.since !== undefined && nextSince(page, filter.since, seq)),
-    };
-  });
-  return input.since === undefined ? answer : toldOfRestore(answer, input.since);
-}
+export const queryHistory = defineUseCase({
+  name: 'query_history',
+  kind: 'read',
+  input: queryHistoryInput,
+  output: () => ({ ...listShape(changeShape()), ...historyShape() }),
+  run: async (context, _caller, input): Promise<Answer<History>> => {
+    const answer = await context.store.read(async (reader) => {
+      const { id, vendor, as_of, ...filter } = input;
+      const record_id =
+        vendor === undefined
+          ? id === undefined
+            ? undefined
+            : await findRecordId(reader, id)
+          : (await findVendor(reader, vendor)).id;
+      if (as_of !== undefined) return await pastHistory(reader, input, record_id, as_of);
+      const page = await reader.listChanges({ ...filter, record_id });
+      const { seq } = await reader.findFeedPosition();
+      return {
+        ...page,
+        latest_seq: seq,
+        ...(filter.since !== undefined && nextSince(page, filter.since, seq)),
+      };
+    });
+    return input.since === undefined ? answer : toldOfRestore(answer, input.since);
+  },
+});
 
 /** The feed of the primary never goes back, unless the tracker was restored; copies may lag behind. */
 function toldOfRestore(answer: Answer<History>, since: number): Answer<History> {

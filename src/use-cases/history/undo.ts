@@ -4,14 +4,16 @@ import type { Applied, RecordedChange } from '../../domain/change.ts';
 import { groupBy } from '../../domain/grouping.ts';
 import { formatUuid, idRange } from '../../domain/ids.ts';
 import type { JsonObject } from '../../domain/json.ts';
-import { UNDO_CHANGES_MAX, type UndoInput } from '../../domain/undo.ts';
+import { UNDO_CHANGES_MAX, type UndoInput, undoInput } from '../../domain/undo.ts';
 import type { RefusedUndo } from '../../domain/undo-choice.ts';
 import { planUndo, type UndoPlan } from '../../domain/undo-plan.ts';
 import { notFound, validationError, type TrackerError } from '../../domain/errors.ts';
 import type { Reader } from '../../storage/queries/reader.ts';
 import type { Answer } from '../../storage/contract/store.ts';
-import { write, type Caller, type ChangeRequest, type Context } from '../support/context.ts';
+import { write, type ChangeRequest } from '../support/context.ts';
 import { withoutLookUp } from '../support/look-up.ts';
+import { undoShape } from '../support/answer-shapes.ts';
+import { defineUseCase } from '../support/define-use-case.ts';
 
 /** A change that is, or would be, taken back. */
 export interface UndoneChange {
@@ -50,38 +52,49 @@ const ROWS_MAX = 2_000;
  * Without `apply`, one change is taken back at once and what an actor did is only shown.
  * @throws ValidationError when something cannot be taken back, with the reasons; nothing was changed then
  */
-export async function undo(context: Context, caller: Caller, input: UndoInput): Promise<Answer<Undo>> {
-  checkArguments(input);
-  const now = context.now().toISOString();
-  const isApplied = input.apply ?? input.change_id !== undefined;
-  const reading = context.store.read((reader) => prepare(reader, input, now));
-  const read = await (isApplied ? reading.catch(withoutLookUp({ call: 'undo', arguments: input })) : reading);
-  const { rows, plan, records, first } = read.data;
-  if (first !== undefined)
-    return { ...read, data: { ...repeated(first, rows, input), undone: [], refused: [] } };
+export const undo = defineUseCase({
+  name: 'undo',
+  kind: 'change',
+  input: undoInput,
+  output: () => undoShape(),
+  run: async (context, caller, input): Promise<Answer<Undo>> => {
+    checkArguments(input);
+    const now = context.now().toISOString();
+    const isApplied = input.apply ?? input.change_id !== undefined;
+    const reading = context.store.read((reader) => prepare(reader, input, now));
+    const read = await (isApplied
+      ? reading.catch(withoutLookUp({ call: 'undo', arguments: input }))
+      : reading);
+    const { rows, plan, records, first } = read.data;
+    if (first !== undefined)
+      return { ...read, data: { ...repeated(first, rows, input), undone: [], refused: [] } };
 
-  const describe = describer(rows, records);
-  const shown: Undo = {
-    applied: false,
-    undone: plan.undone.map(describe),
-    refused: plan.refused.map(({ change_id, reason }) => ({ ...describe(change_id), reason })),
-  };
-  if (!isApplied) return { ...read, data: shown };
-  if (plan.refused.length > 0 && !input.partial) throw refusal(plan, shown.refused);
-  if (plan.parts.length === 0) {
-    throw validationError(
-      {
-        field: 'change_id',
-        constraint: 'nothing is left to take back',
-        value: input.change_id ?? input.actor,
-      },
-      'Read the history again: what was asked is as it was before already.',
-    );
-  }
-  const answer = await write(context, caller, [requestOf(plan.parts, input)]);
-  const [applied] = answer.data;
-  return { ...answer, data: { ...shown, ...(applied === undefined ? {} : outcome(applied)), applied: true } };
-}
+    const describe = describer(rows, records);
+    const shown: Undo = {
+      applied: false,
+      undone: plan.undone.map(describe),
+      refused: plan.refused.map(({ change_id, reason }) => ({ ...describe(change_id), reason })),
+    };
+    if (!isApplied) return { ...read, data: shown };
+    if (plan.refused.length > 0 && !input.partial) throw refusal(plan, shown.refused);
+    if (plan.parts.length === 0) {
+      throw validationError(
+        {
+          field: 'change_id',
+          constraint: 'nothing is left to take back',
+          value: input.change_id ?? input.actor,
+        },
+        'Read the history again: what was asked is as it was before already.',
+      );
+    }
+    const answer = await write(context, caller, [requestOf(plan.parts, input)]);
+    const [applied] = answer.data;
+    return {
+      ...answer,
+      data: { ...shown, ...(applied === undefined ? {} : outcome(applied)), applied: true },
+    };
+  },
+});
 
 function checkArguments({ change_id, actor, since, partial }: UndoInput): void {
   const isOne = change_id !== undefined;

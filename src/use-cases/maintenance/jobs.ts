@@ -1,9 +1,20 @@
 /** Looking at jobs: what long or background work ran, how far it is, how it ended. */
-import type { GetJobInput, JobRecord, ListJobsInput, SnapshotEvent } from '../../domain/job.ts';
+import * as z from 'zod';
+import { lazily } from '../../domain/fields.ts';
+import {
+  getJobInput,
+  listJobsInput,
+  type JobRecord,
+  type ListJobsInput,
+  type SnapshotEvent,
+} from '../../domain/job.ts';
 import { databaseError, notFound } from '../../domain/errors.ts';
 import { OperationsUnavailable, type JobHistory } from '../../storage/operations/jobs.ts';
 import type { Answer } from '../../storage/contract/store.ts';
 import { findId } from '../support/find-id.ts';
+import { listShape } from '../support/answer-shapes.ts';
+import { defineUseCase } from '../support/define-use-case.ts';
+import { jobShape, snapshotEventShape } from './job-shapes.ts';
 
 /** Of each answer; all of them are in `worktrail jobs --snapshots`. */
 const SNAPSHOTS_SHOWN = 5;
@@ -22,18 +33,36 @@ export interface JobList {
 /** A job with the copies that it made or put back, the newest first. */
 export type JobView = JobRecord & { snapshots: SnapshotEvent[] };
 
+const snapshotsShape = lazily(() => z.array(z.object(snapshotEventShape())));
+
+export const listJobs = defineUseCase({
+  name: 'list_jobs',
+  kind: 'read',
+  input: listJobsInput,
+  output: () => ({ ...listShape(jobShape()), snapshots: snapshotsShape() }),
+  run: ({ jobs }, _caller, input) => readJobs(jobs, input),
+});
+
 /** @throws DatabaseError when the record of jobs cannot be read; ValidationError for a cursor of another list */
-export function listJobs(
-  { jobs }: { jobs: JobHistory },
+export function readJobs(
+  jobs: JobHistory,
   input: ListJobsInput,
   snapshotsMax = SNAPSHOTS_SHOWN,
 ): Promise<Answer<JobList>> {
   return answered(() => ({ ...jobs.list(input), snapshots: jobs.snapshots({ limit: snapshotsMax }) }));
 }
 
+export const getJob = defineUseCase({
+  name: 'get_job',
+  kind: 'read',
+  input: getJobInput,
+  output: () => ({ ...jobShape(), snapshots: snapshotsShape() }),
+  run: ({ jobs }, _caller, input) => readJob(jobs, input.id),
+});
+
 /** @throws NotFoundError for a job that is not there, or is not kept any more */
-export async function getJob({ jobs }: { jobs: JobHistory }, input: GetJobInput): Promise<Answer<JobView>> {
-  const id = await findId((range) => Promise.resolve(asked(() => jobs.findIds(range))), 'job', input.id);
+export async function readJob(jobs: JobHistory, hex: string): Promise<Answer<JobView>> {
+  const id = await findId((range) => Promise.resolve(asked(() => jobs.findIds(range))), 'job', hex);
   return await answered(() => {
     const job = jobs.find(id);
     if (job === undefined) throw notFound('job', { id });

@@ -1,16 +1,18 @@
 /** Several items updated in one write: all of them, each from the version it was read at, or none. */
 import { batchPatch, recordsOf, type BatchPart } from '../../domain/batch.ts';
 import type { JsonObject } from '../../domain/json.ts';
-import { planUpdateInput, type PlanUpdateInput, type UpdateWorkItemsInput } from '../../domain/plan.ts';
+import { planUpdateInput, type PlanUpdateInput, updateWorkItemsInput } from '../../domain/plan.ts';
 import type { ItemStatus, ItemType } from '../../domain/work-item.ts';
 import { TrackerError, notFound, validationError, type Problem } from '../../domain/errors.ts';
 import type { Reader } from '../../storage/queries/reader.ts';
 import type { Answer } from '../../storage/contract/store.ts';
 import { inEntry, parseEntries, problemsOf, type Entry } from '../support/batch-input.ts';
-import { write, type Caller, type Context } from '../support/context.ts';
+import { write } from '../support/context.ts';
 import { findItemId } from '../support/find-id.ts';
 import { lookUp } from '../support/look-up.ts';
 import { refuseEmptyPatch, updatePatch } from './work-items.ts';
+import { bulkUpdateShape } from '../support/answer-shapes.ts';
+import { defineUseCase } from '../support/define-use-case.ts';
 
 /** Items as they are afterwards; an update with cascade adds those that went along, with nothing but a version. */
 export interface UpdatedItem {
@@ -32,33 +34,35 @@ export interface BulkUpdate {
  * @throws ValidationError that lists every problem; VersionConflictError whose `refused` lists every item that
  *   others changed meanwhile
  */
-export async function updateWorkItems(
-  context: Context,
-  caller: Caller,
-  input: UpdateWorkItemsInput,
-): Promise<Answer<BulkUpdate>> {
-  const asked = { call: 'update_work_items', arguments: input };
-  const parts = await lookUp(context, asked, (reader) => partsOfUpdates(reader, input.updates));
-  const answer = await write(context, caller, [
-    {
-      entity: 'work_item',
-      entity_id: parts[0]?.entity_id ?? '',
-      kind: 'batch',
-      patch: batchPatch(parts),
-      actor: input.updated_by,
-      idempotency_key: input.idempotency_key,
-    },
-  ]);
-  const [applied] = answer.data;
-  const items = (applied === undefined ? undefined : recordsOf(applied.record)) ?? [];
-  return {
-    ...answer,
-    data: {
-      items: items.map(({ entity: _entity, ...item }) => item as unknown as UpdatedItem),
-      ...(applied?.repeated === true && { repeated: true }),
-    },
-  };
-}
+export const updateWorkItems = defineUseCase({
+  name: 'update_work_items',
+  kind: 'change',
+  input: updateWorkItemsInput,
+  output: () => bulkUpdateShape(),
+  run: async (context, caller, input): Promise<Answer<BulkUpdate>> => {
+    const asked = { call: 'update_work_items', arguments: input };
+    const parts = await lookUp(context, asked, (reader) => partsOfUpdates(reader, input.updates));
+    const answer = await write(context, caller, [
+      {
+        entity: 'work_item',
+        entity_id: parts[0]?.entity_id ?? '',
+        kind: 'batch',
+        patch: batchPatch(parts),
+        actor: input.updated_by,
+        idempotency_key: input.idempotency_key,
+      },
+    ]);
+    const [applied] = answer.data;
+    const items = (applied === undefined ? undefined : recordsOf(applied.record)) ?? [];
+    return {
+      ...answer,
+      data: {
+        items: items.map(({ entity: _entity, ...item }) => item as unknown as UpdatedItem),
+        ...(applied?.repeated === true && { repeated: true }),
+      },
+    };
+  },
+});
 
 async function partsOfUpdates(
   reader: Reader,

@@ -1,6 +1,6 @@
 /** Claims: take an item or whatever is ready next, keep it, give it back, hand it over. */
 import { notFound, TrackerError, validationError } from '../../domain/errors.ts';
-import type { ClaimRequest, ClaimWorkItemInput } from '../../domain/claim.ts';
+import { type ClaimRequest, type ClaimWorkItemInput, claimWorkItemInput } from '../../domain/claim.ts';
 import { reasonText } from '../../domain/readiness.ts';
 import type { WorkItem } from '../../domain/work-item.ts';
 import type { ReadyFilter } from '../../storage/queries/work-item-list.ts';
@@ -9,6 +9,8 @@ import { patchOf, writeOne, type Caller, type Context, type WriteOutcome } from 
 import { findItemId } from '../support/find-id.ts';
 import { lookUp } from '../support/look-up.ts';
 import { readWaiting, type Waiting } from './ready.ts';
+import { claimShape } from '../support/answer-shapes.ts';
+import { defineUseCase } from '../support/define-use-case.ts';
 
 /** Candidates that are read at once: while they are tried, others take some of them. */
 const CANDIDATES = 16;
@@ -29,19 +31,21 @@ export interface NothingReady extends Waiting {
  * Takes a named item or the next ready one; renews, releases or hands over a claim.
  * @throws ClaimError when somebody else holds the item, or the token is not that of the claim
  */
-export async function claimWorkItem(
-  context: Context,
-  caller: Caller,
-  input: ClaimWorkItemInput,
-): Promise<Answer<ClaimedItem | NothingReady>> {
-  checkArguments(input);
-  const { id } = input;
-  if (id === undefined) return await claimNext(context, caller, input);
-  const entity_id = await lookUp(context, askedFor(input), (reader) => findItemId(reader, id), {
-    oneStatement: true,
-  });
-  return await writeClaim(context, caller, input, entity_id, {});
-}
+export const claimWorkItem = defineUseCase({
+  name: 'claim_work_item',
+  kind: 'change',
+  input: claimWorkItemInput,
+  output: () => claimShape(),
+  run: async (context, caller, input): Promise<Answer<ClaimedItem | NothingReady>> => {
+    checkArguments(input);
+    const { id } = input;
+    if (id === undefined) return await claimNext(context, caller, input);
+    const entity_id = await lookUp(context, askedFor(input), (reader) => findItemId(reader, id), {
+      oneStatement: true,
+    });
+    return await writeClaim(context, caller, input, entity_id, {});
+  },
+});
 
 function checkArguments({
   id,

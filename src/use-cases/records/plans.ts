@@ -3,12 +3,14 @@ import { batchPatch, recordsOf, type BatchPart } from '../../domain/batch.ts';
 import { newRecordId, uuidFrom } from '../../domain/ids.ts';
 import { jsonBytes } from '../../domain/json.ts';
 import { MESSAGE_MAX_BYTES } from '../../domain/limits.ts';
-import type { ApplyPlanInput, PlanItemInput } from '../../domain/plan.ts';
+import { type ApplyPlanInput, type PlanItemInput, applyPlanInput } from '../../domain/plan.ts';
 import { TrackerError, validationError } from '../../domain/errors.ts';
 import type { Answer } from '../../storage/contract/store.ts';
-import { patchOf, write, type Caller, type Context } from '../support/context.ts';
+import { patchOf, write, type Context } from '../support/context.ts';
 import { lookUp } from '../support/look-up.ts';
 import { draftPlan, existingId, type PlanDraft } from './plan-draft.ts';
+import { appliedPlanShape } from '../support/answer-shapes.ts';
+import { defineUseCase } from '../support/define-use-case.ts';
 
 export interface AppliedPlan {
   /** The id of each item by its key. */
@@ -25,53 +27,55 @@ export interface AppliedPlan {
  * Makes all items of a plan and their links, or none.
  * @throws ValidationError that lists every problem of the plan, each with the item's position and key
  */
-export async function applyPlan(
-  context: Context,
-  caller: Caller,
-  input: ApplyPlanInput,
-): Promise<Answer<AppliedPlan>> {
-  const bytes = jsonBytes(input.items);
-  if (bytes > MESSAGE_MAX_BYTES) {
-    const constraint = `must have at most ${MESSAGE_MAX_BYTES} bytes as JSON (they have ${bytes})`;
-    throw validationError({ field: 'items', constraint, value: `${input.items.length} items` });
-  }
-  const { idempotency_key } = input;
-  if (input.dry_run) return await tryPlan(context, input);
-  const asked = { call: 'apply_plan', arguments: input };
-  const draft = await lookUp(context, asked, (reader) => draftPlan(reader, input.items));
-  const ids = new Map(
-    draft.order.map((key) => [
-      key,
-      idempotency_key === undefined ? newRecordId() : idFrom(idempotency_key, key),
-    ]),
-  );
-  const planned: AppliedPlan = {
-    ids: Object.fromEntries(draft.keys.map((key) => [key, ids.get(key) ?? ''])),
-    items_created: draft.order.length,
-    links_created: draft.links.length,
-  };
-  const request = {
-    entity: 'work_item' as const,
-    entity_id: ids.get(draft.order[0] ?? '') ?? '',
-    kind: 'batch' as const,
-    patch: batchPatch(partsOfPlan(draft, ids)),
-    actor: input.created_by,
-    idempotency_key,
-  };
-  const written = await write(context, caller, [request]).catch((error: unknown) => {
-    throw error instanceof TrackerError ? withKeys(error, ids) : error;
-  });
-  const [applied] = written.data;
-  const version = applied === undefined ? undefined : recordsOf(applied.record)?.[0]?.version;
-  return {
-    ...written,
-    data: {
-      ...planned,
-      ...(typeof version === 'number' && { version }),
-      ...(applied?.repeated === true && { repeated: true }),
-    },
-  };
-}
+export const applyPlan = defineUseCase({
+  name: 'apply_plan',
+  kind: 'add',
+  input: applyPlanInput,
+  output: () => appliedPlanShape(),
+  run: async (context, caller, input): Promise<Answer<AppliedPlan>> => {
+    const bytes = jsonBytes(input.items);
+    if (bytes > MESSAGE_MAX_BYTES) {
+      const constraint = `must have at most ${MESSAGE_MAX_BYTES} bytes as JSON (they have ${bytes})`;
+      throw validationError({ field: 'items', constraint, value: `${input.items.length} items` });
+    }
+    const { idempotency_key } = input;
+    if (input.dry_run) return await tryPlan(context, input);
+    const asked = { call: 'apply_plan', arguments: input };
+    const draft = await lookUp(context, asked, (reader) => draftPlan(reader, input.items));
+    const ids = new Map(
+      draft.order.map((key) => [
+        key,
+        idempotency_key === undefined ? newRecordId() : idFrom(idempotency_key, key),
+      ]),
+    );
+    const planned: AppliedPlan = {
+      ids: Object.fromEntries(draft.keys.map((key) => [key, ids.get(key) ?? ''])),
+      items_created: draft.order.length,
+      links_created: draft.links.length,
+    };
+    const request = {
+      entity: 'work_item' as const,
+      entity_id: ids.get(draft.order[0] ?? '') ?? '',
+      kind: 'batch' as const,
+      patch: batchPatch(partsOfPlan(draft, ids)),
+      actor: input.created_by,
+      idempotency_key,
+    };
+    const written = await write(context, caller, [request]).catch((error: unknown) => {
+      throw error instanceof TrackerError ? withKeys(error, ids) : error;
+    });
+    const [applied] = written.data;
+    const version = applied === undefined ? undefined : recordsOf(applied.record)?.[0]?.version;
+    return {
+      ...written,
+      data: {
+        ...planned,
+        ...(typeof version === 'number' && { version }),
+        ...(applied?.repeated === true && { repeated: true }),
+      },
+    };
+  },
+});
 
 /** What a plan would make, where it is sound. */
 async function tryPlan(context: Context, { items }: ApplyPlanInput): Promise<Answer<AppliedPlan>> {

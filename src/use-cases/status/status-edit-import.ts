@@ -141,7 +141,7 @@ function makersOf(
         },
         idempotency_key: record.key,
       });
-      return done((await registerVendor(context, caller, input)).data);
+      return done((await registerVendor.run(context, caller, input)).data);
     },
     work_item: async (record) => {
       const said = parsed.work_items[record.index] as ParsedStatus['work_items'][number];
@@ -160,7 +160,7 @@ function makersOf(
         ...(status !== null && { status }),
         idempotency_key: record.key,
       });
-      const { data } = await createWorkItem(context, caller, input);
+      const { data } = await createWorkItem.run(context, caller, input);
       made.set(record.index, data.id);
       return done(data);
     },
@@ -171,7 +171,7 @@ function makersOf(
         ...{ title, priority, status, target_quarter, description },
         idempotency_key: record.key,
       });
-      return done((await createEnhancement(context, caller, input)).data);
+      return done((await createEnhancement.run(context, caller, input)).data);
     },
     deployment: () => Promise.reject(new Error('a deployment is never added')),
   };

@@ -1,14 +1,15 @@
 /** `generate_status_report`: the project's status as Markdown or as data, cut to a budget of tokens. */
 import { READ_TOKENS_DEFAULT } from '../../domain/limits.ts';
-import type { StatusReportInput, StatusSection, StatusSummary } from '../../domain/status-summary.ts';
+import { type StatusSection, type StatusSummary, statusReportInput } from '../../domain/status-summary.ts';
 import { shortId } from '../../domain/text.ts';
 import { estimateTokens, takeInTurns, type BudgetedList } from '../../domain/tokens.ts';
 import { VENDOR_FORMATS } from '../../domain/vendor.ts';
 import type { Answer } from '../../storage/contract/store.ts';
 import { describePending } from '../records/conflicts.ts';
-import type { Caller, Context } from '../support/context.ts';
 import { readStatus, type StatusReport } from './status-report.ts';
 import { asShown, complianceOf } from './status-view.ts';
+import { statusReportShape } from '../support/answer-shapes.ts';
+import { defineUseCase } from '../support/define-use-case.ts';
 
 /** One of the two, as asked for. */
 export interface GeneratedStatusReport {
@@ -17,17 +18,23 @@ export interface GeneratedStatusReport {
 }
 
 /** The same tracker, format and budget give the same report. */
-export async function generateStatusReport(
-  context: Pick<Context, 'store'>,
-  _caller: Caller,
-  { format, max_tokens = READ_TOKENS_DEFAULT }: StatusReportInput,
-): Promise<Answer<GeneratedStatusReport>> {
-  const answer = await readStatus(context);
-  const summary = summaryOf(answer.data);
-  const cost = format === 'json' ? jsonOf : lineOf;
-  const report = fitSummary(summary, max_tokens, cost, format === 'json' ? JSON_HEAD_TOKENS : HEAD_TOKENS);
-  return { ...answer, data: format === 'json' ? { report } : { markdown: markdownOf(report) } };
-}
+export const generateStatusReport = defineUseCase({
+  name: 'generate_status_report',
+  kind: 'read',
+  input: statusReportInput,
+  output: () => statusReportShape(),
+  run: async (
+    context,
+    _caller,
+    { format, max_tokens = READ_TOKENS_DEFAULT },
+  ): Promise<Answer<GeneratedStatusReport>> => {
+    const answer = await readStatus(context);
+    const summary = summaryOf(answer.data);
+    const cost = format === 'json' ? jsonOf : lineOf;
+    const report = fitSummary(summary, max_tokens, cost, format === 'json' ? JSON_HEAD_TOKENS : HEAD_TOKENS);
+    return { ...answer, data: format === 'json' ? { report } : { markdown: markdownOf(report) } };
+  },
+});
 
 function summaryOf(report: StatusReport): StatusSummary {
   const vendors = report.vendors.map(({ name, version, status, extractor_version, metadata }) => {

@@ -48,6 +48,9 @@ export interface Caller {
   client: string;
 }
 
+/** For reads, which record nobody. */
+export const ANYBODY: Caller = { actor: 'worktrail', client: 'worktrail' };
+
 /** What a use case asks for; who, through which program and when are filled in where they are left out. */
 export type ChangeRequest = Pick<Change, 'entity' | 'entity_id' | 'kind' | 'patch'> &
   Partial<Pick<Change, 'at' | 'base_version' | 'on_conflict' | 'cascade' | 'claim_token'>> & {

@@ -101,8 +101,9 @@ export class Scene {
 
   /** The list of items, with everything it says about itself. */
   async list() {
-    const answer = await workItems.listWorkItems(
+    const answer = await workItems.listWorkItems.run(
       this.tracker.context,
+      this.tracker.caller,
       parseInput(listWorkItemsInput, { limit: 100 }),
     );
     this.#hear(answer);
@@ -110,8 +111,9 @@ export class Scene {
   }
 
   async query(id: string) {
-    const answer = await workItems.queryWorkItem(
+    const answer = await workItems.queryWorkItem.run(
       this.tracker.context,
+      this.tracker.caller,
       parseInput(queryWorkItemInput, { id }),
     );
     this.#hear(answer);

@@ -81,7 +81,7 @@ export class Person {
     const found: ConflictRecord[] = [];
     for (let cursor: string | null | undefined; cursor !== null;) {
       const input = parseInput(listConflictsInput, { resolved, limit: PAGE, ...(cursor && { cursor }) });
-      const { data } = await listConflicts(this.tracker.context, input);
+      const { data } = await listConflicts.run(this.tracker.context, this.tracker.caller, input);
       found.push(...data.items);
       cursor = data.next_cursor;
     }
@@ -96,7 +96,7 @@ export class Person {
     if (resolution === 'custom' && fields === undefined) resolution = 'keep_theirs';
     const asked = { id, resolution, ...(resolution === 'custom' && { fields }) };
     try {
-      await resolveConflict(context, caller, parseInput(resolveConflictInput, asked));
+      await resolveConflict.run(context, caller, parseInput(resolveConflictInput, asked));
     } catch (error) {
       if (!isRefusal(error)) throw error;
     }

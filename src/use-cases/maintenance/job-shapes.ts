@@ -1,5 +1,6 @@
 /** The shapes that answers about jobs have, as schemas. */
 import * as z from 'zod';
+import { lazily } from '../../domain/fields.ts';
 import { JOB_KINDS, JOB_STATES, SNAPSHOT_KINDS } from '../../domain/job.ts';
 
 const text = z.string();
@@ -7,7 +8,7 @@ const nullableText = text.nullable();
 const whole = z.int();
 const counts = z.record(text, whole);
 
-export const jobShape = {
+export const jobShape = lazily(() => ({
   id: text,
   kind: z.enum(JOB_KINDS),
   state: z.enum(JOB_STATES),
@@ -22,13 +23,13 @@ export const jobShape = {
   error: nullableText,
   pid: whole,
   host: text,
-};
+}));
 
-export const snapshotEventShape = {
+export const snapshotEventShape = lazily(() => ({
   kind: z.enum(SNAPSHOT_KINDS),
   at: text,
   reference: text,
   bytes: whole.nullable(),
   counts,
   job_id: nullableText,
-};
+}));
