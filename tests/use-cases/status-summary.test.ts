@@ -5,6 +5,7 @@ import { statusReportInput } from '../../src/domain/status-summary.ts';
 import { parseInput } from '../../src/domain/validate.ts';
 import { archiveWorkItems } from '../../src/use-cases/archive/archive.ts';
 import { archiveInput } from '../../src/domain/archive.ts';
+import { readStatus } from '../../src/use-cases/status/status-report.ts';
 import { generateStatusReport } from '../../src/use-cases/status/status-summary.ts';
 import { describeEachBackend, openTracker } from '../storage/backends.ts';
 import type { Tracker } from '../storage/tracker.ts';
@@ -30,6 +31,21 @@ describeEachBackend('the status report', (backend) => {
     await tracker.deploy({ affected_vendors: ['well'] });
     await tracker.enhance({ title: 'Later', priority: 2, target_quarter: '2026-Q3' });
     await tracker.enhance({ title: 'Was', status: 'completed' });
+  });
+
+  it('is of no later than the copy that it was read from', async () => {
+    const { store } = tracker.context;
+    const at = (as_of: string) =>
+      readStatus({
+        store: {
+          ...store,
+          pending: () => Promise.resolve([]),
+          read: async (work) => ({ ...(await store.read(work)), as_of }),
+        },
+      });
+    const earlier = '2026-01-05T08:59:59.000Z';
+    expect((await at(earlier)).data.changed_at).toBe(earlier);
+    expect((await at('2026-01-05T09:00:01.000Z')).data.changed_at).toBe('2026-01-05T09:00:00.000Z');
   });
 
   it('has every section as data', async () => {

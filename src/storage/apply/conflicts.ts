@@ -199,18 +199,26 @@ async function onCurrentVersion(c: Connection, mine: Change, decision: Change): 
   if (change.kind !== 'update') return { ...now, actor: mine.actor };
   if (!isChangeName(`update ${change.entity}`)) throw unknownChange(change);
   const record = await findCurrentRecord(c, change);
-  return { ...now, patch: withSetsThere(mine, record), base_version: Number(record['version'] ?? 0) };
+  const isAsItWas = decision.patch['resolution'] === 'reapply';
+  const patch = withSetsThere(mine, record, isAsItWas);
+  return { ...now, patch, base_version: Number(record['version'] ?? 0) };
 }
 
 /**
  * Of a set, the change is what it adds to what its maker saw, and what it takes away from that: also where the rest of it
- * was in conflict, and others have changed the set since.
+ * was in conflict, and others have changed the set since. Where nobody knows what he saw, it is what it adds.
  */
-function withSetsThere({ entity, patch, base_version, base_fields }: Change, record: JsonObject): JsonObject {
-  const isHidden = (field: string) =>
-    isPartlyShown(base_version ?? 0) && !isShown(entity, field) && asList(patch[field] ?? null).length > 0;
+function withSetsThere(
+  { entity, patch, base_version, base_fields }: Change,
+  record: JsonObject,
+  isAsItWas: boolean,
+): JsonObject {
+  const isHidden = (field: string) => isPartlyShown(base_version ?? 0) && !isShown(entity, field);
   const merged = Object.keys(patch).filter(
-    (field) => SETS.has(field) && (Object.hasOwn(base_fields ?? {}, field) || isHidden(field)),
+    (field) =>
+      SETS.has(field) &&
+      (Object.hasOwn(base_fields ?? {}, field) ||
+        ((isAsItWas || isHidden(field)) && asList(patch[field] ?? null).length > 0)),
   );
   const sets = merged.map((field) => [
     field,

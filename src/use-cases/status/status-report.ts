@@ -44,7 +44,10 @@ export interface StatusReport {
   project_id: string;
   /** Position of the feed that the report was read at. */
   seq: number;
-  /** Time of the last change; an unchanged tracker gives an unchanged report. */
+  /**
+   * Time of the last change, or of the copy that it was read from where that is older: all until then is in it. An
+   * unchanged tracker gives an unchanged report.
+   */
   changed_at: string;
   vendors: Vendor[];
   operational: number;
@@ -63,7 +66,7 @@ export interface StatusReport {
 
 export async function readStatus(context: Pick<Context, 'store'>): Promise<Answer<StatusReport>> {
   const pending = await context.store.pending();
-  return await context.store.read(async (reader) => {
+  const answer = await context.store.read(async (reader) => {
     const [{ seq, changed_at }, project, vendors, { items, total }, deployments, enhancements, counts] =
       await pipelined(
         reader.findFeedPosition(),
@@ -91,6 +94,10 @@ export async function readStatus(context: Pick<Context, 'store'>): Promise<Answe
       pending,
     };
   });
+  const { as_of } = answer;
+  if (as_of === undefined || as_of >= answer.data.changed_at) return answer;
+  // Of a copy: what waits lies on top of it, and is younger than what others did that is not in it.
+  return { ...answer, data: { ...answer.data, changed_at: as_of } };
 }
 
 async function readItems(reader: Reader): Promise<{ items: StatusItem[]; total: number }> {
