@@ -1,6 +1,6 @@
 // Sources that grow, shrink, move and are called otherwise: nothing of one is
 // overwritten or there twice, and what cannot be told is asked.
-import { rm } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -169,6 +169,15 @@ describe('a tag of another name', () => {
     const { tracker, file, become } = await started(tasksOf('Alpha', 6));
     await become(tasksOf('Alpha', 1));
     await expect(importInto(tracker, taskMaster, file)).rejects.toMatchObject(REFUSAL);
+  });
+
+  it('is asked about where two new ones may be it', async () => {
+    const { tracker, file } = await started(tasksOf('Alpha', 4));
+    const { v1 } = JSON.parse(await readFile(file, 'utf8')) as { v1: unknown };
+    await writeFile(file, JSON.stringify({ v2: v1, v3: v1 }));
+    const before = await contentOf(tracker);
+    await expect(importInto(tracker, taskMaster, file)).rejects.toMatchObject(REFUSAL);
+    expect(await contentOf(tracker)).toEqual(before);
   });
 
   it('is another one where most of its tasks are others', async () => {

@@ -174,7 +174,10 @@ function oneToOne(likely: readonly Renaming[]): Renaming[] {
     const { group, before, likeness } = renaming;
     if (chosen.some((one) => one.group === group || one.before === before)) continue;
     const isAlone = !likely.some(
-      (one) => one !== renaming && one.group === group && one.likeness.same === likeness.same,
+      (one) =>
+        one !== renaming &&
+        (one.group === group || one.before === before) &&
+        one.likeness.same === likeness.same,
     );
     chosen.push({ ...renaming, isSure: renaming.isSure && isAlone });
   }
