@@ -32,6 +32,8 @@ export interface SettledWrite {
   applied: readonly Applied[];
   /** In the order of the feed; empty when nothing was to be done. */
   rows: readonly RecordedRow[];
+  /** It had been settled before, and may be noted already. */
+  isRepeated?: boolean;
 }
 
 /** What the users of a database remember of it, together. Best effort: none of these throws. */

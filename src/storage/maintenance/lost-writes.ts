@@ -6,13 +6,13 @@ import { and, inArray, lte, max } from 'drizzle-orm';
 import { partsOf } from '../../domain/batch.ts';
 import { madeAgain } from '../../domain/lost-branch.ts';
 import type { Connection } from '../database/connection.ts';
-import { findChangeIdAt } from '../queries/feed.ts';
+import type { Position } from '../database/feed-guard.ts';
 import { chunks } from '../queries/work-items.ts';
 import type { CachedChanges } from '../replicas/cache-position.ts';
-import type { MadeVersion, OwnWrite, SeenTables } from '../tiers/seen-tables.ts';
+import type { MadeVersion, OwnWrite, Point, SeenTables } from '../tiers/seen-tables.ts';
 
 export interface LostWrites {
-  /** Up to this position of the feed the database and this folder have seen the same, as far as the folder knows. */
+  /** Up to this position of the feed the database has what this folder has seen, as far as the folder knows. */
   common: number;
   /** Own writes that it lacks, as they are to be made again, in the order in which they had been applied. */
   writes: OwnWrite[];
@@ -24,21 +24,24 @@ export interface LostWrites {
   versions: MadeVersion[];
 }
 
-/** @param cached what the local copy has of the feed, where there is one */
+/**
+ * Asked of each own write by its id: two branches may have the same change at the same position although they differ
+ * before it, where writes that waited were applied in both.
+ * @param cached what the local copy has of the feed, where there is one
+ */
 export async function findLostWrites(
   c: Connection,
   seen: SeenTables,
   cached: CachedChanges | undefined,
 ): Promise<LostWrites> {
-  const common = await lastCommon(c, seen, cached);
-  const after = seen.after(common);
+  const points = seen.points();
   const known = seen.lost();
-  const settled = await findSettled(
-    c,
-    [...known, ...after].map(({ entry }) => entry.id),
-  );
-  const isLost = ({ entry }: OwnWrite) => !settled.has(entry.id);
-  const gone = after.filter(isLost);
+  const own = [...points, ...known].map(({ change_id }) => change_id);
+  const settled = await findSettled(c, own);
+  const isLost = ({ change_id }: { change_id: string }) => !settled.has(change_id);
+  const first = points.find(isLost)?.seq;
+  const common = await lastCommon(c, points, cached, first);
+  const gone = first === undefined ? [] : seen.after(first - 1).filter(isLost);
   const shared = await sharedVersions(c, gone, common);
   const again = madeAgain(
     gone.map(({ entry }) => entry.changes),
@@ -67,38 +70,59 @@ export async function findLostWrites(
   };
 }
 
-/** The database and what was seen of it are the same up to one position, and differ in everything after it. */
+/**
+ * Up to where the database and what was seen of it are the same. The copy knows every position up to its own; an own write
+ * that was applied again later stands elsewhere now, and tells nothing.
+ * @param own where own writes stood, by position
+ * @param first the position of the first that the database lacks
+ */
 async function lastCommon(
   c: Connection,
-  seen: SeenTables,
+  own: readonly Point[],
   cached: CachedChanges | undefined,
+  first = Number.POSITIVE_INFINITY,
 ): Promise<number> {
-  const points = seen.points();
-  const agrees = async ({ seq, change_id }: { seq: number; change_id: string | null }) =>
-    change_id !== null && (await findChangeIdAt(c, seq)) === change_id;
-  const index = await lastTrue(points.length, async (at) => {
-    const point = points[at];
-    return point !== undefined && (await agrees(point));
-  });
-  const own = points[index]?.seq ?? 0;
-  if (cached === undefined || cached.cursor <= own) return own;
-  const beyond = await lastTrue(cached.cursor - own, async (at) => {
-    const seq = own + 1 + at;
-    return await agrees({ seq, change_id: cached.idAt(seq) });
-  });
-  return own + 1 + beyond;
+  const known = await lastEqual(
+    c,
+    own.filter(({ seq }) => seq < first),
+  );
+  if (cached === undefined || cached.cursor <= known) return known;
+  const last = { seq: cached.cursor, change_id: cached.idAt(cached.cursor) };
+  if (last.seq < first && (await lastEqual(c, [last])) > 0) return last.seq;
+  return await endOfEqual(c, cached);
 }
 
-/** The last of `count` that holds, where all before it do and none after it does; -1 where none does. Asks the last first. */
-async function lastTrue(count: number, holds: (at: number) => Promise<boolean>): Promise<number> {
-  if (count > 0 && (await holds(count - 1))) return count - 1;
-  let [low, high] = [-1, count - 1];
-  while (high - low > 1) {
-    const middle = Math.floor((low + high) / 2);
-    if (await holds(middle)) low = middle;
-    else high = middle;
+/** The last of these positions at which the database has what was seen there; 0 where there is none. */
+async function lastEqual(c: Connection, points: readonly Position[]): Promise<number> {
+  for (const chunk of chunks([...points]).toReversed()) {
+    const found = await findChangeIds(
+      c,
+      chunk.map(({ seq }) => seq),
+    );
+    const equal = chunk.findLast(({ seq, change_id }) => found.get(seq) === change_id);
+    if (equal !== undefined) return equal.seq;
   }
-  return low;
+  return 0;
+}
+
+/** The last position before the first at which the copy has another change. Reads the feed from its beginning. */
+async function endOfEqual(c: Connection, cached: CachedChanges): Promise<number> {
+  const positions = Array.from({ length: cached.cursor }, (_, index) => index + 1);
+  for (const chunk of chunks(positions)) {
+    const found = await findChangeIds(c, chunk);
+    const other = chunk.find((seq) => (found.get(seq) ?? null) !== cached.idAt(seq));
+    if (other !== undefined) return other - 1;
+  }
+  return cached.cursor;
+}
+
+async function findChangeIds(c: Connection, positions: number[]): Promise<Map<number, string>> {
+  const { changes: t } = c.tables;
+  const rows = await c.db
+    .select({ seq: t.seq, change_id: t.change_id })
+    .from(t)
+    .where(inArray(t.seq, positions));
+  return new Map(rows.map(({ seq, change_id }) => [seq, change_id]));
 }
 
 async function findSettled(c: Connection, ids: readonly string[]): Promise<Set<string>> {

@@ -25,6 +25,7 @@ import { isNewerSchema, type SchemaState } from './migrate.ts';
 import { PositionWatch } from './position-watch.ts';
 import { QuotaCheck } from './quotas.ts';
 import { readerOf, type Reader } from '../queries/reader.ts';
+import { findRowsOfChange } from '../queries/change-records.ts';
 import { readHead } from '../queries/feed.ts';
 
 /** Not an outage: a change that makes a record under the id of another one. */
@@ -160,10 +161,16 @@ export class SqlStore implements Primary {
     write: OfflineWrite,
     work: (c: Connection) => Promise<ReplayOutcome>,
   ): Promise<ReplayOutcome> {
-    const { result, rows } = await this.#inTurn(work);
-    const applied = result.outcome === 'applied' ? result.applied : [];
-    this.#witness?.settled({ changes: write.changes, applied, rows });
-    return result;
+    const { result, rows } = await this.#inTurn(async (c) => {
+      const outcome = await work(c);
+      const isRepeated = this.#witness !== undefined && outcome.outcome === 'repeated';
+      return { outcome, isRepeated, before: isRepeated ? await findRows(c, write.changes) : [] };
+    });
+    const { outcome, isRepeated, before } = result;
+    const applied = outcome.outcome === 'applied' ? outcome.applied : [];
+    // Whoever settled it before may have ended, or lost the connection, before it was noted.
+    this.#witness?.settled({ changes: write.changes, applied, rows: [...before, ...rows], isRepeated });
+    return outcome;
   }
 
   /** Runs `work` in a transaction that ends only in the database that was seen before. @throws TruthMismatch */
@@ -262,6 +269,12 @@ export class SqlStore implements Primary {
       throw databaseError(this.session.source, describeDriverError(error), next, error);
     }
   }
+}
+
+async function findRows(c: Connection, changes: readonly Change[]): Promise<RecordedRow[]> {
+  const rows: RecordedRow[] = [];
+  for (const { id } of changes) rows.push(...(await findRowsOfChange(c, id)));
+  return rows;
 }
 
 /** What to do about a failure; of a duplicate, `write` makes an error of its own. */

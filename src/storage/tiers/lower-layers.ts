@@ -89,6 +89,7 @@ export class LowerLayers {
     let saved: { journal: JournalName; write: PreparedWrite } | undefined;
     let nowhere: NoJournal | undefined;
     let checkedOf: string | undefined;
+    let leftOut = NONE;
     const accept = async (write: PreparedWrite) => {
       try {
         saved = { journal: await this.#parts.journals.append(write.changes), write };
@@ -105,6 +106,7 @@ export class LowerLayers {
         // A replica whose commit failed after the write was saved is not asked again: the next would save it twice.
         if (saved !== undefined) return Promise.resolve(saved.write);
         checkedOf = chosen.as_of;
+        leftOut = chosen.leftOut;
         return applyToReplica(
           chosen,
           changes,
@@ -135,7 +137,7 @@ export class LowerLayers {
     // Of the attempt that saved it: a repetition of the transaction finds it on the copy already.
     this.#parts.memory.noteProvisional(saved?.write.made ?? []);
     const keeper = saved?.journal ?? write.keptIn.find((one) => one !== 'primary') ?? 'primary';
-    return await this.#answerSaved(write.applied, from, keeper, lost);
+    return await this.#answerSaved(write.applied, from, keeper, lost, leftOut);
   }
 
   /**
@@ -184,10 +186,11 @@ export class LowerLayers {
     from: Pick<WriteAnswer, 'source' | 'as_of' | 'copy' | 'unchecked'>,
     keeper: Keeper,
     lost: unknown,
+    leftOut = NONE,
   ): Promise<WriteAnswer> {
     if (keeper !== 'primary') this.#breaker.move('journaled', null);
     this.options.onSaved();
-    const situation = this.#situation(await this.#parts.journals.waiting());
+    const situation = this.#situation(await this.#parts.journals.waiting(), leftOut);
     const keyProblem = keeper === 'primary' ? undefined : ownSeal().problem();
     // Of a part of the primary that fails, the rest goes on.
     const isPart = /^(partial|denied)$/.test(layerFailure(lost) ?? '');

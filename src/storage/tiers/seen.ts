@@ -153,7 +153,10 @@ export class Seen implements Witness {
     const of = { device, project_id: projectId() };
     const isNoted = this.#try((tables) => {
       tables.transaction(() => {
-        for (const one of unnoted) tables.keep(keptWrite(one, of));
+        for (const one of unnoted) {
+          const { write, position } = one;
+          if (write.isRepeated !== true || !tables.hasLately(position)) tables.keep(keptWrite(one, of));
+        }
         const position = furthest(unnoted.map((one) => one.position));
         if (position !== undefined) tables.raise(position);
       });

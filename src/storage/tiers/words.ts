@@ -47,12 +47,14 @@ export function readWarnings(
   return warnings;
 }
 
+/** @param situation with what does not lie on the copy that the answer shows */
 export function writeWarnings(situation: Situation, keeper: Keeper, outcomeUnknown: boolean): Warning[] {
-  const { primaryLabel, state } = situation;
+  const { primaryLabel, state, hidden } = situation;
+  const lacking = hidden > 0 ? [pendingWarning(hidden, false)] : [];
   const when = state === 'online' ? 'as soon as it takes it' : 'when it is back';
   if (keeper === 'primary') {
     const message = `${whatIsWrong(situation)} This change did reach it; the answer is from a local copy.`;
-    return [{ code: CODES[state], message }];
+    return [{ code: CODES[state], message }, ...lacking];
   }
   const warnings: Warning[] = [
     {
@@ -66,7 +68,7 @@ export function writeWarnings(situation: Situation, keeper: Keeper, outcomeUnkno
       message: `The connection was lost while saving, so ${primaryLabel} may have it already. It is applied once, whatever happened.`,
     });
   }
-  return warnings;
+  return [...warnings, ...lacking];
 }
 
 /** Said of a write that was kept and could not be checked. @param why one of `WHY_UNCHECKED` */

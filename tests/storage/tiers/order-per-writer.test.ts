@@ -54,6 +54,24 @@ describeUnless(postgresSkipReason(), 'what waits for PostgreSQL', () => {
     expect(notes.items.map(({ text }) => text)).toEqual(expect.arrayContaining(['first', 'second']));
   });
 
+  it('and does not fit is said to be missing in the answer to the next write', async () => {
+    const { place, tracker: founder } = await newPlace();
+    const item = await founder.update(await founder.create(), { title: 'theirs' });
+    await founder.store.close();
+    const tables = await faultyTables(place.databaseUrl ?? '', 'worktrail_test_project');
+    await tables.break('notes', 'right');
+    const built = { base_version: 1, base_fields: { title: 'before it' } };
+    const misfit = makeEntry({ kind: 'update', entity_id: item.id, ...built, patch: { title: 'mine' } });
+    const outbox = await keep(place, [noteOn(item.id, 'in front of it'), misfit]);
+    const tracker = await openTrackerAt({ ...place, databaseUrl: tables.url });
+    await until(() => outbox.attempts().size > 0);
+    const { durability, data, warnings } = await tracker.updateAnswer(item, { priority: 1 });
+    expect({ durability, title: data.title }).toEqual({ durability: 'outbox', title: 'theirs' });
+    const said = warnings.find(({ code }) => code === 'pending_changes')?.message;
+    expect(said).toBe('1 change made here waits to be applied; this answer does not include it.');
+    await outbox.close();
+  });
+
   it('moves on within seconds when a conflict is settled in another folder; notes do not wait for that', async () => {
     const { place, tracker: mine } = await newPlace();
     await mine.store.close();
