@@ -6,5 +6,5 @@ import { format, resolveConfig } from 'prettier';
 import { packageRoot } from '../src/platform/package-root.ts';
 import { migratedSchema } from '../src/storage/primary/migrated-schema.ts';
 
-const file = path.join(packageRoot(), 'src', 'storage', 'sql', 'migrated-schema.generated.ts');
+const file = path.join(packageRoot(), 'src', 'storage', 'primary', 'migrated-schema.generated.ts');
 writeFileSync(file, await format(migratedSchema(), { ...(await resolveConfig(file)), parser: 'typescript' }));

@@ -90,7 +90,7 @@ describe('the record of jobs', () => {
 
 describe('what Worktrail makes', () => {
   it('is written down as the migrations make it now', () => {
-    const file = path.join(packageRoot(), 'src', 'storage', 'sql', 'migrated-schema.generated.ts');
+    const file = path.join(packageRoot(), 'src', 'storage', 'primary', 'migrated-schema.generated.ts');
     const numbers = (text: string) => text.match(/\d{5,}|[0-9a-f]{64}/g);
     // Otherwise: npx tsx scripts/write-migrated-schema.ts
     expect(numbers(readFileSync(file, 'utf8'))).toEqual(numbers(migratedSchema()));

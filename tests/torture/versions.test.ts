@@ -316,7 +316,8 @@ async function programThatKnows(version: number): Promise<readonly string[]> {
   rmSync(path.join(dist, 'code-cache'), { recursive: true, force: true });
   const file = path.join(dist, 'program.js');
   const text = readFileSync(file, 'utf8');
-  const name = /CHANGE_SCHEMA_VERSION:\(\)=>([\w$]+)/.exec(text)?.[1] ?? '';
+  // As new changes are made with it.
+  const name = /idempotency_key\?\?null,schema_version:([\w$]+)/.exec(text)?.[1] ?? '';
   const places = text.split(`${name}=${CHANGE_SCHEMA_VERSION},`);
   if (name === '' || places.length !== 2)
     throw new Error('the version of changes was not found in the bundle');
