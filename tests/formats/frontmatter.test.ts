@@ -218,7 +218,7 @@ describe('the built program', () => {
     const needingAny = ['node_modules/gray-matter/index.js', 'src/formats/yaml.ts'].flatMap(needing);
     expect(needingAny.length).toBeGreaterThan(4);
     const others = needingAny.filter(
-      (file) => !/^(node_modules|src\/(formats|platform|services\/import))\//.test(file),
+      (file) => !/^(node_modules|src\/(formats|platform|importers))\//.test(file),
     );
     expect(others).toEqual([]);
   });
