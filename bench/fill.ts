@@ -2,9 +2,9 @@
 import { newChangeId, newRecordId } from '../src/domain/ids.ts';
 import { VENDOR_METADATA_DEFAULT } from '../src/domain/vendor.ts';
 import { ITEM_STATUSES, type WorkItem } from '../src/domain/work-item.ts';
-import { recount } from '../src/storage/sql/apply/counts.ts';
-import { refillQueue } from '../src/storage/sql/apply/readiness.ts';
-import type { Connection, Session } from '../src/storage/sql/connection.ts';
+import { recount } from '../src/storage/apply/counts.ts';
+import { refillQueue } from '../src/storage/apply/readiness.ts';
+import type { Connection, Session } from '../src/storage/database/connection.ts';
 
 const ROWS_PER_INSERT = 100;
 export const VENDORS = 45;
@@ -49,7 +49,7 @@ export async function fill(session: Session, count: number): Promise<Filled> {
   };
 }
 
-async function insertAll(c: Connection, table: never | object, rows: object[]): Promise<void> {
+async function insertAll(c: Connection, table: object, rows: object[]): Promise<void> {
   for (let start = 0; start < rows.length; start += ROWS_PER_INSERT) {
     await c.db.insert(table as never).values(rows.slice(start, start + ROWS_PER_INSERT) as never);
   }

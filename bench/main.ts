@@ -15,9 +15,9 @@ import { openBenchStore, type BenchStore } from './stores.ts';
 import { benchTools } from './tools.ts';
 
 const SIZES = [1_200, 100_000];
-/** P2: times an empty tool. */
+/** How many times the round trip of an empty tool. */
 const STDIO_LIMIT = { sqlite: 1.5, postgres: 2.5 };
-/** T2: tokens of tools/list by the o200k tokenizer. */
+/** Tokens of tools/list by the o200k tokenizer. */
 const TOKEN_LIMIT = { core: 3_000, all: 9_000 };
 
 const report = new Report();
@@ -35,7 +35,7 @@ for (const size of SIZES) {
   }
 }
 
-report.section('Server-side time of the tools (P1: bars are for the 95th percentile)', [
+report.section('Server-side time of the tools (bars are for the 95th percentile)', [
   'store',
   'tool',
   'p50',
@@ -73,7 +73,7 @@ await benchKeeping(report, 'sqlite');
 await benchKeeping(report, 'postgres', [await server.createDatabase(), await server.createDatabase()]);
 
 const emptyServer = await bundleEmptyServer();
-report.section('Round trip over stdio beside an empty tool with a result of the same size (P2)', [
+report.section('Round trip over stdio beside an empty tool with a result of the same size', [
   'store',
   'tool',
   'result',
@@ -92,7 +92,7 @@ for (const { where, kind, url, store } of stores) {
   }
 }
 
-report.section('Spawn to first answer beside a bare, bundled SDK server (P2)', [
+report.section('Spawn to first answer beside a bare, bundled SDK server', [
   'until',
   'ours',
   'bare',
@@ -102,7 +102,7 @@ report.section('Spawn to first answer beside a bare, bundled SDK server (P2)', [
 const [first] = stores;
 if (first !== undefined) await benchSpawn(report, first.store.projectDir, emptyServer);
 
-report.section('Tokens of tools/list (T2)', ['toolset', 'tools', 'tokens', 'bar']);
+report.section('Tokens of tools/list', ['toolset', 'tools', 'tokens', 'bar']);
 for (const toolset of ['core', 'all'] as const) {
   const tools = toolsOf([toolset]).map(listTool);
   const tokens = encode(JSON.stringify(tools)).length;

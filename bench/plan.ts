@@ -1,6 +1,6 @@
-/** A plan of 200 items with dependencies in one call (W15). */
+/** A plan of 200 items with dependencies in one call. */
 import { createToolCalls } from '../src/mcp/tool-calls.ts';
-import type { Context } from '../src/services/context.ts';
+import type { Context } from '../src/use-cases/support/context.ts';
 import { ms, time, type Report } from './figures.ts';
 
 const ITEMS = 200;

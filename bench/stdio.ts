@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { build } from 'esbuild';
-import { packageRoot } from '../src/package-root.ts';
+import { packageRoot } from '../src/platform/package-root.ts';
 import { ms, timeInTurns, type Report } from './figures.ts';
 
 const INITIALIZE = {
@@ -97,7 +97,7 @@ export async function bundleEmptyServer(): Promise<string> {
 const program = path.join(packageRoot(), 'dist', 'cli.js');
 const ROUND_TRIPS = 1_500;
 
-/** P2: one tool of the program beside an empty tool with a result of the same size, call by call in turns. */
+/** One tool of the program beside an empty tool with a result of the same size, call by call in turns. */
 export async function benchRoundTrip(
   report: Report,
   where: string,
@@ -153,11 +153,10 @@ const times = (value: number): string => `${value.toFixed(2)}×`;
 
 const SPAWNS = 21;
 const FIRST_SPAWNS = 7;
-/** P2. */
 const SPAWN_LIMIT_MS = 250;
 const SPAWN_RATIO_LIMIT = 1.3;
 
-/** P2: from spawn to the first answer (initialize), and on to the answer of a first tool call. */
+/** From spawn to the first answer (initialize), and on to the answer of a first tool call. */
 export async function benchSpawn(report: Report, projectDir: string, emptyServer: string): Promise<void> {
   const spawnTo = async (args: string[], tool: string | undefined): Promise<number> => {
     const start = performance.now();

@@ -1,8 +1,8 @@
 /** The eight tools as a server runs them: arguments in, result out, without the transport. */
 import { createToolCalls } from '../src/mcp/tool-calls.ts';
-import type { Context } from '../src/services/context.ts';
-import { readStatus } from '../src/services/status-report.ts';
-import { renderStatusFile } from '../src/services/status-file.ts';
+import type { Context } from '../src/use-cases/support/context.ts';
+import { readStatus } from '../src/use-cases/status/status-report.ts';
+import { renderStatusFile } from '../src/use-cases/status/status-file.ts';
 import { VENDORS, vendorName, type Filled } from './fill.ts';
 import { ms, time, type Figures, type Report } from './figures.ts';
 
@@ -10,14 +10,14 @@ const RUNS = 300;
 const STATUS_RUNS = 30;
 const CALLER = { actor: 'bench', client: 'bench' };
 
-/** P1 in milliseconds at the 95th percentile; the rest of those with a bar have that of a write. */
-const P1_MS: Record<string, number> = {
+/** Bars in milliseconds at the 95th percentile; the rest of those with a bar have that of a write. */
+const BAR_MS: Record<string, number> = {
   query_vendor_status: 1,
   'full status': 100,
   generate_status_report: 100,
   'generate_status_report (data)': 100,
 };
-const P1_OTHER_MS = 10;
+const OTHER_BAR_MS = 10;
 
 export interface Floor {
   /** One row by its key, straight through the driver. */
@@ -153,8 +153,8 @@ export async function benchTools(
   };
 
   for (const [name, { floor: base, run }] of Object.entries(work)) {
-    const figures = await time(P1_MS[name] === 100 ? STATUS_RUNS : RUNS, run, 10);
-    const limit = P1_MS[name] ?? P1_OTHER_MS;
+    const figures = await time(BAR_MS[name] === 100 ? STATUS_RUNS : RUNS, run, 10);
+    const limit = BAR_MS[name] ?? OTHER_BAR_MS;
     const bar = limitFor(report, `${name}, ${where}`, figures, limit, name);
     report.row(
       where,
@@ -168,7 +168,7 @@ export async function benchTools(
   }
 }
 
-/** P1 sets bars for these; the others are printed for comparison. */
+/** These have a bar; the others are printed for comparison. */
 const WITH_BAR = new Set([
   'create_work_item',
   'update_work_item',

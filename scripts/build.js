@@ -40,8 +40,9 @@ const program = await bundle({
   alias: {
     '@modelcontextprotocol/server/_shims': './src/mcp/sdk-shims.ts',
     // drizzle imports the driver to open databases by itself, which we never ask of it: see sqlite-driver.ts.
-    'better-sqlite3': './src/storage/sql/no-driver.ts',
+    'better-sqlite3': './src/storage/primary/no-driver.ts',
   },
+  plugins: [withoutEngines()],
   define: { WORKTRAIL_VERSION: JSON.stringify(own.version), 'import.meta.url': '__bundleUrl' },
   banner: { js: "const __bundleUrl = require('node:url').pathToFileURL(__filename).href;" },
 });
@@ -64,6 +65,20 @@ write('sbom.cdx.json', toJson(billOfMaterials(own, packages, readJson('package-l
 write('metafiles.json', JSON.stringify(metafiles));
 write('program.js', program.code);
 write('cli.js', launcher.code, 0o755);
+
+/**
+ * gray-matter's own readers of frontmatter: js-yaml, and one that runs it as code. None is ever asked: see
+ * src/formats/frontmatter.ts.
+ */
+function withoutEngines() {
+  return {
+    name: 'without-engines',
+    setup: ({ onLoad }) =>
+      onLoad({ filter: /gray-matter[\\/]lib[\\/]engines\.js$/ }, () => ({
+        contents: 'module.exports = {};',
+      })),
+  };
+}
 
 async function bundle(options) {
   const { outputFiles, metafile } = await build(options);

@@ -4,7 +4,10 @@ import { fileURLToPath } from 'node:url';
 import path from 'node:path';
 import Handlebars from 'handlebars';
 
-const folder = path.join(path.dirname(path.dirname(fileURLToPath(import.meta.url))), 'src/storage/markdown');
+const folder = path.join(
+  path.dirname(path.dirname(fileURLToPath(import.meta.url))),
+  'src/storage/status-file',
+);
 
 /** The text of `status-template.generated.ts`. */
 export function compileStatusTemplate() {
@@ -14,7 +17,7 @@ export function compileStatusTemplate() {
     knownHelpersOnly: true,
     knownHelpers: { md: true, each: true, if: true },
   });
-  return `// Generated from status.hbs by \`npm run templates\`; do not edit.\n// @ts-nocheck\nexport const statusTemplate = ${compiled};\n`;
+  return `// Generated from status.hbs by \`npm run templates\`; do not edit.\n// @ts-nocheck -- Handlebars writes no types\nexport const statusTemplate = ${compiled};\n`;
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

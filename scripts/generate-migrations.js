@@ -1,4 +1,4 @@
-// Writes the SQL migrations of both databases from src/storage/sql/schema.ts: `npm run db:generate -- NAME`.
+// Writes the SQL migrations of both databases from src/storage/database/schema.ts: `npm run db:generate -- NAME`.
 // Migrations are append-only: read the SQL before committing it, never edit one that was released.
 import { spawnSync } from 'node:child_process';
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
@@ -23,7 +23,7 @@ for (const [dialect, schema] of [
       path.join(root, 'node_modules', 'drizzle-kit', 'bin.cjs'),
       'generate',
       `--dialect=${dialect}`,
-      `--schema=./src/storage/sql/schema.${schema}.ts`,
+      `--schema=./src/storage/database/schema.${schema}.ts`,
       `--out=./${out}`,
       `--name=${name}`,
     ],

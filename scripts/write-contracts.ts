@@ -2,7 +2,7 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { contractFiles } from '../src/mcp/contract.ts';
-import { packageRoot } from '../src/package-root.ts';
+import { packageRoot } from '../src/platform/package-root.ts';
 
 const folder = path.join(packageRoot(), 'contracts');
 rmSync(folder, { recursive: true, force: true });

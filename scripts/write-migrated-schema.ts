@@ -3,8 +3,8 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { format, resolveConfig } from 'prettier';
-import { packageRoot } from '../src/package-root.ts';
-import { migratedSchema } from '../src/storage/sql/migrated-schema.ts';
+import { packageRoot } from '../src/platform/package-root.ts';
+import { migratedSchema } from '../src/storage/primary/migrated-schema.ts';
 
-const file = path.join(packageRoot(), 'src', 'storage', 'sql', 'migrated-schema.generated.ts');
+const file = path.join(packageRoot(), 'src', 'storage', 'primary', 'migrated-schema.generated.ts');
 writeFileSync(file, await format(migratedSchema(), { ...(await resolveConfig(file)), parser: 'typescript' }));

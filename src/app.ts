@@ -1,15 +1,15 @@
 /** Puts the program together: configuration → store → use cases. The only file that knows all of it. */
-import type { Config } from './config.ts';
-import { ArchiveSchedule } from './services/archive-schedule.ts';
-import type { Context } from './services/context.ts';
-import { StatusFileWriter } from './services/status-file.ts';
-import { openStore, type OpenOptions } from './storage/open-store.ts';
-import { SessionStore } from './storage/session-store.ts';
-import { systemClock } from './storage/tiers/clock.ts';
+import type { Config } from './config/config.ts';
+import { ArchiveSchedule } from './use-cases/archive/archive-schedule.ts';
+import type { Context } from './use-cases/support/context.ts';
+import { StatusFileWriter } from './use-cases/status/status-file.ts';
+import { openStore, type OpenOptions } from './storage/opening/open-store.ts';
+import { SessionStore } from './storage/contract/session-store.ts';
+import { systemClock } from './platform/clock.ts';
 import { Operations } from './storage/operations/operations.ts';
 import { Election } from './storage/tiers/election.ts';
 
-export { PATIENCE_MS_DEFAULT } from './storage/open-store.ts';
+export { PATIENCE_MS_DEFAULT } from './storage/opening/open-store.ts';
 
 const FIRST_LOOK_MS = 1_000;
 

@@ -1,52 +1,71 @@
-// The house rules that a linter's import patterns cannot see: dynamic imports, and ways to stdout.
+// The rules of the house: what may import what, and who may reach stdout, other programs and the store.
 import { readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { packageRoot } from '../src/package-root.ts';
+import { LAYERS, layerOf, whyNotImport } from '../scripts/layers.js';
+import { packageRoot } from '../src/platform/package-root.ts';
 
 const source = path.join(packageRoot(), 'src');
-/** From the ground up; a file may import from its own floor and those below. */
-const FLOORS = [
-  ['errors.ts', 'package-root.ts'],
-  ['platform'],
-  ['domain'],
-  ['storage'],
-  ['config.ts', 'config-schema.ts'],
-  ['services'],
-  ['mcp'],
-  ['http'],
-  ['app.ts'],
-  ['cli'],
-];
-
 const files = readdirSync(source, { recursive: true, encoding: 'utf8' })
   .filter((name) => name.endsWith('.ts'))
   .map((name) => ({ name, text: readFileSync(path.join(source, name), 'utf8') }));
 
-function floorOf(name: string): number {
-  const top = name.split(path.sep)[0] ?? '';
-  return FLOORS.findIndex((rooms) => rooms.includes(top));
+function specifiersOf({ text }: { text: string }): string[] {
+  return [...text.matchAll(/(?:from|import)\s*\(?\s*'(\.[^']+)'/g)].map(([, specifier]) => specifier ?? '');
 }
 
-function importsOf({ name, text }: { name: string; text: string }): string[] {
-  return [...text.matchAll(/(?:from|import)\s*\(?\s*'(\.[^']+)'/g)].map(([, target]) =>
-    path.join(path.dirname(name), target ?? ''),
-  );
+function importsOf(file: { name: string; text: string }): string[] {
+  return specifiersOf(file).map((specifier) => path.join(path.dirname(file.name), specifier));
+}
+
+/** The first way found from a node back to itself; undefined where there is none. */
+function circleIn(graph: ReadonlyMap<string, readonly string[]>): string[] | undefined {
+  const done = new Set<string>();
+  const walk = (node: string, way: readonly string[]): string[] | undefined => {
+    if (way.includes(node)) return [...way.slice(way.indexOf(node)), node];
+    if (done.has(node)) return undefined;
+    for (const next of graph.get(node) ?? []) {
+      const circle = walk(next, [...way, node]);
+      if (circle !== undefined) return circle;
+    }
+    done.add(node);
+    return undefined;
+  };
+  for (const node of graph.keys()) {
+    const circle = walk(node, []);
+    if (circle !== undefined) return circle;
+  }
+  return undefined;
 }
 
 describe('the house', () => {
-  it('has a floor for every file', () => {
-    expect(files.length).toBeGreaterThan(90);
-    expect(files.filter(({ name }) => floorOf(name) === -1).map(({ name }) => name)).toEqual([]);
+  it('has a layer for every folder, and a folder for every layer', () => {
+    expect([...new Set(files.map(({ name }) => layerOf(name)))].sort()).toEqual(LAYERS.toSorted());
   });
 
-  it('imports go down only, dynamic ones too', () => {
+  it('imports go down only, for types and dynamic ones too', () => {
     const up = files.flatMap((file) =>
-      importsOf(file)
-        .filter((target) => floorOf(target) > floorOf(file.name))
-        .map((target) => `${file.name} imports ${target}`),
+      specifiersOf(file).flatMap((specifier) => {
+        const why = whyNotImport(file.name, specifier);
+        return why === undefined ? [] : [`${file.name}: ${specifier}: ${why}`];
+      }),
     );
     expect(up).toEqual([]);
+  });
+
+  it('no folder and no file depends on itself, not even for a type', () => {
+    const byFile = new Map(files.map((file) => [file.name, importsOf(file)]));
+    const byFolder = new Map<string, string[]>();
+    for (const [name, targets] of byFile) {
+      const folder = layerOf(name);
+      const others = targets.map(layerOf).filter((target) => target !== folder);
+      byFolder.set(folder, [...(byFolder.get(folder) ?? []), ...others]);
+    }
+    expect(circleIn(byFolder)).toBeUndefined();
+    expect(circleIn(byFile)).toBeUndefined();
+    // Or it would look at nothing.
+    expect([...byFolder.values()].flat().length).toBeGreaterThan(500);
+    expect(circleIn(new Map([['a', ['b']], ['b', ['c']], ['c', ['b']]]))).toEqual(['b', 'c', 'b']); // prettier-ignore
   });
 
   it('knows the MCP SDK in src/mcp only', () => {
@@ -68,12 +87,17 @@ describe('the house', () => {
       return importing(target).filter((name) => !name.startsWith('storage/'));
     };
     // Everyone else gets the store from the Context that app.ts makes.
-    expect(outsideStorage(/^storage\/open-store\.ts$/)).toEqual(['app.ts']);
-    expect(outsideStorage(/^storage\/(open-primary|sql\/(sql-store|sqlite|postgres))\.ts$/)).toEqual([]);
-    expect(outsideStorage(/^storage\/tiers\/(tiered-store|outbox|cache|journals)\.ts$/)).toEqual([]);
+    expect(outsideStorage(/^storage\/opening\/open-store\.ts$/)).toEqual(['app.ts']);
+    expect(
+      outsideStorage(/^storage\/(opening\/open-primary|primary\/(sql-store|sqlite|postgres))\.ts$/),
+    ).toEqual([]);
+    expect(
+      outsideStorage(
+        /^storage\/(tiers\/tiered-store|journals\/outbox|journals\/journals|replicas\/cache)\.ts$/,
+      ),
+    ).toEqual([]);
     // For looking after a store, not for working with it; each says at its head what it may change.
-    const maintenance =
-      /^storage\/(inspect-\w+|mend-\w+|recover-writes|move-to-postgres|move\/\w+|export\/[\w-]+|tiers\/accept-primary)\.ts$/;
+    const maintenance = /^storage\/(maintenance|move|export)\/[\w-]+\.ts$/;
     expect(outsideStorage(maintenance).sort()).toEqual([
       'app.ts',
       'cli/commands/backup.ts',
@@ -83,9 +107,10 @@ describe('the house', () => {
       'cli/commands/load.ts',
       'cli/commands/migrate.ts',
       'cli/commands/restore.ts',
-      'services/diagnosis.ts',
-      'services/recovery.ts',
-      'services/repairs.ts',
+      'use-cases/maintenance/adoption.ts',
+      'use-cases/maintenance/diagnosis.ts',
+      'use-cases/maintenance/recovery.ts',
+      'use-cases/maintenance/repairs.ts',
     ]);
   });
 

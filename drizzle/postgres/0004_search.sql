@@ -1,4 +1,4 @@
--- What full-text search looks in (W14): a row per record, kept by triggers so that whatever writes records keeps it.
+-- What full-text search looks in: a row per record, kept by triggers so that whatever writes records keeps it.
 -- It follows from the other tables and is never copied.
 --
 -- Words as SQLite's FTS5 tells them apart (unicode61, remove_diacritics 2), whatever the locale of the server: in

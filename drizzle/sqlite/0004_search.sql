@@ -1,4 +1,4 @@
--- What full-text search looks in (W14): a row per record, kept by triggers so that whatever writes records keeps it.
+-- What full-text search looks in: a row per record, kept by triggers so that whatever writes records keeps it.
 -- It follows from the other tables and is never copied. `id` is the second of creation << 24 and a counter, so that
 -- the newest come first without sorting.
 CREATE TABLE search_documents (

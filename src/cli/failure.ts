@@ -1,10 +1,10 @@
 /** How a failed command ends: the exit code, and the error for a person (stderr) or a program (stdout). */
 import type { CommanderError } from 'commander';
-import { TrackerError, databaseError, validationError, type ErrorCode } from '../errors.ts';
-import { describeDriverError, driverCode } from '../storage/sql/driver-errors.ts';
-import { ExitCode } from './exit-codes.ts';
-import { plainLine } from './plain-text.ts';
-import { printJson, say } from './output.ts';
+import { TrackerError, databaseError, validationError, type ErrorCode } from '../domain/errors.ts';
+import { describeDriverError, driverCode } from '../storage/database/driver-errors.ts';
+import { ExitCode } from './terminal/exit-codes.ts';
+import { plainLine } from './terminal/plain-text.ts';
+import { printJson, say } from './terminal/output.ts';
 
 const EXIT_CODES: Readonly<Record<ErrorCode, ExitCode>> = {
   ValidationError: ExitCode.usage,

@@ -13,7 +13,7 @@ async function run(args: string[]): Promise<void> {
     await runCommandLine(args);
     return;
   }
-  const { runServe } = await import('./serve.ts');
+  const { runServe } = await import('./terminal/serve.ts');
   try {
     await runServe(flags);
   } catch (error) {

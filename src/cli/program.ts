@@ -28,10 +28,10 @@ import { addStatusCommand } from './commands/status.ts';
 import { addTrustCommand } from './commands/trust.ts';
 import { addUndoCommand } from './commands/undo.ts';
 import { addUpdateCommand } from './commands/update.ts';
-import { ExitCode } from './exit-codes.ts';
+import { ExitCode } from './terminal/exit-codes.ts';
 import { reportFailure, usageError } from './failure.ts';
-import { addGlobalOptions } from './global-options.ts';
-import { print, say } from './output.ts';
+import { addGlobalOptions } from './terminal/global-options.ts';
+import { print, say } from './terminal/output.ts';
 
 /**
  * Runs one command to its end and sets the exit code: 0 ok, 1 a finding or a conflict, 2 wrong usage, 3 the

@@ -4,7 +4,7 @@
  * mistakes, flags before the command) is left to the parser, which knows what to say.
  */
 import { parseArgs } from 'node:util';
-import type { ServeFlags } from './serve.ts';
+import type { ServeFlags } from './terminal/serve.ts';
 
 const OPTIONS = {
   http: { type: 'boolean' },

@@ -1,6 +1,6 @@
-/** The archive: where closed work is kept out of the way, whole and with its links, notes and history (W9). */
+/** The archive: where closed work is kept out of the way, whole and with its links, notes and history. */
 import * as z from 'zod';
-import { validationError, type TrackerError } from '../errors.ts';
+import { validationError, type TrackerError } from './errors.ts';
 import { idOrPrefix, idempotencyKey } from './fields.ts';
 import { shortId } from './text.ts';
 import { isClosed, type WorkItem } from './work-item.ts';

@@ -1,4 +1,4 @@
-/** The brief: what a client needs when it starts, inside a budget of tokens (T8). */
+/** The brief: what a client needs when it starts, inside a budget of tokens. */
 import * as z from 'zod';
 import { integer } from './fields.ts';
 import type { FieldChange } from './change.ts';

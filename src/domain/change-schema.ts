@@ -4,7 +4,7 @@
  * not know is of a newer one, which will know it.
  */
 import * as z from 'zod';
-import { CHANGE_SCHEMA_VERSION, ENTITIES, type Change } from './change.ts';
+import { CHANGE_SCHEMA_VERSION, isChangeName, type Change, type ChangeName } from './change.ts';
 import { claimPatch } from './claim.ts';
 import { configurationPatch } from './configuration.ts';
 import { resolvePatch } from './conflict-record.ts';
@@ -12,7 +12,7 @@ import { linkPatch } from './dependency.ts';
 import { deploymentPatch } from './deployment.ts';
 import { enhancementPatches } from './enhancement.ts';
 import { integer, lazily, storedId, storedJson, storedLine, storedTime, version } from './fields.ts';
-import { findUnstorable, isPlainObject, ownValue, type JsonObject } from './json.ts';
+import { findUnstorable, isPlainObject, ownValue, type JsonObject, type Stored } from './json.ts';
 import { IDEMPOTENCY_KEY_MAX_CHARACTERS, NAME_MAX_CHARACTERS } from './limits.ts';
 import { notePatch } from './note.ts';
 import { expectedRecords } from './reconciliation.ts';
@@ -37,26 +37,38 @@ export const clockTime = lazily(() =>
   }),
 );
 
-const PATCHES: ReadonlyMap<string, () => z.ZodObject> = new Map<string, () => z.ZodObject>([
-  ['create work_item', itemPatches.create],
-  ['update work_item', itemPatches.update],
-  ['archive work_item', itemPatches.archive],
-  ['restore work_item', itemPatches.restore],
-  ['claim work_item', claimPatch],
-  ['link dependency', linkPatch],
-  ['unlink dependency', linkPatch],
-  ['create note', notePatch],
-  ['create enhancement', enhancementPatches.create],
-  ['update enhancement', enhancementPatches.update],
-  ['create vendor', vendorPatches.create],
-  ['update vendor', vendorPatches.update],
-  ['create deployment', deploymentPatch],
-  ['update configuration', configurationPatch],
-  ['resolve conflict', resolvePatch],
-  ...ENTITIES.filter((entity) =>
-    ['work_item', 'dependency', 'vendor', 'enhancement', 'configuration'].includes(entity),
-  ).map((entity): [string, () => z.ZodObject] => [`batch ${entity}`, batchPatch]),
-]);
+const batchPatch = lazily(() =>
+  z.object({ changes: z.array(storedJson).min(1), expected: expectedRecords().optional() }),
+);
+
+const PATCHES = {
+  'create work_item': itemPatches.create,
+  'update work_item': itemPatches.update,
+  'archive work_item': itemPatches.archive,
+  'restore work_item': itemPatches.restore,
+  'claim work_item': claimPatch,
+  'link dependency': linkPatch,
+  'unlink dependency': linkPatch,
+  'create note': notePatch,
+  'create enhancement': enhancementPatches.create,
+  'update enhancement': enhancementPatches.update,
+  'create vendor': vendorPatches.create,
+  'update vendor': vendorPatches.update,
+  'create deployment': deploymentPatch,
+  'update configuration': configurationPatch,
+  'resolve conflict': resolvePatch,
+  'batch work_item': batchPatch,
+  'batch dependency': batchPatch,
+  'batch vendor': batchPatch,
+  'batch enhancement': batchPatch,
+  'batch configuration': batchPatch,
+} as const satisfies Record<ChangeName, () => z.ZodObject>;
+
+/** What the patch of such a change says. */
+export type PatchOf<Name extends ChangeName> = Stored<z.output<ReturnType<(typeof PATCHES)[Name]>>>;
+
+/** A change of one kind. What comes from outside was held against its schema before it is taken for one. */
+export type ChangeOf<Name extends ChangeName> = Omit<Change, 'patch'> & { patch: PatchOf<Name> };
 
 /** What a change of a batch may say itself. */
 const own = lazily(() => ({
@@ -88,13 +100,6 @@ const whole = lazily(() =>
     granted_until: storedTime.optional(),
   }),
 );
-
-const batch = lazily(() =>
-  z.object({ changes: z.array(storedJson).min(1), expected: expectedRecords().optional() }),
-);
-function batchPatch(): z.ZodObject {
-  return batch();
-}
 
 /** The changes of one write, as they were written. */
 export function decodeChanges(value: unknown): DecodedChanges {
@@ -149,7 +154,7 @@ function problemOf(change: unknown, schema: z.ZodObject, at: string): Problem | 
   if (Number.isInteger(schema_version) && Number(schema_version) > CHANGE_SCHEMA_VERSION) {
     return newer(`${at} is of version ${Number(schema_version)}`);
   }
-  if (typeof kind === 'string' && typeof entity === 'string' && !PATCHES.has(`${kind} ${entity}`)) {
+  if (typeof kind === 'string' && typeof entity === 'string' && !isChangeName(`${kind} ${entity}`)) {
     return newer(`${at} is of a kind that is not known here`);
   }
   return (
@@ -161,7 +166,7 @@ function problemOf(change: unknown, schema: z.ZodObject, at: string): Problem | 
 }
 
 function problemOfPatch(kind: string, patch: unknown, at: string): Problem | undefined {
-  const schema = PATCHES.get(kind)?.();
+  const schema = isChangeName(kind) ? PATCHES[kind]() : undefined;
   if (schema === undefined) return damaged(`${at} is not of a known kind`);
   if (!isPlainObject(patch)) return damaged(`${at} must be an object`);
   const problem = unknownKey(patch, schema, at) ?? mismatch(patch, schema, at);

@@ -12,25 +12,54 @@ import type { Warning } from './warnings.ts';
 /** Raised when the meaning of a recorded change alters. */
 export const CHANGE_SCHEMA_VERSION = 1;
 
-export const ENTITIES = [
-  'work_item',
-  'dependency',
-  'note',
-  'enhancement',
-  'vendor',
-  'deployment',
-  'configuration',
-  'conflict',
-] as const;
-export type Entity = (typeof ENTITIES)[number];
-
 /**
  * `create` and `update` make and alter versioned records; `link` and `unlink` add and remove dependencies;
  * `archive` and `restore` move an item with everything below it; `resolve` settles a conflict; `claim` takes, renews,
  * releases or hands over the claim on an item; a `batch` is many changes that are applied as one (see `batch.ts`).
  */
-export type ChangeKind =
-  'create' | 'update' | 'link' | 'unlink' | 'archive' | 'restore' | 'resolve' | 'claim' | 'batch';
+export const CHANGE_KINDS = [
+  'create',
+  'update',
+  'link',
+  'unlink',
+  'archive',
+  'restore',
+  'resolve',
+  'claim',
+  'batch',
+] as const;
+export type ChangeKind = (typeof CHANGE_KINDS)[number];
+
+/**
+ * The nouns, and the kinds of change that each has. Whatever must know a noun is a table over `Entity`, whatever must
+ * know a kind of change one over `ChangeName`: of a new line here, the compiler names every place that lacks it.
+ */
+const KINDS_OF = {
+  work_item: ['create', 'update', 'archive', 'restore', 'claim', 'batch'],
+  dependency: ['link', 'unlink', 'batch'],
+  note: ['create'],
+  enhancement: ['create', 'update', 'batch'],
+  vendor: ['create', 'update', 'batch'],
+  deployment: ['create'],
+  configuration: ['update', 'batch'],
+  /** It comes to be where a write cannot be applied, by no change of its own. */
+  conflict: ['resolve'],
+} as const satisfies Readonly<Record<string, readonly ChangeKind[]>>;
+
+export type Entity = keyof typeof KINDS_OF;
+export const ENTITIES = Object.keys(KINDS_OF) as [Entity, ...Entity[]];
+
+/** As `create work_item`: the kind first. */
+export type ChangeName = { [E in Entity]: `${(typeof KINDS_OF)[E][number]} ${E}` }[Entity];
+
+const CHANGE_NAMES: ReadonlySet<string> = new Set(
+  ENTITIES.flatMap((entity) => KINDS_OF[entity].map((kind) => `${kind} ${entity}`)),
+);
+
+/** False for what only newer programs know: their journals and exports may hold it. */
+export function isChangeName(name: string): name is ChangeName {
+  return CHANGE_NAMES.has(name);
+}
 
 export interface Change {
   /** UUID v7. Applying the same id twice gives the first result and changes nothing. */

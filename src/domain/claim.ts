@@ -1,7 +1,7 @@
-/** Claims: one holder works on an item for a while, with a token that proves it (W11). */
+/** Claims: one holder works on an item for a while, with a token that proves it. */
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
-import { TrackerError } from '../errors.ts';
+import { TrackerError } from './errors.ts';
 import {
   actorName,
   idOrPrefix,
@@ -13,16 +13,16 @@ import {
   storedId,
   storedLine,
 } from './fields.ts';
+import type { Stored } from './json.ts';
 import { LABEL_MAX_CHARACTERS, NAME_MAX_CHARACTERS, PAGE_MAX } from './limits.ts';
 import { PROVISIONAL_STEP, knownVersion } from './provisional-version.ts';
-import { ITEM_TYPES, type ItemType } from './work-item.ts';
+import { ITEM_TYPES } from './work-item.ts';
 
 export const LEASE_DEFAULT_MINUTES = 30;
 const READY_DEFAULT = 20;
 const LEASE_MAX_MINUTES = 24 * 60;
 
 const CLAIM_ACTIONS = ['take', 'renew', 'release', 'hand_over'] as const;
-export type ClaimAction = (typeof CLAIM_ACTIONS)[number];
 
 export const claimWorkItemInput = z.object({
   id: idOrPrefix.optional(),
@@ -69,8 +69,11 @@ const leaseSeconds = lazily(() => integer(1, LEASE_MAX_MINUTES * 60));
 export const claimPatch = lazily(() =>
   z.object({
     action: z.enum(CLAIM_ACTIONS),
+    /** Null: as long as it was, else the default. */
     lease_seconds: leaseSeconds().nullable(),
+    /** The new holder of a claim that is handed over. */
     to: storedLine(NAME_MAX_CHARACTERS).optional(),
+    /** Of a claim on whatever is ready next: what it was asked for. It is refused when the item is not ready. */
     next: z
       .object({
         label: storedLine(LABEL_MAX_CHARACTERS),
@@ -83,15 +86,7 @@ export const claimPatch = lazily(() =>
 );
 
 /** What the patch of a claim says. */
-export interface ClaimRequest {
-  action: ClaimAction;
-  /** Null: as long as it was, else the default. */
-  lease_seconds: number | null;
-  /** The new holder of a claim that is handed over. */
-  to?: string;
-  /** Of a claim on whatever is ready next: what it was asked for. It is refused when the item is not ready. */
-  next?: { label?: string; item_type?: ItemType; parent_id?: string };
-}
+export type ClaimRequest = Stored<z.output<ReturnType<typeof claimPatch>>>;
 
 /** Tokens of the primary are milliseconds since this moment. */
 const TOKENS_SINCE_MS = Date.UTC(2026, 0, 1);

@@ -1,4 +1,4 @@
-/** The project configuration: one versioned record per tracker (C1). */
+/** The project configuration: one versioned record per tracker. */
 import * as z from 'zod';
 import { actorName, idOrPrefix, idempotencyKey, integer, lazily, storedId, version } from './fields.ts';
 import {
@@ -11,7 +11,7 @@ import {
 export const CONTEXT_TYPES = ['feature', 'maintenance', 'research'] as const;
 export type ContextType = (typeof CONTEXT_TYPES)[number];
 
-/** What is stored; the git and health fields of C1 are read live when it is answered. */
+/** What is stored; the git and health fields of an answer are read live. */
 export interface Configuration {
   id: string;
   version: number;

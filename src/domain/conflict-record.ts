@@ -1,4 +1,4 @@
-/** Acknowledged writes that could not be applied as they were made (F4): what is kept of them, and how they are settled. */
+/** Acknowledged writes that could not be applied as they were made: what is kept of them, and how they are settled. */
 import * as z from 'zod';
 import { ENTITIES, type Change, type Entity } from './change.ts';
 import {

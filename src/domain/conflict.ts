@@ -1,9 +1,9 @@
 /**
- * Optimistic locking and three-way merge (W7). Two updates made from the same version do not disturb each
+ * Optimistic locking and three-way merge. Two updates made from the same version do not disturb each
  * other when they touch different fields; then they can be merged. What the maker of an update saw is in
  * `makers-view.ts`. Everything here is pure.
  */
-import { TrackerError } from '../errors.ts';
+import { TrackerError } from './errors.ts';
 import type { FieldChange, RecordedChange } from './change.ts';
 import { equalJson, ownValue, type JsonObject, type JsonValue } from './json.ts';
 import { isPartlyShown, withoutMark } from './provisional-version.ts';
@@ -151,7 +151,7 @@ export function mergeSet(base: JsonValue[], mine: JsonValue[], theirs: JsonValue
   return [...kept, ...added];
 }
 
-/** The refusal of an update that does not fit what is there now (CONTRACT §3). */
+/** The refusal of an update that does not fit what is there now. */
 export function versionConflictError(
   entity: string,
   expected: number,

@@ -1,10 +1,10 @@
-/** Dependencies between work items (W5). */
+/** Dependencies between work items. */
 import * as z from 'zod';
-import { validationError, type TrackerError } from '../errors.ts';
+import { validationError, type TrackerError } from './errors.ts';
 import { actorName, idOrPrefix, idempotencyKey, integer, lazily, storedId } from './fields.ts';
 import { groupBy } from './grouping.ts';
 import { shortId } from './text.ts';
-import type { ItemStatus, ItemType } from './work-item.ts';
+import type { ItemStatus, ItemType, NamedItem } from './work-item.ts';
 
 export const DEPENDENCY_TYPES = ['blocks', 'depends_on', 'relates_to', 'discovered_from'] as const;
 export type DependencyType = (typeof DEPENDENCY_TYPES)[number];
@@ -90,12 +90,6 @@ export function findCycle(pairs: readonly { blocker: string; blocked: string }[]
     }
   }
   return undefined;
-}
-
-/** Items named for a chain in an error: `title (id)`. */
-export interface NamedItem {
-  id: string;
-  title: string;
 }
 
 /** The refusal of a link that would close a cycle; `cycle` starts and ends with the same item. */

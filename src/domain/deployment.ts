@@ -1,6 +1,6 @@
-/** Deployments: immutable events on a timeline, linked to the vendors and work items they touched (D1, D2). */
+/** Deployments: immutable events on a timeline, linked to the vendors and work items they touched. */
 import * as z from 'zod';
-import { validationError } from '../errors.ts';
+import { validationError } from './errors.ts';
 import {
   actorName,
   idOrPrefix,

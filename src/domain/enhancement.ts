@@ -1,6 +1,6 @@
-/** Enhancements: what may be done one day, what it waits for, and the work item it became (E1). */
+/** Enhancements: what may be done one day, what it waits for, and the work item it became. */
 import * as z from 'zod';
-import { validationError, type TrackerError } from '../errors.ts';
+import { validationError, type TrackerError } from './errors.ts';
 import {
   actorName,
   idOrPrefix,

@@ -25,8 +25,7 @@ export function line(max: number) {
       const refuse = (message: string) => context.addIssue({ code: 'custom', message });
       if (value.trim() === '') refuse('must not be empty or blank');
       else if (length > max) refuse(`must have 1 to ${max} characters (it has ${length})`);
-      // eslint-disable-next-line no-control-regex -- refusing control characters is the point
-      else if (/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/.test(value)) {
+      else if (/[\p{Cc}\u2028\u2029]/u.test(value)) {
         refuse('must be one line without control characters');
       }
     })
@@ -68,7 +67,7 @@ export function integer(min: number, max: number = Number.MAX_SAFE_INTEGER) {
   return z.number().int().min(min).max(max);
 }
 
-/** A UUID or an unambiguous prefix of at least 6 hex characters (W16), in any case; becomes lowercase hex. */
+/** A UUID or an unambiguous prefix of at least 6 hex characters, in any case; becomes lowercase hex. */
 export const idOrPrefix = z
   .string()
   .transform((value) => value.trim().toLowerCase().replaceAll('-', ''))
@@ -108,8 +107,7 @@ export function storedLine(max: number) {
         message: `must be text of 1 to ${max} characters`,
       })
       // Imports keep the line separators U+2028 and U+2029.
-      // eslint-disable-next-line no-control-regex -- refusing control characters is the point
-      .refine((value) => !/[\u0000-\u001f\u007f-\u009f]/.test(value), {
+      .refine((value) => !/\p{Cc}/u.test(value), {
         message: 'must be one line without control characters',
       })
   );

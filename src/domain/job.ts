@@ -1,4 +1,4 @@
-/** Jobs: long or background work as the operational store records it (O1). Numbers and fixed words, never text of a record. */
+/** Jobs: long or background work as the operational store records it. Numbers and fixed words, never text of a record. */
 import * as z from 'zod';
 import { PAGE_DEFAULT, PAGE_MAX } from './limits.ts';
 import { askedText, idOrPrefix, integer } from './fields.ts';

@@ -2,6 +2,15 @@
 export type JsonValue = string | number | boolean | null | JsonValue[] | { [key: string]: JsonValue };
 export type JsonObject = Record<string, JsonValue>;
 
+/** What a schema of stored JSON allows: a field may be absent, and never holds `undefined`. */
+export type Stored<T> = T extends readonly (infer Entry)[]
+  ? Stored<Entry>[]
+  : T extends object
+    ? string extends keyof T
+      ? T
+      : { [Key in keyof T]: Stored<Exclude<T[Key], undefined>> }
+    : T;
+
 export function isPlainObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,4 +1,4 @@
-/** Sizes and ranges that REQUIREMENTS §1–2 fix. Characters are Unicode code points; bytes are UTF-8. */
+/** Sizes and ranges of every field. Characters are Unicode code points; bytes are UTF-8. */
 export const TITLE_MAX_CHARACTERS = 200;
 export const DESCRIPTION_MAX_BYTES = 64 * 1024;
 export const METADATA_MAX_BYTES = 100 * 1024;

@@ -1,6 +1,6 @@
-/** Metadata: known keys are validated per kind of record; unknown keys are kept and warned about (W3, V1). */
+/** Metadata: known keys are validated per kind of record; unknown keys are kept and warned about. */
 import * as z from 'zod';
-import { shortenText, validationError } from '../errors.ts';
+import { shortenText, validationError } from './errors.ts';
 import { isPlainObject, jsonBytes, type JsonObject } from './json.ts';
 import { METADATA_MAX_BYTES, METADATA_MAX_DEPTH } from './limits.ts';
 import { problemsOf, refuseUnstorable } from './validate.ts';

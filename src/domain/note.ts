@@ -1,4 +1,4 @@
-/** Notes: comments on work items, added and never altered (W12). */
+/** Notes: comments on work items, added and never altered. */
 import * as z from 'zod';
 import {
   actorName,

@@ -1,4 +1,4 @@
-/** Plans: a whole tree of new items with its links, in one call (W15); and updates of several items at once. */
+/** Plans: a whole tree of new items with its links, in one call; and updates of several items at once. */
 import * as z from 'zod';
 import { actorName, idempotencyKey, line, version } from './fields.ts';
 import { NAME_MAX_CHARACTERS, PLAN_ITEMS_MAX, UPDATES_MAX } from './limits.ts';

@@ -1,5 +1,5 @@
 /** How much one project may hold: so that a client gone wild is stopped before the disk is. */
-import { validationError, type TrackerError } from '../errors.ts';
+import { validationError, type TrackerError } from './errors.ts';
 
 export interface Quotas {
   /** Work items outside the archive. */

@@ -1,6 +1,6 @@
 /** Which writes have to do with each other, so that one waits for another. Pure. */
 import { partsOf } from './batch.ts';
-import type { Change } from './change.ts';
+import type { Change, Entity } from './change.ts';
 import { vendorNameKey } from './vendor.ts';
 
 /**
@@ -15,6 +15,21 @@ export interface Reach {
   /** The items that it tells something about without changing them: it keeps its place among the writes to these. */
   about: string[];
 }
+
+/** The fields of patches that name other records by their ids, one or several. */
+const REFERENCES_OF: { readonly [E in Entity]: readonly string[] } = {
+  work_item: ['parent_id'],
+  /** Links and notes are told apart below. */
+  dependency: [],
+  note: [],
+  enhancement: ['work_item_id', 'depends_on'],
+  vendor: [],
+  deployment: ['affected_vendor_ids', 'related_work_item_ids'],
+  configuration: ['current_session_id'],
+  /** What is decided about needs nothing that waits: it is in the database. */
+  conflict: [],
+};
+const REFERENCES = new Set(Object.values(REFERENCES_OF).flat());
 
 export function reachOf(changes: readonly Change[]): Reach {
   const alters = new Set<string>();
@@ -40,11 +55,7 @@ export function reachOf(changes: readonly Change[]): Reach {
       continue;
     }
     if (entity === 'vendor' && typeof patch['name'] === 'string') alters.add(vendorName(patch['name']));
-    need(patch['parent_id']);
-    need(patch['current_session_id']);
-    need(patch['work_item_id']);
-    for (const field of ['affected_vendor_ids', 'related_work_item_ids', 'depends_on'])
-      listOf(patch[field]).forEach(need);
+    for (const field of REFERENCES) [patch[field]].flat().forEach(need);
     for (const name of listOf(patch['affected_vendors'])) need(vendorName(String(name)));
   }
   for (const name of alters) {

@@ -1,4 +1,4 @@
-/** Why work on an item cannot start now (W10). */
+/** Why work on an item cannot start now. */
 import { shortId } from './text.ts';
 import type { ItemStatus, WorkItem } from './work-item.ts';
 

@@ -1,9 +1,9 @@
 /**
- * What must be in the tracker after an import, told by the source alone, and how that is compared (I1). A batch that
+ * What must be in the tracker after an import, told by the source alone, and how that is compared. A batch that
  * carries it is applied only if every check matches: it is compared in the transaction that made the records.
  */
 import * as z from 'zod';
-import { validationError, type TrackerError } from '../errors.ts';
+import { validationError, type TrackerError } from './errors.ts';
 import { lazily, storedJson } from './fields.ts';
 import { isPlainObject, type JsonObject, type JsonValue } from './json.ts';
 

@@ -1,10 +1,24 @@
-/** Full-text search: what is asked, how words are told apart, how matches are ranked and shown (W14). Pure. */
+/** Full-text search: what is asked, how words are told apart, how matches are ranked and shown. Pure. */
 import * as z from 'zod';
+import type { Entity } from './change.ts';
 import { askedText, integer } from './fields.ts';
 
-/** The kinds of record that are searched, as changes call them. */
-export const SEARCH_ENTITIES = ['work_item', 'note', 'vendor', 'deployment', 'enhancement'] as const;
-export type SearchEntity = (typeof SEARCH_ENTITIES)[number];
+/** Whether the records of a noun are searched: then the database has a view of their texts (`search_source_…`). */
+const IS_SEARCHED = {
+  work_item: true,
+  note: true,
+  vendor: true,
+  deployment: true,
+  enhancement: true,
+  dependency: false,
+  configuration: false,
+  conflict: false,
+} as const satisfies { readonly [E in Entity]: boolean };
+
+export type SearchEntity = { [E in Entity]: (typeof IS_SEARCHED)[E] extends true ? E : never }[Entity];
+export const SEARCH_ENTITIES = (Object.keys(IS_SEARCHED) as Entity[]).filter(
+  (entity): entity is SearchEntity => IS_SEARCHED[entity],
+);
 
 const RESULTS_DEFAULT = 10;
 const RESULTS_MAX = 50;
@@ -78,8 +92,8 @@ export function parseQuery(text: string): SearchQuery {
 
 /** Words without regard to case and diacritics, for comparing. */
 function folded(text: string): string {
-  // eslint-disable-next-line no-control-regex -- most text is ASCII and needs no more
-  if (/^[\u0000-\u007f]*$/.test(text)) return text.toLowerCase();
+  // Most text is ASCII and needs no more.
+  if (/^\p{ASCII}*$/u.test(text)) return text.toLowerCase();
   return text
     .normalize('NFD')
     .replaceAll(/\p{Mn}/gu, '')

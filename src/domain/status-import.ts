@@ -1,4 +1,4 @@
-/** What the two imports that clients may ask for take: a hand-kept status file, and session prompts (I1, I2). */
+/** What the two imports that clients may ask for take: a hand-kept status file, and session prompts. */
 import * as z from 'zod';
 import { askedText } from './fields.ts';
 

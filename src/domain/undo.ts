@@ -1,6 +1,6 @@
-/** Taking a recorded change back: what it did to which field, and whether anybody built on that since (W13). Pure. */
+/** Taking a recorded change back: what it did to which field, and whether anybody built on that since. Pure. */
 import * as z from 'zod';
-import type { RecordedChange } from './change.ts';
+import type { Entity, RecordedChange } from './change.ts';
 import { actorName, idempotencyKey, timestampInput } from './fields.ts';
 import { equalJson, type JsonValue } from './json.ts';
 
@@ -108,25 +108,29 @@ export function withoutTakenBack(steps: readonly Step[]): Step[] {
 
 /** Why changes of this kind can never be taken back; undefined for those that can. */
 export function neverUndone(row: RecordedChange): string | undefined {
-  switch (row.entity) {
-    case 'note':
-      return 'notes are only ever added; add another note that corrects it';
-    case 'deployment':
-      return 'a deployment happened; record another one that reverts it';
-    case 'conflict':
-      return 'the decision about a conflict stays; update the record itself to change it';
-    case 'vendor':
-    case 'enhancement':
-    case 'configuration':
-      if (row.kind === 'update') return undefined;
-      return row.kind === 'create'
-        ? `a ${row.entity} is never deleted; change its status instead`
-        : otherKind(row);
-    case 'dependency':
-      return row.kind === 'link' || row.kind === 'unlink' ? undefined : otherKind(row);
-    case 'work_item':
-      return whyNoItemChange(row);
-  }
+  // What newer programs recorded may be of a noun that is not known here.
+  const why = WHY_NEVER[row.entity] as Why | undefined;
+  return typeof why === 'function' ? why(row) : why;
+}
+
+type Why = string | ((row: RecordedChange) => string | undefined);
+
+const WHY_NEVER: { readonly [E in Entity]: Why } = {
+  work_item: whyNoItemChange,
+  dependency: (row) => (row.kind === 'link' || row.kind === 'unlink' ? undefined : otherKind(row)),
+  note: 'notes are only ever added; add another note that corrects it',
+  enhancement: allButUpdates,
+  vendor: allButUpdates,
+  deployment: 'a deployment happened; record another one that reverts it',
+  configuration: allButUpdates,
+  conflict: 'the decision about a conflict stays; update the record itself to change it',
+};
+
+function allButUpdates(row: RecordedChange): string | undefined {
+  if (row.kind === 'update') return undefined;
+  return row.kind === 'create'
+    ? `a ${row.entity} is never deleted; change its status instead`
+    : otherKind(row);
 }
 
 function whyNoItemChange(row: RecordedChange): string | undefined {

@@ -1,6 +1,6 @@
-/** From unknown input to typed values, with every problem named as CONTRACT §3 asks. */
+/** From unknown input to typed values, with every problem named. */
 import type * as z from 'zod';
-import { shorten, validationError, type Problem } from '../errors.ts';
+import { shorten, validationError, type Problem } from './errors.ts';
 import { isAskedText } from './fields.ts';
 import { findUnstorable, isPlainObject } from './json.ts';
 import { nearestName } from './warnings.ts';

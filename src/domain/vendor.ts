@@ -1,6 +1,6 @@
-/** Vendors: whose extractors the project watches, and how healthy each is (V1, V2). */
+/** Vendors: whose extractors the project watches, and how healthy each is. */
 import * as z from 'zod';
-import { validationError } from '../errors.ts';
+import { validationError } from './errors.ts';
 import {
   actorName,
   idempotencyKey,
@@ -13,7 +13,7 @@ import {
   storedLine,
   version,
 } from './fields.ts';
-import type { JsonObject } from './json.ts';
+import type { JsonObject, Stored } from './json.ts';
 import { NAME_MAX_CHARACTERS } from './limits.ts';
 import { checkMetadata, mergeMetadata } from './metadata.ts';
 import type { Warning } from './warnings.ts';
@@ -86,6 +86,8 @@ export const vendorPatches = {
   update: lazily(() => z.object(vendorFields()).omit({ name: true }).partial()),
 };
 
+type VendorUpdate = Stored<z.output<ReturnType<typeof vendorPatches.update>>>;
+
 /** Names are unique without regard to case: this is what is compared. */
 export function vendorNameKey(name: string): string {
   // By way of capitals, so that letters with two small forms (ß and ss, σ and ς) meet.
@@ -126,9 +128,9 @@ export function checkVendorMetadata(metadata: Record<string, unknown>, given?: r
 }
 
 /** The patch with a version that was given in the metadata in the one place where it is kept, unless the two disagree. */
-export function withOneVersion(patch: JsonObject): JsonObject {
-  const { extractor_version: inside, ...metadata } = (patch['metadata'] ?? {}) as JsonObject;
-  const outside = patch['extractor_version'] ?? inside;
+export function withOneVersion<Patch extends VendorUpdate>(patch: Patch): Patch {
+  const { extractor_version: inside, ...metadata } = patch.metadata ?? {};
+  const outside = patch.extractor_version ?? inside;
   if (inside === undefined || inside !== outside || !extractorVersion.safeParse(inside).success) return patch;
   return { ...patch, metadata, extractor_version: inside };
 }

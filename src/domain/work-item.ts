@@ -1,6 +1,6 @@
-/** Work items: their fields, what may be set, and the rules between fields (W1–W4, W8). */
+/** Work items: their fields, what may be set, and the rules between fields. */
 import * as z from 'zod';
-import { validationError } from '../errors.ts';
+import { validationError } from './errors.ts';
 import {
   actorName,
   commitHash,
@@ -20,7 +20,6 @@ import {
   timestampInput,
   version,
 } from './fields.ts';
-import type { NamedItem } from './dependency.ts';
 import type { JsonObject } from './json.ts';
 import {
   DESCRIPTION_MAX_BYTES,
@@ -273,7 +272,7 @@ export function withoutEmptyKnown(
   );
 }
 
-/** Metadata of one type checked as a whole (W3). */
+/** Metadata of one type checked as a whole. */
 export function checkItemMetadata(
   type: ItemType,
   metadata: Record<string, unknown>,
@@ -334,7 +333,7 @@ export function checkPlace(
   }
 }
 
-/** The refusal of a move that would put an item below one that it blocks or that blocks it (W5). */
+/** The refusal of a move that would put an item below one that it blocks or that blocks it. */
 export function blockedPlaceError(ancestor: NamedItem, item: NamedItem, parentId: string) {
   const error = validationError(
     {
@@ -355,4 +354,10 @@ function placeError(constraint: string, value: string, chain: string[]) {
   );
   error.details['chain'] = chain;
   return error;
+}
+
+/** Items named for a chain in an error: `title (id)`. */
+export interface NamedItem {
+  id: string;
+  title: string;
 }

@@ -4,7 +4,7 @@
  */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { UNREAD_MAX_MS, type Share } from './limits.ts';
+import { KEEP_ALIVE_TOLD_S, UNREAD_MAX_MS, type Share } from './limits.ts';
 import { closeWith } from './refusals.ts';
 
 interface Connection {
@@ -64,6 +64,8 @@ export function limitConnections(server: Server, limit: Share, onFull: (what: st
 
   // Before the handler, which may answer at once.
   server.prependListener('request', (incoming: IncomingMessage, outgoing: ServerResponse) => {
+    // Node would tell the whole time, up to the moment at which it closes.
+    if (outgoing.shouldKeepAlive) outgoing.setHeader('Keep-Alive', `timeout=${KEEP_ALIVE_TOLD_S}`);
     const connection = connections.get(incoming.socket);
     if (connection === undefined) return;
     connection.open.add(incoming);

@@ -42,11 +42,20 @@ export const TIMEOUTS = {
   headersTimeout: 10_000,
   /** To the end of the body. */
   requestTimeout: 60_000,
-  /** Between requests; clients are told, so that they open a new connection in time. */
-  keepAliveTimeout: 30_000,
+  /**
+   * Between requests. A client that uses a connection just as it is closed meets a call that failed, and cannot know whether
+   * it was done: so it is held longer than clients by themselves keep theirs (HTTP libraries give up after 5 to 120 seconds).
+   */
+  keepAliveTimeout: 150_000,
   /** How often the two first are looked at. */
   connectionsCheckingInterval: 1_000,
 } as const;
+
+/**
+ * What clients are told of it. Most keep to it less a second, which a busy machine may take to let them run; the rest of
+ * the time above is theirs.
+ */
+export const KEEP_ALIVE_TOLD_S = 30;
 
 /** Browsers and hosts send up to thirty. */
 export const HEADERS_MAX = 100;

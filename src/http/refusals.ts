@@ -38,6 +38,7 @@ export function refuseUnparsed(error: NodeJS.ErrnoException, socket: Socket): vo
     case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
       closeWith(socket, 413, 'The chunk extensions are too large; send none.');
       return;
+    case undefined:
     default:
       closeWith(socket, 400, 'This is not an HTTP request.');
   }

@@ -6,10 +6,10 @@ import { createAdaptorServer, type HttpBindings } from '@hono/node-server';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { Hono, type Context } from 'hono';
 import { MESSAGE_MAX_BYTES } from '../domain/limits.ts';
-import { databaseError, type TrackerError } from '../errors.ts';
+import { databaseError, type TrackerError } from '../domain/errors.ts';
 import { createMcpHttp, refuseForeign, rpcError, type Exchange } from '../mcp/http.ts';
 import type { ServerFactory } from '../mcp/server.ts';
-import type { Store } from '../storage/store.ts';
+import type { Store } from '../storage/contract/store.ts';
 import { Bodies } from './bodies.ts';
 import { limitConnections } from './connections.ts';
 import {

@@ -1,8 +1,8 @@
 /** Completing what is typed for a variable of a resource template or an argument of a prompt. */
 import type { CompleteRequest, CompleteResult } from '@modelcontextprotocol/server';
-import type { Context } from '../services/context.ts';
-import type { Suggestion } from '../services/completion.ts';
-import { variableOf } from './define-resource.ts';
+import type { Context } from '../use-cases/support/context.ts';
+import type { Suggestion } from '../use-cases/records/completion.ts';
+import { variableOf } from './definitions/define-resource.ts';
 import { promptNamed } from './prompt-calls.ts';
 import { protocolError } from './protocol-errors.ts';
 import { unknownResource } from './resource-calls.ts';

@@ -1,9 +1,9 @@
 /** The published contract: every tool's schemas, resources, prompts, the errors and the settings, as the files in `contracts/`. */
 import * as z from 'zod';
-import { settingSchemas } from '../config-schema.ts';
-import { ERROR_CODES } from '../errors.ts';
+import { settingSchemas } from '../config/config-schema.ts';
+import { ERROR_CODES } from '../domain/errors.ts';
 import { outputSchema } from './json-schema.ts';
-import { isTemplate } from './define-resource.ts';
+import { isTemplate } from './definitions/define-resource.ts';
 import { listPrompt } from './prompt-calls.ts';
 import { PROMPTS } from './prompt-registry.ts';
 import { TOOLS } from './registry.ts';

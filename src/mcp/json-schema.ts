@@ -1,6 +1,6 @@
 /** JSON Schema as clients see it: flat, without what costs tokens and helps nobody to call the tool. */
 import * as z from 'zod';
-import type { Tool } from './define-tool.ts';
+import type { Tool } from './definitions/define-tool.ts';
 
 type JsonSchema = Record<string, unknown>;
 

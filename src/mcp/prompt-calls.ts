@@ -8,12 +8,12 @@ import {
 import { visible } from '../domain/others-text.ts';
 import { parseInput } from '../domain/validate.ts';
 import { nearestName } from '../domain/warnings.ts';
-import type { Caller } from '../services/context.ts';
-import type { Prompt } from './define-prompt.ts';
+import type { Caller } from '../use-cases/support/context.ts';
+import type { Prompt } from './definitions/define-prompt.ts';
 import { PROMPTS } from './prompt-registry.ts';
 import { protocolError } from './protocol-errors.ts';
 import { toolsOf } from './registry.ts';
-import type { OpenApp, ServerOptions } from './server.ts';
+import type { OpenApp, ServerOptions } from './server-options.ts';
 
 export interface PromptCalls {
   list(): ListPromptsResult;

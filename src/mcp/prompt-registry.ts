@@ -1,5 +1,5 @@
 /** Every prompt, in the order in which clients see them. */
-import type { Prompt } from './define-prompt.ts';
+import type { Prompt } from './definitions/define-prompt.ts';
 import { closeSessionPrompt } from './prompts/close-session.ts';
 import { handOverPrompt } from './prompts/hand-over.ts';
 import { startSessionPrompt } from './prompts/start-session.ts';

@@ -5,8 +5,8 @@ import {
   ProtocolError,
   ResourceNotFoundError,
 } from '@modelcontextprotocol/server';
-import { TrackerError } from '../errors.ts';
-import { driverCode } from '../storage/sql/driver-errors.ts';
+import { TrackerError } from '../domain/errors.ts';
+import { driverCode } from '../storage/database/driver-errors.ts';
 
 /** @param uri the resource that was asked for, if it was one: what is not there is then the protocol's "not found" */
 export function protocolError(error: unknown, log: (message: string) => void, uri?: string): ProtocolError {

@@ -1,6 +1,6 @@
 /** Every tool, in the order in which clients see them. */
 import type { Toolset } from '../domain/toolsets.ts';
-import type { Tool } from './define-tool.ts';
+import type { Tool } from './definitions/define-tool.ts';
 import { getBriefTool } from './tools/brief.ts';
 import { claimWorkItemTool } from './tools/claims.ts';
 import { archiveWorkItemsTool } from './tools/archive.ts';

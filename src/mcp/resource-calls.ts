@@ -6,13 +6,13 @@ import {
   type ReadResourceResult,
 } from '@modelcontextprotocol/server';
 import { visible, visibleJson } from '../domain/others-text.ts';
-import type { Caller } from '../services/context.ts';
-import { describeAnswer } from '../services/described-answer.ts';
-import { isTemplate } from './define-resource.ts';
-import { warningLines } from './define-tool.ts';
+import type { Caller } from '../use-cases/support/context.ts';
+import { describeAnswer } from '../use-cases/support/described-answer.ts';
+import { isTemplate } from './definitions/define-resource.ts';
+import { warningLines } from './definitions/define-tool.ts';
 import { protocolError } from './protocol-errors.ts';
 import { RESOURCES, resourceAt } from './resource-registry.ts';
-import type { OpenApp, ServerOptions } from './server.ts';
+import type { OpenApp, ServerOptions } from './server-options.ts';
 
 export interface ResourceCalls {
   list(): ListResourcesResult;

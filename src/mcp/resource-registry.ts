@@ -1,5 +1,5 @@
 /** Every resource, in the order in which clients see them. */
-import { isTemplate, stemOf, type Resource } from './define-resource.ts';
+import { isTemplate, stemOf, type Resource } from './definitions/define-resource.ts';
 import { briefResource } from './resources/brief.ts';
 import { deploymentsResource } from './resources/deployments.ts';
 import { statusResource } from './resources/status.ts';

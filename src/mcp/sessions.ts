@@ -68,7 +68,7 @@ export class Sessions<T extends Transport> {
       .sort(([, a], [, b]) => Number(a.isUsed) - Number(b.isUsed) || a.lastUsed - b.lastUsed);
     if (first === undefined) return false;
     this.remove(first[0]);
-    void first[1].transport.close();
+    void first[1].transport.close().catch(() => undefined);
     return true;
   }
 }

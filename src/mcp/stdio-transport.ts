@@ -1,7 +1,7 @@
 /**
  * JSON-RPC over standard input and output, one message a line. Unlike the SDK's own transport it survives
  * what it cannot read: a line that is too long or not JSON is answered with an error and the next one is
- * served; and at the end of the input the requests already received are answered before it closes.
+ * served; and at the end, whoever brings it about, the requests already received are answered before it closes.
  */
 import { isUtf8 } from 'node:buffer';
 import type { Readable, Writable } from 'node:stream';
@@ -21,13 +21,17 @@ import { MESSAGE_MAX_BYTES } from '../domain/limits.ts';
 const NEWLINE = 0x0a;
 /** How much of either end of a request that is too long is kept, to find its id there. */
 const END_BYTES = 4_096;
-/** How long the end of the input waits for answers that are still being made or read. */
-const DRAIN_MS = 700;
+/** How long an end waits while no answer comes: each one that was made and taken by the pipe begins it anew. */
+const FINISH_QUIET_MS = 700;
+/** And how long altogether. Two seconds are promised for the end of the process, which closes the store after this. */
+const FINISH_MAX_MS = 1_200;
 
 type RequestId = string | number;
 
 export class StdioTransport implements Transport {
   onclose?: () => void;
+  /** The input is at its end (then it closes by itself, when it has answered), or it has closed. */
+  onending?: () => void;
   onerror?: (error: Error) => void;
   onmessage?: (message: JSONRPCMessage) => void;
 
@@ -39,9 +43,11 @@ export class StdioTransport implements Transport {
   /** While the pipe is full: resolves when it has room again or is gone. One for all who wait. */
   #room: Promise<void> | undefined;
   readonly #unanswered = new Set<RequestId>();
-  #ended = false;
   #closed = false;
-  #drained: (() => void) | undefined;
+  #finishing: Promise<void> | undefined;
+  /** While it finishes: called when a request needs no answer any more. */
+  #settled: (() => void) | undefined;
+  #finished: (() => void) | undefined;
 
   constructor(
     private readonly input: Readable,
@@ -81,11 +87,49 @@ export class StdioTransport implements Transport {
   close(): Promise<void> {
     if (this.#closed) return Promise.resolve();
     this.#closed = true;
-    this.input.off('data', this.#receive);
-    this.input.pause();
-    this.#drained?.();
+    this.#stopReading();
+    this.#finished?.();
+    this.onending?.();
     this.onclose?.();
     return Promise.resolve();
+  }
+
+  /** Reads no more, answers what was asked, and closes: when the pipe has taken it all, or the time is up. */
+  finish(): Promise<void> {
+    return (this.#finishing ??= this.#closed ? Promise.resolve() : this.#finish());
+  }
+
+  /** Resolves when the pipe has taken everything, or is gone. What it has no room for is lost with the process. */
+  written(): Promise<void> {
+    return new Promise((resolve) => this.output.write('', () => resolve()));
+  }
+
+  #finish(): Promise<void> {
+    this.#stopReading();
+    return new Promise((resolve) => {
+      const close = () => void this.close();
+      const quiet = setTimeout(close, FINISH_QUIET_MS);
+      const longest = setTimeout(close, FINISH_MAX_MS);
+      const closeWhenWritten = () => {
+        if (this.#unanswered.size === 0) void this.written().then(close);
+      };
+      this.#settled = () => {
+        quiet.refresh();
+        closeWhenWritten();
+      };
+      this.#finished = () => {
+        this.#settled = undefined;
+        clearTimeout(quiet);
+        clearTimeout(longest);
+        resolve();
+      };
+      closeWhenWritten();
+    });
+  }
+
+  #stopReading(): void {
+    this.input.off('data', this.#receive);
+    this.input.pause();
   }
 
   readonly #receive = (chunk: Buffer): void => {
@@ -181,24 +225,13 @@ export class StdioTransport implements Transport {
 
   #settle(id: RequestId): void {
     this.#unanswered.delete(id);
-    if (this.#ended && this.#unanswered.size === 0) this.#drained?.();
+    this.#settled?.();
   }
 
-  /** The client will say no more: answer what it asked, then close. */
+  /** The client will say no more. */
   readonly #end = (): void => {
-    if (this.#ended) return;
-    this.#ended = true;
-    const close = () => void this.close();
-    const timer = setTimeout(close, DRAIN_MS);
-    this.#drained = () => {
-      this.#drained = undefined;
-      // Answers that the pipe had no room for yet would be lost with the process.
-      this.output.write('', () => {
-        clearTimeout(timer);
-        close();
-      });
-    };
-    if (this.#unanswered.size === 0) this.#drained();
+    this.onending?.();
+    void this.finish();
   };
 
   /** Nobody reads the answers any more. */

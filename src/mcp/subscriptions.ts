@@ -4,12 +4,12 @@
  * subscribed to it, and each subscriber hears of a resource once per stretch of changes.
  */
 import { INVALID_REQUEST, ProtocolError } from '@modelcontextprotocol/server';
-import type { Context } from '../services/context.ts';
-import { TouchedRecords } from '../services/touched-records.ts';
-import type { FeedNews } from '../storage/live/feed-watch.ts';
+import type { Context } from '../use-cases/support/context.ts';
+import { TouchedRecords } from '../use-cases/support/touched-records.ts';
 import { protocolError } from './protocol-errors.ts';
 import { unknownResource } from './resource-calls.ts';
 import { resourceAt } from './resource-registry.ts';
+import type { FeedNews } from '../storage/contract/feed-news.ts';
 
 /** Of one client's connection, or of one stream of subscriptions. */
 const URIS_PER_SUBSCRIBER_MAX = 200;

@@ -6,15 +6,15 @@ import type { ReportProgress } from '../domain/progress.ts';
 import { cutLines } from '../domain/tokens.ts';
 import { parseInput } from '../domain/validate.ts';
 import { nearestName } from '../domain/warnings.ts';
-import { TrackerError, databaseError, validationError } from '../errors.ts';
-import type { Caller } from '../services/context.ts';
-import { answerText, describeAnswer } from '../services/described-answer.ts';
-import { driverCode } from '../storage/sql/driver-errors.ts';
-import { warningLines, type Tool } from './define-tool.ts';
+import { TrackerError, databaseError, validationError } from '../domain/errors.ts';
+import type { Caller } from '../use-cases/support/context.ts';
+import { answerText, describeAnswer } from '../use-cases/support/described-answer.ts';
+import { driverCode } from '../storage/database/driver-errors.ts';
+import { warningLines, type Tool } from './definitions/define-tool.ts';
 import { advertisedOutputSchema, inputSchema } from './json-schema.ts';
-import { pickFields, pickedText } from './list-fields.ts';
+import { pickFields, pickedText } from './definitions/list-fields.ts';
 import { toolsOf } from './registry.ts';
-import type { OpenApp, ServerOptions } from './server.ts';
+import type { OpenApp, ServerOptions } from './server-options.ts';
 
 export interface ToolCalls {
   list(): ListedTool[];

@@ -47,7 +47,7 @@ export const SEEDED_BUGS: readonly SeededBug[] = [
     name: 'acknowledges a write that no journal has saved',
     replacements: [
       {
-        file: 'storage/tiers/outbox.ts',
+        file: 'storage/journals/outbox.ts',
         find: 'await this.#write((file) => addEntry(file, entry, record));',
         replace: 'await Promise.resolve(record);',
       },
@@ -80,7 +80,7 @@ export const SEEDED_BUGS: readonly SeededBug[] = [
     name: 'does not remember which writes were applied',
     replacements: [
       {
-        file: 'storage/sql/apply/apply.ts',
+        file: 'storage/apply/apply.ts',
         find: 'if (rows.length === 1 && row !== undefined && row.idempotency_key === undefined) {',
         replace:
           'if (row?.idempotency_key === undefined) return;\nif (rows.length === 1 && row !== undefined) {',
@@ -133,7 +133,7 @@ export const SEEDED_BUGS: readonly SeededBug[] = [
     name: 'says of every copy that it is of now',
     replacements: [
       {
-        file: 'services/described-answer.ts',
+        file: 'use-cases/support/described-answer.ts',
         find: '...(as_of !== undefined && { as_of }),',
         replace: '...(as_of !== undefined && { as_of: new Date().toISOString() }),',
       },
@@ -146,7 +146,7 @@ export const SEEDED_BUGS: readonly SeededBug[] = [
     name: 'says of every answer that it is from the primary',
     replacements: [
       {
-        file: 'services/described-answer.ts',
+        file: 'use-cases/support/described-answer.ts',
         find: 'data_source: source,',
         replace: "data_source: 'postgres',",
       },
@@ -185,7 +185,7 @@ export const SEEDED_BUGS: readonly SeededBug[] = [
     name: 'applies a plan without a transaction',
     replacements: [
       {
-        file: 'storage/sql/postgres.ts',
+        file: 'storage/primary/postgres.ts',
         find: "return this.#inTurns((pooled) => pooled.transaction('begin', work));",
         replace: "return this.#inTurns((pooled) => pooled.transaction('select 1', work));",
       },

@@ -1,7 +1,7 @@
 // The archive and enhancements at the command line, and a server that archives by itself.
 import { expect, it } from 'vitest';
-import type { ArchiveOutcome } from '../../src/services/archive.ts';
-import { openStore } from '../../src/storage/open-store.ts';
+import type { ArchiveOutcome } from '../../src/use-cases/archive/archive.ts';
+import { openStore } from '../../src/storage/opening/open-store.ts';
 import { inFolder } from '../storage/backends.ts';
 import { creation } from '../storage/changes.ts';
 import { newRecordId } from '../../src/domain/ids.ts';

@@ -1,7 +1,7 @@
 // Ready work and claims at the command line.
 import { describe, expect, it } from 'vitest';
 import type { WorkItem } from '../../src/domain/work-item.ts';
-import type { ReadyWork } from '../../src/services/ready.ts';
+import type { ReadyWork } from '../../src/use-cases/records/ready.ts';
 import { commandLine } from './command-line.ts';
 
 type Claimed = WorkItem & { claim_token: number };

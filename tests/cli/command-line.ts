@@ -2,7 +2,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect } from 'vitest';
-import type { ErrorBody } from '../../src/errors.ts';
+import type { ErrorBody } from '../../src/domain/errors.ts';
 import type { EnvironmentOverrides } from '../support/environment.ts';
 import { type CommandResult, runCli } from '../support/program.ts';
 import { temporaryProject } from '../support/temporary-project.ts';

@@ -7,9 +7,9 @@ import path from 'node:path';
 import Database from 'better-sqlite3';
 import postgres from 'postgres';
 import { describe, expect, it } from 'vitest';
-import { schemaIndexes } from '../../src/storage/sql/schema-indexes.ts';
+import { schemaIndexes } from '../../src/storage/primary/schema-indexes.ts';
 import { Operations } from '../../src/storage/operations/operations.ts';
-import type { Repair } from '../../src/services/repairs.ts';
+import type { Repair } from '../../src/use-cases/maintenance/repairs.ts';
 import { describeWithPostgres } from '../support/describe-with.ts';
 import { commandLine, contentOf, type CommandLine } from './command-line.ts';
 

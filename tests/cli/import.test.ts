@@ -6,9 +6,9 @@ import type { RecordedChange } from '../../src/domain/change.ts';
 import type { DependencyView } from '../../src/domain/dependency.ts';
 import type { Note } from '../../src/domain/note.ts';
 import type { WorkItem } from '../../src/domain/work-item.ts';
-import type { ImportPlan } from '../../src/services/import/plan.ts';
-import type { ImportResult } from '../../src/services/import/run.ts';
-import type { WorkItemView } from '../../src/services/work-items.ts';
+import type { ImportPlan } from '../../src/importers/import/plan.ts';
+import type { ImportResult } from '../../src/importers/import/run.ts';
+import type { WorkItemView } from '../../src/use-cases/records/work-items.ts';
 import { describeWithPostgres } from '../support/describe-with.ts';
 import { describeWithSharedData } from '../support/shared-data.ts';
 import { type CommandLine, commandLine, contentOf } from './command-line.ts';
@@ -381,9 +381,9 @@ async function linkByTool(
   target: string,
   more: { remove?: true } = {},
 ): Promise<void> {
-  const { linkWorkItems } = await import('../../src/services/work-items.ts');
+  const { linkWorkItems } = await import('../../src/use-cases/records/work-items.ts');
   const { openApp } = await import('../../src/app.ts');
-  const { readConfig } = await import('../../src/config.ts');
+  const { readConfig } = await import('../../src/config/config.ts');
   const [source_id, target_id] = [await idOf(source), await idOf(target)];
   const app = await openApp(
     readConfig({ project: worktrail.project }, {}, worktrail.project),
@@ -392,7 +392,7 @@ async function linkByTool(
   try {
     const input = { source_id, target_id, dependency_type: type as 'blocks', remove: more.remove === true };
     const bare = (id: string) => id.replaceAll('-', '');
-    await linkWorkItems(
+    await linkWorkItems.run(
       app.context,
       { actor: 'ada', client: 'test' },
       { ...input, source_id: bare(source_id), target_id: bare(target_id) },

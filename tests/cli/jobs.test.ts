@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { chmod, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { JobView, JobList } from '../../src/services/jobs.ts';
+import type { JobView, JobList } from '../../src/use-cases/maintenance/jobs.ts';
 import { Operations } from '../../src/storage/operations/operations.ts';
 import { describeWithPostgres } from '../support/describe-with.ts';
 import { git } from '../support/program.ts';

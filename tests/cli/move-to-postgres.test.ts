@@ -8,20 +8,22 @@ import postgres, { type Sql } from 'postgres';
 import { describe, expect, it } from 'vitest';
 import { fill } from '../../bench/fill.ts';
 import { newChangeId } from '../../src/domain/ids.ts';
-import { packageRoot } from '../../src/package-root.ts';
-import { readMemory } from '../../src/storage/open-primary.ts';
-import { openStore } from '../../src/storage/open-store.ts';
-import { moveToPostgres, type MoveStep } from '../../src/storage/move-to-postgres.ts';
-import { openPostgres } from '../../src/storage/sql/postgres.ts';
-import { openSqlite } from '../../src/storage/sql/sqlite.ts';
-import { TABLE_NAMES } from '../../src/storage/sql/table-copy.ts';
-import { inFolder } from '../storage/backends.ts';
+import { packageRoot } from '../../src/platform/package-root.ts';
+import { readMemory } from '../../src/storage/opening/open-primary.ts';
+import { openStore } from '../../src/storage/opening/open-store.ts';
+import { moveToPostgres, type MoveStep } from '../../src/storage/move/move-to-postgres.ts';
+import { openPostgres } from '../../src/storage/primary/postgres.ts';
+import { openSqlite } from '../../src/storage/primary/sqlite.ts';
+import { TABLE_NAMES } from '../../src/storage/database/table-copy.ts';
+import { CONNECT_TIMEOUT_MS_DEFAULT } from '../../src/storage/primary/postgres-timeouts.ts';
+import { freshDatabase, inFolder } from '../storage/backends.ts';
 import { allRows } from '../storage/tiers/filled-session.ts';
 import { Tracker } from '../storage/tracker.ts';
 import { startProgram } from '../support/child-program.ts';
 import { cleanUpLater } from '../support/cleanup.ts';
 import { describeWithPostgres } from '../support/describe-with.ts';
 import { type CommandResult, runCli } from '../support/program.ts';
+import { startProxy } from '../support/tcp-proxy.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 
 const ITEMS = 700;
@@ -309,6 +311,21 @@ describeWithPostgres('moving an embedded tracker to PostgreSQL', (server) => {
     expect((await worktrail(project, ['create', 'Goes on'])).code).toBe(0);
   });
 
+  it('is done over a line on which a connection takes longer than everyday calls allow', async () => {
+    const project = await temporaryProject({ git: true });
+    const place = { ...inFolder(project, undefined), slug: { value: 'shop', explicit: false } };
+    await (await openStore(place)).close();
+    const proxy = await startProxy(await freshDatabase());
+    cleanUpLater(() => proxy.stop());
+    const slow = { slow: { delayMs: CONNECT_TIMEOUT_MS_DEFAULT / 6 } };
+    let compared = 0;
+    await move(project, proxy.url, ({ step }) => {
+      if (step === 'compared' && (compared += 1) === TABLE_NAMES.length) void proxy.setMode(slow);
+    });
+    expect(compared).toBe(TABLE_NAMES.length);
+    expect(storeOf(project)).toBe('postgres');
+  });
+
   it('does not repair a copy that somebody altered', async () => {
     const { project } = await filledFolder();
     const url = await server.createDatabase();
@@ -376,7 +393,7 @@ describeWithPostgres('moving an embedded tracker to PostgreSQL', (server) => {
     expect(away.stderr).toContain('nothing accepts connections');
     expect(away.stderr).not.toContain('s3cret');
 
-    const { openOutbox } = await import('../../src/storage/tiers/outbox.ts');
+    const { openOutbox } = await import('../../src/storage/journals/outbox.ts');
     const { creation } = await import('../storage/changes.ts');
     const outbox = openOutbox(path.join(project, '.worktrail', 'outbox.db'));
     const id = newChangeId();

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { WorkItem } from '../../src/domain/work-item.ts';
-import type { SearchResults } from '../../src/services/search.ts';
+import type { SearchResults } from '../../src/use-cases/records/search.ts';
 import { runCli } from '../support/program.ts';
 import { commandLine } from './command-line.ts';
 

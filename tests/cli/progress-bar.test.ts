@@ -1,7 +1,7 @@
 // The bar of long work: on stderr while that is a terminal, and nothing anywhere else.
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { say } from '../../src/cli/output.ts';
-import { progressLine, withProgressBar } from '../../src/cli/progress-bar.ts';
+import { say } from '../../src/cli/terminal/output.ts';
+import { progressLine, withProgressBar } from '../../src/cli/terminal/progress-bar.ts';
 
 const CLEAR = '\r\u001b[2K';
 

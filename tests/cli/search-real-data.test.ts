@@ -1,7 +1,7 @@
 // Searching what was imported from real trackers of others.
 import path from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
-import type { SearchResults } from '../../src/services/search.ts';
+import type { SearchResults } from '../../src/use-cases/records/search.ts';
 import type { WorkItem } from '../../src/domain/work-item.ts';
 import { describeWithSharedData } from '../support/shared-data.ts';
 import { commandLine, type CommandLine } from './command-line.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { RecordedChange } from '../../src/domain/change.ts';
 import type { WorkItem } from '../../src/domain/work-item.ts';
-import type { WorkItemView } from '../../src/services/work-items.ts';
+import type { WorkItemView } from '../../src/use-cases/records/work-items.ts';
 import { commandLine, type CommandLine } from './command-line.ts';
 
 interface List {

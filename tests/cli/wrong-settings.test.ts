@@ -3,8 +3,9 @@
 import { readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
-import type { ErrorBody } from '../../src/errors.ts';
-import { openPrimary } from '../../src/storage/open-primary.ts';
+import type { ErrorBody } from '../../src/domain/errors.ts';
+import { openPrimary } from '../../src/storage/opening/open-primary.ts';
+import { UNHURRIED } from '../storage/backends.ts';
 import { describeUnless } from '../support/describe-with.ts';
 import { postgresSkipReason } from '../support/postgres.ts';
 import { runCli } from '../support/program.ts';
@@ -14,9 +15,8 @@ import { PASSWORD, SLUG, startWrongSettings, type WrongSettings } from '../suppo
 async function makeTracker(databaseUrl: string): Promise<void> {
   const projectDir = await temporaryProject();
   const dataDir = path.join(projectDir, '.worktrail');
-  await (
-    await openPrimary({ projectDir, dataDir, databaseUrl, slug: { value: SLUG, explicit: true } })
-  ).close();
+  const slug = { value: SLUG, explicit: true };
+  await (await openPrimary({ projectDir, dataDir, databaseUrl, slug, timeouts: UNHURRIED })).close();
 }
 
 async function folder(): Promise<string> {

@@ -1,4 +1,4 @@
-// Three-way comparison and merge, as pure rules (W7).
+// Three-way comparison and merge, as pure rules.
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { FieldChange, RecordedChange } from '../../src/domain/change.ts';

@@ -1,9 +1,9 @@
-// From what a client sends to typed values, with every problem named (CONTRACT §3, T3).
+// From what a client sends to typed values, with every problem named.
 import * as z from 'zod';
 import { describe, expect, it } from 'vitest';
 import { integer, jsonObject, line } from '../../src/domain/fields.ts';
 import { parseInput } from '../../src/domain/validate.ts';
-import { TrackerError } from '../../src/errors.ts';
+import { TrackerError } from '../../src/domain/errors.ts';
 import { nearestName } from '../../src/domain/warnings.ts';
 import { problemsOf } from '../storage/refusal.ts';
 

@@ -170,7 +170,7 @@ describe('sessions', () => {
     );
     const create = { item_type: 'task', title: 'Whose?' };
     const results = await Promise.all(
-      [one, other].map((client) => client?.callTool('create_work_item', create)),
+      [one, other].map(async (client) => await client?.callTool('create_work_item', create)),
     );
     expect(results.map((result) => result?.structured?.['created_by'])).toEqual(['one', 'other']);
     await one?.close();

@@ -1,8 +1,13 @@
 // What one client may take of the server, and that the others go on meanwhile.
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import http, { type IncomingMessage } from 'node:http';
+import type net from 'node:net';
+import { PassThrough } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, vi } from 'vitest';
 import { Bodies } from '../../src/http/bodies.ts';
-import { httpLimits } from '../../src/http/limits.ts';
+import { TIMEOUTS, httpLimits } from '../../src/http/limits.ts';
 import { RateLimit } from '../../src/http/rate.ts';
 import { countRepeated } from '../../src/http/repeated-lines.ts';
 import { Sessions } from '../../src/mcp/sessions.ts';
@@ -18,8 +23,6 @@ import {
   rawRequest,
   request,
 } from './requests.ts';
-import { PassThrough } from 'node:stream';
-import type { IncomingMessage } from 'node:http';
 
 const start = async (): Promise<HttpProgram> => await startHttp({ project: await temporaryProject() });
 
@@ -75,6 +78,42 @@ describe('time-outs', () => {
     const half = await flood(server.url, 3, HALF_HEAD);
     await vi.waitUntil(() => silent.open() + half.open() === 0, { timeout: 35_000, interval: 200 });
     expect(half.answers().join()).toMatch(/HTTP\/1\.1 408 .*did not come in time/s);
+  });
+});
+
+describe('an idle connection', () => {
+  const LIBRARIES_KEEP_AT_MOST_MS = 120_000;
+
+  it('is held longer than any client keeps it, and much longer than clients are told', async () => {
+    const server = await start();
+    const { headers } = await request(`${server.url}/health`, { headers: { connection: 'keep-alive' } });
+    const told = Number(/^timeout=(\d+)$/.exec(String(headers['keep-alive']))?.[1]);
+    expect(told).toBeGreaterThan(0);
+    expect(TIMEOUTS.keepAliveTimeout).toBeGreaterThan(LIBRARIES_KEEP_AT_MOST_MS);
+    expect(TIMEOUTS.keepAliveTimeout).toBeGreaterThan(4 * told * 1_000);
+  });
+
+  it('is not promised to who wants it closed', async () => {
+    const server = await start();
+    const { headers } = await request(`${server.url}/health`, { headers: { connection: 'close' } });
+    expect(headers).toMatchObject({ connection: 'close' });
+    expect(headers).not.toHaveProperty('keep-alive');
+  });
+
+  it('is of use after a pause that is longer than the time for a head', { timeout: 40_000 }, async () => {
+    const server = await start();
+    const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+    const ask = async (): Promise<net.Socket> => {
+      const asked = http.get(`${server.url}/health`, { agent });
+      const [answer] = (await once(asked, 'response')) as [IncomingMessage];
+      const { socket } = answer;
+      await once(answer.resume(), 'end');
+      return socket;
+    };
+    const first = await ask();
+    await sleep(TIMEOUTS.headersTimeout + 2 * TIMEOUTS.connectionsCheckingInterval);
+    expect(await ask()).toBe(first);
+    agent.destroy();
   });
 });
 

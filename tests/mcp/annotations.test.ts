@@ -4,7 +4,7 @@ import path from 'node:path';
 import { AjvJsonSchemaValidator } from '@modelcontextprotocol/sdk/validation/ajv';
 import { beforeAll, expect, it } from 'vitest';
 import { TOOLS } from '../../src/mcp/registry.ts';
-import { packageRoot } from '../../src/package-root.ts';
+import { packageRoot } from '../../src/platform/package-root.ts';
 import { Operations } from '../../src/storage/operations/operations.ts';
 import { type Row, refusalOf } from './calls.ts';
 import { DEPLOYMENT } from './contract-tools.ts';

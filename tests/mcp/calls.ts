@@ -1,6 +1,6 @@
 // Calling tools and saying what is expected of the answer: a record, or an error of ours.
 import { expect } from 'vitest';
-import { type ErrorCode, ERROR_CODES } from '../../src/errors.ts';
+import { type ErrorCode, ERROR_CODES } from '../../src/domain/errors.ts';
 import type { TestClient, ToolResult } from '../support/mcp-clients.ts';
 
 export type Row = Record<string, unknown>;
@@ -21,7 +21,7 @@ export interface Refusal {
 export interface Caller {
   /** Expects a good answer; gives its structured content. */
   call(tool: string, arguments_?: Row): Promise<Row>;
-  /** Expects an error of that code, in the form of CONTRACT §3. */
+  /** Expects an error of that code, in the form of `contracts/errors.json`. */
   refuse(code: ErrorCode, tool: string, arguments_?: Row): Promise<Refusal>;
   /** Expects a ValidationError with a problem of that field; gives this problem's constraint. */
   refuseField(field: string, tool: string, arguments_?: Row): Promise<string>;

@@ -1,4 +1,4 @@
-// What CONTRACT §1 and §2 promise of the eight tools' arguments, and calls that keep to it.
+// What existing clients rely on in the arguments of the eight first tools, and calls that keep to it.
 import type { Row } from './calls.ts';
 import type { Surface } from './surfaces.ts';
 
@@ -30,7 +30,7 @@ export const DEPLOYMENT = {
   },
 };
 
-const W2_AT_CREATION = [
+const FIELDS_AT_CREATION = [
   'status',
   'priority',
   'description',
@@ -44,7 +44,14 @@ export const CONTRACT_TOOLS: readonly ContractTool[] = [
   {
     name: 'create_work_item',
     required: ['item_type', 'title'],
-    optional: ['parent_id', 'metadata', 'branch_name', 'created_by', 'idempotency_key', ...W2_AT_CREATION],
+    optional: [
+      'parent_id',
+      'metadata',
+      'branch_name',
+      'created_by',
+      'idempotency_key',
+      ...FIELDS_AT_CREATION,
+    ],
     added: [],
     readOnly: false,
     valid: () => Promise.resolve({ item_type: 'task', title: 'Fix login' }),

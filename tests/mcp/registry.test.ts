@@ -8,7 +8,7 @@ import { parseInput } from '../../src/domain/validate.ts';
 import { contractFiles } from '../../src/mcp/contract.ts';
 import { TOOLS, toolsOf } from '../../src/mcp/registry.ts';
 import { listTool } from '../../src/mcp/tool-calls.ts';
-import { packageRoot } from '../../src/package-root.ts';
+import { packageRoot } from '../../src/platform/package-root.ts';
 import { type TestClient, connect } from '../support/mcp-clients.ts';
 import { runCli, temporaryProject } from '../support/program.ts';
 import { answerOf, rows } from './calls.ts';

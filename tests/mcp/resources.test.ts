@@ -3,7 +3,7 @@ import { encode } from 'gpt-tokenizer/encoding/o200k_base';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PROMPTS } from '../../src/mcp/prompt-registry.ts';
 import { TOOLS, toolsOf } from '../../src/mcp/registry.ts';
-import { isTemplate, stemOf } from '../../src/mcp/define-resource.ts';
+import { isTemplate, stemOf } from '../../src/mcp/definitions/define-resource.ts';
 import { RESOURCES, resourceAt } from '../../src/mcp/resource-registry.ts';
 import { clientGenerations } from '../support/mcp-clients.ts';
 import { type HttpProgram, startHttp, temporaryProject } from '../support/program.ts';

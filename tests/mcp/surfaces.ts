@@ -1,7 +1,7 @@
 // Every way in which a client can meet the server: generation of the client × transport × database. One
 // store per database serves all of them, as it does in life; scenarios keep apart by names of their own.
 import { afterAll, beforeAll, describe, expect } from 'vitest';
-import { openPrimary } from '../../src/storage/open-primary.ts';
+import { openPrimary } from '../../src/storage/opening/open-primary.ts';
 import { inFolder } from '../storage/backends.ts';
 import { makeEntry } from '../storage/tiers/journal-entries.ts';
 import { describeWithPostgres } from '../support/describe-with.ts';

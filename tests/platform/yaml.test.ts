@@ -1,6 +1,6 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { UnsuitableYaml, parseYaml } from '../../src/platform/yaml.ts';
+import { UnsuitableYaml, parseYaml } from '../../src/formats/yaml.ts';
 
 function refusalOf(text: string, limits = {}): { reason: string; line: number } {
   try {

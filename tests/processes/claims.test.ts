@@ -1,4 +1,4 @@
-// Claims by many processes at once, and by one that dies (W11).
+// Claims by many processes at once, and by one that dies.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { describeEachDatabase, type Place } from './place.ts';

@@ -1,4 +1,4 @@
-// Many writers on one tracker, each a process of its own: everything acknowledged is there, once (P3, W5, W7).
+// Many writers on one tracker, each a process of its own: everything acknowledged is there, once.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { connect } from '../support/mcp-clients.ts';

@@ -1,4 +1,4 @@
-// kill -9 in the middle of writing: what was acknowledged is there, once, and the store is sound (Z1, Z4).
+// kill -9 in the middle of writing: what was acknowledged is there, once, and the store is sound.
 import { expect, it } from 'vitest';
 import { describeEachDatabase, type Place } from './place.ts';
 import { Server, outcomeOf } from './server.ts';

@@ -3,10 +3,11 @@ import { expect } from 'vitest';
 import { fileURLToPath } from 'node:url';
 import { defaultProgram } from '../support/child-program.ts';
 import { cleanUpLater } from '../support/cleanup.ts';
+import { watchStarvation } from '../support/starvation.ts';
 import type { Place } from './place.ts';
 import { Server } from './server.ts';
 
-/** Z4: the promise itself. */
+/** The promise itself: a server ends within two seconds, not counting those in which the machine did not let it run. */
 const END_MAX_MS = 2_000;
 const PARENT_PROGRAM = fileURLToPath(new URL('fixtures/parent.js', import.meta.url));
 
@@ -34,13 +35,10 @@ export async function startFor(cause: Cause, place: Place): Promise<Server> {
 
 /** Ends a server and checks how: in time, with exit code 0, and without a word that is not protocol. */
 export async function expectEnd(server: Server, cause: Cause): Promise<void> {
-  const started = performance.now();
+  const end = watchEnd(cause === 'the death of its parent' ? childPid(server) : server.rpc.program.pid);
   await bringAbout(cause, server);
   const exit = await server.rpc.program.exited;
-  const took = Math.round(performance.now() - started);
-  expect(took, `milliseconds from ${cause} to the end\n${server.rpc.program.stderr()}`).toBeLessThan(
-    END_MAX_MS,
-  );
+  end.expectInTime(`from ${cause} to the end\n${server.rpc.program.stderr()}`);
   // An orphan's exit code goes to the system; here is that of the parent that was killed. `exited` waited for
   // the pipes, which both of them held, so the orphan is gone too.
   const killedParent = { code: null, signal: 'SIGKILL' };
@@ -48,6 +46,20 @@ export async function expectEnd(server: Server, cause: Cause): Promise<void> {
     cause === 'the death of its parent' ? killedParent : { code: 0, signal: null },
   );
   expect(server.rpc.strayLines()).toEqual([]);
+}
+
+/** Begins to measure how long the end of a server takes. */
+export function watchEnd(pid: number): { expectInTime(what: string): void } {
+  const started = performance.now();
+  const starvation = watchStarvation(pid);
+  return {
+    expectInTime: (what) => {
+      const took = performance.now() - started;
+      const starved = starvation.stop();
+      const message = `${took.toFixed()} ms, ${starved.toFixed()} of them without a processor, ${what}`;
+      expect(took - starved, message).toBeLessThan(END_MAX_MS);
+    },
+  };
 }
 
 async function bringAbout(cause: Cause, server: Server): Promise<void> {
@@ -61,7 +73,9 @@ async function bringAbout(cause: Cause, server: Server): Promise<void> {
       return rpc.send({ jsonrpc: '2.0', id: 'unread', method: 'tools/list' });
     case 'the death of its parent':
       return rpc.program.kill('SIGKILL');
-    default:
+    case 'SIGTERM':
+    case 'SIGHUP':
+    case 'SIGINT':
       return rpc.program.kill(cause);
   }
 }

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
-import { SQLITE_FILE } from '../../src/storage/open-primary.ts';
+import { SQLITE_FILE } from '../../src/storage/opening/open-primary.ts';
 import { defaultProgram, startProgram } from '../support/child-program.ts';
 import { cleanUpLater } from '../support/cleanup.ts';
 import { JsonRpcProcess } from '../support/json-rpc-process.ts';

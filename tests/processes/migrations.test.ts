@@ -1,4 +1,4 @@
-// Many processes that start at once on a store that is not up to date, and stores of other versions (DESIGN §3).
+// Many processes that start at once on a store that is not up to date, and stores of other versions.
 import { expect, it } from 'vitest';
 import { programWithMigration, shippedTimes } from './installation.ts';
 import { describeEachDatabase, type Place } from './place.ts';

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { expect } from 'vitest';
 import type { WorkItem } from '../../src/domain/work-item.ts';
-import { SQLITE_FILE, openPrimary } from '../../src/storage/open-primary.ts';
+import { SQLITE_FILE, openPrimary } from '../../src/storage/opening/open-primary.ts';
 import { Tracker } from '../storage/tracker.ts';
 import { migrationsBeforeLast } from './installation.ts';
 import type { Place } from './place.ts';

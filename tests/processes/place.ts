@@ -3,8 +3,8 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import Database from 'better-sqlite3';
 import postgres from 'postgres';
-import type { OpenOptions } from '../../src/storage/open-store.ts';
-import { SQLITE_FILE, schemaName } from '../../src/storage/open-primary.ts';
+import type { OpenOptions } from '../../src/storage/opening/open-store.ts';
+import { SQLITE_FILE, schemaName } from '../../src/storage/opening/open-primary.ts';
 import {
   backends,
   describeEachBackend,

@@ -6,7 +6,7 @@ import type { Place } from './place.ts';
 
 export type Answer = Record<string, unknown>;
 
-/** What a failed call says: see `ErrorBody` in src/errors.ts. */
+/** What a failed call says: see `ErrorBody` in src/domain/errors.ts. */
 export interface Failure {
   error: string;
   message: string;

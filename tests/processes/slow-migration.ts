@@ -1,7 +1,7 @@
 // A migration that takes its time, and a way to see that a process is in the middle of it.
 import path from 'node:path';
 import { expect } from 'vitest';
-import { SQLITE_FILE } from '../../src/storage/open-primary.ts';
+import { SQLITE_FILE } from '../../src/storage/opening/open-primary.ts';
 import { isWriteLocked } from './older-store.ts';
 import type { Place } from './place.ts';
 

@@ -1,4 +1,4 @@
-// The end of the connection as the transport sees it, with a reader that can be held up at will (Z4).
+// The end of the connection as the transport sees it, with a reader that can be held up at will.
 import { PassThrough, Writable } from 'node:stream';
 import { expect, it } from 'vitest';
 import { StdioTransport } from '../../src/mcp/stdio-transport.ts';

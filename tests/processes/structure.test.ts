@@ -1,4 +1,4 @@
-// Processes that meet in the structure of the work: blocking links and the hierarchy (W4, W5).
+// Processes that meet in the structure of the work: blocking links and the hierarchy.
 import { expect, it } from 'vitest';
 import { describeEachDatabase } from './place.ts';
 import { Server } from './server.ts';

@@ -4,11 +4,11 @@ import { existsSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
-import { packageRoot } from '../../src/package-root.ts';
-import { refuseForeignInTracker } from '../../src/storage/sql/schema-objects.ts';
-import { migratedSchema } from '../../src/storage/sql/migrated-schema.ts';
-import { readMigrations } from '../../src/storage/sql/migrate.ts';
-import { schemaIndexes } from '../../src/storage/sql/schema-indexes.ts';
+import { packageRoot } from '../../src/platform/package-root.ts';
+import { refuseForeignInTracker } from '../../src/storage/primary/schema-objects.ts';
+import { migratedSchema } from '../../src/storage/primary/migrated-schema.ts';
+import { readMigrations } from '../../src/storage/primary/migrate.ts';
+import { schemaIndexes } from '../../src/storage/primary/schema-indexes.ts';
 import { runCli, temporaryProject } from '../support/program.ts';
 
 const PLANTED: readonly [what: string, sql: string, named: string][] = [
@@ -90,7 +90,7 @@ describe('the record of jobs', () => {
 
 describe('what Worktrail makes', () => {
   it('is written down as the migrations make it now', () => {
-    const file = path.join(packageRoot(), 'src', 'storage', 'sql', 'migrated-schema.generated.ts');
+    const file = path.join(packageRoot(), 'src', 'storage', 'primary', 'migrated-schema.generated.ts');
     const numbers = (text: string) => text.match(/\d{5,}|[0-9a-f]{64}/g);
     // Otherwise: npx tsx scripts/write-migrated-schema.ts
     expect(numbers(readFileSync(file, 'utf8'))).toEqual(numbers(migratedSchema()));

@@ -6,7 +6,7 @@ import path from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
 import { CHANGE_SCHEMA_VERSION } from '../../src/domain/change.ts';
-import type { JournalEntry } from '../../src/storage/tiers/journal.ts';
+import type { JournalEntry } from '../../src/storage/contract/journal.ts';
 import { runCli, spawnServe, temporaryProject } from '../support/program.ts';
 import { makeEntry } from '../storage/tiers/journal-entries.ts';
 import { FORGERIES, PLANTED } from '../storage/tiers/planted.ts';

@@ -6,7 +6,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { PROMPTS } from '../../src/mcp/prompt-registry.ts';
 import { TOOLS } from '../../src/mcp/registry.ts';
 import { RESOURCES } from '../../src/mcp/resource-registry.ts';
-import { openPrimary } from '../../src/storage/open-primary.ts';
+import { openPrimary } from '../../src/storage/opening/open-primary.ts';
 import { inFolder } from '../storage/backends.ts';
 import { makeEntry } from '../storage/tiers/journal-entries.ts';
 import { type LiveClient, connectLive } from '../mcp/live-clients.ts';
@@ -35,9 +35,7 @@ const LINES = /\r\n|[\n\r\v\f\u0085\u2028\u2029]/;
 const LIKE_OURS = new RegExp(
   `^\\s*(?:! database|next: ${MARK}|#99|# ${MARK}|\`\`\`|3f2a9c1b v1|warning: ${MARK}|12 work items|- ${MARK}|ok ${MARK})`,
 );
-const HIDDEN =
-  // eslint-disable-next-line no-control-regex -- these must not be there
-  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069\u200b\u{e0000}-\u{e01ef}]/u;
+const HIDDEN = /(?![\t\n])\p{Cc}|[\u202a-\u202e\u2066-\u2069\u200b\u{e0000}-\u{e01ef}]/u;
 
 function expectNothingForged(text: string, where: string): void {
   expect(HIDDEN.exec(text)?.index, where).toBe(undefined);

@@ -1,8 +1,13 @@
 // A snapshot that somebody else put into the repository: it neither answers nor keeps ours from its place.
 import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
-import { SNAPSHOT_REF, readSnapshot, snapshotDate, writeSnapshot } from '../../src/storage/git/snapshot.ts';
-import type { Session } from '../../src/storage/sql/connection.ts';
+import {
+  SNAPSHOT_REF,
+  readSnapshot,
+  snapshotDate,
+  writeSnapshot,
+} from '../../src/storage/replicas/snapshot.ts';
+import type { Session } from '../../src/storage/database/connection.ts';
 import { git, temporaryProject } from '../support/temporary-project.ts';
 import { fillSession, memorySession } from '../storage/tiers/filled-session.ts';
 

@@ -5,8 +5,8 @@ import path from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
 import { parseHeader, headerLine, type ExportHeader } from '../../src/storage/export/format.ts';
-import { refuseStranger } from '../../src/storage/first-meeting.ts';
-import { readMemory } from '../../src/storage/open-primary.ts';
+import { refuseStranger } from '../../src/storage/opening/first-meeting.ts';
+import { readMemory } from '../../src/storage/opening/open-primary.ts';
 import { runCli, temporaryProject } from '../support/program.ts';
 
 const ID = '00000000-0000-4000-8000-000000000000';

@@ -11,9 +11,9 @@ import {
   type ItemStatus,
   type WorkItem,
 } from '../../src/domain/work-item.ts';
-import { archiveDue, archiveWorkItems } from '../../src/services/archive.ts';
-import { openPrimary } from '../../src/storage/open-primary.ts';
-import type { Session } from '../../src/storage/sql/connection.ts';
+import { archiveDue, archiveWorkItems } from '../../src/use-cases/archive/archive.ts';
+import { openPrimary } from '../../src/storage/opening/open-primary.ts';
+import type { Session } from '../../src/storage/database/connection.ts';
 import { cleanUpLater } from '../support/cleanup.ts';
 import { describeEachBackend, openTracker, type Backend } from './backends.ts';
 import type { Tracker } from './tracker.ts';
@@ -169,7 +169,7 @@ class Scene {
       case 'archive':
       case 'restore': {
         const input = parseInput(archiveInput, { ids: [id], restore: one.do === 'restore' });
-        const { data } = await archiveWorkItems(tracker.context, tracker.caller, input);
+        const { data } = await archiveWorkItems.run(tracker.context, tracker.caller, input);
         this.archivings += data.items_total;
       }
     }
@@ -238,7 +238,7 @@ class Scene {
       .sort((a, b) => a.place - b.place);
     for (const { id } of order) {
       const input = parseInput(archiveInput, { ids: [id], restore: true });
-      await archiveWorkItems(this.tracker.context, this.tracker.caller, input);
+      await archiveWorkItems.run(this.tracker.context, this.tracker.caller, input);
       await this.check();
     }
     expect((await this.check()).filter(({ archived_at }) => archived_at !== null)).toEqual([]);

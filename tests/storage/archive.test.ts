@@ -1,12 +1,12 @@
-// The archive (W9): what goes there, what stays, and that everything comes back as it was.
+// The archive: what goes there, what stays, and that everything comes back as it was.
 import { eq } from 'drizzle-orm';
 import { expect, it } from 'vitest';
 import { archiveInput } from '../../src/domain/archive.ts';
 import { parseInput } from '../../src/domain/validate.ts';
 import type { WorkItem } from '../../src/domain/work-item.ts';
-import { archiveDue, archiveWorkItems, type DueOptions } from '../../src/services/archive.ts';
-import { openPrimary } from '../../src/storage/open-primary.ts';
-import type { Connection, Session } from '../../src/storage/sql/connection.ts';
+import { archiveDue, archiveWorkItems, type DueOptions } from '../../src/use-cases/archive/archive.ts';
+import { openPrimary } from '../../src/storage/opening/open-primary.ts';
+import type { Connection, Session } from '../../src/storage/database/connection.ts';
 import { describeEachBackend, openTracker } from './backends.ts';
 import type { Arguments, Tracker } from './tracker.ts';
 import { chainOf } from './trees.ts';
@@ -14,7 +14,7 @@ import { chainOf } from './trees.ts';
 const DAY_SECONDS = 86_400;
 
 const archiveAnswer = (tracker: Tracker, args: Arguments) =>
-  archiveWorkItems(tracker.context, tracker.caller, parseInput(archiveInput, args));
+  archiveWorkItems.run(tracker.context, tracker.caller, parseInput(archiveInput, args));
 const archive = async (tracker: Tracker, ...items: { id: string }[]) =>
   (await archiveAnswer(tracker, { ids: items.map(({ id }) => id) })).data;
 const restore = async (tracker: Tracker, ...items: { id: string }[]) =>

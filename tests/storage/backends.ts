@@ -1,8 +1,8 @@
 // What the storage suite runs against. A further tier joins by adding itself to `backends`.
 import path from 'node:path';
 import { beforeAll, describe, inject } from 'vitest';
-import { openStore, type OpenOptions } from '../../src/storage/open-store.ts';
-import type { DataSource } from '../../src/storage/store.ts';
+import { openStore, type OpenOptions } from '../../src/storage/opening/open-store.ts';
+import type { DataSource } from '../../src/storage/contract/store.ts';
 import { cleanUpLater } from '../support/cleanup.ts';
 import { describeUnless } from '../support/describe-with.ts';
 import '../support/global-setup.ts'; // the type of inject('postgresUrl')
@@ -69,6 +69,9 @@ export async function freshDatabase(): Promise<string> {
   cleanUpLater(() => server.stop());
   return url;
 }
+
+/** For what a test prepares, or where its point is not how long a server is waited for: a busy machine takes its time. */
+export const UNHURRIED = { connectMs: 10_000, queryMs: 20_000 };
 
 /** How `openStore` is told about a project in `projectDir`, with the database of a test. */
 export function inFolder(projectDir: string, databaseUrl: string | undefined): OpenOptions {

@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest';
 import { queryHistoryInput } from '../../src/domain/change.ts';
 import { parseInput } from '../../src/domain/validate.ts';
-import { queryHistory } from '../../src/services/history.ts';
+import { queryHistory } from '../../src/use-cases/history/history.ts';
 import { describeEachBackend, openTracker, openTrackerAt } from './backends.ts';
 
 describeEachBackend('reading on while others write', (backend) => {
@@ -41,7 +41,8 @@ describeEachBackend('reading on while others write', (backend) => {
     const tracker = await openTracker(backend);
     await tracker.create({ title: 'Kept' });
     const seq = await tracker.seq();
-    const read = (since: number) => queryHistory(tracker.context, parseInput(queryHistoryInput, { since }));
+    const read = (since: number) =>
+      queryHistory.run(tracker.context, tracker.caller, parseInput(queryHistoryInput, { since }));
     expect(await read(seq)).toMatchObject({ data: { items: [], next_since: seq }, warnings: [] });
     expect(await read(seq + 3)).toMatchObject({
       data: { items: [], latest_seq: seq, next_since: seq },

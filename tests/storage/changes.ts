@@ -110,6 +110,10 @@ export function restoring(entity_id: string, fields: Partial<Change> = {}): Chan
   return change({ entity: 'work_item', kind: 'restore', entity_id, ...fields });
 }
 
+export function resolving(entity_id: string, resolution: string): Change {
+  return change({ entity: 'conflict', kind: 'resolve', entity_id, patch: { resolution } });
+}
+
 export function claiming(fields: Given & { patch?: JsonObject }): Change {
   const { patch, ...rest } = fields;
   return change({

@@ -1,4 +1,4 @@
-// Claims with leases: who holds an item, until when, and that nobody else writes under an old token (W11).
+// Claims with leases: who holds an item, until when, and that nobody else writes under an old token.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { WorkItem } from '../../src/domain/work-item.ts';

@@ -1,4 +1,4 @@
-// Commit hashes of deployments: 40 characters, or fewer that the project's own repository can complete (D1).
+// Commit hashes of deployments: 40 characters, or fewer that the project's own repository can complete.
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeAll, expect, it } from 'vitest';

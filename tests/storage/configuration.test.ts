@@ -1,4 +1,4 @@
-// The project configuration: one record from the first start on (C1).
+// The project configuration: one record from the first start on.
 import { beforeEach, describe, expect, it } from 'vitest';
 import { git } from '../support/temporary-project.ts';
 import { describeEachBackend, openTracker, openTrackerAt } from './backends.ts';

@@ -2,8 +2,9 @@
 import path from 'node:path';
 import Database from 'better-sqlite3';
 import postgres from 'postgres';
-import { SQLITE_FILE, schemaName, type PrimaryOptions } from '../../src/storage/open-primary.ts';
+import { SQLITE_FILE, schemaName } from '../../src/storage/opening/open-primary.ts';
 import { cleanUpLater } from '../support/cleanup.ts';
+import type { PrimaryOptions } from '../../src/storage/opening/primary-options.ts';
 
 export interface DatabaseRows {
   dialect: 'sqlite' | 'postgres';

@@ -1,4 +1,4 @@
-// Soft delete and restoring, alone and with everything below (W8).
+// Soft delete and restoring, alone and with everything below.
 import { beforeAll, describe, expect, it } from 'vitest';
 import { describeEachBackend, openTracker } from './backends.ts';
 import { refusalOf, refusedFields } from './refusal.ts';

@@ -1,4 +1,4 @@
-// Dependencies: kinds, equivalent links, removal, and what is refused (W5).
+// Dependencies: kinds, equivalent links, removal, and what is refused.
 import { beforeAll, describe, expect, it } from 'vitest';
 import { DEPENDENCY_TYPES } from '../../src/domain/dependency.ts';
 import { describeEachBackend, openTracker } from './backends.ts';

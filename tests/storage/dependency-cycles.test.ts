@@ -1,4 +1,4 @@
-// Blocking links never form a cycle, whatever the mixture of kinds and however many writers meet (W5).
+// Blocking links never form a cycle, whatever the mixture of kinds and however many writers meet.
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { WorkItem } from '../../src/domain/work-item.ts';
 import { describeEachBackend, openTracker } from './backends.ts';

@@ -1,4 +1,4 @@
-// The timeline of deployments, and its filters (D2).
+// The timeline of deployments, and its filters.
 import { beforeAll, expect, it } from 'vitest';
 import { describeEachBackend, openTracker } from './backends.ts';
 import { refusalOf, refusedFields } from './refusal.ts';

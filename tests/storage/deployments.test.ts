@@ -1,4 +1,4 @@
-// Deployments: what is recorded, what is refused, and what one of them touched (D1, D2).
+// Deployments: what is recorded, what is refused, and what one of them touched.
 import { beforeEach, describe, expect, it } from 'vitest';
 import { describeEachBackend, openTracker } from './backends.ts';
 import { problemsOf, refusalOf, refusedFields } from './refusal.ts';

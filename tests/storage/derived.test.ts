@@ -1,8 +1,8 @@
 // Tables that follow from others: what other rules made of them is found, and made again.
 import { beforeEach, expect, it } from 'vitest';
-import { openPrimary } from '../../src/storage/open-primary.ts';
-import type { OpenOptions } from '../../src/storage/open-store.ts';
-import { findDifferences, mendDifferences } from '../../src/storage/mend-derived.ts';
+import { openPrimary } from '../../src/storage/opening/open-primary.ts';
+import type { OpenOptions } from '../../src/storage/opening/open-store.ts';
+import { findDifferences, mendDifferences } from '../../src/storage/maintenance/mend-derived.ts';
 import { describeEachBackend, openTrackerAt } from './backends.ts';
 import { databaseRows, type DatabaseRows } from './database-rows.ts';
 import type { Tracker } from './tracker.ts';

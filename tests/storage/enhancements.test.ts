@@ -1,4 +1,4 @@
-// Enhancements (E1): fields, versions, dependencies without cycles, and promotion to a work item.
+// Enhancements: fields, versions, dependencies without cycles, and promotion to a work item.
 import { expect, it } from 'vitest';
 import { listConflictsInput, resolveConflictInput } from '../../src/domain/conflict-record.ts';
 import {
@@ -9,27 +9,33 @@ import {
 } from '../../src/domain/enhancement.ts';
 import { queryHistoryInput } from '../../src/domain/change.ts';
 import { parseInput } from '../../src/domain/validate.ts';
-import { listConflicts, resolveConflict } from '../../src/services/conflicts.ts';
-import * as enhancements from '../../src/services/enhancements.ts';
-import { queryHistory } from '../../src/services/history.ts';
-import { openPrimary } from '../../src/storage/open-primary.ts';
+import { listConflicts, resolveConflict } from '../../src/use-cases/records/conflicts.ts';
+import * as enhancements from '../../src/use-cases/records/enhancements.ts';
+import { queryHistory } from '../../src/use-cases/history/history.ts';
+import { openPrimary } from '../../src/storage/opening/open-primary.ts';
 import { describeEachBackend, openTracker } from './backends.ts';
 import { makeEntry } from './tiers/journal-entries.ts';
 import type { Arguments, Tracker } from './tracker.ts';
 
 const create = async (tracker: Tracker, args: Arguments = {}) => {
   const input = parseInput(createEnhancementInput, { title: 'Enhancement', ...args });
-  return (await enhancements.createEnhancement(tracker.context, tracker.caller, input)).data;
+  return (await enhancements.createEnhancement.run(tracker.context, tracker.caller, input)).data;
 };
 const update = async (tracker: Tracker, { id, version }: Named, args: Arguments) => {
   const input = parseInput(updateEnhancementInput, { id, version, ...args });
-  return (await enhancements.updateEnhancement(tracker.context, tracker.caller, input)).data;
+  return (await enhancements.updateEnhancement.run(tracker.context, tracker.caller, input)).data;
 };
 const list = async (tracker: Tracker, args: Arguments = {}) =>
-  (await enhancements.listEnhancements(tracker.context, parseInput(listEnhancementsInput, args))).data;
+  (
+    await enhancements.listEnhancements.run(
+      tracker.context,
+      tracker.caller,
+      parseInput(listEnhancementsInput, args),
+    )
+  ).data;
 const promote = async (tracker: Tracker, { id, version }: Named, args: Arguments = {}) => {
   const input = parseInput(promoteEnhancementInput, { id, version, ...args });
-  return (await enhancements.promoteEnhancement(tracker.context, tracker.caller, input)).data;
+  return (await enhancements.promoteEnhancement.run(tracker.context, tracker.caller, input)).data;
 };
 const one = async (tracker: Tracker, id: string) => {
   const [found] = (await list(tracker, { id })).items;
@@ -113,7 +119,7 @@ describeEachBackend('enhancements', (backend) => {
     expect(changed).toMatchObject({ version: 2, description: null, target_quarter: null, depends_on: [] });
     await expect(update(tracker, changed, {})).rejects.toThrow('name at least one field');
     const input = parseInput(queryHistoryInput, { id: made.id.slice(0, 8) });
-    const { data } = await queryHistory(tracker.context, input);
+    const { data } = await queryHistory.run(tracker.context, tracker.caller, input);
     expect(data.items[0]?.fields).toEqual([
       { field: 'description', from: 'Old', to: null },
       { field: 'target_quarter', from: '2026-Q1', to: null },
@@ -270,14 +276,15 @@ describeEachBackend('enhancements', (backend) => {
       await primary.close();
     }
     expect((await one(tracker, made.id)).open_conflicts).toBe(1);
-    const found = await listConflicts(
+    const found = await listConflicts.run(
       tracker.context,
+      tracker.caller,
       parseInput(listConflictsInput, { id: made.id.slice(0, 8) }),
     );
     expect(found.data.items).toMatchObject([{ id: entry.id, entity: 'enhancement', kind: 'conflict' }]);
     const decision = { id: entry.id, resolution: 'custom', fields: { title: 'Both' } };
     const input = parseInput(resolveConflictInput, decision);
-    const settled = await resolveConflict(tracker.context, tracker.caller, input);
+    const settled = await resolveConflict.run(tracker.context, tracker.caller, input);
     expect(settled.data.record).toMatchObject({ id: made.id, title: 'Both', version: 3 });
     expect(await one(tracker, made.id)).not.toHaveProperty('open_conflicts');
   });

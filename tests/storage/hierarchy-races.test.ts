@@ -1,4 +1,4 @@
-// Writers that meet in the hierarchy: whoever wins, the tree is sound afterwards (W4, W8).
+// Writers that meet in the hierarchy: whoever wins, the tree is sound afterwards.
 import { beforeEach, expect, it } from 'vitest';
 import { describeEachBackend, openTracker } from './backends.ts';
 import { outcomeOf } from './refusal.ts';

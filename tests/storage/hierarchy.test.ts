@@ -1,4 +1,4 @@
-// The hierarchy: places, moves of whole subtrees, and the places that are refused (W4).
+// The hierarchy: places, moves of whole subtrees, and the places that are refused.
 import { beforeAll, describe, expect, it } from 'vitest';
 import { describeEachBackend, openTracker } from './backends.ts';
 import { refusalOf } from './refusal.ts';

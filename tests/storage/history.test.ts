@@ -1,4 +1,4 @@
-// History: every change ever made, with who, when, through what, before and after (W13).
+// History: every change ever made, with who, when, through what, before and after.
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { RecordedChange } from '../../src/domain/change.ts';
 import { describeEachBackend, openTracker } from './backends.ts';

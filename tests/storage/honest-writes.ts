@@ -2,7 +2,7 @@
 import { expect } from 'vitest';
 import { decodeChanges } from '../../src/domain/change-schema.ts';
 import type { Change } from '../../src/domain/change.ts';
-import type { TrackerStore } from '../../src/storage/store.ts';
+import type { TrackerStore } from '../../src/storage/contract/store.ts';
 
 /** @throws where a journal would take these changes for damaged, or for those of a newer program */
 export function expectHonest(changes: readonly Change[]): void {

@@ -1,4 +1,4 @@
-// A write with an idempotency key happens once, however often and from wherever it is tried (W17).
+// A write with an idempotency key happens once, however often and from wherever it is tried.
 import { beforeEach, describe, expect, it } from 'vitest';
 import { describeEachBackend, openTracker, openTrackerAt } from './backends.ts';
 import { creation, edit, linking, registration, vendorEdit } from './changes.ts';

@@ -4,17 +4,18 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import postgres from 'postgres';
-import { readConfig } from '../../src/config.ts';
-import { agree, forget, revokeAgreements } from '../../src/storage/agreements.ts';
-import { joining } from '../../src/storage/first-meeting.ts';
-import { inspectLayers } from '../../src/storage/inspect-layers.ts';
-import { openPrimary, type PrimaryOptions } from '../../src/storage/open-primary.ts';
+import { readConfig } from '../../src/config/config.ts';
+import { agree, forget, revokeAgreements } from '../../src/config/agreements.ts';
+import { joining } from '../../src/storage/opening/first-meeting.ts';
+import { inspectLayers } from '../../src/storage/maintenance/inspect-layers.ts';
+import { openPrimary } from '../../src/storage/opening/open-primary.ts';
 import { cleanUpLater } from '../support/cleanup.ts';
 import { describeUnless } from '../support/describe-with.ts';
 import { postgresSkipReason } from '../support/postgres.ts';
 import { git, temporaryProject } from '../support/temporary-project.ts';
 import { describeEachBackend, freshDatabase, inFolder, openTracker, openTrackerAt } from './backends.ts';
 import { outcomeOf, refusalOf } from './refusal.ts';
+import type { PrimaryOptions } from '../../src/storage/opening/primary-options.ts';
 
 const OTHER_ID = '00000000-0000-4000-8000-000000000000';
 

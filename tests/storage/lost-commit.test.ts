@@ -1,8 +1,8 @@
 // The reply to COMMIT is lost: the write may be stored or not, and the caller must be told the truth.
 import { expect, it } from 'vitest';
 import { newRecordId } from '../../src/domain/ids.ts';
-import { openPrimary } from '../../src/storage/open-primary.ts';
-import { isOutcomeUnknown } from '../../src/storage/sql/sql-store.ts';
+import { openPrimary } from '../../src/storage/opening/open-primary.ts';
+import { isOutcomeUnknown } from '../../src/storage/primary/sql-store.ts';
 import { cleanUpLater } from '../support/cleanup.ts';
 import { describeUnless } from '../support/describe-with.ts';
 import { postgresSkipReason } from '../support/postgres.ts';

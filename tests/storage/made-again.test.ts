@@ -1,9 +1,7 @@
 // A conflict whose change is made again: labels that others added stay, also where nobody knows what its maker saw.
 import { expect, it } from 'vitest';
-import { resolveConflictInput } from '../../src/domain/conflict-record.ts';
-import { parseInput } from '../../src/domain/validate.ts';
-import { resolveConflict } from '../../src/services/conflicts.ts';
-import { openPrimary } from '../../src/storage/open-primary.ts';
+import { resolveConflict } from '../../src/use-cases/records/conflicts.ts';
+import { openPrimary } from '../../src/storage/opening/open-primary.ts';
 import { describeEachBackend, openTracker } from './backends.ts';
 import { makeEntry } from './tiers/journal-entries.ts';
 
@@ -25,8 +23,7 @@ describeEachBackend('a change that is made again', (backend) => {
     } finally {
       await primary.close();
     }
-    const input = parseInput(resolveConflictInput, { id: entry.id, resolution: 'reapply' });
-    await resolveConflict(tracker.context, tracker.caller, input);
+    await tracker.call(resolveConflict, { id: entry.id, resolution: 'reapply' });
     expect(await tracker.query(item.id)).toMatchObject({ title: 'Mine', labels: becomes });
   });
 });

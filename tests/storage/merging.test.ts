@@ -1,4 +1,4 @@
-// on_conflict "merge": changes to different fields are put together, everything else is refused (W7).
+// on_conflict "merge": changes to different fields are put together, everything else is refused.
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { WorkItem } from '../../src/domain/work-item.ts';
 import { describeEachBackend, openTracker } from './backends.ts';

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import path from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
-import { SQLITE_FILE } from '../../src/storage/open-primary.ts';
+import { SQLITE_FILE } from '../../src/storage/opening/open-primary.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 import { describeEachBackend, inFolder, openTrackerAt } from './backends.ts';
 import type { Tracker } from './tracker.ts';

@@ -1,4 +1,4 @@
-// What a record was like at a past time, rebuilt from what it is now and what was recorded since (W13).
+// What a record was like at a past time, rebuilt from what it is now and what was recorded since.
 import fc from 'fast-check';
 import { beforeEach, expect, it } from 'vitest';
 import { describeEachBackend, openTracker } from './backends.ts';

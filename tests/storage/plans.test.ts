@@ -1,4 +1,4 @@
-// Plans: a whole tree of items with dependencies in one call, all or nothing (W15).
+// Plans: a whole tree of items with dependencies in one call, all or nothing.
 import { beforeEach, describe, expect, it } from 'vitest';
 import { newChangeId, newRecordId } from '../../src/domain/ids.ts';
 import { batchPatch } from '../../src/domain/batch.ts';

@@ -8,7 +8,7 @@ import {
   placeOf,
   publicAddress,
   sslModeOf,
-} from '../../src/storage/sql/postgres-address.ts';
+} from '../../src/storage/primary/postgres-address.ts';
 
 const SECRETS = { PGUSER: 'alice', PGPASSWORD: 's3cret', PGDATABASE: 'private' };
 

@@ -5,24 +5,27 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { sql } from 'drizzle-orm';
 import postgres from 'postgres';
 import { describe, expect, it } from 'vitest';
-import { databaseError, validationError } from '../../src/errors.ts';
+import { databaseError, validationError } from '../../src/domain/errors.ts';
 import { newRecordId } from '../../src/domain/ids.ts';
-import { openPrimary, schemaName } from '../../src/storage/open-primary.ts';
-import { OutcomeUnknown, type Connection } from '../../src/storage/sql/connection.ts';
+import { openPrimary, schemaName } from '../../src/storage/opening/open-primary.ts';
+import { OutcomeUnknown, type Connection } from '../../src/storage/database/connection.ts';
 import {
   codedError,
   describeDriverError,
   driverCode,
   layerFailure,
-} from '../../src/storage/sql/driver-errors.ts';
-import { openPostgres, type PostgresTimeouts } from '../../src/storage/sql/postgres.ts';
-import { SqlStore, isOutcomeUnknown } from '../../src/storage/sql/sql-store.ts';
+} from '../../src/storage/database/driver-errors.ts';
+import { Patience } from '../../src/storage/primary/patience.ts';
+import { openPostgres, type PostgresTimeouts } from '../../src/storage/primary/postgres.ts';
+import { PostgresPool } from '../../src/storage/primary/postgres-pool.ts';
+import { completeTimeouts } from '../../src/storage/primary/postgres-timeouts.ts';
+import { SqlStore, isOutcomeUnknown } from '../../src/storage/primary/sql-store.ts';
 import { cleanUpLater } from '../support/cleanup.ts';
 import { describeUnless } from '../support/describe-with.ts';
 import { postgresSkipReason, startPostgres } from '../support/postgres.ts';
 import { startProxy, type ProxyMode } from '../support/tcp-proxy.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
-import { freshDatabase, inFolder } from './backends.ts';
+import { UNHURRIED, freshDatabase, inFolder } from './backends.ts';
 import { creation } from './changes.ts';
 
 /** The product promises 1,000 ms; a busy machine may add to that. */
@@ -35,7 +38,7 @@ const CALLERS = 50;
 async function scene({ url, timeouts }: { url?: string; timeouts?: PostgresTimeouts } = {}) {
   const place = inFolder(await temporaryProject(), url ?? (await freshDatabase()));
   const databaseUrl = place.databaseUrl as string;
-  await (await openPrimary(place)).close();
+  await (await openPrimary({ ...place, timeouts: UNHURRIED })).close();
   const proxy = await startProxy(databaseUrl);
   cleanUpLater(() => proxy.stop());
   const schema = schemaName(place.slug.value);
@@ -361,7 +364,7 @@ describeUnless(postgresSkipReason(), 'a PostgreSQL that', () => {
 
   it('is far away is used by who gives it time', async () => {
     const place = inFolder(await temporaryProject(), await freshDatabase());
-    await (await openPrimary(place)).close();
+    await (await openPrimary({ ...place, timeouts: UNHURRIED })).close();
     const proxy = await startProxy(place.databaseUrl as string);
     cleanUpLater(() => proxy.stop());
     await proxy.setMode({ slow: { delayMs: 150 } });
@@ -549,5 +552,34 @@ describe('an error of a driver', () => {
     expect(layerFailure(rule)).toBeUndefined();
     expect(layerFailure(databaseError('postgres', 'made by a newer version', 'Update.'))).toBeUndefined();
     expect(layerFailure(new Error('a bug'))).toBeUndefined();
+  });
+});
+
+describeUnless(postgresSkipReason(), 'a server that takes long to let anybody in', () => {
+  /** For each of the messages of a sign-in, which is then done after some seven seconds. */
+  const MESSAGE_DELAY_MS = 900;
+
+  async function poolBehind(mode: ProxyMode, patience?: Patience): Promise<PostgresPool> {
+    const proxy = await startProxy(await freshDatabase());
+    cleanUpLater(() => proxy.stop());
+    await proxy.setMode(mode);
+    const pool = new PostgresPool({ url: proxy.url, schema: 'any', timeouts: completeTimeouts() }, patience);
+    cleanUpLater(() => pool.close());
+    return pool;
+  }
+
+  const ask = (pool: PostgresPool) =>
+    pool.use(async ({ client }) => [...(await client.unsafe('select 1 as one'))]);
+
+  it('is waited for while nothing can stand in for it', { timeout: 60_000 }, async () => {
+    const pool = await poolBehind({ slow: { delayMs: MESSAGE_DELAY_MS } }, new Patience());
+    expect(await ask(pool)).toEqual([{ one: 1 }]);
+  });
+
+  it('is not, once something can', async () => {
+    const patience = new Patience();
+    const pool = await poolBehind({ slow: { delayMs: MESSAGE_DELAY_MS } }, patience);
+    patience.end();
+    await expect(ask(pool)).rejects.toMatchObject({ code: 'CONNECT_TIMEOUT' });
   });
 });

@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest';
 import { QUOTAS_DEFAULT, type Quotas } from '../../src/domain/quotas.ts';
 import { newChangeId, newRecordId } from '../../src/domain/ids.ts';
-import { openPrimary } from '../../src/storage/open-primary.ts';
+import { openPrimary } from '../../src/storage/opening/open-primary.ts';
 import { cleanUpLater } from '../support/cleanup.ts';
 import { describeEachBackend, openTrackerAt } from './backends.ts';
 import { creation } from './changes.ts';

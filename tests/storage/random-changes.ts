@@ -1,7 +1,7 @@
 // Random writes as a person makes them: every field, moves, deletes with all below, restores, links.
 import fc from 'fast-check';
 import { ITEM_STATUSES } from '../../src/domain/work-item.ts';
-import { TrackerError } from '../../src/errors.ts';
+import { TrackerError } from '../../src/domain/errors.ts';
 import type { Arguments, Tracker } from './tracker.ts';
 
 export interface Step {

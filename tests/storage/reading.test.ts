@@ -1,6 +1,6 @@
-// Reading one item with its surroundings (W6).
+// Reading one item with its surroundings.
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { TreeNode } from '../../src/services/work-item-tree.ts';
+import type { TreeNode } from '../../src/use-cases/records/work-item-tree.ts';
 import type { WorkItem } from '../../src/domain/work-item.ts';
 import { describeEachBackend, openTracker } from './backends.ts';
 import { refusedFields } from './refusal.ts';

@@ -1,21 +1,21 @@
-// The queue of ready work against a plain computation, over random graphs and writes: same items, same order (W10).
-// And never a cycle over the links that block (W5).
+// The queue of ready work against a plain computation, over random graphs and writes: same items, same order.
+// And never a cycle over the links that block.
 import path from 'node:path';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { blockingPair } from '../../src/domain/dependency.ts';
 import { STARTABLE_STATUSES, isOpen, type WorkItem } from '../../src/domain/work-item.ts';
-import { refillQueue } from '../../src/storage/sql/apply/readiness.ts';
-import type { Connection, Session } from '../../src/storage/sql/connection.ts';
-import { openMemorySqlite } from '../../src/storage/sql/memory-session.ts';
-import { openPostgres } from '../../src/storage/sql/postgres.ts';
-import { openSqlite } from '../../src/storage/sql/sqlite.ts';
-import { SQLITE_FILE, openPrimary, schemaName } from '../../src/storage/open-primary.ts';
-import { SqlStore } from '../../src/storage/sql/sql-store.ts';
-import { CacheReplica } from '../../src/storage/tiers/cache.ts';
-import { systemClock } from '../../src/storage/tiers/clock.ts';
+import { refillQueue } from '../../src/storage/apply/readiness.ts';
+import type { Connection, Session } from '../../src/storage/database/connection.ts';
+import { openMemorySqlite } from '../../src/storage/primary/memory-session.ts';
+import { openPostgres } from '../../src/storage/primary/postgres.ts';
+import { openSqlite } from '../../src/storage/primary/sqlite.ts';
+import { SQLITE_FILE, openPrimary, schemaName } from '../../src/storage/opening/open-primary.ts';
+import { SqlStore } from '../../src/storage/primary/sql-store.ts';
+import { CacheReplica } from '../../src/storage/replicas/cache.ts';
+import { systemClock } from '../../src/platform/clock.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
-import { TrackerError } from '../../src/errors.ts';
+import { TrackerError } from '../../src/domain/errors.ts';
 import { describeEachBackend, inFolder } from './backends.ts';
 import { found } from './tiers/filled-session.ts';
 import { Tracker } from './tracker.ts';

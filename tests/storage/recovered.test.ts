@@ -1,18 +1,23 @@
 // A database that lost what it acknowledged gets it back: nothing of others is taken away, and a repetition completes it.
 import { copyFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
+import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { listConflictsInput, resolveConflictInput } from '../../src/domain/conflict-record.ts';
+import { newChangeId } from '../../src/domain/ids.ts';
 import { parseInput } from '../../src/domain/validate.ts';
-import { listConflicts, resolveConflict } from '../../src/services/conflicts.ts';
-import { adoptWrites } from '../../src/storage/adopt-writes.ts';
-import { inOrder, recoverWrites } from '../../src/storage/recover-writes.ts';
-import { SNAPSHOT_REF } from '../../src/storage/git/snapshot.ts';
-import type { TrackerStore } from '../../src/storage/store.ts';
-import { acceptPrimary } from '../../src/storage/tiers/accept-primary.ts';
+import { listConflicts, resolveConflict } from '../../src/use-cases/records/conflicts.ts';
+import { adoptWrites } from '../../src/storage/maintenance/adopt-writes.ts';
+import { inOrder, recoverWrites } from '../../src/storage/maintenance/recover-writes.ts';
+import { SNAPSHOT_REF } from '../../src/storage/replicas/snapshot.ts';
+import type { TrackerStore } from '../../src/storage/contract/store.ts';
+import { acceptPrimary, withSeen } from '../../src/storage/maintenance/accept-primary.ts';
+import { SqlStore } from '../../src/storage/primary/sql-store.ts';
+import { openSqlite } from '../../src/storage/primary/sqlite.ts';
 import { git, temporaryProject } from '../support/temporary-project.ts';
 import { inFolder, openTrackerAt } from './backends.ts';
 import type { Tracker } from './tracker.ts';
+import { ANYBODY } from '../../src/use-cases/support/context.ts';
 
 const TIMEOUT_MS = 60_000;
 
@@ -22,6 +27,7 @@ async function scene(options: { git?: boolean } = {}) {
   const file = path.join(place.dataDir, 'worktrail.db');
   return {
     place,
+    file,
     /** A program that runs, works and ends. */
     during: async <T>(work: (tracker: Tracker) => Promise<T>): Promise<T> => {
       const tracker = await openTrackerAt(place);
@@ -42,8 +48,13 @@ async function scene(options: { git?: boolean } = {}) {
   };
 }
 
+/** Own writes that this folder keeps, in the order of the feed. */
+const keptWrites = ({ dataDir }: { dataDir: string }) => withSeen(dataDir, (tables) => tables.after(0));
+
+const otherIds = () => ({ id: newChangeId(), entity_id: randomUUID() });
+
 const conflictsOf = async ({ context }: Tracker) =>
-  (await listConflicts(context, parseInput(listConflictsInput, {}))).data.items;
+  (await listConflicts.run(context, ANYBODY, parseInput(listConflictsInput, {}))).data.items;
 
 const applied = ({ store }: Tracker) =>
   expect
@@ -99,6 +110,46 @@ describe('recover', () => {
   });
 });
 
+describe('an own write that the database lacks', () => {
+  it('is found before one that both branches have at the same place', { timeout: TIMEOUT_MS }, async () => {
+    const { place, file, during, backUp, putBack } = await scene();
+    await during((tracker) => tracker.create({ title: 'In the backup' }));
+    backUp();
+    await during(async (tracker) => {
+      await tracker.create({ title: 'Lost' });
+      await tracker.create({ title: 'In both' });
+    });
+    putBack();
+    const own = keptWrites(place);
+    const [lost, inBoth] = own.slice(-2);
+    const theirs = lost?.entry.changes.map((change) => ({ ...change, ...otherIds(), client: 'other/1' }));
+    // What others write does not pass through this folder.
+    const { session, state } = await openSqlite({ file });
+    const store = new SqlStore(session, state, file);
+    for (const changes of [theirs, inBoth?.entry.changes]) await store.write(changes ?? []);
+    await store.close();
+    const { entries } = await recoverWrites(place);
+    expect(entries.map(({ id }) => id)).toEqual([lost?.entry.id]);
+    await during(async (tracker) => {
+      await applied(tracker);
+      expect(await tracker.query(lost?.entry.changes[0]?.entity_id ?? '')).toMatchObject({ title: 'Lost' });
+    });
+  });
+
+  it('is kept although whoever settled it ended before that was noted', { timeout: TIMEOUT_MS }, async () => {
+    const { place, during } = await scene();
+    await during((tracker) => tracker.create({ title: 'First' }));
+    await during((tracker) => tracker.create({ title: 'Not noted' }));
+    const [first, last] = keptWrites(place);
+    if (first === undefined || last === undefined) throw new Error('both were kept');
+    withSeen(place.dataDir, (tables) => tables.forget([last.number]));
+    await adoptWrites(place, [first.entry, last.entry]);
+    await during(applied);
+    const ids = keptWrites(place).map(({ entry }) => entry.id);
+    expect(ids).toEqual([first.entry.id, last.entry.id]);
+  });
+});
+
 describe('a state that was accepted', () => {
   it('is not answered with a snapshot of what it lacks', { timeout: TIMEOUT_MS }, async () => {
     const { place, during, backUp, putBack, lose } = await scene({ git: true });
@@ -143,7 +194,7 @@ describe('a conflict that is applied again', () => {
       await applied(tracker);
       const [conflict] = await conflictsOf(tracker);
       const input = parseInput(resolveConflictInput, { id: conflict?.id, resolution: 'reapply' });
-      await resolveConflict(tracker.context, tracker.caller, input);
+      await resolveConflict.run(tracker.context, tracker.caller, input);
       const found = await tracker.query(item.id);
       expect([found.title, found.labels.toSorted(), found.version > version]).toEqual([
         'Mine',

@@ -1,6 +1,6 @@
 // What a refused call told its caller.
 import { expect } from 'vitest';
-import { TrackerError, type ErrorBody, type ErrorCode, type Problem } from '../../src/errors.ts';
+import { TrackerError, type ErrorBody, type ErrorCode, type Problem } from '../../src/domain/errors.ts';
 
 /** The wire form of the error that `attempt` ends in; anything but a `TrackerError` fails the test. */
 export async function refusalOf(attempt: Promise<unknown> | (() => unknown)): Promise<ErrorBody> {

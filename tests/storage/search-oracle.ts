@@ -3,8 +3,8 @@ import { sql, type SQL } from 'drizzle-orm';
 import { wordsOf } from '../../src/domain/search.ts';
 import type { JsonValue } from '../../src/domain/json.ts';
 import type { WorkItem } from '../../src/domain/work-item.ts';
-import type { Connection } from '../../src/storage/sql/connection.ts';
-import { readTable, type Row, type TableName } from '../../src/storage/sql/table-copy.ts';
+import type { Connection } from '../../src/storage/database/connection.ts';
+import { readTable, type Row, type TableName } from '../../src/storage/database/table-copy.ts';
 
 export interface Indexed {
   entity: string;

@@ -1,4 +1,4 @@
-// Short ids: an unambiguous beginning of six or more characters stands for the id (W16).
+// Short ids: an unambiguous beginning of six or more characters stands for the id.
 import { beforeAll, expect, it } from 'vitest';
 import { describeEachBackend, openTracker } from './backends.ts';
 import { creation, deploying } from './changes.ts';

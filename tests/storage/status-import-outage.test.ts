@@ -5,12 +5,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { listConflictsInput } from '../../src/domain/conflict-record.ts';
 import { parseInput } from '../../src/domain/validate.ts';
-import { listConflicts } from '../../src/services/conflicts.ts';
-import { importProjectStatus } from '../../src/services/project-imports.ts';
-import { STATUS_FILE } from '../../src/services/status-file.ts';
-import { CACHE_FILE } from '../../src/storage/open-store.ts';
-import { lookIntoCache } from '../../src/storage/tiers/cache-position.ts';
-import { MIXED } from '../services/import/taken-over.ts';
+import { listConflicts } from '../../src/use-cases/records/conflicts.ts';
+import { importProjectStatus } from '../../src/importers/project-imports.ts';
+import { STATUS_FILE } from '../../src/use-cases/status/status-file.ts';
+import { CACHE_FILE } from '../../src/storage/opening/open-store.ts';
+import { lookIntoCache } from '../../src/storage/replicas/cache-position.ts';
+import { MIXED } from '../importers/taken-over.ts';
 import { cleanUpLater } from '../support/cleanup.ts';
 import { describeUnless } from '../support/describe-with.ts';
 import { postgresSkipReason } from '../support/postgres.ts';
@@ -19,6 +19,7 @@ import { temporaryProject } from '../support/temporary-project.ts';
 import { freshDatabase, inFolder, openTrackerAt } from './backends.ts';
 import { databaseRows } from './database-rows.ts';
 import type { Tracker } from './tracker.ts';
+import { ANYBODY } from '../../src/use-cases/support/context.ts';
 
 const PATIENCE_MS = 60_000;
 const POLL_MS = 100;
@@ -46,10 +47,10 @@ async function cutOff() {
 }
 
 const importIt = (tracker: Tracker) =>
-  importProjectStatus(tracker.context, tracker.caller, { dry_run: false, add_from_git: false });
+  importProjectStatus.run(tracker.context, tracker.caller, { dry_run: false, add_from_git: false });
 
 const conflictsOf = async ({ context }: Tracker) =>
-  (await listConflicts(context, parseInput(listConflictsInput, {}))).data;
+  (await listConflicts.run(context, ANYBODY, parseInput(listConflictsInput, {}))).data;
 
 async function isSettled({ context }: Tracker): Promise<boolean> {
   if ((await context.store.pending()).length > 0) return false;

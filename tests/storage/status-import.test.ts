@@ -1,4 +1,4 @@
-// Importing a status file that was kept by hand (I1): whole, checked, repeatable; or nothing at all.
+// Importing a status file that was kept by hand: whole, checked, repeatable; or nothing at all.
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
@@ -7,17 +7,17 @@ import { expect, it } from 'vitest';
 import { CHECKS, type Check } from '../../src/domain/reconciliation.ts';
 import { parseInput } from '../../src/domain/validate.ts';
 import { listEnhancementsInput } from '../../src/domain/enhancement.ts';
-import { getBrief } from '../../src/services/brief.ts';
+import { getBrief } from '../../src/use-cases/brief/brief.ts';
 import { getBriefInput } from '../../src/domain/brief.ts';
-import { listEnhancements } from '../../src/services/enhancements.ts';
+import { listEnhancements } from '../../src/use-cases/records/enhancements.ts';
 import {
   importStatusFile,
   type StatusImportOptions,
-} from '../../src/services/import/legacy-status/import-status-file.ts';
-import { renderStatusImport } from '../../src/services/import/legacy-status/import-report.ts';
-import { readStatusSource } from '../../src/services/import/legacy-status/status-source.ts';
-import { renderStatusFile } from '../../src/services/status-file.ts';
-import { readStatus } from '../../src/services/status-report.ts';
+} from '../../src/importers/legacy-status/import-status-file.ts';
+import { renderStatusImport } from '../../src/importers/legacy-status/import-report.ts';
+import { readStatusSource } from '../../src/importers/legacy-status/status-source.ts';
+import { renderStatusFile } from '../../src/use-cases/status/status-file.ts';
+import { readStatus } from '../../src/use-cases/status/status-report.ts';
 import { checkExport } from '../../src/storage/export/read-export.ts';
 import { describeWithSharedData } from '../support/shared-data.ts';
 import { describeEachBackend, openTracker } from './backends.ts';
@@ -40,7 +40,13 @@ const put = async (tracker: Tracker, text: string, name = 'status.md') =>
   await writeFile(path.join(tracker.context.projectDir, name), text);
 
 const enhancements = async (tracker: Tracker) =>
-  (await listEnhancements(tracker.context, parseInput(listEnhancementsInput, { limit: 100 }))).data.items;
+  (
+    await listEnhancements.run(
+      tracker.context,
+      tracker.caller,
+      parseInput(listEnhancementsInput, { limit: 100 }),
+    )
+  ).data.items;
 
 const matching = (checks: Check[]) => checks.filter(({ match }) => match === true).map(({ check }) => check);
 
@@ -157,7 +163,7 @@ describeEachBackend('a status file kept by hand', (backend) => {
     await importFile(tracker, 'status.md');
     expect((await tracker.deployments({ compliant: true })).items).toEqual([]);
     expect((await tracker.deployments({ compliant: false })).items).toEqual([]);
-    const brief = await getBrief(tracker.context, tracker.caller, parseInput(getBriefInput, {}));
+    const brief = await getBrief.run(tracker.context, tracker.caller, parseInput(getBriefInput, {}));
     expect(JSON.stringify(brief.data)).not.toMatch(/undefined|NaN/);
   });
 

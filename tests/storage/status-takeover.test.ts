@@ -3,12 +3,12 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { readFile, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, it } from 'vitest';
-import { importProjectStatus } from '../../src/services/project-imports.ts';
-import type { StatusImportReport } from '../../src/services/import/legacy-status/import-report.ts';
-import { STATUS_FILE, readStatusFile, writeStatusFile } from '../../src/services/status-file.ts';
-import { readStatusEdits } from '../../src/services/status-edits.ts';
+import { importProjectStatus } from '../../src/importers/project-imports.ts';
+import type { StatusImportReport } from '../../src/importers/legacy-status/import-report.ts';
+import { STATUS_FILE, readStatusFile, writeStatusFile } from '../../src/use-cases/status/status-file.ts';
+import { readStatusEdits } from '../../src/use-cases/status/status-edits.ts';
 import { restoreExport } from '../../src/storage/export/restore.ts';
-import { MIXED, SAMPLE_FILES, expectLossless } from '../services/import/taken-over.ts';
+import { MIXED, SAMPLE_FILES, expectLossless } from '../importers/taken-over.ts';
 import { describeWithSharedData } from '../support/shared-data.ts';
 import { describeEachBackend, openTracker, openTrackerAt } from './backends.ts';
 import { refusalOf } from './refusal.ts';
@@ -17,7 +17,7 @@ import type { Tracker } from './tracker.ts';
 const statusFile = (tracker: Tracker) => path.join(tracker.place.projectDir, STATUS_FILE);
 
 async function importOwn(tracker: Tracker, input: { path?: string; dry_run?: boolean } = {}) {
-  const answer = await importProjectStatus(tracker.context, tracker.caller, {
+  const answer = await importProjectStatus.run(tracker.context, tracker.caller, {
     ...{ dry_run: false, add_from_git: false, ...input },
   });
   return { report: answer.data, warnings: answer.warnings };
@@ -120,7 +120,7 @@ describeEachBackend('the status file after its import', (backend) => {
         },
       },
     } as typeof tracker.context;
-    const answer = await importProjectStatus(context, tracker.caller, {
+    const answer = await importProjectStatus.run(context, tracker.caller, {
       dry_run: false,
       add_from_git: false,
     });
@@ -143,7 +143,7 @@ describeEachBackend('the status file after its import', (backend) => {
       backUp,
     } as typeof other.context;
     const refusal = await refusalOf(
-      importProjectStatus(early, other.caller, { dry_run: false, add_from_git: false }),
+      importProjectStatus.run(early, other.caller, { dry_run: false, add_from_git: false }),
     );
     expect(refusal.message).toContain('was edited while it was imported');
     expect(await other.seq()).toBe(0);

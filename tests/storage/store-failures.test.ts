@@ -1,4 +1,4 @@
-// A store that cannot be opened, read or written says so in our words, and nothing is changed (CONTRACT §3).
+// A store that cannot be opened, read or written says so in our words, and nothing is changed.
 import { existsSync, statSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import net from 'node:net';
@@ -7,8 +7,8 @@ import path from 'node:path';
 import Database from 'better-sqlite3';
 import postgres from 'postgres';
 import { describe, expect, it } from 'vitest';
-import type { ErrorBody } from '../../src/errors.ts';
-import { SQLITE_FILE, openPrimary, schemaName, type PrimaryOptions } from '../../src/storage/open-primary.ts';
+import type { ErrorBody } from '../../src/domain/errors.ts';
+import { SQLITE_FILE, openPrimary, schemaName } from '../../src/storage/opening/open-primary.ts';
 import { cleanUpLater } from '../support/cleanup.ts';
 import { describeUnless } from '../support/describe-with.ts';
 import { postgresSkipReason, startPostgres } from '../support/postgres.ts';
@@ -16,6 +16,7 @@ import { temporaryProject } from '../support/temporary-project.ts';
 import { describeEachBackend, freshDatabase, inFolder, openTracker, openTrackerAt } from './backends.ts';
 import { refusalOf } from './refusal.ts';
 import { Tracker } from './tracker.ts';
+import type { PrimaryOptions } from '../../src/storage/opening/primary-options.ts';
 
 /** Nothing of the driver's own words, codes or addresses. */
 const DRIVER_TEXT = /ECONN|SQLITE_|SqliteError|Postgres(?:Error)|127\.0\.0\.1|select |relation /i;

@@ -1,48 +1,24 @@
 // The tracker as a caller meets it: arguments as a client sends them, through the real schemas and services.
-import { claimWorkItemInput } from '../../src/domain/claim.ts';
-import { linkWorkItemsInput } from '../../src/domain/dependency.ts';
-import {
-  listDeploymentsInput,
-  queryDeploymentInput,
-  recordDeploymentInput,
-} from '../../src/domain/deployment.ts';
-import { queryHistoryInput } from '../../src/domain/change.ts';
-import { applyPlanInput, updateWorkItemsInput } from '../../src/domain/plan.ts';
-import { updateConfigurationInput } from '../../src/domain/configuration.ts';
-import { addNoteInput, listNotesInput } from '../../src/domain/note.ts';
-import { searchInput } from '../../src/domain/search.ts';
-import { undoInput } from '../../src/domain/undo.ts';
-import { createEnhancementInput } from '../../src/domain/enhancement.ts';
+import type * as z from 'zod';
 import { parseInput } from '../../src/domain/validate.ts';
-import {
-  listVendorsInput,
-  queryVendorInput,
-  registerVendorInput,
-  updateVendorInput,
-} from '../../src/domain/vendor.ts';
-import {
-  createWorkItemInput,
-  listWorkItemsInput,
-  queryWorkItemInput,
-  updateWorkItemInput,
-} from '../../src/domain/work-item.ts';
-import { updateWorkItems } from '../../src/services/bulk-updates.ts';
-import * as claims from '../../src/services/claims.ts';
-import * as configuration from '../../src/services/configuration.ts';
-import type { Caller, Context } from '../../src/services/context.ts';
-import * as deployments from '../../src/services/deployments.ts';
-import { createEnhancement } from '../../src/services/enhancements.ts';
-import * as notes from '../../src/services/notes.ts';
-import { search } from '../../src/services/search.ts';
-import { queryHistory } from '../../src/services/history.ts';
-import { applyPlan } from '../../src/services/plans.ts';
-import { undo } from '../../src/services/undo.ts';
-import * as vendors from '../../src/services/vendors.ts';
-import * as workItems from '../../src/services/work-items.ts';
-import type { OpenOptions } from '../../src/storage/open-store.ts';
+import { updateWorkItems } from '../../src/use-cases/records/bulk-updates.ts';
+import * as claims from '../../src/use-cases/records/claims.ts';
+import * as configuration from '../../src/use-cases/records/configuration.ts';
+import type { Caller, Context } from '../../src/use-cases/support/context.ts';
+import type { UseCase } from '../../src/use-cases/support/define-use-case.ts';
+import * as deployments from '../../src/use-cases/records/deployments.ts';
+import { createEnhancement } from '../../src/use-cases/records/enhancements.ts';
+import * as notes from '../../src/use-cases/records/notes.ts';
+import { search } from '../../src/use-cases/records/search.ts';
+import { queryHistory } from '../../src/use-cases/history/history.ts';
+import { applyPlan } from '../../src/use-cases/records/plans.ts';
+import { undo } from '../../src/use-cases/history/undo.ts';
+import * as vendors from '../../src/use-cases/records/vendors.ts';
+import * as workItems from '../../src/use-cases/records/work-items.ts';
+import type { OpenOptions } from '../../src/storage/opening/open-store.ts';
 import { takeBackup } from '../../src/storage/export/backup.ts';
 import { UNRECORDED } from '../../src/storage/operations/jobs.ts';
-import type { Durability, Answer, Store, TrackerStore } from '../../src/storage/store.ts';
+import type { Durability, Answer, Store, TrackerStore } from '../../src/storage/contract/store.ts';
 import { withHonestWrites } from './honest-writes.ts';
 
 /** Arguments as they come over the wire: wrong ones can be sent too. */
@@ -112,14 +88,30 @@ export class Tracker {
     };
   }
 
+  /** A use case with arguments as a client sends them. */
+  async answer<Input extends z.ZodObject, Data extends object>(
+    useCase: UseCase<Input, Data>,
+    args: Arguments = {},
+    caller = this.caller,
+  ): Promise<Answer<Data>> {
+    return await useCase.run(this.context, caller, parseInput(useCase.input, args));
+  }
+
+  async call<Input extends z.ZodObject, Data extends object>(
+    useCase: UseCase<Input, Data>,
+    args: Arguments = {},
+    caller = this.caller,
+  ): Promise<Data> {
+    return (await this.answer(useCase, args, caller)).data;
+  }
+
   /** A task titled "Task" unless the arguments say otherwise. */
   create(args: Arguments = {}, caller = this.caller) {
     return this.createAnswer(args, caller).then(data);
   }
 
-  async createAnswer(args: Arguments = {}, caller = this.caller) {
-    const input = parseInput(createWorkItemInput, { item_type: 'task', title: 'Task', ...args });
-    return await workItems.createWorkItem(this.context, caller, input);
+  createAnswer(args: Arguments = {}, caller = this.caller) {
+    return this.answer(workItems.createWorkItem, { item_type: 'task', title: 'Task', ...args }, caller);
   }
 
   /** An update based on the item as it was read. */
@@ -127,17 +119,16 @@ export class Tracker {
     return this.updateAnswer(item, args, caller).then(data);
   }
 
-  async updateAnswer(item: { id: string; version: number }, args: Arguments, caller = this.caller) {
-    const input = parseInput(updateWorkItemInput, { id: item.id, version: item.version, ...args });
-    return await workItems.updateWorkItem(this.context, caller, input);
+  updateAnswer({ id, version }: { id: string; version: number }, args: Arguments, caller = this.caller) {
+    return this.answer(workItems.updateWorkItem, { id, version, ...args }, caller);
   }
 
-  async query(id: string, args: Arguments = {}) {
-    return data(await workItems.queryWorkItem(this.context, parseInput(queryWorkItemInput, { id, ...args })));
+  query(id: string, args: Arguments = {}) {
+    return this.call(workItems.queryWorkItem, { id, ...args });
   }
 
-  async list(args: Arguments = {}) {
-    return data(await workItems.listWorkItems(this.context, parseInput(listWorkItemsInput, args)));
+  list(args: Arguments = {}) {
+    return this.call(workItems.listWorkItems, args);
   }
 
   /** Takes, renews, releases or hands over; nothing being ready fails the test. */
@@ -147,8 +138,8 @@ export class Tracker {
     return claimed;
   }
 
-  async claimAnswer(args: Arguments = {}, caller = this.caller) {
-    return await claims.claimWorkItem(this.context, caller, parseInput(claimWorkItemInput, args));
+  claimAnswer(args: Arguments = {}, caller = this.caller) {
+    return this.answer(claims.claimWorkItem, args, caller);
   }
 
   /** The titles of a list, in its order. */
@@ -164,39 +155,37 @@ export class Tracker {
     return this.link(source, kind, target, { remove: true, ...args });
   }
 
-  async linkAnswer(source: { id: string }, kind: string, target: { id: string }, args: Arguments = {}) {
+  linkAnswer(source: { id: string }, kind: string, target: { id: string }, args: Arguments = {}) {
     const ends = { source_id: source.id, target_id: target.id, dependency_type: kind };
-    const input = parseInput(linkWorkItemsInput, { ...ends, ...args });
-    return await workItems.linkWorkItems(this.context, this.caller, input);
+    return this.answer(workItems.linkWorkItems, { ...ends, ...args });
   }
 
   register(args: Arguments, caller = this.caller) {
     return this.registerAnswer(args, caller).then(data);
   }
 
-  async registerAnswer(args: Arguments, caller = this.caller) {
-    return await vendors.registerVendor(this.context, caller, parseInput(registerVendorInput, args));
+  registerAnswer(args: Arguments, caller = this.caller) {
+    return this.answer(vendors.registerVendor, args, caller);
   }
 
-  async vendor(name: string) {
-    return data(await vendors.queryVendor(this.context, parseInput(queryVendorInput, { name }).name));
+  vendor(name: string) {
+    return this.call(vendors.queryVendor, { name });
   }
 
   updateVendor(vendor: { name: string; version: number }, args: Arguments, caller = this.caller) {
     return this.updateVendorAnswer(vendor, args, caller).then(data);
   }
 
-  async updateVendorAnswer(vendor: { name: string; version: number }, args: Arguments, caller = this.caller) {
-    const based = { name: vendor.name, version: vendor.version };
-    return await vendors.updateVendor(
-      this.context,
-      caller,
-      parseInput(updateVendorInput, { ...based, ...args }),
-    );
+  updateVendorAnswer(
+    { name, version }: { name: string; version: number },
+    args: Arguments,
+    caller = this.caller,
+  ) {
+    return this.answer(vendors.updateVendor, { name, version, ...args }, caller);
   }
 
-  async vendors(args: Arguments = {}) {
-    return data(await vendors.listVendors(this.context, parseInput(listVendorsInput, args)));
+  vendors(args: Arguments = {}) {
+    return this.call(vendors.listVendors, args);
   }
 
   /** A deployment with complete metadata; `metadata` in the arguments is laid over it. */
@@ -204,8 +193,8 @@ export class Tracker {
     return this.deployAnswer(args, caller).then(data);
   }
 
-  async deployAnswer({ metadata, ...args }: Arguments = {}, caller = this.caller) {
-    const input = parseInput(recordDeploymentInput, {
+  deployAnswer({ metadata, ...args }: Arguments = {}, caller = this.caller) {
+    const complete = {
       deployed_at: this.clock.iso,
       commit_hash: 'c'.repeat(40),
       metadata: {
@@ -215,70 +204,64 @@ export class Tracker {
         constitutional_compliance: true,
         ...(metadata as Arguments | undefined),
       },
-      ...args,
-    });
-    return await deployments.recordDeployment(this.context, caller, input);
+    };
+    return this.answer(deployments.recordDeployment, { ...complete, ...args }, caller);
   }
 
-  async deployment(id: string) {
-    return data(await deployments.queryDeployment(this.context, parseInput(queryDeploymentInput, { id }).id));
+  deployment(id: string) {
+    return this.call(deployments.queryDeployment, { id });
   }
 
-  async deployments(args: Arguments = {}) {
-    return data(await deployments.listDeployments(this.context, parseInput(listDeploymentsInput, args)));
+  deployments(args: Arguments = {}) {
+    return this.call(deployments.listDeployments, args);
   }
 
-  async configuration() {
-    return data(await configuration.getConfiguration(this.context));
+  configuration() {
+    return this.call(configuration.getConfiguration);
   }
 
   configure(version: number, args: Arguments, caller = this.caller) {
     return this.configureAnswer(version, args, caller).then(data);
   }
 
-  async configureAnswer(version: number, args: Arguments, caller = this.caller) {
-    const input = parseInput(updateConfigurationInput, { version, ...args });
-    return await configuration.updateConfiguration(this.context, caller, input);
+  configureAnswer(version: number, args: Arguments, caller = this.caller) {
+    return this.answer(configuration.updateConfiguration, { version, ...args }, caller);
   }
 
-  async history(args: Arguments = {}) {
-    return data(await queryHistory(this.context, parseInput(queryHistoryInput, args)));
+  history(args: Arguments = {}) {
+    return this.call(queryHistory, args);
   }
 
-  async plan(items: Arguments[], args: Arguments = {}, caller = this.caller) {
-    const input = parseInput(applyPlanInput, { items, ...args });
-    return data(await applyPlan(this.context, caller, input));
+  plan(items: Arguments[], args: Arguments = {}, caller = this.caller) {
+    return this.call(applyPlan, { items, ...args }, caller);
   }
 
-  async updateMany(updates: Arguments[], args: Arguments = {}, caller = this.caller) {
-    const input = parseInput(updateWorkItemsInput, { updates, ...args });
-    return data(await updateWorkItems(this.context, caller, input));
+  updateMany(updates: Arguments[], args: Arguments = {}, caller = this.caller) {
+    return this.call(updateWorkItems, { updates, ...args }, caller);
   }
 
-  async enhance(args: Arguments, caller = this.caller) {
-    const input = parseInput(createEnhancementInput, args);
-    return data(await createEnhancement(this.context, caller, input));
+  enhance(args: Arguments, caller = this.caller) {
+    return this.call(createEnhancement, args, caller);
   }
 
   note(item: { id: string }, text: string, args: Arguments = {}, caller = this.caller) {
     return this.noteAnswer(item, text, args, caller).then(data);
   }
 
-  async noteAnswer(item: { id: string }, text: string, args: Arguments = {}, caller = this.caller) {
-    const input = parseInput(addNoteInput, { id: item.id, text, ...args });
-    return await notes.addNote(this.context, caller, input);
+  noteAnswer(item: { id: string }, text: string, args: Arguments = {}, caller = this.caller) {
+    return this.answer(notes.addNote, { id: item.id, text, ...args }, caller);
   }
 
-  async notes(item: { id: string }, args: Arguments = {}) {
-    return data(await notes.listNotes(this.context, parseInput(listNotesInput, { id: item.id, ...args })));
+  notes(item: { id: string }, args: Arguments = {}) {
+    return this.call(notes.listNotes, { id: item.id, ...args });
   }
 
-  async search(query: string, args: Arguments = {}) {
-    return data(await search(this.context, parseInput(searchInput, { query, ...args })));
+  search(query: string, args: Arguments = {}) {
+    return this.call(search, { query, ...args });
   }
 
-  async undo(args: Arguments, caller = this.caller) {
-    return data(await undo(this.context, caller, parseInput(undoInput, args)));
+  undo(args: Arguments, caller = this.caller) {
+    return this.call(undo, args, caller);
   }
 
   /** Where the feed of changes stands. */

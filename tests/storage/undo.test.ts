@@ -1,7 +1,7 @@
-// Taking changes back: one by its inverse, or all of somebody's since a time (W13).
+// Taking changes back: one by its inverse, or all of somebody's since a time.
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { TrackerError } from '../../src/errors.ts';
+import { TrackerError } from '../../src/domain/errors.ts';
 import { describeEachBackend, openTracker } from './backends.ts';
 import { RandomWork, linksOf, steps } from './random-changes.ts';
 import { problemsOf, refusalOf } from './refusal.ts';

@@ -1,4 +1,4 @@
-// Vendors: names, metadata, registering, updating and listing (V1, V2).
+// Vendors: names, metadata, registering, updating and listing.
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { describeEachBackend, openTracker, openTrackerAt } from './backends.ts';
 import { outcomeOf, problemsOf, refusalOf, refusedFields } from './refusal.ts';

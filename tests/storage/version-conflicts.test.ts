@@ -1,4 +1,4 @@
-// A stale version is refused, and the refusal says everything needed to go on (W7, CONTRACT §3).
+// A stale version is refused, and the refusal says everything needed to go on.
 import { beforeAll, describe, expect, it } from 'vitest';
 import { describeEachBackend, openTracker } from './backends.ts';
 import { refusalOf } from './refusal.ts';

@@ -1,4 +1,4 @@
-// Metadata of work items, per type (W3).
+// Metadata of work items, per type.
 import { beforeAll, describe, expect, it } from 'vitest';
 import { describeEachBackend, openTracker } from './backends.ts';
 import { problemsOf, refusedFields } from './refusal.ts';

@@ -1,4 +1,4 @@
-// Work items: what is kept of what was said, defaults, and versions (W1, W2).
+// Work items: what is kept of what was said, defaults, and versions.
 import { beforeAll, expect, it } from 'vitest';
 import { ITEM_STATUSES, ITEM_TYPES } from '../../src/domain/work-item.ts';
 import { describeEachBackend, openTracker, openTrackerAt } from './backends.ts';

@@ -6,8 +6,8 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, expect, it } from 'vitest';
 import { newRecordId } from '../../src/domain/ids.ts';
-import { openPrimary } from '../../src/storage/open-primary.ts';
-import { openStore, type OpenOptions } from '../../src/storage/open-store.ts';
+import { openPrimary } from '../../src/storage/opening/open-primary.ts';
+import { openStore, type OpenOptions } from '../../src/storage/opening/open-store.ts';
 import type { TieredStore } from '../../src/storage/tiers/tiered-store.ts';
 import { cleanUpLater } from '../support/cleanup.ts';
 import { describeUnless } from '../support/describe-with.ts';
@@ -22,7 +22,7 @@ import {
   type WrongSetting,
   type WrongSettings,
 } from '../support/wrong-settings.ts';
-import { inFolder } from './backends.ts';
+import { UNHURRIED, inFolder } from './backends.ts';
 import { creation } from './changes.ts';
 import { refusalOf } from './refusal.ts';
 import { Tracker } from './tracker.ts';
@@ -34,7 +34,7 @@ const RECOVERY_LIMIT_MS = 10_000;
 const create = (title: string) => creation({ entity_id: newRecordId(), patch: { title } });
 
 async function makeTracker(url: string): Promise<void> {
-  await (await openPrimary(inFolder(await temporaryProject(), url))).close();
+  await (await openPrimary({ ...inFolder(await temporaryProject(), url), timeouts: UNHURRIED })).close();
 }
 
 async function opened(place: OpenOptions): Promise<TieredStore> {
@@ -47,6 +47,7 @@ async function opened(place: OpenOptions): Promise<TieredStore> {
 async function knownFolder(url: string): Promise<OpenOptions> {
   const place = {
     ...inFolder(await temporaryProject(), url),
+    timeouts: UNHURRIED,
     slug: { value: `own-${newRecordId().slice(0, 8)}`, explicit: true },
   };
   const store = await openStore(place);
@@ -229,7 +230,7 @@ describeUnless(postgresSkipReason(), 'a host name that cannot be resolved', () =
     await refusalOf(() => opened({ ...place, databaseUrl: unresolved }));
     const { TierMemory } = await import('../../src/storage/tiers/tier-memory.ts');
     const { addressMark } = await import('../../src/storage/tiers/address-mark.ts');
-    const { LazyOutbox } = await import('../../src/storage/tiers/lazy-outbox.ts');
+    const { LazyOutbox } = await import('../../src/storage/journals/lazy-outbox.ts');
     const { readFile } = await import('node:fs/promises');
     const device = (await readFile(path.join(place.dataDir, 'device'), 'utf8')).trim();
     const outbox = new LazyOutbox(path.join(place.dataDir, 'outbox.db'), Date.now);

@@ -3,6 +3,7 @@ import { existsSync, statSync } from 'node:fs';
 import { chown, writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import postgres, { type Sql } from 'postgres';
 import { EXPIRED, FOR_ANOTHER_HOST, FOR_LOCALHOST } from './certificates.ts';
 import { cleanUpLater } from './cleanup.ts';
@@ -18,6 +19,9 @@ export interface WrongSetting {
   /** For the program that is started. */
   env?: Record<string, string>;
 }
+
+const RELOAD_PAUSE_MS = 20;
+const RELOAD_LOOKS_MAX = 1_500;
 
 export const PASSWORD = 's3cret';
 /** The schema of the projects in `inFolder`, which the cases prepare. */
@@ -279,8 +283,14 @@ async function requirePasswords(admin: Sql): Promise<void> {
 
 async function writeRules(admin: Sql, lines: string[]): Promise<void> {
   await writeFile(path.join(await dataFolder(admin), 'pg_hba.conf'), `${lines.join('\n')}\n`);
+  const loadedAt = async () => (await admin<{ at: string }[]>`select pg_conf_load_time()::text as at`)[0]?.at;
+  const before = await loadedAt();
   await admin`select pg_reload_conf()`;
-  await admin`select pg_sleep(0.2)`;
+  // Sessions are told once the server itself reads them, which it does before it lets the next one in.
+  for (let looks = 0; (await loadedAt()) === before; looks += 1) {
+    if (looks > RELOAD_LOOKS_MAX) throw new Error('the server did not read its rules again');
+    await sleep(RELOAD_PAUSE_MS);
+  }
 }
 
 async function dataFolder(admin: Sql): Promise<string> {

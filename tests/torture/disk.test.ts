@@ -6,10 +6,10 @@ import { chmodSync, closeSync, mkdirSync, openSync, readdirSync, rmSync, statSyn
 import path from 'node:path';
 import Database from 'better-sqlite3';
 import { expect, it, type TestContext } from 'vitest';
-import { TrackerError } from '../../src/errors.ts';
-import { openStore, type OpenOptions } from '../../src/storage/open-store.ts';
-import type { Durability } from '../../src/storage/store.ts';
-import { systemClock } from '../../src/storage/tiers/clock.ts';
+import { TrackerError } from '../../src/domain/errors.ts';
+import { openStore, type OpenOptions } from '../../src/storage/opening/open-store.ts';
+import type { Durability } from '../../src/storage/contract/store.ts';
+import { systemClock } from '../../src/platform/clock.ts';
 import type { TieredStore } from '../../src/storage/tiers/tiered-store.ts';
 import { Server, type Answer } from '../processes/server.ts';
 import { describeEachBackend, freshDatabase } from '../storage/backends.ts';

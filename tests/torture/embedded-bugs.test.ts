@@ -5,15 +5,15 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import type * as Migrate from '../../src/storage/sql/migrate.ts';
-import { OpenFiles } from '../../src/storage/sql/open-files.ts';
-import { openStore } from '../../src/storage/open-store.ts';
+import type * as Migrate from '../../src/storage/primary/migrate.ts';
+import { OpenFiles } from '../../src/storage/primary/open-files.ts';
+import { openStore } from '../../src/storage/opening/open-store.ts';
 import { inFolder } from '../storage/backends.ts';
 import { Tracker } from '../storage/tracker.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 
 const bugs = vi.hoisted(() => ({ ignoresNewer: false }));
-vi.mock('../../src/storage/sql/migrate.ts', async (original) => {
+vi.mock('../../src/storage/primary/migrate.ts', async (original) => {
   const actual = await original<typeof Migrate>();
   return {
     ...actual,

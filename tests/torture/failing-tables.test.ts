@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import postgres, { type Sql } from 'postgres';
 import { beforeAll, expect, inject, it } from 'vitest';
 import type { WorkItem } from '../../src/domain/work-item.ts';
-import { openStore } from '../../src/storage/open-store.ts';
+import { openStore } from '../../src/storage/opening/open-store.ts';
 import type { TieredStore } from '../../src/storage/tiers/tiered-store.ts';
 import { inFolder } from '../storage/backends.ts';
 import { Tracker } from '../storage/tracker.ts';

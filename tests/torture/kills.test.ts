@@ -1,5 +1,5 @@
 // kill -9 at any moment, under load and with the database away in between: what was acknowledged is there, once, and
-// no file is damaged (Z1).
+// no file is damaged.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { Server } from '../processes/server.ts';

@@ -1,6 +1,6 @@
 // Two machines work on one project without its database, each by itself, and come back in any order: both end up with
 // the same records, nothing that either acknowledged is lost, applied twice or overwritten in silence, and every
-// conflict is shown to both (F4).
+// conflict is shown to both.
 import { describe, expect, it } from 'vitest';
 import { allRows } from '../storage/tiers/filled-session.ts';
 import { describeUnless } from '../support/describe-with.ts';

@@ -1,5 +1,5 @@
 // A network that fails in every way while clients write: nothing acknowledged is lost or applied twice, every answer
-// is good and true about itself, and nobody waits long (Z1, F2, F3).
+// is good and true about itself, and nobody waits long.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import type { Server } from '../processes/server.ts';
@@ -26,7 +26,7 @@ const SHARED_ITEMS = 3;
 /** How long a client thinks between two calls, at most. */
 const PAUSE_MAX_MS = 40;
 const RIVAL_PAUSE_MAX_MS = 400;
-/** F2: within this of the first failure, and while it is known to be away. */
+/** An answer takes this long at most at the first failure, and while the primary is known to be away. */
 const FIRST_ANSWER_MAX_MS = 1_000;
 const OPEN_P99_MAX_MS = 50;
 const PING_PAUSE_MS = 25;

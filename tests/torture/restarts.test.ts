@@ -1,4 +1,4 @@
-// PostgreSQL restarted in the middle of transactions, in both ways, while clients write (Z1).
+// PostgreSQL restarted in the middle of transactions, in both ways, while clients write.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import type { Server } from '../processes/server.ts';

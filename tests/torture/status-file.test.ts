@@ -1,14 +1,14 @@
 // Status files that were damaged in every way: reading one never throws, and writing it again loses no text of people's.
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { renderStatusFile } from '../../src/services/status-file.ts';
+import { renderStatusFile } from '../../src/use-cases/status/status-file.ts';
 import {
   layOut,
   partsOfText,
   readLayout,
   type StatusLayout,
-} from '../../src/storage/markdown/status-layout.ts';
-import { parseStatusFile } from '../../src/storage/markdown/status-parser.ts';
+} from '../../src/storage/status-file/status-layout.ts';
+import { parseStatusFile } from '../../src/storage/status-file/status-parser.ts';
 import { drawn, reportOf } from '../storage/tiers/status-states.ts';
 import { between, mutated } from './mutated-files.ts';
 import { TIMEOUT_MS, counted, episodes, randomFor, report } from './scale.ts';

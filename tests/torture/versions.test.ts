@@ -7,9 +7,9 @@ import Database from 'better-sqlite3';
 import { expect, it } from 'vitest';
 import { CHANGE_SCHEMA_VERSION, type Change } from '../../src/domain/change.ts';
 import { newChangeId, newRecordId } from '../../src/domain/ids.ts';
-import { CACHE_FILE, OUTBOX_FILE, openStore } from '../../src/storage/open-store.ts';
-import { openOutbox } from '../../src/storage/tiers/outbox.ts';
-import type { LayersReport } from '../../src/storage/store.ts';
+import { CACHE_FILE, OUTBOX_FILE, openStore } from '../../src/storage/opening/open-store.ts';
+import { openOutbox } from '../../src/storage/journals/outbox.ts';
+import type { LayersReport } from '../../src/storage/contract/store.ts';
 import { programWithMigration } from '../processes/installation.ts';
 import type { Answer, Outcome } from '../processes/server.ts';
 import { freshDatabase } from '../storage/backends.ts';
@@ -316,7 +316,8 @@ async function programThatKnows(version: number): Promise<readonly string[]> {
   rmSync(path.join(dist, 'code-cache'), { recursive: true, force: true });
   const file = path.join(dist, 'program.js');
   const text = readFileSync(file, 'utf8');
-  const name = /CHANGE_SCHEMA_VERSION:\(\)=>([\w$]+)/.exec(text)?.[1] ?? '';
+  // As new changes are made with it.
+  const name = /idempotency_key\?\?null,schema_version:([\w$]+)/.exec(text)?.[1] ?? '';
   const places = text.split(`${name}=${CHANGE_SCHEMA_VERSION},`);
   if (name === '' || places.length !== 2)
     throw new Error('the version of changes was not found in the bundle');

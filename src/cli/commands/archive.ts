@@ -1,13 +1,13 @@
 import type { Command } from 'commander';
-import { validationError } from '../../errors.ts';
-import type { ArchiveOutcome } from '../../services/archive.ts';
-import { numberFrom } from '../arguments.ts';
-import { ExitCode } from '../exit-codes.ts';
-import { optionsOf } from '../global-options.ts';
-import { printAnswer } from '../output.ts';
-import { count, plainLine, shortId } from '../plain-text.ts';
-import { withProgressBar } from '../progress-bar.ts';
-import { commandLineCaller, withApp } from '../with-app.ts';
+import { validationError } from '../../domain/errors.ts';
+import type { ArchiveOutcome } from '../../use-cases/archive/archive.ts';
+import { numberFrom } from '../terminal/arguments.ts';
+import { ExitCode } from '../terminal/exit-codes.ts';
+import { optionsOf } from '../terminal/global-options.ts';
+import { printAnswer } from '../terminal/output.ts';
+import { count, plainLine, shortId } from '../terminal/plain-text.ts';
+import { withProgressBar } from '../terminal/progress-bar.ts';
+import { commandLineCaller, withApp } from '../terminal/with-app.ts';
 
 interface ArchiveOptions {
   restore?: true;
@@ -49,7 +49,7 @@ Examples:
       const options = optionsOf<ArchiveOptions>(command);
       const { parseInput } = await import('../../domain/validate.ts');
       const { archiveInput } = await import('../../domain/archive.ts');
-      const { archiveDue, archiveWorkItems } = await import('../../services/archive.ts');
+      const { archiveDue, archiveWorkItems } = await import('../../use-cases/archive/archive.ts');
       const input = parseInput(archiveInput, {
         ...(ids.length > 0 && { ids }),
         ...(options.restore === true && { restore: true }),
@@ -69,7 +69,7 @@ Examples:
                   onProgress,
                 }),
               )
-            : await archiveWorkItems(context, caller, input);
+            : await archiveWorkItems.run(context, caller, input);
         if ((answer.data.refused ?? []).length > 0) process.exitCode = ExitCode.finding;
         printAnswer(answer, options.json, render);
       });

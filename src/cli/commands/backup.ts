@@ -1,12 +1,12 @@
 import type { Command } from 'commander';
-import { validationError } from '../../errors.ts';
+import { validationError } from '../../domain/errors.ts';
 import type { BackupReport } from '../../storage/export/backup.ts';
-import { asJob } from '../as-job.ts';
-import { numberFrom } from '../arguments.ts';
-import { optionsOf } from '../global-options.ts';
-import { print, printJson, say } from '../output.ts';
-import { count } from '../plain-text.ts';
-import { readConfig } from '../with-app.ts';
+import { asJob } from '../terminal/as-job.ts';
+import { numberFrom } from '../terminal/arguments.ts';
+import { optionsOf } from '../terminal/global-options.ts';
+import { print, printJson, say } from '../terminal/output.ts';
+import { count } from '../terminal/plain-text.ts';
+import { readConfig } from '../terminal/with-app.ts';
 
 interface BackupOptions {
   to?: string;

@@ -1,8 +1,7 @@
 import type { Command } from 'commander';
-import { fieldsFrom, numberFrom } from '../arguments.ts';
-import { optionsOf } from '../global-options.ts';
-import { printAnswer } from '../output.ts';
-import { commandLineCaller, withApp } from '../with-app.ts';
+import { fieldsFrom, numberFrom } from '../terminal/arguments.ts';
+import { optionsOf } from '../terminal/global-options.ts';
+import { runUseCase } from '../terminal/run-use-case.ts';
 
 const FIELDS = { maxTokens: 'max_tokens', since: 'since' } as const;
 
@@ -29,13 +28,8 @@ Examples:
     )
     .action(async (_options: unknown, command: Command) => {
       const options = optionsOf(command);
-      const { parseInput } = await import('../../domain/validate.ts');
-      const { getBriefInput } = await import('../../domain/brief.ts');
-      const { getBrief } = await import('../../services/brief.ts');
-      const { briefText } = await import('../../services/brief-text.ts');
-      const input = parseInput(getBriefInput, fieldsFrom(options, FIELDS));
-      await withApp(options, async ({ context }) => {
-        printAnswer(await getBrief(context, commandLineCaller(), input), options.json, briefText);
-      });
+      const { briefText } = await import('../../use-cases/brief/brief-text.ts');
+      const load = async () => (await import('../../use-cases/brief/brief.ts')).getBrief;
+      await runUseCase(options, load, fieldsFrom(options, FIELDS), briefText);
     });
 }

@@ -1,12 +1,12 @@
 import type { Command } from 'commander';
-import { validationError } from '../../errors.ts';
-import type { ClaimedItem, NothingReady } from '../../services/claims.ts';
-import { fieldsFrom, numberFrom } from '../arguments.ts';
-import { ExitCode } from '../exit-codes.ts';
-import { optionsOf } from '../global-options.ts';
-import { printAnswer } from '../output.ts';
-import { count, plainLine, shortId, spokenTime } from '../plain-text.ts';
-import { commandLineCaller, withApp } from '../with-app.ts';
+import { validationError } from '../../domain/errors.ts';
+import type { ClaimedItem, NothingReady } from '../../use-cases/records/claims.ts';
+import { fieldsFrom, numberFrom } from '../terminal/arguments.ts';
+import { ExitCode } from '../terminal/exit-codes.ts';
+import { optionsOf } from '../terminal/global-options.ts';
+import { printAnswer } from '../terminal/output.ts';
+import { count, plainLine, shortId, spokenTime } from '../terminal/plain-text.ts';
+import { withAnswer } from '../terminal/run-use-case.ts';
 import { waitingTable } from './ready.ts';
 
 const FIELDS = {
@@ -63,17 +63,10 @@ Examples:
     )
     .action(async (id: string | undefined, _options: unknown, command: Command) => {
       const options = optionsOf<ClaimOptions>(command);
-      const { parseInput } = await import('../../domain/validate.ts');
-      const { claimWorkItemInput } = await import('../../domain/claim.ts');
-      const { claimWorkItem } = await import('../../services/claims.ts');
+      const load = async () => (await import('../../use-cases/records/claims.ts')).claimWorkItem;
       const action = actionOf(options);
-      const input = parseInput(claimWorkItemInput, {
-        ...(id !== undefined && { id }),
-        ...fieldsFrom(options, FIELDS),
-        action,
-      });
-      await withApp(options, async ({ context }) => {
-        const answer = await claimWorkItem(context, commandLineCaller(), input);
+      const fields = { ...(id !== undefined && { id }), ...fieldsFrom(options, FIELDS), action };
+      await withAnswer(options, load, fields, (answer) => {
         if ('nothing_ready' in answer.data) process.exitCode = ExitCode.finding;
         printAnswer(answer, options.json, (data) =>
           'nothing_ready' in data ? renderNothing(data) : renderClaimed(data, action),

@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
-import { agreementFor, type Settings } from '../../config.ts';
-import { isAgreed } from '../../storage/agreements.ts';
-import { publicAddress, sslModeOf, isThisMachine } from '../../storage/sql/postgres-address.ts';
-import { optionsOf } from '../global-options.ts';
-import { print, printJson } from '../output.ts';
-import { renderTable } from '../table.ts';
-import { readSettings } from '../with-app.ts';
+import { agreementFor, type Settings } from '../../config/config.ts';
+import { isAgreed } from '../../config/agreements.ts';
+import { publicAddress, sslModeOf, isThisMachine } from '../../storage/primary/postgres-address.ts';
+import { optionsOf } from '../terminal/global-options.ts';
+import { print, printJson } from '../terminal/output.ts';
+import { renderTable } from '../terminal/table.ts';
+import { readSettings } from '../terminal/with-app.ts';
 
 interface Setting {
   name: string;

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import type { ConflictRecord } from '../../domain/conflict-record.ts';
-import { validationError } from '../../errors.ts';
-import type { Context } from '../../services/context.ts';
-import { fieldsFrom, numberFrom } from '../arguments.ts';
+import { validationError } from '../../domain/errors.ts';
+import type { Context } from '../../use-cases/support/context.ts';
+import { fieldsFrom, numberFrom } from '../terminal/arguments.ts';
 import {
   NO_NAMES,
   conflictLines,
@@ -10,12 +10,17 @@ import {
   renderPage,
   waysToSettle,
   type Names,
-} from '../conflict-text.ts';
-import { ExitCode } from '../exit-codes.ts';
-import { addGlobalOptions, nestedOptionsOf, optionsOf, type GlobalOptions } from '../global-options.ts';
-import { printAnswer } from '../output.ts';
-import { shortId } from '../plain-text.ts';
-import { commandLineCaller, withApp } from '../with-app.ts';
+} from '../terminal/conflict-text.ts';
+import { ExitCode } from '../terminal/exit-codes.ts';
+import {
+  addGlobalOptions,
+  nestedOptionsOf,
+  optionsOf,
+  type GlobalOptions,
+} from '../terminal/global-options.ts';
+import { printAnswer } from '../terminal/output.ts';
+import { shortId } from '../terminal/plain-text.ts';
+import { commandLineCaller, withApp } from '../terminal/with-app.ts';
 
 const LIST_FIELDS = { resolved: 'resolved', limit: 'limit', cursor: 'cursor' } as const;
 
@@ -93,12 +98,13 @@ Examples:
 async function list(options: GlobalOptions): Promise<void> {
   const { parseInput } = await import('../../domain/validate.ts');
   const { listConflictsInput } = await import('../../domain/conflict-record.ts');
-  const { listConflicts } = await import('../../services/conflicts.ts');
+  const { listConflicts } = await import('../../use-cases/records/conflicts.ts');
   const input = parseInput(listConflictsInput, fieldsFrom(options, LIST_FIELDS));
   await withApp(options, async ({ context }) => {
-    const answer = await listConflicts(context, input);
+    const answer = await listConflicts.run(context, commandLineCaller(), input);
     const open = input.resolved
-      ? (await listConflicts(context, parseInput(listConflictsInput, { limit: 1 }))).data.total_count
+      ? (await listConflicts.run(context, commandLineCaller(), parseInput(listConflictsInput, { limit: 1 })))
+          .data.total_count
       : answer.data.total_count;
     if (open > 0) process.exitCode = ExitCode.finding;
     const names = options.json === true ? NO_NAMES : await namesOf(context, answer.data.items);
@@ -108,9 +114,9 @@ async function list(options: GlobalOptions): Promise<void> {
 
 async function show(id: string, options: GlobalOptions): Promise<void> {
   const { parseInput } = await import('../../domain/validate.ts');
-  const { notFound } = await import('../../errors.ts');
+  const { notFound } = await import('../../domain/errors.ts');
   const { resolveConflictInput } = await import('../../domain/conflict-record.ts');
-  const { findId } = await import('../../services/find-id.ts');
+  const { findId } = await import('../../use-cases/support/find-id.ts');
   const input = parseInput(resolveConflictInput.pick({ id: true }), { id });
   await withApp(options, async ({ context }) => {
     const answer = await context.store.read(async (reader) => {
@@ -133,14 +139,14 @@ async function show(id: string, options: GlobalOptions): Promise<void> {
 async function resolve(id: string, options: ResolveOptions & GlobalOptions): Promise<void> {
   const { parseInput } = await import('../../domain/validate.ts');
   const { resolveConflictInput } = await import('../../domain/conflict-record.ts');
-  const { resolveConflict } = await import('../../services/conflicts.ts');
+  const { resolveConflict } = await import('../../use-cases/records/conflicts.ts');
   const input = parseInput(resolveConflictInput, {
     id,
     ...decisionOf(options),
     ...(options.key !== undefined && { idempotency_key: options.key }),
   });
   await withApp(options, async ({ context }) => {
-    printAnswer(await resolveConflict(context, commandLineCaller(), input), options.json, (settled) => {
+    printAnswer(await resolveConflict.run(context, commandLineCaller(), input), options.json, (settled) => {
       const version = settled.record?.['version'];
       const after = typeof version === 'number' ? `; the record is at version ${version}` : '';
       const how = HOW_SETTLED[settled.resolution ?? 'keep_theirs'];

@@ -1,11 +1,10 @@
 import type { Command } from 'commander';
 import type { WorkItem } from '../../domain/work-item.ts';
-import type { WriteOutcome } from '../../services/context.ts';
-import { collect, fieldsFrom, numberFrom } from '../arguments.ts';
-import { optionsOf } from '../global-options.ts';
-import { printAnswer } from '../output.ts';
-import { plainLine, shortId } from '../plain-text.ts';
-import { commandLineCaller, withApp } from '../with-app.ts';
+import type { WriteOutcome } from '../../use-cases/support/context.ts';
+import { collect, fieldsFrom, numberFrom } from '../terminal/arguments.ts';
+import { optionsOf } from '../terminal/global-options.ts';
+import { plainLine, shortId } from '../terminal/plain-text.ts';
+import { runUseCase } from '../terminal/run-use-case.ts';
 
 const FIELDS = {
   type: 'item_type',
@@ -55,15 +54,10 @@ Examples:
     )
     .action(async (title: string, _options: unknown, command: Command) => {
       const options = optionsOf<CreateOptions>(command);
-      const { parseInput } = await import('../../domain/validate.ts');
-      const { createWorkItemInput } = await import('../../domain/work-item.ts');
-      const { createWorkItem } = await import('../../services/work-items.ts');
       const { type = 'task', parent, ...rest } = options;
       const given = { ...rest, type, ...(parent !== undefined && parent !== 'root' && { parent }) };
-      const input = parseInput(createWorkItemInput, { title, ...fieldsFrom(given, FIELDS) });
-      await withApp(options, async ({ context }) => {
-        printAnswer(await createWorkItem(context, commandLineCaller(), input), options.json, renderCreated);
-      });
+      const load = async () => (await import('../../use-cases/records/work-items.ts')).createWorkItem;
+      await runUseCase(options, load, { title, ...fieldsFrom(given, FIELDS) }, renderCreated);
     });
 }
 

@@ -1,15 +1,16 @@
 import type { Command } from 'commander';
-import { validationError } from '../../errors.ts';
-import type { Check, Diagnosis } from '../../services/diagnosis.ts';
-import type { Repairs } from '../../services/repairs.ts';
-import type { LayersReport } from '../../storage/store.ts';
-import type { Accepted } from '../../storage/tiers/accept-primary.ts';
-import { canAsk, isConfirmed } from '../confirm.ts';
-import { ExitCode } from '../exit-codes.ts';
-import { optionsOf, type GlobalOptions } from '../global-options.ts';
-import { paint, print, printJson } from '../output.ts';
-import { count, spokenTime } from '../plain-text.ts';
-import { readConfig, readSettings } from '../with-app.ts';
+import { validationError } from '../../domain/errors.ts';
+import type { Diagnosis } from '../../use-cases/maintenance/diagnosis.ts';
+import type { Repairs } from '../../use-cases/maintenance/repairs.ts';
+import type { LayersReport } from '../../storage/contract/store.ts';
+import type { Accepted } from '../../storage/maintenance/accept-primary.ts';
+import { canAsk, isConfirmed } from '../terminal/confirm.ts';
+import { ExitCode } from '../terminal/exit-codes.ts';
+import { optionsOf, type GlobalOptions } from '../terminal/global-options.ts';
+import { paint, print, printJson } from '../terminal/output.ts';
+import { count, spokenTime } from '../terminal/plain-text.ts';
+import { readConfig, readSettings } from '../terminal/with-app.ts';
+import type { Check } from '../../use-cases/maintenance/checks.ts';
 
 interface DoctorOptions {
   fix?: true;
@@ -71,9 +72,9 @@ Examples:
         );
       }
       const config = await readSettings(options);
-      const { agreedConfig } = await import('../../config.ts');
-      const { acceptDatabase, diagnose } = await import('../../services/diagnosis.ts');
-      const { fixWhatIsSafe } = await import('../../services/repairs.ts');
+      const { agreedConfig } = await import('../../config/config.ts');
+      const { acceptDatabase, diagnose } = await import('../../use-cases/maintenance/diagnosis.ts');
+      const { fixWhatIsSafe } = await import('../../use-cases/maintenance/repairs.ts');
       const fixed = options.fix === true ? await fixWhatIsSafe(agreedConfig(config)) : undefined;
       const accepted =
         options.acceptDatabase === true ? await acceptDatabase(agreedConfig(config)) : undefined;
@@ -113,8 +114,8 @@ Examples:
 
 async function runAdopt(options: DoctorOptions & GlobalOptions, place: string | true): Promise<void> {
   const config = await readConfig(options);
-  const { adopt, listUnsealed } = await import('../../services/adoption.ts');
-  const { adoptionLines, outcomeLine, placeLines } = await import('../adopt-text.ts');
+  const { adopt, listUnsealed } = await import('../../use-cases/maintenance/adoption.ts');
+  const { adoptionLines, outcomeLine, placeLines } = await import('../terminal/adopt-text.ts');
   if (place === true) {
     const places = await listUnsealed(config);
     if (places.length > 0) process.exitCode = ExitCode.finding;

@@ -1,15 +1,16 @@
 import type { Command } from 'commander';
 import type { Enhancement } from '../../domain/enhancement.ts';
-import { validationError } from '../../errors.ts';
-import type { Context, WriteOutcome } from '../../services/context.ts';
-import type { EnhancementView, Promotion } from '../../services/enhancements.ts';
-import type { Page } from '../../storage/sql/queries/paging.ts';
-import { collect, fieldsFrom, numberFrom, requireVersionWithKey } from '../arguments.ts';
-import { addGlobalOptions, nestedOptionsOf } from '../global-options.ts';
-import { printAnswer } from '../output.ts';
-import { count, plainLine, quoted, shortId, spokenTime } from '../plain-text.ts';
-import { paintStatus, renderTable, statusStyle } from '../table.ts';
-import { commandLineCaller, withApp } from '../with-app.ts';
+import { validationError } from '../../domain/errors.ts';
+import type { Context, WriteOutcome } from '../../use-cases/support/context.ts';
+import type { EnhancementView, Promotion } from '../../use-cases/records/enhancements.ts';
+import type { Page } from '../../storage/queries/paging.ts';
+import { collect, fieldsFrom, numberFrom, requireVersionWithKey } from '../terminal/arguments.ts';
+import { addGlobalOptions, nestedOptionsOf } from '../terminal/global-options.ts';
+import { printAnswer } from '../terminal/output.ts';
+import { count, plainLine, quoted, shortId, spokenTime } from '../terminal/plain-text.ts';
+import { paintStatus, renderTable, statusStyle } from '../terminal/table.ts';
+import { runUseCase, runVersioned, withAnswer } from '../terminal/run-use-case.ts';
+import { commandLineCaller } from '../terminal/with-app.ts';
 
 const FIELDS = {
   ifVersion: 'version',
@@ -100,14 +101,9 @@ function addCreate(parent: Command): Command {
     .addHelpText('after', '\nExample:\n  worktrail enhancement create "Sync many clients" --quarter 2026-Q1')
     .action(async (title: string, _options: unknown, command: Command) => {
       const options = nestedOptionsOf<object>(command);
-      const { parseInput } = await import('../../domain/validate.ts');
-      const { createEnhancementInput } = await import('../../domain/enhancement.ts');
-      const { createEnhancement } = await import('../../services/enhancements.ts');
-      const input = parseInput(createEnhancementInput, { title, ...fieldsFrom(options, FIELDS) });
-      await withApp(options, async ({ context }) => {
-        const answer = await createEnhancement(context, commandLineCaller(), input);
-        printAnswer(answer, options.json, (made) => savedLine('Created', made));
-      });
+      const load = async () => (await import('../../use-cases/records/enhancements.ts')).createEnhancement;
+      const fields = { title, ...fieldsFrom(options, FIELDS) };
+      await runUseCase(options, load, fields, (made) => savedLine('Created', made));
     });
 }
 
@@ -132,18 +128,9 @@ Example:
     )
     .action(async (id: string, _options: unknown, command: Command) => {
       const options = nestedOptionsOf<UpdateOptions>(command);
-      const { parseInput } = await import('../../domain/validate.ts');
-      const { updateEnhancementInput } = await import('../../domain/enhancement.ts');
-      const { updateEnhancement } = await import('../../services/enhancements.ts');
+      const load = async () => (await import('../../use-cases/records/enhancements.ts')).updateEnhancement;
       const fields = { id, ...changedFields(options) };
-      // Wrong input is refused before anything is opened; the version may only be known after that.
-      parseInput(updateEnhancementInput, { ...fields, version: options.ifVersion ?? 1 });
-      await withApp(options, async ({ context }) => {
-        const version = options.ifVersion ?? (await versionFor('update_enhancement', context, fields));
-        const input = parseInput(updateEnhancementInput, { ...fields, version });
-        const answer = await updateEnhancement(context, commandLineCaller(), input);
-        printAnswer(answer, options.json, (saved) => savedLine('Updated', saved));
-      });
+      await runVersioned(options, load, fields, versionOf(id), (saved) => savedLine('Updated', saved));
     });
 }
 
@@ -177,13 +164,7 @@ function addList(parent: Command): Command {
     .addHelpText('after', '\nExample:\n  worktrail enhancement list --status planned --quarter 2026-Q1')
     .action(async (_options: unknown, command: Command) => {
       const options = nestedOptionsOf<object>(command);
-      const { parseInput } = await import('../../domain/validate.ts');
-      const { listEnhancementsInput } = await import('../../domain/enhancement.ts');
-      const { listEnhancements } = await import('../../services/enhancements.ts');
-      const input = parseInput(listEnhancementsInput, fieldsFrom(options, LIST_FIELDS));
-      await withApp(options, async ({ context }) => {
-        printAnswer(await listEnhancements(context, input), options.json, renderPage);
-      });
+      await runUseCase(options, loadList, fieldsFrom(options, LIST_FIELDS), renderPage);
     });
 }
 
@@ -195,11 +176,10 @@ function addShow(parent: Command): Command {
     .addHelpText('after', '\nExample:\n  worktrail enhancement show 3f2a9c1b')
     .action(async (id: string, _options: unknown, command: Command) => {
       const options = nestedOptionsOf<object>(command);
-      const { parseInput } = await import('../../domain/validate.ts');
-      const { listEnhancementsInput } = await import('../../domain/enhancement.ts');
-      parseInput(listEnhancementsInput, { id });
-      await withApp(options, async ({ context }) => {
-        printAnswer(await findOne(context, id), options.json, renderOne);
+      // An id that does not exist is an error there.
+      await withAnswer(options, loadList, { id }, (answer) => {
+        const data = answer.data.items[0] as EnhancementView;
+        printAnswer({ ...answer, data }, options.json, renderOne);
       });
     });
 }
@@ -223,35 +203,23 @@ function addPromote(parent: Command): Command {
     )
     .action(async (id: string, _options: unknown, command: Command) => {
       const options = nestedOptionsOf<UpdateOptions>(command);
-      const { parseInput } = await import('../../domain/validate.ts');
-      const { promoteEnhancementInput } = await import('../../domain/enhancement.ts');
-      const { promoteEnhancement } = await import('../../services/enhancements.ts');
+      const load = async () => (await import('../../use-cases/records/enhancements.ts')).promoteEnhancement;
       requireVersionWithKey(options);
       const fields = { id, ...fieldsFrom(options, PROMOTE_FIELDS) };
-      parseInput(promoteEnhancementInput, { ...fields, version: options.ifVersion ?? 1 });
-      await withApp(options, async ({ context }) => {
-        const version = options.ifVersion ?? (await versionFor('promote_enhancement', context, fields));
-        const input = parseInput(promoteEnhancementInput, { ...fields, version });
-        const answer = await promoteEnhancement(context, commandLineCaller(), input);
-        printAnswer(answer, options.json, renderPromotion);
-      });
+      await runVersioned(options, load, fields, versionOf(id), renderPromotion);
     });
 }
 
-async function versionFor(call: string, context: Context, fields: { id: string }): Promise<number> {
-  const { withoutLookUp } = await import('../../services/look-up.ts');
-  const reading = findOne(context, fields.id);
-  return (await reading.catch(withoutLookUp({ call, arguments: fields }))).data.version;
-}
+const loadList = async () => (await import('../../use-cases/records/enhancements.ts')).listEnhancements;
 
-async function findOne(context: Context, id: string) {
-  const { parseInput } = await import('../../domain/validate.ts');
-  const { listEnhancementsInput } = await import('../../domain/enhancement.ts');
-  const { listEnhancements } = await import('../../services/enhancements.ts');
-  const answer = await listEnhancements(context, parseInput(listEnhancementsInput, { id }));
-  // An id that does not exist is an error there.
-  return { ...answer, data: answer.data.items[0] as EnhancementView };
-}
+const versionOf =
+  (id: string) =>
+  async (context: Context): Promise<number> => {
+    const { parseInput } = await import('../../domain/validate.ts');
+    const { input, run } = await loadList();
+    const { data } = await run(context, commandLineCaller(), parseInput(input, { id }));
+    return (data.items[0] as EnhancementView).version;
+  };
 
 function savedLine(verb: string, saved: Enhancement & WriteOutcome): string {
   const { id, version, title, merged_with, repeated } = saved;

@@ -1,12 +1,12 @@
 import { Option, type Command } from 'commander';
-import { validationError } from '../../errors.ts';
+import { validationError } from '../../domain/errors.ts';
 import type { Job } from '../../domain/job.ts';
 import type { ExportReport } from '../../storage/export/export.ts';
-import { asJob } from '../as-job.ts';
-import { optionsOf, type GlobalOptions } from '../global-options.ts';
-import { print, printJson, say, stream } from '../output.ts';
-import { count } from '../plain-text.ts';
-import { readConfig } from '../with-app.ts';
+import { asJob } from '../terminal/as-job.ts';
+import { optionsOf, type GlobalOptions } from '../terminal/global-options.ts';
+import { print, printJson, say, stream } from '../terminal/output.ts';
+import { count } from '../terminal/plain-text.ts';
+import { readConfig } from '../terminal/with-app.ts';
 
 interface ExportOptions extends GlobalOptions {
   format: 'jsonl' | 'csv';

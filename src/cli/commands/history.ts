@@ -1,13 +1,13 @@
 import type { Command } from 'commander';
-import type { FieldChange, RecordedChange } from '../../domain/change.ts';
+import type { Entity, FieldChange, RecordedChange } from '../../domain/change.ts';
 import type { JsonObject, JsonValue } from '../../domain/json.ts';
-import type { Context } from '../../services/context.ts';
-import type { History } from '../../services/history.ts';
-import { fieldsFrom, numberFrom } from '../arguments.ts';
-import { optionsOf } from '../global-options.ts';
-import { paint, printAnswer } from '../output.ts';
-import { count, cutLine, plainLine, shortId, spokenTime } from '../plain-text.ts';
-import { withApp } from '../with-app.ts';
+import type { Context } from '../../use-cases/support/context.ts';
+import type { History } from '../../use-cases/history/history.ts';
+import { fieldsFrom, numberFrom } from '../terminal/arguments.ts';
+import { optionsOf } from '../terminal/global-options.ts';
+import { paint, printAnswer } from '../terminal/output.ts';
+import { count, cutLine, plainLine, shortId, spokenTime } from '../terminal/plain-text.ts';
+import { withAnswer } from '../terminal/run-use-case.ts';
 
 const FIELDS = {
   vendor: 'vendor',
@@ -21,6 +21,18 @@ const FIELDS = {
   cursor: 'cursor',
 } as const;
 
+/** The list itself would load the schemas for a help text. */
+const NOUNS = Object.keys({
+  work_item: true,
+  dependency: true,
+  note: true,
+  enhancement: true,
+  vendor: true,
+  deployment: true,
+  configuration: true,
+  conflict: true,
+} satisfies { [E in Entity]: true });
+
 const VALUE_COLUMNS = 60;
 
 /** `worktrail history [ID]`: what was changed, by whom, when, from what to what. */
@@ -30,10 +42,7 @@ export function addHistoryCommand(program: Command): Command {
     .description('show what was changed, newest first')
     .argument('[id]', 'only changes of this record: an id, or its first 6 or more characters')
     .option('--vendor <name>', 'only changes of this vendor')
-    .option(
-      '--entity <kind>',
-      'only work_item, dependency, note, enhancement, vendor, deployment, configuration or conflict',
-    )
+    .option('--entity <kind>', `only ${NOUNS.slice(0, -1).join(', ')} or ${NOUNS.at(-1)}`)
     .option('--actor <name>', 'only changes made by this name')
     .option('--from <time>', 'not before this time, as 2026-01-31T09:30:00+02:00')
     .option('--to <time>', 'not after this time')
@@ -52,15 +61,9 @@ Examples:
     )
     .action(async (id: string | undefined, _options: unknown, command: Command) => {
       const options = optionsOf(command);
-      const { parseInput } = await import('../../domain/validate.ts');
-      const { queryHistoryInput } = await import('../../domain/change.ts');
-      const { queryHistory } = await import('../../services/history.ts');
-      const input = parseInput(queryHistoryInput, {
-        ...(id !== undefined && { id }),
-        ...fieldsFrom(options, FIELDS),
-      });
-      await withApp(options, async ({ context }) => {
-        const answer = await queryHistory(context, input);
+      const load = async () => (await import('../../use-cases/history/history.ts')).queryHistory;
+      const fields = { ...(id !== undefined && { id }), ...fieldsFrom(options, FIELDS) };
+      await withAnswer(options, load, fields, async (answer, context) => {
         const titles =
           options.json === true ? new Map<string, string>() : await titlesOf(context, answer.data.items);
         printAnswer(answer, options.json, (history) => renderHistory(history, titles));

@@ -1,11 +1,11 @@
 import path from 'node:path';
-import type { Config } from '../../config.ts';
-import { STATUS_FILE } from '../../storage/markdown/status-file-name.ts';
-import type { Answer } from '../../storage/store.ts';
-import type { GlobalOptions } from '../global-options.ts';
-import { printAnswer } from '../output.ts';
-import { withProgressBar } from '../progress-bar.ts';
-import { commandLineCaller, readConfig, withApp } from '../with-app.ts';
+import type { Config } from '../../config/config.ts';
+import { STATUS_FILE } from '../../storage/status-file/status-file-name.ts';
+import type { Answer } from '../../storage/contract/store.ts';
+import type { GlobalOptions } from '../terminal/global-options.ts';
+import { printAnswer } from '../terminal/output.ts';
+import { withProgressBar } from '../terminal/progress-bar.ts';
+import { commandLineCaller, readConfig, withApp } from '../terminal/with-app.ts';
 
 export interface StatusOptions {
   namespace?: string;
@@ -28,11 +28,11 @@ export async function importStatus(
   rehearse: Rehearsal,
 ): Promise<void> {
   const config = await readConfig(options);
-  const { readStatusSource } = await import('../../services/import/legacy-status/status-source.ts');
+  const { readStatusSource } = await import('../../importers/legacy-status/status-source.ts');
   const { importStatusFile, rehearseStatusImport } =
-    await import('../../services/import/legacy-status/import-status-file.ts');
-  const { handOver } = await import('../../services/import/legacy-status/take-over-file.ts');
-  const { renderStatusImport } = await import('../../services/import/legacy-status/import-report.ts');
+    await import('../../importers/legacy-status/import-status-file.ts');
+  const { handOver } = await import('../../importers/legacy-status/take-over-file.ts');
+  const { renderStatusImport } = await import('../../importers/legacy-status/import-report.ts');
   const file = wanted ?? path.join(config.projectDir, STATUS_FILE);
   const source = await readStatusSource(config.projectDir, file, {
     namespace: options.namespace,

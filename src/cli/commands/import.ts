@@ -1,27 +1,27 @@
 import path from 'node:path';
 import type { Command } from 'commander';
-import type { Config } from '../../config.ts';
-import type { ImportSource, ImportOptions, ImportPlan } from '../../services/import/plan.ts';
-import type { ImportAnswer, ImportResult } from '../../services/import/run.ts';
-import type { Answer } from '../../storage/store.ts';
-import { validationError } from '../../errors.ts';
-import { optionsOf, type GlobalOptions } from '../global-options.ts';
-import { printAnswer } from '../output.ts';
-import { count, nameFirst, plainLine } from '../plain-text.ts';
+import type { Config } from '../../config/config.ts';
+import type { ImportSource, ImportOptions, ImportPlan } from '../../importers/import/plan.ts';
+import type { ImportAnswer, ImportResult } from '../../importers/import/run.ts';
+import type { Answer } from '../../storage/contract/store.ts';
+import { validationError } from '../../domain/errors.ts';
+import { optionsOf, type GlobalOptions } from '../terminal/global-options.ts';
+import { printAnswer } from '../terminal/output.ts';
+import { count, nameFirst, plainLine } from '../terminal/plain-text.ts';
 import { importStatus, type StatusOptions } from './import-status.ts';
-import { withProgressBar } from '../progress-bar.ts';
-import { commandLineCaller, readConfig, withApp } from '../with-app.ts';
+import { withProgressBar } from '../terminal/progress-bar.ts';
+import { commandLineCaller, readConfig, withApp } from '../terminal/with-app.ts';
 
 type Read = (path: string, options: ImportOptions) => Promise<ImportPlan>;
 
 type ListedSource = Exclude<ImportSource, 'status-file'>;
 
 const READERS: Readonly<Record<ListedSource, () => Promise<Read>>> = {
-  'backlog-md': async () => (await import('../../services/import/backlog-md.ts')).readBacklogMd,
-  beads: async () => (await import('../../services/import/beads.ts')).readBeads,
-  'task-master': async () => (await import('../../services/import/task-master.ts')).readTaskMaster,
+  'backlog-md': async () => (await import('../../importers/backlog-md/backlog-md.ts')).readBacklogMd,
+  beads: async () => (await import('../../importers/beads/beads.ts')).readBeads,
+  'task-master': async () => (await import('../../importers/task-master/task-master.ts')).readTaskMaster,
   'session-prompts': async () =>
-    (await import('../../services/import/session-prompts/read-session-prompts.ts')).readSessionPrompts,
+    (await import('../../importers/session-prompts/read-session-prompts.ts')).readSessionPrompts,
 };
 
 interface ImportCommandOptions extends StatusOptions {
@@ -81,7 +81,7 @@ status reads a status file that was kept by hand: backed up first, imported whol
       const plan = await read(wanted ?? usualPath(source, projectDir), { namespace, projectDir, glob });
       const answer =
         options.dryRun === true ? await rehearse(options, config, plan) : await carryOut(options, plan);
-      const { renderImportReport } = await import('../../services/import/report.ts');
+      const { renderImportReport } = await import('../../importers/import/report.ts');
       const { plan: settled, ...rest } = answer;
       const { data } = rest;
       printAnswer({ ...rest, data: detailed(settled, data) }, options.json, () =>
@@ -108,7 +108,7 @@ function usualPath(source: string, projectDir: string): string {
 }
 
 async function carryOut(options: GlobalOptions, plan: ImportPlan): Promise<ImportAnswer> {
-  const { runImport } = await import('../../services/import/run.ts');
+  const { runImport } = await import('../../importers/import/run.ts');
   return await withProgressBar((onProgress) =>
     withApp(options, ({ context }) =>
       runImport(context, commandLineCaller(), plan, { dryRun: false, onProgress }),
@@ -118,7 +118,7 @@ async function carryOut(options: GlobalOptions, plan: ImportPlan): Promise<Impor
 
 /** Compares the plan with what is there. */
 async function rehearse(options: GlobalOptions, config: Config, plan: ImportPlan): Promise<ImportAnswer> {
-  const { runImport, outcomeOnEmptyTracker } = await import('../../services/import/run.ts');
+  const { runImport, outcomeOnEmptyTracker } = await import('../../importers/import/run.ts');
   let settled = plan;
   const answer = await withoutMakingAStore(
     config,
@@ -139,7 +139,8 @@ async function withoutMakingAStore<T>(
   onNothing: () => Promise<T>,
   onStore: () => Promise<Answer<T>>,
 ): Promise<Answer<T>> {
-  const { inspectStore, unavailableError, outdatedError } = await import('../../storage/inspect-store.ts');
+  const { inspectStore, unavailableError, outdatedError } =
+    await import('../../storage/maintenance/inspect-store.ts');
   const found = await inspectStore(config);
   if (found.problem !== null) throw unavailableError(found);
   if (!found.exists) return { data: await onNothing(), source: found.source, warnings: [] };

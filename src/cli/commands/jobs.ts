@@ -1,13 +1,13 @@
 import type { Command } from 'commander';
 import type { JobRecord, SnapshotEvent } from '../../domain/job.ts';
-import type { JobView } from '../../services/jobs.ts';
+import type { JobView } from '../../use-cases/maintenance/jobs.ts';
 import type { JobHistory } from '../../storage/operations/jobs.ts';
-import { fieldsFrom, numberFrom } from '../arguments.ts';
-import { optionsOf, type GlobalOptions } from '../global-options.ts';
-import { printAnswer, type Style } from '../output.ts';
-import { count, plainLine, shortId, spokenTime } from '../plain-text.ts';
-import { renderTable } from '../table.ts';
-import { readSettings } from '../with-app.ts';
+import { fieldsFrom, numberFrom } from '../terminal/arguments.ts';
+import { optionsOf, type GlobalOptions } from '../terminal/global-options.ts';
+import { printAnswer, type Style } from '../terminal/output.ts';
+import { count, plainLine, shortId, spokenTime } from '../terminal/plain-text.ts';
+import { renderTable } from '../terminal/table.ts';
+import { readSettings } from '../terminal/with-app.ts';
 
 const LIST_FIELDS = { state: 'state', kind: 'kind', limit: 'limit', cursor: 'cursor' } as const;
 const SNAPSHOTS_MAX = 50;
@@ -64,10 +64,10 @@ interface Source {
 async function list(source: Source, options: JobsOptions): Promise<void> {
   const { parseInput } = await import('../../domain/validate.ts');
   const { listJobsInput } = await import('../../domain/job.ts');
-  const { listJobs } = await import('../../services/jobs.ts');
+  const { readJobs } = await import('../../use-cases/maintenance/jobs.ts');
   const input = parseInput(listJobsInput, fieldsFrom(options, LIST_FIELDS));
   const asksSnapshots = options.snapshots === true;
-  const answer = await listJobs(source, input, asksSnapshots ? SNAPSHOTS_MAX : undefined);
+  const answer = await readJobs(source.jobs, input, asksSnapshots ? SNAPSHOTS_MAX : undefined);
   printAnswer(answer, options.json, ({ items, total_count, next_cursor, snapshots }) => {
     if (asksSnapshots) return renderSnapshots(snapshots);
     if (items.length === 0) return 'No jobs.';
@@ -78,9 +78,8 @@ async function list(source: Source, options: JobsOptions): Promise<void> {
 
 async function show(source: Source, id: string, options: JobsOptions): Promise<void> {
   const { parseInput } = await import('../../domain/validate.ts');
-  const { getJobInput } = await import('../../domain/job.ts');
-  const { getJob } = await import('../../services/jobs.ts');
-  printAnswer(await getJob(source, parseInput(getJobInput, { id })), options.json, renderJob);
+  const { getJob, readJob } = await import('../../use-cases/maintenance/jobs.ts');
+  printAnswer(await readJob(source.jobs, parseInput(getJob.input, { id }).id), options.json, renderJob);
 }
 
 function renderJobs(jobs: readonly JobRecord[]): string {

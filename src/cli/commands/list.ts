@@ -1,12 +1,11 @@
 import type { Command } from 'commander';
 import type { WorkItem } from '../../domain/work-item.ts';
-import type { Page } from '../../storage/sql/queries/paging.ts';
-import { fieldsFrom, numberFrom } from '../arguments.ts';
-import { optionsOf } from '../global-options.ts';
-import { printAnswer } from '../output.ts';
-import { count, shortId, spokenTime } from '../plain-text.ts';
-import { renderTable, statusStyle } from '../table.ts';
-import { withApp } from '../with-app.ts';
+import type { Page } from '../../storage/queries/paging.ts';
+import { fieldsFrom, numberFrom } from '../terminal/arguments.ts';
+import { optionsOf } from '../terminal/global-options.ts';
+import { count, shortId, spokenTime } from '../terminal/plain-text.ts';
+import { renderTable, statusStyle } from '../terminal/table.ts';
+import { runUseCase } from '../terminal/run-use-case.ts';
 
 const FIELDS = {
   type: 'item_type',
@@ -55,13 +54,8 @@ Examples:
     )
     .action(async (_options: unknown, command: Command) => {
       const options = optionsOf(command);
-      const { parseInput } = await import('../../domain/validate.ts');
-      const { listWorkItemsInput } = await import('../../domain/work-item.ts');
-      const { listWorkItems } = await import('../../services/work-items.ts');
-      const input = parseInput(listWorkItemsInput, fieldsFrom(options, FIELDS));
-      await withApp(options, async ({ context }) => {
-        printAnswer(await listWorkItems(context, input), options.json, renderPage);
-      });
+      const load = async () => (await import('../../use-cases/records/work-items.ts')).listWorkItems;
+      await runUseCase(options, load, fieldsFrom(options, FIELDS), renderPage);
     });
 }
 

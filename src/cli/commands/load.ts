@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
 import type { LoadReport } from '../../storage/export/load.ts';
-import { asJob } from '../as-job.ts';
-import { optionsOf } from '../global-options.ts';
-import { print, printJson } from '../output.ts';
-import { count } from '../plain-text.ts';
-import { readConfig } from '../with-app.ts';
-import { useOnce } from '../use-once.ts';
+import { asJob } from '../terminal/as-job.ts';
+import { optionsOf } from '../terminal/global-options.ts';
+import { print, printJson } from '../terminal/output.ts';
+import { count } from '../terminal/plain-text.ts';
+import { readConfig } from '../terminal/with-app.ts';
+import { useOnce } from '../terminal/use-once.ts';
 
 /** `worktrail load`: an export or a backup into a place that has no tracker yet. */
 export function addLoadCommand(program: Command): Command {

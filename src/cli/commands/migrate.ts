@@ -1,17 +1,17 @@
 import type { Command } from 'commander';
-import type { MoveReport, MoveStep } from '../../storage/move-to-postgres.ts';
-import type { StoreHealth } from '../../storage/store.ts';
+import type { MoveReport, MoveStep } from '../../storage/move/move-to-postgres.ts';
+import type { StoreHealth } from '../../storage/contract/store.ts';
 import type { Job } from '../../domain/job.ts';
 import type { Progress } from '../../domain/progress.ts';
-import { databaseError, validationError } from '../../errors.ts';
-import { ExitCode } from '../exit-codes.ts';
-import { optionsOf, type GlobalOptions } from '../global-options.ts';
-import { print, printAnswer, printJson, say } from '../output.ts';
-import { count } from '../plain-text.ts';
-import { renderTable } from '../table.ts';
-import { withProgressBar } from '../progress-bar.ts';
-import type { CompleteAddress } from '../../storage/sql/postgres-address.ts';
-import { readConfig, readSettings, withApp } from '../with-app.ts';
+import { databaseError, validationError } from '../../domain/errors.ts';
+import { ExitCode } from '../terminal/exit-codes.ts';
+import { optionsOf, type GlobalOptions } from '../terminal/global-options.ts';
+import { print, printAnswer, printJson, say } from '../terminal/output.ts';
+import { count } from '../terminal/plain-text.ts';
+import { renderTable } from '../terminal/table.ts';
+import { withProgressBar } from '../terminal/progress-bar.ts';
+import type { CompleteAddress } from '../../storage/primary/postgres-address.ts';
+import { readConfig, readSettings, withApp } from '../terminal/with-app.ts';
 
 type Migrated = StoreHealth & { before: 'none' | 'behind' | 'current' | 'newer' };
 
@@ -49,7 +49,7 @@ Examples:
 }
 
 async function migrate(options: GlobalOptions): Promise<void> {
-  const { inspectStore } = await import('../../storage/inspect-store.ts');
+  const { inspectStore } = await import('../../storage/maintenance/inspect-store.ts');
   const { schema } = await inspectStore(await readConfig(options));
   await withApp(options, async ({ context }) => {
     const health = await context.store.health();
@@ -65,10 +65,10 @@ async function migrate(options: GlobalOptions): Promise<void> {
 
 async function move(options: GlobalOptions, given: string): Promise<void> {
   const address = await addressGiven(given);
-  const { formatPostgresUrl, withoutPassword } = await import('../../storage/sql/postgres-address.ts');
+  const { formatPostgresUrl, withoutPassword } = await import('../../storage/primary/postgres-address.ts');
   const url = formatPostgresUrl(address);
   const { projectDir, dataDir, slug } = await readSettings(options);
-  const { moveToPostgres } = await import('../../storage/move-to-postgres.ts');
+  const { moveToPostgres } = await import('../../storage/move/move-to-postgres.ts');
   const { Operations } = await import('../../storage/operations/operations.ts');
   const jobs = new Operations(dataDir);
   const report = await withProgressBar(async (onProgress) => {
@@ -92,7 +92,7 @@ async function move(options: GlobalOptions, given: string): Promise<void> {
 /** As with an address in the environment, what libpq knows of it from there completes it. */
 async function addressGiven(given: string): Promise<CompleteAddress> {
   const { AddressProblem, completeAddress, parsePostgresUrl } =
-    await import('../../storage/sql/postgres-address.ts');
+    await import('../../storage/primary/postgres-address.ts');
   try {
     return completeAddress(parsePostgresUrl(given), process.env, { isOfPerson: true });
   } catch (error) {

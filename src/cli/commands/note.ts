@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
-import { validationError } from '../../errors.ts';
-import type { NoteList } from '../../services/notes.ts';
-import { numberFrom } from '../arguments.ts';
-import { optionsOf } from '../global-options.ts';
-import { paint, printAnswer } from '../output.ts';
-import { count, plainLine, quoted, shortId, spokenTime } from '../plain-text.ts';
-import { commandLineCaller, withApp } from '../with-app.ts';
+import { validationError } from '../../domain/errors.ts';
+import type { NoteList } from '../../use-cases/records/notes.ts';
+import { numberFrom } from '../terminal/arguments.ts';
+import { optionsOf } from '../terminal/global-options.ts';
+import { paint } from '../terminal/output.ts';
+import { count, plainLine, quoted, shortId, spokenTime } from '../terminal/plain-text.ts';
+import { runUseCase } from '../terminal/run-use-case.ts';
 
 interface NoteOptions {
   list?: true;
@@ -35,28 +35,16 @@ Examples:
     )
     .action(async (id: string, words: string[], _options: unknown, command: Command) => {
       const options = optionsOf<NoteOptions>(command);
-      const { parseInput } = await import('../../domain/validate.ts');
-      const { addNoteInput, listNotesInput } = await import('../../domain/note.ts');
-      const { addNote, listNotes } = await import('../../services/notes.ts');
       const { list, limit, cursor, key } = options;
       if (list === true) {
         const page = { ...(limit !== undefined && { limit }), ...(cursor !== undefined && { cursor }) };
-        const input = parseInput(listNotesInput, { id, ...page });
-        await withApp(options, async ({ context }) => {
-          printAnswer(await listNotes(context, input), options.json, renderNotes);
-        });
-        return;
+        const load = async () => (await import('../../use-cases/records/notes.ts')).listNotes;
+        return await runUseCase(options, load, { id, ...page }, renderNotes);
       }
       const text = words.length === 1 && words[0] === '-' ? await standardInput() : words.join(' ');
-      const input = parseInput(addNoteInput, {
-        id,
-        text,
-        ...(key !== undefined && { idempotency_key: key }),
-      });
-      await withApp(options, async ({ context }) => {
-        const answer = await addNote(context, commandLineCaller(), input);
-        printAnswer(answer, options.json, (note) => `Added a note to ${shortId(note.item_id)}.`);
-      });
+      const load = async () => (await import('../../use-cases/records/notes.ts')).addNote;
+      const fields = { id, text, ...(key !== undefined && { idempotency_key: key }) };
+      await runUseCase(options, load, fields, ({ item_id }) => `Added a note to ${shortId(item_id)}.`);
     });
 }
 

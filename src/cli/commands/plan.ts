@@ -1,12 +1,11 @@
 import path from 'node:path';
 import type { Command } from 'commander';
-import type { AppliedPlan } from '../../services/plans.ts';
-import { validationError } from '../../errors.ts';
+import type { AppliedPlan } from '../../use-cases/records/plans.ts';
+import { validationError } from '../../domain/errors.ts';
 import { UnsuitableFile, readPlainFile } from '../../platform/plain-file.ts';
-import { optionsOf } from '../global-options.ts';
-import { printAnswer } from '../output.ts';
-import { count, plainLine, shortId } from '../plain-text.ts';
-import { commandLineCaller, withApp } from '../with-app.ts';
+import { optionsOf } from '../terminal/global-options.ts';
+import { count, plainLine, shortId } from '../terminal/plain-text.ts';
+import { runUseCase } from '../terminal/run-use-case.ts';
 
 interface PlanOptions {
   dryRun?: true;
@@ -39,22 +38,18 @@ Examples:
     .action(async (file: string, _options: unknown, command: Command) => {
       const options = optionsOf<PlanOptions>(command);
       const items = await readPlan(file);
-      const { parseInput } = await import('../../domain/validate.ts');
-      const { applyPlanInput } = await import('../../domain/plan.ts');
-      const { applyPlan } = await import('../../services/plans.ts');
-      const input = parseInput(applyPlanInput, {
+      const load = async () => (await import('../../use-cases/records/plans.ts')).applyPlan;
+      const fields = {
         items,
         ...(options.dryRun === true && { dry_run: true }),
         ...(options.key !== undefined && { idempotency_key: options.key }),
-      });
-      await withApp(options, async ({ context }) => {
-        printAnswer(await applyPlan(context, commandLineCaller(), input), options.json, renderPlan);
-      });
+      };
+      await runUseCase(options, load, fields, renderPlan);
     });
 }
 
 async function readPlan(file: string): Promise<unknown> {
-  const { UnsuitableYaml, parseYaml } = await import('../../platform/yaml.ts');
+  const { UnsuitableYaml, parseYaml } = await import('../../formats/yaml.ts');
   const { MESSAGE_MAX_BYTES } = await import('../../domain/limits.ts');
   const refuse = (constraint: string) =>
     validationError(

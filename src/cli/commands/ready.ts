@@ -1,12 +1,12 @@
 import type { Command } from 'commander';
 import { reasonText, type WaitingItem } from '../../domain/readiness.ts';
-import type { ReadyWork } from '../../services/ready.ts';
-import { fieldsFrom, numberFrom } from '../arguments.ts';
-import { optionsOf } from '../global-options.ts';
-import { paint, printAnswer } from '../output.ts';
-import { count, shortId, spokenTime } from '../plain-text.ts';
-import { renderTable, statusStyle } from '../table.ts';
-import { withApp } from '../with-app.ts';
+import type { ReadyWork } from '../../use-cases/records/ready.ts';
+import { fieldsFrom, numberFrom } from '../terminal/arguments.ts';
+import { optionsOf } from '../terminal/global-options.ts';
+import { paint, printAnswer } from '../terminal/output.ts';
+import { count, shortId, spokenTime } from '../terminal/plain-text.ts';
+import { renderTable, statusStyle } from '../terminal/table.ts';
+import { withApp } from '../terminal/with-app.ts';
 
 const FIELDS = {
   type: 'item_type',
@@ -40,7 +40,7 @@ Examples:
       const options = optionsOf(command);
       const { parseInput } = await import('../../domain/validate.ts');
       const { readyWorkInput } = await import('../../domain/claim.ts');
-      const { readReadyWork } = await import('../../services/ready.ts');
+      const { readReadyWork } = await import('../../use-cases/records/ready.ts');
       const input = parseInput(readyWorkInput, fieldsFrom(options, FIELDS));
       await withApp(options, async ({ context }) => {
         printAnswer(await readReadyWork(context, input), options.json, render);

@@ -1,26 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
-import type { Recovery } from '../../services/recovery.ts';
-import type { TrackerStore } from '../../storage/store.ts';
-import { ExitCode } from '../exit-codes.ts';
-import { optionsOf, type GlobalOptions } from '../global-options.ts';
-import { print, printJson } from '../output.ts';
-import { recoveryLines, outcomeLines } from '../recovery-text.ts';
-import { readConfig, withApp } from '../with-app.ts';
+import type { Recovery } from '../../use-cases/maintenance/recovery.ts';
+import type { TrackerStore } from '../../storage/contract/store.ts';
+import { ExitCode } from '../terminal/exit-codes.ts';
+import { optionsOf, type GlobalOptions } from '../terminal/global-options.ts';
+import { print, printJson } from '../terminal/output.ts';
+import { recoveryLines, outcomeLines, type Outcome } from '../terminal/recovery-text.ts';
+import { readConfig, withApp } from '../terminal/with-app.ts';
 
 /** How long the command waits for the writes to be applied; what is left then is applied later. */
 const PATIENCE_MS = 30_000;
 const LOOK_PAUSE_MS = 100;
 /** After so long without a write being applied, what is left waits for something else. */
 const STANDSTILL_MS = 3_000;
-
-/** What became of the writes that were put back. */
-export interface Outcome {
-  applied: number;
-  /** Ids of open conflicts. */
-  conflicts: string[];
-  waiting: number;
-}
 
 /** `worktrail recover`: shows, and with `--yes` puts back, what the database acknowledged to this folder and lost. */
 export function addRecoverCommand(program: Command): Command {
@@ -45,7 +37,7 @@ Examples:
     )
     .action(async (_options: unknown, command: Command) => {
       const options = optionsOf<{ yes?: true }>(command);
-      const { recover } = await import('../../services/recovery.ts');
+      const { recover } = await import('../../use-cases/maintenance/recovery.ts');
       const recovery = await recover(await readConfig(options), () => Promise.resolve(options.yes === true));
       const outcome = recovery.done === null ? undefined : await applyNow(options, recovery);
       const isUndone = recovery.done === null && (recovery.lost.length > 0 || recovery.refused !== null);

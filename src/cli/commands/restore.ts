@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
 import type { RestoreReport } from '../../storage/export/restore.ts';
-import { asJob } from '../as-job.ts';
-import { optionsOf } from '../global-options.ts';
-import { print, printJson, say } from '../output.ts';
-import { count } from '../plain-text.ts';
-import { readConfig } from '../with-app.ts';
-import { useOnce } from '../use-once.ts';
+import { asJob } from '../terminal/as-job.ts';
+import { optionsOf } from '../terminal/global-options.ts';
+import { print, printJson, say } from '../terminal/output.ts';
+import { count } from '../terminal/plain-text.ts';
+import { readConfig } from '../terminal/with-app.ts';
+import { useOnce } from '../terminal/use-once.ts';
 
 interface RestoreOptions {
   replace?: true;

@@ -1,12 +1,12 @@
 import type { Command } from 'commander';
 import type { SearchQuery } from '../../domain/search.ts';
-import type { SearchResults } from '../../services/search.ts';
-import { collect, fieldsFrom, numberFrom } from '../arguments.ts';
-import { optionsOf } from '../global-options.ts';
-import { paint, printAnswer } from '../output.ts';
-import { count, plainLine, shortId } from '../plain-text.ts';
-import { paintStatus } from '../table.ts';
-import { withApp } from '../with-app.ts';
+import type { SearchResults } from '../../use-cases/records/search.ts';
+import { collect, fieldsFrom, numberFrom } from '../terminal/arguments.ts';
+import { optionsOf } from '../terminal/global-options.ts';
+import { paint } from '../terminal/output.ts';
+import { count, plainLine, shortId } from '../terminal/plain-text.ts';
+import { paintStatus } from '../terminal/table.ts';
+import { runUseCase } from '../terminal/run-use-case.ts';
 
 const FIELDS = { entity: 'entities', archived: 'archived', limit: 'limit' } as const;
 
@@ -33,15 +33,12 @@ Examples:
     )
     .action(async (words: string[], _options: unknown, command: Command) => {
       const options = optionsOf(command);
-      const { parseInput } = await import('../../domain/validate.ts');
-      const { marksIn, parseQuery, searchInput } = await import('../../domain/search.ts');
-      const { search } = await import('../../services/search.ts');
+      const { marksIn, parseQuery } = await import('../../domain/search.ts');
+      const load = async () => (await import('../../use-cases/records/search.ts')).search;
       const query = words.join(' ');
-      const input = parseInput(searchInput, { query, ...fieldsFrom(options, FIELDS) });
-      await withApp(options, async ({ context }) => {
-        const mark = (line: string) => marked(line, marksIn, parseQuery(query));
-        printAnswer(await search(context, input), options.json, (found) => renderResults(found, mark));
-      });
+      await runUseCase(options, load, { query, ...fieldsFrom(options, FIELDS) }, (found) =>
+        renderResults(found, (line) => marked(line, marksIn, parseQuery(query))),
+      );
     });
 }
 

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { TOOLSETS } from '../../domain/toolsets.ts';
-import { optionsOf } from '../global-options.ts';
+import { optionsOf } from '../terminal/global-options.ts';
 
 interface ServeOptions {
   http?: true;
@@ -38,7 +38,7 @@ Every user of this machine can reach loopback: use --token where others work on 
     )
     .action(async (_options: unknown, command: Command) => {
       const { http = false, json: _json, ...flags } = optionsOf<ServeOptions>(command);
-      const { runServe } = await import('../serve.ts');
+      const { runServe } = await import('../terminal/serve.ts');
       await runServe({ http, ...flags });
     });
 }

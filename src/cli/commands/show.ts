@@ -1,13 +1,13 @@
 import type { Command } from 'commander';
 import type { DependencyView } from '../../domain/dependency.ts';
-import type { TreeNode } from '../../services/work-item-tree.ts';
-import type { WorkItemView } from '../../services/work-items.ts';
-import { numberFrom } from '../arguments.ts';
-import { optionsOf } from '../global-options.ts';
-import { outputWidth, paint, printAnswer } from '../output.ts';
-import { count, cutLine, plainLine, quoted, shortId, spokenTime } from '../plain-text.ts';
-import { paintStatus } from '../table.ts';
-import { withApp } from '../with-app.ts';
+import type { TreeNode } from '../../use-cases/records/work-item-tree.ts';
+import type { WorkItemView } from '../../use-cases/records/work-items.ts';
+import { numberFrom } from '../terminal/arguments.ts';
+import { optionsOf } from '../terminal/global-options.ts';
+import { outputWidth, paint } from '../terminal/output.ts';
+import { count, cutLine, plainLine, quoted, shortId, spokenTime } from '../terminal/plain-text.ts';
+import { paintStatus } from '../terminal/table.ts';
+import { runUseCase } from '../terminal/run-use-case.ts';
 
 /** `worktrail show ID`: one item with everything around it. */
 export function addShowCommand(program: Command): Command {
@@ -25,14 +25,9 @@ Examples:
     )
     .action(async (id: string, _options: unknown, command: Command) => {
       const options = optionsOf<{ depth?: number | string }>(command);
-      const { parseInput } = await import('../../domain/validate.ts');
-      const { queryWorkItemInput } = await import('../../domain/work-item.ts');
-      const { queryWorkItem } = await import('../../services/work-items.ts');
       const { depth } = options;
-      const input = parseInput(queryWorkItemInput, { id, ...(depth !== undefined && { max_depth: depth }) });
-      await withApp(options, async ({ context }) => {
-        printAnswer(await queryWorkItem(context, input), options.json, renderItem);
-      });
+      const load = async () => (await import('../../use-cases/records/work-items.ts')).queryWorkItem;
+      await runUseCase(options, load, { id, ...(depth !== undefined && { max_depth: depth }) }, renderItem);
     });
 }
 

@@ -2,15 +2,16 @@
 import { readFile, readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { JsonValue } from '../../domain/json.ts';
-import { TrackerError, validationError } from '../../errors.ts';
-import type { ImportedEdit, StatusEditImport } from '../../services/status-edit-import.ts';
-import type { StatusEdit, StatusEdits } from '../../services/status-edits.ts';
-import type { PresentFile } from '../../services/status-file.ts';
-import { ExitCode } from '../exit-codes.ts';
-import type { GlobalOptions } from '../global-options.ts';
-import { paint, printAnswer } from '../output.ts';
-import { count, plainLine, shortId } from '../plain-text.ts';
-import { commandLineCaller, withApp } from '../with-app.ts';
+import { TrackerError, validationError } from '../../domain/errors.ts';
+import type { ImportedEdit, StatusEditImport } from '../../use-cases/status/status-edit-import.ts';
+import type { StatusEdits } from '../../use-cases/status/status-edits.ts';
+import type { PresentFile } from '../../use-cases/status/status-file.ts';
+import { ExitCode } from '../terminal/exit-codes.ts';
+import type { GlobalOptions } from '../terminal/global-options.ts';
+import { paint, printAnswer } from '../terminal/output.ts';
+import { count, plainLine, shortId } from '../terminal/plain-text.ts';
+import { commandLineCaller, withApp } from '../terminal/with-app.ts';
+import type { StatusEdit } from '../../use-cases/status/status-edit-rules.ts';
 
 const FILE_MAX_BYTES = 10 * 1024 * 1024;
 /** Copies of edited files that are named. */
@@ -18,7 +19,7 @@ const COPIES_SHOWN = 5;
 
 /** Exit code 1 when the file has edits. */
 export async function showStatusEdits(file: string | undefined, options: GlobalOptions): Promise<void> {
-  const { readStatusEdits } = await import('../../services/status-edits.ts');
+  const { readStatusEdits } = await import('../../use-cases/status/status-edits.ts');
   await withApp(options, async ({ context }, config) => {
     const { present, name } = await readEdited(file, config.projectDir);
     const answer = await readStatusEdits(context, present);
@@ -31,7 +32,7 @@ export async function showStatusEdits(file: string | undefined, options: GlobalO
 
 /** Exit code 1 when something was not taken over. */
 export async function importEdits(file: string | undefined, options: GlobalOptions): Promise<void> {
-  const { importStatusEdits } = await import('../../services/status-edit-import.ts');
+  const { importStatusEdits } = await import('../../use-cases/status/status-edit-import.ts');
   await withApp(options, async ({ context }, config) => {
     const { present, name } = await readEdited(file, config.projectDir);
     const answer = await importStatusEdits(context, commandLineCaller(), present);
@@ -44,7 +45,7 @@ async function readEdited(
   file: string | undefined,
   projectDir: string,
 ): Promise<{ present: PresentFile; name: string }> {
-  const { STATUS_FILE, presentOf } = await import('../../services/status-file.ts');
+  const { STATUS_FILE, presentOf } = await import('../../use-cases/status/status-file.ts');
   const name = file === undefined ? path.join(projectDir, STATUS_FILE) : path.resolve(file);
   const size = await stat(name).catch(() => undefined);
   if (size === undefined) {

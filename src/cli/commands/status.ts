@@ -1,14 +1,14 @@
 import type { Command } from 'commander';
-import { validationError } from '../../errors.ts';
-import type { StatusFileOutcome } from '../../services/status-file.ts';
-import type { StatusReport } from '../../services/status-report.ts';
-import type { LinkedDeployment } from '../../storage/sql/queries/deployments.ts';
+import { validationError } from '../../domain/errors.ts';
+import type { StatusFileOutcome } from '../../use-cases/status/status-file.ts';
+import type { StatusReport } from '../../use-cases/status/status-report.ts';
+import type { LinkedDeployment } from '../../storage/queries/deployments.ts';
 import type { Vendor } from '../../domain/vendor.ts';
-import { optionsOf } from '../global-options.ts';
-import { paint, printAnswer } from '../output.ts';
-import { count, nameFirst, plainLine, shortId, spokenTime } from '../plain-text.ts';
-import { paintStatus, renderTable, statusStyle } from '../table.ts';
-import { withApp } from '../with-app.ts';
+import { optionsOf } from '../terminal/global-options.ts';
+import { paint, printAnswer } from '../terminal/output.ts';
+import { count, nameFirst, plainLine, shortId, spokenTime } from '../terminal/plain-text.ts';
+import { paintStatus, renderTable, statusStyle } from '../terminal/table.ts';
+import { withApp } from '../terminal/with-app.ts';
 
 interface StatusOptions {
   write?: true;
@@ -50,8 +50,8 @@ Examples:
         await (isShown ? showStatusEdits : importEdits)(file, options);
         return;
       }
-      const { readStatus } = await import('../../services/status-report.ts');
-      const { writeStatusFile, refuseForeignFile } = await import('../../services/status-file.ts');
+      const { readStatus } = await import('../../use-cases/status/status-report.ts');
+      const { writeStatusFile, refuseForeignFile } = await import('../../use-cases/status/status-file.ts');
       await withApp(options, async ({ context }, config) => {
         if (options.write !== true) {
           printAnswer(await readStatus(context), options.json, renderStatus);

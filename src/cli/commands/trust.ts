@@ -1,13 +1,13 @@
 import type { Command } from 'commander';
-import type { NamedDatabase, Settings } from '../../config.ts';
-import { validationError } from '../../errors.ts';
-import type { Agreement, RecordedAgreement } from '../../storage/agreements.ts';
-import { canAsk, isConfirmed } from '../confirm.ts';
-import { optionsOf, type GlobalOptions } from '../global-options.ts';
-import { print, printJson, say } from '../output.ts';
-import { count } from '../plain-text.ts';
-import { renderTable } from '../table.ts';
-import { readSettings } from '../with-app.ts';
+import type { NamedDatabase, Settings } from '../../config/config.ts';
+import { validationError } from '../../domain/errors.ts';
+import type { Agreement, RecordedAgreement } from '../../config/agreements.ts';
+import { canAsk, isConfirmed } from '../terminal/confirm.ts';
+import { optionsOf, type GlobalOptions } from '../terminal/global-options.ts';
+import { print, printJson, say } from '../terminal/output.ts';
+import { count } from '../terminal/plain-text.ts';
+import { renderTable } from '../terminal/table.ts';
+import { readSettings } from '../terminal/with-app.ts';
 
 interface TrustOptions {
   yes?: true;
@@ -53,7 +53,7 @@ Examples:
 
 async function trust(options: TrustOptions & GlobalOptions): Promise<void> {
   const settings = await readSettings(options);
-  const { agree, isAgreed } = await import('../../storage/agreements.ts');
+  const { agree, isAgreed } = await import('../../config/agreements.ts');
   const { projectSlug } = options;
   const question =
     projectSlug === undefined ? await aboutDatabase(settings) : await aboutProject(settings, projectSlug);
@@ -77,7 +77,7 @@ async function trust(options: TrustOptions & GlobalOptions): Promise<void> {
 }
 
 async function aboutDatabase(settings: Settings): Promise<Question | undefined> {
-  const { agreementFor } = await import('../../config.ts');
+  const { agreementFor } = await import('../../config/config.ts');
   const agreement = agreementFor(settings);
   const { database, projectDir, slug } = settings;
   if (agreement === undefined || database === undefined) return undefined;
@@ -94,7 +94,7 @@ async function aboutDatabase(settings: Settings): Promise<Question | undefined> 
 }
 
 async function addressLines({ complete, given }: NamedDatabase): Promise<string[]> {
-  const { sslModeOf, withoutPassword } = await import('../../storage/sql/postgres-address.ts');
+  const { sslModeOf, withoutPassword } = await import('../../storage/primary/postgres-address.ts');
   const password =
     given.password !== undefined
       ? 'the one in worktrail.config.json'
@@ -121,7 +121,7 @@ const PROTECTION = {
 
 async function aboutProject(settings: Settings, projectSlug: string): Promise<Question> {
   const { database, projectDir, slug } = settings;
-  const { settingSchemas } = await import('../../config-schema.ts');
+  const { settingSchemas } = await import('../../config/config-schema.ts');
   const problem = !settingSchemas().slug.safeParse(projectSlug).success
     ? 'must have 1 to 48 of a–z, 0–9, _ and -, the first a letter or digit'
     : database === undefined
@@ -135,8 +135,8 @@ async function aboutProject(settings: Settings, projectSlug: string): Promise<Qu
       'Correct it and run the command again. Nothing was changed.',
     );
   }
-  const { joining } = await import('../../storage/first-meeting.ts');
-  const { formatPostgresUrl } = await import('../../storage/sql/postgres-address.ts');
+  const { joining } = await import('../../storage/opening/first-meeting.ts');
+  const { formatPostgresUrl } = await import('../../storage/primary/postgres-address.ts');
   return {
     agreement: joining(projectDir, projectSlug, formatPostgresUrl(database.complete)),
     lines: [
@@ -164,14 +164,14 @@ async function saysYes(): Promise<boolean> {
 }
 
 async function list(options: GlobalOptions): Promise<void> {
-  const { listAgreements } = await import('../../storage/agreements.ts');
+  const { listAgreements } = await import('../../config/agreements.ts');
   const agreements = listAgreements();
   if (options.json === true) return printJson({ agreements });
   print(agreements.length === 0 ? 'Nothing was agreed to on this machine.' : renderAgreements(agreements));
 }
 
 async function revoke(options: GlobalOptions): Promise<void> {
-  const { revokeAgreements } = await import('../../storage/agreements.ts');
+  const { revokeAgreements } = await import('../../config/agreements.ts');
   const { projectDir } = await readSettings(options);
   const revoked = revokeAgreements(projectDir);
   if (options.json === true) return printJson({ revoked });

@@ -1,10 +1,9 @@
 import type { Command } from 'commander';
-import type { Undo, UndoneChange } from '../../services/undo.ts';
-import { fieldsFrom } from '../arguments.ts';
-import { optionsOf } from '../global-options.ts';
-import { printAnswer } from '../output.ts';
-import { count, plainLine, shortId, spokenTime } from '../plain-text.ts';
-import { commandLineCaller, withApp } from '../with-app.ts';
+import type { Undo, UndoneChange } from '../../use-cases/history/undo.ts';
+import { fieldsFrom } from '../terminal/arguments.ts';
+import { optionsOf } from '../terminal/global-options.ts';
+import { count, plainLine, shortId, spokenTime } from '../terminal/plain-text.ts';
+import { runUseCase } from '../terminal/run-use-case.ts';
 
 const FIELDS = { actor: 'actor', since: 'since', key: 'idempotency_key' } as const;
 
@@ -39,20 +38,16 @@ Examples:
     )
     .action(async (change: string | undefined, _options: unknown, command: Command) => {
       const options = optionsOf<UndoOptions>(command);
-      const { parseInput } = await import('../../domain/validate.ts');
-      const { undoInput } = await import('../../domain/undo.ts');
-      const { undo } = await import('../../services/undo.ts');
-      const input = parseInput(undoInput, {
+      const load = async () => (await import('../../use-cases/history/undo.ts')).undo;
+      const fields = {
         // Eight digits or more may be the beginning of an id: such a position is written with its "#".
         ...(change !== undefined && { change_id: /^\d{1,7}$/.test(change) ? `#${change}` : change }),
         ...fieldsFrom(options, FIELDS),
         ...(options.apply === true && { apply: true }),
         ...(options.dryRun === true && { apply: false }),
         ...(options.partial === true && { partial: true }),
-      });
-      await withApp(options, async ({ context }) => {
-        printAnswer(await undo(context, commandLineCaller(), input), options.json, renderUndo);
-      });
+      };
+      await runUseCase(options, load, fields, renderUndo);
     });
 }
 

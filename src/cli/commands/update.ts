@@ -1,12 +1,12 @@
 import type { Command } from 'commander';
 import type { WorkItem } from '../../domain/work-item.ts';
-import { validationError } from '../../errors.ts';
-import type { Context, WriteOutcome } from '../../services/context.ts';
-import { collect, fieldsFrom, numberFrom, requireVersionWithKey } from '../arguments.ts';
-import { optionsOf } from '../global-options.ts';
-import { printAnswer } from '../output.ts';
-import { plainLine, shortId } from '../plain-text.ts';
-import { commandLineCaller, withApp } from '../with-app.ts';
+import { validationError } from '../../domain/errors.ts';
+import type { Context, WriteOutcome } from '../../use-cases/support/context.ts';
+import { collect, fieldsFrom, numberFrom, requireVersionWithKey } from '../terminal/arguments.ts';
+import { optionsOf } from '../terminal/global-options.ts';
+import { plainLine, shortId } from '../terminal/plain-text.ts';
+import { runVersioned } from '../terminal/run-use-case.ts';
+import { commandLineCaller } from '../terminal/with-app.ts';
 
 const FIELDS = {
   ifVersion: 'version',
@@ -93,17 +93,9 @@ Examples:
     )
     .action(async (id: string, _options: unknown, command: Command) => {
       const options = optionsOf<UpdateOptions>(command);
-      const { parseInput } = await import('../../domain/validate.ts');
-      const { updateWorkItemInput } = await import('../../domain/work-item.ts');
-      const { updateWorkItem } = await import('../../services/work-items.ts');
+      const load = async () => (await import('../../use-cases/records/work-items.ts')).updateWorkItem;
       const fields = { id, ...fieldsOf(options) };
-      // Wrong input is refused before anything is opened; the version may only be known after that.
-      parseInput(updateWorkItemInput, { ...fields, version: options.ifVersion ?? 1 });
-      await withApp(options, async ({ context }) => {
-        const version = options.ifVersion ?? (await currentVersion(context, fields));
-        const input = parseInput(updateWorkItemInput, { ...fields, version });
-        printAnswer(await updateWorkItem(context, commandLineCaller(), input), options.json, renderUpdated);
-      });
+      await runVersioned(options, load, fields, (context) => currentVersion(context, id), renderUpdated);
     });
 }
 
@@ -134,15 +126,12 @@ function fieldsOf(options: UpdateOptions): Record<string, unknown> {
   return fields;
 }
 
-async function currentVersion(context: Context, fields: { id: string }): Promise<number> {
+async function currentVersion(context: Context, id: string): Promise<number> {
   const { parseInput } = await import('../../domain/validate.ts');
-  const { queryWorkItemInput } = await import('../../domain/work-item.ts');
-  const { queryWorkItem } = await import('../../services/work-items.ts');
-  const { withoutLookUp } = await import('../../services/look-up.ts');
+  const { queryWorkItem } = await import('../../use-cases/records/work-items.ts');
   const only = { include_children: false, include_dependencies: false };
-  const input = parseInput(queryWorkItemInput, { id: fields.id, ...only });
-  const asked = { call: 'update_work_item', arguments: fields };
-  return (await queryWorkItem(context, input).catch(withoutLookUp(asked))).data.version;
+  const input = parseInput(queryWorkItem.input, { id, ...only });
+  return (await queryWorkItem.run(context, commandLineCaller(), input)).data.version;
 }
 
 function renderUpdated(item: WorkItem & WriteOutcome): string {

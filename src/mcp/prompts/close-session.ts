@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { idOrPrefix } from '../../domain/fields.ts';
-import { suggestItems } from '../../services/completion.ts';
-import { definePrompt, steps } from '../define-prompt.ts';
+import { suggestItems } from '../../use-cases/records/completion.ts';
+import { definePrompt, steps } from '../definitions/define-prompt.ts';
 import { currentSession, itemList, itemWithSurroundings, readItem } from './scenery.ts';
 
 export const closeSessionPrompt = definePrompt({

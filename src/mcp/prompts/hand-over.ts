@@ -1,8 +1,8 @@
 import * as z from 'zod';
 import { idOrPrefix, line } from '../../domain/fields.ts';
 import { NAME_MAX_CHARACTERS } from '../../domain/limits.ts';
-import { suggestItems } from '../../services/completion.ts';
-import { definePrompt, steps } from '../define-prompt.ts';
+import { suggestItems } from '../../use-cases/records/completion.ts';
+import { definePrompt, steps } from '../definitions/define-prompt.ts';
 import { itemWithSurroundings, readItem } from './scenery.ts';
 
 export const handOverPrompt = definePrompt({

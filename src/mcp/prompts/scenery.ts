@@ -1,22 +1,23 @@
 /** What prompts show of the tracker as it is at the moment. */
+import type * as z from 'zod';
 import { listVendorsInput } from '../../domain/vendor.ts';
 import { listWorkItemsInput, type WorkItem } from '../../domain/work-item.ts';
-import { getConfiguration } from '../../services/configuration.ts';
-import type { Context } from '../../services/context.ts';
-import { listVendors } from '../../services/vendors.ts';
-import { listWorkItems, queryWorkItem, type WorkItemView } from '../../services/work-items.ts';
-import { warningLines } from '../define-tool.ts';
+import { getConfiguration } from '../../use-cases/records/configuration.ts';
+import { ANYBODY, type Context } from '../../use-cases/support/context.ts';
+import { listVendors } from '../../use-cases/records/vendors.ts';
+import { listWorkItems, queryWorkItem, type WorkItemView } from '../../use-cases/records/work-items.ts';
+import { warningLines } from '../definitions/define-tool.ts';
 import { oneLine } from '../../domain/others-text.ts';
-import { itemLine, shortId } from '../text.ts';
+import { itemLine, shortId } from '../definitions/text.ts';
 
 const LISTED_MAX = 8;
 
-type Filter = Partial<Pick<Parameters<typeof listWorkItems>[1], 'status' | 'ready' | 'label' | 'sort'>>;
+type Filter = Partial<Pick<z.output<typeof listWorkItems.input>, 'status' | 'ready' | 'label' | 'sort'>>;
 
 /** A heading with the number of items and the first few of them; empty without any. */
 export async function itemList(context: Context, heading: string, filter: Filter): Promise<string> {
   const input = listWorkItemsInput.parse({ ...filter, limit: LISTED_MAX });
-  const { data } = await listWorkItems(context, input);
+  const { data } = await listWorkItems.run(context, ANYBODY, input);
   if (data.total_count === 0) return '';
   const left = data.total_count - data.items.length;
   const lines = data.items.map((item) => `- ${itemLine(item)}${reasonOf(item)}`);
@@ -35,7 +36,7 @@ function reasonOf({ metadata }: WorkItem): string {
 
 /** Where the project stands: its focus, branch and session, and what is wrong with the answer, if anything is. */
 export async function situation(context: Context): Promise<string> {
-  const { data, warnings } = await getConfiguration(context);
+  const { data, warnings } = await getConfiguration.run(context, ANYBODY, {});
   const { current_session_id } = data;
   const session = current_session_id === null ? undefined : await findItem(context, current_session_id);
   return [
@@ -48,8 +49,9 @@ export async function situation(context: Context): Promise<string> {
 
 /** Names of the broken vendors; empty without any. */
 export async function brokenVendors(context: Context): Promise<string> {
-  const { data } = await listVendors(
+  const { data } = await listVendors.run(
     context,
+    ANYBODY,
     listVendorsInput.parse({ status: 'broken', limit: LISTED_MAX }),
   );
   if (data.total_count === 0) return '';
@@ -59,12 +61,12 @@ export async function brokenVendors(context: Context): Promise<string> {
 
 /** The id of the session that is configured as the current one. */
 export async function currentSession(context: Context): Promise<string | null> {
-  return (await getConfiguration(context)).data.current_session_id;
+  return (await getConfiguration.run(context, ANYBODY, {})).data.current_session_id;
 }
 
 /** @throws NotFoundError */
 export async function readItem(context: Context, id: string): Promise<WorkItemView> {
-  const { data } = await queryWorkItem(context, {
+  const { data } = await queryWorkItem.run(context, ANYBODY, {
     id: id.replaceAll('-', ''),
     include_children: true,
     include_dependencies: true,

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { line } from '../../domain/fields.ts';
 import { TITLE_MAX_CHARACTERS } from '../../domain/limits.ts';
-import { definePrompt, steps } from '../define-prompt.ts';
+import { definePrompt, steps } from '../definitions/define-prompt.ts';
 import { brokenVendors, itemList, situation } from './scenery.ts';
 
 export const startSessionPrompt = definePrompt({

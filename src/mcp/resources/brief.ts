@@ -1,7 +1,7 @@
 import { BRIEF_TOKENS_DEFAULT } from '../../domain/brief.ts';
-import { getBrief } from '../../services/brief.ts';
-import { briefText } from '../../services/brief-text.ts';
-import { defineResource } from '../define-resource.ts';
+import { getBrief } from '../../use-cases/brief/brief.ts';
+import { briefText } from '../../use-cases/brief/brief-text.ts';
+import { defineResource } from '../definitions/define-resource.ts';
 
 export const briefResource = defineResource({
   uri: 'worktrail://brief',
@@ -11,7 +11,7 @@ export const briefResource = defineResource({
     'What a client needs when it starts: what it holds, ready and blocked work, what changed since it was here.',
   mimeType: 'text/markdown',
   read: async (context, _variable, caller) => {
-    const { data, ...answer } = await getBrief(context, caller, { max_tokens: BRIEF_TOKENS_DEFAULT });
+    const { data, ...answer } = await getBrief.run(context, caller, { max_tokens: BRIEF_TOKENS_DEFAULT });
     return { ...answer, data: briefText(data) };
   },
   isTouched: () => true,

@@ -1,7 +1,8 @@
 import { listDeploymentsInput } from '../../domain/deployment.ts';
-import { listDeployments } from '../../services/deployments.ts';
-import { bounded, defineResource } from '../define-resource.ts';
-import { deploymentLine, shortId } from '../text.ts';
+import { listDeployments } from '../../use-cases/records/deployments.ts';
+import { bounded, defineResource } from '../definitions/define-resource.ts';
+import { deploymentLine, shortId } from '../definitions/text.ts';
+import { ANYBODY } from '../../use-cases/support/context.ts';
 
 const SHOWN_MAX = 30;
 const ITEMS_MAX = 8;
@@ -13,7 +14,11 @@ export const deploymentsResource = defineResource({
   description: `The ${SHOWN_MAX} latest deployments, newest first, with their vendors and work items.`,
   mimeType: 'text/markdown',
   read: async (context) => {
-    const answer = await listDeployments(context, listDeploymentsInput.parse({ limit: SHOWN_MAX }));
+    const answer = await listDeployments.run(
+      context,
+      ANYBODY,
+      listDeploymentsInput.parse({ limit: SHOWN_MAX }),
+    );
     const { items, total_count } = answer.data;
     const lines = items.map((deployment) => {
       const related = deployment.related_work_items.slice(0, ITEMS_MAX).map(({ id }) => shortId(id));

@@ -1,6 +1,6 @@
-import { renderBody } from '../../services/status-view.ts';
-import { readStatus } from '../../services/status-report.ts';
-import { bounded, defineResource } from '../define-resource.ts';
+import { renderBody } from '../../use-cases/status/status-view.ts';
+import { readStatus } from '../../use-cases/status/status-report.ts';
+import { bounded, defineResource } from '../definitions/define-resource.ts';
 
 export const statusResource = defineResource({
   uri: 'worktrail://status',

@@ -1,10 +1,10 @@
-import { queryVendorInput } from '../../domain/vendor.ts';
 import { parseInput } from '../../domain/validate.ts';
-import { suggestVendors } from '../../services/completion.ts';
-import { describeAnswer } from '../../services/described-answer.ts';
-import { queryVendor, type VendorView } from '../../services/vendors.ts';
-import type { Answer } from '../../storage/store.ts';
-import { defineResource } from '../define-resource.ts';
+import { suggestVendors } from '../../use-cases/records/completion.ts';
+import { describeAnswer } from '../../use-cases/support/described-answer.ts';
+import { queryVendor, type VendorView } from '../../use-cases/records/vendors.ts';
+import type { Answer } from '../../storage/contract/store.ts';
+import { defineResource } from '../definitions/define-resource.ts';
+import { ANYBODY } from '../../use-cases/support/context.ts';
 
 const METADATA_MAX_CHARACTERS = 16_000;
 
@@ -15,8 +15,8 @@ export const vendorResource = defineResource({
   description: 'One vendor by name, in any case: status, extractor version, formats, test results.',
   mimeType: 'application/json',
   read: async (context, variable) => {
-    const { name } = parseInput(queryVendorInput, { name: variable });
-    const answer = await queryVendor(context, name);
+    const input = parseInput(queryVendor.input, { name: variable });
+    const answer = await queryVendor.run(context, ANYBODY, input);
     return { ...answer, data: vendorJson(answer) };
   },
   isTouched: (touched, variable) => touched.vendor(variable),

@@ -1,11 +1,12 @@
 import { queryWorkItemInput } from '../../domain/work-item.ts';
 import { parseInput } from '../../domain/validate.ts';
-import { suggestItems } from '../../services/completion.ts';
-import { answerText } from '../../services/described-answer.ts';
-import { queryWorkItem, type WorkItemView } from '../../services/work-items.ts';
-import { bounded, defineResource } from '../define-resource.ts';
+import { suggestItems } from '../../use-cases/records/completion.ts';
+import { answerText } from '../../use-cases/support/described-answer.ts';
+import { queryWorkItem, type WorkItemView } from '../../use-cases/records/work-items.ts';
+import { bounded, defineResource } from '../definitions/define-resource.ts';
 import { oneLine, quoted } from '../../domain/others-text.ts';
 import { cut, shortId } from '../../domain/text.ts';
+import { ANYBODY } from '../../use-cases/support/context.ts';
 
 const METADATA_MAX_CHARACTERS = 6_000;
 const LINKS_MAX = 50;
@@ -19,7 +20,7 @@ export const workItemResource = defineResource({
   mimeType: 'text/markdown',
   read: async (context, variable) => {
     const input = parseInput(queryWorkItemInput, { id: variable, include_children: false });
-    const answer = await queryWorkItem(context, input);
+    const answer = await queryWorkItem.run(context, ANYBODY, input);
     return { ...answer, data: bounded(answerText(answer, itemText), 'query_work_item answers all of it.') };
   },
   isTouched: (touched, variable) => touched.item(variable.trim().toLowerCase().replaceAll('-', '')),

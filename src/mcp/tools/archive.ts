@@ -1,32 +1,15 @@
 import { joinLines } from '../../domain/others-text.ts';
-import * as z from 'zod';
-import { archiveInput } from '../../domain/archive.ts';
-import { archiveWorkItems, type ArchiveOutcome } from '../../services/archive.ts';
-import { LINKS, answerSchema, defineTool } from '../define-tool.ts';
-import { cutLine, shortId } from '../text.ts';
+import { archiveWorkItems, type ArchiveOutcome } from '../../use-cases/archive/archive.ts';
+import { defineTool } from '../definitions/define-tool.ts';
+import { cutLine, shortId } from '../definitions/text.ts';
 
 const SUBTREES_IN_TEXT = 20;
 const TITLE_CHARACTERS = 60;
 
-const named = z.object({ id: z.string(), title: z.string() });
-
-export const archiveWorkItemsTool = defineTool({
-  name: 'archive_work_items',
+export const archiveWorkItemsTool = defineTool(archiveWorkItems, {
   toolset: 'archive',
   description:
     'Move closed items, each with all below it, to the archive; without ids all that is due (archive_after_days). Refused while anything in it is open, claimed or the current session. restore brings ids back, with archived ancestors. list_work_items archived shows it. Example: {"ids":["3f2a9c1b"]}',
-  input: archiveInput,
-  output: answerSchema({
-    action: z.enum(['archive', 'restore']),
-    dry_run: z.boolean(),
-    subtrees: z.array(named.extend({ items: z.int(), restored_ancestors: z.array(named).optional() })),
-    subtrees_total: z.int(),
-    items_total: z.int(),
-    refused: z.array(named.extend({ reason: z.string() })).optional(),
-    more_due: z.boolean().optional(),
-  }),
-  annotations: LINKS,
-  run: archiveWorkItems,
   text: archiveText,
 });
 

@@ -1,19 +1,12 @@
-import { claimWorkItemInput } from '../../domain/claim.ts';
-import { claimWorkItem, type ClaimedItem, type NothingReady } from '../../services/claims.ts';
-import { claimShape } from '../answers.ts';
-import { CLAIMS, answerSchema, defineTool } from '../define-tool.ts';
+import { claimWorkItem, type ClaimedItem, type NothingReady } from '../../use-cases/records/claims.ts';
+import { defineTool } from '../definitions/define-tool.ts';
 import { oneLine } from '../../domain/others-text.ts';
-import { itemLine } from '../text.ts';
+import { itemLine } from '../definitions/text.ts';
 
-export const claimWorkItemTool = defineTool({
-  name: 'claim_work_item',
+export const claimWorkItemTool = defineTool(claimWorkItem, {
   toolset: 'work',
   description:
     'Take an item to work on, so that nobody else does: the one with id, else the next ready one (label, item_type, anywhere below parent_id). The lease ends after lease_minutes (default 30). Keep claim_token: writes that carry it are refused once another has the item; renew, release and hand_over (to a name) need it. Example: {"label":"ui"}',
-  input: claimWorkItemInput,
-  output: answerSchema(claimShape),
-  annotations: CLAIMS,
-  run: claimWorkItem,
   text: claimText,
 });
 

@@ -1,31 +1,19 @@
-import { getConfigurationInput, updateConfigurationInput } from '../../domain/configuration.ts';
-import { getConfiguration, updateConfiguration } from '../../services/configuration.ts';
-import { configurationShape, configurationViewShape, writeShape } from '../answers.ts';
-import { CHANGES, READS, answerSchema, defineTool } from '../define-tool.ts';
+import { getConfiguration, updateConfiguration } from '../../use-cases/records/configuration.ts';
+import { defineTool } from '../definitions/define-tool.ts';
 import { oneLine } from '../../domain/others-text.ts';
-import { shortId } from '../text.ts';
+import { shortId } from '../definitions/text.ts';
 
-export const getProjectConfigurationTool = defineTool({
-  name: 'get_project_configuration',
+export const getProjectConfigurationTool = defineTool(getConfiguration, {
   toolset: 'core',
   description:
     "Read the project's settings: context, current session, token budget, git branch and head, whether the database answers. Example: {}",
-  input: getConfigurationInput,
-  output: answerSchema(configurationViewShape),
-  annotations: READS,
-  run: (context) => getConfiguration(context),
   text: (c) =>
     `v${c.version} context ${c.active_context_type}, session ${c.current_session_id === null ? 'none' : shortId(c.current_session_id)}, budget ${c.default_token_budget}, branch ${oneLine(c.git_branch ?? 'none')}, database ${c.database_healthy ? 'healthy' : 'away'}`,
 });
 
-export const updateProjectConfigurationTool = defineTool({
-  name: 'update_project_configuration',
+export const updateProjectConfigurationTool = defineTool(updateConfiguration, {
   toolset: 'configuration',
   description:
     'Change the project\'s settings, based on the version you read; null ends the current session. Example: {"version":1,"active_context_type":"maintenance"}',
-  input: updateConfigurationInput,
-  output: answerSchema({ ...configurationShape, ...writeShape }),
-  annotations: CHANGES,
-  run: updateConfiguration,
   text: (c) => `Saved configuration v${c.version}: context ${c.active_context_type}`,
 });

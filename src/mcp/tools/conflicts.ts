@@ -1,41 +1,25 @@
-import * as z from 'zod';
-import {
-  listConflictsInput,
-  resolveConflictInput,
-  type ConflictRecord,
-} from '../../domain/conflict-record.ts';
-import { listConflicts, resolveConflict } from '../../services/conflicts.ts';
-import { conflictShape, listShape, writeShape } from '../answers.ts';
-import { CHANGES, READS, answerSchema, defineTool } from '../define-tool.ts';
+import { type ConflictRecord } from '../../domain/conflict-record.ts';
+import { listConflicts, resolveConflict } from '../../use-cases/records/conflicts.ts';
+import { defineTool } from '../definitions/define-tool.ts';
 import { oneLine } from '../../domain/others-text.ts';
-import { cutLine, listText, shortId } from '../text.ts';
+import { cutLine, listText, shortId } from '../definitions/text.ts';
 
 const REASON_IN_LINE_CHARACTERS = 160;
 /** The ids of writes begin with their time: eight characters are the same for a minute. */
 const CONFLICT_ID_CHARACTERS = 13;
 
-export const listConflictsTool = defineTool({
-  name: 'list_conflicts',
+export const listConflictsTool = defineTool(listConflicts, {
   toolset: 'conflicts',
   description:
     'Changes that were saved while the database was away and could not be applied when it came back: what was asked, what others did meanwhile, and why. id or vendor narrows it to one record. Example: {"id":"3f2a9c1b"}',
-  input: listConflictsInput,
-  output: answerSchema({ ...listShape(conflictShape), pending_count: z.int() }),
-  annotations: READS,
-  run: (context, _caller, input) => listConflicts(context, input),
   text: (page, maxTokens) =>
     `${listText(page, 'conflicts', conflictLine, maxTokens)}${page.pending_count > 0 ? `\n${page.pending_count} changes wait to be applied` : ''}`,
 });
 
-export const resolveConflictTool = defineTool({
-  name: 'resolve_conflict',
+export const resolveConflictTool = defineTool(resolveConflict, {
   toolset: 'conflicts',
   description:
     'Settle a conflict: keep_theirs leaves the record as it is, reapply makes the change again on the current version, custom sets fields instead. Example: {"id":"0192f3c1","resolution":"custom","fields":{"title":"Both ideas"}}',
-  input: resolveConflictInput,
-  output: answerSchema({ ...conflictShape, ...writeShape, record: z.unknown() }),
-  annotations: CHANGES,
-  run: resolveConflict,
   text: (conflict) => `Settled ${conflictLine(conflict)} with ${conflict.resolution ?? 'nothing'}`,
 });
 

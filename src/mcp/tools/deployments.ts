@@ -1,47 +1,26 @@
 import { joinLines } from '../../domain/others-text.ts';
-import {
-  listDeploymentsInput,
-  queryDeploymentInput,
-  recordDeploymentInput,
-} from '../../domain/deployment.ts';
-import { listDeployments, queryDeployment, recordDeployment } from '../../services/deployments.ts';
-import { deploymentShape, deploymentViewShape, listShape, writeShape } from '../answers.ts';
-import { ADDS, READS, answerSchema, defineTool } from '../define-tool.ts';
-import { deploymentLine, itemLine, listText } from '../text.ts';
+import { listDeployments, queryDeployment, recordDeployment } from '../../use-cases/records/deployments.ts';
+import { defineTool } from '../definitions/define-tool.ts';
+import { deploymentLine, itemLine, listText } from '../definitions/text.ts';
 
-export const recordDeploymentTool = defineTool({
-  name: 'record_deployment',
+export const recordDeploymentTool = defineTool(recordDeployment, {
   toolset: 'core',
   description:
     'Record a deployment. metadata needs pr_number, pr_title, test_summary {category: count}, constitutional_compliance. commit_hash of 7–39 characters is completed from the project\'s git. Example: {"deployed_at":"2026-01-31T09:30:00Z","commit_hash":"0123456789abcdef0123456789abcdef01234567","metadata":{"pr_number":7,"pr_title":"Add CSV","test_summary":{"unit":150},"constitutional_compliance":true},"affected_vendors":["vendor_abc"]}',
-  input: recordDeploymentInput,
-  output: answerSchema({ ...deploymentShape, ...writeShape }),
-  annotations: ADDS,
-  run: recordDeployment,
   text: (deployment) => `Recorded ${deploymentLine(deployment)}`,
 });
 
-export const listDeploymentsTool = defineTool({
-  name: 'list_deployments',
+export const listDeploymentsTool = defineTool(listDeployments, {
   toolset: 'deployments',
   description:
     'The timeline of deployments, newest first, by date range, vendor, work item or compliance. Example: {"vendor":"vendor_abc","from":"2026-01-01T00:00:00Z"}',
-  input: listDeploymentsInput,
-  output: answerSchema(listShape(deploymentShape)),
-  annotations: READS,
-  run: (context, _caller, input) => listDeployments(context, input),
   text: (page, maxTokens) => listText(page, 'deployments', deploymentLine, maxTokens),
 });
 
-export const queryDeploymentTool = defineTool({
-  name: 'query_deployment',
+export const queryDeploymentTool = defineTool(queryDeployment, {
   toolset: 'deployments',
   description:
     'Read one deployment with its vendors, work items and impact: what is broken, still open, or waiting downstream. Example: {"id":"9b1deb4d"}',
-  input: queryDeploymentInput,
-  output: answerSchema(deploymentViewShape),
-  annotations: READS,
-  run: (context, _caller, { id }) => queryDeployment(context, id),
   text: (deployment) =>
     joinLines([
       deploymentLine(deployment),

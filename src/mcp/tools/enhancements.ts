@@ -1,63 +1,34 @@
-import * as z from 'zod';
-import {
-  createEnhancementInput,
-  listEnhancementsInput,
-  promoteEnhancementInput,
-  updateEnhancementInput,
-} from '../../domain/enhancement.ts';
 import {
   createEnhancement,
   listEnhancements,
   promoteEnhancement,
   updateEnhancement,
   type EnhancementView,
-} from '../../services/enhancements.ts';
-import {
-  enhancementViewShape,
-  listShape,
-  savedEnhancementShape,
-  workItemShape,
-  writeShape,
-} from '../answers.ts';
-import { ADDS, CHANGES, READS, answerSchema, defineTool } from '../define-tool.ts';
+} from '../../use-cases/records/enhancements.ts';
+import { defineTool } from '../definitions/define-tool.ts';
 import { oneLine, quoted } from '../../domain/others-text.ts';
 import { cut } from '../../domain/text.ts';
-import { cutLine, itemLine, listText, shortId } from '../text.ts';
+import { cutLine, itemLine, listText, shortId } from '../definitions/text.ts';
 
 const TITLE_IN_LIST_CHARACTERS = 60;
 const DESCRIPTION_IN_TEXT_CHARACTERS = 2_000;
 
-export const createEnhancementTool = defineTool({
-  name: 'create_enhancement',
+export const createEnhancementTool = defineTool(createEnhancement, {
   toolset: 'enhancements',
   description: 'Note what may be done one day. Example: {"title":"Sync clients","target_quarter":"2026-Q1"}',
-  input: createEnhancementInput,
-  output: answerSchema({ ...savedEnhancementShape, ...writeShape }),
-  annotations: ADDS,
-  run: createEnhancement,
   text: (enhancement) => `Created ${enhancementLine(enhancement)}`,
 });
 
-export const updateEnhancementTool = defineTool({
-  name: 'update_enhancement',
+export const updateEnhancementTool = defineTool(updateEnhancement, {
   toolset: 'enhancements',
   description:
     'Change fields, based on the version you read; null clears, depends_on replaces all. Example: {"id":"3f2a9c1b","version":1,"status":"approved"}',
-  input: updateEnhancementInput,
-  output: answerSchema({ ...savedEnhancementShape, ...writeShape }),
-  annotations: CHANGES,
-  run: updateEnhancement,
   text: (enhancement) => `Saved ${enhancementLine(enhancement)}`,
 });
 
-export const listEnhancementsTool = defineTool({
-  name: 'list_enhancements',
+export const listEnhancementsTool = defineTool(listEnhancements, {
   toolset: 'enhancements',
   description: 'By priority; id reads one with what surrounds it. Example: {"status":"approved"}',
-  input: listEnhancementsInput,
-  output: answerSchema(listShape(enhancementViewShape)),
-  annotations: READS,
-  run: (context, _caller, input) => listEnhancements(context, input),
   text: (page) => {
     const [only] = page.items;
     const list = listText(page, 'enhancements', enhancementLine);
@@ -65,18 +36,9 @@ export const listEnhancementsTool = defineTool({
   },
 });
 
-export const promoteEnhancementTool = defineTool({
-  name: 'promote_enhancement',
+export const promoteEnhancementTool = defineTool(promoteEnhancement, {
   toolset: 'enhancements',
   description: 'Make a work item of an enhancement, once. Example: {"id":"3f2a9c1b","version":2}',
-  input: promoteEnhancementInput,
-  output: answerSchema({
-    ...savedEnhancementShape,
-    ...writeShape,
-    work_item: z.object(workItemShape).optional(),
-  }),
-  annotations: CHANGES,
-  run: promoteEnhancement,
   text: (promoted) => `Promoted ${enhancementLine(promoted)}\nto ${itemLine(promoted.work_item)}`,
 });
 

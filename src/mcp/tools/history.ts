@@ -1,36 +1,23 @@
 import { joinLines } from '../../domain/others-text.ts';
-import { queryHistoryInput } from '../../domain/change.ts';
-import { undoInput } from '../../domain/undo.ts';
-import { queryHistory, type History } from '../../services/history.ts';
-import { undo, type Undo, type UndoneChange } from '../../services/undo.ts';
-import { changeShape, historyShape, listShape, undoShape } from '../answers.ts';
-import { CHANGES, READS, answerSchema, defineTool } from '../define-tool.ts';
-import { changeLine, listText, shortId } from '../text.ts';
+import { queryHistory, type History } from '../../use-cases/history/history.ts';
+import { undo, type Undo, type UndoneChange } from '../../use-cases/history/undo.ts';
+import { defineTool } from '../definitions/define-tool.ts';
+import { changeLine, listText, shortId } from '../definitions/text.ts';
 
 /** Changes named in the text of an undo; all of them are in the structured content. */
 const UNDONE_IN_TEXT = 20;
 
-export const queryHistoryTool = defineTool({
-  name: 'query_history',
+export const queryHistoryTool = defineTool(queryHistory, {
   toolset: 'history',
   description:
     'Every change with who, when and each field before and after: of one record (id or vendor), by an actor, in a time range; newest first. since N: what came after feed position N, oldest first; go on with next_since. as_of: the state of a record at that time. Example: {"id":"3f2a9c1b"}',
-  input: queryHistoryInput,
-  output: answerSchema({ ...listShape(changeShape), ...historyShape }),
-  annotations: READS,
-  run: (context, _caller, input) => queryHistory(context, input),
   text: historyText,
 });
 
-export const undoTool = defineTool({
-  name: 'undo',
+export const undoTool = defineTool(undo, {
   toolset: 'history',
   description:
     'Take back one change by its inverse: change_id (or "#12", its feed position) at once; or all that an actor did since a time, shown first, done with apply true. Refused where others changed the same fields since; partial leaves those out. Example: {"change_id":"#12"}',
-  input: undoInput,
-  output: answerSchema(undoShape),
-  annotations: CHANGES,
-  run: undo,
   text: undoText,
 });
 

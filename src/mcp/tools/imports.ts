@@ -1,37 +1,25 @@
 import { joinLines, nameFirst } from '../../domain/others-text.ts';
 
-import { importSessionPromptsInput, importStatusFileInput } from '../../domain/status-import.ts';
-import { sourceLines } from '../../services/import/report.ts';
-import { renderStatusImport } from '../../services/import/legacy-status/import-report.ts';
+import { sourceLines } from '../../importers/import/report.ts';
+import { renderStatusImport } from '../../importers/legacy-status/import-report.ts';
 import {
   importProjectPrompts,
   importProjectStatus,
   type SessionPromptsReport,
-} from '../../services/project-imports.ts';
-import { promptsImportShape, statusImportShape } from '../answers.ts';
-import { LINKS as REPEATABLE, answerSchema, defineTool } from '../define-tool.ts';
+} from '../../importers/project-imports.ts';
+import { defineTool } from '../definitions/define-tool.ts';
 
-export const importStatusFileTool = defineTool({
-  name: 'import_status_file',
+export const importStatusFileTool = defineTool(importProjectStatus, {
   toolset: 'import',
   description:
     'Import a status file kept by hand, whole or not at all, after a backup; reports what is not understood. path: default .project_status.md; namespace: which source, when asked. Example: {"dry_run":false}',
-  input: importStatusFileInput,
-  output: answerSchema(statusImportShape),
-  annotations: REPEATABLE,
-  run: importProjectStatus,
   text: (report) => renderStatusImport(report),
 });
 
-export const importSessionPromptsTool = defineTool({
-  name: 'import_session_prompts',
+export const importSessionPromptsTool = defineTool(importProjectPrompts, {
   toolset: 'import',
   description:
     'Import session prompt files (*.md below path, default docs/session-prompts) as sessions; again: updates; namespace: which source, when asked. Example: {"dry_run":false}',
-  input: importSessionPromptsInput,
-  output: answerSchema(promptsImportShape),
-  annotations: REPEATABLE,
-  run: importProjectPrompts,
   text: promptsText,
 });
 

@@ -1,22 +1,12 @@
-import { getJobInput, listJobsInput, type JobRecord, type SnapshotEvent } from '../../domain/job.ts';
-import { getJob, listJobs } from '../../services/jobs.ts';
-import { listShape } from '../answers.ts';
-import { READS, answerSchema, defineTool } from '../define-tool.ts';
-import { jobShape, snapshotEventShape } from '../job-answers.ts';
+import { type JobRecord, type SnapshotEvent } from '../../domain/job.ts';
+import { getJob, listJobs } from '../../use-cases/maintenance/jobs.ts';
+import { defineTool } from '../definitions/define-tool.ts';
 import { joinLines, oneLine } from '../../domain/others-text.ts';
-import { listText, shortId } from '../text.ts';
-import * as z from 'zod';
+import { listText, shortId } from '../definitions/text.ts';
 
-const snapshots = z.array(z.object(snapshotEventShape));
-
-export const listJobsTool = defineTool({
-  name: 'list_jobs',
+export const listJobsTool = defineTool(listJobs, {
   toolset: 'operations',
   description: 'Imports, backups and background work, newest first. Example: {"state":"failed"}',
-  input: listJobsInput,
-  output: answerSchema({ ...listShape(jobShape), snapshots }),
-  annotations: READS,
-  run: (context, _caller, input) => listJobs(context, input),
   text: (page, maxTokens) => {
     const [last] = page.snapshots;
     const jobs = listText(page, 'jobs', jobLine, maxTokens);
@@ -24,14 +14,9 @@ export const listJobsTool = defineTool({
   },
 });
 
-export const getJobTool = defineTool({
-  name: 'get_job',
+export const getJobTool = defineTool(getJob, {
   toolset: 'operations',
   description: 'One job and the copies of the tracker it made. Example: {"id":"3f2a9c1b"}',
-  input: getJobInput,
-  output: answerSchema({ ...jobShape, snapshots }),
-  annotations: READS,
-  run: (context, _caller, input) => getJob(context, input),
   text: (job) => joinLines([jobLine(job), ...job.snapshots.map(snapshotLine)]),
 });
 

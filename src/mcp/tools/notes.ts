@@ -1,34 +1,22 @@
-import * as z from 'zod';
-import { addNoteInput, listNotesInput, type Note } from '../../domain/note.ts';
-import type { WorkItemView } from '../../services/work-items.ts';
-import { addNote, listNotes, type NoteExcerpt } from '../../services/notes.ts';
-import { listShape, noteShape, writeShape } from '../answers.ts';
-import { ADDS, READS, answerSchema, defineTool } from '../define-tool.ts';
+import { type Note } from '../../domain/note.ts';
+import type { WorkItemView } from '../../use-cases/records/work-items.ts';
+import { addNote, listNotes, type NoteExcerpt } from '../../use-cases/records/notes.ts';
+import { defineTool } from '../definitions/define-tool.ts';
 import { oneLine } from '../../domain/others-text.ts';
-import { cutLine, listText, shortId } from '../text.ts';
+import { cutLine, listText, shortId } from '../definitions/text.ts';
 
 const NOTE_IN_LINE_CHARACTERS = 500;
 
-export const addNoteTool = defineTool({
-  name: 'add_note',
+export const addNoteTool = defineTool(addNote, {
   toolset: 'notes',
   description:
     'Comment on a work item, for ever: up to 64 KiB, no version needed. Example: {"id":"3f2a9c1b","text":"Vendor answers Monday"}',
-  input: addNoteInput,
-  output: answerSchema({ id: z.string(), item_id: z.string(), created_at: z.string(), ...writeShape }),
-  annotations: ADDS,
-  run: addNote,
   text: (note) => `Added note ${shortId(note.id)} to ${shortId(note.item_id)}`,
 });
 
-export const listNotesTool = defineTool({
-  name: 'list_notes',
+export const listNotesTool = defineTool(listNotes, {
   toolset: 'notes',
   description: 'Notes of an item, newest first. Example: {"id":"3f2a9c1b"}',
-  input: listNotesInput,
-  output: answerSchema(listShape(noteShape)),
-  annotations: READS,
-  run: (context, _caller, input) => listNotes(context, input),
   text: (page) => listText(page, 'notes', noteLine),
 });
 

@@ -1,35 +1,23 @@
-import { applyPlanInput, updateWorkItemsInput } from '../../domain/plan.ts';
-import { updateWorkItems, type BulkUpdate, type UpdatedItem } from '../../services/bulk-updates.ts';
-import { applyPlan, type AppliedPlan } from '../../services/plans.ts';
-import { appliedPlanShape, bulkUpdateShape } from '../answers.ts';
-import { ADDS, CHANGES, answerSchema, defineTool } from '../define-tool.ts';
+import { updateWorkItems, type BulkUpdate, type UpdatedItem } from '../../use-cases/records/bulk-updates.ts';
+import { applyPlan, type AppliedPlan } from '../../use-cases/records/plans.ts';
+import { defineTool } from '../definitions/define-tool.ts';
 import { nameFirst } from '../../domain/others-text.ts';
-import { itemLine, shortId } from '../text.ts';
+import { itemLine, shortId } from '../definitions/text.ts';
 
 /** Beyond this many, ids are in the structured content only. */
 const IDS_IN_TEXT = 100;
 
-export const applyPlanTool = defineTool({
-  name: 'apply_plan',
+export const applyPlanTool = defineTool(applyPlan, {
   toolset: 'plan',
   description:
     'Create up to 500 items with hierarchy and dependencies in one call, all or nothing. Items name each other by key; parent, depends_on and blocks take keys or ids of existing items. Each item also takes the other fields of create_work_item. Example: {"items":[{"key":"p","item_type":"project","title":"Shop"},{"key":"a","item_type":"task","title":"API","parent":"p"},{"key":"u","item_type":"task","title":"UI","parent":"p","depends_on":["a"]}]}',
-  input: applyPlanInput,
-  output: answerSchema(appliedPlanShape),
-  annotations: ADDS,
-  run: applyPlan,
   text: planText,
 });
 
-export const updateWorkItemsTool = defineTool({
-  name: 'update_work_items',
+export const updateWorkItemsTool = defineTool(updateWorkItems, {
   toolset: 'plan',
   description:
     'Update up to 100 items in one call, all or nothing; each entry takes the arguments of update_work_item. Conflicts are all listed in details.refused. Example: {"updates":[{"id":"3f2a9c1b","version":2,"status":"completed"}]}',
-  input: updateWorkItemsInput,
-  output: answerSchema(bulkUpdateShape),
-  annotations: CHANGES,
-  run: updateWorkItems,
   text: bulkText,
 });
 

@@ -1,25 +1,13 @@
-import * as z from 'zod';
-import { searchInput } from '../../domain/search.ts';
-import { search, type SearchResult } from '../../services/search.ts';
-import { searchResultShape } from '../answers.ts';
-import { READS, answerSchema, defineTool } from '../define-tool.ts';
-import { cutLine, listText, shortId } from '../text.ts';
+import { search, type SearchResult } from '../../use-cases/records/search.ts';
+import { defineTool } from '../definitions/define-tool.ts';
+import { cutLine, listText, shortId } from '../definitions/text.ts';
 
 const TITLE_IN_LINE_CHARACTERS = 60;
 
-export const searchTool = defineTool({
-  name: 'search',
+export const searchTool = defineTool(search, {
   toolset: 'search',
   description:
     'Full-text search over work items, notes, vendors, deployments and enhancements: all words must match, "a phrase" as it stands; titles count most, then what is new. archived searches the archive instead. Ids and commits are found by their first 6+ characters. Example: {"query":"login \\"time zone\\"","entities":["work_item","note"]}',
-  input: searchInput,
-  output: answerSchema({
-    items: z.array(z.object(searchResultShape)),
-    total_count: z.int(),
-    cut: z.object({ reason: z.string(), next: z.string() }).optional(),
-  }),
-  annotations: READS,
-  run: (context, _caller, input) => search(context, input),
   text: (found) => {
     const list = listText({ ...found, next_cursor: null }, 'matches', resultLine);
     return found.cut === undefined ? list : `${list}\ncut: ${found.cut.reason}. ${found.cut.next}`;

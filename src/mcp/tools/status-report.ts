@@ -1,16 +1,9 @@
-import { statusReportInput } from '../../domain/status-summary.ts';
-import { generateStatusReport } from '../../services/status-summary.ts';
-import { statusReportShape } from '../answers.ts';
-import { READS, answerSchema, defineTool } from '../define-tool.ts';
+import { generateStatusReport } from '../../use-cases/status/status-summary.ts';
+import { defineTool } from '../definitions/define-tool.ts';
 
-export const generateStatusReportTool = defineTool({
-  name: 'generate_status_report',
+export const generateStatusReportTool = defineTool(generateStatusReport, {
   toolset: 'status',
   description:
     'Status to show people: vendor health, active work, recent deployments, pending enhancements, archived count, offline changes. Example: {"format":"json"}',
-  input: statusReportInput,
-  output: answerSchema(statusReportShape),
-  annotations: READS,
-  run: generateStatusReport,
   text: ({ markdown, report }) => markdown ?? JSON.stringify(report),
 });

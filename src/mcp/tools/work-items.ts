@@ -1,10 +1,3 @@
-import { linkWorkItemsInput } from '../../domain/dependency.ts';
-import {
-  createWorkItemInput,
-  listWorkItemsInput,
-  queryWorkItemInput,
-  updateWorkItemInput,
-} from '../../domain/work-item.ts';
 import {
   createWorkItem,
   linkWorkItems,
@@ -13,86 +6,51 @@ import {
   updateWorkItem,
   type ListedItem,
   type WorkItemView,
-} from '../../services/work-items.ts';
+} from '../../use-cases/records/work-items.ts';
 import { reasonText } from '../../domain/readiness.ts';
-import type { TreeNode } from '../../services/work-item-tree.ts';
-import {
-  dependencyShape,
-  listShape,
-  listedItemShape,
-  openConflicts,
-  workItemShape,
-  workItemViewShape,
-  writeShape,
-} from '../answers.ts';
+import type { TreeNode } from '../../use-cases/records/work-item-tree.ts';
 import { notesText } from './notes.ts';
-import { ADDS, CHANGES, LINKS, READS, answerSchema, defineTool } from '../define-tool.ts';
+import { defineTool } from '../definitions/define-tool.ts';
 import { joinLines, quoted } from '../../domain/others-text.ts';
 import { cut } from '../../domain/text.ts';
-import { cutLine, itemLine, listText, shortId } from '../text.ts';
-import * as z from 'zod';
+import { cutLine, itemLine, listText, shortId } from '../definitions/text.ts';
 
 const DESCRIPTION_IN_TEXT_CHARACTERS = 2_000;
 const REASON_IN_LIST_CHARACTERS = 160;
 
-export const createWorkItemTool = defineTool({
-  name: 'create_work_item',
+export const createWorkItemTool = defineTool(createWorkItem, {
   toolset: 'core',
   description:
     'Track a new project, session, task or research item. Depth at most 5 below a root. An idempotency_key makes a retry safe. Example: {"item_type":"task","title":"Fix login","parent_id":"3f2a9c1b"}',
-  input: createWorkItemInput,
-  output: answerSchema({ ...workItemShape, ...writeShape }),
-  annotations: ADDS,
-  run: createWorkItem,
   text: (item) => `Created ${itemLine(item)}`,
 });
 
-export const updateWorkItemTool = defineTool({
-  name: 'update_work_item',
+export const updateWorkItemTool = defineTool(updateWorkItem, {
   toolset: 'core',
   description:
     'Change fields of an item, based on the version you read; a stale version saves nothing and tells what others changed (on_conflict "merge" applies disjoint fields). metadata merges by key, null clears. deleted_at deletes softly, null restores; cascade takes the items below along. Example: {"id":"3f2a9c1b","version":2,"status":"completed"}',
-  input: updateWorkItemInput,
-  output: answerSchema({ ...workItemShape, ...writeShape }),
-  annotations: CHANGES,
-  run: updateWorkItem,
   text: (item) =>
     `Saved ${itemLine(item)}${item.merged_with === undefined ? '' : ` (merged with v${item.merged_with.join(', v')})`}`,
 });
 
-export const queryWorkItemTool = defineTool({
-  name: 'query_work_item',
+export const queryWorkItemTool = defineTool(queryWorkItem, {
   toolset: 'core',
   description:
     'Read one item with its ancestors, the tree below it (at most 200 items) and its dependencies. id may be a prefix of 6+ characters. Example: {"id":"3f2a9c1b"}',
-  input: queryWorkItemInput,
-  output: answerSchema({ ...workItemViewShape, ...openConflicts }),
-  annotations: READS,
-  run: (context, _caller, input) => queryWorkItem(context, input),
   text: viewText,
 });
 
-export const listWorkItemsTool = defineTool({
-  name: 'list_work_items',
+export const listWorkItemsTool = defineTool(listWorkItems, {
   toolset: 'core',
   description:
     'List items, last updated first. parent_id "root" means without a parent; ready means startable now, most urgent first; explain says why others are not; text searches title and description. Page with cursor. Example: {"status":"active","limit":20}',
-  input: listWorkItemsInput,
-  output: answerSchema({ ...listShape(listedItemShape), limit: z.int(), offset: z.int() }),
-  annotations: READS,
-  run: (context, _caller, input) => listWorkItems(context, input),
   text: (page, maxTokens) => listText(page, 'work items', listedLine, maxTokens),
 });
 
-export const linkWorkItemsTool = defineTool({
-  name: 'link_work_items',
+export const linkWorkItemsTool = defineTool(linkWorkItems, {
   toolset: 'links',
   description:
     'Add a dependency between two items, or remove it with remove. "A blocks B" and "B depends_on A" are the same; blocking cycles are refused. Example: {"source_id":"3f2a9c1b","target_id":"77ab01cd","dependency_type":"blocks"}',
-  input: linkWorkItemsInput,
-  output: answerSchema({ ...dependencyShape, ...writeShape, removed: z.boolean() }),
-  annotations: LINKS,
-  run: linkWorkItems,
   text: (link) =>
     `${link.removed ? 'Removed' : 'Linked'} ${shortId(link.source_id)} ${link.dependency_type} ${shortId(link.target_id)}`,
 });

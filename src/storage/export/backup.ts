@@ -8,7 +8,7 @@ import { randomBytes } from 'node:crypto';
 import { readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { ReportProgress } from '../../domain/progress.ts';
-import type { Connection } from '../sql/connection.ts';
+import type { Connection } from '../database/connection.ts';
 import { checkWritten, stampOf } from './export.ts';
 import type { ExportHeader, ExportKind } from './format.ts';
 import { publish, removeAbandoned, syncFolder, writeTemporary } from './new-file.ts';

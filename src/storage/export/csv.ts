@@ -7,8 +7,8 @@
  * empty cell and empty text is `""`; lists and objects are JSON.
  */
 import { stableJson } from '../../domain/json.ts';
-import type { Connection } from '../sql/connection.ts';
-import { readTable, type Row, type TableName } from '../sql/table-copy.ts';
+import type { Connection } from '../database/connection.ts';
+import { readTable, type Row, type TableName } from '../database/table-copy.ts';
 import { shapeOf, sqlName } from './format.ts';
 import type { Sink } from './write-export.ts';
 

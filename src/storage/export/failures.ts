@@ -1,7 +1,7 @@
 /** A driver's failure in our words: nothing of what the call was to do is done then. */
-import { TrackerError, databaseError } from '../../errors.ts';
-import { OutcomeUnknown, type SourceName } from '../sql/connection.ts';
-import { classifyDriverError, describeDriverError, remedyOf } from '../sql/driver-errors.ts';
+import { TrackerError, databaseError } from '../../domain/errors.ts';
+import { OutcomeUnknown, type SourceName } from '../database/connection.ts';
+import { classifyDriverError, describeDriverError, remedyOf } from '../database/driver-errors.ts';
 
 /** Whether the work may have been done all the same. */
 export function isOutcomeUnknown(error: unknown): boolean {

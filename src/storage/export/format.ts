@@ -14,11 +14,11 @@ import type { PgTable } from 'drizzle-orm/pg-core';
 import * as z from 'zod';
 import { stableJson } from '../../domain/json.ts';
 import { canBeProject } from '../../domain/project-name.ts';
-import { validationError, type TrackerError } from '../../errors.ts';
-import { sqliteKit } from '../sql/columns.ts';
-import { readMigrations } from '../sql/migrate.ts';
-import { defineTables } from '../sql/schema.ts';
-import { TABLE_NAMES, type Row, type TableName } from '../sql/table-copy.ts';
+import { validationError, type TrackerError } from '../../domain/errors.ts';
+import { sqliteKit } from '../database/columns.ts';
+import { readMigrations } from '../primary/migrate.ts';
+import { defineTables } from '../database/schema.ts';
+import { TABLE_NAMES, type Row, type TableName } from '../database/table-copy.ts';
 
 /** Raised when older programs could no longer read what newer ones write. */
 export const FORMAT_VERSION = 1;

@@ -5,12 +5,12 @@
 import { createHash } from 'node:crypto';
 import path from 'node:path';
 import type { ReportProgress } from '../../domain/progress.ts';
-import { databaseError, validationError, type TrackerError } from '../../errors.ts';
-import { readMemory } from '../open-primary.ts';
-import { OUTBOX_FILE } from '../open-store.ts';
-import type { Connection } from '../sql/connection.ts';
-import { clearTables, insertRows } from '../sql/table-copy.ts';
-import { openOutbox, type Outbox } from '../tiers/outbox.ts';
+import { databaseError, validationError, type TrackerError } from '../../domain/errors.ts';
+import { readMemory } from '../opening/open-primary.ts';
+import { OUTBOX_FILE } from '../opening/open-store.ts';
+import type { Connection } from '../database/connection.ts';
+import { clearTables, insertRows } from '../database/table-copy.ts';
+import { openOutbox, type Outbox } from '../journals/outbox.ts';
 import { inOurWords, isOutcomeUnknown } from './failures.ts';
 import { rowLine, type ExportHeader } from './format.ts';
 import { checkExport, readRows, type CheckedExport } from './read-export.ts';

@@ -3,8 +3,8 @@ import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { link, mkdir, open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
-import { TrackerError, databaseError, validationError } from '../../errors.ts';
-import { classifyDriverError, describeDriverError, driverCode } from '../sql/driver-errors.ts';
+import { TrackerError, databaseError, validationError } from '../../domain/errors.ts';
+import { classifyDriverError, describeDriverError, driverCode } from '../database/driver-errors.ts';
 import type { Sink } from './write-export.ts';
 
 const BUFFER_CHARACTERS = 1 << 20;

@@ -3,10 +3,10 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import type { ReportProgress } from '../../domain/progress.ts';
-import { describeDriverError } from '../sql/driver-errors.ts';
-import type { Row, TableName } from '../sql/table-copy.ts';
-import { RECORD_START, decodeEntry, entryOf } from '../tiers/entry-codec.ts';
-import type { JournalEntry } from '../tiers/journal.ts';
+import { describeDriverError } from '../database/driver-errors.ts';
+import type { Row, TableName } from '../database/table-copy.ts';
+import { RECORD_START, decodeEntry, entryOf } from '../journals/entry-codec.ts';
+import type { JournalEntry } from '../contract/journal.ts';
 import {
   HEADER_START,
   damaged,

@@ -5,10 +5,9 @@
  */
 import path from 'node:path';
 import { between, max } from 'drizzle-orm';
-import { type TrackerError, databaseError, validationError } from '../../errors.ts';
-import type { Connection } from '../sql/connection.ts';
+import { type TrackerError, databaseError, validationError } from '../../domain/errors.ts';
+import type { Connection } from '../database/connection.ts';
 import { backupFolder, keepMoment, type KeptMoment } from './backup.ts';
-import { stampOf } from './export.ts';
 import { inOurWords } from './failures.ts';
 import type { ExportHeader } from './format.ts';
 import {
@@ -31,7 +30,7 @@ import {
   type Standing,
   type Target,
 } from './target.ts';
-import { describeFailure } from '../sql/driver-errors.ts';
+import { describeFailure } from '../database/driver-errors.ts';
 
 export interface RestoreOptions extends LoadOptions {
   /** Whether a state that is newer, or has gone another way, may be replaced. Default: it is refused. */
@@ -108,7 +107,7 @@ async function openForRestore(
   } catch (error) {
     if (!isDamagedFile(options, error)) throw error;
     if (options.replace !== true) throw unreadable(error);
-    const damaged_file = setFileAside(options, stampOf(now()));
+    const damaged_file = setFileAside(options, now());
     return { target: await openTarget(options, header), damaged_file };
   }
 }

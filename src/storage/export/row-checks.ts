@@ -4,11 +4,14 @@
  */
 import { blockingPair, findCycle, type Dependency } from '../../domain/dependency.ts';
 import { placeBelow, shelfOf, type WorkItem } from '../../domain/work-item.ts';
-import { TABLE_NAMES, primaryKeyOf, type Row, type TableName } from '../sql/table-copy.ts';
+import { TABLE_NAMES, primaryKeyOf, type Row, type TableName } from '../database/table-copy.ts';
 import { problemOfRow } from './row-shapes.ts';
 
-/** The tables whose rows others refer to, by the columns that do. */
-const REFERENCES: Partial<Record<TableName, Readonly<Record<string, TableName>>>> = {
+/** What the columns of each table refer to. */
+const REFERENCES: { readonly [Name in TableName]: Readonly<Record<string, TableName>> } = {
+  meta: {},
+  feed: {},
+  workItems: {},
   workItemLabels: { item_id: 'workItems' },
   dependencies: { source_id: 'workItems', target_id: 'workItems' },
   claims: { item_id: 'workItems' },
@@ -16,18 +19,18 @@ const REFERENCES: Partial<Record<TableName, Readonly<Record<string, TableName>>>
   notes: { item_id: 'workItems' },
   enhancements: { work_item_id: 'workItems' },
   enhancementDependencies: { enhancement_id: 'enhancements', depends_on_id: 'enhancements' },
+  vendors: {},
+  deployments: {},
   deploymentVendors: { deployment_id: 'deployments', vendor_id: 'vendors' },
   deploymentWorkItems: { deployment_id: 'deployments', work_item_id: 'workItems' },
   configuration: { current_session_id: 'workItems' },
+  conflicts: {},
   openConflicts: { conflict_id: 'conflicts' },
+  workItemCounts: {},
+  changes: {},
+  appliedChanges: {},
 };
-const REFERRED: ReadonlySet<TableName> = new Set([
-  'workItems',
-  'enhancements',
-  'vendors',
-  'deployments',
-  'conflicts',
-]);
+const REFERRED: ReadonlySet<TableName> = new Set(Object.values(REFERENCES).flatMap(Object.values<TableName>));
 const ONE_ROW: readonly TableName[] = ['meta', 'feed', 'configuration'];
 /** Named in an error. */
 const CYCLE_NAMED_MAX = 10;
@@ -94,7 +97,7 @@ export class RowChecks {
   }
 
   #referenceProblem(table: TableName, row: Row): string | undefined {
-    for (const [column, referred] of Object.entries(REFERENCES[table] ?? {})) {
+    for (const [column, referred] of Object.entries(REFERENCES[table])) {
       const id = row[column];
       if (typeof id === 'string' && !this.#idsOf(referred).has(id))
         return `${column} leads to nothing (${id})`;
@@ -135,7 +138,16 @@ export class RowChecks {
         return this.#countProblem(row);
       case 'changes':
         return Number(row['seq']) > this.#feed ? 'seq is past the end of the feed' : undefined;
-      default:
+      case 'meta':
+      case 'configuration':
+      case 'conflicts':
+      case 'openConflicts':
+      case 'deployments':
+      case 'deploymentVendors':
+      case 'deploymentWorkItems':
+      case 'enhancements':
+      case 'notes':
+      case 'readyQueue':
         return undefined;
     }
   }

@@ -1,7 +1,7 @@
 /** What one row of an export may hold, by table: the limits of the records' own schemas, and nothing typed twice. */
 import * as z from 'zod';
 import { decodeChanges } from '../../domain/change-schema.ts';
-import { ENTITIES, type ChangeKind } from '../../domain/change.ts';
+import { CHANGE_KINDS, ENTITIES } from '../../domain/change.ts';
 import { RESOLUTIONS, type ConflictKind } from '../../domain/conflict-record.ts';
 import { configurationFields } from '../../domain/configuration.ts';
 import { DEPENDENCY_TYPES } from '../../domain/dependency.ts';
@@ -26,15 +26,12 @@ import {
   itemFields,
   type ItemType,
 } from '../../domain/work-item.ts';
-import { TrackerError, type Problem } from '../../errors.ts';
-import type { Row, TableName } from '../sql/table-copy.ts';
+import { TrackerError, type Problem } from '../../domain/errors.ts';
+import type { Row, TableName } from '../database/table-copy.ts';
 
 /** A first answer holds a record, in a list of them, and what it was merged with. */
 const ROW_MAX_DEPTH = METADATA_MAX_DEPTH + 32;
 
-const KINDS = [
-  ...(['create', 'update', 'link', 'unlink', 'archive', 'restore', 'resolve', 'claim', 'batch'] as const),
-] satisfies ChangeKind[];
 const CONFLICT_KINDS = ['conflict', 'rejected'] as const satisfies ConflictKind[];
 /** What the columns of either database can hold. */
 const number = (min: number) => integer(min, 2 ** 31 - 1);
@@ -166,7 +163,7 @@ const SHAPES: Record<TableName, () => z.ZodObject> = {
       entity: z.enum(ENTITIES),
       entity_id: storedId,
       related_id: anyId,
-      kind: z.enum(KINDS),
+      kind: z.enum(CHANGE_KINDS),
       base_version: number(0).nullable(),
       version: number(1).nullable(),
       fields: z.array(z.object({ field: z.string(), from: z.unknown(), to: z.unknown() })),
@@ -216,7 +213,22 @@ function derivedProblem(table: TableName, row: Row): string | undefined {
       const decoded = decodeChanges(changes);
       return 'problem' in decoded ? decoded.reason : undefined;
     }
-    default:
+    case 'appliedChanges':
+    case 'changes':
+    case 'claims':
+    case 'configuration':
+    case 'dependencies':
+    case 'deploymentVendors':
+    case 'deploymentWorkItems':
+    case 'enhancementDependencies':
+    case 'enhancements':
+    case 'feed':
+    case 'meta':
+    case 'notes':
+    case 'openConflicts':
+    case 'readyQueue':
+    case 'workItemCounts':
+    case 'workItemLabels':
       return undefined;
   }
 }

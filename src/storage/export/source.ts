@@ -1,16 +1,17 @@
 /** What is copied: the project's primary, seen at one moment, and the writes that wait for it in this folder. */
 import path from 'node:path';
 import { sql } from 'drizzle-orm';
-import { validationError } from '../../errors.ts';
+import { validationError } from '../../domain/errors.ts';
 import { isInRepository } from '../git/repository.ts';
-import { readGitJournal, readOutbox, readPending } from '../inspect-journals.ts';
-import { inspectStore, unavailableError } from '../inspect-store.ts';
-import { openPrimary, readMemory, type PrimaryOptions } from '../open-primary.ts';
-import { OUTBOX_FILE } from '../open-store.ts';
-import type { Connection, SourceName } from '../sql/connection.ts';
-import type { Primary } from '../sql/sql-store.ts';
-import { inReplayOrder, type JournalEntry } from '../tiers/journal.ts';
-import { unsealedWarning } from '../tiers/unsealed.ts';
+import { readGitJournal, readOutbox, readPending } from '../maintenance/inspect-journals.ts';
+import { inspectStore, unavailableError } from '../maintenance/inspect-store.ts';
+import { openPrimary, readMemory } from '../opening/open-primary.ts';
+import { OUTBOX_FILE } from '../opening/open-store.ts';
+import type { Connection, SourceName } from '../database/connection.ts';
+import type { Primary } from '../primary/sql-store.ts';
+import { inReplayOrder, type JournalEntry } from '../contract/journal.ts';
+import { unsealedWarning } from '../contract/unsealed.ts';
+import type { PrimaryOptions } from '../opening/primary-options.ts';
 
 /** The folder whose tracker it is, and the store that its settings name. */
 export type TrackerPlace = Pick<PrimaryOptions, 'projectDir' | 'dataDir' | 'databaseUrl' | 'slug'>;

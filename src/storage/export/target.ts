@@ -1,10 +1,10 @@
 /** Where a file is loaded into: the store that the settings name, under the name of the file's project. */
-import { existsSync, renameSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { sql } from 'drizzle-orm';
 import type { PgTable } from 'drizzle-orm/pg-core';
-import { type TrackerError, databaseError, validationError } from '../../errors.ts';
-import { recordMeeting } from '../first-meeting.ts';
+import { type TrackerError, databaseError, validationError } from '../../domain/errors.ts';
+import { recordMeeting } from '../opening/first-meeting.ts';
 import {
   SQLITE_FILE,
   publicUrl,
@@ -12,16 +12,17 @@ import {
   schemaName,
   slugOfFolder,
   writeMemory,
-} from '../open-primary.ts';
-import { CACHE_FILE, OUTBOX_FILE } from '../open-store.ts';
-import { prepareDataDir } from '../data-folder.ts';
-import type { Connection, Session, SourceName } from '../sql/connection.ts';
-import { layerFailure } from '../sql/driver-errors.ts';
-import { openPostgres } from '../sql/postgres.ts';
-import { openSqlite } from '../sql/sqlite.ts';
-import { TABLE_NAMES } from '../sql/table-copy.ts';
-import { putAside, withSeen } from '../tiers/accept-primary.ts';
-import { LazyOutbox } from '../tiers/lazy-outbox.ts';
+} from '../opening/open-primary.ts';
+import { OUTBOX_FILE } from '../opening/open-store.ts';
+import { prepareDataDir } from '../opening/data-folder.ts';
+import type { Connection, Session, SourceName } from '../database/connection.ts';
+import { layerFailure } from '../database/driver-errors.ts';
+import { openPostgres } from '../primary/postgres.ts';
+import { asideName, setAside } from '../primary/set-aside.ts';
+import { openSqlite } from '../primary/sqlite.ts';
+import { TABLE_NAMES } from '../database/table-copy.ts';
+import { putCacheAside, withSeen } from '../maintenance/accept-primary.ts';
+import { LazyOutbox } from '../journals/lazy-outbox.ts';
 import { SEEN_FILE } from '../tiers/seen-file.ts';
 import { TierMemory } from '../tiers/tier-memory.ts';
 import type { ExportHeader } from './format.ts';
@@ -152,7 +153,7 @@ export async function settleFolder(
     }
   }
   forgetSeen(dataDir);
-  if (source === 'postgres') putAside(path.join(dataDir, CACHE_FILE));
+  if (source === 'postgres') putCacheAside(dataDir);
 }
 
 /** The state was put back by a person, and what there was before is kept as a backup: nothing of it is missing. */
@@ -175,12 +176,10 @@ export function isDamagedFile(place: TrackerPlace, error: unknown): boolean {
   );
 }
 
-/** Renames the embedded file with its log; whoever has it open notices. @returns where it is now */
-export function setFileAside({ dataDir }: TrackerPlace, time: string): string {
+/** Puts the embedded file aside. @returns where it is now */
+export function setFileAside({ dataDir }: TrackerPlace, now: Date): string {
   const file = path.join(dataDir, SQLITE_FILE);
-  const aside = path.join(dataDir, `worktrail.damaged-${time}.db`);
-  for (const suffix of ['-wal', '-shm', '']) {
-    if (existsSync(file + suffix)) renameSync(file + suffix, aside + suffix);
-  }
+  const aside = asideName(file, 'damaged', now.getTime());
+  setAside(file, aside);
   return aside;
 }

@@ -3,12 +3,12 @@ import { createHash } from 'node:crypto';
 import { count, inArray } from 'drizzle-orm';
 import type { PgTable } from 'drizzle-orm/pg-core';
 import type { ReportProgress } from '../../domain/progress.ts';
-import { databaseError } from '../../errors.ts';
-import type { Connection } from '../sql/connection.ts';
-import { findFeedPosition, findProject } from '../sql/queries/configuration.ts';
-import { TABLE_NAMES, readTable, type TableName } from '../sql/table-copy.ts';
-import { encodeForOthers } from '../tiers/entry-codec.ts';
-import type { JournalEntry } from '../tiers/journal.ts';
+import { databaseError } from '../../domain/errors.ts';
+import type { Connection } from '../database/connection.ts';
+import { findFeedPosition, findProject } from '../queries/configuration.ts';
+import { TABLE_NAMES, readTable, type TableName } from '../database/table-copy.ts';
+import { encodeForOthers } from '../journals/entry-codec.ts';
+import type { JournalEntry } from '../contract/journal.ts';
 import {
   FORMAT_VERSION,
   footerLine,

@@ -1,4 +1,4 @@
-/** What the messages of a project's commits tell about deployments and vendors (CONTRACT.md §5). Reads only. */
+/** What the messages of a project's commits tell about deployments and vendors. Reads only. */
 import { runGit } from '../../platform/git.ts';
 
 /** The newest commits that are read. */
@@ -102,8 +102,7 @@ function vendorOf(
 ): Pick<LoggedVendor, 'name' | 'status' | 'tests'> | undefined {
   const [, written, status] = /^vendor\(([^()]{1,100})\):[ \t]*(operational|broken)\b/i.exec(subject) ?? [];
   const name = written?.trim() ?? '';
-  // eslint-disable-next-line no-control-regex -- refusing control characters is the point
-  if (name === '' || /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/.test(name)) return undefined;
+  if (name === '' || /[\p{Cc}\u2028\u2029]/u.test(name)) return undefined;
   const [, passing, total] =
     /\b(\d{1,9})\/(\d{1,9}) tests passing\b/.exec(subject) ??
     /\b(\d{1,9})\/(\d{1,9}) tests passing\b/.exec(body) ??
@@ -123,7 +122,6 @@ function numberOf(text: string | undefined): number | null {
 
 /** One line of at most 200 characters; null where the message says none. */
 function titleOf(text: string | undefined): string | null {
-  // eslint-disable-next-line no-control-regex -- they cannot stand in a title
-  const line = (text ?? '').replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, ' ').trim();
+  const line = (text ?? '').replaceAll(/[\p{Cc}\u2028\u2029]/gu, ' ').trim();
   return line === '' ? null : Array.from(line).slice(0, TITLE_MAX_CHARACTERS).join('').trim();
 }

@@ -1,6 +1,6 @@
 /** What every refusal of a move says: what is in the way, what to do, and that the tracker was not moved. */
-import { TrackerError, databaseError } from '../../errors.ts';
-import { classifyDriverError, describeDriverError, driverCode, remedyOf } from '../sql/driver-errors.ts';
+import { TrackerError, databaseError } from '../../domain/errors.ts';
+import { classifyDriverError, describeDriverError, driverCode, remedyOf } from '../database/driver-errors.ts';
 
 /** @param layer the side that is in the way: the file or the server */
 export function refused(

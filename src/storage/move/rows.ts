@@ -2,9 +2,9 @@
 import { createHash } from 'node:crypto';
 import { getTableName } from 'drizzle-orm';
 import type { PgTable } from 'drizzle-orm/pg-core';
-import type { TrackerError } from '../../errors.ts';
+import type { TrackerError } from '../../domain/errors.ts';
 import { stableJson } from '../../domain/json.ts';
-import type { Connection, Session } from '../sql/connection.ts';
+import type { Connection, Session } from '../database/connection.ts';
 import {
   TABLE_NAMES,
   insertRows,
@@ -12,7 +12,7 @@ import {
   readTable,
   type Row,
   type TableName,
-} from '../sql/table-copy.ts';
+} from '../database/table-copy.ts';
 import { refused } from './refused.ts';
 
 const ROWS_PER_BATCH = 500;

@@ -1,13 +1,13 @@
 /** What is moved: the folder's embedded tracker, held alone while it is copied. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { TrackerError } from '../../errors.ts';
-import type { Connection } from '../sql/connection.ts';
-import { openDatabaseFile } from '../sql/database-file.ts';
-import { classifyDriverError } from '../sql/driver-errors.ts';
-import { readMigrations, schemaState } from '../sql/migrate.ts';
-import { findProject, type ProjectRow } from '../sql/queries/configuration.ts';
-import { refuseForeignInTracker } from '../sql/schema-objects.ts';
-import { connect, isOurs, lastApplied } from '../sql/sqlite.ts';
+import type { TrackerError } from '../../domain/errors.ts';
+import type { Connection } from '../database/connection.ts';
+import { openDatabaseFile } from '../primary/database-file.ts';
+import { classifyDriverError } from '../database/driver-errors.ts';
+import { readMigrations, schemaState } from '../primary/migrate.ts';
+import { findProject, type ProjectRow } from '../queries/configuration.ts';
+import { refuseForeignInTracker } from '../primary/schema-objects.ts';
+import { connect, isOurs, lastApplied } from '../primary/sqlite.ts';
 import { inOurWords, refused } from './refused.ts';
 
 /** How long the file is asked for before whoever has it open is named as the reason. */

@@ -1,18 +1,19 @@
 /** Where a tracker is moved to: a schema on PostgreSQL, under a name of its own until the copy is whole. */
 import { sql } from 'drizzle-orm';
-import type { TrackerError } from '../../errors.ts';
+import type { TrackerError } from '../../domain/errors.ts';
 import { stableJson } from '../../domain/json.ts';
-import { schemaName, type PrimaryOptions } from '../open-primary.ts';
-import type { Connection, Session } from '../sql/connection.ts';
-import * as postgresStore from '../sql/postgres.ts';
-import type { Client } from '../sql/postgres-driver.ts';
-import { findFeedPosition, type ProjectRow } from '../sql/queries/configuration.ts';
-import { clearTables } from '../sql/table-copy.ts';
+import { schemaName } from '../opening/open-primary.ts';
+import type { Connection, Session } from '../database/connection.ts';
+import * as postgresStore from '../primary/postgres.ts';
+import type { Client } from '../primary/postgres-driver.ts';
+import { findFeedPosition, type ProjectRow } from '../queries/configuration.ts';
+import { clearTables } from '../database/table-copy.ts';
 import { inOurWords, refused } from './refused.ts';
 import { sideBySide } from './rows.ts';
+import type { PrimaryOptions } from '../opening/primary-options.ts';
 
 /** Long enough for a batch over a slow line. */
-const TIMEOUTS: postgresStore.PostgresTimeouts = {
+export const TIMEOUTS: postgresStore.PostgresTimeouts = {
   connectMs: 10_000,
   queryMs: 120_000,
   statementMs: 100_000,

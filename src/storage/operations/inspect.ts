@@ -1,6 +1,6 @@
 /** Looks at the operational store without altering it. */
 import path from 'node:path';
-import { describeDriverError } from '../sql/driver-errors.ts';
+import { describeDriverError } from '../database/driver-errors.ts';
 import { findAbandoned } from './job-rows.ts';
 import { NewerOperations, readOperationsFile } from './operations-file.ts';
 import { OPERATIONS_FILE } from './operations.ts';

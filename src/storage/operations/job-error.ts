@@ -1,6 +1,6 @@
 /** Why a job failed, in words that can be kept: kinds and codes only, because a message may quote a record. */
-import { TrackerError } from '../../errors.ts';
-import { describeDriverError, driverCode } from '../sql/driver-errors.ts';
+import { TrackerError } from '../../domain/errors.ts';
+import { describeDriverError, driverCode } from '../database/driver-errors.ts';
 
 const CODE = /^([A-Z][A-Z0-9_]{2,39}|[0-9A-Z]{5})$/;
 const NAME = /^[A-Z][A-Za-z]{0,30}Error$/;

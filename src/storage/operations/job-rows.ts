@@ -1,5 +1,5 @@
 /** The rows of the operational store: what is written of a job, read of jobs, and cleared away. */
-import { validationError } from '../../errors.ts';
+import { validationError } from '../../domain/errors.ts';
 import type {
   Counts,
   JobFilter,

@@ -5,14 +5,15 @@
  * Every opening happens under a lock on a side file. SQLite finds the write-ahead log by its name, so a process that
  * opened the file while another renames it could write into the log of its successor.
  */
-import { existsSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
-import { openDatabaseFile, openDatabaseImage } from '../sql/database-file.ts';
-import { ForeignObject, codedError, driverCode } from '../sql/driver-errors.ts';
-import { refuseForeignObjects } from '../sql/schema-objects.ts';
-import { keepLogShort } from '../sql/log-room.ts';
-import type { Database, Statement } from '../sql/sqlite-driver.ts';
-import { withFileLockSync } from '../tiers/file-lock.ts';
-import { committedImage } from '../tiers/outbox-salvage.ts';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { openDatabaseFile, openDatabaseImage } from '../primary/database-file.ts';
+import { ForeignObject, codedError, driverCode } from '../database/driver-errors.ts';
+import { refuseForeignObjects } from '../primary/schema-objects.ts';
+import { keepLogShort } from '../primary/log-room.ts';
+import { onlyAsideName, setAside } from '../primary/set-aside.ts';
+import type { Database, Statement } from '../primary/sqlite-driver.ts';
+import { withFileLockSync } from '../journals/file-lock.ts';
+import { committedImage } from '../journals/outbox-salvage.ts';
 
 /** "WTRJ": marks a file as an operational store (PRAGMA application_id). */
 export const OPERATIONS_APPLICATION_ID = 0x5754524a;
@@ -191,8 +192,7 @@ export function isUseless(error: unknown): boolean {
 
 /** Never deleted: only the one before makes way. */
 function putAside(file: string): void {
-  renameSync(file, `${file.replace(/\.db$/, '')}.damaged.db`);
-  for (const suffix of ['-wal', '-shm']) rmSync(`${file}${suffix}`, { force: true });
+  setAside(file, onlyAsideName(file), { replaces: true });
 }
 
 function inodeOf(file: string): number | undefined {

@@ -1,5 +1,5 @@
 /**
- * The operational store (O1): which long or background work ran, how far it is and how it ended, for every process of
+ * The operational store: which long or background work ran, how far it is and how it ended, for every process of
  * a tracker folder. Best effort: what cannot be recorded is kept in memory and tried again, and the work goes on as
  * if nothing were; no failure of the store reaches it.
  *
@@ -20,8 +20,8 @@ import {
   type NewSnapshotEvent,
   type SnapshotEvent,
 } from '../../domain/job.ts';
-import { TrackerError } from '../../errors.ts';
-import { describeDriverError } from '../sql/driver-errors.ts';
+import { TrackerError } from '../../domain/errors.ts';
+import { describeDriverError } from '../database/driver-errors.ts';
 import { describeJobError, isAbort } from './job-error.ts';
 import * as rows from './job-rows.ts';
 import { OperationsUnavailable, type JobHistory, type Jobs } from './jobs.ts';

@@ -1,6 +1,6 @@
 /** What stands for an address where it is remembered: it tells addresses apart, and nothing of them. */
 import { createHmac } from 'node:crypto';
-import { parsePostgresUrl } from '../sql/postgres-address.ts';
+import { parsePostgresUrl } from '../primary/postgres-address.ts';
 
 /** Short, so that a password cannot be found by trying: very many others have the same mark. */
 const MARK_CHARACTERS = 8;

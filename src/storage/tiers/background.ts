@@ -5,18 +5,17 @@
 import type { Applied, Change } from '../../domain/change.ts';
 import type { Job } from '../../domain/job.ts';
 import { UNRECORDED, type Jobs } from '../operations/jobs.ts';
-import type { Connection } from '../sql/connection.ts';
-import { describeFailure, layerFailure, type LayerFailure } from '../sql/driver-errors.ts';
-import { TruthMismatch } from '../sql/feed-guard.ts';
-import type { Primary } from '../sql/sql-store.ts';
+import type { Connection } from '../database/connection.ts';
+import { describeFailure, layerFailure, type LayerFailure, reasonOf } from '../database/driver-errors.ts';
+import { TruthMismatch } from '../database/feed-guard.ts';
+import type { Primary } from '../primary/sql-store.ts';
 import type { Breaker } from './breaker.ts';
-import type { CacheReplica } from './cache.ts';
+import type { CacheReplica } from '../replicas/cache.ts';
 import { Mirror } from './mirror.ts';
 import { isMismatch, type PrimaryFailures } from './primary-failures.ts';
-import type { TieredParts } from './tiered-store.ts';
-import { countTruth, mismatchOf, readTruth, type Truth } from './truth.ts';
+import { countTruth, mismatchOf, readTruth, type Truth } from '../contract/truth.ts';
 import { WayBack } from './way-back.ts';
-import * as words from './words.ts';
+import type { TieredParts } from './parts.ts';
 
 /** The feed is asked this often for what others changed. */
 const REFRESH_PAUSE_MS = 2_000;
@@ -264,7 +263,7 @@ export class Background {
   }
 
   #noteRefreshProblem(error: unknown): void {
-    const problem = words.reasonOf(error);
+    const problem = reasonOf(error);
     if (problem !== this.#refreshProblem)
       this.options.parts.log(`the local cache is not kept fresh: ${problem}`);
     this.#refreshProblem = problem;

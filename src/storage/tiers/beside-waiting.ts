@@ -1,8 +1,8 @@
 /** A read of the primary while writes of this folder wait: it says how many of them the answer may lack. */
 import type { Warning } from '../../domain/warnings.ts';
-import type { Answer } from '../store.ts';
-import type { JournalEntry } from './journal.ts';
-import type { Journals } from './journals.ts';
+import type { Answer } from '../contract/store.ts';
+import type { JournalEntry } from '../contract/journal.ts';
+import type { Journals } from '../journals/journals.ts';
 
 /**
  * @param read asks the primary; undefined when it is not to be asked any more

@@ -1,6 +1,6 @@
 /** Decides when the primary is no longer asked, and when it is looked for again. */
-import type { Clock } from './clock.ts';
-import { TRANSITIONS, asksPrimary, type TierEvent, type TierState } from './state.ts';
+import type { Clock } from '../../platform/clock.ts';
+import { TRANSITIONS, asksPrimary, type TierEvent, type TierState } from '../contract/state.ts';
 
 /** One refusal is plain; a single slow answer may be chance. */
 const TIMEOUTS_TO_OPEN = 2;

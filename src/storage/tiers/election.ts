@@ -3,9 +3,9 @@
  * dies. Nothing depends on it being right: without a lock file everyone does the work. It never waits and keeps its
  * files open, being asked all the time; `file-lock.ts` is for work that must wait for its turn.
  */
-import type { Database } from '../sql/sqlite-driver.ts';
+import type { Database } from '../primary/sqlite-driver.ts';
 import path from 'node:path';
-import { openDatabaseFile } from '../sql/database-file.ts';
+import { openDatabaseFile } from '../primary/database-file.ts';
 
 export type Elected<T> = { ran: true; result: T } | { ran: false };
 

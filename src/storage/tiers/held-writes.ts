@@ -3,7 +3,7 @@
  * the outbox, so that a write that cannot be applied yet is tried once for all of them. Best effort, as the rest of
  * what a folder remembers: without it writes are tried more often than they need be.
  */
-import type { Failure, Outbox } from './outbox.ts';
+import type { Failure, Outbox } from '../journals/outbox.ts';
 
 /** The part of the outbox that this needs; any of it may fail. */
 export type FailureBook = Pick<Outbox, 'get' | 'set' | 'noteFailure' | 'attempts' | 'clearFailures'>;

@@ -1,11 +1,11 @@
 /** How every layer is, for people who look after the tracker. */
-import type { SourceName } from '../sql/connection.ts';
-import type { LayersReport } from '../store.ts';
+import type { SourceName } from '../database/connection.ts';
+import type { LayersReport } from '../contract/store.ts';
 import type { Breaker } from './breaker.ts';
 import { holdOf } from './held-writes.ts';
-import type { TieredParts } from './tiered-store.ts';
-import { describeFailure } from '../sql/driver-errors.ts';
-import { unsealedByPlace } from './unsealed.ts';
+import { describeFailure } from '../database/driver-errors.ts';
+import { unsealedByPlace } from '../contract/unsealed.ts';
+import type { TieredParts } from './parts.ts';
 
 export async function describeLayers(parts: TieredParts, breaker: Breaker): Promise<LayersReport> {
   const { journals, memory, clock } = parts;

@@ -2,26 +2,26 @@
  * What answers and keeps writes while the primary is away: the replicas, and the journals beside them. Every answer
  * from here says how old it is and what is missing in it; every write, where it is kept.
  */
-import { TrackerError } from '../../errors.ts';
+import { TrackerError } from '../../domain/errors.ts';
 import type { Applied, Change } from '../../domain/change.ts';
 import { PROVISIONAL_FEED_STEP } from '../../domain/provisional-version.ts';
 import type { Warning } from '../../domain/warnings.ts';
-import type { ReadOptions } from '../sql/connection.ts';
-import { layerFailure } from '../sql/driver-errors.ts';
-import type { Reader } from '../sql/reader.ts';
-import { isOutcomeUnknown } from '../sql/sql-store.ts';
-import type { Answer, WriteAnswer } from '../store.ts';
+import type { ReadOptions } from '../database/connection.ts';
+import { layerFailure, reasonOf } from '../database/driver-errors.ts';
+import type { Reader } from '../queries/reader.ts';
+import { isOutcomeUnknown } from '../primary/sql-store.ts';
+import type { Answer, WriteAnswer } from '../contract/store.ts';
 import type { Breaker } from './breaker.ts';
-import type { JournalEntry, JournalName } from './journal.ts';
-import { NoJournal, type Waiting } from './journals.ts';
+import type { JournalEntry, JournalName } from '../contract/journal.ts';
+import { NoJournal, type Waiting } from '../journals/journals.ts';
 import { primarySource } from './layers-report.ts';
-import { applyToReplica, type Keeper, type PreparedWrite } from './replica.ts';
-import { NoReplica, Replicas, type ChosenReplica, type Found } from './replicas.ts';
-import { ownSeal } from './seal.ts';
-import type { TieredParts } from './tiered-store.ts';
+import { applyToReplica, type Keeper, type PreparedWrite } from '../replicas/replica.ts';
+import { NoReplica, Replicas, type ChosenReplica, type Found } from '../replicas/replicas.ts';
+import { ownSeal } from '../journals/seal.ts';
 import { SOURCE_OF_JOURNAL, uncheckedAnswer, uncheckedLine, uncheckedVersions } from './unchecked-write.ts';
-import { keylessWarning } from './unsealed.ts';
+import { keylessWarning } from '../contract/unsealed.ts';
 import * as words from './words.ts';
+import type { TieredParts } from './parts.ts';
 
 /** A cache that was not confirmed for longer is `stale`, and a lower layer is used if it is newer. */
 const STALE_AFTER_MS_DEFAULT = 30 * 60_000;
@@ -89,6 +89,7 @@ export class LowerLayers {
     let saved: { journal: JournalName; write: PreparedWrite } | undefined;
     let nowhere: NoJournal | undefined;
     let checkedOf: string | undefined;
+    let leftOut = NONE;
     const accept = async (write: PreparedWrite) => {
       try {
         saved = { journal: await this.#parts.journals.append(write.changes), write };
@@ -105,6 +106,7 @@ export class LowerLayers {
         // A replica whose commit failed after the write was saved is not asked again: the next would save it twice.
         if (saved !== undefined) return Promise.resolve(saved.write);
         checkedOf = chosen.as_of;
+        leftOut = chosen.leftOut;
         return applyToReplica(
           chosen,
           changes,
@@ -135,7 +137,7 @@ export class LowerLayers {
     // Of the attempt that saved it: a repetition of the transaction finds it on the copy already.
     this.#parts.memory.noteProvisional(saved?.write.made ?? []);
     const keeper = saved?.journal ?? write.keptIn.find((one) => one !== 'primary') ?? 'primary';
-    return await this.#answerSaved(write.applied, from, keeper, lost);
+    return await this.#answerSaved(write.applied, from, keeper, lost, leftOut);
   }
 
   /**
@@ -184,16 +186,17 @@ export class LowerLayers {
     from: Pick<WriteAnswer, 'source' | 'as_of' | 'copy' | 'unchecked'>,
     keeper: Keeper,
     lost: unknown,
+    leftOut = NONE,
   ): Promise<WriteAnswer> {
     if (keeper !== 'primary') this.#breaker.move('journaled', null);
     this.options.onSaved();
-    const situation = this.#situation(await this.#parts.journals.waiting());
+    const situation = this.#situation(await this.#parts.journals.waiting(), leftOut);
     const keyProblem = keeper === 'primary' ? undefined : ownSeal().problem();
     // Of a part of the primary that fails, the rest goes on.
     const isPart = /^(partial|denied)$/.test(layerFailure(lost) ?? '');
     const isLost = lost !== undefined && {
       state: isPart ? ('online' as const) : ('offline' as const),
-      reason: words.reasonOf(lost),
+      reason: reasonOf(lost),
     };
     return {
       data: applied,

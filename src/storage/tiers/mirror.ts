@@ -3,7 +3,7 @@
  * is left to it; only where the cache must answer before, the writes are applied there first.
  */
 import type { Applied, Change } from '../../domain/change.ts';
-import type { AppliedWrite, CacheReplica } from './cache.ts';
+import type { AppliedWrite, CacheReplica } from '../replicas/cache.ts';
 
 /** From here on the feed should be asked: applying more than this would hold up an answer. */
 const MANY_WRITES = 128;

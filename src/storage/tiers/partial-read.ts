@@ -1,9 +1,9 @@
-/** When one table or query of the primary fails: only that part of an answer comes from a lower layer (F7). */
-import { layerFailure } from '../sql/driver-errors.ts';
-import { QUERY_NAMES, type Reader } from '../sql/reader.ts';
-import type { Primary } from '../sql/sql-store.ts';
-import type { Answer } from '../store.ts';
-import type { ChosenReplica, Found } from './replicas.ts';
+/** When one table or query of the primary fails: only that part of an answer comes from a lower layer. */
+import { layerFailure } from '../database/driver-errors.ts';
+import { QUERY_NAMES, type Reader } from '../queries/reader.ts';
+import type { Primary } from '../primary/sql-store.ts';
+import type { Answer } from '../contract/store.ts';
+import type { ChosenReplica, Found } from '../replicas/replicas.ts';
 
 type Lower = <T>(work: (chosen: ChosenReplica) => Promise<T>) => Promise<Found<T>>;
 

@@ -1,11 +1,17 @@
 /** What a failure of the primary means for the folder that met it, and who is told: the breaker, and who starts next. */
-import type { TrackerError } from '../../errors.ts';
-import { driverCode, layerFailure, remedyOf, type LayerFailure } from '../sql/driver-errors.ts';
-import { TruthMismatch } from '../sql/feed-guard.ts';
+import type { TrackerError } from '../../domain/errors.ts';
+import {
+  driverCode,
+  layerFailure,
+  remedyOf,
+  type LayerFailure,
+  reasonOf,
+} from '../database/driver-errors.ts';
+import { TruthMismatch } from '../database/feed-guard.ts';
 import type { Breaker } from './breaker.ts';
 import { primarySource } from './layers-report.ts';
-import type { TieredParts } from './tiered-store.ts';
 import * as words from './words.ts';
+import type { TieredParts } from './parts.ts';
 
 export class PrimaryFailures {
   /** What to change, of the last mistake in the settings. */
@@ -29,7 +35,7 @@ export class PrimaryFailures {
 
   /** A call failed. @param triedAt when it began */
   failed(error: unknown, triedAt: number): void {
-    const reason = words.reasonOf(error);
+    const reason = reasonOf(error);
     const failure = this.meaningOf(error);
     if (error instanceof TruthMismatch || failure === undefined) this.breaker.move('mismatch', reason);
     else if (failure === 'mistake') this.breaker.move('mistaken', reason);
@@ -44,7 +50,7 @@ export class PrimaryFailures {
     // What a probe asks for is what every tracker has: without it this is not the project's database.
     const isForeign = isMismatch(error) || failure === 'partial';
     const event = isMistake ? 'mistaken' : isForeign ? 'mismatch' : 'primaryFailed';
-    this.breaker.probeFailed(words.reasonOf(error), event);
+    this.breaker.probeFailed(reasonOf(error), event);
     this.note(error, triedAt);
   }
 

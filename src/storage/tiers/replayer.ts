@@ -5,18 +5,17 @@
 import type { Change } from '../../domain/change.ts';
 import type { ReportProgress } from '../../domain/progress.ts';
 import { HeldBack, reachOf, type Wait } from '../../domain/reach.ts';
-import type { ReplayOutcome } from '../sql/apply/replay.ts';
-import { layerFailure } from '../sql/driver-errors.ts';
-import { nameFailedTable } from '../sql/failed-table.ts';
-import { findOpenConflictsOf } from '../sql/queries/conflicts.ts';
-import type { Primary } from '../sql/sql-store.ts';
-import type { Clock } from './clock.ts';
+import type { ReplayOutcome } from '../apply/replay.ts';
+import { layerFailure, reasonOf } from '../database/driver-errors.ts';
+import { nameFailedTable } from '../database/failed-table.ts';
+import { findOpenConflictsOf } from '../queries/conflicts.ts';
+import type { Primary } from '../primary/sql-store.ts';
+import type { Clock } from '../../platform/clock.ts';
 import { ATTEMPTS_MAX, holdOf } from './held-writes.ts';
-import type { JournalEntry } from './journal.ts';
-import type { Journals } from './journals.ts';
+import type { JournalEntry } from '../contract/journal.ts';
+import type { Journals } from '../journals/journals.ts';
 import type { TierMemory } from './tier-memory.ts';
 import { isMismatch } from './primary-failures.ts';
-import { reasonOf } from './words.ts';
 
 /** Settled writes are let go of in groups; one that is tried again is found settled. */
 const REMOVE_AT_ONCE = 20;

@@ -5,14 +5,15 @@
  * Every opening happens under a lock on a side file. SQLite finds the write-ahead log by its name, so a process that
  * opened the file while another renames it could write into the log of its successor.
  */
-import { existsSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
-import { openDatabaseFile, openDatabaseImage } from '../sql/database-file.ts';
-import { ForeignObject, codedError, driverCode } from '../sql/driver-errors.ts';
-import { keepLogShort } from '../sql/log-room.ts';
-import { refuseForeignObjects } from '../sql/schema-objects.ts';
-import type { Database } from '../sql/sqlite-driver.ts';
-import { withFileLockSync } from './file-lock.ts';
-import { committedImage } from './outbox-salvage.ts';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { openDatabaseFile, openDatabaseImage } from '../primary/database-file.ts';
+import { ForeignObject, codedError, driverCode } from '../database/driver-errors.ts';
+import { keepLogShort } from '../primary/log-room.ts';
+import { refuseForeignObjects } from '../primary/schema-objects.ts';
+import { asideName, setAside } from '../primary/set-aside.ts';
+import type { Database } from '../primary/sqlite-driver.ts';
+import { withFileLockSync } from '../journals/file-lock.ts';
+import { committedImage } from '../journals/outbox-salvage.ts';
 import {
   SEEN_APPLICATION_ID,
   SEEN_SCHEMA,
@@ -105,11 +106,8 @@ export function isUseless(error: unknown): boolean {
 
 /** Never deleted: `worktrail doctor --adopt` reads writes out of it. */
 function putAside(file: string): string {
-  const time = new Date().toISOString().replace(/[-:.]/g, '');
-  const aside = `${file.replace(/\.db$/, '')}.damaged-${time}.db`;
-  renameSync(file, aside);
-  if (existsSync(`${file}-wal`)) renameSync(`${file}-wal`, `${aside}-wal`);
-  rmSync(`${file}-shm`, { force: true });
+  const aside = asideName(file, 'damaged', Date.now());
+  setAside(file, aside);
   return aside;
 }
 

@@ -5,11 +5,11 @@
  * A row belongs to whoever has the key of the seal: what somebody else packed into a folder counts for nothing. Rows of
  * `own_writes` are records of journals, so that they can wait as such again.
  */
-import type { Position } from '../sql/feed-guard.ts';
-import type { Database, Statement } from '../sql/sqlite-driver.ts';
-import { decodeEntry, encodeEntry } from './entry-codec.ts';
-import type { JournalEntry } from './journal.ts';
-import { ownSeal } from './seal.ts';
+import type { Position } from '../database/feed-guard.ts';
+import type { Database, Statement } from '../primary/sqlite-driver.ts';
+import { decodeEntry, encodeEntry } from '../journals/entry-codec.ts';
+import type { JournalEntry } from '../contract/journal.ts';
+import { ownSeal } from '../journals/seal.ts';
 
 /** "WTSN": marks a file as this one (PRAGMA application_id). */
 export const SEEN_APPLICATION_ID = 0x5754534e;
@@ -39,6 +39,12 @@ export const SEEN_SCHEMA = `
 
 /** A version of a record. */
 export type MadeVersion = [record_id: string, version: number];
+
+/** A position of the feed with the change that was seen there. */
+export interface Point {
+  seq: number;
+  change_id: string;
+}
 
 /** A write of this folder that the database acknowledged. */
 export interface OwnWrite {
@@ -97,10 +103,17 @@ export class SeenTables {
     this.#run(sql).run(this.#owner, at, seq, change_id, JSON.stringify(made), encodeEntry(entry));
   }
 
-  /** Where own writes lie in the feed of the database as it was, by their position. */
-  points(): { seq: number; change_id: string }[] {
+  /** Whether a write is among the last that were kept. Reads at most 10,000 of them: there is no index for it. */
+  hasLately({ seq, change_id }: Point): boolean {
+    const sql = `select 1 from own_writes where owner = ? and seq = ? and change_id = ?
+      and number > (select max(number) from own_writes) - ${LATELY}`;
+    return this.#run(sql).get(this.#owner, seq, change_id) !== undefined;
+  }
+
+  /** Where own writes stood in the feed when they were acknowledged, by position. */
+  points(): Point[] {
     const sql = 'select seq, change_id from own_writes where owner = ? and lost = 0 order by seq';
-    return this.#run(sql).all(this.#owner) as { seq: number; change_id: string }[];
+    return this.#run(sql).all(this.#owner) as Point[];
   }
 
   /** Own writes from a position of the feed on, in the order of the feed. */
@@ -202,6 +215,7 @@ export function makeSeenTables(database: Database): void {
 }
 
 const PRUNED_AT_ONCE = 1_000;
+const LATELY = 10_000;
 const OWNER_DIGITS = 16;
 
 /** What only this user on this machine can write. */

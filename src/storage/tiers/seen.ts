@@ -8,9 +8,9 @@ import { partsOf, withParts } from '../../domain/batch.ts';
 import type { Applied, Change } from '../../domain/change.ts';
 import { SETS, asList, mergeSet, touchedFields, touchedNames } from '../../domain/conflict.ts';
 import { knownVersion } from '../../domain/provisional-version.ts';
-import { describeFailure } from '../sql/driver-errors.ts';
-import type { Position, RecordedRow, SettledWrite, Witness } from '../sql/feed-guard.ts';
-import type { JournalEntry } from './journal.ts';
+import { describeFailure } from '../database/driver-errors.ts';
+import type { Position, RecordedRow, SettledWrite, Witness } from '../database/feed-guard.ts';
+import type { JournalEntry } from '../contract/journal.ts';
 import { OWN_WRITES_KEPT_DEFAULT, type OwnWritesKept } from './own-writes-kept.ts';
 import { inodeOf, isUseless, openSeenFile, putDamagedAside } from './seen-file.ts';
 import type { KeptWrite, MadeVersion, SeenTables } from './seen-tables.ts';
@@ -153,7 +153,10 @@ export class Seen implements Witness {
     const of = { device, project_id: projectId() };
     const isNoted = this.#try((tables) => {
       tables.transaction(() => {
-        for (const one of unnoted) tables.keep(keptWrite(one, of));
+        for (const one of unnoted) {
+          const { write, position } = one;
+          if (write.isRepeated !== true || !tables.hasLately(position)) tables.keep(keptWrite(one, of));
+        }
         const position = furthest(unnoted.map((one) => one.position));
         if (position !== undefined) tables.raise(position);
       });

@@ -1,9 +1,9 @@
 /** What a tracker folder remembers of its primary between two starts. Best effort: nothing durable depends on it. */
 import { isProvisional, provisionalStep, withoutMark } from '../../domain/provisional-version.ts';
 import { partsOf } from '../../domain/batch.ts';
+import type { JournalEntry } from '../contract/journal.ts';
 import { HeldWrites } from './held-writes.ts';
-import type { JournalEntry } from './journal.ts';
-import type { Outbox } from './outbox.ts';
+import type { Outbox } from '../journals/outbox.ts';
 
 /** The part of the outbox that this needs; any of it may fail. */
 export type Notebook = Pick<

@@ -7,83 +7,41 @@
  * for the states, `lower-layers.ts` for what is done without the primary, `replica.ts` and `journal.ts` for the
  * layers, `replayer.ts` for the way back.
  */
-import { TrackerError } from '../../errors.ts';
+import { TrackerError } from '../../domain/errors.ts';
 import { partsOf, withParts } from '../../domain/batch.ts';
 import type { Change } from '../../domain/change.ts';
 import { isProvisionalToken } from '../../domain/claim.ts';
 import { PROVISIONAL_FEED_STEP, isProvisional } from '../../domain/provisional-version.ts';
 import { reachOf } from '../../domain/reach.ts';
-import { FeedWatch, type FeedListener } from '../live/feed-watch.ts';
-import type { Jobs } from '../operations/jobs.ts';
-import type { ReadOptions } from '../sql/connection.ts';
-import type { Patience } from '../sql/patience.ts';
-import type { Reader } from '../sql/reader.ts';
-import { TruthMismatch } from '../sql/feed-guard.ts';
-import { isOutdated, type Primary } from '../sql/sql-store.ts';
-import type { Answer, LayersReport, PendingWrite, StoreHealth, TrackerStore, WriteAnswer } from '../store.ts';
-import type { AddressMark } from './address-mark.ts';
+import { FeedWatch } from './feed-watch.ts';
+import type { ReadOptions } from '../database/connection.ts';
+import type { Reader } from '../queries/reader.ts';
+import { TruthMismatch } from '../database/feed-guard.ts';
+import { isOutdated, type Primary } from '../primary/sql-store.ts';
+import type {
+  Answer,
+  LayersReport,
+  PendingWrite,
+  StoreHealth,
+  TrackerStore,
+  WriteAnswer,
+} from '../contract/store.ts';
 import { Background } from './background.ts';
 import { readBesideWaiting } from './beside-waiting.ts';
 import { Breaker } from './breaker.ts';
-import type { CacheReplica } from './cache.ts';
-import type { Clock } from './clock.ts';
-import type { Journals } from './journals.ts';
 import { describeLayers, primarySource } from './layers-report.ts';
 import { LowerLayers } from './lower-layers.ts';
 import { readByParts } from './partial-read.ts';
 import { PrimaryFailures } from './primary-failures.ts';
-import type { AnySeen } from './seen.ts';
-import { tryPatiently } from './try-patiently.ts';
-import type { Replica } from './replica.ts';
-import { asksPrimary, type TierState } from './state.ts';
-import type { TierMemory } from './tier-memory.ts';
-import type { Truth } from './truth.ts';
-import { unsealedWarning } from './unsealed.ts';
+import { tryPatiently } from '../../platform/try-patiently.ts';
+import { asksPrimary, type TierState } from '../contract/state.ts';
+import type { Truth } from '../contract/truth.ts';
+import { unsealedWarning } from '../contract/unsealed.ts';
 import { refuseVoidVersion } from './void-versions.ts';
 import * as words from './words.ts';
-
-export interface TieredParts {
-  /** What the primary is called in messages, as `PostgreSQL`. */
-  primaryLabel: string;
-  /** Where it is, without secrets. */
-  location: string;
-  /** What stands for the address where it is remembered; undefined for a file. */
-  address?: AddressMark | undefined;
-  /** How long a primary is waited for that nothing can stand in for; by default it is not. */
-  patienceMs?: number;
-  /** Ends when something can stand in; undefined for a file. */
-  patience?: Patience | undefined;
-  /**
-   * Opens the primary.
-   * @throws DatabaseError: with a driver's error as cause when it does not answer or a setting is wrong, without one
-   *   when it is refused
-   */
-  connect: () => Promise<Primary>;
-  /** Whether a primary that failed has to be opened anew: a file's connection stays with the file it opened. */
-  reopens?: boolean;
-  /** What is known of the project; the id is undefined before the first start. */
-  project: () => { project_id: string | undefined; project_slug: string | undefined };
-  /** From the best to the last. */
-  replicas: readonly Replica[];
-  /** The one among them that is kept fresh; undefined for an embedded tracker. */
-  cache?: CacheReplica | undefined;
-  journals: Journals;
-  memory: TierMemory;
-  /** How far the primary was seen, and the writes that it acknowledged to this folder. */
-  seen: AnySeen;
-  /** Takes a snapshot, unless the last one is younger; undefined where there is none. */
-  snapshot?: ((primary: Primary, minAgeMs: number) => Promise<void>) | undefined;
-  /** Runs work that only one process of a folder needs to do at a time; false when another is doing it. */
-  elect: <T>(role: string, work: () => Promise<T>) => Promise<{ ran: true; result: T } | { ran: false }>;
-  /** Runs what is done in the background as jobs; by default without a record of them. */
-  jobs?: Jobs;
-  clock: Clock;
-  staleAfterMs?: number;
-  /** For what a person should know; one line. */
-  log: (message: string) => void;
-  /** Lets go of what `elect` holds. */
-  release?: () => void;
-}
+import type { FeedListener } from '../contract/feed-news.ts';
+import type { TieredParts } from './parts.ts';
+import { reasonOf } from '../database/driver-errors.ts';
 
 export class TieredStore implements TrackerStore {
   readonly #breaker: Breaker;
@@ -154,7 +112,7 @@ export class TieredStore implements TrackerStore {
       this.#failures.failed(error, triedAt);
       // A single slow answer may be chance; but what was not looked at is not used.
       if (this.#breaker.state === 'online') {
-        this.#breaker.move('primaryFailed', words.reasonOf(error));
+        this.#breaker.move('primaryFailed', reasonOf(error));
         this.#failures.note(error, triedAt);
       }
     }

@@ -1,15 +1,16 @@
 /** What is answered for a write that was kept although no copy could check it: what was asked, and nothing more. */
 import { partsOf } from '../../domain/batch.ts';
-import type { Applied, Change, Entity } from '../../domain/change.ts';
+import type { Applied, Change } from '../../domain/change.ts';
 import { LEASE_DEFAULT_MINUTES, provisionalToken, leaseEnd, type ClaimRequest } from '../../domain/claim.ts';
 import type { JsonObject, JsonValue } from '../../domain/json.ts';
 import { oneLine } from '../../domain/others-text.ts';
 import { partlyShown, provisionalStep } from '../../domain/provisional-version.ts';
 import { count } from '../../domain/text.ts';
 import { placeBelow } from '../../domain/work-item.ts';
-import { PROVISIONAL_CLAIM } from '../sql/apply/claims.ts';
-import type { DataSource } from '../store.ts';
-import type { JournalName } from './journal.ts';
+import { PROVISIONAL_CLAIM } from '../apply/claims.ts';
+import { NOUNS } from '../queries/nouns.ts';
+import type { DataSource } from '../contract/store.ts';
+import type { JournalName } from '../contract/journal.ts';
 
 /** The answer shows what the journal holds. */
 export const SOURCE_OF_JOURNAL: Readonly<Record<JournalName, DataSource>> = {
@@ -100,20 +101,12 @@ function claimOf({ id, at, actor, patch, claim_token }: Change): JsonObject {
 /** A conflict is settled once. */
 const SETTLED_VERSION = 2;
 
-const VERSIONED: ReadonlySet<Entity> = new Set([
-  'work_item',
-  'enhancement',
-  'vendor',
-  'deployment',
-  'configuration',
-]);
-
 /**
  * The same that a copy would give it: it follows from the change and from the version that it is based on. An update's is
  * marked as partly shown, because its answer shows what was asked and no more.
  */
 function versionOf({ id, entity, kind, base_version }: Change): number | undefined {
-  if (!VERSIONED.has(entity)) return undefined;
+  if (!NOUNS[entity].hasVersion) return undefined;
   if (kind === 'create') return provisionalStep(id);
   return kind === 'update' && base_version !== null
     ? partlyShown(base_version + provisionalStep(id))
@@ -139,7 +132,9 @@ function nameOf(change: Change): string {
       const until = claim_expires_at === undefined ? '' : ` until ${String(claim_expires_at)}`;
       return `claim on ${id} by ${oneLine(String(claimed_by))}${until}, claim_token ${String(claim_token)}`;
     }
-    default: {
+    case 'create':
+    case 'update':
+    case 'batch': {
       if (entity === 'note') return `note ${id} on ${String(patch['item_id'])}`;
       const version = versionOf(change);
       const called = patch['title'] ?? patch['name'];

@@ -2,10 +2,10 @@
  * Versions that were shown in this folder and that the database has lost since: a person accepted it without its last
  * moments. Another change may have such a number by now, so an update that names one does not fit although it seems to.
  */
-import { TrackerError } from '../../errors.ts';
+import { TrackerError } from '../../domain/errors.ts';
 import type { Change } from '../../domain/change.ts';
 import type { JsonObject } from '../../domain/json.ts';
-import type { Reader } from '../sql/reader.ts';
+import type { Reader } from '../queries/reader.ts';
 import type { AnySeen } from './seen.ts';
 
 /**

@@ -5,10 +5,10 @@
 import { count } from '../../domain/text.ts';
 import type { Job } from '../../domain/job.ts';
 import { UNRECORDED } from '../operations/jobs.ts';
-import type { Primary } from '../sql/sql-store.ts';
+import type { Primary } from '../primary/sql-store.ts';
 import { holdOf } from './held-writes.ts';
 import { openConflictsOf, replayWaiting, type ReplayReport } from './replayer.ts';
-import type { TieredParts } from './tiered-store.ts';
+import type { TieredParts } from './parts.ts';
 
 /** What stays is looked at again this often, whatever is known of it: that costs one question. */
 const LOOK_PAUSE_MS = 15_000;

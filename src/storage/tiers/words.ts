@@ -1,14 +1,14 @@
 /** What a tiered store says about itself: warnings and errors, for people and for AI clients. */
-import { TrackerError, databaseError } from '../../errors.ts';
+import { TrackerError, databaseError } from '../../domain/errors.ts';
 import type { Change } from '../../domain/change.ts';
 import { count } from '../../domain/text.ts';
 import type { Warning } from '../../domain/warnings.ts';
-import type { SourceName } from '../sql/connection.ts';
-import { describeFailure, driverCode } from '../sql/driver-errors.ts';
+import type { SourceName } from '../database/connection.ts';
+import { driverCode, reasonOf } from '../database/driver-errors.ts';
 import type { HeldSummary } from './held-writes.ts';
-import type { JournalName } from './journal.ts';
-import type { Keeper, Replica } from './replica.ts';
-import type { TierState } from './state.ts';
+import type { JournalName } from '../contract/journal.ts';
+import type { Keeper, Replica } from '../replicas/replica.ts';
+import type { TierState } from '../contract/state.ts';
 
 export interface Situation {
   primaryLabel: string;
@@ -47,12 +47,14 @@ export function readWarnings(
   return warnings;
 }
 
+/** @param situation with what does not lie on the copy that the answer shows */
 export function writeWarnings(situation: Situation, keeper: Keeper, outcomeUnknown: boolean): Warning[] {
-  const { primaryLabel, state } = situation;
+  const { primaryLabel, state, hidden } = situation;
+  const lacking = hidden > 0 ? [pendingWarning(hidden, false)] : [];
   const when = state === 'online' ? 'as soon as it takes it' : 'when it is back';
   if (keeper === 'primary') {
     const message = `${whatIsWrong(situation)} This change did reach it; the answer is from a local copy.`;
-    return [{ code: CODES[state], message }];
+    return [{ code: CODES[state], message }, ...lacking];
   }
   const warnings: Warning[] = [
     {
@@ -66,7 +68,7 @@ export function writeWarnings(situation: Situation, keeper: Keeper, outcomeUnkno
       message: `The connection was lost while saving, so ${primaryLabel} may have it already. It is applied once, whatever happened.`,
     });
   }
-  return warnings;
+  return [...warnings, ...lacking];
 }
 
 /** Said of a write that was kept and could not be checked. @param why one of `WHY_UNCHECKED` */
@@ -257,12 +259,6 @@ export function misconfigured(
 /** A first contact that takes long: one line for the log. */
 export function waiting(label: string, location: string): string {
   return `waiting for ${label} at ${location}`;
-}
-
-/** Why a layer failed, in our words. */
-export function reasonOf(error: unknown): string {
-  if (error instanceof TrackerError) return String(error.details['reason'] ?? error.message);
-  return describeFailure(error);
 }
 
 export function isTimeout(error: unknown): boolean {

@@ -4,7 +4,7 @@ import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import Database from 'better-sqlite3';
 import type { Change } from '../../../src/domain/change.ts';
-import { FILE_HEADER } from '../../../src/storage/markdown/journal-format.ts';
+import { FILE_HEADER } from '../../../src/storage/journals/markdown-journal-format.ts';
 import { makeEntry } from '../../storage/tiers/journal-entries.ts';
 import { git } from '../../support/temporary-project.ts';
 import type { HostileCase } from './case.ts';

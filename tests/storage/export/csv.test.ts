@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { csvCell, csvLine } from '../../../src/storage/export/csv.ts';
 import { exportToCsv } from '../../../src/storage/export/export.ts';
 import { sqlName } from '../../../src/storage/export/format.ts';
-import { TABLE_NAMES } from '../../../src/storage/sql/table-copy.ts';
+import { TABLE_NAMES } from '../../../src/storage/database/table-copy.ts';
 import { describeEachBackend } from '../backends.ts';
 import { filledPlace, rowsOf, useTracker } from './kept.ts';
 

@@ -4,11 +4,16 @@ import path from 'node:path';
 import { fill } from '../../../bench/fill.ts';
 import { exportToFile } from '../../../src/storage/export/export.ts';
 import { PATIENT_TIMEOUTS } from '../../../src/storage/export/source.ts';
-import { SQLITE_FILE, openPrimary, readMemory, schemaName } from '../../../src/storage/open-primary.ts';
-import { openStore, type OpenOptions } from '../../../src/storage/open-store.ts';
-import type { Session } from '../../../src/storage/sql/connection.ts';
-import { openPostgres } from '../../../src/storage/sql/postgres.ts';
-import { openSqlite } from '../../../src/storage/sql/sqlite.ts';
+import {
+  SQLITE_FILE,
+  openPrimary,
+  readMemory,
+  schemaName,
+} from '../../../src/storage/opening/open-primary.ts';
+import { openStore, type OpenOptions } from '../../../src/storage/opening/open-store.ts';
+import type { Session } from '../../../src/storage/database/connection.ts';
+import { openPostgres } from '../../../src/storage/primary/postgres.ts';
+import { openSqlite } from '../../../src/storage/primary/sqlite.ts';
 import { temporaryProject } from '../../support/temporary-project.ts';
 import { freshDatabase, inFolder, type Backend } from '../backends.ts';
 import { allRows } from '../tiers/filled-session.ts';

@@ -2,9 +2,9 @@
 import { expect, it } from 'vitest';
 import { takeBackup } from '../../../src/storage/export/backup.ts';
 import { restoreExport } from '../../../src/storage/export/restore.ts';
-import { openStore, type OpenOptions } from '../../../src/storage/open-store.ts';
-import { inspectLayers } from '../../../src/storage/inspect-layers.ts';
-import { acceptPrimary } from '../../../src/storage/tiers/accept-primary.ts';
+import { openStore, type OpenOptions } from '../../../src/storage/opening/open-store.ts';
+import { inspectLayers } from '../../../src/storage/maintenance/inspect-layers.ts';
+import { acceptPrimary } from '../../../src/storage/maintenance/accept-primary.ts';
 import { cleanUpLater } from '../../support/cleanup.ts';
 import { describeWithPostgres } from '../../support/describe-with.ts';
 import { temporaryProject } from '../../support/temporary-project.ts';

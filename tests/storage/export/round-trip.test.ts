@@ -2,11 +2,11 @@
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { loadExport } from '../../../src/storage/export/load.ts';
-import { openPrimary, writeMemory } from '../../../src/storage/open-primary.ts';
+import { openPrimary, writeMemory } from '../../../src/storage/opening/open-primary.ts';
 import { backends, describeEachBackend, type Backend } from '../backends.ts';
 import { RandomWork, steps } from '../random-changes.ts';
 import { PROJECT_ID, fillSession } from '../tiers/filled-session.ts';
-import { clearTables } from '../../../src/storage/sql/table-copy.ts';
+import { clearTables } from '../../../src/storage/database/table-copy.ts';
 import { emptyPlace, exported, rowsOf, searchRows, sessionOf, useTracker } from './kept.ts';
 
 const RUNS = 6;

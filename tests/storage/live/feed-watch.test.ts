@@ -2,8 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import postgres from 'postgres';
 import { newRecordId } from '../../../src/domain/ids.ts';
-import type { FeedNews } from '../../../src/storage/live/feed-watch.ts';
-import type { FeedEntry } from '../../../src/storage/sql/queries/feed.ts';
+import type { FeedEntry } from '../../../src/storage/queries/feed.ts';
 import { cleanUpLater } from '../../support/cleanup.ts';
 import { describeUnless } from '../../support/describe-with.ts';
 import { postgresSkipReason, startPostgres } from '../../support/postgres.ts';
@@ -12,6 +11,7 @@ import { temporaryProject } from '../../support/temporary-project.ts';
 import { describeEachBackend, freshDatabase, inFolder, openTracker, openTrackerAt } from '../backends.ts';
 import { creation } from '../changes.ts';
 import type { Tracker } from '../tracker.ts';
+import type { FeedNews } from '../../../src/storage/contract/feed-news.ts';
 
 const PATIENCE_MS = 20_000;
 const SILENCE_MS = 1_000;

@@ -1,5 +1,5 @@
 import { expect, it, vi } from 'vitest';
-import { watchDataVersion } from '../../../src/storage/live/sqlite-hints.ts';
+import { watchDataVersion } from '../../../src/storage/primary/sqlite-hints.ts';
 
 it('gives no hint after it was stopped, also of a look that was under way', async () => {
   const looks: ((version: number) => void)[] = [];

@@ -19,8 +19,8 @@ import { fileURLToPath } from 'node:url';
 import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
 import type { Job, JobKind } from '../../../src/domain/job.ts';
-import { databaseError, validationError } from '../../../src/errors.ts';
-import { codedError } from '../../../src/storage/sql/driver-errors.ts';
+import { databaseError, validationError } from '../../../src/domain/errors.ts';
+import { codedError } from '../../../src/storage/database/driver-errors.ts';
 import {
   BUSY_TIMEOUT_MS,
   OPERATIONS_APPLICATION_ID,
@@ -339,6 +339,21 @@ describe('a failure of the store', () => {
     expect(await jobs.run('import', (job) => work(job))).toBe('done');
     expect(jobs.list(ALL).total_count).toBe(1);
     expect(readFileSync(path.join(folder, 'operations.damaged.db')).equals(damage)).toBe(true);
+  });
+
+  it('by a file that lost a table puts it aside with its log', async () => {
+    const folder = await newFolder();
+    const jobs = open(folder);
+    expect(await jobs.run('import', (job) => work(job))).toBe('done');
+    // Another process that has it open, and whose last writes are in the log.
+    const other = new Database(jobs.location);
+    cleanUpLater(() => void other.close());
+    other.exec(`create table kept (word); insert into kept values ('in the log'); drop table jobs`);
+    expect(await jobs.run('import', (job) => work(job))).toBe('done');
+    expect(jobs.list(ALL).total_count).toBe(1);
+    const aside = new Database(path.join(folder, 'operations.damaged.db'));
+    cleanUpLater(() => void aside.close());
+    expect(aside.prepare('select word from kept').pluck().all()).toEqual(['in the log']);
   });
 
   it(

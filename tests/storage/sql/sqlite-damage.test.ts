@@ -2,9 +2,9 @@
 import path from 'node:path';
 import { sql } from 'drizzle-orm';
 import { expect, it } from 'vitest';
-import { codedError, driverCode } from '../../../src/storage/sql/driver-errors.ts';
-import { execute } from '../../../src/storage/tiers/replica.ts';
-import { openSqlite } from '../../../src/storage/sql/sqlite.ts';
+import { codedError, driverCode } from '../../../src/storage/database/driver-errors.ts';
+import { execute } from '../../../src/storage/replicas/replica.ts';
+import { openSqlite } from '../../../src/storage/primary/sqlite.ts';
 import { cleanUpLater } from '../../support/cleanup.ts';
 import { temporaryProject } from '../../support/temporary-project.ts';
 

@@ -1,18 +1,19 @@
 // The archive and the layers: what was written offline meets it as a conflict, never as a loss, and copies follow.
 import path from 'node:path';
 import { expect, it } from 'vitest';
-import { openPrimary } from '../../../src/storage/open-primary.ts';
-import type { Primary } from '../../../src/storage/sql/sql-store.ts';
-import { TABLE_NAMES, readTable } from '../../../src/storage/sql/table-copy.ts';
-import { CacheReplica } from '../../../src/storage/tiers/cache.ts';
-import { systemClock } from '../../../src/storage/tiers/clock.ts';
-import { applyToReplica, type WaitingWrites } from '../../../src/storage/tiers/replica.ts';
+import { openPrimary } from '../../../src/storage/opening/open-primary.ts';
+import type { Primary } from '../../../src/storage/primary/sql-store.ts';
+import { TABLE_NAMES, readTable } from '../../../src/storage/database/table-copy.ts';
+import { CacheReplica } from '../../../src/storage/replicas/cache.ts';
+import { systemClock } from '../../../src/platform/clock.ts';
+import { applyToReplica } from '../../../src/storage/replicas/replica.ts';
 import { cleanUpLater } from '../../support/cleanup.ts';
 import { temporaryProject } from '../../support/temporary-project.ts';
 import { describeEachBackend, type Backend } from '../backends.ts';
 import { archiving, creation, edit, enhancing, enhancementEdit, restoring } from '../changes.ts';
 import { Tracker } from '../tracker.ts';
 import { makeEntry } from './journal-entries.ts';
+import type { WaitingWrites } from '../../../src/storage/contract/journal.ts';
 
 const NOTHING: WaitingWrites = { fingerprint: 'nothing', list: () => Promise.resolve([]) };
 
@@ -142,6 +143,6 @@ describeEachBackend('the archive and the layers', (backend) => {
 });
 
 async function findVersion(c: Parameters<typeof readTable>[0], id: string): Promise<number | undefined> {
-  const { findWorkItem } = await import('../../../src/storage/sql/queries/work-items.ts');
+  const { findWorkItem } = await import('../../../src/storage/queries/work-items.ts');
   return (await findWorkItem(c, id))?.version;
 }

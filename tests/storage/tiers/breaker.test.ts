@@ -1,13 +1,13 @@
 // When the primary is no longer asked, and when it is asked again: every state and event.
 import { describe, expect, it } from 'vitest';
 import { Breaker } from '../../../src/storage/tiers/breaker.ts';
-import type { Clock } from '../../../src/storage/tiers/clock.ts';
+import type { Clock } from '../../../src/platform/clock.ts';
 import {
   TRANSITIONS,
   asksPrimary,
   type TierEvent,
   type TierState,
-} from '../../../src/storage/tiers/state.ts';
+} from '../../../src/storage/contract/state.ts';
 
 const clock = (random = 0.5): Clock => ({
   now: () => Date.parse('2026-01-05T09:00:00Z'),

@@ -1,22 +1,22 @@
 // The local copy of a tracker: equal to it after every refresh, whatever was laid on top or happened to the file.
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
 import type { Change } from '../../../src/domain/change.ts';
 import { newChangeId, newRecordId } from '../../../src/domain/ids.ts';
 import type { JsonObject } from '../../../src/domain/json.ts';
-import { openPrimary } from '../../../src/storage/open-primary.ts';
-import type { Primary } from '../../../src/storage/sql/sql-store.ts';
-import { TABLE_NAMES, readTable } from '../../../src/storage/sql/table-copy.ts';
-import { TruthMismatch } from '../../../src/storage/sql/feed-guard.ts';
-import { CacheReplica } from '../../../src/storage/tiers/cache.ts';
-import { systemClock } from '../../../src/storage/tiers/clock.ts';
-import type { JournalEntry } from '../../../src/storage/tiers/journal.ts';
-import { LayerUnavailable, applyToReplica, type WaitingWrites } from '../../../src/storage/tiers/replica.ts';
+import { openPrimary } from '../../../src/storage/opening/open-primary.ts';
+import type { Primary } from '../../../src/storage/primary/sql-store.ts';
+import { TABLE_NAMES, readTable } from '../../../src/storage/database/table-copy.ts';
+import { TruthMismatch } from '../../../src/storage/database/feed-guard.ts';
+import { CacheReplica } from '../../../src/storage/replicas/cache.ts';
+import { systemClock } from '../../../src/platform/clock.ts';
+import type { JournalEntry, WaitingWrites } from '../../../src/storage/contract/journal.ts';
+import { LayerUnavailable, applyToReplica } from '../../../src/storage/replicas/replica.ts';
 import { cleanUpLater } from '../../support/cleanup.ts';
 import { temporaryProject } from '../../support/temporary-project.ts';
-import { layerFailure } from '../../../src/storage/sql/driver-errors.ts';
+import { layerFailure } from '../../../src/storage/database/driver-errors.ts';
 import { inFolder } from '../backends.ts';
 import { Tracker } from '../tracker.ts';
 import { provisionalStep } from '../../../src/domain/provisional-version.ts';
@@ -295,6 +295,38 @@ describe('a cache', () => {
     await again.refresh(primary, findNothing, {});
     expect(await contentOf(again)).toEqual(await contentOf(primary));
     expect(existsSync(file.replace('.db', '.damaged.db'))).toBe(true);
+  });
+
+  it('is put aside once by all who find it damaged at the same time', async () => {
+    const { tracker, primary, cache, open, file } = await scene();
+    await tracker.create();
+    await cache.close();
+    const damage = Buffer.alloc(20_000, 'garbage');
+    writeFileSync(file, damage);
+    const all = Array.from({ length: 6 }, open);
+    await Promise.all(all.map((one) => one.refresh(primary, findNothing, {})));
+    for (const one of all) expect(await contentOf(one)).toEqual(await contentOf(primary));
+    expect(readFileSync(file.replace('.db', '.damaged.db')).equals(damage)).toBe(true);
+  });
+
+  it('takes its log along when it is put aside', async () => {
+    const { tracker, primary, cache, refresh, file } = await scene();
+    await tracker.create();
+    await refresh();
+    // Another process that has it open, and whose last writes are in the log.
+    const other = new Database(file);
+    cleanUpLater(() => void other.close());
+    other.exec('create table kept (word); drop table work_item_counts');
+    other.exec(`insert into kept values ('in the log')`);
+    const asked = cache.run(NOTHING, ({ session }) =>
+      session.read((c) => c.db.select().from(c.tables.workItemCounts)),
+    );
+    await expect(asked).rejects.toThrow();
+    await cache.refresh(primary, findNothing, {});
+    expect(await contentOf(cache)).toEqual(await contentOf(primary));
+    const aside = new Database(file.replace('.db', '.damaged.db'));
+    cleanUpLater(() => void aside.close());
+    expect(aside.prepare('select word from kept').pluck().all()).toEqual(['in the log']);
   });
 
   it('with a value that is no JSON any more fails as a layer does, and is put aside and filled again', async () => {

@@ -1,16 +1,16 @@
-// Claims made while the primary is away: provisional here, settled there (W11, F3, F4).
+// Claims made while the primary is away: provisional here, settled there.
 import path from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Applied, Change } from '../../../src/domain/change.ts';
 import { newChangeId, newRecordId } from '../../../src/domain/ids.ts';
 import { isProvisionalToken } from '../../../src/domain/claim.ts';
-import { openPrimary } from '../../../src/storage/open-primary.ts';
-import type { ReplayOutcome } from '../../../src/storage/sql/apply/replay.ts';
-import type { Primary } from '../../../src/storage/sql/sql-store.ts';
-import { CacheReplica } from '../../../src/storage/tiers/cache.ts';
-import { systemClock } from '../../../src/storage/tiers/clock.ts';
-import type { JournalEntry } from '../../../src/storage/tiers/journal.ts';
-import { applyToReplica } from '../../../src/storage/tiers/replica.ts';
+import { openPrimary } from '../../../src/storage/opening/open-primary.ts';
+import type { ReplayOutcome } from '../../../src/storage/apply/replay.ts';
+import type { Primary } from '../../../src/storage/primary/sql-store.ts';
+import { CacheReplica } from '../../../src/storage/replicas/cache.ts';
+import { systemClock } from '../../../src/platform/clock.ts';
+import type { JournalEntry } from '../../../src/storage/contract/journal.ts';
+import { applyToReplica } from '../../../src/storage/replicas/replica.ts';
 import { cleanUpLater } from '../../support/cleanup.ts';
 import { temporaryProject } from '../../support/temporary-project.ts';
 import { describeEachBackend, type Backend } from '../backends.ts';

@@ -1,10 +1,15 @@
 // A tracker with every kind of record in it, made by the ordinary rules over one session.
 import type { Change } from '../../../src/domain/change.ts';
 import { CONFIGURATION_DEFAULTS } from '../../../src/domain/configuration.ts';
-import { applyChanges } from '../../../src/storage/sql/apply/apply.ts';
-import type { Connection, Session } from '../../../src/storage/sql/connection.ts';
-import { openMemorySqlite } from '../../../src/storage/sql/memory-session.ts';
-import { TABLE_NAMES, readTable, type Row, type TableName } from '../../../src/storage/sql/table-copy.ts';
+import { applyChanges } from '../../../src/storage/apply/apply.ts';
+import type { Connection, Session } from '../../../src/storage/database/connection.ts';
+import { openMemorySqlite } from '../../../src/storage/primary/memory-session.ts';
+import {
+  TABLE_NAMES,
+  readTable,
+  type Row,
+  type TableName,
+} from '../../../src/storage/database/table-copy.ts';
 import { cleanUpLater } from '../../support/cleanup.ts';
 import {
   archiving,

@@ -3,10 +3,10 @@ import { existsSync } from 'node:fs';
 import { chmod, mkdir, readFile, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { GitJournal } from '../../../src/storage/git/journal.ts';
+import { GitJournal } from '../../../src/storage/journals/git-journal.ts';
 import { runGit } from '../../../src/platform/git.ts';
-import { encodeEntry } from '../../../src/storage/tiers/entry-codec.ts';
-import { JournalUnavailable } from '../../../src/storage/tiers/journal.ts';
+import { encodeEntry } from '../../../src/storage/journals/entry-codec.ts';
+import { JournalUnavailable } from '../../../src/storage/contract/journal.ts';
 import { git, temporaryProject } from '../../support/temporary-project.ts';
 import { DEVICE, idsOf, makeEntries, makeEntry } from './journal-entries.ts';
 

@@ -1,10 +1,10 @@
 // A process of its own that uses a journal: `tsx journal-child.ts JOURNAL PLACE append|list COUNT`.
 // Prints `+ <id>` once an entry was acknowledged, `= <id>` for each one listed, `! <text>` for damage.
 import { writeSync } from 'node:fs';
-import { GitJournal } from '../../../src/storage/git/journal.ts';
-import { MarkdownJournal } from '../../../src/storage/markdown/journal.ts';
-import { JournalUnavailable, type Journal, type JournalName } from '../../../src/storage/tiers/journal.ts';
-import { openOutbox } from '../../../src/storage/tiers/outbox.ts';
+import { GitJournal } from '../../../src/storage/journals/git-journal.ts';
+import { MarkdownJournal } from '../../../src/storage/journals/markdown-journal.ts';
+import { JournalUnavailable, type Journal, type JournalName } from '../../../src/storage/contract/journal.ts';
+import { openOutbox } from '../../../src/storage/journals/outbox.ts';
 import { DEVICE, makeEntry } from './journal-entries.ts';
 
 const [name = '', place = '', task = '', count = '0'] = process.argv.slice(2);

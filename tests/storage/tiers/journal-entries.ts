@@ -3,7 +3,7 @@ import type { Change } from '../../../src/domain/change.ts';
 import type { JsonObject } from '../../../src/domain/json.ts';
 import { CHANGE_SCHEMA_VERSION } from '../../../src/domain/change.ts';
 import { newChangeId, newRecordId } from '../../../src/domain/ids.ts';
-import type { JournalEntry } from '../../../src/storage/tiers/journal.ts';
+import type { JournalEntry } from '../../../src/storage/contract/journal.ts';
 
 export const DEVICE = '6f1c1f0e-6e0b-4a53-9a57-0e6d3a3f5b11';
 

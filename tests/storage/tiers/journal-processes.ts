@@ -1,6 +1,6 @@
 // Starts journal-child.ts as a process of its own.
 import { fileURLToPath } from 'node:url';
-import type { JournalName } from '../../../src/storage/tiers/journal.ts';
+import type { JournalName } from '../../../src/storage/contract/journal.ts';
 import { startProgram, type RunningProgram } from '../../support/child-program.ts';
 
 export interface JournalProcess extends RunningProgram {

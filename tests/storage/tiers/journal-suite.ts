@@ -1,7 +1,7 @@
-// What every journal promises (`Journal` in src/storage/tiers/journal.ts), as one suite for all of them.
+// What every journal promises (`Journal` in src/storage/contract/journal.ts), as one suite for all of them.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { Journal } from '../../../src/storage/tiers/journal.ts';
+import type { Journal } from '../../../src/storage/contract/journal.ts';
 import { cleanUpLater } from '../../support/cleanup.ts';
 import { idsOf, makeEntries, makeEntry } from './journal-entries.ts';
 

@@ -2,10 +2,10 @@
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
-import { GitJournal } from '../../../src/storage/git/journal.ts';
-import { MarkdownJournal } from '../../../src/storage/markdown/journal.ts';
-import type { Journal, JournalName } from '../../../src/storage/tiers/journal.ts';
-import { openOutbox } from '../../../src/storage/tiers/outbox.ts';
+import { GitJournal } from '../../../src/storage/journals/git-journal.ts';
+import { MarkdownJournal } from '../../../src/storage/journals/markdown-journal.ts';
+import type { Journal, JournalName } from '../../../src/storage/contract/journal.ts';
+import { openOutbox } from '../../../src/storage/journals/outbox.ts';
 import { git, temporaryProject } from '../../support/temporary-project.ts';
 import { DEVICE, idsOf } from './journal-entries.ts';
 import { startJournalProcess } from './journal-processes.ts';

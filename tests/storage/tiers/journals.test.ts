@@ -2,11 +2,11 @@
 import path from 'node:path';
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { GitJournal } from '../../../src/storage/git/journal.ts';
-import { MarkdownJournal } from '../../../src/storage/markdown/journal.ts';
-import { systemClock } from '../../../src/storage/tiers/clock.ts';
-import { Journals } from '../../../src/storage/tiers/journals.ts';
-import { openOutbox } from '../../../src/storage/tiers/outbox.ts';
+import { GitJournal } from '../../../src/storage/journals/git-journal.ts';
+import { MarkdownJournal } from '../../../src/storage/journals/markdown-journal.ts';
+import { systemClock } from '../../../src/platform/clock.ts';
+import { Journals } from '../../../src/storage/journals/journals.ts';
+import { openOutbox } from '../../../src/storage/journals/outbox.ts';
 import { temporaryProject } from '../../support/temporary-project.ts';
 import { DEVICE, makeChange } from './journal-entries.ts';
 import { describeJournal } from './journal-suite.ts';

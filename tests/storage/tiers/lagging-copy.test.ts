@@ -3,9 +3,9 @@
 import postgres from 'postgres';
 import { expect, inject, it } from 'vitest';
 import { newRecordId } from '../../../src/domain/ids.ts';
-import { openPrimary } from '../../../src/storage/open-primary.ts';
-import { openStore } from '../../../src/storage/open-store.ts';
-import { systemClock } from '../../../src/storage/tiers/clock.ts';
+import { openPrimary } from '../../../src/storage/opening/open-primary.ts';
+import { openStore } from '../../../src/storage/opening/open-store.ts';
+import { systemClock } from '../../../src/platform/clock.ts';
 import { cleanUpLater } from '../../support/cleanup.ts';
 import { describeUnless } from '../../support/describe-with.ts';
 import { attachPostgres, postgresSkipReason } from '../../support/postgres.ts';

@@ -4,9 +4,9 @@ import { appendFile, cp, mkdir, readFile, readdir, rename, rm, stat, writeFile }
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { MarkdownJournal } from '../../../src/storage/markdown/journal.ts';
-import { encodeEntry } from '../../../src/storage/tiers/entry-codec.ts';
-import { JournalUnavailable, type JournalEntry } from '../../../src/storage/tiers/journal.ts';
+import { MarkdownJournal } from '../../../src/storage/journals/markdown-journal.ts';
+import { encodeEntry } from '../../../src/storage/journals/entry-codec.ts';
+import { JournalUnavailable, type JournalEntry } from '../../../src/storage/contract/journal.ts';
 import { startProgram } from '../../support/child-program.ts';
 import { temporaryProject } from '../../support/temporary-project.ts';
 import { DEVICE, idsOf, makeEntries, makeEntry } from './journal-entries.ts';

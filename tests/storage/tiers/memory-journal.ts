@@ -1,12 +1,12 @@
 // A journal that forgets everything with the process: for model tests, under the same contract as the real ones.
-import { decodeEntry, encodeEntry } from '../../../src/storage/tiers/entry-codec.ts';
+import { decodeEntry, encodeEntry } from '../../../src/storage/journals/entry-codec.ts';
 import {
   JournalUnavailable,
   type Journal,
   type JournalEntry,
   type JournalName,
   type UnsealedWrite,
-} from '../../../src/storage/tiers/journal.ts';
+} from '../../../src/storage/contract/journal.ts';
 
 /** What several instances share, as several processes share a file. */
 export interface MemoryMedium {

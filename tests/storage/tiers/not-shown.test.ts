@@ -7,14 +7,14 @@ import { listConflictsInput, resolveConflictInput } from '../../../src/domain/co
 import { updateEnhancementInput } from '../../../src/domain/enhancement.ts';
 import { isPartlyShown, knownVersion, partlyShown } from '../../../src/domain/provisional-version.ts';
 import { parseInput } from '../../../src/domain/validate.ts';
-import { listConflicts, resolveConflict } from '../../../src/services/conflicts.ts';
-import { answerText, describeAnswer } from '../../../src/services/described-answer.ts';
-import { updateEnhancement } from '../../../src/services/enhancements.ts';
-import { STATUS_FILE, writeStatusFile } from '../../../src/services/status-file.ts';
-import { queryWorkItem } from '../../../src/services/work-items.ts';
-import { CACHE_FILE } from '../../../src/storage/open-store.ts';
-import { acceptPrimary } from '../../../src/storage/tiers/accept-primary.ts';
-import { lookIntoCache } from '../../../src/storage/tiers/cache-position.ts';
+import { listConflicts, resolveConflict } from '../../../src/use-cases/records/conflicts.ts';
+import { answerText, describeAnswer } from '../../../src/use-cases/support/described-answer.ts';
+import { updateEnhancement } from '../../../src/use-cases/records/enhancements.ts';
+import { STATUS_FILE, writeStatusFile } from '../../../src/use-cases/status/status-file.ts';
+import { queryWorkItem } from '../../../src/use-cases/records/work-items.ts';
+import { CACHE_FILE } from '../../../src/storage/opening/open-store.ts';
+import { acceptPrimary } from '../../../src/storage/maintenance/accept-primary.ts';
+import { lookIntoCache } from '../../../src/storage/replicas/cache-position.ts';
 import { cleanUpLater } from '../../support/cleanup.ts';
 import { describeUnless } from '../../support/describe-with.ts';
 import { postgresSkipReason } from '../../support/postgres.ts';
@@ -23,6 +23,7 @@ import { git, temporaryProject } from '../../support/temporary-project.ts';
 import { freshDatabase, inFolder, openTrackerAt } from '../backends.ts';
 import { databaseRows } from '../database-rows.ts';
 import type { Tracker } from '../tracker.ts';
+import { ANYBODY } from '../../../src/use-cases/support/context.ts';
 
 const PATIENCE_MS = 60_000;
 
@@ -67,7 +68,7 @@ async function comesBack(tracker: Tracker, { proxy }: Scene): Promise<void> {
 }
 
 const conflictsOf = async ({ context }: Tracker) =>
-  (await listConflicts(context, parseInput(listConflictsInput, {}))).data.items;
+  (await listConflicts.run(context, ANYBODY, parseInput(listConflictsInput, {}))).data.items;
 
 const overlaps = async (tracker: Tracker) =>
   (await conflictsOf(tracker)).map(({ details }) => details['overlap']).sort();
@@ -97,7 +98,7 @@ describeUnless(postgresSkipReason(), 'what the status file does not show', () =>
   it('is not answered as empty', { timeout: 180_000 }, async () => {
     const item = await rich();
     const tracker = await leaveStatusFile(s);
-    const answer = await queryWorkItem(tracker.context, {
+    const answer = await queryWorkItem.run(tracker.context, tracker.caller, {
       id: item.id.replaceAll('-', ''),
       include_children: true,
       include_dependencies: true,
@@ -226,7 +227,7 @@ describeUnless(postgresSkipReason(), 'what the status file does not show', () =>
         unknown_fields: expect.arrayContaining(['description', 'depends_on']) as unknown,
       });
       const input = { id: wish.id, version: shown.data?.version, description: 'Mine' };
-      await updateEnhancement(tracker.context, tracker.caller, parseInput(updateEnhancementInput, input));
+      await updateEnhancement.run(tracker.context, tracker.caller, parseInput(updateEnhancementInput, input));
       await tracker.configure((await tracker.configuration()).version, { default_token_budget: 50_000 });
       const found = await tracker.query(child.id);
       expect(found).toMatchObject({ parent_id: null });
@@ -249,7 +250,7 @@ describeUnless(postgresSkipReason(), 'what the status file does not show', () =>
     await tracker.update(await tracker.query(item.id), { labels: ['mine'], description: 'Mine' });
     await comesBack(tracker, s);
     const [conflict] = await conflictsOf(tracker);
-    await resolveConflict(
+    await resolveConflict.run(
       tracker.context,
       tracker.caller,
       parseInput(resolveConflictInput, { id: conflict?.id, resolution: 'reapply' }),

@@ -4,9 +4,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { newRecordId } from '../../../src/domain/ids.ts';
 import { HeldBack, reachOf } from '../../../src/domain/reach.ts';
-import { OUTBOX_FILE, type OpenOptions } from '../../../src/storage/open-store.ts';
-import type { JournalEntry } from '../../../src/storage/tiers/journal.ts';
-import { openOutbox } from '../../../src/storage/tiers/outbox.ts';
+import { OUTBOX_FILE, type OpenOptions } from '../../../src/storage/opening/open-store.ts';
+import type { JournalEntry } from '../../../src/storage/contract/journal.ts';
+import { openOutbox } from '../../../src/storage/journals/outbox.ts';
 import { describeUnless } from '../../support/describe-with.ts';
 import { postgresSkipReason } from '../../support/postgres.ts';
 import { faultyTables } from '../../support/table-faults.ts';
@@ -52,6 +52,24 @@ describeUnless(postgresSkipReason(), 'what waits for PostgreSQL', () => {
     expect(order).toEqual(['create work_item', 'create note', 'update work_item', 'create note']);
     const notes = await tracker.notes(item);
     expect(notes.items.map(({ text }) => text)).toEqual(expect.arrayContaining(['first', 'second']));
+  });
+
+  it('and does not fit is said to be missing in the answer to the next write', async () => {
+    const { place, tracker: founder } = await newPlace();
+    const item = await founder.update(await founder.create(), { title: 'theirs' });
+    await founder.store.close();
+    const tables = await faultyTables(place.databaseUrl ?? '', 'worktrail_test_project');
+    await tables.break('notes', 'right');
+    const built = { base_version: 1, base_fields: { title: 'before it' } };
+    const misfit = makeEntry({ kind: 'update', entity_id: item.id, ...built, patch: { title: 'mine' } });
+    const outbox = await keep(place, [noteOn(item.id, 'in front of it'), misfit]);
+    const tracker = await openTrackerAt({ ...place, databaseUrl: tables.url });
+    await until(() => outbox.attempts().size > 0);
+    const { durability, data, warnings } = await tracker.updateAnswer(item, { priority: 1 });
+    expect({ durability, title: data.title }).toEqual({ durability: 'outbox', title: 'theirs' });
+    const said = warnings.find(({ code }) => code === 'pending_changes')?.message;
+    expect(said).toBe('1 change made here waits to be applied; this answer does not include it.');
+    await outbox.close();
   });
 
   it('moves on within seconds when a conflict is settled in another folder; notes do not wait for that', async () => {

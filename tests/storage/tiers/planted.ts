@@ -4,14 +4,14 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import Database from 'better-sqlite3';
-import { GitJournal } from '../../../src/storage/git/journal.ts';
-import { FILE_HEADER, formatRecord } from '../../../src/storage/markdown/journal-format.ts';
-import { MarkdownJournal } from '../../../src/storage/markdown/journal.ts';
-import { earlierIn } from '../../../src/storage/tiers/earlier-version.ts';
-import { encodeEntry, encodeForOthers } from '../../../src/storage/tiers/entry-codec.ts';
-import type { Journal, JournalEntry, JournalName } from '../../../src/storage/tiers/journal.ts';
-import { openOutbox } from '../../../src/storage/tiers/outbox.ts';
-import type { Seal } from '../../../src/storage/tiers/seal.ts';
+import { GitJournal } from '../../../src/storage/journals/git-journal.ts';
+import { FILE_HEADER, formatRecord } from '../../../src/storage/journals/markdown-journal-format.ts';
+import { MarkdownJournal } from '../../../src/storage/journals/markdown-journal.ts';
+import { earlierIn } from '../../../src/storage/journals/earlier-version.ts';
+import { encodeEntry, encodeForOthers } from '../../../src/storage/journals/entry-codec.ts';
+import type { Journal, JournalEntry, JournalName } from '../../../src/storage/contract/journal.ts';
+import { openOutbox } from '../../../src/storage/journals/outbox.ts';
+import type { Seal } from '../../../src/storage/journals/seal.ts';
 
 /** The seal of somebody else. */
 export const FOREIGN_SEAL: Seal = {

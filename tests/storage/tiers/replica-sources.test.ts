@@ -10,22 +10,22 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { newRecordId } from '../../../src/domain/ids.ts';
 import { parseQuery } from '../../../src/domain/search.ts';
 import { isProvisional, knownVersion } from '../../../src/domain/provisional-version.ts';
-import { packageRoot } from '../../../src/package-root.ts';
-import type { Context } from '../../../src/services/context.ts';
-import { renderStatusFile } from '../../../src/services/status-file.ts';
-import { readStatus } from '../../../src/services/status-report.ts';
-import { writeSnapshot } from '../../../src/storage/git/snapshot.ts';
-import type { Session } from '../../../src/storage/sql/connection.ts';
-import { imageOf } from '../../../src/storage/sql/memory-session.ts';
-import { readerOf, type Reader } from '../../../src/storage/sql/reader.ts';
-import { openSqlite } from '../../../src/storage/sql/sqlite.ts';
+import { packageRoot } from '../../../src/platform/package-root.ts';
+import type { Context } from '../../../src/use-cases/support/context.ts';
+import { renderStatusFile } from '../../../src/use-cases/status/status-file.ts';
+import { readStatus } from '../../../src/use-cases/status/status-report.ts';
+import { writeSnapshot } from '../../../src/storage/replicas/snapshot.ts';
+import type { Session } from '../../../src/storage/database/connection.ts';
+import { imageOf } from '../../../src/storage/primary/memory-session.ts';
+import { readerOf, type Reader } from '../../../src/storage/queries/reader.ts';
+import { openSqlite } from '../../../src/storage/primary/sqlite.ts';
 import {
   LayerUnavailable,
   loadImage,
   loadSnapshot,
   loadStatusFile,
   type Loaded,
-} from '../../../src/storage/tiers/replica-sources.ts';
+} from '../../../src/storage/replicas/replica-sources.ts';
 import { cleanUpLater } from '../../support/cleanup.ts';
 import { describeUnless } from '../../support/describe-with.ts';
 import { temporaryProject } from '../../support/temporary-project.ts';
@@ -307,7 +307,7 @@ describe('a copy in a file', () => {
 
   it('is refused when it is missing, empty, cut, damaged, or of another program', async () => {
     await store.close();
-    const broken = async (name: string, change: (copy: string) => Promise<unknown> | unknown) => {
+    const broken = async (name: string, change: (copy: string) => unknown) => {
       const copy = path.join(folder, name);
       await copyFile(file, copy);
       await change(copy);
@@ -336,7 +336,7 @@ describeUnless(readOnlyReason, 'a copy in a folder that may only be read', () =>
 
   /** `imageOf` in a process that file permissions bind, which a test run by root is not: the length of the image. */
   async function imageLength(file: string): Promise<string> {
-    const module = path.join(packageRoot(), 'src/storage/sql/memory-session.ts');
+    const module = path.join(packageRoot(), 'src/storage/primary/memory-session.ts');
     const code = `import(${JSON.stringify(module)}).then(({ imageOf }) => console.log(imageOf(${JSON.stringify(file)}).length))`;
     const { stdout } = await promisify(execFile)(
       process.execPath,

@@ -13,10 +13,10 @@ import {
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { encodeEntry, encodeForOthers } from '../../../src/storage/tiers/entry-codec.ts';
-import type { JournalEntry } from '../../../src/storage/tiers/journal.ts';
-import { openOutbox } from '../../../src/storage/tiers/outbox.ts';
-import { ownSeal } from '../../../src/storage/tiers/seal.ts';
+import { encodeEntry, encodeForOthers } from '../../../src/storage/journals/entry-codec.ts';
+import type { JournalEntry } from '../../../src/storage/contract/journal.ts';
+import { openOutbox } from '../../../src/storage/journals/outbox.ts';
+import { ownSeal } from '../../../src/storage/journals/seal.ts';
 import { git, temporaryProject } from '../../support/temporary-project.ts';
 import { idsOf, makeEntry } from './journal-entries.ts';
 import { FORGERIES, PLANTED, type PlantedJournal } from './planted.ts';

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'no
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Change } from '../../../src/domain/change.ts';
-import type { SettledWrite } from '../../../src/storage/sql/feed-guard.ts';
+import type { SettledWrite } from '../../../src/storage/database/feed-guard.ts';
 import { SEEN_FILE, openSeenFile, readSeenFile } from '../../../src/storage/tiers/seen-file.ts';
 import { seenIn, type Seen } from '../../../src/storage/tiers/seen.ts';
 import { temporaryProject } from '../../support/temporary-project.ts';

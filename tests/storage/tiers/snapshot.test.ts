@@ -4,7 +4,7 @@ import { chmod, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises
 import path from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { newRecordId } from '../../../src/domain/ids.ts';
-import { SNAPSHOT_TABLES } from '../../../src/storage/git/snapshot-files.ts';
+import { SNAPSHOT_TABLES } from '../../../src/storage/replicas/snapshot-files.ts';
 import {
   SNAPSHOT_REF,
   readCommittedStatusFile,
@@ -12,10 +12,10 @@ import {
   writeSnapshot,
   type Snapshot,
   type SnapshotOptions,
-} from '../../../src/storage/git/snapshot.ts';
-import type { Session } from '../../../src/storage/sql/connection.ts';
-import type { Row, TableName } from '../../../src/storage/sql/table-copy.ts';
-import { ownSeal } from '../../../src/storage/tiers/seal.ts';
+} from '../../../src/storage/replicas/snapshot.ts';
+import type { Session } from '../../../src/storage/database/connection.ts';
+import type { Row, TableName } from '../../../src/storage/database/table-copy.ts';
+import { ownSeal } from '../../../src/storage/journals/seal.ts';
 import { git, temporaryProject } from '../../support/temporary-project.ts';
 import { creation, edit } from '../changes.ts';
 import { ITEMS, PROJECT_ID, allRows, apply, fillSession, found, memorySession } from './filled-session.ts';

@@ -1,17 +1,17 @@
 // What people write into the status file: it stays to the byte, and in its place, however often the rest is written.
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { renderAround, renderStatusFile } from '../../../src/services/status-file.ts';
-import type { StatusReport } from '../../../src/services/status-report.ts';
+import { renderAround, renderStatusFile } from '../../../src/use-cases/status/status-file.ts';
+import type { StatusReport } from '../../../src/use-cases/status/status-report.ts';
 import {
   STATUS_PARTS,
   layOut,
   partsOfText,
   readLayout,
   type StatusPart,
-} from '../../../src/storage/markdown/status-layout.ts';
-import { readMark } from '../../../src/storage/markdown/status-mark.ts';
-import { parseStatusFile } from '../../../src/storage/markdown/status-parser.ts';
+} from '../../../src/storage/status-file/status-layout.ts';
+import { readMark } from '../../../src/storage/status-file/status-mark.ts';
+import { parseStatusFile } from '../../../src/storage/status-file/status-parser.ts';
 import { drawn, reportOf, type Drawn } from './status-states.ts';
 
 const SAMPLE = reportOf(fc.sample(drawn, { numRuns: 1, seed: 7 })[0] as Drawn);

@@ -4,9 +4,9 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { DESCRIPTION_MAX_BYTES } from '../../../src/domain/limits.ts';
-import { renderStatusFile } from '../../../src/services/status-file.ts';
-import { parseStatusFile, type ParsedStatus } from '../../../src/storage/markdown/status-parser.ts';
-import { recordsOfStatus } from '../../../src/storage/tiers/status-records.ts';
+import { renderStatusFile } from '../../../src/use-cases/status/status-file.ts';
+import { parseStatusFile, type ParsedStatus } from '../../../src/storage/status-file/status-parser.ts';
+import { recordsOfStatus } from '../../../src/storage/replicas/status-records.ts';
 import { describeWithSharedData } from '../../support/shared-data.ts';
 import { SECOND, deployment, drawn, plain, reportOf, vendor, type Drawn } from './status-states.ts';
 

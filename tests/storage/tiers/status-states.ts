@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import { NAME_MAX_CHARACTERS, TITLE_MAX_CHARACTERS } from '../../../src/domain/limits.ts';
 import type { Vendor } from '../../../src/domain/vendor.ts';
 import { ITEM_TYPES } from '../../../src/domain/work-item.ts';
-import type { StatusItem, StatusReport } from '../../../src/services/status-report.ts';
+import type { StatusItem, StatusReport } from '../../../src/use-cases/status/status-report.ts';
 
 export const AT = '2026-03-01T12:30:45.678Z';
 export const SECOND = '2026-03-01T12:30:45.000Z';
@@ -43,8 +43,7 @@ export const line = (max: number) =>
         '### A (task)',
       ),
     )
-    // eslint-disable-next-line no-control-regex -- as the tracker refuses them
-    .map((text) => text.replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, '').toWellFormed())
+    .map((text) => text.replaceAll(/[\p{Cc}\u2028\u2029]/gu, '').toWellFormed())
     .map((text) => Array.from(text).slice(0, max).join(''))
     .filter((text) => text.trim() !== '');
 const count = fc.nat({ max: 999 });

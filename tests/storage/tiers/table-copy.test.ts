@@ -4,8 +4,8 @@ import { getTableColumns, getTableName } from 'drizzle-orm';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { newRecordId } from '../../../src/domain/ids.ts';
 import type { WorkItem } from '../../../src/domain/work-item.ts';
-import type { Session } from '../../../src/storage/sql/connection.ts';
-import { openPostgres } from '../../../src/storage/sql/postgres.ts';
+import type { Session } from '../../../src/storage/database/connection.ts';
+import { openPostgres } from '../../../src/storage/primary/postgres.ts';
 import {
   TABLE_NAMES,
   clearTables,
@@ -14,7 +14,7 @@ import {
   primaryKeyOf,
   readTable,
   type Row,
-} from '../../../src/storage/sql/table-copy.ts';
+} from '../../../src/storage/database/table-copy.ts';
 import { cleanUpLater } from '../../support/cleanup.ts';
 import { describeWithPostgres } from '../../support/describe-with.ts';
 import { ITEMS, allRows, fillSession, found, memorySession } from './filled-session.ts';

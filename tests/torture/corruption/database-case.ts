@@ -1,7 +1,7 @@
 // A case of a damaged PostgreSQL database: what happens to it, what the tracker makes of it, and how it is played.
 import { expect } from 'vitest';
 import { isProvisional } from '../../../src/domain/provisional-version.ts';
-import type { TierState } from '../../../src/storage/tiers/state.ts';
+import type { TierState } from '../../../src/storage/contract/state.ts';
 import type { Moment } from './damage.ts';
 import { expectConvergence, expectReads } from './expected.ts';
 import type { FileCase } from './file-case.ts';

@@ -1,5 +1,5 @@
 // Damage to the PostgreSQL database: another one in its place, or things in it that the tracker did not do.
-import { schemaName } from '../../../src/storage/open-primary.ts';
+import { schemaName } from '../../../src/storage/opening/open-primary.ts';
 import type { Moment } from './damage.ts';
 import type { DatabaseCase } from './database-case.ts';
 import { SCHEMA, type Scene } from './scene.ts';

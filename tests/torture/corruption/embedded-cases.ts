@@ -1,7 +1,7 @@
 // Damage to the embedded database, which is the truth: it is left as it is, and its intact copy takes all that waits.
 import { cpSync, existsSync, readFileSync, renameSync } from 'node:fs';
 import Database from 'better-sqlite3';
-import { recoverWrites } from '../../../src/storage/recover-writes.ts';
+import { recoverWrites } from '../../../src/storage/maintenance/recover-writes.ts';
 import { removeFile } from './damage.ts';
 import type { FileCase } from './file-case.ts';
 import { settled } from './patience.ts';

@@ -1,10 +1,10 @@
 // What is expected of a damaged tracker: of its reads meanwhile, and of everything once it is mended.
 import { expect } from 'vitest';
-import { TrackerError } from '../../../src/errors.ts';
-import type { Connection } from '../../../src/storage/sql/connection.ts';
-import { openSqlite } from '../../../src/storage/sql/sqlite.ts';
-import { TABLE_NAMES, readTable, type Row } from '../../../src/storage/sql/table-copy.ts';
-import type { DataSource } from '../../../src/storage/store.ts';
+import { TrackerError } from '../../../src/domain/errors.ts';
+import type { Connection } from '../../../src/storage/database/connection.ts';
+import { openSqlite } from '../../../src/storage/primary/sqlite.ts';
+import { TABLE_NAMES, readTable, type Row } from '../../../src/storage/database/table-copy.ts';
+import type { DataSource } from '../../../src/storage/contract/store.ts';
 import { copiesAreFresh, eventually, settled } from './patience.ts';
 import type { Scene } from './scene.ts';
 import { CHILD, RENAMED, type Item } from './template.ts';

@@ -1,8 +1,8 @@
 // A case of a damaged file: what happens to it, what the tracker still does meanwhile, and how it is played.
 import path from 'node:path';
 import { expect } from 'vitest';
-import { TrackerError } from '../../../src/errors.ts';
-import type { DataSource, Durability } from '../../../src/storage/store.ts';
+import { TrackerError } from '../../../src/domain/errors.ts';
+import type { DataSource, Durability } from '../../../src/storage/contract/store.ts';
 import { damageFile, type Damage, type Moment } from './damage.ts';
 import { expectConvergence, expectReads } from './expected.ts';
 import { DRIVER_TEXT, type Scene } from './scene.ts';

@@ -1,7 +1,7 @@
 // Damage to what the tracker keeps in git: snapshots, which are asked when what is above them is gone, and a journal.
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { SNAPSHOT_REF } from '../../../src/storage/git/snapshot.ts';
+import { SNAPSHOT_REF } from '../../../src/storage/replicas/snapshot.ts';
 import { git } from '../../support/temporary-project.ts';
 import { damageFile, removeFile } from './damage.ts';
 import type { FileCase } from './file-case.ts';

@@ -1,9 +1,9 @@
 // Waiting writes in the journals below the outbox.
 import { readFileSync } from 'node:fs';
-import { GitJournal } from '../../../src/storage/git/journal.ts';
-import { MarkdownJournal } from '../../../src/storage/markdown/journal.ts';
-import { inReplayOrder, type Journal } from '../../../src/storage/tiers/journal.ts';
-import { openOutbox } from '../../../src/storage/tiers/outbox.ts';
+import { GitJournal } from '../../../src/storage/journals/git-journal.ts';
+import { MarkdownJournal } from '../../../src/storage/journals/markdown-journal.ts';
+import { inReplayOrder, type Journal } from '../../../src/storage/contract/journal.ts';
+import { openOutbox } from '../../../src/storage/journals/outbox.ts';
 import type { Scene } from './scene.ts';
 
 /** Puts some of the waiting writes where they would be if the outbox could not have been written then. */

@@ -1,7 +1,7 @@
 // Damage to what the tracker keeps as Markdown: the journal of last resort, and the status file, the last layer of all.
 import { readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { SNAPSHOT_REF } from '../../../src/storage/git/snapshot.ts';
+import { SNAPSHOT_REF } from '../../../src/storage/replicas/snapshot.ts';
 import { git } from '../../support/temporary-project.ts';
 import { DAMAGES, damageFile, removeFile } from './damage.ts';
 import type { FileCase } from './file-case.ts';

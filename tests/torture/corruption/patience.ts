@@ -1,5 +1,5 @@
 // Waiting for what a tracker does by itself, no longer than a test may take.
-import { systemClock, type Clock } from '../../../src/storage/tiers/clock.ts';
+import { systemClock, type Clock } from '../../../src/platform/clock.ts';
 import type { TieredStore } from '../../../src/storage/tiers/tiered-store.ts';
 import type { Tracker } from '../../storage/tracker.ts';
 

@@ -5,12 +5,12 @@ import path from 'node:path';
 import { expect } from 'vitest';
 import { parseInput } from '../../../src/domain/validate.ts';
 import { listWorkItemsInput, queryWorkItemInput } from '../../../src/domain/work-item.ts';
-import { TrackerError } from '../../../src/errors.ts';
-import * as workItems from '../../../src/services/work-items.ts';
-import { openPrimary, schemaName } from '../../../src/storage/open-primary.ts';
-import { openStore, type OpenOptions } from '../../../src/storage/open-store.ts';
-import type { Connection } from '../../../src/storage/sql/connection.ts';
-import type { Answer, Durability } from '../../../src/storage/store.ts';
+import { TrackerError } from '../../../src/domain/errors.ts';
+import * as workItems from '../../../src/use-cases/records/work-items.ts';
+import { openPrimary, schemaName } from '../../../src/storage/opening/open-primary.ts';
+import { openStore, type OpenOptions } from '../../../src/storage/opening/open-store.ts';
+import type { Connection } from '../../../src/storage/database/connection.ts';
+import type { Answer, Durability } from '../../../src/storage/contract/store.ts';
 import type { TieredStore } from '../../../src/storage/tiers/tiered-store.ts';
 import { inFolder } from '../../storage/backends.ts';
 import { Tracker } from '../../storage/tracker.ts';
@@ -101,8 +101,9 @@ export class Scene {
 
   /** The list of items, with everything it says about itself. */
   async list() {
-    const answer = await workItems.listWorkItems(
+    const answer = await workItems.listWorkItems.run(
       this.tracker.context,
+      this.tracker.caller,
       parseInput(listWorkItemsInput, { limit: 100 }),
     );
     this.#hear(answer);
@@ -110,8 +111,9 @@ export class Scene {
   }
 
   async query(id: string) {
-    const answer = await workItems.queryWorkItem(
+    const answer = await workItems.queryWorkItem.run(
       this.tracker.context,
+      this.tracker.caller,
       parseInput(queryWorkItemInput, { id }),
     );
     this.#hear(answer);
@@ -119,7 +121,7 @@ export class Scene {
   }
 
   /** Makes an item; answers where it is durable, or the code of the refusal. */
-  async write(title: string): Promise<Durability | string> {
+  async write(title: string): Promise<string> {
     try {
       const answer = await this.tracker.createAnswer({ title });
       this.#hear(answer);

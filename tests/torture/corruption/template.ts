@@ -2,10 +2,10 @@
 import { cpSync, readFileSync, renameSync } from 'node:fs';
 import path from 'node:path';
 import { expect } from 'vitest';
-import { writeStatusFile } from '../../../src/services/status-file.ts';
-import { writeSnapshot } from '../../../src/storage/git/snapshot.ts';
-import { openPrimary } from '../../../src/storage/open-primary.ts';
-import { openStore, type OpenOptions } from '../../../src/storage/open-store.ts';
+import { writeStatusFile } from '../../../src/use-cases/status/status-file.ts';
+import { writeSnapshot } from '../../../src/storage/replicas/snapshot.ts';
+import { openPrimary } from '../../../src/storage/opening/open-primary.ts';
+import { openStore, type OpenOptions } from '../../../src/storage/opening/open-store.ts';
 import { inFolder } from '../../storage/backends.ts';
 import { Tracker } from '../../storage/tracker.ts';
 import type { PostgresServer } from '../../support/postgres.ts';

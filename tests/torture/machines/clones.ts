@@ -1,11 +1,11 @@
 // Projects on a real PostgreSQL: two clones of a repository, each with a network of its own to one database.
 import { rmSync } from 'node:fs';
 import path from 'node:path';
-import { schemaName } from '../../../src/storage/open-primary.ts';
-import { CACHE_FILE, openStore } from '../../../src/storage/open-store.ts';
-import { openPostgres } from '../../../src/storage/sql/postgres.ts';
-import { openSqlite } from '../../../src/storage/sql/sqlite.ts';
-import { systemClock, type Clock } from '../../../src/storage/tiers/clock.ts';
+import { schemaName } from '../../../src/storage/opening/open-primary.ts';
+import { CACHE_FILE, openStore } from '../../../src/storage/opening/open-store.ts';
+import { openPostgres } from '../../../src/storage/primary/postgres.ts';
+import { openSqlite } from '../../../src/storage/primary/sqlite.ts';
+import { systemClock, type Clock } from '../../../src/platform/clock.ts';
 import { freshDatabase, inFolder } from '../../storage/backends.ts';
 import { allRows } from '../../storage/tiers/filled-session.ts';
 import { cleanUpLater } from '../../support/cleanup.ts';

@@ -3,7 +3,7 @@ import { expect } from 'vitest';
 import type { Entity, FieldChange, RecordedChange } from '../../../src/domain/change.ts';
 import { CONFIGURATION_DEFAULTS } from '../../../src/domain/configuration.ts';
 import { equalJson, type JsonObject, type JsonValue } from '../../../src/domain/json.ts';
-import type { Row } from '../../../src/storage/sql/table-copy.ts';
+import type { Row } from '../../../src/storage/database/table-copy.ts';
 import { MOVED_ALONG } from '../model/found.ts';
 import { altersOwnOnly } from '../model/overwrites.ts';
 import { askedFields, seenFields, type Ledger, type Write } from './ledger.ts';

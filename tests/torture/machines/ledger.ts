@@ -2,7 +2,7 @@
 import type { Change } from '../../../src/domain/change.ts';
 import { touchedFields } from '../../../src/domain/conflict.ts';
 import type { JsonObject } from '../../../src/domain/json.ts';
-import type { TrackerStore } from '../../../src/storage/store.ts';
+import type { TrackerStore } from '../../../src/storage/contract/store.ts';
 import type { TieredStore } from '../../../src/storage/tiers/tiered-store.ts';
 import type { Memory } from './memory.ts';
 

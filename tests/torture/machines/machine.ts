@@ -1,5 +1,5 @@
 // A folder of the project with a network of its own, which fails and comes back, and whoever works there.
-import type { TierState } from '../../../src/storage/tiers/state.ts';
+import type { TierState } from '../../../src/storage/contract/state.ts';
 import type { TieredStore } from '../../../src/storage/tiers/tiered-store.ts';
 import type { Random } from '../model/random.ts';
 import { until } from '../scene.ts';

@@ -1,7 +1,7 @@
 // A project on the model of PostgreSQL, in simulated time: between each process and the database lies a link.
-import { databaseError } from '../../../src/errors.ts';
-import { codedError } from '../../../src/storage/sql/driver-errors.ts';
-import type { Primary } from '../../../src/storage/sql/sql-store.ts';
+import { databaseError } from '../../../src/domain/errors.ts';
+import { codedError } from '../../../src/storage/database/driver-errors.ts';
+import type { Primary } from '../../../src/storage/primary/sql-store.ts';
 import { inFolder } from '../../storage/backends.ts';
 import { allRows } from '../../storage/tiers/filled-session.ts';
 import type { ModelProcess } from '../model/machine.ts';

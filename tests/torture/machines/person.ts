@@ -11,8 +11,8 @@ import { DEPENDENCY_TYPES } from '../../../src/domain/dependency.ts';
 import { parseInput } from '../../../src/domain/validate.ts';
 import { VENDOR_STATUSES } from '../../../src/domain/vendor.ts';
 import { ITEM_STATUSES, ITEM_TYPES } from '../../../src/domain/work-item.ts';
-import { TrackerError } from '../../../src/errors.ts';
-import { listConflicts, resolveConflict } from '../../../src/services/conflicts.ts';
+import { TrackerError } from '../../../src/domain/errors.ts';
+import { listConflicts, resolveConflict } from '../../../src/use-cases/records/conflicts.ts';
 import { Tracker, type Arguments } from '../../storage/tracker.ts';
 import type { Random } from '../model/random.ts';
 import { noting, type Ledger } from './ledger.ts';
@@ -81,7 +81,7 @@ export class Person {
     const found: ConflictRecord[] = [];
     for (let cursor: string | null | undefined; cursor !== null;) {
       const input = parseInput(listConflictsInput, { resolved, limit: PAGE, ...(cursor && { cursor }) });
-      const { data } = await listConflicts(this.tracker.context, input);
+      const { data } = await listConflicts.run(this.tracker.context, this.tracker.caller, input);
       found.push(...data.items);
       cursor = data.next_cursor;
     }
@@ -96,7 +96,7 @@ export class Person {
     if (resolution === 'custom' && fields === undefined) resolution = 'keep_theirs';
     const asked = { id, resolution, ...(resolution === 'custom' && { fields }) };
     try {
-      await resolveConflict(context, caller, parseInput(resolveConflictInput, asked));
+      await resolveConflict.run(context, caller, parseInput(resolveConflictInput, asked));
     } catch (error) {
       if (!isRefusal(error)) throw error;
     }

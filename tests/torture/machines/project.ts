@@ -1,5 +1,5 @@
 // A project as its machines share it, whatever it lies on.
-import type { OpenOptions } from '../../../src/storage/open-store.ts';
+import type { OpenOptions } from '../../../src/storage/opening/open-store.ts';
 import type { TieredStore } from '../../../src/storage/tiers/tiered-store.ts';
 import type { Random } from '../model/random.ts';
 import type { Reads, Rows } from './rows.ts';

@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { expect } from 'vitest';
 import type { ConflictRecord } from '../../../src/domain/conflict-record.ts';
-import type { Row } from '../../../src/storage/sql/table-copy.ts';
+import type { Row } from '../../../src/storage/database/table-copy.ts';
 import type { Machine } from './machine.ts';
 import type { Person } from './person.ts';
 import { openConflictsOf, type Rows } from './rows.ts';

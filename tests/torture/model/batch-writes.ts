@@ -3,7 +3,7 @@ import { batchPatch, type BatchPart } from '../../../src/domain/batch.ts';
 import type { Change } from '../../../src/domain/change.ts';
 import type { JsonObject } from '../../../src/domain/json.ts';
 import { planUndo } from '../../../src/domain/undo-plan.ts';
-import type { Reader } from '../../../src/storage/sql/reader.ts';
+import type { Reader } from '../../../src/storage/queries/reader.ts';
 import type { Client } from './client.ts';
 import type { View } from './ledger.ts';
 import type { Random } from './random.ts';

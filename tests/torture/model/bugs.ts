@@ -3,18 +3,18 @@ import { partsOf, withParts } from '../../../src/domain/batch.ts';
 import type { Change } from '../../../src/domain/change.ts';
 import { withoutMark } from '../../../src/domain/provisional-version.ts';
 import type { Vendor } from '../../../src/domain/vendor.ts';
-import type { VendorFilter } from '../../../src/storage/sql/queries/vendors.ts';
-import type { Reader } from '../../../src/storage/sql/reader.ts';
-import { isOutcomeUnknown, type Primary } from '../../../src/storage/sql/sql-store.ts';
-import type { Journal, JournalEntry } from '../../../src/storage/tiers/journal.ts';
-import { JournalUnavailable, inReplayOrder, reachOfEntry } from '../../../src/storage/tiers/journal.ts';
-import type { Journals, Waiting } from '../../../src/storage/tiers/journals.ts';
-import { readTruth, type Truth } from '../../../src/storage/tiers/truth.ts';
-import type { TieredParts } from '../../../src/storage/tiers/tiered-store.ts';
-import { WaitingReach } from '../../../src/storage/tiers/waiting-reach.ts';
+import type { VendorFilter } from '../../../src/storage/queries/vendors.ts';
+import type { Reader } from '../../../src/storage/queries/reader.ts';
+import { isOutcomeUnknown, type Primary } from '../../../src/storage/primary/sql-store.ts';
+import type { Journal, JournalEntry } from '../../../src/storage/contract/journal.ts';
+import { JournalUnavailable, inReplayOrder, reachOfEntry } from '../../../src/storage/contract/journal.ts';
+import type { Journals, Waiting } from '../../../src/storage/journals/journals.ts';
+import { readTruth, type Truth } from '../../../src/storage/contract/truth.ts';
+import { WaitingReach } from '../../../src/storage/journals/waiting-reach.ts';
 import type { Action } from './commands.ts';
 import { PROJECT_ID } from './database.ts';
 import type { ModelProcess, Seams } from './machine.ts';
+import type { TieredParts } from '../../../src/storage/tiers/parts.ts';
 
 /** The same object with some methods replaced; the others see the original. */
 function patched<T extends object>(target: T, replaced: Partial<T>): T {

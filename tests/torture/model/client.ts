@@ -3,10 +3,10 @@ import { completedAt, type ItemStatus } from '../../../src/domain/work-item.ts';
 import { partsOf, recordsOf } from '../../../src/domain/batch.ts';
 import type { Applied, Change, Entity } from '../../../src/domain/change.ts';
 import type { JsonObject } from '../../../src/domain/json.ts';
-import { TrackerError } from '../../../src/errors.ts';
+import { TrackerError } from '../../../src/domain/errors.ts';
 import type { ConflictRecord } from '../../../src/domain/conflict-record.ts';
-import type { Reader } from '../../../src/storage/sql/reader.ts';
-import type { Answer, WriteAnswer } from '../../../src/storage/store.ts';
+import type { Reader } from '../../../src/storage/queries/reader.ts';
+import type { Answer, WriteAnswer } from '../../../src/storage/contract/store.ts';
 import {
   checkNotBefore,
   checkReadAnswer,

@@ -1,7 +1,7 @@
 // Whether the caches are what they say they are.
 import { leaseEnd } from '../../../src/domain/claim.ts';
 import { equalJson } from '../../../src/domain/json.ts';
-import { layOnTop } from '../../../src/storage/tiers/replica.ts';
+import { layOnTop } from '../../../src/storage/replicas/replica.ts';
 import { EPOCH_MS, TABLE_NAMES, borrowDatabase, giveBack, type SqlRow } from './database.ts';
 import type { Machine } from './machine.ts';
 import type { World } from './world.ts';

@@ -2,9 +2,9 @@
 // schedule, so they are emptied and used again.
 import Database from 'better-sqlite3';
 import { CONFIGURATION_DEFAULTS } from '../../../src/domain/configuration.ts';
-import type { Connection } from '../../../src/storage/sql/connection.ts';
-import { readMigrations } from '../../../src/storage/sql/migrate.ts';
-import { applyMigrations, connect } from '../../../src/storage/sql/sqlite.ts';
+import type { Connection } from '../../../src/storage/database/connection.ts';
+import { readMigrations } from '../../../src/storage/primary/migrate.ts';
+import { applyMigrations, connect } from '../../../src/storage/primary/sqlite.ts';
 
 export const PROJECT_ID = 'cccccccc-0000-4000-8000-000000000000';
 export const PROJECT_SLUG = 'model';

@@ -1,15 +1,15 @@
 // What the processes of one machine share: journals, the cache, notes, copies of the store, locks.
-import { NO_HINTS } from '../../../src/storage/live/hints.ts';
-import { codedError } from '../../../src/storage/sql/driver-errors.ts';
-import type { Connection, Session } from '../../../src/storage/sql/connection.ts';
+import { NO_HINTS } from '../../../src/storage/database/hints.ts';
+import { codedError } from '../../../src/storage/database/driver-errors.ts';
+import type { Connection, Session } from '../../../src/storage/database/connection.ts';
 import type {
   Journal,
   JournalEntry,
   JournalName,
   UnsealedWrite,
-} from '../../../src/storage/tiers/journal.ts';
-import { JournalUnavailable } from '../../../src/storage/tiers/journal.ts';
-import { openDatabaseImage } from '../../../src/storage/sql/database-file.ts';
+} from '../../../src/storage/contract/journal.ts';
+import { JournalUnavailable } from '../../../src/storage/contract/journal.ts';
+import { openDatabaseImage } from '../../../src/storage/primary/database-file.ts';
 import { SeenTables, makeSeenTables } from '../../../src/storage/tiers/seen-tables.ts';
 import type { Notebook } from '../../../src/storage/tiers/tier-memory.ts';
 import { MemoryJournal, newMedium, type MemoryMedium } from '../../storage/tiers/memory-journal.ts';

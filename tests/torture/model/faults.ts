@@ -1,5 +1,5 @@
 // What goes wrong between a process and the layers it uses. Every call of an adapter passes here.
-import { codedError } from '../../../src/storage/sql/driver-errors.ts';
+import { codedError } from '../../../src/storage/database/driver-errors.ts';
 import type { ModelProcess } from './machine.ts';
 
 /**

@@ -1,7 +1,7 @@
 // The end of a schedule: all faults are over, and after a while everything has arrived where it belongs.
 import { HeldBack, reachOf } from '../../../src/domain/reach.ts';
-import type { JournalEntry } from '../../../src/storage/tiers/journal.ts';
-import { inReplayOrder } from '../../../src/storage/tiers/journal.ts';
+import type { JournalEntry } from '../../../src/storage/contract/journal.ts';
+import { inReplayOrder } from '../../../src/storage/contract/journal.ts';
 import { settling } from './writes.ts';
 import type { Client } from './client.ts';
 import { checkCopies } from './copies.ts';

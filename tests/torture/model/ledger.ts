@@ -3,7 +3,7 @@ import { partsOf } from '../../../src/domain/batch.ts';
 import type { Applied, Change } from '../../../src/domain/change.ts';
 import type { JsonObject } from '../../../src/domain/json.ts';
 import type { ModelProcess } from './machine.ts';
-import type { Durability, DataSource } from '../../../src/storage/store.ts';
+import type { Durability, DataSource } from '../../../src/storage/contract/store.ts';
 
 /**
  * - `acknowledged`: it is saved

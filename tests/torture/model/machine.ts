@@ -2,26 +2,27 @@
 import type { Database } from 'better-sqlite3';
 import { sql } from 'drizzle-orm';
 import type { Change } from '../../../src/domain/change.ts';
-import { SessionStore } from '../../../src/storage/session-store.ts';
-import { openMemorySqlite } from '../../../src/storage/sql/memory-session.ts';
+import { SessionStore } from '../../../src/storage/contract/session-store.ts';
+import { openMemorySqlite } from '../../../src/storage/primary/memory-session.ts';
 import { partlyShown } from '../../../src/domain/provisional-version.ts';
-import type { Primary } from '../../../src/storage/sql/sql-store.ts';
-import { CacheReplica } from '../../../src/storage/tiers/cache.ts';
-import type { Clock } from '../../../src/storage/tiers/clock.ts';
-import { inReplayOrder, type Journal, type JournalEntry } from '../../../src/storage/tiers/journal.ts';
-import { Journals } from '../../../src/storage/tiers/journals.ts';
-import { MemoryReplica } from '../../../src/storage/tiers/memory-replica.ts';
-import { LayerUnavailable, execute } from '../../../src/storage/tiers/replica.ts';
-import type { Loaded } from '../../../src/storage/tiers/replica-sources.ts';
+import type { Primary } from '../../../src/storage/primary/sql-store.ts';
+import { CacheReplica } from '../../../src/storage/replicas/cache.ts';
+import type { Clock } from '../../../src/platform/clock.ts';
+import { inReplayOrder, type Journal, type JournalEntry } from '../../../src/storage/contract/journal.ts';
+import { Journals } from '../../../src/storage/journals/journals.ts';
+import { MemoryReplica } from '../../../src/storage/replicas/memory-replica.ts';
+import { LayerUnavailable, execute } from '../../../src/storage/replicas/replica.ts';
+import type { Loaded } from '../../../src/storage/replicas/replica-sources.ts';
 import { Seen } from '../../../src/storage/tiers/seen.ts';
 import { TierMemory } from '../../../src/storage/tiers/tier-memory.ts';
-import { TieredStore, type TieredParts } from '../../../src/storage/tiers/tiered-store.ts';
-import { decodeEntry } from '../../../src/storage/tiers/entry-codec.ts';
-import type { TrackerStore } from '../../../src/storage/store.ts';
+import { TieredStore } from '../../../src/storage/tiers/tiered-store.ts';
+import { decodeEntry } from '../../../src/storage/journals/entry-codec.ts';
+import type { TrackerStore } from '../../../src/storage/contract/store.ts';
 import { EPOCH_MS, PROJECT_ID, PROJECT_SLUG, setClock, type SqlRow } from './database.ts';
 import { CacheDisk, JOURNALS, ModelJournal, ModelNotebook, borrowSeen, newMedia } from './disk.ts';
 import { call, type Failing } from './faults.ts';
 import type { World } from './world.ts';
+import type { TieredParts } from '../../../src/storage/tiers/parts.ts';
 
 /** Where a bug is put in, between the parts of a process. */
 export interface Seams {

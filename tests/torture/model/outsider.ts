@@ -1,8 +1,8 @@
 // Somebody with a connection of his own, who changes the primary at once and without faults.
 import { batchPatch, type BatchPart } from '../../../src/domain/batch.ts';
 import type { Change } from '../../../src/domain/change.ts';
-import { TrackerError } from '../../../src/errors.ts';
-import type { SqlStore } from '../../../src/storage/sql/sql-store.ts';
+import { TrackerError } from '../../../src/domain/errors.ts';
+import type { SqlStore } from '../../../src/storage/primary/sql-store.ts';
 import { askFor, type Client, type Target } from './client.ts';
 import { EPOCH_MS } from './database.ts';
 import type { Attempt, View } from './ledger.ts';

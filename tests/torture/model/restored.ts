@@ -1,9 +1,9 @@
 // A database that was restored from a backup and accepted, while writes wait that were based on what it lacks now: others
 // have reached the same versions on another way.
-import { inOrder } from '../../../src/storage/recover-writes.ts';
-import { noteLost } from '../../../src/storage/tiers/accept-primary.ts';
-import { findLostWrites } from '../../../src/storage/tiers/lost-writes.ts';
-import { readTruth } from '../../../src/storage/tiers/truth.ts';
+import { inOrder } from '../../../src/storage/maintenance/recover-writes.ts';
+import { noteLost } from '../../../src/storage/maintenance/accept-primary.ts';
+import { findLostWrites } from '../../../src/storage/maintenance/lost-writes.ts';
+import { readTruth } from '../../../src/storage/contract/truth.ts';
 import { MemoryJournal } from '../../storage/tiers/memory-journal.ts';
 import type { Client } from './client.ts';
 import { heal } from './healing.ts';

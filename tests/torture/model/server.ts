@@ -1,17 +1,17 @@
 // The primary: a real SqlStore for every process, over one database in memory that stands in for PostgreSQL.
 import type { Change } from '../../../src/domain/change.ts';
-import { TrackerError, databaseError } from '../../../src/errors.ts';
+import { TrackerError, databaseError } from '../../../src/domain/errors.ts';
 import {
   OutcomeUnknown,
   type Connection,
   type ReadOptions,
   type Session,
-} from '../../../src/storage/sql/connection.ts';
-import { NO_HINTS, type ChangeHints } from '../../../src/storage/live/hints.ts';
-import { codedError, driverCode } from '../../../src/storage/sql/driver-errors.ts';
-import { findProject } from '../../../src/storage/sql/queries/configuration.ts';
-import { Mutex } from '../../../src/storage/sql/retry.ts';
-import { SqlStore, type Primary } from '../../../src/storage/sql/sql-store.ts';
+} from '../../../src/storage/database/connection.ts';
+import { NO_HINTS, type ChangeHints } from '../../../src/storage/database/hints.ts';
+import { codedError, driverCode } from '../../../src/storage/database/driver-errors.ts';
+import { findProject } from '../../../src/storage/queries/configuration.ts';
+import { Mutex } from '../../../src/storage/database/retry.ts';
+import { SqlStore, type Primary } from '../../../src/storage/primary/sql-store.ts';
 import { EPOCH_MS, ModelDatabase, PROJECT_ID, borrowDatabase, giveBack, type SqlRow } from './database.ts';
 import { call, type Failing, type Site } from './faults.ts';
 import type { ModelProcess } from './machine.ts';

@@ -1,0 +1,3 @@
+export const LAYERS: readonly string[];
+export function layerOf(file: string): string;
+export function whyNotImport(file: string, specifier: string): string | undefined;

@@ -1,0 +1,138 @@
+/** Which items of a plan are here already, if the file that was read is one that was imported under a namespace. */
+import { startOfText, type ImportedItem } from '../../storage/queries/imported.ts';
+import { isTelling, type Pair } from './item-comparison.ts';
+import { plannedId, type ImportPlan, type ImportSource, type PlannedItem } from './plan.ts';
+import { findByFirstName, firstNames, renamedGroups, type Renaming } from './renamed-groups.ts';
+
+/** What imports brought under one namespace. */
+export interface KnownSource {
+  namespace: string;
+  items: ImportedItem[];
+  /** Where it lay when it was imported; empty when only versions that did not keep that have imported it. */
+  places: Set<string>;
+}
+
+export function knownSources(items: readonly ImportedItem[]): KnownSource[] {
+  const sources = new Map<string, KnownSource>();
+  for (const item of items) {
+    const { namespace, from } = item;
+    const source = sources.get(namespace) ?? { namespace, items: [], places: new Set() };
+    sources.set(namespace, source);
+    source.items.push(item);
+    if (from !== null) source.places.add(from);
+  }
+  return [...sources.values()];
+}
+
+export interface Match extends Pair {
+  /** By what: its id in the source, or everything else although the source calls it by another id now. */
+  by: 'id' | 'content';
+}
+
+export interface MatchOptions {
+  /** Whether a file of the project is there, by its path from the project's folder. */
+  isThere: (file: string) => boolean;
+}
+
+/** Each planned item and each known one in one match at most; with what the source seems to call otherwise now. */
+export function matchItems(
+  plan: ImportPlan,
+  source: KnownSource,
+  { isThere }: MatchOptions,
+): { matches: Match[]; renamings: Renaming[] } {
+  const matches: Match[] = [];
+  const taken = new Set<string>();
+  let open = plan.items;
+  const matchBy = (by: Match['by'], find: (planned: PlannedItem) => ImportedItem | undefined) => {
+    open = open.filter((planned) => {
+      const known = find(planned);
+      if (known === undefined || taken.has(known.id)) return true;
+      taken.add(known.id);
+      matches.push({ planned, known, by });
+      return false;
+    });
+  };
+  const byForeignId = new Map(source.items.map((item) => [item.foreign_id, item]));
+  matchBy('id', ({ foreign_id }) => byForeignId.get(foreign_id));
+  // The source may spell an id otherwise now; the id here is made of one spelling.
+  const byId = new Map(source.items.map((item) => [item.id, item]));
+  matchBy('id', ({ made_of: { key } }) => byId.get(plannedId(plan.source, source.namespace, key)));
+  const matchByFirstName = () =>
+    matchBy('content', findByFirstName(plan, source, firstNames(plan, source, matches)));
+  matchByFirstName();
+  // A file of the project that is still where it was is another one.
+  const isElsewhere = ({ foreign_id }: ImportedItem) =>
+    plan.source === 'session-prompts' && isThere(foreign_id);
+  const left = source.items.filter((item) => !taken.has(item.id) && !isElsewhere(item));
+  for (const contentOf of CONTENTS[plan.source]) {
+    const wanted = single(open, contentOf);
+    const found = single(left, contentOf);
+    matchBy('content', (planned) => {
+      const content = contentOf(planned);
+      const known = content === undefined ? undefined : found.get(content);
+      return content !== undefined && wanted.get(content) === planned ? known : undefined;
+    });
+  }
+  const unmatched = left.filter((item) => !taken.has(item.id));
+  const { renamings, find } = renamedGroups(plan, open, unmatched);
+  matchBy('content', find);
+  matchByFirstName();
+  return { matches, renamings };
+}
+
+type Content = (item: ImportedItem | PlannedItem) => string | undefined;
+
+/** What tells an item whose id in the source has changed, the surest first; undefined where that would be a guess. */
+const CONTENTS: Record<ImportSource, Content[]> = {
+  // Another prefix for all ids.
+  beads: [restOfId, titleAndTime],
+  'backlog-md': [restOfId, titleAndTime],
+  // A file or folder of another name; the file's name may be its title.
+  'session-prompts': [titleAndText, longText],
+  'task-master': [],
+  'status-file': [],
+};
+
+function titleAndTime(item: ImportedItem | PlannedItem): string | undefined {
+  const { title, created_at } = item;
+  const isDated = !('made_of' in item) || item.made_of.is_dated;
+  return isDated && isTelling(created_at) ? JSON.stringify([created_at, title]) : undefined;
+}
+
+/** Who changes the prefix changes it in titles too; and items that were made at once may have one title. */
+function restOfId(item: ImportedItem | PlannedItem): string | undefined {
+  const { foreign_id } = item;
+  const rest = foreign_id.slice(foreign_id.lastIndexOf('-') + 1).toLowerCase();
+  return titleAndTime(item) === undefined ? undefined : JSON.stringify([rest, item.created_at]);
+}
+
+function titleAndText(item: ImportedItem | PlannedItem): string | undefined {
+  const text = startOf(item);
+  return text === null ? undefined : JSON.stringify([item.title, text]);
+}
+
+const LONG_CHARACTERS = 100;
+
+function longText(item: ImportedItem | PlannedItem): string | undefined {
+  const text = startOf(item);
+  return text === null || text.length < LONG_CHARACTERS ? undefined : text;
+}
+
+function startOf(item: ImportedItem | PlannedItem): string | null {
+  if (!('made_of' in item)) return item.start;
+  return item.description === null ? null : startOfText(item.description);
+}
+
+/** Those that are alone with what `keyOf` says of them. */
+function single<Item>(items: readonly Item[], keyOf: (item: Item) => string | undefined): Map<string, Item> {
+  const found = new Map<string, Item>();
+  const several = new Set<string>();
+  for (const item of items) {
+    const key = keyOf(item);
+    if (key === undefined) continue;
+    if (found.has(key)) several.add(key);
+    found.set(key, item);
+  }
+  for (const key of several) found.delete(key);
+  return found;
+}

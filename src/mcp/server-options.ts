@@ -1,0 +1,13 @@
+import type { Toolset } from '../domain/toolsets.ts';
+import type { Context } from '../use-cases/support/context.ts';
+
+export type OpenApp = ServerOptions['app'];
+
+export interface ServerOptions {
+  version: string;
+  toolsets: readonly Toolset[];
+  /** The opened program; awaited by the first call, so that a client is greeted before the store is open. */
+  app: () => Promise<{ context: Context }>;
+  /** Told of unexpected failures, which clients see only in our words. */
+  log: (message: string) => void;
+}

@@ -1,0 +1,293 @@
+/** The journals as one: a write goes to the first that takes it; what waits is the union of all. */
+import type { Change } from '../../domain/change.ts';
+import type { Clock } from '../../platform/clock.ts';
+import {
+  inReplayOrder,
+  reachOfEntry,
+  type Journal,
+  type JournalEntry,
+  type JournalName,
+  type UnsealedWrite,
+  type WaitingWrites,
+} from '../contract/journal.ts';
+import type { Reach } from '../../domain/reach.ts';
+import { decodeEntry, encodeEntry } from './entry-codec.ts';
+import { WaitingReach } from './waiting-reach.ts';
+import { describeFailure } from '../database/driver-errors.ts';
+
+/** How long an answer to "has anything changed?" is kept where asking costs a process. */
+const FINGERPRINT_KEPT_MS = 2_000;
+/** The fingerprint of a journal that cannot be asked. */
+const UNREADABLE = 'unreadable';
+/** In the fingerprint of what waits when not all of it could be read. */
+const UNREAD = 'unread';
+/** The same where nothing waited the last time: others write there only when their outbox fails. */
+const EMPTY_KEPT_MS = 15_000;
+
+/** So long a write that lies in a journal which cannot be read is waited for; then others go on without it. */
+const HIDDEN_MAX_MS = 60_000;
+
+/** Why no journal took a write. */
+export class NoJournal extends Error {
+  override readonly name = 'NoJournal';
+  constructor(readonly layers: { layer: JournalName; reason: string }[]) {
+    super(layers.map(({ layer, reason }) => `${layer}: ${reason}`).join('; '));
+  }
+}
+
+export interface Waiting extends WaitingWrites {
+  /** In the order of replay. */
+  entries: readonly JournalEntry[];
+  /** What was in journals that cannot be read at the moment, when they could: it is neither replayed nor overtaken. */
+  hidden: readonly JournalEntry[];
+  /** What a write has to wait behind. */
+  reach: WaitingReach;
+}
+
+interface Listed {
+  fingerprint: string;
+  entries: readonly JournalEntry[];
+  unsealed: readonly UnsealedWrite[];
+}
+
+/** Safe for concurrent callers. */
+export class Journals {
+  #lamport = 0;
+  #known: Waiting | undefined;
+  #unread = 0;
+  #unsealed: readonly UnsealedWrite[] = [];
+  /** Taken over and settled; they leave one journal after the other. */
+  readonly #leaving = new Set<string>();
+  readonly #fingerprints = new Map<JournalName, { value: string; at: number }>();
+  readonly #problems = new Map<JournalName, string>();
+  readonly #reach = new WeakMap<JournalEntry, Reach>();
+  readonly #listed = new Map<JournalName, Listed>();
+  readonly #unreadSince = new Map<JournalName, number>();
+  /** Settled, and left behind in a journal that could not let go of them. */
+  readonly #settled = new Set<string>();
+
+  /** @param journals in the order in which they are tried */
+  constructor(
+    private readonly journals: readonly Journal[],
+    private readonly device: string,
+    private readonly clock: Clock,
+    private readonly projectId: () => string | undefined = () => undefined,
+  ) {}
+
+  /** Why a journal could not be read or written the last time it was tried. */
+  get problems(): ReadonlyMap<JournalName, string> {
+    return this.#problems;
+  }
+
+  /** Whether anything waited when that was last looked at: costs nothing. */
+  get mayHold(): boolean {
+    return (this.#known?.entries.length ?? 0) > 0;
+  }
+
+  /** Writes of this project that nothing proves to be ours, as they were last looked at: they wait for a person. */
+  get unsealed(): readonly UnsealedWrite[] {
+    return this.#unsealed;
+  }
+
+  get all(): readonly Journal[] {
+    return this.journals;
+  }
+
+  /**
+   * Saves a write durably.
+   * @throws NoJournal when nothing could be saved anywhere
+   */
+  async append(changes: Change[]): Promise<JournalName> {
+    const [first] = changes;
+    if (first === undefined) throw new Error('a write without changes');
+    // Read first: what others of this folder have saved meanwhile comes before this one in the replay too.
+    const { entries, fingerprint } = await this.waiting();
+    const now = this.clock.now();
+    const project_id = this.projectId();
+    this.#lamport = Math.max(this.#lamport + 1, now);
+    const entry: JournalEntry = {
+      id: first.id,
+      lamport: this.#lamport,
+      device: this.device,
+      ...(project_id !== undefined && { project_id }),
+      at: new Date(now).toISOString(),
+      changes,
+    };
+    const isKnown = [...entries, ...this.#unsealed.map((one) => one.entry)].some(({ id }) => id === entry.id);
+    // What could not be read back would be acknowledged and lost.
+    if (!('entry' in decodeEntry(encodeEntry(entry)))) {
+      const reason = 'the write has a form that no journal could read back, which is a fault of Worktrail';
+      throw new NoJournal(this.journals.map(({ name }) => ({ layer: name, reason })));
+    }
+    const isNew = !fingerprint.includes(UNREAD) && !isKnown;
+    const layers: NoJournal['layers'] = [];
+    for (const journal of this.journals) {
+      try {
+        await journal.append(entry);
+        this.#fingerprints.delete(journal.name);
+        this.#problems.delete(journal.name);
+        return journal.name;
+      } catch (error) {
+        layers.push({ layer: journal.name, reason: this.#note(journal, error) });
+      }
+    }
+    // A failed attempt may have left the entry behind: what is refused must not be applied later. But what was
+    // there before, or may have been, was acknowledged.
+    if (isNew) await this.remove([entry.id]);
+    throw new NoJournal(layers);
+  }
+
+  /** What waits in all journals that can be read. */
+  async waiting(): Promise<Waiting> {
+    const fingerprint = await this.#fingerprint();
+    if (this.#known?.fingerprint === fingerprint) return this.#known;
+    const isOurs = this.#isOurs();
+    const entries = new Map<string, JournalEntry>();
+    const unsealed = new Map<string, UnsealedWrite>();
+    const unread: JournalEntry[] = [];
+    let isWhole = true;
+    for (const journal of this.journals) {
+      const isUnreadable = this.#fingerprints.get(journal.name)?.value === UNREADABLE;
+      try {
+        const listed = await this.#list(journal);
+        for (const entry of listed.entries) {
+          if (isOurs(entry)) entries.set(entry.id, earlier(entry, entries.get(entry.id)));
+        }
+        for (const one of listed.unsealed) {
+          if (isOurs(one.entry)) unsealed.set(one.entry.id, one);
+        }
+        this.#problems.delete(journal.name);
+        this.#unreadSince.delete(journal.name);
+        if (isUnreadable) isWhole = false;
+      } catch (error) {
+        this.#note(journal, error);
+        if (!isUnreadable) isWhole = false;
+        unread.push(...this.#lastSeenIn(journal));
+      }
+    }
+    this.#unsealed = [...unsealed.values()].filter(
+      ({ entry }) => !entries.has(entry.id) && !this.#leaving.has(entry.id),
+    );
+    const sorted = [...entries.values()].sort(inReplayOrder);
+    this.#lamport = Math.max(this.#lamport, sorted.at(-1)?.lamport ?? 0);
+    const hidden = unread.filter(
+      (entry) => isOurs(entry) && !entries.has(entry.id) && !this.#settled.has(entry.id),
+    );
+    if (hidden.length > 0) isWhole = false;
+    this.#known = {
+      // What failed for a moment is not taken for what waits: the next call looks again.
+      fingerprint: isWhole ? fingerprint : `${fingerprint}\n${UNREAD} ${(this.#unread += 1)}`,
+      entries: sorted,
+      list: () => Promise.resolve(sorted),
+      hidden,
+      reach: new WaitingReach([...sorted, ...hidden], (entry) => this.reachOf(entry)),
+    };
+    return this.#known;
+  }
+
+  /** A repository may hold the journals of several projects. */
+  #isOurs(): (entry: JournalEntry) => boolean {
+    const ours = this.projectId();
+    return ({ project_id = ours }) => project_id === ours;
+  }
+
+  /** What a journal held that cannot be read at the moment. */
+  #lastSeenIn({ name }: Journal): readonly JournalEntry[] {
+    const now = this.clock.now();
+    const since = this.#unreadSince.get(name) ?? now;
+    this.#unreadSince.set(name, since);
+    return Math.abs(now - since) < HIDDEN_MAX_MS ? (this.#listed.get(name)?.entries ?? []) : [];
+  }
+
+  /** Worked out once for each entry: there may be thousands, and they are asked about with every write. */
+  reachOf(entry: JournalEntry): Reach {
+    const known = this.#reach.get(entry) ?? reachOfEntry(entry);
+    this.#reach.set(entry, known);
+    return known;
+  }
+
+  /** What is in a journal; read again only when it changed, because for git that runs a program. */
+  async #list(journal: Journal): Promise<Listed> {
+    const fingerprint = this.#fingerprints.get(journal.name)?.value ?? UNREADABLE;
+    const known = this.#listed.get(journal.name);
+    if (known?.fingerprint === fingerprint && fingerprint !== UNREADABLE) return known;
+    const listed = { fingerprint, entries: await journal.list(), unsealed: journal.unsealed() };
+    this.#listed.set(journal.name, listed);
+    return listed;
+  }
+
+  /** The journal in which a change waits, of those that can be read. */
+  async find(change_id: string): Promise<JournalName | undefined> {
+    const holds = ({ changes }: JournalEntry) => changes.some(({ id }) => id === change_id);
+    if (!(await this.waiting()).entries.some(holds)) return undefined;
+    return this.journals.find(({ name }) => this.#listed.get(name)?.entries.some(holds))?.name;
+  }
+
+  /** Lets go of settled writes. What cannot be removed now is found settled the next time. */
+  async remove(ids: readonly string[]): Promise<void> {
+    const gone = new Set(ids);
+    for (const { unsealed } of this.#listed.values()) {
+      for (const { entry } of unsealed) if (gone.has(entry.id)) this.#leaving.add(entry.id);
+    }
+    for (const journal of this.journals) {
+      try {
+        await journal.remove(ids);
+      } catch (error) {
+        this.#note(journal, error);
+        for (const id of ids) this.#settled.add(id);
+      }
+      this.#fingerprints.delete(journal.name);
+    }
+  }
+
+  /** What was found damaged, in sentences for a person. */
+  damage(): string[] {
+    const found = this.journals.flatMap((journal) => journal.damage());
+    const isOurs = this.#isOurs();
+    // As they were last read: a journal that is busy for a moment still holds them.
+    const foreign = [...this.#listed.values()].flatMap(({ entries, unsealed }) =>
+      [...entries, ...unsealed.map(({ entry }) => entry)]
+        .filter((entry) => !isOurs(entry))
+        .map(({ id }) => id),
+    );
+    if (foreign.length === 0) return found;
+    const message = `${new Set(foreign).size} of the writes that wait in the journals belong to another project; they are left as they are.`;
+    return [...found, message];
+  }
+
+  async close(): Promise<void> {
+    for (const journal of this.journals) await journal.close();
+  }
+
+  async #fingerprint(): Promise<string> {
+    const parts: string[] = [];
+    for (const journal of this.journals) parts.push(await this.#fingerprintOf(journal));
+    return parts.join('\n');
+  }
+
+  async #fingerprintOf(journal: Journal): Promise<string> {
+    const now = this.clock.now();
+    const kept = this.#fingerprints.get(journal.name);
+    const keptMs = kept?.value === '' ? EMPTY_KEPT_MS : FINGERPRINT_KEPT_MS;
+    if (kept !== undefined && journal.name === 'git' && Math.abs(now - kept.at) < keptMs) return kept.value;
+    let value = UNREADABLE;
+    try {
+      value = await journal.fingerprint();
+    } catch (error) {
+      this.#note(journal, error);
+    }
+    this.#fingerprints.set(journal.name, { value, at: now });
+    return value;
+  }
+
+  #note(journal: Journal, error: unknown): string {
+    const reason = describeFailure(error);
+    this.#problems.set(journal.name, reason);
+    return reason;
+  }
+}
+
+/** Of a write that was saved twice, the first time counts: what came after it builds on it. */
+function earlier(entry: JournalEntry, known = entry): JournalEntry {
+  return inReplayOrder(known, entry) < 0 ? known : entry;
+}

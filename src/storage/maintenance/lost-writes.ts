@@ -1,0 +1,156 @@
+/**
+ * The writes of this folder that a database acknowledged and has no longer: it was restored from a backup, or a standby
+ * took over that had not received its last moments. Looking alters nothing.
+ */
+import { and, inArray, lte, max } from 'drizzle-orm';
+import { partsOf } from '../../domain/batch.ts';
+import { madeAgain } from '../../domain/lost-branch.ts';
+import type { Connection } from '../database/connection.ts';
+import type { Position } from '../database/feed-guard.ts';
+import { chunks } from '../queries/work-items.ts';
+import type { CachedChanges } from '../replicas/cache-position.ts';
+import type { MadeVersion, OwnWrite, Point, SeenTables } from '../tiers/seen-tables.ts';
+
+export interface LostWrites {
+  /** Up to this position of the feed the database has what this folder has seen, as far as the folder knows. */
+  common: number;
+  /** Own writes that it lacks, as they are to be made again, in the order in which they had been applied. */
+  writes: OwnWrite[];
+  /** Those among them that were not known to be lost before. */
+  fresh: OwnWrite[];
+  /** Own writes that were known to be lost and that it has after all, by their number. */
+  returned: number[];
+  /** Versions that were made or shown here and that it lacks. */
+  versions: MadeVersion[];
+}
+
+/**
+ * Asked of each own write by its id: two branches may have the same change at the same position although they differ
+ * before it, where writes that waited were applied in both.
+ * @param cached what the local copy has of the feed, where there is one
+ */
+export async function findLostWrites(
+  c: Connection,
+  seen: SeenTables,
+  cached: CachedChanges | undefined,
+): Promise<LostWrites> {
+  const points = seen.points();
+  const known = seen.lost();
+  const own = [...points, ...known].map(({ change_id }) => change_id);
+  const settled = await findSettled(c, own);
+  const isLost = ({ change_id }: { change_id: string }) => !settled.has(change_id);
+  const first = points.find(isLost)?.seq;
+  const common = await lastCommon(c, points, cached, first);
+  const gone = first === undefined ? [] : seen.after(first - 1).filter(isLost);
+  const shared = await sharedVersions(c, gone, common);
+  const again = madeAgain(
+    gone.map(({ entry }) => entry.changes),
+    (id) => shared.get(id) ?? 0,
+  );
+  const fresh = gone.map((write, at) => ({
+    ...write,
+    entry: { ...write.entry, changes: again[at] ?? write.entry.changes },
+  }));
+  const shown = cached?.after(common) ?? [];
+  const present = await findSettled(
+    c,
+    shown.map(({ change_id }) => change_id),
+  );
+  return {
+    common,
+    writes: [...known.filter(isLost), ...fresh],
+    fresh,
+    returned: known.filter((write) => !isLost(write)).map(({ number }) => number),
+    versions: [
+      ...gone.flatMap(({ made }) => made),
+      ...shown
+        .filter(({ change_id }) => !present.has(change_id))
+        .map(({ entity_id, version }): MadeVersion => [entity_id, version]),
+    ],
+  };
+}
+
+/**
+ * Up to where the database and what was seen of it are the same. The copy knows every position up to its own; an own write
+ * that was applied again later stands elsewhere now, and tells nothing.
+ * @param own where own writes stood, by position
+ * @param first the position of the first that the database lacks
+ */
+async function lastCommon(
+  c: Connection,
+  own: readonly Point[],
+  cached: CachedChanges | undefined,
+  first = Number.POSITIVE_INFINITY,
+): Promise<number> {
+  const known = await lastEqual(
+    c,
+    own.filter(({ seq }) => seq < first),
+  );
+  if (cached === undefined || cached.cursor <= known) return known;
+  const last = { seq: cached.cursor, change_id: cached.idAt(cached.cursor) };
+  if (last.seq < first && (await lastEqual(c, [last])) > 0) return last.seq;
+  return await endOfEqual(c, cached);
+}
+
+/** The last of these positions at which the database has what was seen there; 0 where there is none. */
+async function lastEqual(c: Connection, points: readonly Position[]): Promise<number> {
+  for (const chunk of chunks([...points]).toReversed()) {
+    const found = await findChangeIds(
+      c,
+      chunk.map(({ seq }) => seq),
+    );
+    const equal = chunk.findLast(({ seq, change_id }) => found.get(seq) === change_id);
+    if (equal !== undefined) return equal.seq;
+  }
+  return 0;
+}
+
+/** The last position before the first at which the copy has another change. Reads the feed from its beginning. */
+async function endOfEqual(c: Connection, cached: CachedChanges): Promise<number> {
+  const positions = Array.from({ length: cached.cursor }, (_, index) => index + 1);
+  for (const chunk of chunks(positions)) {
+    const found = await findChangeIds(c, chunk);
+    const other = chunk.find((seq) => (found.get(seq) ?? null) !== cached.idAt(seq));
+    if (other !== undefined) return other - 1;
+  }
+  return cached.cursor;
+}
+
+async function findChangeIds(c: Connection, positions: number[]): Promise<Map<number, string>> {
+  const { changes: t } = c.tables;
+  const rows = await c.db
+    .select({ seq: t.seq, change_id: t.change_id })
+    .from(t)
+    .where(inArray(t.seq, positions));
+  return new Map(rows.map(({ seq, change_id }) => [seq, change_id]));
+}
+
+async function findSettled(c: Connection, ids: readonly string[]): Promise<Set<string>> {
+  const { appliedChanges: t } = c.tables;
+  const found = new Set<string>();
+  for (const chunk of chunks([...ids])) {
+    const rows = await c.db.select({ id: t.change_id }).from(t).where(inArray(t.change_id, chunk));
+    for (const { id } of rows) found.add(id);
+  }
+  return found;
+}
+
+/** The versions that records had at a position which both branches share. */
+async function sharedVersions(
+  c: Connection,
+  writes: readonly OwnWrite[],
+  seq: number,
+): Promise<Map<string, number>> {
+  const { changes: t } = c.tables;
+  const ids = writes.flatMap(({ entry }) => entry.changes.flatMap(partsOf).map(({ entity_id }) => entity_id));
+  const shared = new Map<string, number>();
+  for (const chunk of chunks([...new Set(ids)])) {
+    const rows = await c.db
+      .select({ id: t.entity_id, version: max(t.version) })
+      .from(t)
+      .where(and(inArray(t.entity_id, chunk), lte(t.seq, seq)))
+      .groupBy(t.entity_id);
+    for (const { id, version } of rows) shared.set(id, Number(version ?? 0));
+  }
+  return shared;
+}

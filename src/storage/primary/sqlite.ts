@@ -1,0 +1,357 @@
+/** SQLite: one connection for writing and one for reading, both through a queue of their own. */
+import { existsSync, mkdirSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { drizzle } from 'drizzle-orm/better-sqlite3';
+import { migrate } from 'drizzle-orm/better-sqlite3/migrator';
+import { databaseError } from '../../domain/errors.ts';
+import type { ChangeHints } from '../database/hints.ts';
+import { watchDataVersion } from './sqlite-hints.ts';
+import { FOLDER_MODE } from '../../platform/file-modes.ts';
+import { sqliteKit, sqliteNow } from '../database/columns.ts';
+import {
+  Connection,
+  OutcomeUnknown,
+  type Db,
+  type QueryLog,
+  type ReadOptions,
+  type Session,
+} from '../database/connection.ts';
+import { openDatabaseFile } from './database-file.ts';
+import { ForeignObject, LostFiles, codedError, describeDriverError } from '../database/driver-errors.ts';
+import { keepLogShort } from './log-room.ts';
+import { saveAndClose } from './lost-files.ts';
+import {
+  MIGRATIONS_TABLE,
+  readMigrations,
+  refuseNewer,
+  schemaState,
+  type Migrations,
+  type SchemaState,
+} from './migrate.ts';
+import { OpenFiles } from './open-files.ts';
+import { Mutex, retryContention } from '../database/retry.ts';
+import { defineTables } from '../database/schema.ts';
+import type { Database, Statement } from './sqlite-driver.ts';
+import { refuseForeignInTracker } from './schema-objects.ts';
+
+/** "WTRL": marks a database file as ours (PRAGMA application_id). */
+const APPLICATION_ID = 0x5754524c;
+/** The first release without the WAL-reset corruption bug (sqlite.org/wal.html). */
+const SQLITE_MIN_VERSION = [3, 51, 3] as const;
+/** A busy wait blocks the event loop, so it is short; longer waits are made asynchronously. */
+const BUSY_TIMEOUT_MS = 20;
+
+const liteTables = defineTables(sqliteKit);
+
+export interface SqliteOptions {
+  /** The database file; made with its folder when missing. */
+  file: string;
+  /** Where the migrations are; by default those shipped with the program. */
+  migrationsFolder?: string;
+  logQuery?: QueryLog | undefined;
+  /** See `Connection.isReplica`; false by default. */
+  isReplica?: boolean;
+  /** `FULL`, the default, survives a power cut; `NORMAL` is for what can be made again. */
+  synchronous?: 'FULL' | 'NORMAL';
+}
+
+/**
+ * Opens (and if need be makes and migrates) a SQLite store.
+ * @throws DatabaseError when the file is not ours, damaged, or cannot be opened; the file is left as it is
+ */
+export async function openSqlite(options: SqliteOptions): Promise<{ session: Session; state: SchemaState }> {
+  try {
+    mkdirSync(path.dirname(options.file), { recursive: true, mode: FOLDER_MODE });
+    // Reading the file has to wait while another process cleans up after a crash, or is the last to leave.
+    const writer = await retryContention(() => openFile(options));
+    try {
+      const state = await bringUpToDate(writer, options);
+      // Opened now, not when it is needed: if the log is lost, what is opened later sees another one.
+      const reader = await retryContention(() => openReader(options));
+      return { session: new SqliteSession(writer, reader, options), state };
+    } catch (error) {
+      writer.close();
+      throw error;
+    }
+  } catch (error) {
+    if (error instanceof Error && error.name === 'DatabaseError') throw error;
+    throw databaseError(
+      'sqlite',
+      `${options.file}: ${describeDriverError(error)}`,
+      error instanceof ForeignObject
+        ? 'It may have come with the repository. Move the file elsewhere and restore a backup of the tracker (`worktrail restore FILE`), or begin without it. Nothing was changed.'
+        : 'Check the file, its folder and the free disk space, then start again. Nothing was changed.',
+      error,
+    );
+  }
+}
+
+function openFile({ file, synchronous = 'FULL', migrationsFolder }: SqliteOptions): Database {
+  const existed = existsSync(file) && statSync(file).size > 0;
+  const database = openDatabaseFile(file);
+  try {
+    database.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
+    checkVersion(database);
+    if (existed && !isOurs(database)) {
+      throw databaseError(
+        'sqlite',
+        `${file} is a database of another program`,
+        'Move that file elsewhere or choose another project folder. The file was not touched.',
+      );
+    }
+    if (existed) refuseForeignInTracker(database, readMigrations('sqlite', migrationsFolder));
+    database.pragma('foreign_keys = ON');
+    database.pragma(`synchronous = ${synchronous}`);
+    keepLogShort(database, file);
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+function checkVersion(database: Database): void {
+  const version = sqliteVersion(database);
+  const parts = version.split('.').map(Number);
+  const difference = SQLITE_MIN_VERSION.map((wanted, index) => (parts[index] ?? 0) - wanted).find(
+    (d) => d !== 0,
+  );
+  if (difference !== undefined && difference < 0) {
+    throw databaseError(
+      'sqlite',
+      `SQLite ${version} is too old; ${SQLITE_MIN_VERSION.join('.')} or newer is needed`,
+      'Install Worktrail with its own locked dependencies (npm ci).',
+    );
+  }
+}
+
+/** A file that another process is just making has neither mark nor tables yet; that is ours too. */
+export function isOurs(database: Database): boolean {
+  // In this order: another process sets the mark before it makes the first table.
+  const tables = database.prepare('select count(*) from sqlite_master').pluck().get();
+  const id = database.pragma('application_id', { simple: true });
+  return id === APPLICATION_ID || (id === 0 && tables === 0);
+}
+
+export function engineVersion(database: Database): string {
+  return `SQLite ${sqliteVersion(database)}`;
+}
+
+function sqliteVersion(database: Database): string {
+  return String(database.prepare('select sqlite_version()').pluck().get());
+}
+
+async function bringUpToDate(database: Database, options: SqliteOptions): Promise<SchemaState> {
+  const migrations = readMigrations('sqlite', options.migrationsFolder);
+  const compare = () => retryContention(() => schemaState(lastApplied(database), migrations));
+  const state = await compare();
+  if (state !== 'behind') return state;
+  return await underMigrationLock(`${options.file}.migrate.lock`, async () => {
+    // Another process may have done the work while this one waited.
+    if ((await compare()) === 'behind') {
+      // Repeated as a whole while processes of an older version still write; what failed was rolled back.
+      await retryContention(() => {
+        database.pragma('journal_mode = WAL');
+        applyMigrations(database, migrations);
+      });
+    }
+    return await compare();
+  });
+}
+
+/** Marks the database as ours and makes or alters its tables; takes no lock of its own against other processes. */
+export function applyMigrations(database: Database, migrations: Migrations): void {
+  database.pragma(`application_id = ${APPLICATION_ID}`);
+  migrate(drizzle(database), { migrationsFolder: migrations.folder, migrationsTable: MIGRATIONS_TABLE });
+}
+
+/** `BEGIN EXCLUSIVE` on a side file: the kernel lets go of it when the process dies, however it dies. */
+async function underMigrationLock<T>(lockFile: string, work: () => Promise<T>): Promise<T> {
+  const lock = openDatabaseFile(lockFile);
+  try {
+    lock.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
+    await retryContention(() => lock.exec('begin exclusive'));
+    return await work();
+  } finally {
+    lock.close();
+  }
+}
+
+const NEWEST_APPLIED = `select max(created_at) from ${MIGRATIONS_TABLE}`;
+
+/** When the newest applied migration was made, in Unix milliseconds; undefined without any. */
+export function lastApplied(database: Database): number | undefined {
+  const exists = database
+    .prepare("select 1 from sqlite_master where type = 'table' and name = ?")
+    .pluck()
+    .get(MIGRATIONS_TABLE);
+  if (exists === undefined) return undefined;
+  const time = database.prepare(NEWEST_APPLIED).pluck().get();
+  return time === null ? undefined : Number(time);
+}
+
+class SqliteSession implements Session {
+  readonly source = 'sqlite';
+  readonly engine: string;
+  readonly #writer: { database: Database; connection: Connection };
+  readonly #reader: { database: Database; connection: Connection };
+  readonly #writing = new Mutex();
+  readonly #reading = new Mutex();
+  readonly #files: OpenFiles;
+  readonly #migrations: Migrations;
+  readonly #newestApplied: Statement;
+  readonly #begin: { read: Statement; write: Statement };
+  readonly #commit: { read: Statement; write: Statement };
+  #lost: LostFiles | undefined;
+  #isClosed = false;
+
+  constructor(
+    writer: Database,
+    reader: Database,
+    private readonly options: SqliteOptions,
+  ) {
+    this.engine = engineVersion(writer);
+    this.#writer = { database: writer, connection: connect(writer, options) };
+    this.#reader = { database: reader, connection: connect(reader, options) };
+    this.#files = new OpenFiles(options.file);
+    this.#migrations = readMigrations('sqlite', options.migrationsFolder);
+    this.#newestApplied = writer.prepare(NEWEST_APPLIED).pluck();
+    // Never a plain BEGIN to write: turning a read into a write later fails at once, whatever the timeout.
+    this.#begin = { read: reader.prepare('begin'), write: writer.prepare('begin immediate') };
+    this.#commit = { read: reader.prepare('commit'), write: writer.prepare('commit') };
+  }
+
+  async read<T>(work: (connection: Connection) => Promise<T>, options: ReadOptions = {}): Promise<T> {
+    return await this.#inPlace(this.#reading, async () => {
+      const { connection, database } = this.#reader;
+      if (options.oneStatement === true) return await retryContention(() => work(connection));
+      // `begin` locks nothing yet: it is the first query that may find others in the way.
+      return await retryContention(async () => {
+        this.#begin.read.run();
+        try {
+          return await work(connection);
+        } finally {
+          // A damaged file ends the transaction by itself: what follows from that must not hide the damage.
+          if (database.inTransaction) this.#commit.read.run();
+        }
+      });
+    });
+  }
+
+  async write<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+    return await this.#transaction(work);
+  }
+
+  async probe(): Promise<void> {
+    await this.#transaction(() => {
+      const { database } = this.#writer;
+      database.prepare('select 1 from meta').get();
+      // SQLite writes the page of an unchanged value too, so that a full or read-only disk shows here.
+      const version = Number(database.pragma('user_version', { simple: true }));
+      database.pragma(`user_version = ${version}`);
+      return Promise.resolve();
+    });
+  }
+
+  /** The connection for reading sees what this process writes too. */
+  hints(onHint: () => void): ChangeHints {
+    const dataVersion = () =>
+      this.#inPlace(this.#reading, () =>
+        Promise.resolve(Number(this.#reader.database.pragma('data_version', { simple: true }))),
+      );
+    return watchDataVersion(dataVersion, onHint);
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    // Whoever closes last empties the log into the file: that must not be the log of another file.
+    if (this.#files.loss() !== undefined) await this.#letGo();
+    await this.#reading.run(() => Promise.resolve(this.#reader.database.close()));
+    await this.#writing.run(() => Promise.resolve(this.#writer.database.close()));
+  }
+
+  #transaction<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+    return this.#inPlace(this.#writing, async () => {
+      const { database, connection } = this.#writer;
+      await retryContention(() => this.#begin.write.run());
+      try {
+        refuseNewer(Number(this.#newestApplied.get()), this.#migrations);
+        const result = await work(connection);
+        this.#commit.write.run();
+        // What was committed to files that had just been lost is not in those that count.
+        if (this.#files.loss() !== undefined) throw new Displaced(true);
+        return result;
+      } catch (error) {
+        if (database.inTransaction) database.exec('rollback');
+        throw error;
+      }
+    });
+  }
+
+  /** A connection stays with the files it opened, even when others have taken their places. */
+  async #inPlace<T>(turn: Mutex, work: () => Promise<T>): Promise<T> {
+    try {
+      return await turn.run(() => {
+        if (this.#lost !== undefined) throw this.#lost;
+        if (this.#isClosed) throw codedError('SQLITE_CANTOPEN', 'the database was closed meanwhile');
+        if (this.#files.loss() !== undefined) throw new Displaced(false);
+        return work();
+      });
+    } catch (error) {
+      if (!(error instanceof Displaced)) throw orDamage(error);
+      const lost = (await this.#letGo()) ?? new LostFiles('its file was out of its place for a moment');
+      if (!error.isCommitted) throw lost;
+      throw new OutcomeUnknown('the database files were replaced while writing', { cause: lost });
+    }
+  }
+
+  /** Saves what only this process still sees; the store has to be opened again. */
+  #letGo(): Promise<LostFiles | undefined> {
+    return this.#writing.run(() =>
+      this.#reading.run(() => {
+        const loss = this.#files.loss();
+        if (this.#lost === undefined && loss !== undefined) {
+          const connections = { writer: this.#writer.database, reader: this.#reader.database };
+          const { isReplica = false } = this.options;
+          this.#lost = saveAndClose(this.#files, loss, connections, { isCopy: isReplica });
+        }
+        return Promise.resolve(this.#lost);
+      }),
+    );
+  }
+}
+
+/** A value that is no JSON any more is damage that no checksum found: nothing else in a transaction parses text. */
+function orDamage(error: unknown): unknown {
+  return error instanceof SyntaxError ? codedError('SQLITE_CORRUPT', 'a value is damaged', error) : error;
+}
+
+/** The files are not in their places any more. */
+class Displaced extends Error {
+  constructor(readonly isCommitted: boolean) {
+    super('the database files were moved, deleted or replaced');
+  }
+}
+
+/** Cannot write, so that it may be the last to be closed without any effect on the files. */
+function openReader({ file }: SqliteOptions): Database {
+  const database = openDatabaseFile(file, { readonly: true, fileMustExist: true });
+  try {
+    database.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
+    database.prepare('select count(*) from sqlite_master').get();
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+export function connect(
+  database: Database,
+  { logQuery, isReplica }: { logQuery?: QueryLog | undefined; isReplica?: boolean | undefined },
+): Connection {
+  // The one place where a SQLite builder is handed out under the reference dialect's type.
+  const logger = logQuery !== undefined && { logQuery };
+  const db = drizzle(database, { logger }) as unknown as Db;
+  return new Connection(db, liteTables, () => Promise.resolve(), sqliteNow, isReplica);
+}

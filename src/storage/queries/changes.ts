@@ -1,0 +1,89 @@
+/** Reading the record of all changes: history, and what happened since a version. */
+import { and, asc, eq, gt, gte, lte, or, sql, type SQL } from 'drizzle-orm';
+import type { Entity, RecordedChange } from '../../domain/change.ts';
+import { PROVISIONAL_FEED_STEP } from '../../domain/provisional-version.ts';
+import type { Connection } from '../database/connection.ts';
+import type { Tables } from '../database/schema.ts';
+import { given, present } from './conditions.ts';
+import { findPage, type Order, type Page, type PageRequest } from './paging.ts';
+
+export function changeColumns({ changes: t }: Tables) {
+  return {
+    seq: t.seq,
+    change_id: t.change_id,
+    at: t.at,
+    actor: t.actor,
+    client: t.client,
+    entity: t.entity,
+    entity_id: t.entity_id,
+    related_id: t.related_id,
+    kind: t.kind,
+    base_version: t.base_version,
+    version: t.version,
+    fields: t.fields,
+    merged_with: t.merged_with,
+  };
+}
+
+/** What was recorded for a record after a version of it, oldest first. */
+export async function findChangesSince(
+  c: Connection,
+  entityId: string,
+  version: number,
+): Promise<RecordedChange[]> {
+  return await c
+    .statement('changes_since_version', (db, t) =>
+      db
+        .select(changeColumns(t))
+        .from(t.changes)
+        .where(
+          and(
+            eq(t.changes.entity_id, sql.placeholder('entity_id')),
+            gt(t.changes.version, sql.placeholder('version')),
+          ),
+        )
+        .orderBy(asc(t.changes.seq)),
+    )
+    .execute({ entity_id: entityId, version });
+}
+
+export interface ChangeFilter extends PageRequest {
+  entity?: Entity | undefined;
+  /** A record's id; a dependency is found from both of its items. */
+  record_id?: string | undefined;
+  actor?: string | undefined;
+  from?: string | undefined;
+  to?: string | undefined;
+  /** Only what came after this position in the feed, oldest first; without it, newest first. */
+  since?: number | undefined;
+}
+
+export async function listChanges(c: Connection, filter: ChangeFilter): Promise<Page<RecordedChange>> {
+  const { changes: t } = c.tables;
+  const catchingUp = filter.since !== undefined;
+  const order: Order = {
+    name: catchingUp ? 'changes since' : 'changes',
+    columns: [t.seq],
+    descending: !catchingUp,
+  };
+  return await findPage(c, {
+    name: 'list_changes',
+    table: t,
+    select: c.db.select(changeColumns(c.tables)).from(t).$dynamic(),
+    where: conditions(c.tables, filter),
+    order,
+    request: filter,
+  });
+}
+
+function conditions({ changes: t }: Tables, filter: ChangeFilter): SQL[] {
+  return present(
+    given(filter.entity, (entity) => eq(t.entity, entity)),
+    given(filter.record_id, (id) => or(eq(t.entity_id, id), eq(t.related_id, id))),
+    given(filter.actor, (actor) => eq(t.actor, actor)),
+    given(filter.from, (from) => gte(t.at, from)),
+    given(filter.to, (to) => lte(t.at, to)),
+    // A position that was learnt offline tells the real one it lies after.
+    given(filter.since, (seq) => gt(t.seq, seq % PROVISIONAL_FEED_STEP)),
+  );
+}

@@ -1,0 +1,166 @@
+/** Pages by keyset: a cursor names the last row seen, so writes in between neither repeat nor skip rows. */
+import { and, count, sql, type SQL } from 'drizzle-orm';
+import type { PgColumn, PgSelect, PgTable } from 'drizzle-orm/pg-core';
+import { validationError } from '../../domain/errors.ts';
+import type { Connection } from '../database/connection.ts';
+import { pipelined } from '../database/pipelined.ts';
+
+export interface Page<T> {
+  items: T[];
+  total_count: number;
+  next_cursor: string | null;
+}
+
+export interface PageRequest {
+  limit: number;
+  offset?: number | undefined;
+  cursor?: string | undefined;
+}
+
+/** An order in which all columns run in one direction, the last of them unique. */
+export interface Order {
+  name: string;
+  columns: PgColumn[];
+  descending: boolean;
+}
+
+/** What a page is cut from. */
+export interface Listing<Select extends PgSelect> {
+  /** Of the statement, as `list_notes`. */
+  name: string;
+  table: PgTable;
+  /** The columns of the rows, without conditions: `db.select(…).from(table).$dynamic()`. */
+  select: Select;
+  where: SQL[];
+  order: Order;
+  request: PageRequest;
+}
+
+type RowOf<Select extends PgSelect> = Select['_']['result'][number];
+
+/**
+ * A page with the number of all rows that match, in two statements, which see one moment like all of a read.
+ * @throws ValidationError for a cursor that was not made for this order
+ */
+export async function findPage<Select extends PgSelect>(
+  c: Connection,
+  listing: Listing<Select>,
+): Promise<Page<RowOf<Select>>> {
+  const [rows, total] = await pipelined(findPageRows(listing), countRows(c, listing));
+  return toPage(rows, listing.request, listing.order, total);
+}
+
+/** The rows of a page, and one more where there is a next page: as `toPage` takes them. */
+export async function findPageRows<Select extends PgSelect>({
+  name,
+  select,
+  where,
+  order,
+  request,
+}: Omit<Listing<Select>, 'table'>): Promise<RowOf<Select>[]> {
+  const { limit, offset = 0, cursor } = request;
+  const parameters = cursor === undefined ? {} : decodeCursor(order, cursor);
+  return await select
+    .where(and(...where, cursor === undefined ? undefined : afterCursor(order)))
+    .orderBy(...orderBy(order))
+    .limit(limit + 1)
+    .offset(offset)
+    .prepare(name)
+    .execute(parameters);
+}
+
+export async function countRows(
+  c: Connection,
+  { table, where }: Pick<Listing<PgSelect>, 'table' | 'where'>,
+): Promise<number> {
+  const totals = await c.db
+    .select({ total: count() })
+    .from(table)
+    .where(and(...where));
+  return Number(totals[0]?.total ?? 0);
+}
+
+export function orderBy(order: Order): SQL[] {
+  return order.columns.map((column) => (order.descending ? sql`${column} desc` : sql`${column} asc`));
+}
+
+/** `(a, b) < ($cursor0, $cursor1)`: the rows after the cursor, with the parameters named `cursor0` … */
+export function afterCursor(order: Order): SQL {
+  const columns = sql.join(order.columns, sql`, `);
+  const values = sql.join(
+    order.columns.map((_, index) => sql`${sql.placeholder(`cursor${index}`)}`),
+    sql`, `,
+  );
+  return order.descending ? sql`(${columns}) < (${values})` : sql`(${columns}) > (${values})`;
+}
+
+export function encodeCursor(order: Order, row: Record<string, unknown>): string {
+  const values = order.columns.map((column) => row[column.name]);
+  return Buffer.from(JSON.stringify([order.name, ...values])).toString('base64url');
+}
+
+/**
+ * The parameters for `afterCursor`.
+ * @throws ValidationError for a cursor that was not made for this order
+ */
+export function decodeCursor(order: Order, cursor: string): Record<string, string | number> {
+  const values = parse(cursor);
+  if (values?.[0] !== order.name || values.length !== order.columns.length + 1) throw invalidCursor(cursor);
+  return Object.fromEntries(
+    order.columns.map((column, index) => {
+      const value = values[index + 1];
+      const kind = column.dataType === 'number' ? 'number' : 'string';
+      if (typeof value !== kind || !isPlausible(column.name, value as string | number))
+        throw invalidCursor(cursor);
+      return [`cursor${index}`, value as string | number];
+    }),
+  );
+}
+
+/** Values that PostgreSQL would refuse to compare must not reach it. */
+function isPlausible(column: string, value: string | number): boolean {
+  if (typeof value === 'number')
+    return Number.isSafeInteger(value) && (column === 'seq' || Math.abs(value) < 2 ** 31);
+  if (column.endsWith('_at')) return /^(?!0000)\d{4}-/.test(value) && value === isoTime(value);
+  if (column === 'id' || column === 'item_id')
+    return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(value);
+  return value.isWellFormed() && !value.includes('\0');
+}
+
+function isoTime(value: string): string | undefined {
+  const time = new Date(value);
+  return Number.isNaN(time.getTime()) ? undefined : time.toISOString();
+}
+
+function parse(cursor: string): unknown[] | undefined {
+  try {
+    const values: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8'));
+    return Array.isArray(values) ? (values as unknown[]) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function invalidCursor(cursor: string) {
+  return validationError(
+    { field: 'cursor', constraint: 'is not a cursor of this list in this order', value: cursor },
+    'Pass next_cursor of the previous page unchanged, with the same filters and sort, or leave it out to start again.',
+  );
+}
+
+/** Cuts the extra row that tells whether there is a next page. */
+export function toPage<T extends object>(
+  rows: T[],
+  request: PageRequest,
+  order: Order,
+  total: number,
+): Page<T> {
+  const items = rows.slice(0, request.limit);
+  const last = items.at(-1);
+  const more = rows.length > request.limit && last !== undefined;
+  return {
+    items,
+    total_count: total,
+    next_cursor: more ? encodeCursor(order, last as Record<string, unknown>) : null,
+  };
+}

@@ -1,0 +1,141 @@
+/** The brief: everything that a client needs to start working, read in one look at the store. */
+import {
+  type Brief,
+  type BriefChange,
+  type BriefItem,
+  type BriefSection,
+  getBriefInput,
+} from '../../domain/brief.ts';
+import { groupBy } from '../../domain/grouping.ts';
+import { PROVISIONAL_FEED_STEP } from '../../domain/provisional-version.ts';
+import { ITEM_STATUSES, type ItemStatus, type WorkItem } from '../../domain/work-item.ts';
+import { readHead } from '../../storage/git/repository.ts';
+import { pipelined } from '../../storage/database/pipelined.ts';
+import type { ItemCount } from '../../storage/queries/work-items.ts';
+import type { Reader } from '../../storage/queries/reader.ts';
+import type { Answer } from '../../storage/contract/store.ts';
+import { fitBrief } from './brief-text.ts';
+import { briefShape } from '../support/answer-shapes.ts';
+import { defineUseCase } from '../support/define-use-case.ts';
+
+/** What is read of each section at most: more than fits into the largest budget would not be shown. */
+const ITEMS_READ = 100;
+const VENDORS_READ = 50;
+const DEPLOYMENTS_READ = 5;
+/** Of a client that never wrote anything, so many of the last changes are new. */
+const CHANGES_FOR_STRANGERS = 10;
+
+const READY_ITEMS = { ready: true, sort: 'priority', include_deleted: false, archived: false } as const;
+
+/**
+ * The brief for the caller, cut to `max_tokens` of text. What is new to it came after `since`, by default after
+ * its own last change. The same state gives the same brief.
+ */
+export const getBrief = defineUseCase({
+  name: 'get_brief',
+  kind: 'read',
+  input: getBriefInput,
+  output: () => briefShape(),
+  run: async (context, caller, { max_tokens, since }): Promise<Answer<Brief>> => {
+    const [pending, head, answer] = await Promise.all([
+      context.store.pending(),
+      readHead(context.workTree),
+      context.store.read(async (reader) => {
+        const [project, feed, configuration, counted, open_conflicts] = await pipelined(
+          reader.findProject(),
+          reader.findFeedPosition(),
+          reader.findConfiguration(),
+          reader.countItems(),
+          reader.countAllOpenConflicts(),
+        );
+        const [session, claimed, ready, blocked, vendors, deployments, changed] = await pipelined(
+          currentSession(reader, configuration.current_session_id),
+          reader.listClaimedBy(caller.actor, ITEMS_READ),
+          reader.listWorkItems({ ...READY_ITEMS, limit: ITEMS_READ }),
+          reader.listBlocked(ITEMS_READ),
+          reader.listVendors({ status: 'broken', limit: VENDORS_READ }),
+          reader.listDeployments({ limit: DEPLOYMENTS_READ }),
+          readChanged(reader, caller.actor, since, feed.seq),
+        );
+        return {
+          project: project?.project_slug ?? '',
+          seq: feed.seq,
+          active_context_type: configuration.active_context_type,
+          default_token_budget: configuration.default_token_budget,
+          counts: countsByStatus(counted),
+          current_session: session,
+          claimed: section(claimed.total, claimed.items, (item) => ({
+            ...mention(item),
+            claim_expires_at: item.claim_expires_at ?? '',
+          })),
+          ready: section(ready.total_count, ready.items, mention),
+          blocked: section(blocked.total, blocked.items, (item) => ({
+            ...mention(item),
+            blockers: item.blockers,
+            reason: textOrNull(item.metadata['blocked_reason']),
+          })),
+          broken_vendors: section(vendors.total_count, vendors.items, ({ name, metadata }) => {
+            const { passing = 0, total = 0 } = (metadata['test_results'] ?? {}) as Record<string, number>;
+            return { name, passing, total };
+          }),
+          deployments: section(deployments.total_count, deployments.items, (deployment) => ({
+            id: deployment.id,
+            deployed_at: deployment.deployed_at,
+            pr_number: (deployment.metadata['pr_number'] ?? null) as number | null,
+            pr_title: String(deployment.metadata['pr_title'] ?? ''),
+          })),
+          changed,
+          open_conflicts,
+        };
+      }),
+    ]);
+    const brief: Brief = { ...answer.data, git_branch: head.branch, pending: pending.length };
+    return { ...answer, data: fitBrief(brief, max_tokens) };
+  },
+});
+
+function section<Row, Item>(total: number, rows: Row[], item: (row: Row) => Item): BriefSection<Item> {
+  return { total, items: rows.map(item) };
+}
+
+function mention({ id, version, item_type, title, status, priority }: BriefItem): BriefItem {
+  return { id, version, item_type, title, status, priority };
+}
+
+async function currentSession(reader: Reader, id: string | null): Promise<BriefItem | null> {
+  const item: WorkItem | undefined = id === null ? undefined : await reader.findWorkItem(id);
+  return item === undefined ? null : mention(item);
+}
+
+function countsByStatus(counted: ItemCount[]): Record<ItemStatus, number> {
+  const counts = Object.fromEntries(ITEM_STATUSES.map((status) => [status, 0])) as Record<ItemStatus, number>;
+  for (const { shelf, status, items } of counted) if (shelf === 'live') counts[status] += Number(items);
+  return counts;
+}
+
+async function readChanged(
+  reader: Reader,
+  actor: string,
+  given: number | undefined,
+  latest: number,
+): Promise<Brief['changed']> {
+  const since =
+    given ?? (await reader.findLastChangeOf(actor)) ?? Math.max(0, latest - CHANGES_FOR_STRANGERS);
+  const rows = latest > since ? (await reader.listChanges({ limit: ITEMS_READ })).items : [];
+  const fresh = rows.filter(({ seq }) => seq > since);
+  const records = groupBy(fresh, ({ entity_id }) => entity_id);
+  const names = await reader.findNames([...records.keys()]);
+  const items = [...records.values()].flatMap(([newest, ...older]): BriefChange[] => {
+    if (newest === undefined) return [];
+    const { seq, at, actor: by, kind, entity, entity_id, fields } = newest;
+    const title = names.get(entity_id) ?? null;
+    return [{ seq, at, actor: by, kind, entity, entity_id, title, fields, changes: older.length + 1 }];
+  });
+  // More than was read is counted by the feed: one position for each record changed, except while offline.
+  const unread = latest < PROVISIONAL_FEED_STEP ? Math.max(0, latest - since - fresh.length) : 0;
+  return { since, total: items.length + unread, items };
+}
+
+function textOrNull(value: unknown): string | null {
+  return typeof value === 'string' && value !== '' ? value : null;
+}

@@ -1,0 +1,115 @@
+/** Several items updated in one write: all of them, each from the version it was read at, or none. */
+import { batchPatch, recordsOf, type BatchPart } from '../../domain/batch.ts';
+import type { JsonObject } from '../../domain/json.ts';
+import { planUpdateInput, type PlanUpdateInput, updateWorkItemsInput } from '../../domain/plan.ts';
+import type { ItemStatus, ItemType } from '../../domain/work-item.ts';
+import { TrackerError, notFound, validationError, type Problem } from '../../domain/errors.ts';
+import type { Reader } from '../../storage/queries/reader.ts';
+import type { Answer } from '../../storage/contract/store.ts';
+import { inEntry, parseEntries, problemsOf, type Entry } from '../support/batch-input.ts';
+import { write } from '../support/context.ts';
+import { findItemId } from '../support/find-id.ts';
+import { lookUp } from '../support/look-up.ts';
+import { refuseEmptyPatch, updatePatch } from './work-items.ts';
+import { bulkUpdateShape } from '../support/answer-shapes.ts';
+import { defineUseCase } from '../support/define-use-case.ts';
+
+/** Items as they are afterwards; an update with cascade adds those that went along, with nothing but a version. */
+export interface UpdatedItem {
+  id: string;
+  version: number;
+  item_type?: ItemType;
+  title?: string;
+  status?: ItemStatus;
+  priority?: number;
+}
+
+export interface BulkUpdate {
+  items: UpdatedItem[];
+  repeated?: true;
+}
+
+/**
+ * Updates all of the items or none.
+ * @throws ValidationError that lists every problem; VersionConflictError whose `refused` lists every item that
+ *   others changed meanwhile
+ */
+export const updateWorkItems = defineUseCase({
+  name: 'update_work_items',
+  kind: 'change',
+  input: updateWorkItemsInput,
+  output: () => bulkUpdateShape(),
+  run: async (context, caller, input): Promise<Answer<BulkUpdate>> => {
+    const asked = { call: 'update_work_items', arguments: input };
+    const parts = await lookUp(context, asked, (reader) => partsOfUpdates(reader, input.updates));
+    const answer = await write(context, caller, [
+      {
+        entity: 'work_item',
+        entity_id: parts[0]?.entity_id ?? '',
+        kind: 'batch',
+        patch: batchPatch(parts),
+        actor: input.updated_by,
+        idempotency_key: input.idempotency_key,
+      },
+    ]);
+    const [applied] = answer.data;
+    const items = (applied === undefined ? undefined : recordsOf(applied.record)) ?? [];
+    return {
+      ...answer,
+      data: {
+        items: items.map(({ entity: _entity, ...item }) => item as unknown as UpdatedItem),
+        ...(applied?.repeated === true && { repeated: true }),
+      },
+    };
+  },
+});
+
+async function partsOfUpdates(
+  reader: Reader,
+  updates: readonly Record<string, unknown>[],
+): Promise<BatchPart[]> {
+  const problems: Problem[] = [];
+  const unknown: string[] = [];
+  const parts: BatchPart[] = [];
+  const seen = new Map<string, number>();
+  const parsed = parseEntries(planUpdateInput, 'updates', updates, () => undefined, problems);
+  for (const { index, input } of parsed) {
+    const problem = (wrong: Problem) => problems.push(inEntry('updates', index, undefined, wrong));
+    try {
+      const part = await partOf(reader, input);
+      const earlier = seen.get(part.entity_id);
+      if (earlier !== undefined) {
+        const constraint = `is the item of updates[${earlier}] already: give all of its fields in one`;
+        problem({ field: 'id', constraint, value: input.id });
+      }
+      seen.set(part.entity_id, earlier ?? index);
+      parts.push(part);
+    } catch (error) {
+      if (error instanceof TrackerError && error.code === 'NotFoundError') unknown.push(error.message);
+      else problemsOf(error).forEach(problem);
+    }
+  }
+  if (problems.length > 0) throw validationError(problems);
+  if (unknown.length > 0) {
+    const { details, next } = notFound('work item', { id: '' });
+    throw new TrackerError('NotFoundError', `${unknown.join(' ')} Nothing was saved.`, details, next);
+  }
+  return parts;
+}
+
+async function partOf(reader: Reader, input: Entry<PlanUpdateInput>['input']): Promise<BatchPart> {
+  const { id, version, parent_id, on_conflict, cascade, claim_token } = input;
+  const patch: JsonObject = updatePatch(input);
+  refuseEmptyPatch(patch);
+  if (typeof parent_id === 'string') patch['parent_id'] = await findItemId(reader, parent_id, 'parent_id');
+  return {
+    entity: 'work_item',
+    entity_id: await findItemId(reader, id),
+    kind: 'update',
+    base_version: version,
+    patch,
+    on_conflict,
+    cascade,
+    claim_token: claim_token ?? null,
+  };
+}

@@ -1,0 +1,397 @@
+/** The shapes that answers have, as schemas; each names the fields a caller may rely on. */
+import * as z from 'zod';
+import { lazily } from '../../domain/fields.ts';
+import { RESOLUTIONS } from '../../domain/conflict-record.ts';
+import { CONTEXT_TYPES } from '../../domain/configuration.ts';
+import { DEPENDENCY_TYPES } from '../../domain/dependency.ts';
+import { SEARCH_ENTITIES } from '../../domain/search.ts';
+import { ENHANCEMENT_STATUSES } from '../../domain/enhancement.ts';
+import { VENDOR_STATUSES } from '../../domain/vendor.ts';
+import { ITEM_STATUSES, ITEM_TYPES } from '../../domain/work-item.ts';
+
+const text = z.string();
+const nullableText = text.nullable();
+const whole = z.int();
+const object = z.record(z.string(), z.unknown());
+
+/** The fields that the layer which answers does not know of a record, or not whole; absent where it knows all. */
+const unknownFields = { unknown_fields: z.array(text).optional() };
+
+export const workItemShape = lazily(() => ({
+  id: text,
+  version: whole,
+  item_type: z.enum(ITEM_TYPES),
+  title: text,
+  description: nullableText.optional(),
+  status: z.enum(ITEM_STATUSES),
+  priority: whole.optional(),
+  labels: z.array(text).optional(),
+  assignee: nullableText.optional(),
+  parent_id: nullableText.optional(),
+  path: text,
+  depth: whole,
+  branch_name: nullableText,
+  commit_hash: nullableText.optional(),
+  pr_number: whole.nullable().optional(),
+  metadata: object.optional(),
+  created_at: text,
+  updated_at: text,
+  completed_at: nullableText,
+  created_by: text,
+  updated_by: text,
+  deleted_at: nullableText,
+  claimed_by: nullableText.optional(),
+  claim_expires_at: nullableText.optional(),
+  archived_at: nullableText,
+  ...unknownFields,
+}));
+
+const reasons = object.optional();
+
+/** An item of a list; `not_ready` comes with `explain`. */
+export const listedItemShape = lazily(() => ({ ...workItemShape(), not_ready: reasons }));
+
+/** An item and its claim; when nothing is ready, why instead of the item. */
+export const claimShape = lazily(() => ({
+  ...z.object(workItemShape()).partial().shape,
+  claim_token: whole.nullable(),
+  nothing_ready: text.optional(),
+  waiting: z.array(object).optional(),
+  waiting_count: whole.optional(),
+  repeated: z.boolean().optional(),
+}));
+
+/** How many changes to a record wait for a decision; absent without any. */
+export const openConflicts = lazily(() => ({ open_conflicts: whole.optional() }));
+
+export const conflictShape = lazily(() => ({
+  id: text,
+  version: whole,
+  kind: z.enum(['conflict', 'rejected']),
+  entity: text,
+  entity_id: text,
+  device: text,
+  actor: text,
+  client: text,
+  made_at: text,
+  found_at: text,
+  reason: text,
+  changes: z.array(object),
+  details: object,
+  resolution: z.enum(RESOLUTIONS).nullable(),
+  resolved_at: nullableText,
+  resolved_by: nullableText,
+}));
+
+/** What a write says beside the record. */
+export const writeShape = lazily(() => ({
+  merged_with: z.array(whole).optional(),
+  repeated: z.boolean().optional(),
+}));
+
+export const dependencyShape = lazily(() => ({
+  source_id: text,
+  target_id: text,
+  dependency_type: z.enum(DEPENDENCY_TYPES),
+  created_at: text,
+  created_by: text,
+}));
+
+const dependencyView = lazily(() =>
+  z.object({
+    ...dependencyShape(),
+    other: z.object({ id: text, title: text, status: text, item_type: text }),
+  }),
+);
+
+export const workItemViewShape = lazily(() => ({
+  ...workItemShape(),
+  ancestors: z.array(
+    z.object({
+      id: text,
+      version: whole,
+      item_type: text,
+      title: text,
+      status: text,
+      depth: whole,
+    }),
+  ),
+  children: z.array(object).optional(),
+  children_cut: z.object({ reason: text, children_total: whole.nullable(), next: text }).optional(),
+  dependencies: z.array(dependencyView()).optional(),
+  dependencies_cut: z.object({ reason: text, next: text }).optional(),
+  notes: z.array(object).optional(),
+  notes_total: whole.optional(),
+  enhancements: z.array(z.object({ id: text, title: text, status: text })).optional(),
+}));
+
+/** Every list answers these. */
+export function listShape(item: z.ZodRawShape) {
+  return { items: z.array(z.object(item)), total_count: whole, next_cursor: nullableText };
+}
+
+export const noteShape = lazily(() => ({
+  id: text,
+  item_id: text,
+  text: text,
+  created_at: text,
+  created_by: text,
+}));
+
+export const searchResultShape = lazily(() => ({
+  entity: z.enum(SEARCH_ENTITIES),
+  id: text,
+  item_id: text.optional(),
+  title: text,
+  status: text.optional(),
+  snippet: text,
+  score: z.number(),
+}));
+
+export const vendorShape = lazily(() => ({
+  id: text,
+  version: whole,
+  name: text,
+  status: z.enum(VENDOR_STATUSES),
+  extractor_version: text,
+  metadata: object.optional(),
+  created_at: text,
+  updated_at: text,
+  created_by: text,
+  updated_by: text,
+  ...unknownFields,
+}));
+
+export const enhancementShape = lazily(() => ({
+  id: text,
+  version: whole,
+  title: text,
+  description: nullableText.optional(),
+  priority: whole,
+  status: z.enum(ENHANCEMENT_STATUSES),
+  target_quarter: nullableText,
+  requires_constitutional_principles: z.array(text).optional(),
+  depends_on: z.array(text).optional(),
+  work_item_id: nullableText.optional(),
+  created_at: text,
+  updated_at: text,
+  created_by: text,
+  updated_by: text,
+  ...unknownFields,
+}));
+
+const mention = lazily(() => z.object({ id: text, title: text, status: text }));
+
+/** The same as writes answer it: optional here, so that `tools/list` names only what calls need to go on. */
+export const savedEnhancementShape = lazily(() => ({
+  ...z.object(enhancementShape()).partial().shape,
+  id: text,
+  version: whole,
+}));
+
+/** With what surrounds one that was asked for by id. */
+export const enhancementViewShape = lazily(() => ({
+  ...enhancementShape(),
+  ...openConflicts(),
+  dependencies: z.array(mention()).optional(),
+  waiting: z.array(mention()).optional(),
+  work_item: mention().optional(),
+}));
+
+export const deploymentShape = lazily(() => ({
+  id: text,
+  version: whole,
+  deployed_at: text,
+  commit_hash: text,
+  metadata: object.optional(),
+  created_at: text,
+  created_by: text,
+  affected_vendors: z.array(z.object({ id: text, name: text, status: text })),
+  related_work_items: z.array(z.object({ id: text, title: text, item_type: text, status: text })).optional(),
+  ...unknownFields,
+}));
+
+const itemMention = lazily(() => z.object({ id: text, title: text, status: text }));
+
+export const deploymentViewShape = lazily(() => ({
+  ...deploymentShape(),
+  impact: z.object({
+    vendors_affected: whole,
+    vendors_broken: z.array(text),
+    work_items_related: whole,
+    work_items_open: z.array(itemMention()),
+    work_items_downstream: z.array(itemMention()),
+  }),
+}));
+
+export const configurationShape = lazily(() => ({
+  id: text,
+  version: whole,
+  active_context_type: z.enum(CONTEXT_TYPES).optional(),
+  current_session_id: nullableText.optional(),
+  default_token_budget: whole.optional(),
+  archive_after_days: whole.optional(),
+  created_at: text,
+  updated_at: text,
+  created_by: text,
+  updated_by: text,
+  ...unknownFields,
+}));
+
+export const configurationViewShape = lazily(() => ({
+  ...configurationShape(),
+  git_branch: nullableText,
+  git_head_commit: nullableText,
+  database_healthy: z.boolean(),
+  last_health_check_at: text,
+}));
+
+export const changeShape = lazily(() => ({
+  seq: whole,
+  change_id: text,
+  at: text,
+  actor: text,
+  client: text,
+  entity: text,
+  entity_id: text,
+  related_id: nullableText,
+  kind: text,
+  base_version: whole.nullable(),
+  version: whole.nullable(),
+  fields: z.array(z.object({ field: text, from: z.unknown(), to: z.unknown() })),
+  merged_with: z.array(whole),
+}));
+
+const briefSection = lazily(() => z.object({ total: whole, items: z.array(object) }));
+
+export const briefShape = lazily(() => ({
+  project: text,
+  seq: whole,
+  active_context_type: z.enum(CONTEXT_TYPES),
+  git_branch: nullableText,
+  default_token_budget: whole,
+  counts: object,
+  current_session: object.nullable(),
+  claimed: briefSection(),
+  ready: briefSection(),
+  blocked: briefSection(),
+  broken_vendors: briefSection(),
+  deployments: briefSection(),
+  changed: z.object({ since: whole, total: whole, items: z.array(object) }),
+  open_conflicts: whole,
+  pending: whole,
+}));
+
+export const appliedPlanShape = lazily(() => ({
+  ids: z.record(text, text),
+  items_created: whole,
+  links_created: whole,
+  version: whole.optional(),
+  dry_run: z.boolean().optional(),
+  repeated: z.boolean().optional(),
+}));
+
+export const bulkUpdateShape = lazily(() => ({
+  items: z.array(
+    z.object({
+      id: text,
+      version: whole,
+      item_type: text.optional(),
+      title: text.optional(),
+      status: text.optional(),
+      priority: whole.optional(),
+    }),
+  ),
+  repeated: z.boolean().optional(),
+}));
+
+/** Beside the changes: what a catch-up goes on with, and the state at a past time. */
+export const historyShape = lazily(() => ({
+  latest_seq: whole,
+  next_since: whole.nullable().optional(),
+  state: object.optional(),
+  dependencies: z
+    .array(z.object({ source_id: text, target_id: text, dependency_type: z.enum(DEPENDENCY_TYPES) }))
+    .optional(),
+}));
+
+const undoneShape = lazily(() => ({
+  change_id: text,
+  seq: whole,
+  at: text,
+  actor: text,
+  kind: text,
+  entity: text,
+  entity_id: text,
+  title: text.optional(),
+  records: whole,
+}));
+
+export const undoShape = lazily(() => ({
+  applied: z.boolean(),
+  change_id: text.optional(),
+  undone: z.array(z.object(undoneShape())),
+  refused: z.array(z.object({ ...undoneShape(), reason: text })),
+  records: z.array(z.object({ id: text, version: whole })).optional(),
+  repeated: z.boolean().optional(),
+}));
+
+const numbers = z.object({ created: whole, updated: whole, unchanged: whole, kept_local: whole });
+const atLine = lazily(() => z.array(object));
+
+export const statusImportShape = lazily(() => ({
+  outcome: z.enum(['imported', 'unchanged', 'rehearsed', 'not_a_status_file', 'generated']),
+  message: text,
+  dry_run: z.boolean(),
+  file: text,
+  dialect: text,
+  sources_taken: z.array(object),
+  records: z.record(text, numbers).nullable(),
+  checks: z.array(
+    z.object({
+      check: text,
+      source: whole,
+      migrated: whole.nullable(),
+      match: z.boolean().nullable(),
+      problems: z.array(text),
+    }),
+  ),
+  backup: z.object({ file: text, database: nullableText }).nullable(),
+  file_replaced: z.boolean(),
+  wrong_counts: atLine(),
+  unresolved_commits: atLine(),
+  unknown_vendors: atLine(),
+  unknown_references: atLine(),
+  not_understood: atLine(),
+  not_understood_total: whole,
+  skipped: atLine(),
+  kept_here: atLine(),
+  notes: z.array(text),
+  kept_parts: atLine(),
+  git: object,
+}));
+
+export const promptsImportShape = lazily(() => ({
+  ...numbers.shape,
+  dry_run: z.boolean(),
+  source_taken: object,
+  remarks: atLine(),
+  notes: atLine(),
+  skipped: atLine(),
+}));
+
+/** One of the two, as asked for. */
+export const statusReportShape = lazily(() => ({
+  markdown: text.optional(),
+  report: z
+    .object({
+      changed_at: text,
+      vendors: z.object({ total: whole, operational: whole, items: z.array(object) }),
+      work_items: briefSection(),
+      deployments: briefSection(),
+      enhancements: briefSection(),
+      pending: briefSection(),
+      archived_count: whole,
+    })
+    .optional(),
+}));
