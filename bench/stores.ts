@@ -91,7 +91,7 @@ export async function openBenchStore(
 
 /** Waits until the local copy has followed the primary up to this position of the feed. */
 async function untilCopied(cacheFile: string, seq: number): Promise<void> {
-  while ((lookIntoCache(cacheFile)?.truth.seq ?? 0) < seq) await sleep(100);
+  while ((lookIntoCache(cacheFile)?.identity.seq ?? 0) < seq) await sleep(100);
 }
 
 interface Driver {

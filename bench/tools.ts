@@ -1,7 +1,7 @@
 /** The eight tools as a server runs them: arguments in, result out, without the transport. */
 import { createToolCalls } from '../src/mcp/tool-calls.ts';
 import type { Context } from '../src/use-cases/support/context.ts';
-import { readStatus } from '../src/use-cases/status/status-report.ts';
+import { readStatus } from '../src/use-cases/status/project-status.ts';
 import { renderStatusFile } from '../src/use-cases/status/status-file.ts';
 import { VENDORS, vendorName, type Filled } from './fill.ts';
 import { ms, time, type Figures, type Report } from './figures.ts';

@@ -19,7 +19,7 @@ const ADDED: Readonly<Record<string, { after: string; text: string }>> = {
 const NAMED = {
   'src/cli/commands/history.ts': 'the name of the noun in the help',
   'src/domain/change-schema.ts': 'the shape of the patch of each of its changes',
-  'src/domain/reach.ts': 'the fields by which its changes refer to other records',
+  'src/domain/footprint.ts': 'the fields by which its changes refer to other records',
   'src/domain/undo.ts': 'which of its changes can be taken back',
   'src/storage/apply/apply.ts': 'the rule for each of its changes',
   'src/storage/apply/search-documents.ts': 'the view of its texts',

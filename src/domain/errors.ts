@@ -53,6 +53,11 @@ export class TrackerError extends Error {
   }
 }
 
+/** Whether it is an error of ours with this code. */
+export function isError(error: unknown, code: ErrorCode): error is TrackerError {
+  return error instanceof TrackerError && error.code === code;
+}
+
 /** Wrong input. Nothing was changed. */
 export function validationError(
   problems: Problem | Problem[],

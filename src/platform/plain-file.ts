@@ -2,6 +2,7 @@
  * Reading files that somebody else may have put there: only plain files, only so many bytes, and none outside of the
  * folder they belong to. A pipe, a device or a link that leads out is never opened for reading.
  */
+import { WordedError } from './worded-error.ts';
 import {
   closeSync,
   constants,
@@ -15,7 +16,7 @@ import {
 import path from 'node:path';
 
 /** A file that is there and is not used. `reason` goes after the file's name: "is a pipe". */
-export class UnsuitableFile extends Error {
+export class UnsuitableFile extends WordedError {
   override readonly name = 'UnsuitableFile';
   constructor(
     readonly file: string,

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { readDate } from '../../src/importers/import/dates.ts';
-import { fitLabels, fitLine, piecesOf, splitBytes } from '../../src/importers/import/fitting.ts';
+import { fitLabels, fitLine, piecesOf, splitBytes } from '../../src/importers/import/within-limits.ts';
 import { settleLinks, type KeyedLink } from '../../src/use-cases/records/link-rules.ts';
 import { compareNatural } from '../../src/importers/import/natural-order.ts';
 import { plannedId } from '../../src/importers/import/plan.ts';

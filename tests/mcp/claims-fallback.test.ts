@@ -37,7 +37,7 @@ describeUnless(postgresSkipReason(), 'a claim while the database is away', () =>
     };
     const { id } = await call('create_work_item', { item_type: 'task', title: 'Wanted' });
     const cacheFile = path.join(project, '.worktrail', CACHE_FILE);
-    await eventually(() => Promise.resolve((lookIntoCache(cacheFile)?.truth.seq ?? 0) >= 1));
+    await eventually(() => Promise.resolve((lookIntoCache(cacheFile)?.identity.seq ?? 0) >= 1));
     await postgres.halt('immediate');
 
     const claimed = await call('claim_work_item');

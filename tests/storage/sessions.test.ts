@@ -37,7 +37,7 @@ async function scene() {
   const project = await temporaryProject({ git: true });
   const { store, place } = await openTrackerAt(inFolder(project, proxy.url));
   const cache = path.join(place.dataDir, CACHE_FILE);
-  const copied = () => lookIntoCache(cache)?.truth.seq ?? 0;
+  const copied = () => lookIntoCache(cache)?.identity.seq ?? 0;
   const session = () => new Tracker(SessionStore.begin(store as TrackerStore), place);
   const clone = await temporaryProject();
   await git(clone, 'clone', '--quiet', project, '.');

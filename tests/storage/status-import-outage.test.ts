@@ -39,7 +39,7 @@ async function cutOff() {
   const tracker = await openTrackerAt(inFolder(project, proxy.url));
   await tracker.create({ title: 'Before' });
   const cache = path.join(tracker.place.dataDir, CACHE_FILE);
-  await eventually(() => (lookIntoCache(cache)?.truth.seq ?? 0) >= 1);
+  await eventually(() => (lookIntoCache(cache)?.identity.seq ?? 0) >= 1);
   const file = path.join(project, STATUS_FILE);
   await writeFile(file, MIXED);
   await proxy.setMode('refuse');

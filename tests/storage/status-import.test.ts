@@ -17,7 +17,7 @@ import {
 import { renderStatusImport } from '../../src/importers/legacy-status/import-report.ts';
 import { readStatusSource } from '../../src/importers/legacy-status/status-source.ts';
 import { renderStatusFile } from '../../src/use-cases/status/status-file.ts';
-import { readStatus } from '../../src/use-cases/status/status-report.ts';
+import { readStatus } from '../../src/use-cases/status/project-status.ts';
 import { checkExport } from '../../src/storage/export/read-export.ts';
 import { describeWithSharedData } from '../support/shared-data.ts';
 import { describeEachBackend, openTracker } from './backends.ts';

@@ -4,7 +4,7 @@
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { readStatus } from '../../src/use-cases/status/status-report.ts';
+import { readStatus } from '../../src/use-cases/status/project-status.ts';
 import { inFolder } from '../storage/backends.ts';
 import { describeUnless } from '../support/describe-with.ts';
 import { attachPostgres, postgresSkipReason, type PostgresServer } from '../support/postgres.ts';

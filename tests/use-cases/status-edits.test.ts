@@ -10,7 +10,7 @@ import {
   renderStatusFile,
   writeStatusFile,
 } from '../../src/use-cases/status/status-file.ts';
-import { readStatus } from '../../src/use-cases/status/status-report.ts';
+import { readStatus } from '../../src/use-cases/status/project-status.ts';
 import { describeEachBackend, openTracker } from '../storage/backends.ts';
 import type { Tracker } from '../storage/tracker.ts';
 

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { validationError } from '../../domain/errors.ts';
 import type { StatusFileOutcome } from '../../use-cases/status/status-file.ts';
-import type { StatusReport } from '../../use-cases/status/status-report.ts';
+import type { ProjectStatus } from '../../use-cases/status/project-status.ts';
 import type { LinkedDeployment } from '../../storage/queries/deployments.ts';
 import type { Vendor } from '../../domain/vendor.ts';
 import { optionsOf } from '../terminal/global-options.ts';
@@ -50,7 +50,7 @@ Examples:
         await (isShown ? showStatusEdits : importEdits)(file, options);
         return;
       }
-      const { readStatus } = await import('../../use-cases/status/status-report.ts');
+      const { readStatus } = await import('../../use-cases/status/project-status.ts');
       const { writeStatusFile, refuseForeignFile } = await import('../../use-cases/status/status-file.ts');
       await withApp(options, async ({ context }, config) => {
         if (options.write !== true) {
@@ -87,7 +87,7 @@ function renderOutcome(outcome: StatusFileOutcome): string {
     : `Wrote ${outcome.file}. It had been edited by hand; the edited file was kept as ${edit}.\nTake the edits over: worktrail status ${edit} --import-edits`;
 }
 
-function renderStatus(report: StatusReport): string {
+function renderStatus(report: ProjectStatus): string {
   const sections = [
     `Last change: ${spokenTime(report.changed_at)} UTC`,
     section(
@@ -121,7 +121,7 @@ function vendorTable(vendors: Vendor[]): string {
   ]);
 }
 
-function itemLines({ items, items_total }: StatusReport): string {
+function itemLines({ items, items_total }: ProjectStatus): string {
   const lines = items.map(
     ({ id, item_type, title, status, level }) =>
       `${'  '.repeat(level)}${shortId(id)}  ${item_type}  ${paintStatus(status)}  ${plainLine(title)}`,
@@ -133,13 +133,13 @@ function itemLines({ items, items_total }: StatusReport): string {
   ].join('\n');
 }
 
-function deploymentsHeading({ deployments, deployments_total }: StatusReport): string {
+function deploymentsHeading({ deployments, deployments_total }: ProjectStatus): string {
   return deployments_total > deployments.length
     ? `Deployments: the last ${deployments.length} of ${deployments_total}`
     : `Deployments: ${deployments_total}`;
 }
 
-function enhancementTable({ enhancements }: StatusReport): string {
+function enhancementTable({ enhancements }: ProjectStatus): string {
   if (enhancements.length === 0) return '';
   return renderTable(enhancements, [
     { title: 'PRIORITY', value: ({ priority }) => String(priority), align: 'right' },

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { jsonBytes, stableJson, type JsonObject, type JsonValue } from '../../domain/json.ts';
 import { METADATA_MAX_BYTES } from '../../domain/limits.ts';
 import type { ItemStatus, ItemType } from '../../domain/work-item.ts';
-import { cleanJson, cleanKey, setFree, splitBytes, type Replacements } from './fitting.ts';
+import { cleanJson, cleanKey, setFree, splitBytes, type Replacements } from './within-limits.ts';
 import type { ImportSource } from './plan.ts';
 
 export interface ImportedOrigin {

@@ -8,7 +8,7 @@ import {
 } from '../../domain/limits.ts';
 import { shortId } from '../../domain/text.ts';
 import { NO_DATE, readDate } from './dates.ts';
-import { cleanText, fitLabels, fitLine, piecesOf, splitBytes, type Replacements } from './fitting.ts';
+import { cleanText, fitLabels, fitLine, piecesOf, splitBytes, type Replacements } from './within-limits.ts';
 import { buildMetadata, hashOf } from './imported-metadata.ts';
 import { commentId, type ImportSource, type PlannedComment, type PlannedItem } from './plan.ts';
 import type { PlanLog } from './plan-log.ts';

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { NAME_MAX_CHARACTERS } from '../../domain/limits.ts';
 import { folderWithGit, readGitLink } from '../../platform/git-link.ts';
 import { askGit } from '../../storage/git/repository.ts';
-import { cleanText, fitLine } from './fitting.ts';
+import { cleanText, fitLine } from './within-limits.ts';
 import type { ImportSource, SourcePlace } from './plan.ts';
 import { isKind } from './source-files.ts';
 

@@ -4,7 +4,7 @@ import { DESCRIPTION_MAX_BYTES, PRIORITY_DEFAULT } from '../../domain/limits.ts'
 import type { EnhancementStatus } from '../../domain/enhancement.ts';
 import { VENDOR_FORMATS, vendorNameKey, type VendorStatus } from '../../domain/vendor.ts';
 import { spelledNames } from '../../storage/status-file/status-lines.ts';
-import { cleanText, splitBytes } from '../import/fitting.ts';
+import { cleanText, splitBytes } from '../import/within-limits.ts';
 import { assemblePlan } from '../import/plan-assembly.ts';
 import { PlanLog } from '../import/plan-log.ts';
 import { plannedId, type ImportPlan, type SourcePlace } from '../import/plan.ts';

@@ -8,7 +8,7 @@ import { markOf } from '../../storage/status-file/status-mark.ts';
 import { exchange } from '../../storage/status-file/status-file-on-disk.ts';
 import type { Context } from '../../use-cases/support/context.ts';
 import { renderAround, type AroundOptions, type KeptSection } from '../../use-cases/status/status-file.ts';
-import { readStatus, type StatusReport } from '../../use-cases/status/status-report.ts';
+import { readStatus, type ProjectStatus } from '../../use-cases/status/project-status.ts';
 import { decodeSource, isUtf16 } from '../import/source-files.ts';
 import type { StatusImportOptions } from './import-status-file.ts';
 import { keptText } from './kept-sections.ts';
@@ -50,7 +50,7 @@ async function takeOverStatusFile(
 }
 
 /** @throws Error where the text cannot be told from generated lines, wherever it stands */
-export async function renderKept(file: Buffer, report: StatusReport): Promise<Buffer> {
+export async function renderKept(file: Buffer, report: ProjectStatus): Promise<Buffer> {
   const { kept, ...around } = keptText(file, parseLegacyStatus(decodeSource(file).text));
   const inPlace = await renderSafely(kept, report, around);
   if (inPlace !== undefined) return inPlace;
@@ -66,7 +66,7 @@ export async function renderKept(file: Buffer, report: StatusReport): Promise<Bu
 /** Undefined when a part of the file would be taken for another, now or when its sections are longer or shorter. */
 async function renderSafely(
   kept: readonly KeptSection[],
-  report: StatusReport,
+  report: ProjectStatus,
   around: AroundOptions,
 ): Promise<Buffer | undefined> {
   const texts = kept.map(({ bytes }) => bytes);
@@ -89,13 +89,13 @@ function isReadBack(file: Buffer, texts: readonly Buffer[]): boolean {
   });
 }
 
-const emptied = (report: StatusReport): StatusReport => ({
+const emptied = (report: ProjectStatus): ProjectStatus => ({
   ...report,
   ...{ vendors: [], operational: 0, items: [], items_total: 0 },
   ...{ deployments: [], enhancements: [], enhancements_total: 0, pending: [] },
 });
 
-const withWaitingWrite = (report: StatusReport): StatusReport => ({
+const withWaitingWrite = (report: ProjectStatus): ProjectStatus => ({
   ...report,
   pending: [...report.pending, { id: '', at: report.changed_at, changes: [] }],
 });

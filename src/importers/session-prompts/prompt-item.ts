@@ -4,7 +4,7 @@ import { TOKEN_BUDGET_MAX, TOKEN_BUDGET_MIN } from '../../domain/limits.ts';
 import { ITEM_STATUSES, type ItemStatus } from '../../domain/work-item.ts';
 import { isOneOf } from '../../storage/status-file/status-lines.ts';
 import { readDate } from '../import/dates.ts';
-import { cleanJson } from '../import/fitting.ts';
+import { cleanJson } from '../import/within-limits.ts';
 import type { PlanLog } from '../import/plan-log.ts';
 import { ownLabels, ownText, ownValue, type SourceDate, type SourceItem } from '../import/source-item.ts';
 import { readPriority, type Vocabulary } from '../import/vocabulary.ts';

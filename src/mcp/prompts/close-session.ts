@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { idOrPrefix } from '../../domain/fields.ts';
 import { suggestItems } from '../../use-cases/records/completion.ts';
 import { definePrompt, steps } from '../definitions/define-prompt.ts';
-import { currentSession, itemList, itemWithSurroundings, readItem } from './scenery.ts';
+import { currentSession, itemList, itemWithSurroundings, readItem } from './sections.ts';
 
 export const closeSessionPrompt = definePrompt({
   name: 'close_session',

@@ -3,7 +3,7 @@ import { idOrPrefix, line } from '../../domain/fields.ts';
 import { NAME_MAX_CHARACTERS } from '../../domain/limits.ts';
 import { suggestItems } from '../../use-cases/records/completion.ts';
 import { definePrompt, steps } from '../definitions/define-prompt.ts';
-import { itemWithSurroundings, readItem } from './scenery.ts';
+import { itemWithSurroundings, readItem } from './sections.ts';
 
 export const handOverPrompt = definePrompt({
   name: 'hand_over',

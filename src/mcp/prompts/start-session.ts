@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { line } from '../../domain/fields.ts';
 import { TITLE_MAX_CHARACTERS } from '../../domain/limits.ts';
 import { definePrompt, steps } from '../definitions/define-prompt.ts';
-import { brokenVendors, itemList, situation } from './scenery.ts';
+import { brokenVendors, itemList, situation } from './sections.ts';
 
 export const startSessionPrompt = definePrompt({
   name: 'start_session',

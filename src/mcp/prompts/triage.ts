@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { line } from '../../domain/fields.ts';
 import { LABEL_MAX_CHARACTERS } from '../../domain/limits.ts';
 import { definePrompt, steps } from '../definitions/define-prompt.ts';
-import { brokenVendors, itemList } from './scenery.ts';
+import { brokenVendors, itemList } from './sections.ts';
 
 export const triagePrompt = definePrompt({
   name: 'triage',

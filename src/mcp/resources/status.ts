@@ -1,5 +1,5 @@
 import { renderBody } from '../../use-cases/status/status-view.ts';
-import { readStatus } from '../../use-cases/status/status-report.ts';
+import { readStatus } from '../../use-cases/status/project-status.ts';
 import { bounded, defineResource } from '../definitions/define-resource.ts';
 
 export const statusResource = defineResource({

@@ -1,4 +1,4 @@
-import { generateStatusReport } from '../../use-cases/status/status-summary.ts';
+import { generateStatusReport } from '../../use-cases/status/status-report.ts';
 import { defineTool } from '../definitions/define-tool.ts';
 
 export const generateStatusReportTool = defineTool(generateStatusReport, {

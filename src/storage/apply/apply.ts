@@ -291,7 +291,7 @@ function changeRow(c: Connection, change: Change, effect: Effect, touched: Touch
 /**
  * Moves on by `count` positions; other writers wait here until this transaction ends.
  * @returns where the feed stood before
- * @throws TruthMismatch, NewerSchema
+ * @throws IdentityMismatch, NewerSchema
  */
 async function takeFeed(c: Connection, count: number, at: string): Promise<number> {
   const seen = c.turn?.lookBack() ?? 0;

@@ -8,7 +8,8 @@ import type { Connection } from '../database/connection.ts';
 import { findConfiguration } from '../queries/configuration.ts';
 import { findWorkItem } from '../queries/work-items.ts';
 import { refuseArchived } from './archive.ts';
-import { asJson, oneRow, picked, rebase, type Effect } from './effect.ts';
+import { asJson, oneRow, picked, type Effect } from './effect.ts';
+import { rebase } from './rebase.ts';
 
 const FIELDS = [
   'active_context_type',

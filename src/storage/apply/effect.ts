@@ -1,21 +1,8 @@
 /** What applying one change did, and the parts that every entity's rules share. */
 import { validationError } from '../../domain/errors.ts';
 import type { Change, ChangeKind, Entity, FieldChange } from '../../domain/change.ts';
-import { compareChanges, mergedPatch, touchedFields, versionConflictError } from '../../domain/conflict.ts';
-import { equalJson, type JsonObject } from '../../domain/json.ts';
-import { makersView } from '../../domain/makers-view.ts';
-import {
-  isPartlyShown,
-  isProvisional,
-  isUnbroken,
-  knownVersion,
-  withoutMark,
-} from '../../domain/provisional-version.ts';
+import type { JsonObject } from '../../domain/json.ts';
 import type { Warning } from '../../domain/warnings.ts';
-import { isShown } from '../status-file/shown-fields.ts';
-import type { Connection } from '../database/connection.ts';
-import { findChangesSince } from '../queries/changes.ts';
-import { findConflictsOf } from '../queries/conflicts.ts';
 import type { CountedChange } from './counts.ts';
 
 /** One record that a change touched, for the record of changes. */
@@ -44,97 +31,9 @@ export interface Effect {
   readiness?: string[];
 }
 
-export interface Versioned {
-  id: string;
-  version: number;
-  updated_at: string;
-  updated_by: string;
-}
-
 /** The one place where a typed record becomes plain JSON. */
 export function asJson(record: object): JsonObject {
   return record as unknown as JsonObject;
-}
-
-export interface Rebased<Patch> {
-  patch: Patch;
-  merged_with: number[];
-  /** The version that the record gets. */
-  version: number;
-}
-
-/**
- * The patch to lay over the current record: the change's own when its maker saw what it replaces, in the current
- * version; a merged one when that was asked for, or fields were not shown to him, and nothing of others is lost by it.
- * @throws VersionConflictError
- */
-export async function rebase<Own extends Change>(
-  c: Connection,
-  change: Own,
-  current: Versioned,
-  noun: string,
-): Promise<Rebased<Own['patch']>> {
-  const asked = change.base_version ?? 0;
-  const [expected, at] = [withoutMark(asked), withoutMark(current.version)];
-  const unchanged = {
-    patch: change.patch,
-    merged_with: [],
-    version: current.version + c.versionStep(change),
-  };
-  if (expected === at && isAsSeen(change, current)) return unchanged;
-  // Its maker has seen a newer version than has come here. The record that results has the older fields, and
-  // its version says so: whoever bases a change on it has not seen what came between.
-  if (c.isReplica && expected > at && !isProvisional(expected)) return unchanged;
-  // Provisional versions mean something in one place only: what counts is the real one the chain began with.
-  const root = knownVersion(expected);
-  // Others may have committed since `current` was read: what they did is looked at when this is repeated.
-  const since = (root < at ? await findChangesSince(c, current.id, root) : []).filter(
-    ({ version }) => version !== null && withoutMark(version) <= at,
-  );
-  const own = new Set(change.own_changes);
-  const { reapplied, refused } = await findConflictsOf(c, [...own], current.id);
-  for (const id of reapplied) own.add(id);
-  const others = since.filter(({ change_id }) => !own.has(change_id));
-  const record = asJson(current);
-  const view = makersView(change, { current: record, since, own, refused }, (field) =>
-    isShown(change.entity, field),
-  );
-  // A copy that lacks fields has nothing to compare with.
-  const { fields } = view;
-  const conflict = compareChanges(
-    change.patch,
-    record,
-    others,
-    isPartlyShown(current.version) ? { fields } : view,
-  );
-  const complete = isUnbroken(root, at, since);
-  const undisturbed = complete && others.length === 0 && (own.size > 0 || expected === at);
-  const merges = undisturbed || (change.on_conflict === 'merge' && complete);
-  if (!merges || !conflict.mergeable) {
-    throw versionConflictError(noun, asked, current, {
-      ...conflict,
-      mergeable: conflict.mergeable && complete,
-    });
-  }
-  // Merging alters what sets hold, never of what kind a value is.
-  const patch = mergedPatch(change.patch, conflict, record) as Own['patch'];
-  const isOther = expected === at && !equalJson(patch, change.patch);
-  return {
-    ...unchanged,
-    patch,
-    merged_with: isOther ? [current.version] : others.map(({ version }) => version ?? 0),
-  };
-}
-
-/** Whether the maker of a change saw the fields that it sets as they are, as far as its version and what it brings tell. */
-function isAsSeen({ base_version, base_fields, patch }: Change, current: Versioned): boolean {
-  if (isPartlyShown(current.version)) return true;
-  if (isPartlyShown(base_version ?? 0)) return false;
-  if (base_fields === undefined) return true;
-  const now = touchedFields(patch, asJson(current));
-  return Object.entries(now).every(
-    ([field, value]) => !Object.hasOwn(base_fields, field) || equalJson(base_fields[field], value),
-  );
 }
 
 /** Thrown when a row changed between being read and being written: the transaction is repeated. */

@@ -7,7 +7,8 @@ import { notFound } from '../../domain/errors.ts';
 import type { Connection } from '../database/connection.ts';
 import { findEnhancement, findEnhancementChain, findEnhancementMentions } from '../queries/enhancements.ts';
 import { findWorkItem } from '../queries/work-items.ts';
-import { asJson, oneRow, picked, rebase, type Effect, type Touched } from './effect.ts';
+import { asJson, oneRow, picked, type Effect, type Touched } from './effect.ts';
+import { rebase } from './rebase.ts';
 
 const FIELDS = [
   'title',

@@ -5,7 +5,7 @@
 import { eq } from 'drizzle-orm';
 import { databaseError, type TrackerError } from '../../domain/errors.ts';
 import type { Applied } from '../../domain/change.ts';
-import { reachOf } from '../../domain/reach.ts';
+import { footprintOf } from '../../domain/footprint.ts';
 import type { Connection } from '../database/connection.ts';
 import { findProject } from '../queries/configuration.ts';
 import { findOpenConflictsOf } from '../queries/conflicts.ts';
@@ -27,10 +27,10 @@ export type ReplayOutcome =
 export async function replayWrite(c: Connection, write: OfflineWrite): Promise<ReplayOutcome> {
   await refuseOtherProject(c, write);
   if (await isSettled(c, write)) return { outcome: 'repeated' };
-  const reach = reachOf(write.changes);
-  const reached = new Set([...reach.alters, ...reach.needs]);
+  const footprint = footprintOf(write.changes);
+  const reached = new Set([...footprint.alters, ...footprint.needs]);
   const inTheWay = (await findOpenConflictsOf(c, write.device)).find(({ changes }) =>
-    reachOf(changes).alters.some((name) => reached.has(name)),
+    footprintOf(changes).alters.some((name) => reached.has(name)),
   );
   if (inTheWay !== undefined) return { outcome: 'waiting', conflict_id: inTheWay.id };
   return { outcome: 'applied', applied: await applyChanges(c, write.changes, { merge: true }) };

@@ -15,7 +15,8 @@ import {
 } from '../../domain/vendor.ts';
 import type { Connection } from '../database/connection.ts';
 import { findVendorByKey, findVendors } from '../queries/vendors.ts';
-import { asJson, oneRow, picked, rebase, type Effect, type Touched } from './effect.ts';
+import { asJson, oneRow, picked, type Effect, type Touched } from './effect.ts';
+import { rebase } from './rebase.ts';
 
 export async function registerVendor(c: Connection, change: ChangeOf<'create vendor'>): Promise<Effect> {
   const { name, status, extractor_version, metadata } = change.patch;

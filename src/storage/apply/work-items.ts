@@ -27,7 +27,8 @@ import {
   endedClaimsWarning,
   isClaimedAs,
 } from './claims.ts';
-import { asJson, oneRow, picked, rebase, type Effect, type Touched } from './effect.ts';
+import { asJson, oneRow, picked, type Effect, type Touched } from './effect.ts';
+import { rebase } from './rebase.ts';
 import { deleteOrRestore, type Along } from './work-item-deletion.ts';
 import { lockedParent, moveSubtree } from './work-item-place.ts';
 

@@ -1,6 +1,7 @@
 /** Where acknowledged writes wait while the primary cannot take them. */
+import { WordedError } from '../../platform/worded-error.ts';
 import type { Change } from '../../domain/change.ts';
-import { reachOf, type Reach } from '../../domain/reach.ts';
+import { footprintOf, type Footprint } from '../../domain/footprint.ts';
 
 /** One acknowledged write. Its changes are applied together or not at all. */
 export interface JournalEntry {
@@ -28,8 +29,8 @@ export interface JournalEntry {
 }
 
 /** What an entry has to do with others: see `reachOf`. */
-export function reachOfEntry({ changes, newer }: JournalEntry): Reach {
-  return newer === undefined ? reachOf(changes) : { alters: newer.alters, needs: [], about: [] };
+export function footprintOfEntry({ changes, newer }: JournalEntry): Footprint {
+  return newer === undefined ? footprintOf(changes) : { alters: newer.alters, needs: [], about: [] };
 }
 
 /** A whole entry that this user on this machine did not seal: it may be anybody's. */
@@ -70,7 +71,7 @@ export interface Journal {
 }
 
 /** A journal that cannot be read or written at the moment. `message` is in our words; driver text is in `cause`. */
-export class JournalUnavailable extends Error {
+export class JournalUnavailable extends WordedError {
   constructor(
     readonly journal: JournalName,
     message: string,

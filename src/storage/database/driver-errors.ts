@@ -3,6 +3,7 @@
  * be treated as an outage; everything else is a mistake in the settings, a bug, a race to retry, or a rule that the
  * data broke.
  */
+import { WordedError } from '../../platform/worded-error.ts';
 import { TrackerError } from '../../domain/errors.ts';
 import { MISTAKES, SettingMistake, mistakeKind } from './postgres-mistakes.ts';
 
@@ -137,22 +138,11 @@ const REASONS: readonly [pattern: RegExp, reason: string][] = [
   [/^(EMFILE|ENFILE)$/, 'too many files are open'],
 ];
 
-/** Errors whose message we wrote for people. */
-const WORDED = new Set([
-  'TruthMismatch',
-  'LayerUnavailable',
-  'JournalUnavailable',
-  'NoJournal',
-  'GitFailure',
-  'UnsuitableFile',
-  'NewerSchema',
-]);
-
 /** What people may read of any failure: our own words as they are, of everything else what its code means. */
 export function describeFailure(error: unknown): string {
   if (error instanceof TrackerError) return error.message;
   // Before the driver's error that may be its cause.
-  if (error instanceof Error && WORDED.has(error.name)) return error.message;
+  if (error instanceof WordedError) return error.message;
   return describeDriverError(error);
 }
 
@@ -203,6 +193,11 @@ export class ForeignObject extends Error {
   ) {
     super(message);
   }
+}
+
+/** A database file is another program's as a whole. */
+export class ForeignFile extends Error {
+  override readonly name = 'ForeignFile';
 }
 
 /** Why a layer failed, in our words. */

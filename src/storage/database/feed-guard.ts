@@ -3,6 +3,7 @@
  * restored backup, an older file put in place: each stands lower in the feed than what was seen, or has another change
  * at that position. It is asked where the feed is taken, so that nothing is written to such a database.
  */
+import { WordedError } from '../../platform/worded-error.ts';
 import type { Applied, Change, FieldChange } from '../../domain/change.ts';
 
 /** A position of the feed with the change that is there; null where it is not known. */
@@ -12,8 +13,8 @@ export interface Position {
 }
 
 /** The database is not the truth: an empty one, an older one, one that has gone another way, another project's. */
-export class TruthMismatch extends Error {
-  override readonly name = 'TruthMismatch';
+export class IdentityMismatch extends WordedError {
+  override readonly name = 'IdentityMismatch';
 }
 
 /** One row of the record of changes, as it was written. */
@@ -71,11 +72,11 @@ export class FeedTurn {
   /**
    * To be told when the feed is held: nobody moves it from then on until the transaction ends.
    * @param found where the feed stood before this transaction, and the change at the position that was asked for
-   * @throws TruthMismatch
+   * @throws IdentityMismatch
    */
   compare(found: { seq: number; at_seen: string | null }): void {
     const why = this.#seen === undefined ? null : whyNotSeen(found, this.#seen);
-    if (why !== null) throw new TruthMismatch(why);
+    if (why !== null) throw new IdentityMismatch(why);
   }
 }
 

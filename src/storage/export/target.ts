@@ -16,7 +16,7 @@ import {
 import { OUTBOX_FILE } from '../opening/open-store.ts';
 import { prepareDataDir } from '../opening/data-folder.ts';
 import type { Connection, Session, SourceName } from '../database/connection.ts';
-import { layerFailure } from '../database/driver-errors.ts';
+import { driverCode, layerFailure } from '../database/driver-errors.ts';
 import { openPostgres } from '../primary/postgres.ts';
 import { asideName, setAside } from '../primary/set-aside.ts';
 import { openSqlite } from '../primary/sqlite.ts';
@@ -172,7 +172,7 @@ export function isDamagedFile(place: TrackerPlace, error: unknown): boolean {
   return (
     place.databaseUrl === undefined &&
     existsSync(path.join(place.dataDir, SQLITE_FILE)) &&
-    (layerFailure(error) === 'partial' || /damaged/.test(error instanceof Error ? error.message : ''))
+    (layerFailure(error) === 'partial' || /CORRUPT|NOTADB/.test(driverCode(error) ?? ''))
   );
 }
 

@@ -1,18 +1,19 @@
 /** The journals as one: a write goes to the first that takes it; what waits is the union of all. */
+import { WordedError } from '../../platform/worded-error.ts';
 import type { Change } from '../../domain/change.ts';
 import type { Clock } from '../../platform/clock.ts';
 import {
   inReplayOrder,
-  reachOfEntry,
+  footprintOfEntry,
   type Journal,
   type JournalEntry,
   type JournalName,
   type UnsealedWrite,
   type WaitingWrites,
 } from '../contract/journal.ts';
-import type { Reach } from '../../domain/reach.ts';
+import type { Footprint } from '../../domain/footprint.ts';
 import { decodeEntry, encodeEntry } from './entry-codec.ts';
-import { WaitingReach } from './waiting-reach.ts';
+import { WaitingFootprint } from './waiting-footprint.ts';
 import { describeFailure } from '../database/driver-errors.ts';
 
 /** How long an answer to "has anything changed?" is kept where asking costs a process. */
@@ -28,7 +29,7 @@ const EMPTY_KEPT_MS = 15_000;
 const HIDDEN_MAX_MS = 60_000;
 
 /** Why no journal took a write. */
-export class NoJournal extends Error {
+export class NoJournal extends WordedError {
   override readonly name = 'NoJournal';
   constructor(readonly layers: { layer: JournalName; reason: string }[]) {
     super(layers.map(({ layer, reason }) => `${layer}: ${reason}`).join('; '));
@@ -41,7 +42,7 @@ export interface Waiting extends WaitingWrites {
   /** What was in journals that cannot be read at the moment, when they could: it is neither replayed nor overtaken. */
   hidden: readonly JournalEntry[];
   /** What a write has to wait behind. */
-  reach: WaitingReach;
+  footprint: WaitingFootprint;
 }
 
 interface Listed {
@@ -60,7 +61,7 @@ export class Journals {
   readonly #leaving = new Set<string>();
   readonly #fingerprints = new Map<JournalName, { value: string; at: number }>();
   readonly #problems = new Map<JournalName, string>();
-  readonly #reach = new WeakMap<JournalEntry, Reach>();
+  readonly #footprint = new WeakMap<JournalEntry, Footprint>();
   readonly #listed = new Map<JournalName, Listed>();
   readonly #unreadSince = new Map<JournalName, number>();
   /** Settled, and left behind in a journal that could not let go of them. */
@@ -180,7 +181,7 @@ export class Journals {
       entries: sorted,
       list: () => Promise.resolve(sorted),
       hidden,
-      reach: new WaitingReach([...sorted, ...hidden], (entry) => this.reachOf(entry)),
+      footprint: new WaitingFootprint([...sorted, ...hidden], (entry) => this.footprintOf(entry)),
     };
     return this.#known;
   }
@@ -200,9 +201,9 @@ export class Journals {
   }
 
   /** Worked out once for each entry: there may be thousands, and they are asked about with every write. */
-  reachOf(entry: JournalEntry): Reach {
-    const known = this.#reach.get(entry) ?? reachOfEntry(entry);
-    this.#reach.set(entry, known);
+  footprintOf(entry: JournalEntry): Footprint {
+    const known = this.#footprint.get(entry) ?? footprintOfEntry(entry);
+    this.#footprint.set(entry, known);
     return known;
   }
 

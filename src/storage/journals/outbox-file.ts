@@ -10,7 +10,7 @@ import { FOLDER_MODE } from '../../platform/file-modes.ts';
 import { refuseForeignObjects } from '../primary/schema-objects.ts';
 import { openDatabaseFile, openDatabaseImage } from '../primary/database-file.ts';
 import { ForeignObject, describeDriverError, driverCode } from '../database/driver-errors.ts';
-import { keepLogShort } from '../primary/log-room.ts';
+import { keepLogShort } from '../primary/wal-size.ts';
 import { asideName, setAside } from '../primary/set-aside.ts';
 import { earlierIn, writtenAt } from './earlier-version.ts';
 import { withFileLockSync } from './file-lock.ts';

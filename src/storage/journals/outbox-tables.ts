@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { driverCode } from '../database/driver-errors.ts';
-import { reachOfEntry, type JournalEntry } from '../contract/journal.ts';
+import { footprintOfEntry, type JournalEntry } from '../contract/journal.ts';
 import { PAGE_BYTES } from './outbox-salvage.ts';
 import type { Database, Statement } from '../primary/sqlite-driver.ts';
 import type { FindEarlier } from './earlier-version.ts';
@@ -123,8 +123,8 @@ function takePlace(file: OutboxFile, entry: JournalEntry, record: string): boole
 }
 
 function noteReach(file: OutboxFile, entry: JournalEntry, seq: number | bigint): void {
-  const reach = file.statement('insert into entry_reach (name, seq) values (?, ?)');
-  for (const name of reachOfEntry(entry).alters) reach.run(name, seq);
+  const footprint = file.statement('insert into entry_reach (name, seq) values (?, ?)');
+  for (const name of footprintOfEntry(entry).alters) footprint.run(name, seq);
 }
 
 /** Reads the beginning of every record. */
@@ -145,10 +145,10 @@ export function sealEarlier(file: OutboxFile, until: number, findEarlier: FindEa
     });
     const earlier = findEarlier(found);
     const update = file.statement('update entries set record = ? where seq = ?');
-    const forgetReach = file.statement('delete from entry_reach where seq = ?');
+    const forgetFootprint = file.statement('delete from entry_reach where seq = ?');
     for (const { seq, entry } of found) {
       update.run(earlier.has(entry) ? encodeEntry(entry) : encodeUnsealed(entry), seq);
-      if (!earlier.has(entry)) forgetReach.run(seq);
+      if (!earlier.has(entry)) forgetFootprint.run(seq);
     }
     noteRemoval(file);
   });

@@ -144,8 +144,8 @@ export class Outbox implements Journal {
   /** Whether a waiting entry alters one of these `names` (see `reachOf`). */
   pendingFor(names: readonly string[]): boolean {
     return this.#read((file) => {
-      const reach = file.statement('select 1 from entry_reach where name = ? limit 1');
-      return names.some((name) => reach.get(name) !== undefined);
+      const footprint = file.statement('select 1 from entry_reach where name = ? limit 1');
+      return names.some((name) => footprint.get(name) !== undefined);
     });
   }
 

@@ -14,7 +14,7 @@ import { findLostWrites, type LostWrites } from './lost-writes.ts';
 import { SEEN_FILE, openSeenFile } from '../tiers/seen-file.ts';
 import type { OwnWrite, SeenTables } from '../tiers/seen-tables.ts';
 import { TierMemory } from '../tiers/tier-memory.ts';
-import { mismatchOf, readTruth } from '../contract/truth.ts';
+import { mismatchOf, readIdentity } from '../contract/store-identity.ts';
 
 export interface Accepted {
   /** Where the cache was put; null when there was none, or it fits. */
@@ -50,27 +50,27 @@ export async function acceptPrimary(
       withPrimaryAsItIs(options, async (c) => {
         const points =
           cached === undefined ? [] : [{ seq: cached.cursor, change_id: cached.idAt(cached.cursor) }];
-        const truth = await readTruth(c, [...points, seen]);
-        if (truth.project_id !== project_id) return { truth };
+        const identity = await readIdentity(c, [...points, seen]);
+        if (identity.project_id !== project_id) return { identity };
         const lost = await findLostWrites(c, tables, cached);
-        return { truth, lost, isCopied: mismatchOf(truth, { points }) === null };
+        return { identity, lost, isCopied: mismatchOf(identity, { points }) === null };
       }),
     );
-    if (found?.lost === undefined) throw otherProject(found?.truth.project_id ?? null, project_id);
-    const { truth, lost, isCopied } = found;
+    if (found?.lost === undefined) throw otherProject(found?.identity.project_id ?? null, project_id);
+    const { identity, lost, isCopied } = found;
     noteLost(tables, lost);
     if (putBack !== undefined) {
       const writes = tables.lost();
       await putBack(writes);
       tables.forget(writes.map(({ number }) => number));
     }
-    tables.reset(truth);
+    tables.reset(identity);
     memory.noteOutage(null);
     const waiting = (await outbox.list()).length;
     const isCopy = databaseUrl !== undefined && !isCopied;
     return {
       cache_put_aside: isCopy ? putCacheAside(dataDir) : null,
-      position: { before: seen.seq, now: truth.seq },
+      position: { before: seen.seq, now: identity.seq },
       lacking: lost.writes.length,
       waiting,
     };

@@ -9,7 +9,7 @@ import { readStatusText } from '../status-file/status-file-on-disk.ts';
 import { describeDriverError } from '../database/driver-errors.ts';
 import type { DataSource, LayerReport } from '../contract/store.ts';
 import { lookIntoCache } from '../replicas/cache-position.ts';
-import type { Truth } from '../contract/truth.ts';
+import type { StoreIdentity } from '../contract/store-identity.ts';
 
 /** How many conflicts wait for a decision. */
 export interface OpenConflicts {
@@ -22,7 +22,7 @@ export interface OpenConflicts {
 /** What the local cache knows; with a problem, nothing. */
 export interface CacheContent {
   layer: LayerReport;
-  truth: Partial<Truth>;
+  identity: Partial<StoreIdentity>;
   openConflicts: OpenConflicts | null;
 }
 
@@ -37,16 +37,16 @@ export function readCache(location: string): CacheContent {
   };
   const empty = (problem: string): CacheContent => ({
     layer: { ...layer, problem },
-    truth: {},
+    identity: {},
     openConflicts: null,
   });
   try {
     const seen = existsSync(location) ? lookIntoCache(location) : undefined;
     if (seen === undefined) return empty('it has not been filled yet');
-    const { truth, as_of, openConflicts } = seen;
+    const { identity, as_of, openConflicts } = seen;
     return {
       layer: { ...layer, as_of },
-      truth,
+      identity,
       openConflicts: { total: openConflicts, source: 'sqlite_cache', as_of },
     };
   } catch (error) {

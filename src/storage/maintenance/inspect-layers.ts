@@ -31,7 +31,7 @@ import type { LayersReport, TrackerStore } from '../contract/store.ts';
 import { inReplayOrder, type JournalEntry } from '../contract/journal.ts';
 import { ATTEMPTS_MAX, holdOf } from '../tiers/held-writes.ts';
 import type { TierState } from '../contract/state.ts';
-import { mismatchOf, readTruth, type Truth } from '../contract/truth.ts';
+import { mismatchOf, readIdentity, type StoreIdentity } from '../contract/store-identity.ts';
 import { unsealedByPlace } from '../contract/unsealed.ts';
 import type { PrimaryOptions } from '../opening/primary-options.ts';
 
@@ -103,7 +103,7 @@ export async function inspectLayers(options: InspectOptions): Promise<Inspection
   const { sighting, primary, refusal, openConflicts, project, lacking } = await look(options, {
     seen,
     points: positionIn(seen, outbox.highWater),
-    cached: cache?.truth ?? {},
+    cached: cache?.identity ?? {},
   }).finally(() => seen.close());
   const { failures } = outbox;
   const holds = entries.map((entry) => holdOf(entry, failures));
@@ -185,7 +185,7 @@ interface Look {
 interface Known {
   seen: SeenContent;
   points: Position[];
-  cached: Partial<Truth>;
+  cached: Partial<StoreIdentity>;
 }
 
 /** The primary itself; opened only where opening alters nothing. */
@@ -273,7 +273,7 @@ async function whyRefused(
     if (doubt !== undefined) return { kind: 'stranger', why: doubt.why };
   }
   if (memory === undefined) return undefined;
-  const found = await primary.inSnapshot((c) => readTruth(c, [...points, ...(cached.points ?? [])]));
+  const found = await primary.inSnapshot((c) => readIdentity(c, [...points, ...(cached.points ?? [])]));
   const why = mismatchOf(found, { project_id: memory.project_id, points }) ?? mismatchOf(found, cached);
   if (why === null) return undefined;
   return { kind: found.project_id === memory.project_id ? 'older' : 'other_project', why };

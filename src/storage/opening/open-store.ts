@@ -30,7 +30,7 @@ import { LayerUnavailable, type Replica } from '../replicas/replica.ts';
 import { SEEN_FILE } from '../tiers/seen-file.ts';
 import type { OwnWritesKept } from '../tiers/own-writes-kept.ts';
 import { seenIn, type AnySeen } from '../tiers/seen.ts';
-import { mismatchOf, readTruth } from '../contract/truth.ts';
+import { mismatchOf, readIdentity } from '../contract/store-identity.ts';
 import { TierMemory } from '../tiers/tier-memory.ts';
 import { TieredStore } from '../tiers/tiered-store.ts';
 import type { TieredParts } from '../tiers/parts.ts';
@@ -185,7 +185,7 @@ async function loadNewest(file: string, project_id: string | undefined, seen: An
   const at = seen.seen();
   const loaded = await loadImage(file, project_id);
   const points = at === undefined ? [] : [at];
-  const mismatch = mismatchOf(await loaded.session.read((c) => readTruth(c, points)), { points });
+  const mismatch = mismatchOf(await loaded.session.read((c) => readIdentity(c, points)), { points });
   if (mismatch === null) return loaded;
   await loaded.session.close();
   throw new LayerUnavailable(mismatch);
@@ -303,7 +303,7 @@ async function takeSnapshot(
     const age = typeof taken === 'number' ? clock.now() - taken : Number.POSITIVE_INFINITY;
     if (age >= 0 && age < minAgeMs) return;
   }
-  const { items, seq } = await primary.inSnapshot((c) => readTruth(c));
+  const { items, seq } = await primary.inSnapshot((c) => readIdentity(c));
   if (items > SNAPSHOT_ITEMS_MAX) return;
   const text = await readStatusText(path.join(projectDir, STATUS_FILE));
   const statusFile = text === undefined || readMark(text) === undefined ? undefined : text;

@@ -9,7 +9,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { openDatabaseFile, openDatabaseImage } from '../primary/database-file.ts';
 import { ForeignObject, codedError, driverCode } from '../database/driver-errors.ts';
 import { refuseForeignObjects } from '../primary/schema-objects.ts';
-import { keepLogShort } from '../primary/log-room.ts';
+import { keepLogShort } from '../primary/wal-size.ts';
 import { onlyAsideName, setAside } from '../primary/set-aside.ts';
 import type { Database, Statement } from '../primary/sqlite-driver.ts';
 import { withFileLockSync } from '../journals/file-lock.ts';

@@ -2,7 +2,7 @@
 import { copyFileSync, existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { databaseError } from '../../domain/errors.ts';
+import { databaseError, isError } from '../../domain/errors.ts';
 import { NO_HINTS, type ChangeHints } from '../database/hints.ts';
 import type { Connection, QueryLog, Session } from '../database/connection.ts';
 import { openDatabaseFile, openDatabaseImage } from './database-file.ts';
@@ -117,7 +117,7 @@ export function imageOf(file: string): Buffer {
   try {
     return readImage(file);
   } catch (error) {
-    if (error instanceof Error && error.name === 'DatabaseError') throw error;
+    if (isError(error, 'DatabaseError')) throw error;
     throw unreadable(file, describeDriverError(error), error);
   }
 }

@@ -3,6 +3,7 @@
  * only while this process holds one: an advisory lock on PostgreSQL, an exclusive transaction on a side file
  * for SQLite. A store that is up to date is recognised without any lock.
  */
+import { WordedError } from '../../platform/worded-error.ts';
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { databaseError } from '../../domain/errors.ts';
@@ -56,7 +57,7 @@ export function schemaState(lastApplied: number | undefined, migrations: Migrati
 }
 
 /** A newer program has brought the store up to date while this one used it. */
-export class NewerSchema extends Error {
+export class NewerSchema extends WordedError {
   override readonly name = 'NewerSchema';
   /** Of a layer that cannot be written; the primary, which is not the truth for this program any more, says so itself. */
   readonly code = 'SQLITE_READONLY_SCHEMA';

@@ -4,7 +4,7 @@
  */
 import { TrackerError } from '../../domain/errors.ts';
 import type { Connection, Session } from '../database/connection.ts';
-import { TruthMismatch, type Position, type Witness } from '../database/feed-guard.ts';
+import { IdentityMismatch, type Position, type Witness } from '../database/feed-guard.ts';
 import { readHead } from '../queries/feed.ts';
 
 /** Reads that follow each other more closely share a look: it costs as much as a small read does. */
@@ -13,7 +13,7 @@ const LOOK_PAUSE_MS = 25;
 /** Its session may be used by any number of callers at the same time. */
 export class PositionWatch {
   /** Found behind an answer that was given: the next call is refused with it. */
-  #mismatch: TruthMismatch | undefined;
+  #mismatch: IdentityMismatch | undefined;
   #lookedAt = Number.NEGATIVE_INFINITY;
   #next: NodeJS.Timeout | undefined;
 
@@ -51,7 +51,7 @@ export class PositionWatch {
 
   /**
    * Runs a call of the store. A rule that was broken says nothing where the database lacks what was seen.
-   * @throws TruthMismatch in place of such a rule, and where the answers before came from such a database
+   * @throws IdentityMismatch in place of such a rule, and where the answers before came from such a database
    */
   async compared<T>(call: () => Promise<T>): Promise<T> {
     this.#refuseMismatch();
@@ -104,7 +104,7 @@ export class PositionWatch {
       if (this.witness?.saw(head, seen) === true) this.witness.noted(covers);
       else this.#lookLater();
     } catch (error) {
-      if (error instanceof TruthMismatch) this.#mismatch = error;
+      if (error instanceof IdentityMismatch) this.#mismatch = error;
     }
   }
 }

@@ -8,7 +8,7 @@
 import { sql } from 'drizzle-orm';
 import { drizzle } from 'drizzle-orm/postgres-js';
 import { migrate } from 'drizzle-orm/postgres-js/migrator';
-import { databaseError } from '../../domain/errors.ts';
+import { databaseError, isError } from '../../domain/errors.ts';
 import type { ChangeHints } from '../database/hints.ts';
 import { PostgresHints } from './postgres-hints.ts';
 import type { Connection, ReadOptions, SchemaGuard, Session } from '../database/connection.ts';
@@ -78,7 +78,7 @@ export async function openPostgres(
     return { session: new PostgresSession(pool, engine), state };
   } catch (error) {
     await pool.close();
-    if (error instanceof Error && error.name === 'DatabaseError') throw error;
+    if (isError(error, 'DatabaseError')) throw error;
     throw databaseError(
       'postgres',
       describeDriverError(error),

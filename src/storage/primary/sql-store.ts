@@ -173,7 +173,7 @@ export class SqlStore implements Primary {
     return outcome;
   }
 
-  /** Runs `work` in a transaction that ends only in the database that was seen before. @throws TruthMismatch */
+  /** Runs `work` in a transaction that ends only in the database that was seen before. @throws IdentityMismatch */
   async #inTurn<T>(work: (c: Connection) => Promise<T>): Promise<{ result: T; rows: RecordedRow[] }> {
     const witness = this.#witness;
     return await this.#run(() =>

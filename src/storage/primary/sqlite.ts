@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { drizzle } from 'drizzle-orm/better-sqlite3';
 import { migrate } from 'drizzle-orm/better-sqlite3/migrator';
-import { databaseError } from '../../domain/errors.ts';
+import { databaseError, isError } from '../../domain/errors.ts';
 import type { ChangeHints } from '../database/hints.ts';
 import { watchDataVersion } from './sqlite-hints.ts';
 import { FOLDER_MODE } from '../../platform/file-modes.ts';
@@ -17,8 +17,14 @@ import {
   type Session,
 } from '../database/connection.ts';
 import { openDatabaseFile } from './database-file.ts';
-import { ForeignObject, LostFiles, codedError, describeDriverError } from '../database/driver-errors.ts';
-import { keepLogShort } from './log-room.ts';
+import {
+  ForeignFile,
+  ForeignObject,
+  LostFiles,
+  codedError,
+  describeDriverError,
+} from '../database/driver-errors.ts';
+import { keepLogShort } from './wal-size.ts';
 import { saveAndClose } from './lost-files.ts';
 import {
   MIGRATIONS_TABLE,
@@ -74,7 +80,7 @@ export async function openSqlite(options: SqliteOptions): Promise<{ session: Ses
       throw error;
     }
   } catch (error) {
-    if (error instanceof Error && error.name === 'DatabaseError') throw error;
+    if (isError(error, 'DatabaseError')) throw error;
     throw databaseError(
       'sqlite',
       `${options.file}: ${describeDriverError(error)}`,
@@ -97,6 +103,7 @@ function openFile({ file, synchronous = 'FULL', migrationsFolder }: SqliteOption
         'sqlite',
         `${file} is a database of another program`,
         'Move that file elsewhere or choose another project folder. The file was not touched.',
+        new ForeignFile(),
       );
     }
     if (existed) refuseForeignInTracker(database, readMigrations('sqlite', migrationsFolder));

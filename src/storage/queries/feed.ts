@@ -3,7 +3,7 @@ import { asc, eq, gt, sql, type Placeholder, type SQL } from 'drizzle-orm';
 import type { ChangeKind, Entity } from '../../domain/change.ts';
 import type { Connection } from '../database/connection.ts';
 import type { Tables } from '../database/schema.ts';
-import { whyNotSeen, TruthMismatch, type Position } from '../database/feed-guard.ts';
+import { whyNotSeen, IdentityMismatch, type Position } from '../database/feed-guard.ts';
 
 /** One record that a change altered. */
 export interface FeedEntry {
@@ -93,11 +93,11 @@ export async function findFeedHead(c: Connection, seen: number): Promise<FeedHea
 
 /**
  * Reads how far the database is, and compares it with what was seen before the question was sent.
- * @throws TruthMismatch
+ * @throws IdentityMismatch
  */
 export async function readHead(c: Connection, seen: Position | undefined): Promise<Position> {
   const { seq, change_id, at_seen } = await findFeedHead(c, seen?.seq ?? 0);
   const why = seen === undefined ? null : whyNotSeen({ seq, at_seen }, seen);
-  if (why !== null) throw new TruthMismatch(why);
+  if (why !== null) throw new IdentityMismatch(why);
   return { seq, change_id };
 }

@@ -11,7 +11,7 @@ import * as deployments from './deployments.ts';
 import * as imported from './imported.ts';
 import * as names from './names.ts';
 import * as ready from './ready.ts';
-import * as labelled from './labelled.ts';
+import * as labelled from './ready-by-label.ts';
 import * as notes from './notes.ts';
 import * as search from './search.ts';
 import * as enhancements from './enhancements.ts';

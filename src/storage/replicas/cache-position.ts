@@ -9,7 +9,7 @@ import { findChangeIdAt } from '../queries/feed.ts';
 import { readMigrations } from '../primary/migrate.ts';
 import { refuseForeignInTracker } from '../primary/schema-objects.ts';
 import { execute } from './replica.ts';
-import type { Truth } from '../contract/truth.ts';
+import type { StoreIdentity } from '../contract/store-identity.ts';
 
 export interface Position {
   /** The position of the primary's feed up to which the copy is complete; null before it was first filled. */
@@ -40,7 +40,7 @@ function makeTables(c: Connection): void {
   }
 }
 
-export function writePosition(c: Connection, { seq, items }: Truth, checkedAt: string): void {
+export function writePosition(c: Connection, { seq, items }: StoreIdentity, checkedAt: string): void {
   execute(
     c,
     sql`insert into copy_state values (1, ${seq}, ${items}, ${checkedAt}, null)
@@ -71,7 +71,7 @@ export async function checkedAt(copy: Session): Promise<string | undefined> {
 /** A cache as a look from outside finds it. */
 export interface CacheSighting {
   /** What came from the primary by the feed. */
-  truth: Partial<Truth>;
+  identity: Partial<StoreIdentity>;
   /** When it was last known to equal the primary, ISO 8601. */
   as_of: string;
   openConflicts: number;
@@ -93,7 +93,7 @@ export function lookIntoCache(location: string): CacheSighting | undefined {
     const change_id = one(`select change_id from changes where seq = ${cursor}`)?.['change_id'];
     const open = one('select count(*) as open from conflicts where resolved_at is null')?.['open'];
     return {
-      truth: {
+      identity: {
         seq: cursor,
         ...(typeof items === 'number' && { items }),
         ...(typeof project_id === 'string' && { project_id }),
@@ -154,7 +154,7 @@ export async function readPosition(c: Connection): Promise<Position> {
  * What the copy has seen of its primary; empty before it was filled. What was mirrored is no part of it: the folder
  * remembers its own writes by itself (`seen.ts`), and may have accepted a database that lacks them.
  */
-export async function readSeen(c: Connection): Promise<Partial<Truth>> {
+export async function readSeen(c: Connection): Promise<Partial<StoreIdentity>> {
   const { cursor, items } = await readPosition(c);
   if (cursor === null) return {};
   const project = await findProject(c);
@@ -167,7 +167,7 @@ export async function readSeen(c: Connection): Promise<Partial<Truth>> {
 }
 
 /** The change up to which the copy has followed the feed; nothing before the first one. */
-async function lastOf(c: Connection, seq: number): Promise<Pick<Truth, 'points'>> {
+async function lastOf(c: Connection, seq: number): Promise<Pick<StoreIdentity, 'points'>> {
   const change_id = await findChangeIdAt(c, seq);
   return { points: change_id === null ? [] : [{ seq, change_id }] };
 }

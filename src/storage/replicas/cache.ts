@@ -13,8 +13,8 @@ import type { Applied, Change } from '../../domain/change.ts';
 import type { ReportProgress } from '../../domain/progress.ts';
 import { applyChanges } from '../apply/apply.ts';
 import type { Connection, Session } from '../database/connection.ts';
-import { TruthMismatch } from '../database/feed-guard.ts';
-import { ForeignObject, driverCode, lacksTable, lostFiles } from '../database/driver-errors.ts';
+import { IdentityMismatch } from '../database/feed-guard.ts';
+import { ForeignFile, ForeignObject, driverCode, lacksTable, lostFiles } from '../database/driver-errors.ts';
 import { onlyAsideName, setAside } from '../primary/set-aside.ts';
 import type { Primary } from '../primary/sql-store.ts';
 import { findProject } from '../queries/configuration.ts';
@@ -40,7 +40,7 @@ import {
   type ReadyReplica,
   type Replica,
 } from './replica.ts';
-import { mismatchOf, readTruth, type Truth } from '../contract/truth.ts';
+import { mismatchOf, readIdentity, type StoreIdentity } from '../contract/store-identity.ts';
 import type { WaitingWrites } from '../contract/journal.ts';
 
 /** A cache that is further behind is filled anew. */
@@ -95,7 +95,7 @@ export class CacheReplica implements Replica {
   }
 
   /** What it has seen of the project; empty before it was filled. */
-  async known(): Promise<Partial<Truth>> {
+  async known(): Promise<Partial<StoreIdentity>> {
     return await this.#guarded((session) => session.read(readSeen));
   }
 
@@ -105,22 +105,22 @@ export class CacheReplica implements Replica {
    * @param known what else is known of the primary
    * @param onProgress told when the copy is filled anew, or catches up with 100 changes or more
    * @returns what the primary was like; the copy stands at its position now
-   * @throws TruthMismatch when the primary is not the truth; the copy stays as it was
+   * @throws IdentityMismatch when the primary is not the truth; the copy stays as it was
    */
   async refresh(
     primary: Primary,
     findWaiting: () => Promise<WaitingWrites>,
-    known: Partial<Truth>,
+    known: Partial<StoreIdentity>,
     onProgress: ReportProgress = () => undefined,
-  ): Promise<Truth> {
+  ): Promise<StoreIdentity> {
     return await this.#guarded(async (session) => {
       const before = await session.read(readPosition);
       const seen = await session.read(readSeen);
       // Taken before the primary is read: what others write meanwhile is not in the copy.
       const now = this.#now();
       const points = [...(seen.points ?? []), ...(known.points ?? [])];
-      const found = await primary.inSnapshot((from) => readTruth(from, points));
-      checkTruth(found, seen, known);
+      const found = await primary.inSnapshot((from) => readIdentity(from, points));
+      checkIdentity(found, seen, known);
       if (before.cursor === found.seq && (await isAsItShouldBe(session, before, await findWaiting()))) {
         await session.write((c) => Promise.resolve(writePosition(c, found, now)));
         return found;
@@ -132,13 +132,13 @@ export class CacheReplica implements Replica {
         const entries = await waiting.list();
         return await primary.inSnapshot(async (from) => {
           const filledAt = this.#now();
-          const truth = await readTruth(from, points);
-          checkTruth(truth, seen, known);
+          const identity = await readIdentity(from, points);
+          checkIdentity(identity, seen, known);
           const { cursor } = await readPosition(c);
           execute(c, sql`pragma defer_foreign_keys = on`);
-          const isFarBehind = cursor === null || truth.seq - cursor > CATCH_UP_MAX_CHANGES;
+          const isFarBehind = cursor === null || identity.seq - cursor > CATCH_UP_MAX_CHANGES;
           const waitingIds = entries.flatMap(({ changes }) => changes.map(({ id }) => id));
-          const changes = isFarBehind ? null : truth.seq - cursor;
+          const changes = isFarBehind ? null : identity.seq - cursor;
           const tell = (phase: string, done: number) => {
             if (changes === null || changes >= CATCH_UP_TOLD_CHANGES)
               onProgress({ phase, done, total: changes });
@@ -149,11 +149,11 @@ export class CacheReplica implements Replica {
           } else {
             tell('catch_up', 0);
             await catchUp(from, c, cursor, waitingIds);
-            tell('catch_up', truth.seq - cursor);
+            tell('catch_up', identity.seq - cursor);
           }
-          writePosition(c, truth, filledAt);
+          writePosition(c, identity, filledAt);
           writeTop(c, waiting.fingerprint, await layOnTop(c, entries));
-          return truth;
+          return identity;
         });
       });
     });
@@ -165,20 +165,20 @@ export class CacheReplica implements Replica {
    * on the copy: who asks for the copy after this was called finds it there.
    * @returns those that it has now
    */
-  async mirror(writes: readonly AppliedWrite[]): Promise<AppliedWrite[]> {
+  async applyAhead(writes: readonly AppliedWrite[]): Promise<AppliedWrite[]> {
     return await this.#guarded((session) =>
       session.write(async (c) => {
-        const mirrored: AppliedWrite[] = [];
+        const applied: AppliedWrite[] = [];
         const { cursor } = await readPosition(c);
-        if (cursor === null) return mirrored;
+        if (cursor === null) return applied;
         for (const write of writes) {
           execute(c, sql`savepoint mirrored`);
           const isEqual = await givesTheSame(c, write).catch(() => false);
           if (!isEqual) execute(c, sql`rollback to mirrored`);
-          else mirrored.push(write);
+          else applied.push(write);
           execute(c, sql`release mirrored`);
         }
-        return mirrored;
+        return applied;
       }),
     );
   }
@@ -329,7 +329,7 @@ function foreignObjectOf(error: unknown): string | undefined {
 function isUseless(error: unknown): boolean {
   if (error instanceof ForeignCopy || foreignObjectOf(error) !== undefined || lacksTable(error)) return true;
   if (/CORRUPT|NOTADB/.test(driverCode(error) ?? '')) return true;
-  return error instanceof TrackerError && error.message.includes('of another program');
+  return error instanceof TrackerError && error.cause instanceof ForeignFile;
 }
 
 interface OpenFile {
@@ -354,9 +354,9 @@ function unavailable(cause: unknown): LayerUnavailable {
   return new LayerUnavailable('the local cache cannot be opened', { cause });
 }
 
-function checkTruth(found: Truth, ...known: Partial<Truth>[]): void {
+function checkIdentity(found: StoreIdentity, ...known: Partial<StoreIdentity>[]): void {
   for (const part of known) {
     const mismatch = mismatchOf(found, part);
-    if (mismatch !== null) throw new TruthMismatch(mismatch);
+    if (mismatch !== null) throw new IdentityMismatch(mismatch);
   }
 }

@@ -3,6 +3,7 @@
  * Each is a SQLite database with the ordinary tables, so that the ordinary queries and rules run on it, with the
  * writes that wait for the primary laid on top.
  */
+import { WordedError } from '../../platform/worded-error.ts';
 import { and, eq, sql, type SQL } from 'drizzle-orm';
 import { TrackerError } from '../../domain/errors.ts';
 import { recordsOf } from '../../domain/batch.ts';
@@ -234,6 +235,6 @@ export function execute(c: Connection, statement: SQL): void {
 }
 
 /** A replica, or another layer, that has nothing or is damaged. `message` is in our words. */
-export class LayerUnavailable extends Error {
+export class LayerUnavailable extends WordedError {
   override readonly name = 'LayerUnavailable';
 }

@@ -48,14 +48,14 @@ export class Replicas {
   ) {}
 
   /**
-   * @param unmirrored changes of this process in the primary that the first does not have
+   * @param uncached changes of this process in the primary that the first does not have
    * @param wholeOnly leaves out those that do not have everything that the primary had
    * @throws NoReplica when none can do it; every other error of `work` as it is
    */
   async run<T>(
     waiting: WaitingWrites,
     work: (chosen: ChosenReplica) => Promise<T>,
-    unmirrored: ReadonlySet<string>,
+    uncached: ReadonlySet<string>,
     { wholeOnly = false }: { wholeOnly?: boolean } = {},
   ): Promise<Found<T>> {
     const failed: NoReplica['layers'] = [];
@@ -72,7 +72,7 @@ export class Replicas {
           const { as_of, seq } = ready;
           // Another copy may be of a branch that the database has lost: a position tells nothing there.
           const hasAllSeen = replica.isWhole && this.isAllIn(seq);
-          const shows = await whatShows(ready, replica, waiting, unmirrored);
+          const shows = await whatShows(ready, replica, waiting, uncached);
           return {
             data,
             source: replica.source,
@@ -112,13 +112,13 @@ async function whatShows(
   { leftOut }: ReadyReplica,
   { isWhole }: Replica,
   waiting: WaitingWrites,
-  unmirrored: ReadonlySet<string>,
+  uncached: ReadonlySet<string>,
 ): Promise<CopyMoment['shows']> {
   const entries = await waiting.list();
   const holds = (id: string, entry: JournalEntry) => entry.changes.some((change) => change.id === id);
   return (id) =>
     isWhole
-      ? !unmirrored.has(id) && !entries.some((entry) => leftOut.has(entry.id) && holds(id, entry))
+      ? !uncached.has(id) && !entries.some((entry) => leftOut.has(entry.id) && holds(id, entry))
       : entries.some((entry) => !leftOut.has(entry.id) && holds(id, entry));
 }
 

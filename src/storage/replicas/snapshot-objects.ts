@@ -1,9 +1,10 @@
 /** Objects of git, read and written for snapshots: blobs in bulk, trees of one level of folders, commits. */
+import { WordedError } from '../../platform/worded-error.ts';
 import { createHash } from 'node:crypto';
 import { runGit, type GitFailureKind, type GitOptions } from '../../platform/git.ts';
 
 /** Git could not do it. `message` is in our words, to go after "Git:". */
-export class GitFailure extends Error {
+export class GitFailure extends WordedError {
   constructor(
     readonly failure: GitFailureKind,
     reason: string,

@@ -2,18 +2,19 @@
  * What a tiered store does by itself: it looks for a primary that is away, replays what waits, keeps the cache
  * fresh and takes snapshots. One loop per process; work that one process can do for all is elected for.
  */
+import { isError } from '../../domain/errors.ts';
 import type { Applied, Change } from '../../domain/change.ts';
 import type { Job } from '../../domain/job.ts';
 import { UNRECORDED, type Jobs } from '../operations/jobs.ts';
 import type { Connection } from '../database/connection.ts';
 import { describeFailure, layerFailure, type LayerFailure, reasonOf } from '../database/driver-errors.ts';
-import { TruthMismatch } from '../database/feed-guard.ts';
+import { IdentityMismatch } from '../database/feed-guard.ts';
 import type { Primary } from '../primary/sql-store.ts';
 import type { Breaker } from './breaker.ts';
 import type { CacheReplica } from '../replicas/cache.ts';
-import { Mirror } from './mirror.ts';
+import { UncachedWrites } from './uncached-writes.ts';
 import { isMismatch, type PrimaryFailures } from './primary-failures.ts';
-import { countTruth, mismatchOf, readTruth, type Truth } from '../contract/truth.ts';
+import { countIdentity, mismatchOf, readIdentity, type StoreIdentity } from '../contract/store-identity.ts';
 import { WayBack } from './way-back.ts';
 import type { TieredParts } from './parts.ts';
 
@@ -25,7 +26,7 @@ const SNAPSHOT_SHARE = 20;
 /** A process that lived shorter leaves the snapshot to others while the last one is fresh. */
 const SHORT_LIFE_MS = 10_000;
 /** How long an answer waits for the cache to learn of this process's own writes. */
-const MIRROR_PATIENCE_MS = 200;
+const UNCACHED_PATIENCE_MS = 200;
 /** Another process is replaying, or was in the way for a moment. */
 const SHORT_PAUSE_MS = 100;
 /** How long the end of the process waits for what is going on. */
@@ -41,7 +42,7 @@ export interface BackgroundOptions {
   connect: () => Promise<Primary>;
   /** The same, for a primary that failed. */
   reconnect: () => Promise<Primary>;
-  known: () => Partial<Truth>;
+  known: () => Partial<StoreIdentity>;
   failures: PrimaryFailures;
 }
 
@@ -50,7 +51,7 @@ export class Background {
   #stopped = false;
   #wake: () => void = () => undefined;
   #isWoken = false;
-  readonly #mirror: Mirror | undefined;
+  readonly #uncached: UncachedWrites | undefined;
   readonly #jobs: Jobs;
   #refreshedAt = Number.NEGATIVE_INFINITY;
   #snapshotAt = Number.NEGATIVE_INFINITY;
@@ -64,7 +65,7 @@ export class Background {
 
   constructor(private readonly options: BackgroundOptions) {
     const { cache } = options.parts;
-    this.#mirror = cache && new Mirror(cache);
+    this.#uncached = cache && new UncachedWrites(cache);
     this.#jobs = options.parts.jobs ?? UNRECORDED;
     this.#wayBack = new WayBack(options.parts);
   }
@@ -99,7 +100,7 @@ export class Background {
   /** The primary applied these; the cache learns of them by the feed, or when it is asked before. */
   written(changes: readonly Change[], applied: readonly Applied[]): void {
     this.#snapshotDue = true;
-    if (this.#mirror?.note(changes, applied) === true) {
+    if (this.#uncached?.note(changes, applied) === true) {
       this.#refreshedAt = Number.NEGATIVE_INFINITY;
       this.wake();
     }
@@ -113,23 +114,23 @@ export class Background {
    * Resolves when the cache has what this process wrote, or soon: filling the cache may hold that up.
    * @returns the changes that it does not have
    */
-  async mirrored(): Promise<ReadonlySet<string>> {
-    if (this.#mirror === undefined) return NONE;
-    await this.#atMost(MIRROR_PATIENCE_MS, this.#mirror.apply());
-    return this.#mirror.lacking;
+  async uncached(): Promise<ReadonlySet<string>> {
+    if (this.#uncached === undefined) return NONE;
+    await this.#atMost(UNCACHED_PATIENCE_MS, this.#uncached.apply());
+    return this.#uncached.lacking;
   }
 
-  /** @throws TruthMismatch */
-  async checkTruth(primary: Primary, read = readTruth): Promise<void> {
+  /** @throws IdentityMismatch */
+  async checkIdentity(primary: Primary, read = readIdentity): Promise<void> {
     const { cache, seen } = this.options.parts;
     const cached = (await cache?.known().catch(() => undefined)) ?? {};
     // Before the primary is read: what others note meanwhile may be newer than what is read.
     const known = this.options.known();
     const points = [...(known.points ?? []), ...(cached.points ?? [])];
-    const truth = await this.#readTruth(primary, (c) => read(c, points));
-    const mismatch = mismatchOf(truth, known) ?? mismatchOf(truth, cached);
-    if (mismatch !== null) throw new TruthMismatch(mismatch);
-    seen.saw(truth, known.points?.[0]);
+    const identity = await this.#readIdentity(primary, (c) => read(c, points));
+    const mismatch = mismatchOf(identity, known) ?? mismatchOf(identity, cached);
+    if (mismatch !== null) throw new IdentityMismatch(mismatch);
+    seen.saw(identity, known.points?.[0]);
   }
 
   /** Waits until nothing is left to do for now, at most `ms`. */
@@ -172,7 +173,7 @@ export class Background {
     try {
       const primary = await this.options.reconnect();
       await primary.probe();
-      await this.checkTruth(primary, countTruth);
+      await this.checkIdentity(primary, countIdentity);
       breaker.probeSucceeded();
       // What failed may have been the outage itself.
       if (breaker.state === 'replaying') parts.memory.held.forgive();
@@ -233,7 +234,7 @@ export class Background {
     if (cache === undefined) return;
     this.#refreshedAt = parts.clock.now();
     try {
-      const forget = this.#mirror?.mark();
+      const forget = this.#uncached?.mark();
       const known = this.options.known();
       const refresh = async (job: Job) =>
         cache.refresh(primary, () => parts.journals.waiting(), known, job.report);
@@ -249,8 +250,8 @@ export class Background {
       this.#refreshedTo = turn.result.seq;
       parts.seen.saw(turn.result, known.points?.[0]);
     } catch (error) {
-      if (error instanceof TruthMismatch) breaker.move('mismatch', error.message);
-      else if (layerFailure(error) === 'partial') await this.checkTruth(primary);
+      if (error instanceof IdentityMismatch) breaker.move('mismatch', error.message);
+      else if (layerFailure(error) === 'partial') await this.checkIdentity(primary);
       else if (isWhole(this.options.failures.meaningOf(error)) && !isOwnTrouble(error)) this.#failed(error);
       else this.#noteRefreshProblem(error);
     }
@@ -269,12 +270,15 @@ export class Background {
     this.#refreshProblem = problem;
   }
 
-  async #readTruth(primary: Primary, read: (c: Connection) => Promise<Truth>): Promise<Truth> {
+  async #readIdentity(
+    primary: Primary,
+    read: (c: Connection) => Promise<StoreIdentity>,
+  ): Promise<StoreIdentity> {
     try {
       return await primary.inSnapshot(read);
     } catch (error) {
       if (layerFailure(error) !== 'partial') throw error;
-      throw new TruthMismatch('it does not have the tables of this project', { cause: error });
+      throw new IdentityMismatch('it does not have the tables of this project', { cause: error });
     }
   }
 
@@ -298,7 +302,7 @@ export class Background {
   async #lastWork(): Promise<void> {
     const { parts, breaker } = this.options;
     if (breaker.state !== 'online') return;
-    await this.#mirror?.apply();
+    await this.#uncached?.apply();
     const primary = await this.options.connect();
     if (!this.#hasRefreshed) await this.#refresh(primary);
     if (!this.#snapshotDue) return;
@@ -345,5 +349,5 @@ function isWhole(failure: LayerFailure | undefined): boolean {
 
 /** Errors of the primary are worded already; a raw one is the cache's. */
 function isOwnTrouble(error: unknown): boolean {
-  return !(error instanceof Error && error.name === 'DatabaseError');
+  return !isError(error, 'DatabaseError');
 }

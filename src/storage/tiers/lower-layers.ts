@@ -2,7 +2,7 @@
  * What answers and keeps writes while the primary is away: the replicas, and the journals beside them. Every answer
  * from here says how old it is and what is missing in it; every write, where it is kept.
  */
-import { TrackerError } from '../../domain/errors.ts';
+import { TrackerError, isError } from '../../domain/errors.ts';
 import type { Applied, Change } from '../../domain/change.ts';
 import { PROVISIONAL_FEED_STEP } from '../../domain/provisional-version.ts';
 import type { Warning } from '../../domain/warnings.ts';
@@ -20,7 +20,7 @@ import { NoReplica, Replicas, type ChosenReplica, type Found } from '../replicas
 import { ownSeal } from '../journals/seal.ts';
 import { SOURCE_OF_JOURNAL, uncheckedAnswer, uncheckedLine, uncheckedVersions } from './unchecked-write.ts';
 import { keylessWarning } from '../contract/unsealed.ts';
-import * as words from './words.ts';
+import * as messages from './messages.ts';
 import type { TieredParts } from './parts.ts';
 
 /** A cache that was not confirmed for longer is `stale`, and a lower layer is used if it is newer. */
@@ -32,7 +32,7 @@ interface LowerLayersOptions {
   parts: TieredParts;
   breaker: Breaker;
   /** Resolves when the cache has what this process wrote to the primary, or soon; with the changes that it does not have. */
-  mirrored: () => Promise<ReadonlySet<string>>;
+  uncached: () => Promise<ReadonlySet<string>>;
   /** Called when a write was saved, before it is answered. */
   onSaved: () => void;
 }
@@ -66,14 +66,14 @@ export class LowerLayers {
     const { data, ...found } = await this.onReplica(async (chosen) => {
       const { replica, as_of, isStale, notes, read } = chosen;
       const warnings: Warning[] = [
-        ...words.readWarnings(this.#situation(waiting, chosen.leftOut), replica, as_of, isStale),
+        ...messages.readWarnings(this.#situation(waiting, chosen.leftOut), replica, as_of, isStale),
         ...notes.map((message) => ({ code: 'incomplete', message })),
       ];
       try {
         return { answer: await read(work, options), warnings };
       } catch (error) {
         if (await this.#mayLack(chosen, error)) throw this.#notIn(chosen, error);
-        throw words.withSituation(error, this.#situation(waiting), replica, as_of);
+        throw messages.withSituation(error, this.#situation(waiting), replica, as_of);
       }
     }, which);
     return { ...found, data: data.answer, warnings: data.warnings };
@@ -99,7 +99,7 @@ export class LowerLayers {
       }
     };
     const waiting = await this.#parts.journals.waiting();
-    let why: string = words.WHY_UNCHECKED.noCopy;
+    let why: string = messages.WHY_UNCHECKED.noCopy;
     let checked: Pick<Found<PreparedWrite>, 'data' | 'source'> & Partial<Found<PreparedWrite>>;
     try {
       checked = await this.onReplica((chosen) => {
@@ -117,18 +117,18 @@ export class LowerLayers {
           accept,
         ).catch(async (error: unknown) => {
           if (await this.#mayLack(chosen, error)) {
-            why = words.WHY_UNCHECKED.lagging;
+            why = messages.WHY_UNCHECKED.lagging;
             throw this.#notIn(chosen, error);
           }
-          throw words.withSituation(error, this.#situation(waiting), chosen.replica, chosen.as_of);
+          throw messages.withSituation(error, this.#situation(waiting), chosen.replica, chosen.as_of);
         });
       });
     } catch (error) {
-      if (nowhere !== undefined) throw words.notSaved(changes, lost, this.#breaker.reason, nowhere.layers);
+      if (nowhere !== undefined) throw messages.notSaved(changes, lost, this.#breaker.reason, nowhere.layers);
       const brokeRule = error instanceof TrackerError && error.code !== 'DatabaseError';
       if (brokeRule && !isOutcomeUnknown(lost)) throw error;
       // It may be applied already, so no rule may refuse it; or there is no copy to check it against.
-      if (brokeRule) why = words.WHY_UNCHECKED.mayBeApplied;
+      if (brokeRule) why = messages.WHY_UNCHECKED.mayBeApplied;
       if (saved === undefined) return await this.#saveUnchecked(changes, lost, why);
       const source = SOURCE_OF_JOURNAL[saved.journal];
       checked = { data: saved.write, source, ...(checkedOf !== undefined && { as_of: checkedOf }) };
@@ -148,37 +148,37 @@ export class LowerLayers {
     work: (chosen: ChosenReplica) => Promise<T>,
     which: { wholeOnly?: boolean } = {},
   ): Promise<Found<T>> {
-    const unmirrored = await this.options.mirrored();
+    const uncached = await this.options.uncached();
     try {
       const waiting = await this.#parts.journals.waiting();
       this.#parts.memory.noteLaid(waiting.entries);
-      return await this.#replicas.run(waiting, work, unmirrored, which);
+      return await this.#replicas.run(waiting, work, uncached, which);
     } catch (error) {
       if (!(error instanceof NoReplica)) throw error;
-      throw words.noLayer(this.#parts.primaryLabel, this.#breaker.reason, error.layers);
+      throw messages.noLayer(this.#parts.primaryLabel, this.#breaker.reason, error.layers);
     }
   }
 
   async #saveUnchecked(changes: Change[], lost: unknown, why: string): Promise<WriteAnswer> {
     const journal = await this.#parts.journals.append(changes).catch((error: unknown) => {
       const layers = error instanceof NoJournal ? error.layers : [];
-      throw words.notSaved(changes, lost, this.#breaker.reason, layers);
+      throw messages.notSaved(changes, lost, this.#breaker.reason, layers);
     });
     this.#parts.memory.noteProvisional(uncheckedVersions(changes));
     const from = { source: SOURCE_OF_JOURNAL[journal], unchecked: uncheckedLine(changes) };
     const answer = await this.#answerSaved(changes.map(uncheckedAnswer), from, journal, lost);
-    return { ...answer, warnings: [...answer.warnings, words.unchecked(why)] };
+    return { ...answer, warnings: [...answer.warnings, messages.unchecked(why)] };
   }
 
   /** Whether something that a copy does not have may be there all the same: it lacks changes that were seen here. */
   async #mayLack({ read }: ChosenReplica, error: unknown): Promise<boolean> {
-    if (!(error instanceof TrackerError && error.code === 'NotFoundError')) return false;
+    if (!isError(error, 'NotFoundError')) return false;
     const { seq } = await read((reader) => reader.findFeedPosition());
     return seq % PROVISIONAL_FEED_STEP < (this.#parts.seen.seen()?.seq ?? 0);
   }
 
   #notIn({ replica, as_of }: ChosenReplica, cause: unknown): TrackerError {
-    return words.notInCopy(this.#parts.primaryLabel, this.#breaker.reason, replica, as_of, cause);
+    return messages.notInCopy(this.#parts.primaryLabel, this.#breaker.reason, replica, as_of, cause);
   }
 
   async #answerSaved(
@@ -203,14 +203,14 @@ export class LowerLayers {
       ...from,
       warnings: [
         ...applied.flatMap(({ warnings }) => warnings),
-        ...words.writeWarnings({ ...situation, ...isLost }, keeper, isOutcomeUnknown(lost)),
+        ...messages.writeWarnings({ ...situation, ...isLost }, keeper, isOutcomeUnknown(lost)),
         ...(keyProblem === undefined ? [] : [keylessWarning(keyProblem)]),
       ],
       durability: keeper === 'primary' ? primarySource(this.#parts) : keeper,
     };
   }
 
-  #situation(waiting: Waiting, leftOut: ReadonlySet<string> = NONE): words.Situation {
+  #situation(waiting: Waiting, leftOut: ReadonlySet<string> = NONE): messages.Situation {
     const isHidden = ({ id, newer }: JournalEntry) => newer !== undefined || leftOut.has(id);
     const hidden = waiting.entries.filter(isHidden).length;
     return {

@@ -1,4 +1,5 @@
 /** What a failure of the primary means for the folder that met it, and who is told: the breaker, and who starts next. */
+import { isError } from '../../domain/errors.ts';
 import type { TrackerError } from '../../domain/errors.ts';
 import {
   driverCode,
@@ -7,10 +8,10 @@ import {
   type LayerFailure,
   reasonOf,
 } from '../database/driver-errors.ts';
-import { TruthMismatch } from '../database/feed-guard.ts';
+import { IdentityMismatch } from '../database/feed-guard.ts';
 import type { Breaker } from './breaker.ts';
 import { primarySource } from './layers-report.ts';
-import * as words from './words.ts';
+import * as messages from './messages.ts';
 import type { TieredParts } from './parts.ts';
 
 export class PrimaryFailures {
@@ -37,9 +38,9 @@ export class PrimaryFailures {
   failed(error: unknown, triedAt: number): void {
     const reason = reasonOf(error);
     const failure = this.meaningOf(error);
-    if (error instanceof TruthMismatch || failure === undefined) this.breaker.move('mismatch', reason);
+    if (error instanceof IdentityMismatch || failure === undefined) this.breaker.move('mismatch', reason);
     else if (failure === 'mistake') this.breaker.move('mistaken', reason);
-    else this.breaker.failed(reason, { timedOut: words.isTimeout(error) });
+    else this.breaker.failed(reason, { timedOut: messages.isTimeout(error) });
     this.note(error, triedAt);
   }
 
@@ -88,12 +89,12 @@ export class PrimaryFailures {
 
   /** What a write is answered while a mistake is known. */
   refusal(): TrackerError {
-    return words.misconfigured(primarySource(this.parts), this.breaker.reason, this.#remedy);
+    return messages.misconfigured(primarySource(this.parts), this.breaker.reason, this.#remedy);
   }
 }
 
 /** A store that answers but is not to be used: another project's, an older one, one that was refused when opened. */
 export function isMismatch(error: unknown): boolean {
-  if (error instanceof TruthMismatch) return true;
-  return error instanceof Error && error.name === 'DatabaseError' && layerFailure(error) === undefined;
+  if (error instanceof IdentityMismatch) return true;
+  return isError(error, 'DatabaseError') && layerFailure(error) === undefined;
 }

@@ -4,7 +4,7 @@
  */
 import type { Change } from '../../domain/change.ts';
 import type { ReportProgress } from '../../domain/progress.ts';
-import { HeldBack, reachOf, type Wait } from '../../domain/reach.ts';
+import { HeldBack, footprintOf, type Wait } from '../../domain/footprint.ts';
 import type { ReplayOutcome } from '../apply/replay.ts';
 import { layerFailure, reasonOf } from '../database/driver-errors.ts';
 import { nameFailedTable } from '../database/failed-table.ts';
@@ -86,17 +86,17 @@ export async function replayWaiting(options: ReplayOptions): Promise<ReplayRepor
   const hold = (entry: JournalEntry, wait: Wait) => {
     report.held.push(entry.id);
     if (wait === 'person') forPerson.add(entry.id);
-    back.hold(journals.reachOf(entry), wait);
+    back.hold(journals.footprintOf(entry), wait);
   };
-  for (const entry of hidden) back.hold(journals.reachOf(entry), 'moment');
+  for (const entry of hidden) back.hold(journals.footprintOf(entry), 'moment');
   const conflicts = entries.some((entry) => whyNotTried(entry) === undefined)
     ? await openConflictsOf(primary, entries)
     : [];
-  for (const { changes } of conflicts) back.hold(reachOf(changes), 'person');
+  for (const { changes } of conflicts) back.hold(footprintOf(changes), 'person');
   try {
     for (const entry of entries) {
       if (shouldStop?.() === true) break;
-      const wait = back.waitOf(journals.reachOf(entry)) ?? whyNotTried(entry);
+      const wait = back.waitOf(journals.footprintOf(entry)) ?? whyNotTried(entry);
       if (wait !== undefined) {
         hold(entry, wait);
         continue;
@@ -121,7 +121,7 @@ export async function replayWaiting(options: ReplayOptions): Promise<ReplayRepor
       if (outcome.outcome === 'rejected') report.rejected += 1;
       if (outcome.outcome === 'conflict' || outcome.outcome === 'rejected') {
         report.conflictsInTheWay.push(entry.id);
-        back.hold(journals.reachOf(entry), 'person');
+        back.hold(journals.footprintOf(entry), 'person');
       }
       if (failures.has(entry.id)) hasProgressed = true;
       // A decision lets go of what waits behind its conflict.

@@ -8,7 +8,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { openDatabaseFile, openDatabaseImage } from '../primary/database-file.ts';
 import { ForeignObject, codedError, driverCode } from '../database/driver-errors.ts';
-import { keepLogShort } from '../primary/log-room.ts';
+import { keepLogShort } from '../primary/wal-size.ts';
 import { refuseForeignObjects } from '../primary/schema-objects.ts';
 import { asideName, setAside } from '../primary/set-aside.ts';
 import type { Database } from '../primary/sqlite-driver.ts';

@@ -7,16 +7,16 @@
  * for the states, `lower-layers.ts` for what is done without the primary, `replica.ts` and `journal.ts` for the
  * layers, `replayer.ts` for the way back.
  */
-import { TrackerError } from '../../domain/errors.ts';
+import { isError } from '../../domain/errors.ts';
 import { partsOf, withParts } from '../../domain/batch.ts';
 import type { Change } from '../../domain/change.ts';
 import { isProvisionalToken } from '../../domain/claim.ts';
 import { PROVISIONAL_FEED_STEP, isProvisional } from '../../domain/provisional-version.ts';
-import { reachOf } from '../../domain/reach.ts';
+import { footprintOf } from '../../domain/footprint.ts';
 import { FeedWatch } from './feed-watch.ts';
 import type { ReadOptions } from '../database/connection.ts';
 import type { Reader } from '../queries/reader.ts';
-import { TruthMismatch } from '../database/feed-guard.ts';
+import { IdentityMismatch } from '../database/feed-guard.ts';
 import { isOutdated, type Primary } from '../primary/sql-store.ts';
 import type {
   Answer,
@@ -35,10 +35,10 @@ import { readByParts } from './partial-read.ts';
 import { PrimaryFailures } from './primary-failures.ts';
 import { tryPatiently } from '../../platform/try-patiently.ts';
 import { asksPrimary, type TierState } from '../contract/state.ts';
-import type { Truth } from '../contract/truth.ts';
+import type { StoreIdentity } from '../contract/store-identity.ts';
 import { unsealedWarning } from '../contract/unsealed.ts';
 import { refuseVoidVersion } from './void-versions.ts';
-import * as words from './words.ts';
+import * as messages from './messages.ts';
 import type { FeedListener } from '../contract/feed-news.ts';
 import type { TieredParts } from './parts.ts';
 import { reasonOf } from '../database/driver-errors.ts';
@@ -67,7 +67,7 @@ export class TieredStore implements TrackerStore {
     this.#lower = new LowerLayers({
       parts,
       breaker: this.#breaker,
-      mirrored: () => this.#background.mirrored(),
+      uncached: () => this.#background.uncached(),
       onSaved: () => this.#watch.wake(),
     });
     this.#watch = new FeedWatch({
@@ -120,7 +120,7 @@ export class TieredStore implements TrackerStore {
 
   async #meet(): Promise<void> {
     const primary = await this.#connect();
-    await this.#background.checkTruth(primary);
+    await this.#background.checkIdentity(primary);
     this.#failures.reached();
   }
 
@@ -131,7 +131,7 @@ export class TieredStore implements TrackerStore {
       clock,
       limitMs: patienceMs,
       isWorthwhile: (error) => /^(unavailable|contention)$/.test(this.#failures.meaningOf(error) ?? ''),
-      onWaiting: () => log(words.waiting(primaryLabel, location)),
+      onWaiting: () => log(messages.waiting(primaryLabel, location)),
     });
   }
 
@@ -172,7 +172,7 @@ export class TieredStore implements TrackerStore {
       return (await this.#readPrimary(work, options)) ?? (await this.#lower.read(work, options));
     } catch (error) {
       // What waits is not in the primary yet; a lesser copy has it on top.
-      const isMissing = error instanceof TrackerError && error.code === 'NotFoundError';
+      const isMissing = isError(error, 'NotFoundError');
       if (!isMissing || !this.parts.journals.mayHold) throw error;
       return await this.#lower.read(work, options).catch(() => Promise.reject(error));
     }
@@ -193,12 +193,15 @@ export class TieredStore implements TrackerStore {
         // It may have been refused while the journals were looked at.
         async () => (asksPrimary(this.#breaker.state) ? await primary.read(work, options) : undefined),
         (lacking) =>
-          words.pendingWarning(lacking.length, false, { held: memory.held.summaryOf(lacking), primaryLabel }),
+          messages.pendingWarning(lacking.length, false, {
+            held: memory.held.summaryOf(lacking),
+            primaryLabel,
+          }),
       );
       if (answer !== undefined) this.#breaker.succeeded();
       return answer;
     } catch (error) {
-      if (error instanceof TruthMismatch) {
+      if (error instanceof IdentityMismatch) {
         this.#failures.failed(error, triedAt);
         return undefined;
       }
@@ -233,7 +236,7 @@ export class TieredStore implements TrackerStore {
         return { ...answer, durability: primarySource(this.parts) };
       } catch (error) {
         const failure = this.#failures.meaningOf(error);
-        const isMismatch = error instanceof TruthMismatch;
+        const isMismatch = error instanceof IdentityMismatch;
         const isRefused = isMismatch || isOutdated(error);
         if (!isRefused && (failure === undefined || failure === 'contention')) throw error;
         if (failure === 'denied' && !this.#failures.mayWrite) throw error;
@@ -324,7 +327,7 @@ export class TieredStore implements TrackerStore {
     return await this.#connect();
   }
 
-  #known(): Partial<Truth> {
+  #known(): Partial<StoreIdentity> {
     const { project_id } = this.parts.project();
     const seen = this.parts.seen.seen();
     return { ...(project_id !== undefined && { project_id }), points: seen === undefined ? [] : [seen] };
@@ -332,7 +335,7 @@ export class TieredStore implements TrackerStore {
 
   #onTransition(to: TierState, reason: string | null): void {
     const { log, primaryLabel } = this.parts;
-    log(words.transition(primaryLabel, to, reason));
+    log(messages.transition(primaryLabel, to, reason));
     if (asksPrimary(to)) this.#failures.reached();
     this.#background.wake();
     this.#watch.wake();
@@ -355,7 +358,7 @@ export class TieredStore implements TrackerStore {
 
   /** Whether an earlier write waits that this one must not overtake. */
   async #mustWait(changes: readonly Change[]): Promise<boolean> {
-    const { reach } = await this.parts.journals.waiting();
+    const { footprint } = await this.parts.journals.waiting();
     // What an update is built on may lie in a journal that cannot be read at the moment.
     const isBuiltOnOwn = changes
       .flatMap(partsOf)
@@ -363,11 +366,13 @@ export class TieredStore implements TrackerStore {
         ({ own_changes, claim_token }) => own_changes !== undefined || isProvisionalToken(claim_token ?? 0),
       );
     if (isBuiltOnOwn && this.parts.journals.problems.size > 0) return true;
-    return !reach.isEmpty && reach.isInFrontOf(reachOf(changes), this.parts.memory.held.forPerson);
+    return (
+      !footprint.isEmpty && footprint.isInFrontOf(footprintOf(changes), this.parts.memory.held.forPerson)
+    );
   }
 }
 
 function unlessNoLayer(error: unknown): undefined {
-  if (error instanceof TrackerError && error.code === 'DatabaseError') return undefined;
+  if (isError(error, 'DatabaseError')) return undefined;
   throw error;
 }

@@ -15,11 +15,11 @@ import { describeDriverError } from '../../storage/database/driver-errors.ts';
 import type { LayersReport, TrackerStore } from '../../storage/contract/store.ts';
 import { acceptPrimary, type Accepted } from '../../storage/maintenance/accept-primary.ts';
 import { ownSeal } from '../../storage/journals/seal.ts';
-import { spokenAge } from '../../storage/tiers/words.ts';
+import { spokenAge } from '../../storage/tiers/messages.ts';
 import { lostBy } from './recovery.ts';
 import { checkRepairable } from './repairs.ts';
 import { STATUS_FILE, isUpToDate, readStatusFile } from '../status/status-file.ts';
-import { readStatus } from '../status/status-report.ts';
+import { readStatus } from '../status/project-status.ts';
 import type { Check } from './checks.ts';
 
 /** What `doctor` tells. */

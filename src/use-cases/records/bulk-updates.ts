@@ -3,7 +3,7 @@ import { batchPatch, recordsOf, type BatchPart } from '../../domain/batch.ts';
 import type { JsonObject } from '../../domain/json.ts';
 import { planUpdateInput, type PlanUpdateInput, updateWorkItemsInput } from '../../domain/plan.ts';
 import type { ItemStatus, ItemType } from '../../domain/work-item.ts';
-import { TrackerError, notFound, validationError, type Problem } from '../../domain/errors.ts';
+import { TrackerError, notFound, validationError, type Problem, isError } from '../../domain/errors.ts';
 import type { Reader } from '../../storage/queries/reader.ts';
 import type { Answer } from '../../storage/contract/store.ts';
 import { inEntry, parseEntries, problemsOf, type Entry } from '../support/batch-input.ts';
@@ -85,7 +85,7 @@ async function partsOfUpdates(
       seen.set(part.entity_id, earlier ?? index);
       parts.push(part);
     } catch (error) {
-      if (error instanceof TrackerError && error.code === 'NotFoundError') unknown.push(error.message);
+      if (isError(error, 'NotFoundError')) unknown.push(error.message);
       else problemsOf(error).forEach(problem);
     }
   }

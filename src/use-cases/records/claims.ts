@@ -1,5 +1,5 @@
 /** Claims: take an item or whatever is ready next, keep it, give it back, hand it over. */
-import { notFound, TrackerError, validationError } from '../../domain/errors.ts';
+import { notFound, validationError, isError } from '../../domain/errors.ts';
 import { type ClaimRequest, type ClaimWorkItemInput, claimWorkItemInput } from '../../domain/claim.ts';
 import { reasonText } from '../../domain/readiness.ts';
 import type { WorkItem } from '../../domain/work-item.ts';
@@ -122,7 +122,7 @@ async function claimNext(
       try {
         return await take(id);
       } catch (error) {
-        const isTaken = error instanceof TrackerError && error.code === 'ClaimError';
+        const isTaken = isError(error, 'ClaimError');
         if (!isTaken || round === ROUNDS_MAX) throw error;
       }
     }

@@ -5,7 +5,7 @@ import { HIERARCHY_MAX_DEPTH, PLAN_LINKS_MAX } from '../../domain/limits.ts';
 import { planItemInput, type PlanItemInput } from '../../domain/plan.ts';
 import { nearestName, type Warning } from '../../domain/warnings.ts';
 import { checkItemMetadata, idsOnPath, withoutEmptyKnown, type WorkItem } from '../../domain/work-item.ts';
-import { TrackerError, validationError, type Problem } from '../../domain/errors.ts';
+import { validationError, type Problem, isError } from '../../domain/errors.ts';
 import type { Reader } from '../../storage/queries/reader.ts';
 import { inEntry, parseEntries, problemsOf, type Entry } from '../support/batch-input.ts';
 import { findItemId } from '../support/find-id.ts';
@@ -109,7 +109,7 @@ async function findReferenced(reader: Reader, check: Check): Promise<void> {
       try {
         ids.set(name, await resolve(reader, check, name));
       } catch (error) {
-        const isUnknown = error instanceof TrackerError && error.code === 'NotFoundError';
+        const isUnknown = isError(error, 'NotFoundError');
         const constraint = isUnknown ? error.message : problemsOf(error)[0]?.constraint;
         check.existing.set(name, null);
         check.problem(entry, field, constraint ?? 'is not an id', name);

@@ -4,7 +4,7 @@ import { groupBy } from '../../domain/grouping.ts';
 import type { NotReady, WaitingItem } from '../../domain/readiness.ts';
 import { notFound } from '../../domain/errors.ts';
 import { STARTABLE_STATUSES, isClosed, type ItemStatus, type WorkItem } from '../../domain/work-item.ts';
-import type { WaitingRow } from '../../storage/queries/labelled.ts';
+import type { WaitingRow } from '../../storage/queries/ready-by-label.ts';
 import type { OpenBlocker } from '../../storage/queries/ready.ts';
 import type { ReadyFilter } from '../../storage/queries/work-item-list.ts';
 import type { Page } from '../../storage/queries/paging.ts';

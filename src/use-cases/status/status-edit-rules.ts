@@ -7,7 +7,7 @@ import { VENDOR_METADATA_DEFAULT, updateVendorInput, vendorNameKey } from '../..
 import { updateWorkItemInput } from '../../domain/work-item.ts';
 import { TrackerError } from '../../domain/errors.ts';
 import type { ParsedStatus } from '../../storage/status-file/status-parser.ts';
-import type { StatusReport } from './status-report.ts';
+import type { ProjectStatus } from './project-status.ts';
 import { asShown, beginningOf } from './status-view.ts';
 
 export type EditedEntity = 'vendor' | 'work_item' | 'enhancement' | 'deployment';
@@ -146,7 +146,7 @@ export function judgeParent(
 /** Records without the comment that names them, and copies of those with one. */
 export function findAdded(
   parsed: ParsedStatus,
-  report: StatusReport,
+  report: ProjectStatus,
   vendorNames: ReadonlySet<string>,
   copies: ReadonlySet<object>,
 ): AddedRecord[] {
@@ -209,7 +209,7 @@ function idsIn({ vendors, work_items, enhancements, deployments }: ParsedStatus)
  */
 export function findRemoved(
   parsed: ParsedStatus,
-  report: StatusReport,
+  report: ProjectStatus,
   asOf: string | null,
 ): RemovedRecord[] {
   const inFile = idsIn(parsed);

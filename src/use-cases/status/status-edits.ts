@@ -27,7 +27,7 @@ import {
   type KnownRecords,
   type StatusEdit,
 } from './status-edit-rules.ts';
-import { readStatus, type StatusEnhancement, type StatusReport } from './status-report.ts';
+import { readStatus, type StatusEnhancement, type ProjectStatus } from './project-status.ts';
 import { renderBody } from './status-view.ts';
 
 export interface StatusEdits {
@@ -115,7 +115,7 @@ const LOOKED_UP_MAX = 200;
 async function readRecords(
   reader: Reader,
   parsed: ParsedStatus,
-  report: StatusReport,
+  report: ProjectStatus,
 ): Promise<KnownRecords> {
   const now = new Map<string, JsonObject>();
   const add = (records: readonly { id: string }[]) => {
@@ -174,7 +174,7 @@ async function asWritten(
 async function parsedAgain(
   records: ReadonlyMap<string, JsonObject>,
   now: ReadonlyMap<string, JsonObject>,
-  report: StatusReport,
+  report: ProjectStatus,
 ): Promise<ParsedStatus> {
   const all = [...records.values()];
   const having = <T>(field: string) => all.filter((record) => field in record) as unknown as T[];

@@ -18,7 +18,7 @@ import {
 import { markOf, withMark } from '../../storage/status-file/status-mark.ts';
 import { FILE_MODE, FOLDER_MODE } from '../../platform/file-modes.ts';
 import type { Context } from '../support/context.ts';
-import { readStatus, type StatusReport } from './status-report.ts';
+import { readStatus, type ProjectStatus } from './project-status.ts';
 import { renderStatusFile } from './status-view.ts';
 import { describeFailure } from '../../storage/database/driver-errors.ts';
 
@@ -85,7 +85,7 @@ export async function readStatusFile(projectDir: string): Promise<PresentFile | 
 }
 
 /** Whether its generated parts say what the report says. */
-export async function isUpToDate({ bytes, layout }: PresentFile, report: StatusReport): Promise<boolean> {
+export async function isUpToDate({ bytes, layout }: PresentFile, report: ProjectStatus): Promise<boolean> {
   return layOut(layout, partsOfText(await renderStatusFile(report))).equals(bytes);
 }
 
@@ -108,7 +108,7 @@ export interface AroundOptions extends Partial<Pick<StatusLayout, 'lineEnd' | 'h
  */
 export async function renderAround(
   kept: readonly KeptSection[],
-  report: StatusReport,
+  report: ProjectStatus,
   { lineEnd = '\n', hasByteOrderMark = false, order = STATUS_PARTS }: AroundOptions = {},
 ): Promise<Buffer> {
   const parts = partsOfText(await renderStatusFile(report));

@@ -2,25 +2,25 @@
 import { VENDOR_FORMATS } from '../../domain/vendor.ts';
 import { withMark } from '../../storage/status-file/status-mark.ts';
 import { describePending } from '../records/conflicts.ts';
-import { STATUS_DEPLOYMENTS, type StatusReport } from './status-report.ts';
+import { STATUS_DEPLOYMENTS, type ProjectStatus } from './project-status.ts';
 
 /** Waiting writes that are listed; more are counted. */
 const PENDING_LISTED_MAX = 100;
 const DESCRIPTION_MAX_CHARACTERS = 300;
 
 /** The whole text for a report where nobody else wrote, its last line a mark by which hand edits are noticed. */
-export async function renderStatusFile(report: StatusReport): Promise<string> {
+export async function renderStatusFile(report: ProjectStatus): Promise<string> {
   return withMark(await renderBody(report), report.project_id, report.changed_at);
 }
 
 /** The same without the mark. */
-export async function renderBody(report: StatusReport): Promise<string> {
+export async function renderBody(report: ProjectStatus): Promise<string> {
   // Loaded on first use: a server that only answers does not pay for the template engine.
   const { renderStatus } = await import('../../storage/status-file/status-template.ts');
   return renderStatus(viewOf(report));
 }
 
-function viewOf(report: StatusReport): Record<string, unknown> {
+function viewOf(report: ProjectStatus): Record<string, unknown> {
   const mark = (record: { id: string; version: number }) => `<!-- ${record.id} v${record.version} -->`;
   return {
     time: `${report.changed_at.slice(0, 19)}+00:00`,

@@ -1,5 +1,5 @@
 /** Ids and prefixes of ids, wherever one is taken. */
-import { notFound, validationError } from '../../domain/errors.ts';
+import { notFound, validationError, isError } from '../../domain/errors.ts';
 import { formatUuid, idRange } from '../../domain/ids.ts';
 import type { Reader } from '../../storage/queries/reader.ts';
 import type { Entity } from '../../domain/change.ts';
@@ -43,7 +43,7 @@ export async function findRecordId(reader: Reader, hex: string): Promise<string>
     try {
       return await findId(reader[look], noun, hex);
     } catch (error) {
-      if (!(error instanceof Error && error.name === 'NotFoundError')) throw error;
+      if (!isError(error, 'NotFoundError')) throw error;
     }
   }
   throw notFound('record', { id: hex });

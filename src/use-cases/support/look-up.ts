@@ -1,7 +1,7 @@
 /** What a write has to know before it can be made: the ids behind prefixes and names, what is ready next. */
 import { QUERY_NAMES, type Reader } from '../../storage/queries/reader.ts';
 import type { ReadOptions } from '../../storage/database/connection.ts';
-import { isUnanswered, notLookedUp } from '../../storage/tiers/words.ts';
+import { isUnanswered, notLookedUp } from '../../storage/tiers/messages.ts';
 import type { Context } from './context.ts';
 
 /** A call as it came, for whom it has to be repeated. */

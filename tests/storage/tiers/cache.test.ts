@@ -9,7 +9,7 @@ import type { JsonObject } from '../../../src/domain/json.ts';
 import { openPrimary } from '../../../src/storage/opening/open-primary.ts';
 import type { Primary } from '../../../src/storage/primary/sql-store.ts';
 import { TABLE_NAMES, readTable } from '../../../src/storage/database/table-copy.ts';
-import { TruthMismatch } from '../../../src/storage/database/feed-guard.ts';
+import { IdentityMismatch } from '../../../src/storage/database/feed-guard.ts';
 import { CacheReplica } from '../../../src/storage/replicas/cache.ts';
 import { systemClock } from '../../../src/platform/clock.ts';
 import type { JournalEntry, WaitingWrites } from '../../../src/storage/contract/journal.ts';
@@ -189,7 +189,7 @@ describe('a cache', () => {
     await refresh();
     const change = update(item.id, 1, { title: 'Two' });
     const { data } = await primary.write([change]);
-    await cache.mirror([{ changes: [change], applied: data }]);
+    await cache.applyAhead([{ changes: [change], applied: data }]);
     const [row] = await cache.run(NOTHING, ({ session }) =>
       session.read((c) => c.db.select().from(c.tables.workItems)),
     );
@@ -249,7 +249,7 @@ describe('a cache', () => {
     await tracker.create();
     const { project_id } = await primary.health();
     const known = knownOtherwise({ project_id: project_id ?? '', seq: 2, items: 2 });
-    await expect(cache.refresh(primary, findNothing, known)).rejects.toThrow(TruthMismatch);
+    await expect(cache.refresh(primary, findNothing, known)).rejects.toThrow(IdentityMismatch);
     expect(await contentOf(cache)).toEqual(before);
   });
 

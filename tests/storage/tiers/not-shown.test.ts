@@ -155,7 +155,7 @@ describeUnless(postgresSkipReason(), 'what the status file does not show', () =>
     await writeStatusFile(s.first.context, s.place.dataDir);
     const status = path.join(s.project, STATUS_FILE);
     const earlier = await readFile(status, 'utf8');
-    await eventually(() => (lookIntoCache(path.join(s.place.dataDir, CACHE_FILE))?.truth.seq ?? 0) >= 1);
+    await eventually(() => (lookIntoCache(path.join(s.place.dataDir, CACHE_FILE))?.identity.seq ?? 0) >= 1);
     await s.proxy.setMode('refuse');
     const kept = await s.first.create({ title: 'Kept', labels: ['of another session'] });
     const tracker = await leaveStatusFile(s);
@@ -306,7 +306,7 @@ describeUnless(postgresSkipReason(), 'a version that fits by chance', () => {
     const made = await first.create({ title: 'Made', labels: ['a'] });
     const second = await first.update(made, { title: 'Seen by a', labels: ['a', 'b'] });
     const cache = path.join(place.dataDir, CACHE_FILE);
-    await eventually(() => (lookIntoCache(cache)?.truth.seq ?? 0) >= 2);
+    await eventually(() => (lookIntoCache(cache)?.identity.seq ?? 0) >= 2);
     await proxy.setMode('refuse');
     await first.update(second, { title: 'Mine', labels: ['a', 'b', 'mine'] });
     const other = await first.update(await first.query(made.id), { priority: 2 });

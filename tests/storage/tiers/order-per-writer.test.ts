@@ -3,7 +3,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { newRecordId } from '../../../src/domain/ids.ts';
-import { HeldBack, reachOf } from '../../../src/domain/reach.ts';
+import { HeldBack, footprintOf } from '../../../src/domain/footprint.ts';
 import { OUTBOX_FILE, type OpenOptions } from '../../../src/storage/opening/open-store.ts';
 import type { JournalEntry } from '../../../src/storage/contract/journal.ts';
 import { openOutbox } from '../../../src/storage/journals/outbox.ts';
@@ -113,17 +113,21 @@ describeUnless(postgresSkipReason(), 'what waits for PostgreSQL', () => {
 
 it('a note keeps its place among the writes to its item for a while, and waits for no decision about it', () => {
   const [id, another] = [newRecordId(), newRecordId()];
-  const note = reachOf([noting({ entity_id: newRecordId(), patch: { item_id: id, text: 'x' } })]);
-  const update = reachOf([edit({ entity_id: id, base_version: 1, patch: { title: 'x' } })]);
-  const link = reachOf([linking(another, 'blocks', id)]);
+  const note = footprintOf([noting({ entity_id: newRecordId(), patch: { item_id: id, text: 'x' } })]);
+  const update = footprintOf([edit({ entity_id: id, base_version: 1, patch: { title: 'x' } })]);
+  const link = footprintOf([linking(another, 'blocks', id)]);
   const held = new HeldBack();
   held.hold(note, 'moment');
-  expect([note, update, link].map((reach) => held.waitOf(reach))).toEqual(['moment', 'moment', 'moment']);
+  expect([note, update, link].map((footprint) => held.waitOf(footprint))).toEqual([
+    'moment',
+    'moment',
+    'moment',
+  ]);
   const behind = new HeldBack();
   behind.hold(update, 'person');
   expect(behind.waitOf(note)).toBeUndefined();
   expect(behind.waitOf(update)).toBe('person');
-  const token = reachOf([
+  const token = footprintOf([
     noting({ entity_id: newRecordId(), patch: { item_id: id, text: 'x' }, claim_token: 1 }),
   ]);
   expect(behind.waitOf(token)).toBe('person');

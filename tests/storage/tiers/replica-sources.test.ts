@@ -13,7 +13,7 @@ import { isProvisional, knownVersion } from '../../../src/domain/provisional-ver
 import { packageRoot } from '../../../src/platform/package-root.ts';
 import type { Context } from '../../../src/use-cases/support/context.ts';
 import { renderStatusFile } from '../../../src/use-cases/status/status-file.ts';
-import { readStatus } from '../../../src/use-cases/status/status-report.ts';
+import { readStatus } from '../../../src/use-cases/status/project-status.ts';
 import { writeSnapshot } from '../../../src/storage/replicas/snapshot.ts';
 import type { Session } from '../../../src/storage/database/connection.ts';
 import { imageOf } from '../../../src/storage/primary/memory-session.ts';

@@ -2,7 +2,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { renderAround, renderStatusFile } from '../../../src/use-cases/status/status-file.ts';
-import type { StatusReport } from '../../../src/use-cases/status/status-report.ts';
+import type { ProjectStatus } from '../../../src/use-cases/status/project-status.ts';
 import {
   STATUS_PARTS,
   layOut,
@@ -58,7 +58,7 @@ const prose = fc
     ]),
   );
 
-async function textOf(report: StatusReport): Promise<string> {
+async function textOf(report: ProjectStatus): Promise<string> {
   return await renderStatusFile(report);
 }
 

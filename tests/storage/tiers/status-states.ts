@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import { NAME_MAX_CHARACTERS, TITLE_MAX_CHARACTERS } from '../../../src/domain/limits.ts';
 import type { Vendor } from '../../../src/domain/vendor.ts';
 import { ITEM_TYPES } from '../../../src/domain/work-item.ts';
-import type { StatusItem, StatusReport } from '../../../src/use-cases/status/status-report.ts';
+import type { StatusItem, ProjectStatus } from '../../../src/use-cases/status/project-status.ts';
 
 export const AT = '2026-03-01T12:30:45.678Z';
 export const SECOND = '2026-03-01T12:30:45.000Z';
@@ -154,7 +154,7 @@ export function plain(text: string): string {
   return text.replaceAll(/\s+/g, ' ').trim();
 }
 
-export function reportOf({ vendors, items, deployments, enhancements }: Drawn): StatusReport {
+export function reportOf({ vendors, items, deployments, enhancements }: Drawn): ProjectStatus {
   const audit = { created_at: AT, updated_at: AT, created_by: 'ada', updated_by: 'ada' };
   return {
     project_id: '00000000-0000-4000-8000-000000000001',
@@ -187,5 +187,5 @@ export function reportOf({ vendors, items, deployments, enhancements }: Drawn): 
     enhancements_total: enhancements.length + 2,
     archived_total: 0,
     pending: [],
-  } as StatusReport;
+  } as ProjectStatus;
 }

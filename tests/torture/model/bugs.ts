@@ -7,10 +7,14 @@ import type { VendorFilter } from '../../../src/storage/queries/vendors.ts';
 import type { Reader } from '../../../src/storage/queries/reader.ts';
 import { isOutcomeUnknown, type Primary } from '../../../src/storage/primary/sql-store.ts';
 import type { Journal, JournalEntry } from '../../../src/storage/contract/journal.ts';
-import { JournalUnavailable, inReplayOrder, reachOfEntry } from '../../../src/storage/contract/journal.ts';
+import {
+  JournalUnavailable,
+  inReplayOrder,
+  footprintOfEntry,
+} from '../../../src/storage/contract/journal.ts';
 import type { Journals, Waiting } from '../../../src/storage/journals/journals.ts';
-import { readTruth, type Truth } from '../../../src/storage/contract/truth.ts';
-import { WaitingReach } from '../../../src/storage/journals/waiting-reach.ts';
+import { readIdentity, type StoreIdentity } from '../../../src/storage/contract/store-identity.ts';
+import { WaitingFootprint } from '../../../src/storage/journals/waiting-footprint.ts';
 import type { Action } from './commands.ts';
 import { PROJECT_ID } from './database.ts';
 import type { ModelProcess, Seams } from './machine.ts';
@@ -75,7 +79,11 @@ const changesAfter = (at: ModelProcess, { entity_id, base_version }: Change): Hi
   );
 
 /** A truth that never differs from what is known. */
-function credulous(at: ModelProcess, primary: Primary, lie: (truth: Truth) => Truth): Primary {
+function credulous(
+  at: ModelProcess,
+  primary: Primary,
+  lie: (identity: StoreIdentity) => StoreIdentity,
+): Primary {
   return patched(primary, {
     inSnapshot: async (work) => {
       const found: unknown = await primary.inSnapshot(work).catch((error: unknown) => {
@@ -84,7 +92,7 @@ function credulous(at: ModelProcess, primary: Primary, lie: (truth: Truth) => Tr
         return { project_id: null, seq: 0, items: 0 };
       });
       // Told by what comes of it: whoever looks does so in words of his own.
-      const { project_id, seq, items, change_id = null } = (found ?? {}) as Partial<Truth>;
+      const { project_id, seq, items, change_id = null } = (found ?? {}) as Partial<StoreIdentity>;
       if (project_id === undefined || seq === undefined || items === undefined) return found as never;
       return lie({ project_id, seq, items, change_id, points: [] }) as never;
     },
@@ -270,9 +278,9 @@ export const BUGS: Readonly<Record<string, Seams>> = {
         refresh: async (primary, findWaiting, known) => {
           const before = await cache.known();
           if (before.seq === undefined) return await cache.refresh(primary, findWaiting, known);
-          const truth = await primary.inSnapshot((c) => readTruth(c));
-          at.machine.cache.database.setCursor(truth.seq);
-          return truth;
+          const identity = await primary.inSnapshot((c) => readIdentity(c));
+          at.machine.cache.database.setCursor(identity.seq);
+          return identity;
         },
       });
       return withCache(parts, lazy);
@@ -281,7 +289,7 @@ export const BUGS: Readonly<Record<string, Seams>> = {
 
   'trusts an empty or another database': {
     primary: (primary, at) =>
-      credulous(at, primary, (truth) => ({ ...truth, project_id: PROJECT_ID, seq: right(at).seq })),
+      credulous(at, primary, (identity) => ({ ...identity, project_id: PROJECT_ID, seq: right(at).seq })),
   },
 
   'forgets the positions that it has seen until the cache is fresh': {
@@ -293,7 +301,7 @@ export const BUGS: Readonly<Record<string, Seams>> = {
   },
 
   'trusts an older database': {
-    primary: (primary, at) => credulous(at, primary, (truth) => ({ ...truth, seq: right(at).seq })),
+    primary: (primary, at) => credulous(at, primary, (identity) => ({ ...identity, seq: right(at).seq })),
   },
 
   'gives the answer of a copy for one of the primary': {
@@ -329,7 +337,7 @@ export const BUGS: Readonly<Record<string, Seams>> = {
         const entries = waiting.entries.filter(({ id }) => own.has(id) || at.machine.alive.length === 1);
         return entries.length === waiting.entries.length
           ? waiting
-          : { ...waiting, entries, reach: new WaitingReach([], reachOfEntry) };
+          : { ...waiting, entries, footprint: new WaitingFootprint([], footprintOfEntry) };
       },
     });
   }),
@@ -434,16 +442,16 @@ export const BUGS: Readonly<Record<string, Seams>> = {
   },
 
   'lets a note overtake what waits for its item': onJournals((journals) => {
-    const reachOf = (entry: JournalEntry) => ({ ...reachOfEntry(entry), about: [] });
+    const footprintOf = (entry: JournalEntry) => ({ ...footprintOfEntry(entry), about: [] });
     return patched(journals, {
-      reachOf,
+      footprintOf,
       waiting: async (): Promise<Waiting> => {
         const waiting = await journals.waiting();
-        const reach = new WaitingReach(waiting.entries, reachOf);
-        const { isEmpty } = reach;
-        const isInFrontOf: WaitingReach['isInFrontOf'] = (own, forPerson) =>
-          reach.isInFrontOf({ ...own, about: [] }, forPerson);
-        return { ...waiting, reach: patched(reach, { isEmpty, isInFrontOf }) };
+        const footprint = new WaitingFootprint(waiting.entries, footprintOf);
+        const { isEmpty } = footprint;
+        const isInFrontOf: WaitingFootprint['isInFrontOf'] = (own, forPerson) =>
+          footprint.isInFrontOf({ ...own, about: [] }, forPerson);
+        return { ...waiting, footprint: patched(footprint, { isEmpty, isInFrontOf }) };
       },
     });
   }),

@@ -8,11 +8,11 @@ import type { World } from './world.ts';
 
 /** Every cache equals the primary, row by row; where writes wait, they are on top of it. */
 export async function checkCopies(world: World): Promise<void> {
-  const truth = world.server.right.tables();
+  const identity = world.server.right.tables();
   // What changed nothing is not in the feed, so that no copy learns of it; repeated there, it changes nothing again.
-  const recorded = new Set(truth.get('changes')?.map((row) => row['change_id']));
+  const recorded = new Set(identity.get('changes')?.map((row) => row['change_id']));
   const onlyRecorded = (rows: SqlRow[] = []) => rows.filter((row) => recorded.has(row['change_id']));
-  truth.set('applied_changes', onlyRecorded(truth.get('applied_changes')));
+  identity.set('applied_changes', onlyRecorded(identity.get('applied_changes')));
   for (const machine of world.machines) {
     if (machine.hasEntries) {
       await checkOnTop(world, machine);
@@ -21,7 +21,7 @@ export async function checkCopies(world: World): Promise<void> {
     const copy = machine.cache.database.tables();
     copy.set('applied_changes', onlyRecorded(copy.get('applied_changes')));
     for (const name of TABLE_NAMES) {
-      const [expected, actual] = [truth.get(name) ?? [], copy.get(name) ?? []].map((rows) =>
+      const [expected, actual] = [identity.get(name) ?? [], copy.get(name) ?? []].map((rows) =>
         rows.filter((row) => row['items'] !== 0),
       );
       const difference = firstDifference(expected ?? [], actual ?? []);
@@ -62,10 +62,10 @@ async function differencesOnTop(world: World, machine: Machine, moment: number):
   expected.raw.exec('begin');
   await layOnTop(expected.connection, machine.entries());
   expected.raw.exec('commit');
-  const [truth, copy] = [expected.tables(), machine.cache.database.tables()];
+  const [identity, copy] = [expected.tables(), machine.cache.database.tables()];
   giveBack('copy', expected);
   return RECORD_TABLES.flatMap((name) => {
-    const [a, b] = [truth, copy].map((tables) =>
+    const [a, b] = [identity, copy].map((tables) =>
       (tables.get(name) ?? []).filter((row) => row['items'] !== 0),
     );
     const difference = firstDifference(a ?? [], b ?? []);

@@ -1,5 +1,5 @@
 // The end of a schedule: all faults are over, and after a while everything has arrived where it belongs.
-import { HeldBack, reachOf } from '../../../src/domain/reach.ts';
+import { HeldBack, footprintOf } from '../../../src/domain/footprint.ts';
 import type { JournalEntry } from '../../../src/storage/contract/journal.ts';
 import { inReplayOrder } from '../../../src/storage/contract/journal.ts';
 import { settling } from './writes.ts';
@@ -107,10 +107,10 @@ export function areHeldBack(
   open: readonly JournalEntry['changes'][],
 ): boolean {
   const held = new HeldBack();
-  for (const changes of open) held.hold(reachOf(changes), 'person');
+  for (const changes of open) held.hold(footprintOf(changes), 'person');
   return waiting.every(({ changes }) => {
-    const wait = held.waitOf(reachOf(changes));
-    if (wait !== undefined) held.hold(reachOf(changes), wait);
+    const wait = held.waitOf(footprintOf(changes));
+    if (wait !== undefined) held.hold(footprintOf(changes), wait);
     return wait !== undefined;
   });
 }

@@ -1,7 +1,7 @@
 // What one client wrote about one item is applied in the order in which it was acknowledged.
 import { partsOf } from '../../../src/domain/batch.ts';
 import type { Change } from '../../../src/domain/change.ts';
-import { reachOf } from '../../../src/domain/reach.ts';
+import { footprintOf } from '../../../src/domain/footprint.ts';
 import { describe } from './answers.ts';
 import type { Client } from './client.ts';
 import type { Found } from './found.ts';
@@ -40,12 +40,14 @@ export function checkOrder(world: World, found: Found): void {
 function appliedOf(client: Client, { conflicts }: Found, seqs: ReadonlyMap<string, number>): Done[] {
   const { machine } = client.slot;
   const inTheWay = new Set(
-    conflicts.filter(({ device }) => device === machine.id).flatMap(({ changes }) => reachOf(changes).alters),
+    conflicts
+      .filter(({ device }) => device === machine.id)
+      .flatMap(({ changes }) => footprintOf(changes).alters),
   );
   const done: Done[] = [];
   for (const { changes, attempts } of client.writes) {
     const [attempt] = attempts;
-    const { alters, needs } = reachOf(changes);
+    const { alters, needs } = footprintOf(changes);
     // Whatever changes a record that is in conflict by now, its making came before.
     const made = changes.flatMap(partsOf).filter(({ kind }) => kind === 'create');
     const altered = alters.filter((name) => !made.some(({ entity_id }) => name.includes(entity_id)));

@@ -3,7 +3,7 @@
 import { inOrder } from '../../../src/storage/maintenance/recover-writes.ts';
 import { noteLost } from '../../../src/storage/maintenance/accept-primary.ts';
 import { findLostWrites } from '../../../src/storage/maintenance/lost-writes.ts';
-import { readTruth } from '../../../src/storage/contract/truth.ts';
+import { readIdentity } from '../../../src/storage/contract/store-identity.ts';
 import { MemoryJournal } from '../../storage/tiers/memory-journal.ts';
 import type { Client } from './client.ts';
 import { heal } from './healing.ts';
@@ -60,7 +60,7 @@ async function accept({ machines, server }: World): Promise<void> {
   for (const { cache, seen } of machines) {
     const lost = await server.read((c) => findLostWrites(c, seen, undefined));
     noteLost(seen, lost);
-    seen.reset(await server.read((c) => readTruth(c)));
+    seen.reset(await server.read((c) => readIdentity(c)));
     cache.database.clear();
   }
 }

@@ -7,7 +7,7 @@ import { vendorNameKey } from './vendor.ts';
  * What a write has to do with other writes, in names: ids of records, `new:<id>` for the making of one,
  * `vendor:<name>` for names of vendors, `link:<id>:<id>` for a pair of items.
  */
-export interface Reach {
+export interface Footprint {
   /** What it makes or changes. */
   alters: string[];
   /** What must be there, and settled, before it. */
@@ -31,7 +31,7 @@ const REFERENCES_OF: { readonly [E in Entity]: readonly string[] } = {
 };
 const REFERENCES = new Set(Object.values(REFERENCES_OF).flat());
 
-export function reachOf(changes: readonly Change[]): Reach {
+export function footprintOf(changes: readonly Change[]): Footprint {
   const alters = new Set<string>();
   const needs = new Set<string>();
   const about = new Set<string>();
@@ -76,14 +76,14 @@ export class HeldBack {
   readonly #names: Readonly<Record<Wait, Set<string>>> = { moment: new Set(), person: new Set() };
 
   /** Why a write has to wait behind those that are held back; undefined when it need not. */
-  waitOf({ alters, needs, about }: Reach): Wait | undefined {
+  waitOf({ alters, needs, about }: Footprint): Wait | undefined {
     const { moment, person } = this.#names;
     const strict = [...alters, ...needs];
     if (strict.some((name) => person.has(name))) return 'person';
     return [...strict, ...about].some((name) => moment.has(name)) ? 'moment' : undefined;
   }
 
-  hold({ alters, about }: Reach, wait: Wait): void {
+  hold({ alters, about }: Footprint, wait: Wait): void {
     for (const name of alters) this.#names[wait].add(name);
     if (wait === 'moment') for (const name of about) this.#names.moment.add(name);
   }

@@ -1,12 +1,12 @@
 // The status report for clients: what it says, in both formats, and that it keeps its budget.
 import { encode } from 'gpt-tokenizer/encoding/o200k_base';
 import { beforeEach, expect, it } from 'vitest';
-import { statusReportInput } from '../../src/domain/status-summary.ts';
+import { statusReportInput } from '../../src/domain/status-report.ts';
 import { parseInput } from '../../src/domain/validate.ts';
 import { archiveWorkItems } from '../../src/use-cases/archive/archive.ts';
 import { archiveInput } from '../../src/domain/archive.ts';
-import { readStatus } from '../../src/use-cases/status/status-report.ts';
-import { generateStatusReport } from '../../src/use-cases/status/status-summary.ts';
+import { readStatus } from '../../src/use-cases/status/project-status.ts';
+import { generateStatusReport } from '../../src/use-cases/status/status-report.ts';
 import { describeEachBackend, openTracker } from '../storage/backends.ts';
 import type { Tracker } from '../storage/tracker.ts';
 

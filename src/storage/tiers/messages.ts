@@ -1,5 +1,5 @@
 /** What a tiered store says about itself: warnings and errors, for people and for AI clients. */
-import { TrackerError, databaseError } from '../../domain/errors.ts';
+import { TrackerError, databaseError, isError } from '../../domain/errors.ts';
 import type { Change } from '../../domain/change.ts';
 import { count } from '../../domain/text.ts';
 import type { Warning } from '../../domain/warnings.ts';
@@ -209,7 +209,7 @@ export function noLayer(
 
 /** Whether a question could not be answered; what a layer said to it is something else. */
 export function isUnanswered(error: unknown): error is TrackerError {
-  return error instanceof TrackerError && error.code === 'DatabaseError';
+  return isError(error, 'DatabaseError');
 }
 
 /** A write that could not even be made: what it refers to had to be looked up, and no layer answered. */

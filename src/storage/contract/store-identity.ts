@@ -9,7 +9,7 @@ import { findProject } from '../queries/configuration.ts';
 import { findChangeIdAt, findFeedHead } from '../queries/feed.ts';
 
 /** What is compared. */
-export interface Truth {
+export interface StoreIdentity {
   project_id: string | null;
   /** Position of the feed; it never goes back. */
   seq: number;
@@ -30,14 +30,14 @@ const ITEMS_KEPT_MIN = 0.8;
 const ITEMS_COMPARED_MIN = 10;
 
 /** The same with the items themselves counted, which reads all of them: for a primary that was away. */
-export async function countTruth(c: Connection, points: readonly Position[] = []): Promise<Truth> {
+export async function countIdentity(c: Connection, points: readonly Position[] = []): Promise<StoreIdentity> {
   const { workItems: t } = c.tables;
   const [row] = await c.db.select({ items: count() }).from(t);
-  return { ...(await readTruth(c, points)), items: Number(row?.items ?? 0) };
+  return { ...(await readIdentity(c, points)), items: Number(row?.items ?? 0) };
 }
 
 /** @param points known ones: what is there is read */
-export async function readTruth(c: Connection, points: readonly Position[] = []): Promise<Truth> {
+export async function readIdentity(c: Connection, points: readonly Position[] = []): Promise<StoreIdentity> {
   const project = await findProject(c);
   const { seq, change_id } = await findFeedHead(c, 0);
   const { workItemCounts: t } = c.tables;
@@ -59,7 +59,7 @@ export async function readTruth(c: Connection, points: readonly Position[] = [])
  * @param known what this folder has seen of its project; a part that is not known is undefined
  * @returns why it is not the truth, in words for a person; null when it is
  */
-export function mismatchOf(found: Truth, known: Partial<Truth>): string | null {
+export function mismatchOf(found: StoreIdentity, known: Partial<StoreIdentity>): string | null {
   if (known.project_id != null && found.project_id !== known.project_id) {
     return `it holds another project (${found.project_id ?? 'none'}) than this folder knows (${known.project_id})`;
   }

@@ -18,7 +18,7 @@ export interface StatusSection<T> {
 }
 
 /** Times are ISO 8601 UTC with milliseconds. */
-export interface StatusSummary {
+export interface StatusReport {
   /** Time of the last change of the tracker. */
   changed_at: string;
   /** The broken ones first, then by name. */

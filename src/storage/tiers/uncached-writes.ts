@@ -10,13 +10,13 @@ const MANY_WRITES = 128;
 /** Older ones are forgotten: the feed was held up for long, and brings them later. */
 const WRITES_MAX = 1_000;
 
-export class Mirror {
+export class UncachedWrites {
   #writes: AppliedWrite[] = [];
   #applying: Promise<void> = Promise.resolve();
   /** The changes of these writes, and of those that the cache could not take or that were forgotten. */
   #lacking = new Set<string>();
 
-  constructor(private readonly cache: Pick<CacheReplica, 'mirror'>) {}
+  constructor(private readonly cache: Pick<CacheReplica, 'applyAhead'>) {}
 
   /** Changes that this process wrote to the primary and that the cache does not have, as far as is known. */
   get lacking(): ReadonlySet<string> {
@@ -37,9 +37,9 @@ export class Mirror {
     this.#writes = [];
     if (writes.length > 0) {
       const applying = this.cache
-        .mirror(writes)
+        .applyAhead(writes)
         .catch(() => [])
-        .then((mirrored) => this.#hasNow(mirrored));
+        .then((applied) => this.#hasNow(applied));
       this.#applying = Promise.all([this.#applying, applying]).then(() => undefined);
     }
     return this.#applying;
