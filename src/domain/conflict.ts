@@ -59,6 +59,8 @@ export interface MakersView {
   unseen: ReadonlySet<string>;
   /** Those that had another value in the version that the update names: it is a version of another history. */
   differing: ReadonlySet<string>;
+  /** Sets that were not shown, to which the update would put back what others have taken out since. */
+  putBack: ReadonlySet<string>;
 }
 
 const NONE: ReadonlySet<string> = new Set();
@@ -73,7 +75,7 @@ export function compareChanges(
   patch: JsonObject,
   current: Record<string, JsonValue>,
   since: RecordedChange[],
-  { fields: baseFields = {}, unseen = NONE, differing = NONE }: Partial<MakersView> = {},
+  { fields: baseFields = {}, unseen = NONE, differing = NONE, putBack = NONE }: Partial<MakersView> = {},
 ): Conflict {
   const theirs = since.flatMap((change) =>
     change.fields.map((field) => ({
@@ -99,7 +101,7 @@ export function compareChanges(
   const isTouched = (field: string) => !isSet(field) && touched.has(groupOf(field));
   const notSeenBy = ({ field, to }: FieldChange): string[] => {
     if (isSameValue(current, field, to)) return [];
-    if (unseen.has(field)) return wouldTakeAway(current, field, to) ? [field] : [];
+    if (unseen.has(field)) return wouldTakeAway(current, field, to) || putBack.has(field) ? [field] : [];
     return [field, followerOf(field)].filter(
       (name): name is string => name !== undefined && !isSet(name) && differing.has(name),
     );

@@ -14,7 +14,7 @@ import {
   type MakersView,
 } from './conflict.ts';
 import { equalJson, type JsonObject, type JsonValue } from './json.ts';
-import { isPartlyShown } from './provisional-version.ts';
+import { isPartlyShown, withoutMark } from './provisional-version.ts';
 
 /** What is known of the way from the version that an update names to the record as it is now. */
 export interface WayHere {
@@ -33,16 +33,39 @@ export function makersView(change: Change, way: WayHere, isShown: (field: string
   const isHidden = (field: string, { base_version }: Change) =>
     isPartlyShown(base_version ?? 0) && !isShown(field);
   const sets = setsAfter(way, (name) => isHidden(name, change));
-  const view = { unseen: new Set<string>(), differing: new Set<string>() };
-  for (const [field] of flatten(change.patch)) {
+  const fields = { ...sets, ...change.base_fields };
+  const view = { unseen: new Set<string>(), differing: new Set<string>(), putBack: new Set<string>() };
+  for (const [field, to] of flatten(change.patch)) {
     const ofSet = isHidden(field, change) ? 'unseen' : 'seen';
     const seen = SETS.has(field) ? ofSet : howSeen(field, change, way, isHidden);
     if (seen !== 'seen') view[seen].add(field);
+    const isVersionKnown = withoutMark(change.base_version ?? 0) > 0;
+    if (
+      ofSet === 'unseen' &&
+      isVersionKnown &&
+      putsBack(field, asList(to), asList(fields[field] ?? null), way)
+    )
+      view.putBack.add(field);
     const follower = followerOf(field);
     if (follower !== undefined && howSeen(follower, change, way, isHidden) === 'differing')
       view.differing.add(follower);
   }
-  return { fields: { ...sets, ...change.base_fields }, ...view };
+  return { fields, ...view };
+}
+
+/** Whether setting a set that was not shown would put back what others have taken out of it since. */
+function putsBack(
+  name: string,
+  to: JsonValue[],
+  seen: JsonValue[],
+  { current, since, own }: WayHere,
+): boolean {
+  const there = asList(valueOf(current, name));
+  const taken = since
+    .filter(({ change_id }) => !own.has(change_id))
+    .flatMap(({ fields }) => fields.filter(({ field }) => field === name))
+    .flatMap(({ from, to: left }) => asList(from).filter((entry) => !asList(left).includes(entry)));
+  return to.some((entry) => taken.includes(entry) && !there.includes(entry) && !seen.includes(entry));
 }
 
 type HowSeen = 'seen' | 'unseen' | 'differing';

@@ -1,5 +1,6 @@
 // on_conflict "merge": changes to different fields are put together, everything else is refused.
 import { beforeAll, describe, expect, it } from 'vitest';
+import { partlyShown } from '../../src/domain/provisional-version.ts';
 import type { WorkItem } from '../../src/domain/work-item.ts';
 import { describeEachBackend, openTracker } from './backends.ts';
 import { refusalOf } from './refusal.ts';
@@ -40,6 +41,16 @@ describeEachBackend('merging', (backend) => {
         { field: 'metadata.custom', from: 1, to: 2 },
       ],
     });
+  });
+
+  it('puts no label back that others took out since, where the maker was not shown the labels', async () => {
+    const read = await tracker.create({ labels: ['a', 'b'] });
+    await tracker.update(read, { labels: ['a'] }, BOB);
+    const partly = { ...read, version: partlyShown(read.version) };
+    const { error, details } = await refusalOf(merge(partly, { labels: ['a', 'b', 'c'] }));
+    expect(error).toBe('VersionConflictError');
+    expect(details['not_seen']).toEqual([{ field: 'labels', value: ['a'] }]);
+    expect((await merge(partly, { labels: ['c'] })).labels).toEqual(['a', 'c']);
   });
 
   it('says nothing of merging when the version was current', async () => {

@@ -200,7 +200,9 @@ export class Background {
     const { state } = breaker;
     // A primary that failed meanwhile may be another when it answers again: it is looked at first.
     const shouldStop = () => this.#stopped || breaker.state !== state;
-    const { hasSettled, isAtRest } = await this.#wayBack.pass(primary, shouldStop);
+    const { hasSettled, isAtRest } = await this.#wayBack.pass(primary, shouldStop, (error) =>
+      this.#failed(error),
+    );
     if (hasSettled) {
       this.#snapshotDue = true;
       await this.#refresh(primary);

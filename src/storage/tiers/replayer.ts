@@ -45,6 +45,8 @@ export interface ReplayOptions {
   tried?: Set<string>;
   /** Told of each write that was settled. */
   onSettled?: (entry: JournalEntry, outcome: ReplayOutcome) => void;
+  /** Told when the primary fails, before what was settled is let go of: nobody else is to ask it meanwhile. */
+  onFailed?: (error: unknown) => void;
   shouldStop?: () => boolean;
   /** Told of every write that was settled. */
   onProgress?: ReportProgress;
@@ -132,6 +134,9 @@ export async function replayWaiting(options: ReplayOptions): Promise<ReplayRepor
       settled.push(entry.id);
       if (settled.length >= REMOVE_AT_ONCE) await letGo();
     }
+  } catch (error) {
+    options.onFailed?.(error);
+    throw error;
   } finally {
     await letGo();
   }

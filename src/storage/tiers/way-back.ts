@@ -33,8 +33,8 @@ export class WayBack {
 
   constructor(private readonly parts: TieredParts) {}
 
-  /** One pass over what waits. @throws DatabaseError when the primary fails */
-  async pass(primary: Primary, shouldStop: () => boolean): Promise<Pass> {
+  /** One pass over what waits. @throws DatabaseError when the primary fails; `onFailed` is told of it at once */
+  async pass(primary: Primary, shouldStop: () => boolean, onFailed: (error: unknown) => void): Promise<Pass> {
     const { journals, memory, clock, elect, jobs = UNRECORDED } = this.parts;
     let hasSettled = false;
     const replay = async (job: Job) => {
@@ -45,6 +45,7 @@ export class WayBack {
         clock,
         tried: this.#tried,
         onSettled: () => (hasSettled = true),
+        onFailed,
         shouldStop,
         onProgress: job.report,
       });
