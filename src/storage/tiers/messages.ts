@@ -190,6 +190,16 @@ export function notInCopy(
   return noLayer(primaryLabel, reason, [{ layer, reason: lacks }], cause);
 }
 
+/** What was asked for is not in the primary, and may be among what waits, which no copy shows. */
+export function mayWait(missing: TrackerError, waiting: number, primaryLabel: string): TrackerError {
+  return databaseError(
+    primaryLabel,
+    `it does not have this, and ${count(waiting, 'change')} made here ${waiting === 1 ? 'waits' : 'wait'} to be applied, which no copy can show at the moment`,
+    'Repeat the call in a few seconds. `worktrail doctor` shows what waits, and why.',
+    missing,
+  );
+}
+
 export function noLayer(
   primaryLabel: string,
   reason: string | null,

@@ -7,7 +7,7 @@
  * for the states, `lower-layers.ts` for what is done without the primary, `replica.ts` and `journal.ts` for the
  * layers, `replayer.ts` for the way back.
  */
-import { isError } from '../../domain/errors.ts';
+import { isError, type TrackerError } from '../../domain/errors.ts';
 import { partsOf, withParts } from '../../domain/batch.ts';
 import type { Change } from '../../domain/change.ts';
 import { isProvisionalToken } from '../../domain/claim.ts';
@@ -171,10 +171,27 @@ export class TieredStore implements TrackerStore {
     try {
       return (await this.#readPrimary(work, options)) ?? (await this.#lower.read(work, options));
     } catch (error) {
-      // What waits is not in the primary yet; a lesser copy has it on top.
-      const isMissing = isError(error, 'NotFoundError');
-      if (!isMissing || !this.parts.journals.mayHold) throw error;
-      return await this.#lower.read(work, options).catch(() => Promise.reject(error));
+      if (!isError(error, 'NotFoundError') || !this.parts.journals.mayHold) throw error;
+      return await this.#readWaiting(error, work, options);
+    }
+  }
+
+  /** What waits is not in the primary yet, and a lesser copy has it on top: without any, being missing proves nothing. */
+  async #readWaiting<T>(
+    missing: TrackerError,
+    work: (reader: Reader) => Promise<T>,
+    options: ReadOptions,
+  ): Promise<Answer<T>> {
+    try {
+      return await this.#lower.read(work, options);
+    } catch (error) {
+      if (!isError(error, 'DatabaseError')) throw missing;
+      const { entries } = await this.parts.journals.waiting();
+      if (entries.length > 0) throw messages.mayWait(missing, entries.length, this.parts.primaryLabel);
+      // It was applied while the copies were looked at.
+      const answer = await this.#readPrimary(work, options);
+      if (answer === undefined) throw error;
+      return answer;
     }
   }
 

@@ -4,15 +4,19 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { newRecordId } from '../../../src/domain/ids.ts';
 import { HeldBack, footprintOf } from '../../../src/domain/footprint.ts';
-import { OUTBOX_FILE, type OpenOptions } from '../../../src/storage/opening/open-store.ts';
+import { OUTBOX_FILE, openStore, type OpenOptions } from '../../../src/storage/opening/open-store.ts';
 import type { JournalEntry } from '../../../src/storage/contract/journal.ts';
+import type { Replica } from '../../../src/storage/replicas/replica.ts';
 import { openOutbox } from '../../../src/storage/journals/outbox.ts';
+import { cleanUpLater } from '../../support/cleanup.ts';
 import { describeUnless } from '../../support/describe-with.ts';
 import { postgresSkipReason } from '../../support/postgres.ts';
 import { faultyTables } from '../../support/table-faults.ts';
 import { temporaryProject } from '../../support/temporary-project.ts';
 import { freshDatabase, inFolder, openTrackerAt } from '../backends.ts';
-import { edit, linking, noting } from '../changes.ts';
+import { creation, edit, linking, noting } from '../changes.ts';
+import { refusalOf } from '../refusal.ts';
+import { Tracker } from '../tracker.ts';
 import { makeEntry } from './journal-entries.ts';
 
 const PATIENCE_MS = 30_000;
@@ -69,6 +73,32 @@ describeUnless(postgresSkipReason(), 'what waits for PostgreSQL', () => {
     expect({ durability, title: data.title }).toEqual({ durability: 'outbox', title: 'theirs' });
     const said = warnings.find(({ code }) => code === 'pending_changes')?.message;
     expect(said).toBe('1 change made here waits to be applied; this answer does not include it.');
+    await outbox.close();
+  });
+
+  it('is not denied where no copy shows it', async () => {
+    const { place, tracker: founder } = await newPlace();
+    const item = await founder.create();
+    await founder.store.close();
+    const tables = await faultyTables(place.databaseUrl ?? '', 'worktrail_test_project');
+    const mend = await tables.break('notes', 'right');
+    const id = newRecordId();
+    const waits = noteOn(item.id, 'together with an item');
+    waits.changes.push(creation({ entity_id: id, patch: { title: 'waits' } }));
+    const outbox = await keep(place, [waits]);
+    const store = await openStore({ ...place, databaseUrl: tables.url });
+    cleanUpLater(() => store.close());
+    (store.parts.replicas as Replica[]).length = 0;
+    const tracker = new Tracker(store, place);
+    await until(() => outbox.attempts().size > 0);
+    const { error, message, next } = await refusalOf(tracker.query(id));
+    expect(error).toBe('DatabaseError');
+    expect(message).toContain('1 change made here waits to be applied, which no copy can show at the moment');
+    expect(next).toContain('Repeat the call');
+    await mend();
+    await until(async () => (await outbox.list()).length === 0);
+    expect(await tracker.query(id)).toMatchObject({ title: 'waits' });
+    expect((await refusalOf(tracker.query(newRecordId()))).error).toBe('NotFoundError');
     await outbox.close();
   });
 
