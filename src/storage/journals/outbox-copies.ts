@@ -61,7 +61,7 @@ export function saveFrom(
     }
     // A process that was killed between the two parts of a frame leaves what a flipped bit does.
     const [what, kept] = existsSync(copy)
-      ? [`The outbox ${file} was damaged.`, copy]
+      ? [`The outbox ${file} was damaged, or replaced while it was in use.`, copy]
       : [`The last write to the outbox ${file} was cut short, or its log was damaged.`, `${copy}-wal`];
     const sentence = `${what} ${found.entries.size} of the writes waiting in it were saved; what was found is kept as ${kept}.`;
     mark.run(done, sentence);

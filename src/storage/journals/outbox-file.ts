@@ -42,9 +42,15 @@ const PROVISIONAL_KEPT_MS = 90 * 24 * 60 * 60 * 1000;
  * Opens the outbox at `file`; makes it when missing, and sets a damaged one aside after saving what it holds.
  * A file that can only be read is opened for reading. Blocks for up to 5 s while other processes open it.
  * @param thorough checks every page and every entry, as after a failure
+ * @param left a file that was open and that the path no longer leads to; it is closed
  * @throws JournalUnavailable when it cannot be opened; the file is left as it is
  */
-export function openOutboxFile(file: string, now: () => number, thorough: boolean): OutboxFile {
+export function openOutboxFile(
+  file: string,
+  now: () => number,
+  thorough: boolean,
+  left?: OutboxFile,
+): OutboxFile {
   try {
     mkdirSync(path.dirname(file), { recursive: true, mode: FOLDER_MODE });
     return withFileLockSync(`${file}.lock`, OPENING_TIMEOUT_MS, () => {
@@ -52,6 +58,8 @@ export function openOutboxFile(file: string, now: () => number, thorough: boolea
       const until = writtenAt(file, `${file}-wal`);
       const copies = new Map(damagedCopies(file).map((one) => [one, writtenAt(one, `${one}-wal`)]));
       const findEarlier = earlierIn(path.dirname(file));
+      // With the log of another file SQLite makes a mixture of both. Renamed, it is noticed by whoever has opened that.
+      if (left?.hasFilesBeside === true) setAside(file, asideName(file, 'damaged', now()));
       const log = readIfThere(`${file}-wal`);
       const passedOver = entriesPassedOver(log);
       const copy = asideName(file, 'damaged', now());

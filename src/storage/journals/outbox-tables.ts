@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { driverCode } from '../database/driver-errors.ts';
 import { footprintOfEntry, type JournalEntry } from '../contract/journal.ts';
+import { OpenFiles } from '../primary/open-files.ts';
 import { PAGE_BYTES } from './outbox-salvage.ts';
 import type { Database, Statement } from '../primary/sqlite-driver.ts';
 import type { FindEarlier } from './earlier-version.ts';
@@ -54,6 +55,7 @@ export const SET_MARK_TO_LARGER = `
 export class OutboxFile {
   readonly #statements = new Map<string, Statement>();
   readonly #identity: string;
+  readonly #files: OpenFiles | undefined;
 
   constructor(
     private readonly file: string,
@@ -64,6 +66,7 @@ export class OutboxFile {
     readonly damage: string[],
   ) {
     this.#identity = this.#identify();
+    this.#files = readOnly ? undefined : new OpenFiles(file);
   }
 
   statement(sql: string): Statement {
@@ -80,6 +83,11 @@ export class OutboxFile {
   /** False when the path leads to another file by now, or to none. */
   isCurrent(): boolean {
     return this.#identify() === this.#identity;
+  }
+
+  /** Whether its log or the index of that lies beside the path, which SQLite takes for those of the file that is there. */
+  get hasFilesBeside(): boolean {
+    return this.#files !== undefined && this.#files.ownBeside.length > 0;
   }
 
   #identify(): string {

@@ -68,6 +68,8 @@ interface KnownEntries {
 export class Outbox implements Journal {
   readonly name = 'outbox';
   #file: OutboxFile | undefined;
+  /** Not in its place any more, and closed; until its successor was opened. */
+  #left: OutboxFile | undefined;
   #isClosed = false;
   #suspect = false;
   /** Of a file that is not in its place any more, and not yet in the one that is. */
@@ -326,11 +328,13 @@ export class Outbox implements Journal {
       }
     }
     this.#file = undefined;
+    this.#left = file;
     file.database.close();
   }
 
   #open(thorough: boolean): OutboxFile {
-    const file = openOutboxFile(this.location, this.now, thorough);
+    const file = openOutboxFile(this.location, this.now, thorough, this.#left);
+    this.#left = undefined;
     for (const notice of file.damage) this.#notices.add(notice);
     return file;
   }

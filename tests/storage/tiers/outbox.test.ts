@@ -45,14 +45,18 @@ function open(at = file, now?: () => number): Outbox {
 const damagedFiles = async () => (await readdir(folder)).filter((name) => name.includes('.damaged-'));
 
 /** An outbox on the disk with these entries; with `killed`, as a process leaves it that could not clean up. */
-async function leaveOutbox(entries: JournalEntry[], options: { killed?: boolean } = {}): Promise<void> {
+async function leaveOutbox(
+  entries: JournalEntry[],
+  options: { killed?: boolean; at?: string } = {},
+): Promise<void> {
+  const { at = file } = options;
   const source = path.join(await temporaryProject(), 'outbox.db');
   const outbox = openOutbox(source);
   for (const entry of entries) await outbox.append(entry);
   if (options.killed !== true) await outbox.close();
-  await cp(source, file);
+  await cp(source, at);
   if (options.killed !== true) return;
-  await cp(`${source}-wal`, `${file}-wal`);
+  await cp(`${source}-wal`, `${at}-wal`);
   await outbox.close();
 }
 
@@ -506,11 +510,28 @@ describe('the file of an outbox', () => {
     for (const entry of entries.slice(3)) await outbox.append(entry);
     expect(idsOf(await outbox.list())).toEqual(idsOf(entries));
     expect(outbox.damage()).toEqual([
+      expect.stringContaining('replaced while it was in use. 2 of the writes waiting in it were saved'),
       `The outbox ${file} was moved or deleted in use; 1 writes were put back.`,
     ]);
     await outbox.close();
     expect(idsOf(await open().list())).toEqual(idsOf(entries));
   });
+
+  it.each([3, 200])(
+    'may be replaced by one with %d other writes, its log left behind: nothing of either is lost',
+    async (count) => {
+      const [outbox, other] = [open(), open()];
+      const [own, placed] = [makeEntries(count), makeEntries(count)];
+      for (const entry of own) await outbox.append(entry);
+      await leaveOutbox(placed, { at: `${file}.placed` });
+      await rename(`${file}.placed`, file);
+      const all = idsOf([...own, ...placed]).toSorted();
+      expect(idsOf(await outbox.list()).toSorted()).toEqual(all);
+      expect(idsOf(await other.list()).toSorted()).toEqual(all);
+      await Promise.all([outbox.close(), other.close()]);
+      expect(idsOf(await open().list()).toSorted()).toEqual(all);
+    },
+  );
 
   it('may go missing while its log stays: nothing is lost', async () => {
     const outbox = open();

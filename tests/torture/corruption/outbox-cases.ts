@@ -15,7 +15,7 @@ export const outboxCases: readonly FileCase[] = [
       writes: ['outbox'],
       mayLose: EVERY_WAITING_WRITE,
       ...(['half', 'garbage', 'flipped'].includes(damage) && {
-        says: /outbox .* was damaged\. \d+ of the writes/,
+        says: /outbox .* was damaged, or replaced while it was in use\. \d+ of the writes/,
       }),
       ...(damage === 'foreign' && { says: /belong to another project/ }),
     })),
