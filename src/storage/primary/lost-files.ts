@@ -38,8 +38,12 @@ export function saveAndClose(
   { writer, reader }: LostConnections,
   { isCopy }: { isCopy: boolean },
 ): LostFiles {
+  // A log on top of another database than its own makes a mixture of both.
+  const beside = loss === 'replaced' ? files.ownBeside : [];
+  const clearPlace = () => beside.forEach((file) => rmSync(file, { force: true }));
   if (isCopy) {
     closeBoth(writer, reader);
+    clearPlace();
     return new LostFiles(WHAT[loss]);
   }
   if (loss === 'log' && files.isUntouched && putBack(writer)) {
@@ -54,10 +58,8 @@ export function saveAndClose(
   } catch (error) {
     problem = describeDriverError(error);
   }
-  const beside = loss === 'replaced' ? files.ownBeside : [];
   closeBoth(writer, reader);
-  // A log on top of another database than its own makes a mixture of both.
-  if (kept !== undefined) for (const file of beside) rmSync(file, { force: true });
+  if (kept !== undefined) clearPlace();
   if (kept === undefined) {
     return new LostFiles(`${WHAT[loss]}; what it held could not be saved beside it (${problem})`);
   }

@@ -1,5 +1,5 @@
 // The local copy of a tracker: equal to it after every refresh, whatever was laid on top or happened to the file.
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
@@ -295,6 +295,25 @@ describe('a cache', () => {
     await again.refresh(primary, findNothing, {});
     expect(await contentOf(again)).toEqual(await contentOf(primary));
     expect(existsSync(file.replace('.db', '.damaged.db'))).toBe(true);
+  });
+
+  it('in whose place an older one was put beside its log is equal again after a refresh', async () => {
+    const { tracker, primary, cache, refresh, file } = await scene();
+    const items = [];
+    for (let number = 1; number <= 40; number += 1) items.push(await tracker.create());
+    await refresh();
+    const other = new Database(file);
+    other.pragma('wal_checkpoint(truncate)');
+    copyFileSync(file, `${file}.older`);
+    for (const item of items.slice(0, 30)) await tracker.update(item, { title: 'Later' });
+    await refresh();
+    other.pragma('wal_checkpoint(truncate)');
+    other.close();
+    for (const item of items.slice(30, 31)) await tracker.update(item, { title: 'Later' });
+    await refresh();
+    renameSync(`${file}.older`, file);
+    await refresh();
+    expect(await contentOf(cache)).toEqual(await contentOf(primary));
   });
 
   it('is put aside once by all who find it damaged at the same time', async () => {
