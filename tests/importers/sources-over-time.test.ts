@@ -180,6 +180,53 @@ describe('a tag of another name', () => {
     expect(await contentOf(tracker)).toEqual(before);
   });
 
+  it.each([3, 0])('is known where its name was given to another one with %d tasks', async (count) => {
+    const [alpha, beta, gamma] = ['Alpha', 'Beta', 'Gamma'].map((name) => ({ tasks: tasksOf(name, 6) }));
+    const next = { tasks: tasksOf('Next', count) };
+    const tracker = await embedded();
+    const file = await taskMaster.write(path.join(tracker.place.projectDir, 'a'), []);
+    const become = (now: object) => writeFile(file, JSON.stringify({ master: beta, later: gamma, ...now }));
+    await become({ current: alpha });
+    await importInto(tracker, taskMaster, file);
+    await giveTitle(tracker, 'Alpha parser2', 'Ours');
+    const before = await contentOf(tracker);
+    await become({ current: next, 'sprint-1': alpha });
+    for (const created of [count + 1, 0]) {
+      expect(await importInto(tracker, taskMaster, file)).toMatchObject({ created, kept_local: 0 });
+    }
+    const after = await contentOf(tracker);
+    expect(after.map((line) => line.replace(/ v\d+/, ''))).toEqual(
+      [...before, ...next.tasks.map(({ title }) => `${title} v1 planned`)]
+        .map((line) => line.replace(/ v\d+/, ''))
+        .toSorted(),
+    );
+  });
+
+  it('is known where another one has its name and it has that of the other', async () => {
+    const tracker = await embedded();
+    const file = await taskMaster.write(path.join(tracker.place.projectDir, 'a'), []);
+    const [alpha, beta, gamma] = ['Alpha', 'Beta', 'Gamma'].map((name) => ({ tasks: tasksOf(name, 6) }));
+    await writeFile(file, JSON.stringify({ v1: alpha, v2: beta, v3: gamma }));
+    await importInto(tracker, taskMaster, file);
+    await writeFile(file, JSON.stringify({ v1: beta, v2: alpha, v3: gamma }));
+    const { renamed } = (await importInto(tracker, taskMaster, file)).source_taken;
+    expect(renamed).toContainEqual({ from: 'v1/1', to: 'v2/1' });
+    expect(renamed).toContainEqual({ from: 'v2/1', to: 'v1/1' });
+    expect(await importInto(tracker, taskMaster, file)).toMatchObject({ created: 0, updated: 0 });
+    expect(await contentOf(tracker)).toHaveLength(18);
+  });
+
+  it('keeps its tasks where a new one has its first name and the number of one that is gone', async () => {
+    const tasks = tasksOf('Alpha', 4);
+    const { tracker, file, become } = await started(tasks);
+    await become(tasks);
+    await importInto(tracker, taskMaster, file);
+    const others = { tasks: tasksOf('Beta', 4) };
+    await writeFile(file, JSON.stringify({ v2: { tasks: tasks.slice(1) }, v1: others }));
+    expect(await importInto(tracker, taskMaster, file)).toMatchObject({ created: 5 });
+    expect(await contentOf(tracker)).toHaveLength(8);
+  });
+
   it('is another one where most of its tasks are others', async () => {
     const [first, ...others] = tasksOf('Alpha', 4) as [Task, ...Task[]];
     const { tracker, file, become } = await started([first, ...others]);

@@ -1,8 +1,16 @@
 /** Which items of a plan are here already, if the file that was read is one that was imported under a namespace. */
 import { startOfText, type ImportedItem } from '../../storage/queries/imported.ts';
+import { groupBy } from '../../domain/grouping.ts';
 import { isTelling, type Pair } from './item-comparison.ts';
 import { plannedId, type ImportPlan, type ImportSource, type PlannedItem } from './plan.ts';
-import { findByFirstName, firstNames, renamedGroups, type Renaming } from './renamed-groups.ts';
+import {
+  findByFirstName,
+  firstNames,
+  isOfOtherGroup,
+  namesGivenAway,
+  renamedGroups,
+  type Renaming,
+} from './renamed-groups.ts';
 
 /** What imports brought under one namespace. */
 export interface KnownSource {
@@ -52,11 +60,21 @@ export function matchItems(
       return false;
     });
   };
-  const byForeignId = new Map(source.items.map((item) => [item.foreign_id, item]));
-  matchBy('id', ({ foreign_id }) => byForeignId.get(foreign_id));
+  const isGivenAway = namesGivenAway(plan, source.items);
+  const named = source.items.filter((item) => !isGivenAway(item));
+  const idOf = ({ made_of: { key } }: PlannedItem) => plannedId(plan.source, source.namespace, key);
+  const byForeignId = groupBy(named, ({ foreign_id }) => foreign_id);
+  matchBy('id', (planned) => {
+    const found = byForeignId.get(planned.foreign_id);
+    // One that was changed here has kept the name that its group had; the id of the other could not be made of that.
+    return found?.find(({ id }) => id !== idOf(planned)) ?? found?.[0];
+  });
   // The source may spell an id otherwise now; the id here is made of one spelling.
-  const byId = new Map(source.items.map((item) => [item.id, item]));
-  matchBy('id', ({ made_of: { key } }) => byId.get(plannedId(plan.source, source.namespace, key)));
+  const byId = new Map(named.map((item) => [item.id, item]));
+  matchBy('id', (planned) => {
+    const known = byId.get(idOf(planned));
+    return known === undefined || isOfOtherGroup(plan, planned, known) ? undefined : known;
+  });
   const matchByFirstName = () =>
     matchBy('content', findByFirstName(plan, source, firstNames(plan, source, matches)));
   matchByFirstName();
@@ -74,7 +92,7 @@ export function matchItems(
     });
   }
   const unmatched = left.filter((item) => !taken.has(item.id));
-  const { renamings, find } = renamedGroups(plan, open, unmatched);
+  const { renamings, find } = renamedGroups(plan, open, unmatched, isGivenAway);
   matchBy('content', find);
   matchByFirstName();
   return { matches, renamings };

@@ -61,11 +61,47 @@ const GROUPINGS: Partial<Record<ImportSource, Grouping>> = {
 type Find = (planned: PlannedItem) => ImportedItem | undefined;
 
 /**
+ * Tells the items of groups whose name the source has given to other items, while what was called so is in it by another
+ * name: an id says nothing of those.
+ */
+export function namesGivenAway(
+  { source, items }: ImportPlan,
+  known: readonly ImportedItem[],
+): (item: { foreign_id: string }) => boolean {
+  const grouping = GROUPINGS[source];
+  if (grouping === undefined) return () => false;
+  const [now, then] = [groupsOf(grouping, items), groupsOf(grouping, known)];
+  const times = repeatedTimes(items);
+  const likenessOfGroups = (group: string, before: string) =>
+    likenessOf(pairsOf(now.get(group), then.get(before)), times);
+  const others = [...then.keys()].filter(
+    (group) =>
+      group !== '' && now.has(group) && /^(other|none)$/.test(verdictOf(likenessOfGroups(group, group))),
+  );
+  const isFree = (group: string) => !then.has(group) || others.includes(group);
+  const given = new Set(
+    others.filter((name) =>
+      [...now.keys()].some(
+        (group) => group !== name && isFree(group) && mayBeSame(likenessOfGroups(group, name)),
+      ),
+    ),
+  );
+  return ({ foreign_id }) => given.has(grouping.split(foreign_id).group);
+}
+
+/** Whether the id of a known item was made of a name that its group had once, and a planned one has its group's now. */
+export function isOfOtherGroup({ source }: ImportPlan, planned: PlannedItem, known: ImportedItem): boolean {
+  const grouping = GROUPINGS[source];
+  if (grouping === undefined || known.first_group === null) return false;
+  return grouping.split(planned.foreign_id).group !== grouping.split(known.foreign_id).group;
+}
+
+/**
  * Of each group that was called otherwise when it was first imported, its name then: the ids here are made of it.
  * @param pairs what was found so far
  */
 export function firstNames(
-  { source: kind, items }: ImportPlan,
+  { source: kind }: ImportPlan,
   { namespace, items: known }: { namespace: string; items: readonly ImportedItem[] },
   pairs: readonly Pair[],
 ): Map<string, string> {
@@ -75,7 +111,7 @@ export function firstNames(
   const moved = pairs.filter((pair) => pair.known.id !== pair.planned.id);
   if (moved.length === 0) return first;
   const remembered = known.flatMap(({ first_group }) => first_group ?? []);
-  const names = new Set([...goneGroups(grouping, items, known).keys(), ...remembered]);
+  const names = new Set([...groupsOf(grouping, known).keys(), ...remembered]);
   for (const { planned, known: item } of moved) {
     const { group } = grouping.split(planned.foreign_id);
     if (first.has(group)) continue;
@@ -124,23 +160,24 @@ export function withFirstNames(plan: ImportPlan, first: ReadonlyMap<string, stri
   return { ...plan, items };
 }
 
-/** What the groups of items that were not found were called before: each is one that has gone, with the same items. */
+/**
+ * What the groups of items that were not found were called before: each is one that has gone, with the same items.
+ * @param isGivenAway see `namesGivenAway`
+ */
 export function renamedGroups(
   { source, items }: ImportPlan,
   open: readonly PlannedItem[],
   left: readonly ImportedItem[],
+  isGivenAway: (item: { foreign_id: string }) => boolean,
 ): { renamings: Renaming[]; find: Find } {
   const grouping = GROUPINGS[source];
   if (grouping === undefined) return { renamings: [], find: () => undefined };
-  const gone = goneGroups(grouping, items, left);
+  const present = items.filter((item) => !isGivenAway(item));
+  const gone = goneGroups(grouping, present, left);
   const times = repeatedTimes(items);
   const likely = [...groupsOf(grouping, open)].flatMap(([group, added]) =>
     [...gone].flatMap(([before, known]): Renaming[] => {
-      const pairs = [...added].flatMap(([rest, planned]) => {
-        const item = known.get(rest);
-        return rest === '' || item === undefined ? [] : [{ planned, known: item }];
-      });
-      const likeness = likenessOf(pairs, times);
+      const likeness = likenessOf(pairsOf(added, known), times);
       const isSure = isEnough(likeness, known);
       return mayBeSame(likeness) ? [{ group, before, isSure, likeness }] : [];
     }),
@@ -152,6 +189,16 @@ export function renamedGroups(
     return before.get(group)?.get(rest);
   };
   return { renamings, find };
+}
+
+function pairsOf(
+  added: ReadonlyMap<string, PlannedItem> = new Map(),
+  known: ReadonlyMap<string, ImportedItem> = new Map(),
+): Pair[] {
+  return [...added].flatMap(([rest, planned]) => {
+    const item = known.get(rest);
+    return rest === '' || item === undefined ? [] : [{ planned, known: item }];
+  });
 }
 
 /** Fewer items may be the same in any two: every project begins with a set-up. */
