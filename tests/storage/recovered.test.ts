@@ -2,6 +2,7 @@
 import { copyFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { randomUUID } from 'node:crypto';
+import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
 import { listConflictsInput, resolveConflictInput } from '../../src/domain/conflict-record.ts';
 import { newChangeId } from '../../src/domain/ids.ts';
@@ -12,10 +13,12 @@ import { inOrder, recoverWrites } from '../../src/storage/maintenance/recover-wr
 import { SNAPSHOT_REF } from '../../src/storage/replicas/snapshot.ts';
 import type { TrackerStore } from '../../src/storage/contract/store.ts';
 import { acceptPrimary, withSeen } from '../../src/storage/maintenance/accept-primary.ts';
+import type { SettledWrite, Witness } from '../../src/storage/database/feed-guard.ts';
 import { SqlStore } from '../../src/storage/primary/sql-store.ts';
 import { openSqlite } from '../../src/storage/primary/sqlite.ts';
 import { git, temporaryProject } from '../support/temporary-project.ts';
 import { inFolder, openTrackerAt } from './backends.ts';
+import { edit } from './changes.ts';
 import type { Tracker } from './tracker.ts';
 import { ANYBODY } from '../../src/use-cases/support/context.ts';
 
@@ -47,6 +50,15 @@ async function scene(options: { git?: boolean } = {}) {
     },
   };
 }
+
+const NO_WITNESS: Witness = {
+  seen: () => undefined,
+  answers: 0,
+  answered: () => 0,
+  noted: () => undefined,
+  saw: () => true,
+  settled: () => undefined,
+};
 
 /** Own writes that this folder keeps, in the order of the feed. */
 const keptWrites = ({ dataDir }: { dataDir: string }) => withSeen(dataDir, (tables) => tables.after(0));
@@ -147,6 +159,40 @@ describe('an own write that the database lacks', () => {
     await during(applied);
     const ids = keptWrites(place).map(({ entry }) => entry.id);
     expect(ids).toEqual([first.entry.id, last.entry.id]);
+  });
+});
+
+describe('a write that was settled before', () => {
+  it('is noted without a look at all that is recorded, also where it is a conflict', async () => {
+    const { file, during } = await scene();
+    const item = await during((tracker) => tracker.create());
+    const queries: string[] = [];
+    const settled: SettledWrite[] = [];
+    const { session, state } = await openSqlite({ file, logQuery: (query) => queries.push(query) });
+    const witness = { ...NO_WITNESS, settled: (write: SettledWrite) => void settled.push(write) };
+    const store = new SqlStore(session, state, file, { witness });
+    for (const entity_id of [item.id, randomUUID()]) {
+      // Made long before it was found to be a conflict.
+      const id = `01900000-0000-7000-8000-${entity_id.slice(-12)}`;
+      const change = edit({ id, entity_id, base_version: 1, patch: { title: 'Other' } });
+      const write = { id: change.id, device: 'a', changes: [change] };
+      await store.replay(write);
+      queries.length = 0;
+      expect(await store.replay(write)).toEqual({ outcome: 'repeated' });
+    }
+    await store.close();
+    expect(settled.map(({ rows }) => rows)).toEqual(
+      [settled[0], settled[0], settled[2], settled[2]].map((one) =>
+        one?.rows.map((row) => expect.objectContaining({ seq: row.seq })),
+      ),
+    );
+    const database = new Database(file);
+    const plans = queries
+      .filter((query) => query.includes('"changes"'))
+      .flatMap((query) => database.prepare(`explain query plan ${query}`).all(...(query.match(/\?/g) ?? [])));
+    database.close();
+    expect(plans.length).toBeGreaterThan(0);
+    expect(JSON.stringify(plans)).not.toContain('SCAN changes');
   });
 });
 

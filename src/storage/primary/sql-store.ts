@@ -25,7 +25,7 @@ import { isNewerSchema, type SchemaState } from './migrate.ts';
 import { PositionWatch } from './position-watch.ts';
 import { QuotaCheck } from './quotas.ts';
 import { readerOf, type Reader } from '../queries/reader.ts';
-import { findRowsOfChange } from '../queries/change-records.ts';
+import { findRowsOfSettled } from '../queries/change-records.ts';
 import { readHead } from '../queries/feed.ts';
 
 /** Not an outage: a change that makes a record under the id of another one. */
@@ -164,7 +164,7 @@ export class SqlStore implements Primary {
     const { result, rows } = await this.#inTurn(async (c) => {
       const outcome = await work(c);
       const isRepeated = this.#witness !== undefined && outcome.outcome === 'repeated';
-      return { outcome, isRepeated, before: isRepeated ? await findRows(c, write.changes) : [] };
+      return { outcome, isRepeated, before: isRepeated ? await findRowsOfSettled(c, write.changes) : [] };
     });
     const { outcome, isRepeated, before } = result;
     const applied = outcome.outcome === 'applied' ? outcome.applied : [];
@@ -269,12 +269,6 @@ export class SqlStore implements Primary {
       throw databaseError(this.session.source, describeDriverError(error), next, error);
     }
   }
-}
-
-async function findRows(c: Connection, changes: readonly Change[]): Promise<RecordedRow[]> {
-  const rows: RecordedRow[] = [];
-  for (const { id } of changes) rows.push(...(await findRowsOfChange(c, id)));
-  return rows;
 }
 
 /** What to do about a failure; of a duplicate, `write` makes an error of its own. */

@@ -1,6 +1,6 @@
 /** The record of changes by change and by record: for taking changes back and for what a record was like before. */
 import { and, asc, desc, eq, gt, gte, inArray, lte, max, min, or } from 'drizzle-orm';
-import type { Applied, RecordedChange } from '../../domain/change.ts';
+import type { Applied, Change, RecordedChange } from '../../domain/change.ts';
 import type { Connection } from '../database/connection.ts';
 import { changeColumns } from './changes.ts';
 import { ENTITIES_WITH_PAST } from './nouns.ts';
@@ -47,6 +47,30 @@ export async function findRowsOfChange(c: Connection, change_id: string): Promis
   // There is an index by time and none by change; only a change with an odd time has to be looked for everywhere.
   const found = from === undefined || to === undefined ? [] : await rows(and(gte(t.at, from), lte(t.at, to)));
   return found.length > 0 ? found : await rows(undefined);
+}
+
+/**
+ * Every row of changes that were settled, oldest first. There is an index by time and one by record: the rows have the time
+ * of their change, and a write that was kept as a conflict is recorded under the id of its first change.
+ */
+export async function findRowsOfSettled(
+  c: Connection,
+  changes: readonly Pick<Change, 'id' | 'at'>[],
+): Promise<RecordedChange[]> {
+  const { changes: t } = c.tables;
+  const rows = new Map<number, RecordedChange>();
+  for (const chunk of chunks([...changes])) {
+    const ids = chunk.map(({ id }) => id);
+    const times = [...new Set(chunk.map(({ at }) => at))];
+    for (const where of [inArray(t.at, times), inArray(t.entity_id, ids)]) {
+      const found = await c.db
+        .select(changeColumns(c.tables))
+        .from(t)
+        .where(and(where, inArray(t.change_id, ids)));
+      for (const row of found) rows.set(row.seq, row);
+    }
+  }
+  return [...rows.values()].sort((a, b) => a.seq - b.seq);
 }
 
 /** What somebody did from a time on, newest first, up to `limit` rows. */
