@@ -63,6 +63,14 @@ const NO_WITNESS: Witness = {
 /** Own writes that this folder keeps, in the order of the feed. */
 const keptWrites = ({ dataDir }: { dataDir: string }) => withSeen(dataDir, (tables) => tables.after(0));
 
+/** What others write does not pass through this folder. */
+async function asOthers(file: string, work: (store: SqlStore) => Promise<void>): Promise<void> {
+  const { session, state } = await openSqlite({ file });
+  const store = new SqlStore(session, state, file);
+  await work(store);
+  await store.close();
+}
+
 const otherIds = () => ({ id: newChangeId(), entity_id: randomUUID() });
 
 const conflictsOf = async ({ context }: Tracker) =>
@@ -135,17 +143,36 @@ describe('an own write that the database lacks', () => {
     const own = keptWrites(place);
     const [lost, inBoth] = own.slice(-2);
     const theirs = lost?.entry.changes.map((change) => ({ ...change, ...otherIds(), client: 'other/1' }));
-    // What others write does not pass through this folder.
-    const { session, state } = await openSqlite({ file });
-    const store = new SqlStore(session, state, file);
-    for (const changes of [theirs, inBoth?.entry.changes]) await store.write(changes ?? []);
-    await store.close();
+    await asOthers(file, async (store) => {
+      for (const changes of [theirs, inBoth?.entry.changes]) await store.write(changes ?? []);
+    });
     const { entries } = await recoverWrites(place);
     expect(entries.map(({ id }) => id)).toEqual([lost?.entry.id]);
     await during(async (tracker) => {
       await applied(tracker);
       expect(await tracker.query(lost?.entry.changes[0]?.entity_id ?? '')).toMatchObject({ title: 'Lost' });
     });
+  });
+
+  it('and one that both branches have leave no version that stands for something else', async () => {
+    const { place, file, during, backUp, putBack } = await scene();
+    const item = await during((tracker) => tracker.create());
+    backUp();
+    await during(async (tracker) => {
+      await tracker.update(item, { priority: 1 });
+      await tracker.update(item, { title: 'In both', on_conflict: 'merge' });
+    });
+    putBack();
+    const inBoth = keptWrites(place).at(-1)?.entry;
+    await asOthers(file, async (store) => {
+      if (inBoth !== undefined) await store.replay(inBoth);
+      const patch = { assignee: 'theirs' };
+      await store.write([edit({ entity_id: item.id, base_version: 2, patch, client: 'other/1' })]);
+    });
+    await acceptPrimary(place);
+    const isVoid = (version: number) =>
+      withSeen(place.dataDir, (tables) => tables.tellVoid(item.id, version, 'ada'));
+    expect([1, 2, 3].map(isVoid)).toEqual([false, true, true]);
   });
 
   it('is kept although whoever settled it ended before that was noted', { timeout: TIMEOUT_MS }, async () => {

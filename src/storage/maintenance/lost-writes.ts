@@ -2,7 +2,7 @@
  * The writes of this folder that a database acknowledged and has no longer: it was restored from a backup, or a standby
  * took over that had not received its last moments. Looking alters nothing.
  */
-import { and, inArray, lte, max } from 'drizzle-orm';
+import { and, gt, inArray, lte, max } from 'drizzle-orm';
 import { partsOf } from '../../domain/batch.ts';
 import { madeAgain } from '../../domain/lost-branch.ts';
 import type { Connection } from '../database/connection.ts';
@@ -41,7 +41,8 @@ export async function findLostWrites(
   const isLost = ({ change_id }: { change_id: string }) => !settled.has(change_id);
   const first = points.find(isLost)?.seq;
   const common = await lastCommon(c, points, cached, first);
-  const gone = first === undefined ? [] : seen.after(first - 1).filter(isLost);
+  const after = seen.after(first === undefined ? common : Math.min(common, first - 1));
+  const gone = after.filter(isLost);
   const shared = await sharedVersions(c, gone, common);
   const again = madeAgain(
     gone.map(({ entry }) => entry.changes),
@@ -51,23 +52,46 @@ export async function findLostWrites(
     ...write,
     entry: { ...write.entry, changes: again[at] ?? write.entry.changes },
   }));
-  const shown = cached?.after(common) ?? [];
-  const present = await findSettled(
-    c,
-    shown.map(({ change_id }) => change_id),
-  );
+  const made = after.flatMap(({ entry, made }) => {
+    const change_ids = entry.changes.map(({ id }) => id);
+    return made.map((version): Shown => ({ change_ids, version }));
+  });
+  const shown = (cached?.after(common) ?? []).map(({ change_id, entity_id, version }): Shown => ({
+    change_ids: [change_id],
+    version: [entity_id, version],
+  }));
   return {
     common,
     writes: [...known.filter(isLost), ...fresh],
     fresh,
     returned: known.filter((write) => !isLost(write)).map(({ number }) => number),
-    versions: [
-      ...gone.flatMap(({ made }) => made),
-      ...shown
-        .filter(({ change_id }) => !present.has(change_id))
-        .map(({ entity_id, version }): MadeVersion => [entity_id, version]),
-    ],
+    versions: await findVoid(c, [...made, ...shown], common),
   };
+}
+
+/** A version that was made or shown here, and the changes of the write that made it. */
+interface Shown {
+  change_ids: readonly string[];
+  version: MadeVersion;
+}
+
+/** Those that the database lacks, or has from another change: one that both branches have may have another number here. */
+async function findVoid(c: Connection, shown: readonly Shown[], common: number): Promise<MadeVersion[]> {
+  const { changes: t } = c.tables;
+  const there = new Map<string, string>();
+  for (const chunk of chunks([...new Set(shown.map(({ version: [id] }) => id))])) {
+    const rows = await c.db
+      .select({ id: t.entity_id, version: t.version, change_id: t.change_id })
+      .from(t)
+      .where(and(inArray(t.entity_id, chunk), gt(t.seq, common)));
+    for (const { id, version, change_id } of rows) there.set(`${id} ${version}`, change_id);
+  }
+  return shown
+    .filter(({ change_ids, version: [id, version] }) => {
+      const change_id = there.get(`${id} ${version}`);
+      return change_id === undefined || !change_ids.includes(change_id);
+    })
+    .map(({ version }) => version);
 }
 
 /**
