@@ -162,4 +162,26 @@ describeUnless(postgresSkipReason(), 'what a command remembers of an outage', ()
     cleanUpLater(() => reopened.close());
     expect(reopened.get('breaker') ?? '').toBe('');
   });
+
+  it('is nothing of calls that it closed under', { timeout: TIMEOUT_MS }, async () => {
+    const { proxy, project } = await scene();
+    const logged: string[] = [];
+    const store = await openStore({
+      ...inFolder(project, proxy.url),
+      log: (message) => logged.push(message),
+    });
+    await store.read(() => Promise.resolve());
+    await sleep(1_000);
+    let isOver = false;
+    const calls = Array.from({ length: 4 }, async () => {
+      while (!isOver) await store.read((reader) => reader.findProject()).catch(() => undefined);
+    });
+    await store.close();
+    await sleep(200);
+    isOver = true;
+    await Promise.all(calls);
+    const outbox = openOutbox(path.join(project, '.worktrail', 'outbox.db'));
+    cleanUpLater(() => outbox.close());
+    expect([outbox.get('breaker') ?? '', ...logged.filter((line) => line.includes('away'))]).toEqual(['']);
+  });
 });

@@ -17,6 +17,7 @@ import type { TieredParts } from './parts.ts';
 export class PrimaryFailures {
   /** What to change, of the last mistake in the settings. */
   #remedy: string | undefined;
+  #isClosing = false;
 
   constructor(
     private readonly parts: TieredParts,
@@ -34,8 +35,14 @@ export class PrimaryFailures {
     return isUnresolved && memory.hasReached(address?.host ?? '') ? 'unavailable' : failure;
   }
 
+  /** The store closes under the calls that are not over: from now on their failures say nothing of the primary. */
+  close(): void {
+    this.#isClosing = true;
+  }
+
   /** A call failed. @param triedAt when it began */
   failed(error: unknown, triedAt: number): void {
+    if (this.#isClosing) return;
     const reason = reasonOf(error);
     const failure = this.meaningOf(error);
     if (error instanceof IdentityMismatch || failure === undefined) this.breaker.move('mismatch', reason);

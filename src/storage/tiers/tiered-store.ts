@@ -322,6 +322,7 @@ export class TieredStore implements TrackerStore {
   async close(): Promise<void> {
     this.#listeners = [];
     this.#watch.close();
+    this.#failures.close();
     await this.#background.stop();
     await this.#primary?.close();
     for (const replica of this.parts.replicas) await replica.close().catch(() => undefined);
