@@ -13,6 +13,8 @@ export interface Task {
   id: number;
   title: string;
   isDone?: boolean;
+  /** In which minute it was created; else its id says so. */
+  minute?: number;
 }
 
 interface Written {
@@ -41,8 +43,8 @@ async function fresh(folder: string, files: Record<string, string>): Promise<voi
   }
 }
 
-const minute = ({ id }: Task, year: number) =>
-  `${year}-03-${String(1 + Math.floor(id / 60)).padStart(2, '0')} 10:${String(id % 60).padStart(2, '0')}`;
+const minute = ({ id, minute: at = id }: Task, year: number) =>
+  `${year}-03-${String(1 + Math.floor(at / 60)).padStart(2, '0')} 10:${String(at % 60).padStart(2, '0')}`;
 
 /** @param timeOf when it says that a task was created */
 const backlogMd = (name: string, timeOf: (task: Task, year: number) => string): Kind => ({

@@ -247,3 +247,31 @@ describe('a tag of another name', () => {
     expect(await contentOf(tracker)).toHaveLength(6);
   });
 });
+
+describe.each(KINDS.filter(({ name }) => /backlog|session/.test(name)))('an item of kind $name', (kind) => {
+  const scene = async () => {
+    const tracker = await embedded();
+    const folder = path.join(tracker.place.projectDir, 'a');
+    const [first, second, ...others] = tasksOf('Alpha', 8) as [Task, Task, ...Task[]];
+    await kind.write(folder, [first, second, ...others]);
+    await importInto(tracker, kind, folder);
+    const become = async (now: readonly Task[]) => {
+      await kind.write(folder, [...now, ...others]);
+      return await importInto(tracker, kind, folder);
+    };
+    return { tracker, first, second, become };
+  };
+
+  it.each([20, 2])('whose id another one has is known by what it says, also as %d', async (id) => {
+    const { tracker, first, second, become } = await scene();
+    // Of the same minute, so that nothing but the id is another.
+    const moved = { ...first, id, minute: first.id };
+    const added = { id: first.id, minute: 40, title: 'Quite another matter' };
+    const now = id === second.id ? [moved, added] : [moved, added, second];
+    expect((await become(now)).source_taken.renamed).toMatchObject([{}]);
+    expect(await become(now)).toMatchObject({ created: 0, updated: 0 });
+    const titles = (await contentOf(tracker)).map((line) => line.replace(/ v\d+ .*/, ''));
+    expect(titles).toHaveLength(9);
+    expect(titles).toEqual(expect.arrayContaining([first.title, second.title, added.title]));
+  });
+});

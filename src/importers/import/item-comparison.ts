@@ -56,6 +56,10 @@ export function likenessOf(pairs: readonly Pair[], times: ReadonlySet<string>): 
   return likeness;
 }
 
+/** Whether an item has nothing in common with the one that was imported under its id. */
+export const isOther = ({ planned, known }: Pair, times: ReadonlySet<string>): boolean =>
+  compare(planned, known, times) === 'other';
+
 function compare(
   planned: PlannedItem,
   known: ImportedItem,

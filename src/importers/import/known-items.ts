@@ -1,7 +1,7 @@
 /** Which items of a plan are here already, if the file that was read is one that was imported under a namespace. */
 import { startOfText, type ImportedItem } from '../../storage/queries/imported.ts';
 import { groupBy } from '../../domain/grouping.ts';
-import { isTelling, type Pair } from './item-comparison.ts';
+import { isOther, isTelling, repeatedTimes, type Pair } from './item-comparison.ts';
 import { plannedId, type ImportPlan, type ImportSource, type PlannedItem } from './plan.ts';
 import {
   findByFirstName,
@@ -61,7 +61,8 @@ export function matchItems(
     });
   };
   const isGivenAway = namesGivenAway(plan, source.items);
-  const named = source.items.filter((item) => !isGivenAway(item));
+  const moved = itemsMovedOn(plan, source);
+  const named = source.items.filter((item) => !isGivenAway(item) && !moved.has(item));
   const idOf = ({ made_of: { key } }: PlannedItem) => plannedId(plan.source, source.namespace, key);
   const byForeignId = groupBy(named, ({ foreign_id }) => foreign_id);
   matchBy('id', (planned) => {
@@ -79,8 +80,8 @@ export function matchItems(
     matchBy('content', findByFirstName(plan, source, firstNames(plan, source, matches)));
   matchByFirstName();
   // A file of the project that is still where it was is another one.
-  const isElsewhere = ({ foreign_id }: ImportedItem) =>
-    plan.source === 'session-prompts' && isThere(foreign_id);
+  const isElsewhere = (item: ImportedItem) =>
+    plan.source === 'session-prompts' && !moved.has(item) && isThere(item.foreign_id);
   const left = source.items.filter((item) => !taken.has(item.id) && !isElsewhere(item));
   for (const contentOf of CONTENTS[plan.source]) {
     const wanted = single(open, contentOf);
@@ -96,6 +97,28 @@ export function matchItems(
   matchBy('content', find);
   matchByFirstName();
   return { matches, renamings };
+}
+
+/** Those whose id another item has now that has nothing in common with them, where one of the two is known by what it says. */
+function itemsMovedOn({ source: kind, items }: ImportPlan, source: KnownSource): ReadonlySet<ImportedItem> {
+  const times = repeatedTimes(items);
+  const plannedAt = new Map(items.map((planned) => [planned.foreign_id, planned]));
+  const knownAt = new Map(source.items.map((known) => [known.foreign_id, known]));
+  const isReplaced = (planned: PlannedItem | undefined, known: ImportedItem | undefined) =>
+    planned !== undefined && known !== undefined && isOther({ planned, known }, times);
+  const moved = new Set<ImportedItem>();
+  for (const contentOf of CONTENTS[kind]) {
+    const wanted = single(items, contentOf);
+    for (const [content, known] of single(source.items, contentOf)) {
+      const planned = wanted.get(content);
+      if (planned === undefined || !isReplaced(plannedAt.get(known.foreign_id), known)) continue;
+      const there = knownAt.get(planned.foreign_id);
+      if (there !== undefined && !isReplaced(planned, there)) continue;
+      // What was there before is not what came there.
+      for (const one of [known, ...(there === undefined ? [] : [there])]) moved.add(one);
+    }
+  }
+  return moved;
 }
 
 type Content = (item: ImportedItem | PlannedItem) => string | undefined;
