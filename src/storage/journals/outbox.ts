@@ -307,7 +307,12 @@ export class Outbox implements Journal {
       successor.database.close();
       throw this.#unavailable('the file or its folder is read-only', undefined);
     }
-    this.#carryOver(successor);
+    try {
+      this.#carryOver(successor);
+    } catch (error) {
+      successor.database.close();
+      throw error;
+    }
     this.#suspect = false;
     this.#file = successor;
     file?.database.close();

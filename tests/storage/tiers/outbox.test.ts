@@ -8,6 +8,7 @@ import {
   open as openFile,
   readFile,
   readdir,
+  readlink,
   rename,
   rm,
   stat,
@@ -530,6 +531,27 @@ describe('the file of an outbox', () => {
       expect(idsOf(await other.list()).toSorted()).toEqual(all);
       await Promise.all([outbox.close(), other.close()]);
       expect(idsOf(await open().list()).toSorted()).toEqual(all);
+    },
+  );
+
+  it.skipIf(process.platform !== 'linux')(
+    'is let go of again where others keep it from taking what has to go into it (what is open is asked of Linux)',
+    async () => {
+      const outbox = open();
+      const entry = makeEntry();
+      await outbox.append(entry);
+      for (const name of await readdir(folder)) await rm(path.join(folder, name));
+      await open().close();
+      const other = new Database(file);
+      other.exec('begin immediate');
+      await expect(outbox.list()).rejects.toThrow(JournalUnavailable);
+      other.exec('rollback');
+      other.close();
+      const handles = await Promise.all(
+        (await readdir('/proc/self/fd')).map((name) => readlink(`/proc/self/fd/${name}`).catch(() => '')),
+      );
+      expect(handles.filter((name) => name === file)).toEqual([]);
+      expect(await outbox.list()).toEqual([entry]);
     },
   );
 
