@@ -175,6 +175,20 @@ describe('an own write that the database lacks', () => {
     expect([1, 2, 3].map(isVoid)).toEqual([false, true, true]);
   });
 
+  it('is kept when the database has it after all, and may lose it again', async () => {
+    const { place, file, during, backUp, putBack } = await scene();
+    await during((tracker) => tracker.create({ title: 'In the backup' }));
+    backUp();
+    await during((tracker) => tracker.create({ title: 'Lost' }));
+    copyFileSync(file, `${file}.whole`);
+    putBack();
+    expect(await acceptPrimary(place)).toMatchObject({ lacking: 1 });
+    copyFileSync(`${file}.whole`, file);
+    expect(await acceptPrimary(place)).toMatchObject({ lacking: 0 });
+    putBack();
+    expect((await recoverWrites(place)).entries).toHaveLength(1);
+  });
+
   it('is kept although whoever settled it ended before that was noted', { timeout: TIMEOUT_MS }, async () => {
     const { place, during } = await scene();
     await during((tracker) => tracker.create({ title: 'First' }));

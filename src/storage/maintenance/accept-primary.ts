@@ -84,11 +84,12 @@ export async function acceptPrimary(
  * All of it or nothing: what is lost, and what became void by that. Until the position is reset, nothing is applied.
  * @throws DatabaseError
  */
-export function noteLost(tables: SeenTables, { fresh, returned, versions }: LostWrites): void {
+export function noteLost(tables: SeenTables, { fresh, returned, notedAnew, versions }: LostWrites): void {
   try {
     tables.transaction(() => {
       for (const write of fresh) tables.noteLost(write);
-      tables.forget(returned);
+      tables.forget(notedAnew.map(({ number }) => number));
+      tables.noteReturned(returned.map(({ number }) => number));
       tables.addVoid(versions, Date.now());
     });
   } catch (error) {

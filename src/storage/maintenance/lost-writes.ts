@@ -18,8 +18,10 @@ export interface LostWrites {
   writes: OwnWrite[];
   /** Those among them that were not known to be lost before. */
   fresh: OwnWrite[];
-  /** Own writes that were known to be lost and that it has after all, by their number. */
-  returned: number[];
+  /** Own writes that were known to be lost and that it has after all. */
+  returned: OwnWrite[];
+  /** Those among them that were noted anew, where they had waited and were applied again. */
+  notedAnew: OwnWrite[];
   /** Versions that were made or shown here and that it lacks. */
   versions: MadeVersion[];
 }
@@ -52,6 +54,8 @@ export async function findLostWrites(
     ...write,
     entry: { ...write.entry, changes: again[at] ?? write.entry.changes },
   }));
+  const returned = known.filter((write) => !isLost(write));
+  const noted = new Set(points.map(({ change_id }) => change_id));
   const made = after.flatMap(({ entry, made }) => {
     const change_ids = entry.changes.map(({ id }) => id);
     return made.map((version): Shown => ({ change_ids, version }));
@@ -64,7 +68,8 @@ export async function findLostWrites(
     common,
     writes: [...known.filter(isLost), ...fresh],
     fresh,
-    returned: known.filter((write) => !isLost(write)).map(({ number }) => number),
+    returned,
+    notedAnew: returned.filter(({ change_id }) => noted.has(change_id)),
     versions: await findVoid(c, [...made, ...shown], common),
   };
 }

@@ -136,7 +136,12 @@ export class SeenTables {
     this.#run(sql).run(encodeEntry(entry), number);
   }
 
-  /** Forgets writes that wait in a journal again, or that the database has after all. */
+  /** The database has them after all, and may lose them again. */
+  noteReturned(numbers: readonly number[]): void {
+    for (const number of numbers) this.#run('update own_writes set lost = 0 where number = ?').run(number);
+  }
+
+  /** Forgets writes that wait in a journal again, or that were noted once more. */
   forget(numbers: readonly number[]): void {
     for (const number of numbers) this.#run('delete from own_writes where number = ?').run(number);
   }
