@@ -39,7 +39,9 @@ export class NoJournal extends WordedError {
 export interface Waiting extends WaitingWrites {
   /** In the order of replay. */
   entries: readonly JournalEntry[];
-  /** What was in journals that cannot be read at the moment, when they could: it is neither replayed nor overtaken. */
+  /** What was in journals that cannot be read at the moment, when they could. */
+  unread: readonly JournalEntry[];
+  /** Those among it that are neither replayed nor overtaken: others do not go on without them yet. */
   hidden: readonly JournalEntry[];
   /** What a write has to wait behind. */
   footprint: WaitingFootprint;
@@ -82,7 +84,8 @@ export class Journals {
 
   /** Whether anything waited when that was last looked at: costs nothing. */
   get mayHold(): boolean {
-    return (this.#known?.entries.length ?? 0) > 0;
+    const { entries, unread } = this.#known ?? { entries: [], unread: [] };
+    return entries.length + unread.length > 0;
   }
 
   /** Writes of this project that nothing proves to be ours, as they were last looked at: they wait for a person. */
@@ -145,7 +148,7 @@ export class Journals {
     const isOurs = this.#isOurs();
     const entries = new Map<string, JournalEntry>();
     const unsealed = new Map<string, UnsealedWrite>();
-    const unread: JournalEntry[] = [];
+    const found: { isRecent: boolean; entries: readonly JournalEntry[] }[] = [];
     let isWhole = true;
     for (const journal of this.journals) {
       const isUnreadable = this.#fingerprints.get(journal.name)?.value === UNREADABLE;
@@ -163,7 +166,7 @@ export class Journals {
       } catch (error) {
         this.#note(journal, error);
         if (!isUnreadable) isWhole = false;
-        unread.push(...this.#lastSeenIn(journal));
+        found.push(this.#lastSeenIn(journal));
       }
     }
     this.#unsealed = [...unsealed.values()].filter(
@@ -171,15 +174,17 @@ export class Journals {
     );
     const sorted = [...entries.values()].sort(inReplayOrder);
     this.#lamport = Math.max(this.#lamport, sorted.at(-1)?.lamport ?? 0);
-    const hidden = unread.filter(
-      (entry) => isOurs(entry) && !entries.has(entry.id) && !this.#settled.has(entry.id),
-    );
+    const isUnread = (entry: JournalEntry) =>
+      isOurs(entry) && !entries.has(entry.id) && !this.#settled.has(entry.id);
+    const unreadOf = (lists: typeof found) => lists.flatMap((list) => list.entries.filter(isUnread));
+    const hidden = unreadOf(found.filter(({ isRecent }) => isRecent));
     if (hidden.length > 0) isWhole = false;
     this.#known = {
       // What failed for a moment is not taken for what waits: the next call looks again.
       fingerprint: isWhole ? fingerprint : `${fingerprint}\n${UNREAD} ${(this.#unread += 1)}`,
       entries: sorted,
       list: () => Promise.resolve(sorted),
+      unread: unreadOf(found),
       hidden,
       footprint: new WaitingFootprint([...sorted, ...hidden], (entry) => this.footprintOf(entry)),
     };
@@ -193,11 +198,12 @@ export class Journals {
   }
 
   /** What a journal held that cannot be read at the moment. */
-  #lastSeenIn({ name }: Journal): readonly JournalEntry[] {
+  #lastSeenIn({ name }: Journal): { isRecent: boolean; entries: readonly JournalEntry[] } {
     const now = this.clock.now();
     const since = this.#unreadSince.get(name) ?? now;
     this.#unreadSince.set(name, since);
-    return Math.abs(now - since) < HIDDEN_MAX_MS ? (this.#listed.get(name)?.entries ?? []) : [];
+    const isRecent = Math.abs(now - since) < HIDDEN_MAX_MS;
+    return { isRecent, entries: this.#listed.get(name)?.entries ?? [] };
   }
 
   /** Worked out once for each entry: there may be thousands, and they are asked about with every write. */

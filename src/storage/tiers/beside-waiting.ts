@@ -33,7 +33,8 @@ async function waitingEntries(
   journals: Pick<Journals, 'mayHold' | 'waiting'>,
 ): Promise<ReadonlyMap<string, JournalEntry>> {
   if (!journals.mayHold) return NONE;
-  return new Map((await journals.waiting()).entries.map((entry) => [entry.id, entry]));
+  const { entries, unread } = await journals.waiting();
+  return new Map([...entries, ...unread].map((entry) => [entry.id, entry]));
 }
 
 const NONE: ReadonlyMap<string, JournalEntry> = new Map();

@@ -5,10 +5,12 @@ import { describe, expect, it } from 'vitest';
 import { GitJournal } from '../../../src/storage/journals/git-journal.ts';
 import { MarkdownJournal } from '../../../src/storage/journals/markdown-journal.ts';
 import { systemClock } from '../../../src/platform/clock.ts';
+import type { JournalEntry } from '../../../src/storage/contract/journal.ts';
 import { Journals } from '../../../src/storage/journals/journals.ts';
 import { openOutbox } from '../../../src/storage/journals/outbox.ts';
+import { readBesideWaiting } from '../../../src/storage/tiers/beside-waiting.ts';
 import { temporaryProject } from '../../support/temporary-project.ts';
-import { DEVICE, makeChange } from './journal-entries.ts';
+import { DEVICE, idsOf, makeChange } from './journal-entries.ts';
 import { describeJournal } from './journal-suite.ts';
 import { MemoryJournal, newMedium } from './memory-journal.ts';
 
@@ -49,5 +51,28 @@ describe('the journals of one folder', () => {
       ['b', 2_000],
       ['a', 2_001],
     ]);
+  });
+
+  it('still tell of what was in one that cannot be read any more, as what an answer may lack', async () => {
+    const medium = newMedium();
+    let now = 1_000;
+    const journals = new Journals([new MemoryJournal(medium)], DEVICE, { ...systemClock, now: () => now });
+    const change = makeChange();
+    await journals.append([change]);
+    await journals.waiting();
+    const lackingOf = async () => {
+      const answer = { data: 0, source: 'sqlite' as const, warnings: [] };
+      const warningOf = (lacking: readonly JournalEntry[]) => ({
+        code: '',
+        message: idsOf([...lacking]).join(),
+      });
+      return (await readBesideWaiting(journals, () => Promise.resolve(answer), warningOf))?.warnings;
+    };
+    medium.outage = 'it cannot be read';
+    for (const at of [2_000, 500_000]) {
+      now = at;
+      expect(await lackingOf()).toMatchObject([{ message: change.id }]);
+    }
+    expect((await journals.waiting()).hidden).toEqual([]);
   });
 });
