@@ -65,6 +65,8 @@ export interface Journal {
   remove(ids: readonly string[]): Promise<void>;
   /** Changes when `list` would answer differently; as cheap as the medium allows. */
   fingerprint(): Promise<string>;
+  /** Entries of ours that only this process still has, because their place is gone; none without it. */
+  homeless?(): JournalEntry[];
   /** What was found damaged and kept aside, in words for a person; empty when all is well. */
   damage(): string[];
   close(): Promise<void>;

@@ -68,6 +68,8 @@ export class Journals {
   readonly #unreadSince = new Map<JournalName, number>();
   /** Settled, and left behind in a journal that could not let go of them. */
   readonly #settled = new Set<string>();
+  /** Saved elsewhere because their journal could not keep them. */
+  readonly #sheltered = new Set<string>();
 
   /** @param journals in the order in which they are tried */
   constructor(
@@ -166,6 +168,7 @@ export class Journals {
       } catch (error) {
         this.#note(journal, error);
         if (!isUnreadable) isWhole = false;
+        await this.#shelter(journal);
         found.push(this.#lastSeenIn(journal));
       }
     }
@@ -189,6 +192,23 @@ export class Journals {
       footprint: new WaitingFootprint([...sorted, ...hidden], (entry) => this.footprintOf(entry)),
     };
     return this.#known;
+  }
+
+  /** What a journal has in memory alone goes to another that takes it: it would end with this process. */
+  async #shelter(journal: Journal): Promise<void> {
+    for (const entry of journal.homeless?.() ?? []) {
+      if (this.#sheltered.has(entry.id)) continue;
+      for (const other of this.journals.filter((one) => one !== journal)) {
+        try {
+          await other.append(entry);
+          this.#sheltered.add(entry.id);
+          this.#fingerprints.delete(other.name);
+          break;
+        } catch (error) {
+          this.#note(other, error);
+        }
+      }
+    }
   }
 
   /** A repository may hold the journals of several projects. */
@@ -263,7 +283,10 @@ export class Journals {
   }
 
   async close(): Promise<void> {
-    for (const journal of this.journals) await journal.close();
+    for (const journal of this.journals) {
+      await journal.close();
+      await this.#shelter(journal);
+    }
   }
 
   async #fingerprint(): Promise<string> {

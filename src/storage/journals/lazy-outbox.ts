@@ -6,6 +6,7 @@ import { openOutbox, type Outbox } from './outbox.ts';
 export class LazyOutbox implements Journal {
   readonly name = 'outbox';
   #outbox: Outbox | undefined;
+  #closed: Outbox | undefined;
   #isClosed = false;
 
   constructor(
@@ -42,6 +43,10 @@ export class LazyOutbox implements Journal {
     return this.#outbox?.unsealed() ?? [];
   }
 
+  homeless(): JournalEntry[] {
+    return (this.#outbox ?? this.#closed)?.homeless() ?? [];
+  }
+
   damage(): string[] {
     return this.#outbox?.damage() ?? [];
   }
@@ -50,6 +55,7 @@ export class LazyOutbox implements Journal {
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.#outbox?.close();
+    this.#closed = this.#outbox;
     this.#outbox = undefined;
   }
 }

@@ -99,6 +99,12 @@ export class Outbox implements Journal {
     return (this.#known?.unsealed ?? []).map((entry) => ({ entry, place: this.location }));
   }
 
+  homeless(): JournalEntry[] {
+    return this.#unplaced
+      .map((record) => decodeEntry(record))
+      .flatMap((one) => ('entry' in one ? one.entry : []));
+  }
+
   async remove(ids: readonly string[]): Promise<void> {
     if (ids.length === 0) return;
     await this.#write((file) => {

@@ -1,5 +1,7 @@
 // Every journal under the one contract.
+import { rename, rm } from 'node:fs/promises';
 import path from 'node:path';
+import Database from 'better-sqlite3';
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { GitJournal } from '../../../src/storage/journals/git-journal.ts';
@@ -7,6 +9,8 @@ import { MarkdownJournal } from '../../../src/storage/journals/markdown-journal.
 import { systemClock } from '../../../src/platform/clock.ts';
 import type { JournalEntry } from '../../../src/storage/contract/journal.ts';
 import { Journals } from '../../../src/storage/journals/journals.ts';
+import { LazyOutbox } from '../../../src/storage/journals/lazy-outbox.ts';
+import { OUTBOX_APPLICATION_ID } from '../../../src/storage/journals/outbox-tables.ts';
 import { openOutbox } from '../../../src/storage/journals/outbox.ts';
 import { readBesideWaiting } from '../../../src/storage/tiers/beside-waiting.ts';
 import { temporaryProject } from '../../support/temporary-project.ts';
@@ -75,4 +79,30 @@ describe('the journals of one folder', () => {
     }
     expect((await journals.waiting()).hidden).toEqual([]);
   });
+
+  it.each(['used', 'closed'])(
+    'keep elsewhere what was in an outbox that one of a newer version took the place of, when next %s',
+    async (next) => {
+      const folder = path.join(await temporaryProject(), '.worktrail');
+      const file = path.join(folder, 'outbox.db');
+      const open = () => {
+        const markdown = new MarkdownJournal(path.join(folder, 'pending'), DEVICE);
+        return new Journals([new LazyOutbox(file, Date.now), markdown], DEVICE, systemClock);
+      };
+      const journals = open();
+      const change = makeChange();
+      expect(await journals.append([change])).toBe('outbox');
+      const newer = new Database(`${file}.newer`);
+      newer.pragma(`application_id = ${OUTBOX_APPLICATION_ID}`);
+      newer.pragma('user_version = 99');
+      newer.close();
+      for (const suffix of ['-wal', '-shm']) await rm(file + suffix);
+      await rename(`${file}.newer`, file);
+      if (next === 'used') expect(idsOf([...(await journals.waiting()).entries])).toEqual([change.id]);
+      await journals.close();
+      const again = open();
+      expect(idsOf([...(await again.waiting()).entries])).toEqual([change.id]);
+      await again.close();
+    },
+  );
 });
