@@ -22,6 +22,7 @@ const REMEMBERS_NOTHING: AnySeen = {
   saw: () => true,
   settled: () => undefined,
   findVoid: () => undefined,
+  isLostSnapshot: () => false,
   close: () => undefined,
 };
 

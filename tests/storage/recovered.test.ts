@@ -258,6 +258,8 @@ describe('a state that was accepted', () => {
     await acceptPrimary(place);
     await during(async (tracker) => {
       await tracker.update(item, { title: 'After it' });
+      // The database is further now than the lost state was.
+      for (let more = 0; more < 25; more += 1) await tracker.create({ title: 'After it too' });
       lose();
       const asked = tracker.store.read((reader) => reader.findWorkItem(item.id));
       await expect(asked).rejects.toThrow('the last snapshot is of changes that the database has lost');

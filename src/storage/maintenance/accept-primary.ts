@@ -11,6 +11,7 @@ import { describeDriverError, describeFailure } from '../database/driver-errors.
 import { asideName, setAside } from '../primary/set-aside.ts';
 import { LazyOutbox } from '../journals/lazy-outbox.ts';
 import { findLostWrites, type LostWrites } from './lost-writes.ts';
+import { readSnapshot } from '../replicas/snapshot.ts';
 import { SEEN_FILE, openSeenFile } from '../tiers/seen-file.ts';
 import type { OwnWrite, SeenTables } from '../tiers/seen-tables.ts';
 import { TierMemory } from '../tiers/tier-memory.ts';
@@ -59,6 +60,9 @@ export async function acceptPrimary(
     if (found?.lost === undefined) throw otherProject(found?.identity.project_id ?? null, project_id);
     const { identity, lost, isCopied } = found;
     noteLost(tables, lost);
+    const snapshot = await readSnapshot(options.projectDir, project_id);
+    if ('meta' in snapshot && snapshot.meta.seq > lost.common)
+      tables.noteLostSnapshot(snapshot.commit, Date.now());
     if (putBack !== undefined) {
       const writes = tables.lost();
       await putBack(writes);

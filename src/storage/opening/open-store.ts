@@ -191,17 +191,17 @@ async function loadNewest(file: string, project_id: string | undefined, seen: An
   throw new LayerUnavailable(mismatch);
 }
 
-/** One of a state that the database has lost, and that was accepted, is ahead of what has been seen since. */
-async function loadSnapshotOf(
-  projectDir: string,
-  project_id: string | undefined,
-  seen: AnySeen,
-): Promise<Loaded> {
-  const at = seen.seen();
-  const loaded = await loadSnapshot(projectDir, project_id);
-  if (at === undefined || at.seq === 0 || (loaded.seq ?? 0) <= at.seq) return loaded;
-  await loaded.session.close();
-  throw new LayerUnavailable('the last snapshot is of changes that the database has lost');
+/**
+ * One of a state that the database has lost was noted when that was accepted; another folder's is ahead of what was seen
+ * here, for a while at least.
+ */
+function loadSnapshotOf(projectDir: string, project_id: string | undefined, seen: AnySeen): Promise<Loaded> {
+  const at = seen.seen()?.seq ?? 0;
+  return loadSnapshot(
+    projectDir,
+    project_id,
+    ({ commit, meta }) => (at > 0 && meta.seq > at) || seen.isLostSnapshot(commit),
+  );
 }
 
 /** How old the copy is, it says itself: the cache cannot be opened where it cannot be written. */

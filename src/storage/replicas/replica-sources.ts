@@ -7,7 +7,7 @@ import { CONFIGURATION_DEFAULTS } from '../../domain/configuration.ts';
 import type { WorkItem } from '../../domain/work-item.ts';
 import { partlyShown } from '../../domain/provisional-version.ts';
 import { TrackerError } from '../../domain/errors.ts';
-import { readSnapshot } from './snapshot.ts';
+import { readSnapshot, type Snapshot } from './snapshot.ts';
 import { parseStatusFile, type ParsedStatus } from '../status-file/status-parser.ts';
 import { recount } from '../apply/counts.ts';
 import { refillQueue } from '../apply/readiness.ts';
@@ -46,9 +46,14 @@ export interface Loaded {
  * @param project_id the project that it must be of; any when undefined
  * @throws LayerUnavailable
  */
-export async function loadSnapshot(projectDir: string, project_id: string | undefined): Promise<Loaded> {
+export async function loadSnapshot(
+  projectDir: string,
+  project_id: string | undefined,
+  isLost: (snapshot: Pick<Snapshot, 'commit' | 'meta'>) => boolean = () => false,
+): Promise<Loaded> {
   const found = await readSnapshot(projectDir, project_id);
   if ('unavailable' in found) throw new LayerUnavailable(found.unavailable);
+  if (isLost(found)) throw new LayerUnavailable('the last snapshot is of changes that the database has lost');
   const { meta, tables, skipped } = found;
   const items = parentsFirst(tables.get('workItems') ?? []);
   const loaded = await filled('the records of the snapshot do not fit together', async (c) => {

@@ -159,6 +159,16 @@ export class SeenTables {
     for (const [record_id, version] of versions) add.run(this.#owner, record_id, version, at);
   }
 
+  /** A snapshot of a state that the database has lost. It is forgotten when void versions are: by then there are newer ones. */
+  noteLostSnapshot(commit: string, at: number): void {
+    this.addVoid([[commit, SNAPSHOT_VERSION]], at);
+  }
+
+  isLostSnapshot(commit: string): boolean {
+    const sql = 'select 1 from void_versions where owner = ? and record_id = ? and version = ?';
+    return this.#run(sql).get(this.#owner, commit, SNAPSHOT_VERSION) !== undefined;
+  }
+
   hasVoid(): boolean {
     return this.#run('select 1 from void_versions where owner = ? limit 1').get(this.#owner) !== undefined;
   }
@@ -220,6 +230,8 @@ export function makeSeenTables(database: Database): void {
 }
 
 const PRUNED_AT_ONCE = 1_000;
+/** No record has it. */
+const SNAPSHOT_VERSION = 0;
 const LATELY = 10_000;
 const OWNER_DIGITS = 16;
 

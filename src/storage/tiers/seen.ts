@@ -137,6 +137,11 @@ export class Seen implements Witness {
     });
   }
 
+  /** Whether a snapshot is of a state that the database has lost. */
+  isLostSnapshot(commit: string): boolean {
+    return this.#try((tables) => tables.isLostSnapshot(commit)) ?? false;
+  }
+
   /** What ends later is noted all the same, and the file is let go of each time. */
   close(): void {
     this.#isClosed = true;
