@@ -149,7 +149,7 @@ export class Outbox implements Journal {
     return this.#read((file) => file.statement('select 1 from entries limit 1').get() === undefined);
   }
 
-  /** Whether a waiting entry alters one of these `names` (see `reachOf`). */
+  /** Whether a waiting entry alters one of these `names` (see `footprintOf`). */
   pendingFor(names: readonly string[]): boolean {
     return this.#read((file) => {
       const footprint = file.statement('select 1 from entry_reach where name = ? limit 1');
