@@ -16,6 +16,8 @@ export class PositionWatch {
   #mismatch: IdentityMismatch | undefined;
   #lookedAt = Number.NEGATIVE_INFINITY;
   #next: NodeJS.Timeout | undefined;
+  /** Those that led to the database that was seen: another one can only be behind a connection that is made anew. */
+  readonly #known = new WeakSet<Connection>();
 
   /**
    * @param witness without one nothing is compared
@@ -27,12 +29,17 @@ export class PositionWatch {
     private readonly pauseMs = LOOK_PAUSE_MS,
   ) {}
 
-  /** Notes how far the database is that the answer came from, at once or within the pause. The answer does not wait. */
+  /**
+   * Notes how far the database is that the answer came from, at once or within the pause. The answer does not wait, but for
+   * the first one of a connection, which a takeover may have led elsewhere.
+   * @throws IdentityMismatch where that one came from another database
+   */
   async answer<T>(c: Connection, read: () => Promise<T>): Promise<T> {
     const { witness } = this;
     if (witness === undefined) return await read();
     const now = performance.now();
-    if (now - this.#lookedAt < this.pauseMs) {
+    const isKnown = this.#known.has(c);
+    if (isKnown && now - this.#lookedAt < this.pauseMs) {
       const answer = await read();
       witness.answered();
       this.#lookLater();
@@ -45,7 +52,10 @@ export class PositionWatch {
     const answer = await read();
     const own = witness.answered();
     // What was answered while this was read may be newer.
-    void this.#look(c, seen, (number) => number <= earlier || number === own);
+    const look = this.#look(c, seen, (number) => number <= earlier || number === own);
+    if (isKnown) return answer;
+    await look;
+    this.#refuseMismatch();
     return answer;
   }
 
@@ -101,6 +111,7 @@ export class PositionWatch {
   async #look(c: Connection, seen: Position | undefined, covers: (answer: number) => boolean): Promise<void> {
     try {
       const head = await readHead(c, seen);
+      this.#known.add(c);
       if (this.witness?.saw(head, seen) === true) this.witness.noted(covers);
       else this.#lookLater();
     } catch (error) {

@@ -166,8 +166,6 @@ export class ModelProcess {
   isAlive = true;
   /** Which connections it has: those of an earlier epoch of the server are cut. */
   epoch = -1;
-  /** The epoch in which it was last told that the server fails, or connected. */
-  toldEpoch = -1;
   /** Faults so far after which it could not know whether something was done. */
   uncertain = 0;
   readonly world: World;

@@ -1,6 +1,6 @@
 // The primary: a real SqlStore for every process, over one database in memory that stands in for PostgreSQL.
 import type { Change } from '../../../src/domain/change.ts';
-import { TrackerError, databaseError } from '../../../src/domain/errors.ts';
+import { databaseError } from '../../../src/domain/errors.ts';
 import {
   OutcomeUnknown,
   type Connection,
@@ -11,7 +11,9 @@ import { NO_HINTS, type ChangeHints } from '../../../src/storage/database/hints.
 import { codedError, driverCode } from '../../../src/storage/database/driver-errors.ts';
 import { findProject } from '../../../src/storage/queries/configuration.ts';
 import { Mutex } from '../../../src/storage/database/retry.ts';
+import type { Answer } from '../../../src/storage/contract/store.ts';
 import { SqlStore, type Primary } from '../../../src/storage/primary/sql-store.ts';
+import type { Reader } from '../../../src/storage/queries/reader.ts';
 import { EPOCH_MS, ModelDatabase, PROJECT_ID, borrowDatabase, giveBack, type SqlRow } from './database.ts';
 import { call, type Failing, type Site } from './faults.ts';
 import type { ModelProcess } from './machine.ts';
@@ -127,10 +129,16 @@ export class Server {
     return this.world.time.now < this.#lockedUntil;
   }
 
-  /** Every connection is cut; what was under way is undone. */
+  /**
+   * Every connection is cut; what was under way is undone. Every other process notices that by itself, and connects anew
+   * without a call that fails.
+   */
   restart(): void {
     this.epoch += 1;
     this.#lockedUntil = -1;
+    for (const [index, { process }] of this.world.slots.entries()) {
+      if (process !== undefined && (this.epoch + index) % 2 === 0) process.epoch = this.epoch;
+    }
   }
 
   /** It has what it had before, and what came later is lost. */
@@ -165,14 +173,20 @@ export class Server {
     this.#impostor = { kind, before: stateOf(database) };
   }
 
-  /**
-   * A read was answered. How far the database is, is looked at behind the answer: where nobody was told of the cut, the
-   * first one after it may be another's; and who has seen no change has nothing to hold it against.
-   */
-  answered(at: ModelProcess): void {
-    if (this.#impostor === undefined || (at.seen.seen()?.seq ?? 0) === 0) return;
-    if (at.toldEpoch === this.epoch) this.world.violated('a read was answered by another database');
-    at.toldEpoch = this.epoch;
+  /** A read that is answered comes from the right database; who has seen no change has nothing to hold another against. */
+  async #answered<T>(
+    at: ModelProcess,
+    read: (work: (reader: Reader) => Promise<T>) => Promise<Answer<T>>,
+    work: (reader: Reader) => Promise<T>,
+  ) {
+    const hasSeen = (at.seen.seen()?.seq ?? 0) > 0;
+    let from: ModelDatabase | undefined;
+    const answer = await read((reader) => {
+      from = this.current;
+      return work(reader);
+    });
+    if (hasSeen && from !== this.right) this.world.violated('a read was answered by another database');
+    return answer;
   }
 
   /** The right one is back; whatever was written into the other one is a fault. */
@@ -220,24 +234,18 @@ export class Server {
       store('primary.probe'),
       store('primary.inSnapshot'),
     ];
-    const told = async <T>(calling: Promise<T>): Promise<T> =>
-      await calling.catch((error: unknown) => {
-        const isRule = error instanceof TrackerError && error.code !== 'DatabaseError';
-        if (!isRule) at.toldEpoch = this.epoch;
-        throw error;
-      });
     return {
       source: 'postgres',
-      read: (work, options) => told(read.read(work, options)),
+      read: (work, options) => this.#answered(at, (asked) => read.read(asked, options), work),
       write: async (changes) => {
-        const answer = await told(write.write(changes));
+        const answer = await write.write(changes);
         at.machine.toldSeq = Math.max(at.machine.toldSeq, this.#positionOf(changes));
         return answer;
       },
-      replay: (one) => told(replay.replay(one)),
-      probe: () => told(probe.probe()),
+      replay: (one) => replay.replay(one),
+      probe: () => probe.probe(),
       hints: () => NO_HINTS,
-      inSnapshot: (work) => told(inSnapshot.inSnapshot(work)),
+      inSnapshot: (work) => inSnapshot.inSnapshot(work),
       health: () => read.health(),
       close: () => Promise.resolve(),
     };
@@ -261,7 +269,7 @@ export class Server {
   async connect(at: ModelProcess): Promise<Primary> {
     let project;
     try {
-      at.epoch = at.toldEpoch = this.epoch;
+      at.epoch = this.epoch;
       project = await new RemoteSession(this.world, at, 'connect').read(findProject);
     } catch (error) {
       throw databaseError('postgres', 'it cannot be opened', 'Repeat the call.', error);
@@ -304,11 +312,7 @@ class RemoteSession implements Session {
     return call(this.at, {
       site: this.site,
       failing: FAILING,
-      effect: async () => {
-        const result = await server.read(work);
-        if (this.site === 'primary.read') server.answered(this.at);
-        return result;
-      },
+      effect: () => server.read(work),
       down: () => this.#down(epoch),
     });
   }
