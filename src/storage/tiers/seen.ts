@@ -4,6 +4,7 @@
  *
  * Best effort: where the file cannot be used this process remembers the position by itself, and says why.
  */
+import { rmSync } from 'node:fs';
 import { partsOf, withParts } from '../../domain/batch.ts';
 import type { Applied, Change } from '../../domain/change.ts';
 import { SETS, asList, mergeSet, touchedFields, touchedNames } from '../../domain/conflict.ts';
@@ -11,6 +12,7 @@ import { knownVersion } from '../../domain/provisional-version.ts';
 import { describeFailure } from '../database/driver-errors.ts';
 import type { Position, RecordedRow, SettledWrite, Witness } from '../database/feed-guard.ts';
 import type { JournalEntry } from '../contract/journal.ts';
+import { OpenFiles } from '../primary/open-files.ts';
 import { OWN_WRITES_KEPT_DEFAULT, type OwnWritesKept } from './own-writes-kept.ts';
 import { inodeOf, isUseless, openSeenFile, putDamagedAside } from './seen-file.ts';
 import type { KeptWrite, MadeVersion, SeenTables } from './seen-tables.ts';
@@ -54,6 +56,7 @@ interface UnnotedWrite {
 export class Seen implements Witness {
   #tables: SeenTables | undefined;
   #inode: number | undefined;
+  #files: OpenFiles | undefined;
   #lookedAt = Number.NEGATIVE_INFINITY;
   #failedAt = Number.NEGATIVE_INFINITY;
   #problem: string | undefined;
@@ -183,6 +186,12 @@ export class Seen implements Witness {
     this.#tables = undefined;
   }
 
+  /** Another file is in the place of the one that was open: with the log of that SQLite would make a mixture of both. */
+  #leave(): void {
+    this.#letGo();
+    for (const file of this.#files?.ownBeside ?? []) rmSync(file, { force: true });
+  }
+
   #rememberOwn(position: Position): void {
     this.#own = furthest([this.#own, position]);
   }
@@ -209,13 +218,16 @@ export class Seen implements Witness {
     const now = performance.now();
     if (location !== undefined && now - this.#lookedAt > LOOK_PAUSE_MS) {
       this.#lookedAt = now;
-      if (this.#tables !== undefined && inodeOf(location) !== this.#inode) this.#letGo();
+      if (this.#tables !== undefined && inodeOf(location) !== this.#inode) this.#leave();
     }
     if (this.#tables !== undefined) return this.#tables;
     if (now - this.#failedAt < RETRY_PAUSE_MS) return undefined;
     const tables = this.options.open();
     this.#tables = tables;
-    if (location !== undefined) this.#inode = inodeOf(location);
+    if (location !== undefined) {
+      this.#inode = inodeOf(location);
+      this.#files = new OpenFiles(location);
+    }
     this.#problem = undefined;
     this.#takeOver(tables);
     return tables;
@@ -225,7 +237,7 @@ export class Seen implements Witness {
   #takeOver(tables: SeenTables): void {
     const noted = tables.position();
     if (noted === undefined) tables.raise({ seq: this.options.earlier?.() ?? 0, change_id: null });
-    if (this.#own !== undefined && noted === undefined) tables.raise(this.#own);
+    if (this.#own !== undefined) tables.raise(this.#own);
   }
 
   #failed(error: unknown): void {

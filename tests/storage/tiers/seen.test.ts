@@ -1,5 +1,13 @@
 // What a folder remembers of its database: noted after the answer, shared by processes, bounded, and never in the way.
-import { existsSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  readdirSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Change } from '../../../src/domain/change.ts';
@@ -205,6 +213,31 @@ describe('what a folder has seen', () => {
     expect(kept()).toEqual([2]);
     expect(readdirSync(folder).filter((name) => name.startsWith('seen.damaged-'))).not.toEqual([]);
     expect(lines.join('\n')).toContain('damaged and put aside');
+  });
+
+  it('is not mixed with what another program puts in its place', async () => {
+    const earlier = `${file}.earlier`;
+    const first = open();
+    first.settled(settled(3));
+    first.close();
+    copyFileSync(file, earlier);
+    const second = open();
+    for (let seq = 10; seq < 60; seq += 1) second.settled(settled(seq));
+    second.close();
+    // What another process has open keeps the log where it is.
+    const [other, seen] = [open(), open()];
+    for (const seq of [60, 61]) other.settled(settled(seq));
+    nextTurn();
+    expect(seen.seen()).toEqual(position(61));
+    renameSync(earlier, file);
+    await expect.poll(() => seen.seen()).toEqual(position(3));
+    expect(seen.problem).toBeUndefined();
+    seen.close();
+    expect(
+      readSeenFile(file)
+        ?.after(0)
+        .map(({ seq }) => seq),
+    ).toEqual([3]);
   });
 
   it('is remembered by the process whose file is deleted, and noted in the next one', async () => {
