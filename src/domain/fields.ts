@@ -106,7 +106,7 @@ export function storedLine(max: number) {
       .refine((value) => value.trim() !== '' && value.length <= 2 * max && countCharacters(value) <= max, {
         message: `must be text of 1 to ${max} characters`,
       })
-      // Imports keep the line separators U+2028 and U+2029.
+      // Earlier imports kept the line separators U+2028 and U+2029.
       .refine((value) => !/\p{Cc}/u.test(value), {
         message: 'must be one line without control characters',
       })

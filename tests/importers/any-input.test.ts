@@ -35,6 +35,7 @@ const ids = fc.oneof(
     '~2',
     '__proto__',
     'x\u0000',
+    'x\u2028y',
     '\ud800',
     ' ',
   ),

@@ -19,6 +19,13 @@ const planOf = async (...rows: unknown[]) => {
 const needs = (type: string, to: string) => ({ depends_on_id: to, type });
 
 describe('a beads export', () => {
+  it('keeps a title on one line, whatever breaks it', async () => {
+    const folder = await folderOf({
+      'issues.jsonl': jsonLines({ id: 'x-1', title: 'Read\u2028dates\nhere' }),
+    });
+    expect((await readBeads(folder)).items[0]?.title).toBe('Read dates here');
+  });
+
   it('maps every kind of dependency', async () => {
     const plan = await planOf(
       { id: 'x-1', title: 'Epic', issue_type: 'epic' },

@@ -123,5 +123,6 @@ function cutCharacters(text: string, max: number): string {
         .trimEnd()}…`;
 }
 
-const CONTROL = /\p{Cc}/u;
-const CONTROL_RUNS = /\p{Cc}+/gu;
+/** And line breaks of any kind. */
+const CONTROL = /[\p{Cc}\u2028\u2029]/u;
+const CONTROL_RUNS = /[\p{Cc}\u2028\u2029]+/gu;
