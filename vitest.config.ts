@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { defineConfig } from 'vitest/config';
+import LongTestsFirst from './scripts/long-tests-first.ts';
 
 const manifest = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8')) as {
   version: string;
@@ -15,6 +16,7 @@ export default defineConfig({
     pool: 'forks',
     // On two cores: of three one waits at any time, for a server, a disk or a clock.
     maxWorkers: 3,
+    sequence: { sequencer: LongTestsFirst },
     testTimeout: 60_000,
     hookTimeout: 60_000,
   },
