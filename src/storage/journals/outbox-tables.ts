@@ -4,6 +4,7 @@ import { statSync } from 'node:fs';
 import { driverCode } from '../database/driver-errors.ts';
 import { footprintOfEntry, type JournalEntry } from '../contract/journal.ts';
 import { OpenFiles } from '../primary/open-files.ts';
+import { Statements } from '../primary/side-file.ts';
 import { PAGE_BYTES } from './outbox-salvage.ts';
 import type { Database, Statement } from '../primary/sqlite-driver.ts';
 import type { FindEarlier } from './earlier-version.ts';
@@ -53,7 +54,7 @@ export const SET_MARK_TO_LARGER = `
 
 /** An opened file. Its statements are prepared once. */
 export class OutboxFile {
-  readonly #statements = new Map<string, Statement>();
+  readonly #statements: Statements;
   readonly #identity: string;
   readonly #files: OpenFiles | undefined;
 
@@ -66,13 +67,12 @@ export class OutboxFile {
     readonly damage: string[],
   ) {
     this.#identity = this.#identify();
+    this.#statements = new Statements(database);
     this.#files = readOnly ? undefined : new OpenFiles(file);
   }
 
   statement(sql: string): Statement {
-    let statement = this.#statements.get(sql);
-    if (statement === undefined) this.#statements.set(sql, (statement = this.database.prepare(sql)));
-    return statement;
+    return this.#statements.of(sql);
   }
 
   /** Runs `work` in one transaction, which no other writer can interrupt. */

@@ -5,10 +5,11 @@
  * Every opening happens under a lock on a side file. SQLite finds the write-ahead log by its name, so a process that
  * opened the file while another renames it could write into the log of its successor.
  */
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { inodeOf } from '../primary/open-files.ts';
 import { openDatabaseFile, openDatabaseImage } from '../primary/database-file.ts';
-import { ForeignObject, codedError, driverCode } from '../database/driver-errors.ts';
-import { refuseForeignObjects } from '../primary/schema-objects.ts';
+import { codedError } from '../database/driver-errors.ts';
+import { Statements, isUseless, versionOf, type SideFileKind } from '../primary/side-file.ts';
 import { keepLogShort } from '../primary/wal-size.ts';
 import { onlyAsideName, setAside } from '../primary/set-aside.ts';
 import type { Database, Statement } from '../primary/sqlite-driver.ts';
@@ -61,9 +62,16 @@ const MIGRATIONS: readonly string[] = [
 ];
 export const SCHEMA_VERSION = MIGRATIONS.length;
 
+const KIND: SideFileKind = {
+  applicationId: OPERATIONS_APPLICATION_ID,
+  version: SCHEMA_VERSION,
+  schemaOf: (version) => MIGRATIONS.slice(0, version).join('\n'),
+  newer: () => new NewerOperations('the record of jobs was made by a newer Worktrail'),
+};
+
 /** An opened file. Its statements are prepared once. */
 export class OperationsFile {
-  readonly #statements = new Map<string, Statement>();
+  readonly #statements: Statements;
   readonly #inode: number | undefined;
 
   constructor(
@@ -71,12 +79,11 @@ export class OperationsFile {
     readonly database: Database,
   ) {
     this.#inode = inodeOf(location);
+    this.#statements = new Statements(database);
   }
 
   statement(sql: string): Statement {
-    let statement = this.#statements.get(sql);
-    if (statement === undefined) this.#statements.set(sql, (statement = this.database.prepare(sql)));
-    return statement;
+    return this.#statements.of(sql);
   }
 
   /** Runs `work` in one transaction. */
@@ -130,7 +137,7 @@ export function readOperationsFile(file: string): OperationsFile | undefined {
   if (image.length === 0) return undefined;
   const database = openDatabaseImage(image);
   try {
-    if (versionOf(database) === 0) throw codedError('SQLITE_NOTADB', 'it is not an operational store');
+    if (versionOf(database, KIND) === 0) throw codedError('SQLITE_NOTADB', 'it is not an operational store');
     return new OperationsFile(file, database);
   } catch (error) {
     database.close();
@@ -143,7 +150,7 @@ function open(file: string): OperationsFile {
   try {
     database.pragma('foreign_keys = ON');
     database.pragma('cell_size_check = ON');
-    const version = versionOf(database);
+    const version = versionOf(database, KIND);
     if (version < SCHEMA_VERSION || database.pragma('journal_mode', { simple: true }) !== 'wal') {
       database.pragma('journal_mode = WAL');
       migrate(database);
@@ -157,18 +164,6 @@ function open(file: string): OperationsFile {
     database.close();
     throw error;
   }
-}
-
-/** 0 for a file without tables. @throws for one that is not ours, or of a newer version */
-function versionOf(database: Database): number {
-  const id = database.pragma('application_id', { simple: true });
-  const version = Number(database.pragma('user_version', { simple: true }));
-  const tables = Number(database.prepare('select count(*) from sqlite_master').pluck().get());
-  if (id === 0 && tables === 0) return 0;
-  if (id !== OPERATIONS_APPLICATION_ID) throw codedError('SQLITE_NOTADB', 'it is not an operational store');
-  if (version > SCHEMA_VERSION) throw new NewerOperations('the record of jobs was made by a newer Worktrail');
-  refuseForeignObjects(database, MIGRATIONS.slice(0, version).join('\n'));
-  return version;
 }
 
 function migrate(database: Database): void {
@@ -185,16 +180,7 @@ function migrate(database: Database): void {
 /** One of a newer program: left alone. */
 export class NewerOperations extends Error {}
 
-/** What no waiting will mend: damaged, another program's, or without the tables it should have. */
-export function isUseless(error: unknown): boolean {
-  return error instanceof ForeignObject || /^SQLITE_(CORRUPT|NOTADB|ERROR)/.test(driverCode(error) ?? '');
-}
-
 /** Never deleted: only the one before makes way. */
 function putAside(file: string): void {
   setAside(file, onlyAsideName(file), { replaces: true });
-}
-
-function inodeOf(file: string): number | undefined {
-  return statSync(file, { throwIfNoEntry: false })?.ino;
 }

@@ -6,6 +6,7 @@
  *     queued ──▶ running ──▶ succeeded | failed | cancelled
  *        └──────────┴──────▶ interrupted    its process ended; found by the next one that looks
  */
+import { isUseless } from '../primary/side-file.ts';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import {
@@ -28,7 +29,6 @@ import { OperationsUnavailable, type JobHistory, type Jobs } from './jobs.ts';
 import { LiveJob } from './live-job.ts';
 import {
   NewerOperations,
-  isUseless,
   openOperationsFile,
   readOperationsFile,
   replaceDamaged,

@@ -73,3 +73,8 @@ export class OpenFiles {
 function look(file: string): { ino: number; size: number } | undefined {
   return statSync(file, { throwIfNoEntry: false });
 }
+
+/** Which file a path leads to at the moment; undefined where it leads to none. */
+export function inodeOf(file: string): number | undefined {
+  return look(file)?.ino;
+}

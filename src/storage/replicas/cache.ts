@@ -6,7 +6,6 @@
  * feed has not brought yet. Each refresh takes them back, copies what the primary has, and lays what still
  * waits on top again, all in one transaction.
  */
-import { statSync } from 'node:fs';
 import { sql } from 'drizzle-orm';
 import { TrackerError } from '../../domain/errors.ts';
 import type { Applied, Change } from '../../domain/change.ts';
@@ -15,6 +14,7 @@ import { applyChanges } from '../apply/apply.ts';
 import type { Connection, Session } from '../database/connection.ts';
 import { IdentityMismatch } from '../database/feed-guard.ts';
 import { ForeignFile, ForeignObject, driverCode, lacksTable, lostFiles } from '../database/driver-errors.ts';
+import { inodeOf } from '../primary/open-files.ts';
 import { onlyAsideName, setAside } from '../primary/set-aside.ts';
 import type { Primary } from '../primary/sql-store.ts';
 import { findProject } from '../queries/configuration.ts';
@@ -343,10 +343,6 @@ async function closeWhenUnused(open: OpenFile): Promise<void> {
   if (!open.isRetired || open.users > 0) return;
   open.isRetired = false;
   await open.session.close();
-}
-
-function inodeOf(file: string): number | undefined {
-  return statSync(file, { throwIfNoEntry: false })?.ino;
 }
 
 function unavailable(cause: unknown): LayerUnavailable {

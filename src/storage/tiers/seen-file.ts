@@ -5,13 +5,12 @@
  * Every opening happens under a lock on a side file. SQLite finds the write-ahead log by its name, so a process that
  * opened the file while another renames it could write into the log of its successor.
  */
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { inodeOf } from '../primary/open-files.ts';
 import { openDatabaseFile, openDatabaseImage } from '../primary/database-file.ts';
-import { ForeignObject, codedError, driverCode } from '../database/driver-errors.ts';
 import { keepLogShort } from '../primary/wal-size.ts';
-import { refuseForeignObjects } from '../primary/schema-objects.ts';
+import { isUseless, versionOf, type SideFileKind } from '../primary/side-file.ts';
 import { asideName, setAside } from '../primary/set-aside.ts';
-import type { Database } from '../primary/sqlite-driver.ts';
 import { withFileLockSync } from '../journals/file-lock.ts';
 import { committedImage } from '../journals/outbox-salvage.ts';
 import {
@@ -23,6 +22,13 @@ import {
 } from './seen-tables.ts';
 
 export const SEEN_FILE = 'seen.db';
+
+const KIND: SideFileKind = {
+  applicationId: SEEN_APPLICATION_ID,
+  version: SEEN_SCHEMA_VERSION,
+  schemaOf: () => SEEN_SCHEMA,
+  newer: () => new Error('it was made by a newer Worktrail'),
+};
 /** A busy wait blocks the event loop; others write for microseconds. */
 const BUSY_TIMEOUT_MS = 50;
 /** Opening is rare, and other processes open within milliseconds. */
@@ -63,7 +69,7 @@ export function readSeenFile(file: string): SeenTables | undefined {
   if (image.length === 0) return undefined;
   const database = openDatabaseImage(image);
   try {
-    return versionOf(database) === 0 ? undefined : new SeenTables(database);
+    return versionOf(database, KIND) === 0 ? undefined : new SeenTables(database);
   } catch (error) {
     database.close();
     throw error;
@@ -73,7 +79,7 @@ export function readSeenFile(file: string): SeenTables | undefined {
 function open(file: string): SeenTables {
   const database = openDatabaseFile(file, { timeout: OPENING_TIMEOUT_MS });
   try {
-    if (versionOf(database) === 0) {
+    if (versionOf(database, KIND) === 0) {
       database.pragma('journal_mode = WAL');
       makeSeenTables(database);
     }
@@ -87,30 +93,9 @@ function open(file: string): SeenTables {
   }
 }
 
-/** 0 for a file without tables. @throws for one that is not ours, or of a newer version */
-function versionOf(database: Database): number {
-  const id = database.pragma('application_id', { simple: true });
-  const version = Number(database.pragma('user_version', { simple: true }));
-  const tables = Number(database.prepare('select count(*) from sqlite_master').pluck().get());
-  if (id === 0 && tables === 0) return 0;
-  if (id !== SEEN_APPLICATION_ID) throw codedError('SQLITE_NOTADB', 'it is another database');
-  if (version > SEEN_SCHEMA_VERSION) throw new Error('it was made by a newer Worktrail');
-  refuseForeignObjects(database, SEEN_SCHEMA);
-  return version;
-}
-
-/** What no waiting will mend: damaged, another program's, or without the tables it should have. */
-export function isUseless(error: unknown): boolean {
-  return error instanceof ForeignObject || /^SQLITE_(CORRUPT|NOTADB|ERROR)/.test(driverCode(error) ?? '');
-}
-
 /** Never deleted: `worktrail doctor --adopt` reads writes out of it. */
 function putAside(file: string): string {
   const aside = asideName(file, 'damaged', Date.now());
   setAside(file, aside);
   return aside;
-}
-
-export function inodeOf(file: string): number | undefined {
-  return statSync(file, { throwIfNoEntry: false })?.ino;
 }

@@ -6,6 +6,7 @@
  * `own_writes` are records of journals, so that they can wait as such again.
  */
 import type { Position } from '../database/feed-guard.ts';
+import { Statements } from '../primary/side-file.ts';
 import type { Database, Statement } from '../primary/sqlite-driver.ts';
 import { decodeEntry, encodeEntry } from '../journals/entry-codec.ts';
 import type { JournalEntry } from '../contract/journal.ts';
@@ -70,10 +71,12 @@ interface Row extends Position {
 
 /** Every method throws what the driver does. */
 export class SeenTables {
-  readonly #statements = new Map<string, Statement>();
+  readonly #statements: Statements;
   readonly #owner = ownerOf();
 
-  constructor(readonly database: Database) {}
+  constructor(readonly database: Database) {
+    this.#statements = new Statements(database);
+  }
 
   position(): Position | undefined {
     return this.#run('select seq, change_id from positions where owner = ?').get(this.#owner) as
@@ -211,9 +214,7 @@ export class SeenTables {
   }
 
   #run(sql: string): Statement {
-    let statement = this.#statements.get(sql);
-    if (statement === undefined) this.#statements.set(sql, (statement = this.database.prepare(sql)));
-    return statement;
+    return this.#statements.of(sql);
   }
 }
 

@@ -12,9 +12,10 @@ import { knownVersion } from '../../domain/provisional-version.ts';
 import { describeFailure } from '../database/driver-errors.ts';
 import type { Position, RecordedRow, SettledWrite, Witness } from '../database/feed-guard.ts';
 import type { JournalEntry } from '../contract/journal.ts';
-import { OpenFiles } from '../primary/open-files.ts';
+import { OpenFiles, inodeOf } from '../primary/open-files.ts';
 import { OWN_WRITES_KEPT_DEFAULT, type OwnWritesKept } from './own-writes-kept.ts';
-import { inodeOf, isUseless, openSeenFile, putDamagedAside } from './seen-file.ts';
+import { isUseless } from '../primary/side-file.ts';
+import { openSeenFile, putDamagedAside } from './seen-file.ts';
 import type { KeptWrite, MadeVersion, SeenTables } from './seen-tables.ts';
 
 const DAY_MS = 86_400_000;

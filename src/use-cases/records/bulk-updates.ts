@@ -7,10 +7,10 @@ import { TrackerError, notFound, validationError, type Problem, isError } from '
 import type { Reader } from '../../storage/queries/reader.ts';
 import type { Answer } from '../../storage/contract/store.ts';
 import { inEntry, parseEntries, problemsOf, type Entry } from '../support/batch-input.ts';
-import { write } from '../support/context.ts';
+import { refuseEmptyPatch, write } from '../support/context.ts';
 import { findItemId } from '../support/find-id.ts';
 import { lookUp } from '../support/look-up.ts';
-import { refuseEmptyPatch, updatePatch } from './work-items.ts';
+import { ITEM_FIELDS, updatePatch } from './work-items.ts';
 import { bulkUpdateShape } from '../support/answer-shapes.ts';
 import { defineUseCase } from '../support/define-use-case.ts';
 
@@ -100,7 +100,7 @@ async function partsOfUpdates(
 async function partOf(reader: Reader, input: Entry<PlanUpdateInput>['input']): Promise<BatchPart> {
   const { id, version, parent_id, on_conflict, cascade, claim_token } = input;
   const patch: JsonObject = updatePatch(input);
-  refuseEmptyPatch(patch);
+  refuseEmptyPatch(patch, ITEM_FIELDS);
   if (typeof parent_id === 'string') patch['parent_id'] = await findItemId(reader, parent_id, 'parent_id');
   return {
     entity: 'work_item',

@@ -1,5 +1,4 @@
 /** The project configuration, with what git and the store say at this moment. */
-import { validationError } from '../../domain/errors.ts';
 import {
   type Configuration,
   getConfigurationInput,
@@ -7,7 +6,7 @@ import {
 } from '../../domain/configuration.ts';
 import { readHead } from '../../storage/git/repository.ts';
 import type { Answer } from '../../storage/contract/store.ts';
-import { patchOf, writeOne, type WriteOutcome } from '../support/context.ts';
+import { patchOf, refuseEmptyPatch, writeOne, type WriteOutcome } from '../support/context.ts';
 import { findItemId } from '../support/find-id.ts';
 import { lookUp } from '../support/look-up.ts';
 import { warnOfConflicts } from '../support/open-conflicts.ts';
@@ -75,12 +74,10 @@ export const updateConfiguration = defineUseCase({
           : await findItemId(reader, current_session_id, 'current_session_id'),
     }));
     if (known.session !== undefined) patch['current_session_id'] = known.session;
-    if (Object.keys(patch).length === 0) {
-      throw validationError(
-        { field: 'arguments', constraint: 'name at least one field to change', value: null },
-        'Give at least one of active_context_type, current_session_id, default_token_budget, archive_after_days.',
-      );
-    }
+    refuseEmptyPatch(
+      patch,
+      'active_context_type, current_session_id, default_token_budget, archive_after_days',
+    );
     return await writeOne<Configuration>(context, caller, {
       entity: 'configuration',
       entity_id: known.id,

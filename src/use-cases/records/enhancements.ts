@@ -10,7 +10,7 @@ import * as z from 'zod';
 import { newRecordId, uuidFrom } from '../../domain/ids.ts';
 import type { JsonObject } from '../../domain/json.ts';
 import type { WorkItem } from '../../domain/work-item.ts';
-import { notFound, validationError } from '../../domain/errors.ts';
+import { notFound } from '../../domain/errors.ts';
 import type { EnhancementMention } from '../../storage/queries/enhancements.ts';
 import type { Page } from '../../storage/queries/paging.ts';
 import type { Reader } from '../../storage/queries/reader.ts';
@@ -18,6 +18,7 @@ import { unknownFieldsOf } from '../support/unknown-fields.ts';
 import type { Answer } from '../../storage/contract/store.ts';
 import {
   patchOf,
+  refuseEmptyPatch,
   write,
   writeOne,
   type ChangeRequest,
@@ -79,12 +80,10 @@ export const updateEnhancement = defineUseCase({
     const patch = patchOf(fields);
     const asked = { call: 'update_enhancement', arguments: input };
     if (depends_on !== undefined) patch['depends_on'] = await resolveAll(context, asked, depends_on);
-    if (Object.keys(patch).length === 0) {
-      throw validationError(
-        { field: 'arguments', constraint: 'name at least one field to change', value: null },
-        'Give at least one of title, description, priority, status, target_quarter, requires_constitutional_principles, depends_on.',
-      );
-    }
+    refuseEmptyPatch(
+      patch,
+      'title, description, priority, status, target_quarter, requires_constitutional_principles, depends_on',
+    );
     return await writeOne<Enhancement>(context, caller, {
       entity: 'enhancement',
       entity_id: await lookUp(context, asked, (reader) => findEnhancementId(reader, id)),

@@ -1,6 +1,6 @@
 /** Vendors: register, read by name, update, list. */
 import * as z from 'zod';
-import { notFound, validationError } from '../../domain/errors.ts';
+import { notFound } from '../../domain/errors.ts';
 import { newRecordId } from '../../domain/ids.ts';
 import {
   vendorNameKey,
@@ -17,7 +17,7 @@ import type { Reader } from '../../storage/queries/reader.ts';
 import type { Answer } from '../../storage/contract/store.ts';
 import { warnOfConflicts, withOpenConflicts } from '../support/open-conflicts.ts';
 import { lookUp } from '../support/look-up.ts';
-import { patchOf, writeOne, type WriteOutcome } from '../support/context.ts';
+import { patchOf, refuseEmptyPatch, writeOne, type WriteOutcome } from '../support/context.ts';
 import { listShape, openConflicts, vendorShape, writeShape } from '../support/answer-shapes.ts';
 import { defineUseCase } from '../support/define-use-case.ts';
 import type {} from 'zod';
@@ -93,12 +93,7 @@ export const updateVendor = defineUseCase({
   run: async (context, caller, input): Promise<Answer<Vendor & WriteOutcome>> => {
     const { name, version, updated_by, on_conflict, idempotency_key, ...fields } = input;
     const patch = patchOf(fields);
-    if (Object.keys(patch).length === 0) {
-      throw validationError(
-        { field: 'arguments', constraint: 'name at least one field to change', value: null },
-        'Give at least one of status, extractor_version, metadata.',
-      );
-    }
+    refuseEmptyPatch(patch, 'status, extractor_version, metadata');
     const asked = { call: 'update_vendor_status', arguments: input };
     const vendor = await lookUp(context, asked, (reader) => findVendor(reader, name));
     return await writeOne<Vendor>(context, caller, {

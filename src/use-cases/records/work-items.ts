@@ -1,6 +1,6 @@
 /** Work items: create, update, read with surroundings, list, link. */
 import * as z from 'zod';
-import { notFound, validationError } from '../../domain/errors.ts';
+import { notFound } from '../../domain/errors.ts';
 import { type DependencyView, type Dependency, linkWorkItemsInput } from '../../domain/dependency.ts';
 import { newRecordId } from '../../domain/ids.ts';
 import type { JsonObject } from '../../domain/json.ts';
@@ -19,7 +19,7 @@ import type { EnhancementMention } from '../../storage/queries/enhancements.ts';
 import type { Page } from '../../storage/queries/paging.ts';
 import type { Reader } from '../../storage/queries/reader.ts';
 import type { Answer } from '../../storage/contract/store.ts';
-import { patchOf, writeOne, type Context, type WriteOutcome } from '../support/context.ts';
+import { patchOf, refuseEmptyPatch, writeOne, type Context, type WriteOutcome } from '../support/context.ts';
 import { warnOfConflicts, withOpenConflicts } from '../support/open-conflicts.ts';
 import { findItemId } from '../support/find-id.ts';
 import { lookUp, type Asked } from '../support/look-up.ts';
@@ -89,7 +89,7 @@ export const updateWorkItem = defineUseCase({
     if (typeof parent_id === 'string') {
       patch['parent_id'] = await resolve(context, asked, parent_id, 'parent_id');
     }
-    refuseEmptyPatch(patch);
+    refuseEmptyPatch(patch, ITEM_FIELDS);
     return await writeOne<WorkItem>(context, caller, {
       entity: 'work_item',
       entity_id: await resolve(context, asked, id, 'id'),
@@ -125,15 +125,8 @@ export function updatePatch(input: UpdateFields): JsonObject {
   return patchOf({ ...fields, labels: fields.labels === null ? [] : fields.labels });
 }
 
-/** @throws ValidationError */
-export function refuseEmptyPatch(patch: JsonObject): void {
-  if (Object.keys(patch).length === 0) {
-    throw validationError(
-      { field: 'arguments', constraint: 'name at least one field to change', value: null },
-      'Give at least one of title, status, description, priority, labels, assignee, parent_id, metadata, branch_name, commit_hash, pr_number, deleted_at.',
-    );
-  }
-}
+export const ITEM_FIELDS =
+  'title, status, description, priority, labels, assignee, parent_id, metadata, branch_name, commit_hash, pr_number, deleted_at';
 
 /** An item with what surrounds it; which parts there are follows from what was asked for. */
 export interface WorkItemView extends WorkItem, Partial<Tree> {

@@ -1,5 +1,6 @@
 /** What every use case works with, and the one way in which they write. */
 import { CHANGE_SCHEMA_VERSION, type Change } from '../../domain/change.ts';
+import { validationError } from '../../domain/errors.ts';
 import { newChangeId } from '../../domain/ids.ts';
 import type { JsonObject } from '../../domain/json.ts';
 import type { ReportProgress } from '../../domain/progress.ts';
@@ -111,6 +112,15 @@ export interface WriteOutcome {
   merged_with?: number[];
   /** True when this is the first result of an earlier call with the same idempotency key. */
   repeated?: boolean;
+}
+
+/** @param fields those that may be given, for people @throws ValidationError for a patch that sets nothing */
+export function refuseEmptyPatch(patch: JsonObject, fields: string): void {
+  if (Object.keys(patch).length > 0) return;
+  throw validationError(
+    { field: 'arguments', constraint: 'name at least one field to change', value: null },
+    `Give at least one of ${fields}.`,
+  );
 }
 
 /** The given fields as a patch: absent ones are left out, `null` stays. */
