@@ -66,13 +66,10 @@ export async function openBenchStore(
   statements.clear();
   const context: Context = {
     store,
-    projectDir,
-    workTree: projectDir,
+    workspace: { projectDir, dataDir, workTree: projectDir, keepsStatusFile: false },
     now: () => new Date(),
     onChange: () => undefined,
     jobs: UNRECORDED,
-    dataDir,
-    keepsStatusFile: false,
     backUp: (options) => takeBackup({ ...place, ...options }),
   };
   return {

@@ -44,17 +44,14 @@ export async function openApp(
   });
   const { projectDir, workTree, dataDir, statusFile } = config;
   const writer = statusFile.enabled
-    ? new StatusFileWriter({ store, projectDir }, dataDir, statusFile.debounceMs, log)
+    ? new StatusFileWriter({ store }, { projectDir, dataDir }, statusFile.debounceMs, log)
     : undefined;
   const context: Context = {
     store: SessionStore.begin(store),
-    projectDir,
-    workTree,
+    workspace: { projectDir, dataDir, workTree, keepsStatusFile: statusFile.enabled },
     now: () => new Date(),
     onChange: () => writer?.changed(),
     jobs,
-    dataDir,
-    keepsStatusFile: statusFile.enabled,
     backUp: async (options) => {
       const { takeBackup } = await import('./storage/export/backup.ts');
       return await takeBackup({ ...config, ...options });

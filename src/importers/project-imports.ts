@@ -20,11 +20,11 @@ export const importProjectStatus = defineUseCase({
   input: importStatusFileInput,
   output: () => statusImportShape(),
   run: async (context, caller, input, onProgress): Promise<Answer<StatusImportReport>> => {
-    const file = await pathInProject(context.projectDir, input.path ?? STATUS_FILE);
+    const file = await pathInProject(context.workspace.projectDir, input.path ?? STATUS_FILE);
     const { readStatusSource } = await import('./legacy-status/status-source.ts');
     const { importStatusFile } = await import('./legacy-status/import-status-file.ts');
     const { handOver } = await import('./legacy-status/take-over-file.ts');
-    const source = await readStatusSource(context.projectDir, file, {
+    const source = await readStatusSource(context.workspace.projectDir, file, {
       namespace: input.namespace,
       addFromGit: input.add_from_git,
     });
@@ -48,10 +48,10 @@ export const importProjectPrompts = defineUseCase({
   run: async (context, caller, input, onProgress): Promise<Answer<SessionPromptsReport>> => {
     const { readSessionPrompts, SESSION_PROMPTS_DIR } =
       await import('./session-prompts/read-session-prompts.ts');
-    const folder = await pathInProject(context.projectDir, input.path ?? SESSION_PROMPTS_DIR);
+    const folder = await pathInProject(context.workspace.projectDir, input.path ?? SESSION_PROMPTS_DIR);
     const plan = await readSessionPrompts(folder, {
       namespace: input.namespace,
-      projectDir: context.projectDir,
+      projectDir: context.workspace.projectDir,
     });
     const { plan: _plan, ...answer } = await runImport(context, caller, plan, {
       dryRun: input.dry_run,

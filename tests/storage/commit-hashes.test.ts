@@ -12,7 +12,7 @@ describeEachBackend('a short commit hash', (backend) => {
   let head: string;
   beforeAll(async () => {
     tracker = await openTracker(backend, { git: true });
-    head = (await git(tracker.context.projectDir, 'rev-parse', 'HEAD')).trim();
+    head = (await git(tracker.context.workspace.projectDir, 'rev-parse', 'HEAD')).trim();
   });
 
   it.each([7, 12, 39])('of %i characters is completed from the repository', async (length) => {
@@ -30,8 +30,8 @@ describeEachBackend('a short commit hash', (backend) => {
   });
 
   it('is refused when it names a file, not a commit', async () => {
-    await writeFile(path.join(tracker.context.projectDir, 'blob.txt'), 'only a blob\n');
-    const blob = (await git(tracker.context.projectDir, 'hash-object', '-w', 'blob.txt')).trim();
+    await writeFile(path.join(tracker.context.workspace.projectDir, 'blob.txt'), 'only a blob\n');
+    const blob = (await git(tracker.context.workspace.projectDir, 'hash-object', '-w', 'blob.txt')).trim();
     expect((await problemsOf(tracker.deploy({ commit_hash: blob.slice(0, 10) })))[0]?.field).toBe(
       'commit_hash',
     );
@@ -39,7 +39,7 @@ describeEachBackend('a short commit hash', (backend) => {
 
   it('is not taken for a branch of that name', async () => {
     const name = head.startsWith('fedcba9') ? 'abcdef1' : 'fedcba9';
-    await git(tracker.context.projectDir, 'branch', name);
+    await git(tracker.context.workspace.projectDir, 'branch', name);
     expect((await problemsOf(tracker.deploy({ commit_hash: name })))[0]?.field).toBe('commit_hash');
   });
 

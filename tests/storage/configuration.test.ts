@@ -110,7 +110,7 @@ describeEachBackend('the configuration', (backend) => {
   describe('tells what git says now', () => {
     it('on a branch, on a detached head, and before the first commit', async () => {
       const place = await openTracker(backend, { git: true });
-      const folder = place.context.projectDir;
+      const folder = place.context.workspace.projectDir;
       const head = (await git(folder, 'rev-parse', 'HEAD')).trim();
       expect(await place.configuration()).toMatchObject({ git_branch: 'main', git_head_commit: head });
       await git(folder, 'checkout', '--quiet', '-b', 'feature/003-größe');

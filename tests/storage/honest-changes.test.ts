@@ -117,7 +117,7 @@ describeWithSharedData('what imports of real trackers write', (data) => {
       for (const name of readdirSync(path.join(data, 'status-files'))) {
         const file = path.join(data, 'status-files', name);
         expect(readFileSync(file).length).toBeGreaterThan(0);
-        const source = await readStatusSource(context.projectDir, file, { addFromGit: false });
+        const source = await readStatusSource(context.workspace.projectDir, file, { addFromGit: false });
         await importStatusFile(context, caller, source, { dryRun: false });
       }
     });

@@ -30,14 +30,14 @@ interface Options extends Partial<StatusImportOptions> {
 }
 
 async function importFile(tracker: Tracker, name: string, { addFromGit = false, ...options }: Options = {}) {
-  const { projectDir } = tracker.context;
+  const { projectDir } = tracker.context.workspace;
   const source = await readStatusSource(projectDir, path.join(projectDir, name), { addFromGit });
   const how = { dryRun: false, ...options };
   return (await importStatusFile(tracker.context, tracker.caller, source, how)).data;
 }
 
 const put = async (tracker: Tracker, text: string, name = 'status.md') =>
-  await writeFile(path.join(tracker.context.projectDir, name), text);
+  await writeFile(path.join(tracker.context.workspace.projectDir, name), text);
 
 const enhancements = async (tracker: Tracker) =>
   (
@@ -238,7 +238,7 @@ describeEachBackend('a status file kept by hand', (backend) => {
   it('hands the file over after everything is saved, and survives a failure of that', async () => {
     const tracker = await openTracker(backend);
     await put(tracker, MIXED);
-    const { projectDir } = tracker.context;
+    const { projectDir } = tracker.context.workspace;
     const source = await readStatusSource(projectDir, path.join(projectDir, 'status.md'));
     let kept: unknown;
     const answer = await importStatusFile(tracker.context, tracker.caller, source, {
@@ -256,7 +256,7 @@ describeEachBackend('a status file kept by hand', (backend) => {
 
   it('is held against the git history, which adds only what it is asked for', async () => {
     const tracker = await openTracker(backend, { git: true });
-    const { projectDir } = tracker.context;
+    const { projectDir } = tracker.context.workspace;
     const git = (...args: string[]) =>
       execFileSync('git', args, { cwd: projectDir, encoding: 'utf8' }).trim();
     const commit = (message: string) => {
@@ -301,7 +301,7 @@ describeEachBackend('a status file kept by hand', (backend) => {
   describeWithSharedData('of the real inputs', (folder) => {
     const prepared = async () => {
       const tracker = await openTracker(backend, { git: true });
-      const { projectDir } = tracker.context;
+      const { projectDir } = tracker.context.workspace;
       await mkdir(path.join(projectDir, 'docs'));
       await cp(path.join(folder, 'session-prompts'), path.join(projectDir, 'docs/session-prompts'), {
         recursive: true,
@@ -312,7 +312,7 @@ describeEachBackend('a status file kept by hand', (backend) => {
       return tracker;
     };
     const bytesOf = (tracker: Tracker, name: string) =>
-      readFileSync(path.join(tracker.context.projectDir, name));
+      readFileSync(path.join(tracker.context.workspace.projectDir, name));
 
     it.each([
       ['dialect-a.md', [5, 2, 3, 3, 35]],
@@ -337,7 +337,7 @@ describeEachBackend('a status file kept by hand', (backend) => {
       const again = await importFile(tracker, name);
       expect(again).toMatchObject({ outcome: 'unchanged', checks: whole });
       expect(bytesOf(tracker, name).equals(before)).toBe(true);
-      expect(existsSync(path.join(tracker.context.projectDir, 'PWNED'))).toBe(false);
+      expect(existsSync(path.join(tracker.context.workspace.projectDir, 'PWNED'))).toBe(false);
     });
 
     it('tell what is wrong in them', async () => {

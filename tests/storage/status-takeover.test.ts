@@ -40,7 +40,7 @@ async function expectOurs(tracker: Tracker, original: Buffer): Promise<void> {
   const seq = await tracker.seq();
   expect((await importOwn(tracker)).report).toMatchObject({ outcome: 'generated', file_replaced: false });
   expect(await tracker.seq()).toBe(seq);
-  expect(await writeStatusFile(tracker.context, tracker.place.dataDir)).toMatchObject({
+  expect(await writeStatusFile(tracker.context, tracker.place)).toMatchObject({
     reason: 'unchanged',
   });
   expect((await readFile(statusFile(tracker))).equals(written)).toBe(true);
@@ -72,7 +72,7 @@ describeEachBackend('the status file after its import', (backend) => {
     await importOwn(tracker);
     await tracker.create({ title: 'New work' });
     await tracker.updateVendor(await tracker.vendor('plain'), { status: 'operational' });
-    expect(await writeStatusFile(tracker.context, tracker.place.dataDir)).toMatchObject({ saved_edit: null });
+    expect(await writeStatusFile(tracker.context, tracker.place)).toMatchObject({ saved_edit: null });
     const text = readFileSync(statusFile(tracker), 'utf8');
     expect(text).toContain('### New work (task)');
     expectLossless(file, Buffer.from(text));
@@ -90,12 +90,12 @@ describeEachBackend('the status file after its import', (backend) => {
     expect(await readFile(elsewhere, 'utf8')).toBe(MIXED);
 
     const without = await openTracker(backend);
-    Object.assign(without.context, { keepsStatusFile: false });
+    Object.assign(without.context.workspace, { keepsStatusFile: false });
     await writeFile(statusFile(without), MIXED);
     expect((await importOwn(without)).report).toMatchObject({ outcome: 'imported', file_replaced: false });
     expect(await readFile(statusFile(without), 'utf8')).toBe(MIXED);
     // Turned on later, the next import hands it over; its copy is kept all the same.
-    Object.assign(without.context, { keepsStatusFile: true });
+    Object.assign(without.context.workspace, { keepsStatusFile: true });
     const { report } = await importOwn(without);
     expect(report).toMatchObject({ outcome: 'unchanged', file_replaced: true, backup: { database: null } });
     expect(await readFile(report.backup?.file ?? '', 'utf8')).toBe(MIXED);

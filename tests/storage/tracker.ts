@@ -75,15 +75,17 @@ export class Tracker {
   ) {
     this.context = {
       store: withHonestWrites('pending' in store ? (store as TrackerStore) : withoutTiers(store)),
-      projectDir: place.projectDir,
-      workTree: place.projectDir,
+      workspace: {
+        projectDir: place.projectDir,
+        dataDir: place.dataDir,
+        workTree: place.projectDir,
+        keepsStatusFile: true,
+      },
       now: this.clock.now,
       onChange: () => {
         this.announced += 1;
       },
       jobs: UNRECORDED,
-      dataDir: place.dataDir,
-      keepsStatusFile: true,
       backUp: (options) => takeBackup({ ...place, ...options }),
     };
   }

@@ -280,10 +280,10 @@ describeEachBackend('hand edits of the status file', (backend) => {
 
   it('are kept in a copy when the file is written before they were taken over', async () => {
     const file = path.join(tracker.place.projectDir, STATUS_FILE);
-    await writeStatusFile(tracker.context, tracker.place.dataDir);
+    await writeStatusFile(tracker.context, tracker.place);
     const edited = (await readFile(file, 'utf8')).replace('### Child', '### Edited child');
     await writeFile(file, edited);
-    const outcome = await writeStatusFile(tracker.context, tracker.place.dataDir);
+    const outcome = await writeStatusFile(tracker.context, tracker.place);
     const copy = outcome.written ? (outcome.saved_edit ?? '') : '';
     expect(await readFile(copy, 'utf8')).toBe(edited);
     expect(await take(await readFile(copy, 'utf8'))).toMatchObject({ imported: [{ outcome: 'saved' }] });

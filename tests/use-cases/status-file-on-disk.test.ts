@@ -27,7 +27,7 @@ import { temporaryProject } from '../support/temporary-project.ts';
 describeEachBackend('the status file on the disk', (backend) => {
   let tracker: Tracker;
   const file = () => path.join(tracker.place.projectDir, STATUS_FILE);
-  const write = () => writeStatusFile(tracker.context, tracker.place.dataDir);
+  const write = () => writeStatusFile(tracker.context, tracker.place);
 
   beforeEach(async () => {
     tracker = await openTracker(backend);
@@ -90,7 +90,9 @@ describeEachBackend('the status file on the disk', (backend) => {
     async () => {
       const elsewhere = await mkdtemp('/dev/shm/worktrail-');
       onTestFinished(() => rm(elsewhere, { recursive: true }));
-      expect(await writeStatusFile(tracker.context, elsewhere)).toMatchObject({ written: true });
+      expect(await writeStatusFile(tracker.context, { ...tracker.place, dataDir: elsewhere })).toMatchObject({
+        written: true,
+      });
       expect(await readFile(file(), 'utf8')).toContain('First');
       const names = [...(await readdir(elsewhere)), ...(await readdir(tracker.place.projectDir))];
       expect(names.filter((name) => name.endsWith('.tmp'))).toEqual([]);

@@ -17,7 +17,7 @@ import type { Tracker } from '../storage/tracker.ts';
 describeEachBackend('the status file', (backend) => {
   let tracker: Tracker;
   const file = () => path.join(tracker.place.projectDir, STATUS_FILE);
-  const write = () => writeStatusFile(tracker.context, tracker.place.dataDir);
+  const write = () => writeStatusFile(tracker.context, tracker.place);
   const render = async () => renderStatusFile((await readStatus(tracker.context)).data);
 
   beforeEach(async () => {
@@ -141,9 +141,7 @@ describeEachBackend('the status file', (backend) => {
   it('is written once after a burst of changes, and at the end without waiting', async () => {
     const told: string[] = [];
     const hour = 3_600_000;
-    const writer = new StatusFileWriter(tracker.context, tracker.place.dataDir, hour, (line) =>
-      told.push(line),
-    );
+    const writer = new StatusFileWriter(tracker.context, tracker.place, hour, (line) => told.push(line));
     for (let number = 0; number < 5; number += 1) {
       await tracker.create({ title: `Item ${number}` });
       writer.changed();
@@ -158,8 +156,8 @@ describeEachBackend('the status file', (backend) => {
 
   it('never stands in the way of a change: a folder it cannot write to is reported', async () => {
     const told: string[] = [];
-    const nowhere = { ...tracker.context, projectDir: path.join(tracker.place.projectDir, 'missing') };
-    const writer = new StatusFileWriter(nowhere, tracker.place.dataDir, 0, (line) => told.push(line));
+    const nowhere = { ...tracker.place, projectDir: path.join(tracker.place.projectDir, 'missing') };
+    const writer = new StatusFileWriter(tracker.context, nowhere, 0, (line) => told.push(line));
     await tracker.create({ title: 'Stored all the same' });
     writer.changed();
     await writer.flush();

@@ -57,7 +57,7 @@ Examples:
           printAnswer(await readStatus(context), options.json, renderStatus);
           return;
         }
-        const outcome = await writeStatusFile(context, config.dataDir);
+        const outcome = await writeStatusFile(context, config);
         refuseForeignFile(outcome);
         const { source } = await context.store.read((reader) => reader.findFeedPosition());
         printAnswer({ data: outcome, source, warnings: [] }, options.json, renderOutcome);

@@ -10,7 +10,13 @@ import { idsOnPath, type WorkItem } from '../../domain/work-item.ts';
 import { databaseError, TrackerError } from '../../domain/errors.ts';
 import type { Reader } from '../../storage/queries/reader.ts';
 import type { Answer } from '../../storage/contract/store.ts';
-import { write, type Caller, type ChangeRequest, type Context } from '../../use-cases/support/context.ts';
+import {
+  write,
+  type Caller,
+  type ChangeRequest,
+  type Context,
+  type Workspace,
+} from '../../use-cases/support/context.ts';
 import { findLinkChanges, IMPORT_CLIENT } from './link-changes.ts';
 import type { ImportOutcome, ImportPlan, PlannedItem, PlannedLink } from './plan.ts';
 import { findMissingNotes } from './missing-notes.ts';
@@ -89,7 +95,7 @@ async function compare(
   onProgress?: ReportProgress,
 ): Promise<ImportAnswer & { requests: ChangeRequest[] }> {
   const answer = await context.store.read(async (reader) => {
-    const settled = await settle(reader, plan, context);
+    const settled = await settle(reader, plan, context.workspace);
     return { settled, prepared: await prepareImport(reader, settled, onProgress) };
   });
   requireWholeRecords(answer);
@@ -103,7 +109,7 @@ async function compare(
 export async function settle(
   reader: Pick<Reader, 'findImportedItems'>,
   plan: ImportPlan,
-  { projectDir }: Pick<Context, 'projectDir'>,
+  { projectDir }: Pick<Workspace, 'projectDir'>,
 ): Promise<Settled> {
   return settleSource(plan, await reader.findImportedItems(plan.source), projectDir);
 }

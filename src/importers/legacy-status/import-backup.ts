@@ -38,7 +38,7 @@ export async function backUpImport(
   job: Job,
   { withDatabase }: { withDatabase: boolean },
 ): Promise<ImportBackup> {
-  const folder = path.join(context.dataDir, 'backups', FOLDER);
+  const folder = path.join(context.workspace.dataDir, 'backups', FOLDER);
   const bytes = await readFile(source.file).catch(() => undefined);
   if (bytes === undefined || createHash('sha256').update(bytes).digest('hex') !== source.sha256) {
     throw sourceError(source.file, 'was edited while it was imported; nothing was changed: import it again');

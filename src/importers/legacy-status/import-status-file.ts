@@ -67,7 +67,7 @@ async function compare(
   const answer = await context.store.read(async (reader) => {
     const project_id = (await reader.findProject())?.project_id;
     if (isNothing(source, project_id) || (await namesItemsOfOurs(reader, source))) return undefined;
-    const found = await findStatusChanges(reader, source, context);
+    const found = await findStatusChanges(reader, source, context.workspace);
     const { changes } = found;
     // What is there already is compared all the same.
     const isPresent = changes.parts.length === 0;

@@ -4,7 +4,7 @@ import { equalJson, type JsonObject, type JsonValue } from '../../domain/json.ts
 import { valueAt, type ExpectedRecords } from '../../domain/reconciliation.ts';
 import { vendorNameKey, type Vendor } from '../../domain/vendor.ts';
 import type { Reader } from '../../storage/queries/reader.ts';
-import type { ChangeRequest, Context } from '../../use-cases/support/context.ts';
+import type { ChangeRequest, Workspace } from '../../use-cases/support/context.ts';
 import { plannedId, type ImportPlan } from '../import/plan.ts';
 import { prepareImport, settle, wasTouchedHere } from '../import/run.ts';
 import type { SourceTaken } from '../import/settle-source.ts';
@@ -59,10 +59,10 @@ export type Known = Pick<
 export async function findStatusChanges(
   reader: Reader,
   source: StatusSource,
-  context: Pick<Context, 'projectDir'>,
+  workspace: Pick<Workspace, 'projectDir'>,
 ): Promise<{ source: StatusSource; taken: SourceTaken[]; changes: StatusChanges }> {
-  const items = await settle(reader, source.plan.items, context);
-  const prompts = source.prompts === null ? undefined : await settle(reader, source.prompts, context);
+  const items = await settle(reader, source.plan.items, workspace);
+  const prompts = source.prompts === null ? undefined : await settle(reader, source.prompts, workspace);
   const { namespace } = items.taken;
   const settled: StatusSource = {
     ...source,

@@ -23,8 +23,8 @@ export async function handOver(
   context: Context,
   { file }: Pick<StatusSource, 'file'>,
 ): Promise<StatusImportOptions['takeOverFile']> {
-  if (!context.keepsStatusFile) return undefined;
-  const own = path.join(await realpath(context.projectDir), STATUS_FILE);
+  if (!context.workspace.keepsStatusFile) return undefined;
+  const own = path.join(await realpath(context.workspace.projectDir), STATUS_FILE);
   return file === own ? (source) => takeOverStatusFile(context, source) : undefined;
 }
 
@@ -34,7 +34,7 @@ export async function handOver(
  * @throws Error saying why the file was left as it is
  */
 async function takeOverStatusFile(
-  context: Pick<Context, 'store' | 'projectDir' | 'dataDir'>,
+  context: Pick<Context, 'store' | 'workspace'>,
   { file, sha256 }: Pick<StatusSource, 'file' | 'sha256'>,
 ): Promise<void> {
   const was = await readFile(file);
@@ -46,7 +46,7 @@ async function takeOverStatusFile(
     throw new Error('the database does not answer any more; import it again when it is back');
   }
   const written = await renderKept(was, report);
-  if (!(await exchange(file, { was, written, dataDir: context.dataDir }))) throw editedMeanwhile();
+  if (!(await exchange(file, { was, written, dataDir: context.workspace.dataDir }))) throw editedMeanwhile();
 }
 
 /** @throws Error where the text cannot be told from generated lines, wherever it stands */

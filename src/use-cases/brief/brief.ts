@@ -39,7 +39,7 @@ export const getBrief = defineUseCase({
   run: async (context, caller, { max_tokens, since }): Promise<Answer<Brief>> => {
     const [pending, head, answer] = await Promise.all([
       context.store.pending(),
-      readHead(context.workTree),
+      readHead(context.workspace.workTree),
       context.store.read(async (reader) => {
         const [project, feed, configuration, counted, open_conflicts] = await pipelined(
           reader.findProject(),

@@ -165,7 +165,7 @@ async function restoreStatusFile(config: Config, { store }: Inspection): Promise
   const isLost = statusFile.enabled && !existsSync(path.join(projectDir, STATUS_FILE));
   if (!isLost || store === undefined) return [];
   try {
-    const { written } = await writeStatusFile({ store, projectDir }, dataDir);
+    const { written } = await writeStatusFile({ store }, { projectDir, dataDir });
     if (!written) return [];
     return [{ name: 'status file', ok: true, message: `${STATUS_FILE} was not there and was written again` }];
   } catch (error) {

@@ -36,7 +36,7 @@ export const getConfiguration = defineUseCase({
         const { open_conflicts, ...found } = await reader.findConfigurationWithConflicts();
         return Number(open_conflicts) === 0 ? found : { ...found, open_conflicts: Number(open_conflicts) };
       }),
-      readHead(context.workTree),
+      readHead(context.workspace.workTree),
     ]);
     return {
       ...warnOfConflicts(answer, (configuration) => [configuration]),

@@ -56,7 +56,7 @@ export const recordDeployment = defineUseCase({
 
 async function fullCommitHash(context: Context, hash: string): Promise<string> {
   if (hash.length === FULL_HASH_LENGTH) return hash;
-  const resolved = await resolveCommit(context.projectDir, hash);
+  const resolved = await resolveCommit(context.workspace.projectDir, hash);
   if ('hash' in resolved) return resolved.hash;
   throw validationError(
     {

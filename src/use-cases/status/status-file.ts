@@ -17,7 +17,7 @@ import {
 } from '../../storage/status-file/status-layout.ts';
 import { markOf, withMark } from '../../storage/status-file/status-mark.ts';
 import { FILE_MODE, FOLDER_MODE } from '../../platform/file-modes.ts';
-import type { Context } from '../support/context.ts';
+import type { Tracker, Workspace } from '../support/context.ts';
 import { readStatus, type ProjectStatus } from './project-status.ts';
 import { renderStatusFile } from './status-view.ts';
 import { describeFailure } from '../../storage/database/driver-errors.ts';
@@ -32,25 +32,28 @@ export type StatusFileOutcome =
   | { written: true; file: string; saved_edit: string | null }
   | { written: false; file: string; reason: 'unchanged' | 'not_ours' };
 
+/** Where the file is, and where hand edits of it are saved. */
+type Folders = Pick<Workspace, 'projectDir' | 'dataDir'>;
+
 /**
  * Brings the generated parts of the file up to date; what people wrote around them stays as it is. A file in which
  * generated lines were edited by hand is copied to `.worktrail/edited/` first; one that Worktrail did not write is left
  * alone (`not_ours`).
  */
 export async function writeStatusFile(
-  context: Pick<Context, 'store' | 'projectDir'>,
-  dataDir: string,
+  tracker: Pick<Tracker, 'store'>,
+  { projectDir, dataDir }: Folders,
 ): Promise<StatusFileOutcome> {
-  const file = path.join(context.projectDir, STATUS_FILE);
+  const file = path.join(projectDir, STATUS_FILE);
   let outcome: StatusFileOutcome = { written: false, file, reason: 'unchanged' };
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
-    const { data: report, source } = await readStatus(context);
+    const { data: report, source } = await readStatus(tracker);
     const parts = partsOfText(await renderStatusFile(report));
     const isWhole = source !== 'git_history' && source !== 'markdown_file';
     const partsFor = (present: PresentFile | undefined) =>
       isWhole ? parts : withPending(present, parts, report.project_id);
     outcome = await replace(file, dataDir, partsFor);
-    const { data: position } = await context.store.read((reader) => reader.findFeedPosition());
+    const { data: position } = await tracker.store.read((reader) => reader.findFeedPosition());
     if (position.seq === report.seq || !outcome.written) break;
   }
   return outcome;
@@ -217,8 +220,8 @@ export class StatusFileWriter {
    * @param report told of everything that a person should know: edits saved, files left alone, failures
    */
   constructor(
-    private readonly context: Pick<Context, 'store' | 'projectDir'>,
-    private readonly dataDir: string,
+    private readonly tracker: Pick<Tracker, 'store'>,
+    private readonly folders: Folders,
     private readonly debounceMs: number,
     private readonly report: (message: string) => void,
   ) {}
@@ -232,7 +235,7 @@ export class StatusFileWriter {
 
   /** Where many processes write to one tracker they share the work: whoever finds the file fresh waits once more. */
   async #takeTurn(): Promise<void> {
-    const file = path.join(this.context.projectDir, STATUS_FILE);
+    const file = path.join(this.folders.projectDir, STATUS_FILE);
     const age = await stat(file).then(
       ({ mtimeMs }) => Date.now() - mtimeMs,
       () => Number.POSITIVE_INFINITY,
@@ -257,7 +260,7 @@ export class StatusFileWriter {
     if (!this.#due) return;
     this.#due = false;
     try {
-      const outcome = await writeStatusFile(this.context, this.dataDir);
+      const outcome = await writeStatusFile(this.tracker, this.folders);
       if (outcome.written && outcome.saved_edit !== null) {
         this.report(
           `${STATUS_FILE} had been edited by hand; the edited file was kept as ${outcome.saved_edit}`,

@@ -7,16 +7,9 @@ import type { ReportProgress } from '../../domain/progress.ts';
 import type { JobHistory, Jobs } from '../../storage/operations/jobs.ts';
 import type { Answer, TrackerStore, WriteAnswer } from '../../storage/contract/store.ts';
 
-/** What every use case works with: made once by `app.ts`, shared by all calls. */
-export interface Context {
+/** A project's records, wherever the program runs. */
+export interface Tracker {
   store: TrackerStore;
-  projectDir: string;
-  /** The tracker's folder, `.worktrail`. */
-  dataDir: string;
-  /** Whether the project's status file is generated (`status_file.enabled`). */
-  keepsStatusFile: boolean;
-  /** Where the current git branch is read: the work tree the program was started in. */
-  workTree: string;
   /** The time, as a function so that tests can hold it still. */
   now: () => Date;
   /** Called after every write that changed something. */
@@ -29,6 +22,22 @@ export interface Context {
    * @throws DatabaseError when the primary does not answer, or the disk does not take it
    */
   backUp: (options: { to: string; keep: number; onProgress?: ReportProgress }) => Promise<TakenBackup>;
+}
+
+/** The project's folder on this machine. */
+export interface Workspace {
+  projectDir: string;
+  /** The tracker's folder, `.worktrail`. */
+  dataDir: string;
+  /** Whether the project's status file is generated (`status_file.enabled`). */
+  keepsStatusFile: boolean;
+  /** Where the current git branch is read: the work tree the program was started in. */
+  workTree: string;
+}
+
+/** What every use case works with: made once by `app.ts`, shared by all calls. Few need the workspace, and say so by its name. */
+export interface Context extends Tracker {
+  workspace: Workspace;
 }
 
 /** A backup that is whole. */

@@ -46,7 +46,7 @@ type Scene = Awaited<ReturnType<typeof scene>>;
 
 /** The database is away, and of what the folder knew only the status file is left. */
 async function leaveStatusFile({ first, place, proxy, project }: Scene): Promise<Tracker> {
-  await writeStatusFile(first.context, place.dataDir);
+  await writeStatusFile(first.context, place);
   await first.store.close();
   await proxy.setMode('refuse');
   await forgetCache(place.dataDir);
@@ -152,7 +152,7 @@ describeUnless(postgresSkipReason(), 'what the status file does not show', () =>
 
   it('is not taken for seen because the folder wrote it', { timeout: 180_000 }, async () => {
     await s.first.create({ title: 'Other' });
-    await writeStatusFile(s.first.context, s.place.dataDir);
+    await writeStatusFile(s.first.context, s.place);
     const status = path.join(s.project, STATUS_FILE);
     const earlier = await readFile(status, 'utf8');
     await eventually(() => (lookIntoCache(path.join(s.place.dataDir, CACHE_FILE))?.identity.seq ?? 0) >= 1);
@@ -286,7 +286,7 @@ describeUnless(postgresSkipReason(), 'what the status file does not show', () =>
   it('is nothing at all where the file was edited by hand', { timeout: 180_000 }, async () => {
     const item = await s.first.create({ title: 'Written' });
     const file = path.join(s.project, STATUS_FILE);
-    await writeStatusFile(s.first.context, s.place.dataDir);
+    await writeStatusFile(s.first.context, s.place);
     const tracker = await leaveStatusFile(s);
     await tracker.store.close();
     await writeFile(file, (await readFile(file, 'utf8')).replace('### Written', '### Edited'));

@@ -91,7 +91,7 @@ async function makeProject(kind: Kind, slug: string, server: PostgresServer): Pr
       tracker.clock.advance(60);
     }
     await tracker.register({ name: 'Vendor A', extractor_version: '1.0.0' });
-    await writeStatusFile(tracker.context, place.dataDir);
+    await writeStatusFile(tracker.context, place);
   });
   await takeSnapshot(place);
   await asAway(async (tracker) => {
@@ -110,7 +110,7 @@ async function makeProject(kind: Kind, slug: string, server: PostgresServer): Pr
     }
     await tracker.deploy();
     items[0] = await tracker.query((items[0] as Item).id);
-    await writeStatusFile(tracker.context, place.dataDir);
+    await writeStatusFile(tracker.context, place);
     await copiesAreFresh(tracker);
   });
   await takeSnapshot(place);
@@ -122,7 +122,7 @@ async function makeProject(kind: Kind, slug: string, server: PostgresServer): Pr
     await tracker.create({ title: CHILD, parent_id: first.id });
     await tracker.update(renamed, { status: 'blocked' });
     await tracker.update(second, { priority: 1 });
-    await writeStatusFile(tracker.context, place.dataDir);
+    await writeStatusFile(tracker.context, place);
     waiting = (await tracker.context.store.pending()).map(({ id }) => id);
   });
   expect(waiting).toHaveLength(4);
