@@ -204,7 +204,8 @@ export function revisionOf(file: OutboxFile): string {
 }
 
 /** Whether an error says that the file is damaged, rather than busy, full or read-only. */
-export const isDamage = (error: unknown): boolean => /^SQLITE_(CORRUPT|NOTADB)/.test(driverCode(error) ?? '');
+export const isDamage = (error: unknown): boolean =>
+  /^SQLITE_(CORRUPT|NOTADB|CONSTRAINT)/.test(driverCode(error) ?? '');
 
 /** Makes the tables in an empty file; one that was begun by a process that died is begun anew. */
 export function makeSchema(database: Database): void {

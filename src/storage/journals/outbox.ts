@@ -3,7 +3,12 @@
  * one, so its questions are cheap. It also keeps a few small facts that must survive a restart (marks, failures).
  */
 import { retryContention } from '../database/retry.ts';
-import { classifyDriverError, describeDriverError, driverCode } from '../database/driver-errors.ts';
+import {
+  classifyDriverError,
+  codedError,
+  describeDriverError,
+  driverCode,
+} from '../database/driver-errors.ts';
 import path from 'node:path';
 import { earlierIn, writtenAt, type UnsealedFind } from './earlier-version.ts';
 import { decodeEntry, encodeEntry, entryOf } from './entry-codec.ts';
@@ -109,10 +114,15 @@ export class Outbox implements Journal {
     if (ids.length === 0) return;
     await this.#write((file) => {
       const find = file.statement('select seq from entries where id = ?').pluck();
+      const scan = file.statement('select 1 from entries where +id = ?');
       let removed = 0;
       for (const id of ids) {
         const seq = find.get(id);
-        if (seq === undefined) continue;
+        if (seq === undefined) {
+          // An index that lost an entry would leave it waiting for ever.
+          if (scan.get(id) !== undefined) throw codedError('SQLITE_CORRUPT', 'an index lacks an entry');
+          continue;
+        }
         file.statement('delete from entry_reach where seq = ?').run(seq);
         removed += file.statement('delete from entries where seq = ?').run(seq).changes;
       }

@@ -45,6 +45,33 @@ function open(at = file, now?: () => number): Outbox {
 
 const damagedFiles = async () => (await readdir(folder)).filter((name) => name.includes('.damaged-'));
 
+/** Takes an index out of the schema of the file, and puts it back. */
+function hideIndex(index: string): { showAgain: () => void } {
+  const change = <T>(work: (database: Database.Database) => T): T => {
+    const database = new Database(file);
+    database.unsafeMode().pragma('writable_schema = ON');
+    try {
+      return work(database);
+    } finally {
+      database.pragma('wal_checkpoint(TRUNCATE)');
+      database.close();
+    }
+  };
+  const row = change((database) => {
+    const found = database.prepare('select * from sqlite_master where name = ?').get(index);
+    database.prepare('delete from sqlite_master where name = ?').run(index);
+    return found as Record<string, unknown>;
+  });
+  return {
+    showAgain: () =>
+      change((database) =>
+        database
+          .prepare('insert into sqlite_master values (@type, @name, @tbl_name, @rootpage, @sql)')
+          .run(row),
+      ),
+  };
+}
+
 /** An outbox on the disk with these entries; with `killed`, as a process leaves it that could not clean up. */
 async function leaveOutbox(
   entries: JournalEntry[],
@@ -342,6 +369,22 @@ describe('an outbox that is damaged', () => {
     await rename(`${file}-wal`, `${aside}-wal`);
     await expectSaved(entries);
   });
+
+  it.each(['entry_reach_seq', 'sqlite_autoindex_entries_1'])(
+    'is recovered when its index %s lost an entry: no write stays for ever',
+    async (index) => {
+      const entries = makeEntries(3);
+      await leaveOutbox(entries.slice(0, 2));
+      // While an index is unknown, what is written is not in it.
+      const hidden = hideIndex(index);
+      await openOutbox(file).append(entries[2] as JournalEntry);
+      hidden.showAgain();
+      const outbox = open();
+      await outbox.remove(idsOf(entries));
+      expect(await outbox.list()).toEqual([]);
+      expect(await damagedFiles()).not.toEqual([]);
+    },
+  );
 
   it('does not bring back what was removed from the new file', async () => {
     const entries = makeEntries(4);
