@@ -1,4 +1,5 @@
-// Writes the SQL migrations of both databases from src/storage/database/schema.ts: `npm run db:generate -- NAME`.
+// Writes the SQL migrations of both databases from src/storage/database/schema.ts: `npm run db:generate -- NAME`. With
+// `--custom` it writes empty ones, for SQL by hand or for none.
 // Migrations are append-only: read the SQL before committing it, never edit one that was released.
 import { spawnSync } from 'node:child_process';
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
@@ -6,9 +7,10 @@ import { fileURLToPath } from 'node:url';
 import path from 'node:path';
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
-const name = process.argv[2];
-if (name === undefined || !/^[a-z0-9_]+$/.test(name)) {
-  console.error('usage: npm run db:generate -- NAME   (lowercase words joined by _, saying what changes)');
+const [name, ...options] = process.argv.slice(2);
+const isKnown = options.every((option) => option === '--custom');
+if (name === undefined || !/^[a-z0-9_]+$/.test(name) || !isKnown) {
+  console.error('usage: npm run db:generate -- NAME [--custom]   (lowercase words joined by _, saying what changes)');
   process.exit(2);
 }
 
@@ -26,6 +28,7 @@ for (const [dialect, schema] of [
       `--schema=./src/storage/database/schema.${schema}.ts`,
       `--out=./${out}`,
       `--name=${name}`,
+      ...options,
     ],
     { cwd: root, stdio: 'inherit' },
   );

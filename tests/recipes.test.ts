@@ -46,3 +46,22 @@ it('the recipe of a noun names every file that the compiler does', () => {
   for (const [, file, asked] of named)
     expect(recipe).toMatch(new RegExp(`\`${file}\`\\s*\\| ${asked}\\s*\\|`));
 });
+
+it('comments of the code name files that are there', () => {
+  const files = ['src', 'tests', 'scripts', 'bench'].flatMap((folder) =>
+    readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' }).map(
+      (file) => `${folder}/${file}`,
+    ),
+  );
+  const ends = new Set(files.flatMap((file) => [file.split('/').slice(-2).join('/'), path.basename(file)]));
+  const dead = files
+    .filter((file) => /^src\/.*\.ts$/.test(file))
+    .flatMap((file) => {
+      const comments = readFileSync(path.join(root, file), 'utf8').match(/^\s*(?:\/\/|\/?\*).*$/gm) ?? [];
+      return comments
+        .flatMap((comment) => [...comment.matchAll(/[\w./-]*[\w-]+\.(?:ts|hbs)\b/g)].map(([name]) => name))
+        .filter((name) => !ends.has(name.split('/').slice(-2).join('/')))
+        .map((name) => `${file}: ${name}`);
+    });
+  expect(dead).toEqual([]);
+});

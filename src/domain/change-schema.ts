@@ -121,7 +121,7 @@ export function patchProblem({
   return found && found.reason;
 }
 
-/** The ids and names that a write of a newer version can be seen to alter, in the terms of `reachOf`. */
+/** The ids and names that a write of a newer version can be seen to alter, in the terms of `footprintOf`. */
 export function visibleReach(value: unknown): string[] {
   const names = new Set<string>();
   for (const change of listOf(value)) {

@@ -28,7 +28,7 @@ export interface JournalEntry {
   };
 }
 
-/** What an entry has to do with others: see `reachOf`. */
+/** What an entry has to do with others: see `footprintOf`. */
 export function footprintOfEntry({ changes, newer }: JournalEntry): Footprint {
   return newer === undefined ? footprintOf(changes) : { alters: newer.alters, needs: [], about: [] };
 }

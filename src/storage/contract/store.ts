@@ -83,7 +83,7 @@ export interface TrackerStore extends Store {
   layers(): Promise<LayersReport>;
 }
 
-/** `online`, `offline`, `replaying` or `refused`: see `tiers/state.ts`. */
+/** The states are those of `state.ts`. */
 export interface LayersReport {
   state: TierState;
   /** Why the primary is not asked; null while it is. */

@@ -96,7 +96,7 @@ export async function damagedCaches(dataDir: string): Promise<string[]> {
     .map((name) => `The local cache was damaged once; the damaged file is ${path.join(dataDir, name)}.`);
 }
 
-/** Copies that a program made of an embedded tracker because its files were lost under it: see `sql/lost-files.ts`. */
+/** Copies that a program made of an embedded tracker because its files were lost under it: see `primary/lost-files.ts`. */
 export async function savedCopies(dataDir: string): Promise<string[]> {
   const names = await readdir(dataDir).catch(() => []);
   return names

@@ -135,7 +135,7 @@ export function unwritableFolder(dataDir: string, cause: unknown) {
 
 /**
  * A folder of this user that others may look into is closed to them, with the files in it. The outbox keeps its mode, and
- * with it the times that tell whose the writes of the version before are (tiers/earlier-version.ts).
+ * with it the times that tell whose the writes of the version before are (journals/earlier-version.ts).
  */
 function tighten(dataDir: string): void {
   if (isShared || process.getuid === undefined) return;

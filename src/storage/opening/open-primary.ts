@@ -122,7 +122,7 @@ function refuseLost(file: string, dataDir: string): void {
   );
 }
 
-/** See `sql/lost-files.ts`. */
+/** See `primary/lost-files.ts`. */
 function lastSaved(dataDir: string): string | undefined {
   const names = readdirSync(dataDir).filter((name) => /^worktrail\.saved-.*\.db$/.test(name));
   const last = names.sort().at(-1);

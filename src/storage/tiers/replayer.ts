@@ -1,6 +1,6 @@
 /**
  * Brings the writes that wait to the primary: in order, each exactly once. What cannot be settled holds back what
- * must not overtake it (`domain/reach.ts`), and nothing else.
+ * must not overtake it (`domain/footprint.ts`), and nothing else.
  */
 import type { Change } from '../../domain/change.ts';
 import type { ReportProgress } from '../../domain/progress.ts';
