@@ -10,7 +10,9 @@ const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const [name, ...options] = process.argv.slice(2);
 const isKnown = options.every((option) => option === '--custom');
 if (name === undefined || !/^[a-z0-9_]+$/.test(name) || !isKnown) {
-  console.error('usage: npm run db:generate -- NAME [--custom]   (lowercase words joined by _, saying what changes)');
+  console.error(
+    'usage: npm run db:generate -- NAME [--custom]   (lowercase words joined by _, saying what changes)',
+  );
   process.exit(2);
 }
 
