@@ -36,6 +36,7 @@ for (const [dialect, schema] of [
   );
   if (result.status !== 0) process.exit(result.status ?? 1);
   if (schema === 'postgres') leaveSchemaToSearchPath(path.join(root, out));
+  if (options.length > 0) leaveNothingToDo(path.join(root, out));
 }
 
 const written = spawnSync(
@@ -56,4 +57,13 @@ function leaveSchemaToSearchPath(folder) {
     const relative = text.replaceAll('"public".', '');
     if (relative !== text) writeFileSync(full, relative);
   }
+}
+
+/** SQLite runs no file that has nothing but a comment. */
+function leaveNothingToDo(folder) {
+  const last = readdirSync(folder)
+    .filter((entry) => entry.endsWith('.sql'))
+    .sort()
+    .at(-1);
+  if (last !== undefined) writeFileSync(path.join(folder, last), 'SELECT 1;\n');
 }
