@@ -238,7 +238,8 @@ export class Seen implements Witness {
   #takeOver(tables: SeenTables): void {
     const noted = tables.position();
     if (noted === undefined) tables.raise({ seq: this.options.earlier?.() ?? 0, change_id: null });
-    if (this.#own !== undefined) tables.raise(this.#own);
+    // Where something is noted, a person may have accepted a database that is behind what this process saw.
+    if (this.#own !== undefined && noted === undefined) tables.raise(this.#own);
   }
 
   #failed(error: unknown): void {

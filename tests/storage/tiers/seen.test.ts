@@ -6,8 +6,10 @@ import {
   readlinkSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Change } from '../../../src/domain/change.ts';
@@ -238,6 +240,32 @@ describe('what a folder has seen', () => {
         ?.after(0)
         .map(({ seq }) => seq),
     ).toEqual([3]);
+  });
+
+  it('stays where a person put it back to, also for a process that opens the file again', async () => {
+    const seen = open();
+    seen.settled(settled(9));
+    nextTurn();
+    const tables = openSeenFile(file);
+    tables.reset(position(2));
+    tables.database.pragma('wal_checkpoint(TRUNCATE)');
+    tables.database.close();
+    copyFileSync(file, `${file}.copy`);
+    renameSync(`${file}.copy`, file);
+    const { ino } = statSync(file);
+    // Whether the file is still the same is looked at now and then.
+    await sleep(400);
+    expect(seen.seen()).toEqual(position(2));
+    seen.settled(settled(1));
+    nextTurn();
+    expect(statSync(file).ino).toBe(ino);
+    seen.close();
+    expect(readSeenFile(file)?.position()).toEqual(position(2));
+    expect(
+      readSeenFile(file)
+        ?.after(0)
+        .map(({ seq }) => seq),
+    ).toContain(1);
   });
 
   it('is remembered by the process whose file is deleted, and noted in the next one', async () => {
