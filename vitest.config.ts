@@ -12,12 +12,17 @@ export default defineConfig({
   test: {
     include: ['tests/**/*.test.ts'],
     globalSetup: ['tests/support/global-setup.ts'],
+    setupFiles: ['tests/support/each-file.ts'],
     // Real processes: the native SQLite addon, signals and working directories do not mix with threads.
     pool: 'forks',
+    // A worker loads the product once, not once for each file: what a file keeps in a module it gives away at its end.
+    isolate: false,
     // On two cores: of three one waits at any time, for a server, a disk or a clock.
     maxWorkers: 3,
     sequence: { sequencer: LongTestsFirst },
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    // For what hangs. A busy machine is slow, and slowness is no failure: nothing here measures time.
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
+    expect: { poll: { timeout: 60_000 } },
   },
 });

@@ -1,11 +1,19 @@
 // Runs the long form of the torture tests (or of the files that are named; arguments go to vitest) and prints their figures as one table at the end.
-// About a quarter of an hour on two cores. WORKTRAIL_TORTURE_SEED repeats the choices of a run.
+// Takes hours: the checker alone more than one on two cores. WORKTRAIL_TORTURE_SEED repeats the choices of a run.
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+
+/** Of the other tests, those that have a long form. */
+const ALSO = [
+  'tests/checker',
+  'tests/processes/backup',
+  'tests/processes/concurrency',
+  'tests/processes/outage-belief',
+];
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'worktrail-torture-'));
 const reportFile = path.join(folder, 'report.jsonl');
@@ -14,7 +22,7 @@ const seed = process.env.WORKTRAIL_TORTURE_SEED ?? randomBytes(4).toString('hex'
 
 const startedAt = Date.now();
 const args = process.argv.slice(2);
-const files = args.some((argument) => !argument.startsWith('-')) ? [] : ['tests/torture'];
+const files = args.some((argument) => !argument.startsWith('-')) ? [] : ['tests/torture', ...ALSO];
 const exit = await runTests([...files, '--maxWorkers=2', ...args]);
 printTable(existsSync(reportFile) ? readFileSync(reportFile, 'utf8').trim().split('\n').map(JSON.parse) : []);
 rmSync(folder, { recursive: true, force: true });

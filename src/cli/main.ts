@@ -2,8 +2,8 @@
 import './console-to-stderr.ts';
 import { plainServeFlags } from './serve-arguments.ts';
 
-// Not awaited: the bundle is CommonJS, which knows no top-level await.
-void run(process.argv.slice(2));
+/** Not awaited here: the bundle is CommonJS, which knows no top-level await. */
+export const ended = run(process.argv.slice(2));
 
 async function run(args: string[]): Promise<void> {
   process.on('uncaughtException', endBecauseOf);

@@ -7,23 +7,25 @@ import {
   TOKEN_BUDGET_MAX,
   TOKEN_BUDGET_MIN,
 } from './limits.ts';
+import { nullableText, text, whole, type RecordOf } from './record.ts';
 
 export const CONTEXT_TYPES = ['feature', 'maintenance', 'research'] as const;
 export type ContextType = (typeof CONTEXT_TYPES)[number];
 
 /** What is stored; the git and health fields of an answer are read live. */
-export interface Configuration {
-  id: string;
-  version: number;
-  active_context_type: ContextType;
-  current_session_id: string | null;
-  default_token_budget: number;
-  archive_after_days: number;
-  created_at: string;
-  updated_at: string;
-  created_by: string;
-  updated_by: string;
-}
+export const configurationRecord = lazily(() => ({
+  id: text,
+  version: whole,
+  active_context_type: z.enum(CONTEXT_TYPES),
+  current_session_id: nullableText,
+  default_token_budget: whole,
+  archive_after_days: whole,
+  created_at: text,
+  updated_at: text,
+  created_by: text,
+  updated_by: text,
+}));
+export type Configuration = RecordOf<typeof configurationRecord>;
 
 export const CONFIGURATION_DEFAULTS = {
   active_context_type: 'feature',

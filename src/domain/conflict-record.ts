@@ -11,11 +11,12 @@ import {
   pageInput,
   storedJson,
 } from './fields.ts';
-import type { JsonObject } from './json.ts';
 import { NAME_MAX_CHARACTERS } from './limits.ts';
+import { json, nullableText, text, typed, whole, type RecordOf } from './record.ts';
 
 /** `conflict`: others changed the same fields meanwhile. `rejected`: it breaks a rule where it arrived. */
-export type ConflictKind = 'conflict' | 'rejected';
+const CONFLICT_KINDS = ['conflict', 'rejected'] as const;
+export type ConflictKind = (typeof CONFLICT_KINDS)[number];
 
 /**
  * `keep_theirs` leaves the record as it is; `reapply` makes the change again on top of the current version;
@@ -24,29 +25,31 @@ export type ConflictKind = 'conflict' | 'rejected';
 export const RESOLUTIONS = ['keep_theirs', 'reapply', 'custom'] as const;
 export type Resolution = (typeof RESOLUTIONS)[number];
 
-export interface ConflictRecord {
+/** A write that could not be applied, as it is kept and answered. */
+export const conflictRecord = lazily(() => ({
   /** The id of the write. */
-  id: string;
+  id: text,
   /** 1 while open, 2 when resolved. */
-  version: number;
-  kind: ConflictKind;
-  entity: Entity;
-  entity_id: string;
-  device: string;
-  actor: string;
-  client: string;
-  made_at: string;
-  found_at: string;
+  version: whole,
+  kind: z.enum(CONFLICT_KINDS),
+  entity: typed<Entity>(text),
+  entity_id: text,
+  device: text,
+  actor: text,
+  client: text,
+  made_at: text,
+  found_at: text,
   /** Why it could not be applied, for a person. */
-  reason: string;
-  changes: Change[];
+  reason: text,
+  changes: z.array(typed<Change>(json)),
   /** `theirs`, `yours` (each with the base in `from`) and `overlap` of a conflict; the error of a rejected write. */
-  details: JsonObject;
+  details: json,
   /** Null while open. */
-  resolution: Resolution | null;
-  resolved_at: string | null;
-  resolved_by: string | null;
-}
+  resolution: z.enum(RESOLUTIONS).nullable(),
+  resolved_at: nullableText,
+  resolved_by: nullableText,
+}));
+export type ConflictRecord = RecordOf<typeof conflictRecord>;
 
 export const listConflictsInput = z.object({
   id: idOrPrefix.optional(),

@@ -6,7 +6,7 @@
 import { TrackerError } from './errors.ts';
 import type { FieldChange, RecordedChange } from './change.ts';
 import { equalJson, ownValue, type JsonObject, type JsonValue } from './json.ts';
-import { isPartlyShown, withoutMark } from './provisional-version.ts';
+import { isPartlyShown, isProvisional, withoutMark } from './provisional-version.ts';
 
 /** Fields that only make sense together count as one: changing one side of a pair overlaps with the other. */
 const COUPLED: Readonly<Record<string, string>> = {
@@ -59,7 +59,7 @@ export interface MakersView {
   unseen: ReadonlySet<string>;
   /** Those that had another value in the version that the update names: it is a version of another history. */
   differing: ReadonlySet<string>;
-  /** Sets that were not shown, to which the update would put back what others have taken out since. */
+  /** Sets to which the update would put back what others have taken out since, or may give anew what was refused. */
   putBack: ReadonlySet<string>;
 }
 
@@ -101,7 +101,8 @@ export function compareChanges(
   const isTouched = (field: string) => !isSet(field) && touched.has(groupOf(field));
   const notSeenBy = ({ field, to }: FieldChange): string[] => {
     if (isSameValue(current, field, to)) return [];
-    if (unseen.has(field)) return wouldTakeAway(current, field, to) || putBack.has(field) ? [field] : [];
+    if (putBack.has(field)) return [field];
+    if (unseen.has(field)) return wouldTakeAway(current, field, to) ? [field] : [];
     return [field, followerOf(field)].filter(
       (name): name is string => name !== undefined && !isSet(name) && differing.has(name),
     );
@@ -186,14 +187,16 @@ function notSeenReason(
   { not_seen = [] }: Conflict,
 ): string {
   const names = not_seen.map(({ field }) => field).join(', ');
-  return isPartlyShown(expected)
-    ? `The layer that this ${entity} was read from does not show all of its fields: not ${names}, which this change would replace.`
+  if (isPartlyShown(expected))
+    return `The layer that this ${entity} was read from does not show all of its fields: not ${names}, which this change would replace.`;
+  return isProvisional(expected)
+    ? `The ${names} that this ${entity} had where this change was made came from an earlier write that is not in it: that one became a conflict, or did not get here.`
     : `This ${entity} is at version ${current}, but its ${names} had other values where this change was made: another history led to that version, as after a database was restored.`;
 }
 
 function nextStep(entity: string, expected: number, current: number, conflict: Conflict): string {
   const { overlap, not_seen = [] } = conflict;
-  if (expected > withoutMark(current))
+  if (expected > withoutMark(current) && !(isProvisional(expected) && not_seen.length > 0))
     return `Version ${expected} does not exist yet. Read the ${entity} and repeat your change with version ${current}.`;
   if (conflict.mergeable)
     return `Your fields were not touched by others: repeat the call with on_conflict "merge", or with version ${current}.`;

@@ -3,19 +3,21 @@ import * as z from 'zod';
 import { validationError, type TrackerError } from './errors.ts';
 import { actorName, idOrPrefix, idempotencyKey, integer, lazily, storedId } from './fields.ts';
 import { groupBy } from './grouping.ts';
+import { text, type RecordOf } from './record.ts';
 import { shortId } from './text.ts';
 import type { ItemStatus, ItemType, NamedItem } from './work-item.ts';
 
 export const DEPENDENCY_TYPES = ['blocks', 'depends_on', 'relates_to', 'discovered_from'] as const;
 export type DependencyType = (typeof DEPENDENCY_TYPES)[number];
 
-export interface Dependency {
-  source_id: string;
-  target_id: string;
-  dependency_type: DependencyType;
-  created_at: string;
-  created_by: string;
-}
+export const dependencyRecord = lazily(() => ({
+  source_id: text,
+  target_id: text,
+  dependency_type: z.enum(DEPENDENCY_TYPES),
+  created_at: text,
+  created_by: text,
+}));
+export type Dependency = RecordOf<typeof dependencyRecord>;
 
 /** A dependency as seen from one of its two items. */
 export interface DependencyView extends Dependency {

@@ -19,21 +19,24 @@ import {
 import type { JsonObject } from './json.ts';
 import { NAME_MAX_CHARACTERS, TITLE_MAX_CHARACTERS } from './limits.ts';
 import { checkMetadata } from './metadata.ts';
+import { json, text, whole, type RecordOf } from './record.ts';
 import type { VendorStatus } from './vendor.ts';
 import type { Warning } from './warnings.ts';
 import type { ItemStatus, ItemType } from './work-item.ts';
 
-export interface Deployment {
-  id: string;
+/** A deployment as it is stored and answered; times are ISO 8601 UTC with milliseconds. */
+export const deploymentRecord = lazily(() => ({
+  id: text,
   /** Always 1: a deployment does not change after it happened. */
-  version: number;
-  deployed_at: string;
+  version: whole,
+  deployed_at: text,
   /** 40 hex; of an imported deployment also shorter, as its source has it, or empty. */
-  commit_hash: string;
-  metadata: JsonObject;
-  created_at: string;
-  created_by: string;
-}
+  commit_hash: text,
+  metadata: json,
+  created_at: text,
+  created_by: text,
+}));
+export type Deployment = RecordOf<typeof deploymentRecord>;
 
 export interface DeploymentLinks {
   affected_vendors: { id: string; name: string; status: VendorStatus }[];

@@ -22,6 +22,7 @@ import {
   TITLE_MAX_CHARACTERS,
 } from './limits.ts';
 import { quarter, storedQuarter } from './metadata.ts';
+import { nullableText, text, whole, type RecordOf } from './record.ts';
 import { shortId } from './text.ts';
 import { ITEM_TYPES } from './work-item.ts';
 
@@ -35,25 +36,26 @@ const PRINCIPLE_MAX_CHARACTERS = 200;
 const DEPENDENCIES_MAX = 100;
 
 /** An enhancement as it is stored and answered; times are ISO 8601 UTC with milliseconds. */
-export interface Enhancement {
-  id: string;
-  version: number;
-  title: string;
-  description: string | null;
-  priority: number;
-  status: EnhancementStatus;
+export const enhancementRecord = lazily(() => ({
+  id: text,
+  version: whole,
+  title: text,
+  description: nullableText,
+  priority: whole,
+  status: z.enum(ENHANCEMENT_STATUSES),
   /** As `2026-Q1`. */
-  target_quarter: string | null;
-  requires_constitutional_principles: string[];
+  target_quarter: nullableText,
+  requires_constitutional_principles: z.array(text),
   /** The ids of the enhancements that it waits for, in their order. */
-  depends_on: string[];
+  depends_on: z.array(text),
   /** The work item it was promoted to. */
-  work_item_id: string | null;
-  created_at: string;
-  updated_at: string;
-  created_by: string;
-  updated_by: string;
-}
+  work_item_id: nullableText,
+  created_at: text,
+  updated_at: text,
+  created_by: text,
+  updated_by: text,
+}));
+export type Enhancement = RecordOf<typeof enhancementRecord>;
 
 const unique = (values: string[]): string[] => [...new Set(values)];
 

@@ -41,9 +41,9 @@ export function madeAgain(
     if (base_version === null || knownVersion(base_version) <= shared) return {};
     // A change of several records is not its own forerunner.
     const led = [...new Set([...own_changes, ...(own.get(entity_id) ?? [])])].filter((one) => one !== id);
-    const last = led.at(-1);
+    const steps = led.reduce((sum, one) => sum + provisionalStep(one), 0);
     return {
-      base_version: shared + (last === undefined ? PROVISIONAL_STEP : provisionalStep(last)),
+      base_version: shared + (led.length === 0 ? PROVISIONAL_STEP : steps),
       ...(led.length > 0 && { own_changes: led }),
     };
   }

@@ -12,16 +12,18 @@ import {
   storedTime,
 } from './fields.ts';
 import { NAME_MAX_CHARACTERS, NOTE_MAX_BYTES, PAGE_DEFAULT, PAGE_MAX } from './limits.ts';
+import { text, type RecordOf } from './record.ts';
 
 /** A note as it is stored and answered. */
-export interface Note {
-  id: string;
-  item_id: string;
-  text: string;
+export const noteRecord = lazily(() => ({
+  id: text,
+  item_id: text,
+  text,
   /** ISO 8601 UTC with milliseconds. */
-  created_at: string;
-  created_by: string;
-}
+  created_at: text,
+  created_by: text,
+}));
+export type Note = RecordOf<typeof noteRecord>;
 
 /** `id` is the item's. */
 export const addNoteInput = z.object({

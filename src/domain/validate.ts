@@ -4,6 +4,7 @@ import { shorten, validationError, type Problem } from './errors.ts';
 import { isAskedText } from './fields.ts';
 import { findUnstorable, isPlainObject } from './json.ts';
 import { nearestName } from './warnings.ts';
+import { distance } from 'fastest-levenshtein';
 
 /** Arguments nested deeper than this are refused before any schema sees them. */
 const ARGUMENTS_MAX_DEPTH = 64;
@@ -25,12 +26,8 @@ export function parseInput<Schema extends z.ZodObject>(schema: Schema, input: un
   const known = Object.keys(schema.shape);
   const problems: Problem[] = Object.keys(raw)
     .filter((name) => !Object.hasOwn(schema.shape, name))
-    .map((name) => ({
-      field: name,
-      constraint: `is not an argument here; the nearest is "${nearestName(name, known) ?? '(none)'}"`,
-      value: raw[name],
-    }));
-  const arguments_ = decodeJsonText(schema, raw);
+    .map((name) => ({ field: name, constraint: unknownArgument(name, known), value: raw[name] }));
+  const arguments_ = takenAsMeant(schema, raw);
   const parsed = schema.safeParse(arguments_);
   if (!parsed.success) problems.push(...problemsOf(parsed.error, arguments_));
   if (problems.length > 0) throw validationError(problems);
@@ -44,32 +41,120 @@ export function refuseUnstorable(value: unknown, maxDepth: number, name?: string
   throw validationError({ field: found.path, constraint: found.constraint, value: found.value });
 }
 
-/** Objects and arrays that a client sent as JSON text, decoded; anything else is left for the schema to judge. */
-function decodeJsonText(schema: z.ZodObject, raw: Record<string, unknown>): Record<string, unknown> {
-  let decoded: Record<string, unknown> | undefined;
+/**
+ * Arguments as strict and as careless clients send them, taken for what they mean: null for one that is not set, numbers and
+ * booleans as text, objects and arrays as JSON text. Anything else is left for the schema to judge.
+ */
+function takenAsMeant(schema: z.ZodObject, raw: Record<string, unknown>): Record<string, unknown> {
+  const taken: Record<string, unknown> = { ...raw };
   for (const [name, value] of Object.entries(raw)) {
     const field = schema.shape[name] as z.ZodType | undefined;
-    if (typeof value !== 'string' || field === undefined || !takesStructure(field)) continue;
-    try {
-      const structure: unknown = JSON.parse(value);
-      if (typeof structure === 'object') {
-        refuseUnstorable(structure, ARGUMENTS_MAX_DEPTH, name);
-        decoded ??= { ...raw };
-        decoded[name] = structure;
-      }
-    } catch (error) {
-      if (!(error instanceof SyntaxError)) throw error;
-    }
+    if (field === undefined) continue;
+    if (value === null && isUnset(field)) delete taken[name];
+    else if (typeof value === 'string') taken[name] = decoded(field, value, name);
   }
-  return decoded ?? raw;
+  return taken;
 }
 
-function takesStructure(field: z.ZodType): boolean {
+/** Whether null has no meaning of its own for it. */
+const isUnset = (field: z.ZodType): boolean =>
+  !field.safeParse(null).success && field.safeParse(undefined).success;
+
+function decoded(field: z.ZodType, text: string, name: string): unknown {
+  const type = typeOf(field);
+  if (type === 'number') return /^-?\d{1,16}(\.\d+)?$/.test(text) ? Number(text) : text;
+  if (type === 'boolean') return text === 'true' ? true : text === 'false' ? false : text;
+  if (!STRUCTURES.has(type)) return text;
+  try {
+    const structure: unknown = JSON.parse(text);
+    if (typeof structure !== 'object') return text;
+    refuseUnstorable(structure, ARGUMENTS_MAX_DEPTH, name);
+    return structure;
+  } catch (error) {
+    if (error instanceof SyntaxError) return text;
+    throw error;
+  }
+}
+
+const STRUCTURES: ReadonlySet<string> = new Set(['object', 'array', 'record']);
+
+/** What a field is below its defaults and rules. */
+function typeOf(field: z.ZodType): string {
   const definition = field.def as { type: string; innerType?: z.ZodType; in?: z.ZodType };
   const inner = definition.innerType ?? definition.in;
-  if (inner !== undefined) return takesStructure(inner);
-  return definition.type === 'object' || definition.type === 'array' || definition.type === 'record';
+  return inner === undefined ? definition.type : typeOf(inner);
 }
+
+/** Words of other trackers for what has another name here, the likeliest first. */
+const SYNONYMS: Readonly<Record<string, readonly string[]>> = {
+  type: ['item_type', 'dependency_type', 'kind'],
+  kind: ['item_type', 'entity'],
+  body: ['description', 'text'],
+  content: ['description', 'text'],
+  text: ['description'],
+  comment: ['text'],
+  note: ['text'],
+  name: ['title'],
+  summary: ['title'],
+  subject: ['title'],
+  parent: ['parent_id'],
+  project: ['parent_id'],
+  tags: ['labels'],
+  tag: ['label', 'labels'],
+  label: ['labels'],
+  owner: ['assignee'],
+  assigned_to: ['assignee'],
+  user: ['actor', 'assignee'],
+  state: ['status'],
+  branch: ['branch_name'],
+  commit: ['commit_hash'],
+  pr: ['pr_number'],
+  pull_request: ['pr_number'],
+  vendor: ['name', 'affected_vendors'],
+  vendors: ['affected_vendors'],
+  items: ['updates', 'related_work_item_ids'],
+  q: ['query', 'text'],
+  search: ['query', 'text'],
+  query: ['text'],
+  item_id: ['id'],
+  work_item_id: ['id'],
+  task_id: ['id'],
+  page_size: ['limit'],
+  max_results: ['limit'],
+  count: ['limit'],
+  page: ['cursor', 'offset'],
+  after: ['cursor'],
+  token: ['claim_token'],
+  minutes: ['lease_minutes'],
+  author: ['actor', 'created_by'],
+  date: ['deployed_at', 'from'],
+};
+
+/** More characters that differ than this are another word. */
+const TYPOS_MAX_SHARE = 0.4;
+
+function unknownArgument(name: string, known: readonly string[]): string {
+  const word = name.toLowerCase().replaceAll('-', '_');
+  const synonym = Object.hasOwn(SYNONYMS, word)
+    ? SYNONYMS[word]?.find((candidate) => known.includes(candidate))
+    : undefined;
+  const near = synonym ?? closeName(word, known);
+  return near === undefined
+    ? `is not an argument here; there are ${known.join(', ')}`
+    : `is not an argument here; it is called "${near}"`;
+}
+
+function closeName(name: string, known: readonly string[]): string | undefined {
+  const whole = known.find((one) => one.startsWith(name) || one.split('_').includes(name));
+  if (whole !== undefined && name.length >= NAME_PART_MIN) return whole;
+  const near = nearestName(name, known);
+  if (near === undefined) return undefined;
+  const differing = distance(near, name.slice(0, 2 * near.length));
+  return differing <= near.length * TYPOS_MAX_SHARE ? near : undefined;
+}
+
+/** A shorter part of a name may be of any. */
+const NAME_PART_MIN = 3;
 
 /** Zod's issues as problems; `prefix` names the object that was parsed when it is itself a field. */
 export function problemsOf(error: z.ZodError, input: unknown, prefix = ''): Problem[] {

@@ -16,23 +16,26 @@ import {
 import type { JsonObject, Stored } from './json.ts';
 import { NAME_MAX_CHARACTERS } from './limits.ts';
 import { checkMetadata, mergeMetadata } from './metadata.ts';
+import { json, text, whole, type RecordOf } from './record.ts';
 import type { Warning } from './warnings.ts';
 
 export const VENDOR_STATUSES = ['operational', 'broken'] as const;
 export type VendorStatus = (typeof VENDOR_STATUSES)[number];
 
-export interface Vendor {
-  id: string;
-  version: number;
-  name: string;
-  status: VendorStatus;
-  extractor_version: string;
-  metadata: JsonObject;
-  created_at: string;
-  updated_at: string;
-  created_by: string;
-  updated_by: string;
-}
+/** A vendor as it is stored and answered; times are ISO 8601 UTC with milliseconds. */
+export const vendorRecord = lazily(() => ({
+  id: text,
+  version: whole,
+  name: text,
+  status: z.enum(VENDOR_STATUSES),
+  extractor_version: text,
+  metadata: json,
+  created_at: text,
+  updated_at: text,
+  created_by: text,
+  updated_by: text,
+}));
+export type Vendor = RecordOf<typeof vendorRecord>;
 
 /** What an extractor reads, in the order in which it is shown. */
 export const VENDOR_FORMATS = ['excel', 'csv', 'pdf', 'ocr'] as const;

@@ -36,6 +36,7 @@ import {
   TOKEN_BUDGET_MIN,
 } from './limits.ts';
 import { checkMetadata, quarter } from './metadata.ts';
+import { json, nullableText, text, whole, type RecordOf } from './record.ts';
 import type { Warning } from './warnings.ts';
 
 export const ITEM_TYPES = ['project', 'session', 'task', 'research'] as const;
@@ -66,35 +67,36 @@ export function isStartable(item: Pick<WorkItem, 'status' | 'deleted_at' | 'arch
 export const LIST_SORTS = ['updated', 'created', 'priority', 'title'] as const;
 
 /** A work item as it is stored and answered; times are ISO 8601 UTC with milliseconds. */
-export interface WorkItem {
-  id: string;
-  version: number;
-  item_type: ItemType;
-  title: string;
-  description: string | null;
-  status: ItemStatus;
-  priority: number;
-  labels: string[];
-  assignee: string | null;
-  parent_id: string | null;
+export const workItemRecord = lazily(() => ({
+  id: text,
+  version: whole,
+  item_type: z.enum(ITEM_TYPES),
+  title: text,
+  description: nullableText,
+  status: z.enum(ITEM_STATUSES),
+  priority: whole,
+  labels: z.array(text),
+  assignee: nullableText,
+  parent_id: nullableText,
   /** `/<id>/<id>/…` from the root to the item itself. */
-  path: string;
+  path: text,
   /** 0 for a root, at most 5. */
-  depth: number;
-  branch_name: string | null;
-  commit_hash: string | null;
-  pr_number: number | null;
-  metadata: JsonObject;
-  created_at: string;
-  updated_at: string;
-  completed_at: string | null;
-  created_by: string;
-  updated_by: string;
-  deleted_at: string | null;
-  claimed_by: string | null;
-  claim_expires_at: string | null;
-  archived_at: string | null;
-}
+  depth: whole,
+  branch_name: nullableText,
+  commit_hash: nullableText,
+  pr_number: whole.nullable(),
+  metadata: json,
+  created_at: text,
+  updated_at: text,
+  completed_at: nullableText,
+  created_by: text,
+  updated_by: text,
+  deleted_at: nullableText,
+  claimed_by: nullableText,
+  claim_expires_at: nullableText,
+  archived_at: nullableText,
+}));
+export type WorkItem = RecordOf<typeof workItemRecord>;
 
 const labels = z
   .array(line(LABEL_MAX_CHARACTERS))

@@ -39,7 +39,7 @@ export const RATE_BURST = 10_000;
 /** Given to Node's HTTP server. On loopback all of it takes milliseconds; slow tunnels are thought of. */
 export const TIMEOUTS = {
   /** From the connection, or from the first byte of a later request, to the end of its head. */
-  headersTimeout: 10_000,
+  headersTimeout: 30_000,
   /** To the end of the body. */
   requestTimeout: 60_000,
   /**

@@ -7,7 +7,14 @@ type JsonSchema = Record<string, unknown>;
 /** The input schema that `tools/list` advertises; arguments are validated by the zod schema it comes from. */
 export function inputSchema(tool: Tool): JsonSchema {
   const schema = z.toJSONSchema(tool.input, { io: 'input', unrepresentable: 'any' }) as JsonSchema;
-  return simplify({ ...schema, additionalProperties: false }) as JsonSchema;
+  const { properties, ...rest } = simplify({ ...schema, additionalProperties: false }) as JsonSchema & {
+    properties: Record<string, JsonSchema>;
+  };
+  const described = Object.entries(properties).map(([name, property]) => [
+    name,
+    { description: tool.parameters[name], ...property },
+  ]);
+  return { ...rest, properties: Object.fromEntries(described) };
 }
 
 /** The whole output schema, as it is written to the contract files. With `fields` an item of a list has only those. */
@@ -33,11 +40,8 @@ export function advertisedOutputSchema(tool: Tool): JsonSchema {
   const types = Object.entries(properties)
     .filter(([name, { type }]) => ALWAYS.has(name) && required.includes(name) && typeof type === 'string')
     .map(([name, { type }]) => [name, { type }]);
-  return {
-    type: 'object',
-    properties: Object.fromEntries(types),
-    required: required.filter((name) => ALWAYS.has(name)),
-  };
+  // It requires nothing: some clients hold errors against it too, and show the model their own complaint instead.
+  return { type: 'object', properties: Object.fromEntries(types) };
 }
 
 function simplify(node: unknown): unknown {

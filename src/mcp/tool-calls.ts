@@ -63,6 +63,7 @@ export function createToolCalls({ toolsets, log }: Omit<ServerOptions, 'app'>): 
 export function listTool(tool: Tool): ListedTool {
   return {
     name: tool.name,
+    title: tool.title,
     description: tool.description,
     inputSchema: inputSchema(tool) as ListedTool['inputSchema'],
     outputSchema: advertisedOutputSchema(tool) as NonNullable<ListedTool['outputSchema']>,

@@ -3,7 +3,8 @@
  * fetches nothing (git-environment.ts). Commands are low-level built-ins that touch neither index nor work tree.
  */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { whyNoGit } from './git-link.ts';
+import { realpathSync } from 'node:fs';
+import { folderWithGit, whyNoGit } from './git-link.ts';
 import { GLOBAL_ARGUMENTS, gitEnvironment, gitProgram } from './git-environment.ts';
 
 const GIT_TIMEOUT_MS = 2_000;
@@ -51,7 +52,7 @@ export async function runGit(
   args: readonly string[],
   options: GitOptions = {},
 ): Promise<GitResult> {
-  const refusal = refusalOf(folder);
+  const refusal = refusalOf(folder, args);
   if (refusal !== undefined) return refusal;
   if (!MOVES_REFS.has(args[0] ?? '')) return await start(folder, args, gitEnvironment(), options);
   const hooks = await findConfiguredHooks(folder);
@@ -61,7 +62,7 @@ export async function runGit(
 
 /** The same for where an answer is needed at once, and seldom: it blocks. For commands that move no ref. */
 export function runGitNow(folder: string, args: readonly string[]): GitResult {
-  const refusal = refusalOf(folder);
+  const refusal = refusalOf(folder, args);
   if (refusal !== undefined) return refusal;
   const { status, stdout, stderr, error } = spawnSync(gitProgram(), [...GLOBAL_ARGUMENTS, ...args], {
     cwd: folder,
@@ -83,9 +84,25 @@ export function runGitNow(folder: string, args: readonly string[]): GitResult {
   );
 }
 
-function refusalOf(folder: string): (GitResult & { ok: false }) | undefined {
-  const reason = whyNoGit(folder);
+/** Without a `.git` git finds nothing: a bare repository is not used. Most commands outside of repositories start none. */
+function refusalOf(
+  folder: string,
+  [command = '']: readonly string[],
+): (GitResult & { ok: false }) | undefined {
+  if (command === '--version') return undefined;
+  // Git looks from where the folder really is.
+  const real = realFolder(folder);
+  const isNone = folderWithGit(real) === undefined;
+  const reason = isNone ? `there is no .git in ${real} or above it` : whyNoGit(real);
   return reason === undefined ? undefined : failed('no-repository', new Error(reason));
+}
+
+function realFolder(folder: string): string {
+  try {
+    return realpathSync(folder);
+  } catch {
+    return folder;
+  }
 }
 
 /** Those that run the hook `reference-transaction`. */

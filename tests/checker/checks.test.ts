@@ -261,6 +261,22 @@ describe('errors', () => {
     );
     expect(guarantees(history)).toEqual(['what was answered exists']);
   });
+
+  it('takes the denial of one that waited for right when its folder was deleted, and only then', () => {
+    const waited = '99999999-0000-4000-8000-000000000000';
+    const denied = { outcome: 'refused' as const, answer: { error: 'NotFoundError', message: '' } };
+    const lost = (destroysJournalsOf: string) =>
+      spoiled(({ calls, faults }) => {
+        const answer = { id: waited, version: 1_000_000, title: 'T.s1-20' };
+        const creation = made(20, 's1', 'create_work_item', { title: 'T.s1-20' }, answer);
+        const deed = { kind: 'create' as const, marks: ['s1-20'], item: null };
+        calls.push(keptIn('outbox', { ...creation, deed }));
+        calls.push({ ...made(23, 's1', 'query_work_item', { id: waited }, {}), ...denied });
+        faults.push({ fault: '', target: '', from: moment(21), to: moment(22), destroysJournalsOf });
+      });
+    expect(guarantees(lost('a'))).toEqual([]);
+    expect(guarantees(lost('b'))).toContain('what was answered exists');
+  });
 });
 
 describe('lists', () => {

@@ -176,7 +176,11 @@ export function push<Key, Value>(map: Map<Key, Value[]>, key: Key, value: Value)
  * Whether a fault is documented to destroy the one place where the write was.
  * @param before a call that did not meet the write; by default the end of the schedule
  */
-export function mayBeLost({ faults, primary }: History, { acknowledged }: Write, before?: Call): boolean {
+export function mayBeLost(
+  { faults, primary }: History,
+  { acknowledged }: Pick<Write, 'acknowledged'>,
+  before?: Call,
+): boolean {
   if (acknowledged === undefined) return false;
   const { folder, start, answer } = acknowledged;
   const isKept = answer['durability'] !== primary;

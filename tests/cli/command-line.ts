@@ -4,7 +4,8 @@ import path from 'node:path';
 import { expect } from 'vitest';
 import type { ErrorBody } from '../../src/domain/errors.ts';
 import type { EnvironmentOverrides } from '../support/environment.ts';
-import { type CommandResult, runCli } from '../support/program.ts';
+import { runInProcess } from '../support/in-process.ts';
+import type { CommandResult } from '../support/program.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 
 export interface CommandLine {
@@ -21,7 +22,7 @@ export interface CommandLine {
 export async function commandLine(options: { git?: boolean } = {}): Promise<CommandLine> {
   const project = await temporaryProject(options);
   const run = (args: readonly string[], env?: EnvironmentOverrides) =>
-    runCli(args, { project, ...(env !== undefined && { env }) });
+    runInProcess(args, { project, ...(env !== undefined && { env }) });
   const succeed = async (args: string[]): Promise<string> => {
     const { code, stdout, stderr } = await run(args);
     expect(code, `${args.join(' ')}\n${stderr}`).toBe(0);

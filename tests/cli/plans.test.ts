@@ -2,7 +2,8 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, it } from 'vitest';
-import { runCli, temporaryProject } from '../support/program.ts';
+import { runInProcess } from '../support/in-process.ts';
+import { temporaryProject } from '../support/program.ts';
 
 const PLAN = `
 - { key: shop, item_type: project, title: Shop }
@@ -13,7 +14,7 @@ const PLAN = `
 it('makes a plan from YAML or JSON, takes it back, and shows what was', async () => {
   const project = await temporaryProject();
   const run = async (...args: string[]) => {
-    const { code, stdout, stderr } = await runCli([...args, '--json'], { project });
+    const { code, stdout, stderr } = await runInProcess([...args, '--json'], { project });
     return { code, stderr, data: JSON.parse(stdout) as Record<string, unknown> };
   };
   const file = path.join(project, 'plan.yaml');
@@ -59,12 +60,12 @@ it('refuses files that hold no plan, and says what is wrong with them', async ()
     ],
   ] as const) {
     writeFileSync(file, text);
-    const { code, stderr, stdout } = await runCli(['plan', file], { project });
+    const { code, stderr, stdout } = await runInProcess(['plan', file], { project });
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(stderr).toContain(said);
   }
-  expect((await runCli(['plan', path.join(project, 'nothing')], { project })).stderr).toContain(
+  expect((await runInProcess(['plan', path.join(project, 'nothing')], { project })).stderr).toContain(
     'is not there',
   );
-  expect((await runCli(['plan', '/dev/zero'], { project })).stderr).toContain('is not a plain file');
+  expect((await runInProcess(['plan', '/dev/zero'], { project })).stderr).toContain('is not a plain file');
 }, 60_000);

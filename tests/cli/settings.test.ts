@@ -1,7 +1,8 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { git, runCli, temporaryProject } from '../support/program.ts';
+import { runInProcess } from '../support/in-process.ts';
+import { git, temporaryProject } from '../support/program.ts';
 import { type CommandLine, commandLine } from './command-line.ts';
 
 interface Setting {
@@ -112,7 +113,7 @@ describe('config', () => {
     await mkdir(sub);
     const project = async (args: string[]) => {
       const options = { project: sub, env: { WORKTRAIL_PROJECT: undefined } };
-      const { stdout } = await runCli(['config', '--json', ...args], options);
+      const { stdout } = await runInProcess(['config', '--json', ...args], options);
       return (JSON.parse(stdout) as { settings: Setting[] }).settings[0]?.value;
     };
     expect(await project([])).toBe(repository);

@@ -56,11 +56,38 @@ describe('parsing arguments', () => {
   it('names every problem, unknown arguments with the nearest known one', async () => {
     const problems = await problemsOf(() => parseInput(schema, { titel: 'x', priority: 9, metdata: {} }));
     expect(problems).toEqual([
-      { field: 'titel', constraint: 'is not an argument here; the nearest is "title"', value: 'x' },
-      { field: 'metdata', constraint: 'is not an argument here; the nearest is "metadata"', value: {} },
+      { field: 'titel', constraint: 'is not an argument here; it is called "title"', value: 'x' },
+      { field: 'metdata', constraint: 'is not an argument here; it is called "metadata"', value: {} },
       { field: 'title', constraint: 'is required', value: null },
       { field: 'priority', constraint: 'must be at most 5', value: 9 },
     ]);
+  });
+
+  it.each([
+    ['name', 'title'],
+    ['Title', 'title'],
+    ['meta', 'metadata'],
+  ])('knows what %s is called here', async (name, called) => {
+    const [problem] = await problemsOf(() => parseInput(schema, { title: 'x', [name]: 1 }));
+    expect(problem?.constraint).toBe(`is not an argument here; it is called "${called}"`);
+  });
+
+  it('names all arguments where none is like the one that was given', async () => {
+    const [problem] = await problemsOf(() => parseInput(schema, { title: 'x', zzz: 1 }));
+    expect(problem?.constraint).toMatch(/^is not an argument here; there are title, /);
+  });
+
+  it('takes null for what is not set, and numbers and booleans as text', () => {
+    const lenient = z.object({
+      number: z.number().optional(),
+      flag: z.boolean().default(false),
+      text: z.string().optional(),
+      empty: z.string().nullish(),
+    });
+    const given = { number: '3', flag: 'true', text: '3', empty: null };
+    expect(parseInput(lenient, given)).toEqual({ number: 3, flag: true, text: '3', empty: null });
+    expect(parseInput(lenient, { number: null, flag: null, text: null })).toEqual({ flag: false });
+    expect(() => parseInput(lenient, { number: '3x' })).toThrow('number: must be a number, not a string');
   });
 
   it.each(['constructor', 'toString', 'hasOwnProperty'])('does not know %s', async (name) => {

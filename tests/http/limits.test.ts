@@ -72,11 +72,11 @@ describe('bodies that do not come to their end', () => {
 });
 
 describe('time-outs', () => {
-  it('end who never says what it wants', { timeout: 40_000 }, async () => {
+  it('end who never says what it wants', { timeout: 120_000 }, async () => {
     const server = await start();
     const silent = await flood(server.url, 3, '');
     const half = await flood(server.url, 3, HALF_HEAD);
-    await vi.waitUntil(() => silent.open() + half.open() === 0, { timeout: 35_000, interval: 200 });
+    await vi.waitUntil(() => silent.open() + half.open() === 0, { timeout: 90_000, interval: 200 });
     expect(half.answers().join()).toMatch(/HTTP\/1\.1 408 .*did not come in time/s);
   });
 });
@@ -100,7 +100,7 @@ describe('an idle connection', () => {
     expect(headers).not.toHaveProperty('keep-alive');
   });
 
-  it('is of use after a pause that is longer than the time for a head', { timeout: 40_000 }, async () => {
+  it('is of use after a pause that is longer than the time for a head', { timeout: 120_000 }, async () => {
     const server = await start();
     const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
     const ask = async (): Promise<net.Socket> => {

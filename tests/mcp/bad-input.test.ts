@@ -90,12 +90,16 @@ const otherFields: Case[] = [
   ['a label of 51 characters', { labels: ['ok', 'x'.repeat(51)] }, 'labels[1]'],
   ['a label that is an object', { labels: [{}] }, 'labels[0]'],
   ['labels in one comma-separated text', { labels: 'a,b' }, 'labels'],
-  ...[0, 6, -1, 2.5, '3', 'NaN', 1e308, null].map((priority): Case => [
+  ...[0, 6, -1, 2.5, '9', 'NaN', '3 ', 1e308].map((priority): Case => [
     `priority ${priority}`,
     { priority },
     'priority',
   ]),
-  ...[0, 2 ** 31, 2 ** 53, -1, 1e21, '1'].map((n): Case => [`pr_number ${n}`, { pr_number: n }, 'pr_number']),
+  ...[0, 2 ** 31, 2 ** 53, -1, 1e21, '0x1'].map((n): Case => [
+    `pr_number ${n}`,
+    { pr_number: n },
+    'pr_number',
+  ]),
   ...['%'.repeat(40), 'A'.repeat(40), 'a'.repeat(39), EXPONENTIAL].map((commit_hash): Case => [
     `commit_hash ${commit_hash.slice(0, 9)}`,
     { commit_hash },
@@ -116,7 +120,7 @@ const otherFields: Case[] = [
 ];
 
 const listing: Case[] = [
-  ...[-1, 0, 101, 1.5, 1e21, '50', 'all'].map((limit): Case => [`limit ${limit}`, { limit }, 'limit']),
+  ...[-1, 0, 101, 1.5, 1e21, '101', 'all'].map((limit): Case => [`limit ${limit}`, { limit }, 'limit']),
   ...[-1, 2 ** 53, 1e21, 0.5].map((offset): Case => [`offset ${offset}`, { offset }, 'offset']),
   ...[
     'x',
@@ -139,7 +143,11 @@ const listing: Case[] = [
 ];
 
 const updates: Case[] = [
-  ...[0, -1, 1.5, '1', 2 ** 53, null].map((version): Case => [`version ${version}`, { version }, 'version']),
+  ...[0, -1, 1.5, '1.5', 2 ** 53, null].map((version): Case => [
+    `version ${version}`,
+    { version },
+    'version',
+  ]),
   ...[
     '2026-13-01T00:00:00Z',
     '2026-02-30T00:00:00Z',

@@ -47,13 +47,15 @@ describeEverySurface((surface) => {
     expect(await surface.call('query_work_item', { id: item['id'] })).toMatchObject(record);
   });
 
-  it('takes null for what may be empty, and for nothing else', async () => {
+  it('takes null for what may be empty, and as not given for what may not', async () => {
     const nothing = {
       ...{ parent_id: null, description: null, assignee: null },
       ...{ branch_name: null, commit_hash: null, pr_number: null },
     };
     expect(await surface.item(nothing)).toMatchObject(nothing);
-    for (const field of ['item_type', 'title', 'status', 'priority', 'metadata', 'created_by']) {
+    const unset = { status: null, priority: null, metadata: null, created_by: null };
+    expect(await surface.item(unset)).toMatchObject({ status: 'active', priority: 3, metadata: {} });
+    for (const field of ['item_type', 'title']) {
       await surface.refuseField(field, 'create_work_item', { item_type: 'task', title: 'x', [field]: null });
     }
   });

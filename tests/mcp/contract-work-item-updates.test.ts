@@ -35,7 +35,7 @@ describeEverySurface((surface) => {
     });
   });
 
-  it('clears with null what may be empty, and refuses null for what may not', async () => {
+  it('clears with null what may be empty, and takes null as not given for what may not', async () => {
     const parent = await surface.item();
     const item = await surface.item({
       ...{ parent_id: parent['id'], description: 'x', assignee: 'x', labels: ['x'] },
@@ -50,10 +50,12 @@ describeEverySurface((surface) => {
     };
     const cleared = await update(item, { ...nothing, labels: null, parent_id: null });
     expect(cleared).toMatchObject({ ...nothing, labels: [], parent_id: null, depth: 0, version: 2 });
-    for (const field of ['title', 'status', 'priority', 'metadata', 'on_conflict', 'updated_by']) {
-      await surface.refuseField(field, 'update_work_item', { id: item['id'], version: 2, [field]: null });
-    }
+    const unset = { title: null, status: null, priority: null, metadata: null, on_conflict: null };
+    const based = { id: item['id'], version: 2 };
+    await surface.refuseField('arguments', 'update_work_item', { ...based, ...unset, updated_by: null });
     expect(await surface.call('query_work_item', { id: item['id'] })).toMatchObject({ version: 2 });
+    const { title, status } = item;
+    expect(await update(based, { ...unset, assignee: 'x' })).toMatchObject({ title, status, assignee: 'x' });
   });
 
   it('merges metadata key by key and removes a key with null', async () => {
@@ -161,7 +163,7 @@ describeEverySurface((surface) => {
     expect(details).toEqual({ claimed_by: null, claim_expires_at: null });
     for (const [field, value] of [
       ['version', 0],
-      ['version', '1'],
+      ['version', '1.5'],
       ['deleted_at', 'yesterday'],
       ['deleted_at', '2026-01-01T00:00:00'],
       ['on_conflict', 'overwrite'],

@@ -71,7 +71,7 @@ describeEverySurface((surface) => {
       const nearest = [...required, ...optional].at(-1) ?? added.at(-1) ?? '';
       const misspelt = `${nearest}x`;
       const constraint = await surface.refuseField(misspelt, name, { ...given, [misspelt]: 1 });
-      expect(constraint).toBe(`is not an argument here; the nearest is "${nearest}"`);
+      expect(constraint).toBe(`is not an argument here; it is called "${nearest}"`);
       expect(await surface.feedPosition()).toBe(before);
     });
 

@@ -66,7 +66,7 @@ describeBothDatabases((surface) => {
     expect(tool?.inputSchema.required ?? []).toEqual(required);
     // What every tool has that only reads, and every list.
     const reads = tool?.annotations?.readOnlyHint === true;
-    const lists = reads && ((tool.outputSchema?.required ?? []) as string[]).includes('items');
+    const lists = reads && Object.hasOwn(tool.outputSchema?.properties ?? {}, 'items');
     const reading = [...(reads ? ['max_tokens'] : []), ...(lists ? ['fields'] : [])];
     expect(Object.keys(tool?.inputSchema.properties ?? {}).sort()).toEqual(
       [...new Set([...required, ...optional, ...reading])].sort(),

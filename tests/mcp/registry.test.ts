@@ -17,8 +17,8 @@ import { schemaKeywords } from './json-schemas.ts';
 import { serveArguments } from './surfaces.ts';
 
 const DESCRIPTION_MAX_CHARACTERS = 500;
-const CORE_MAX_TOKENS = 3_000;
-const ALL_MAX_TOKENS = 9_000;
+const CORE_MAX_TOKENS = 4_500;
+const ALL_MAX_TOKENS = 12_000;
 const LIST_TEXT_MAX_TOKENS = 1_000;
 /** More would make the client's own transport warn. */
 const CALLS_AT_ONCE = 10;
@@ -26,6 +26,19 @@ const CALLS_AT_ONCE = 10;
 const contractsFolder = path.join(packageRoot(), 'contracts');
 
 describe.each(TOOLS.map((tool) => ({ name: tool.name, tool })))('$name', ({ name, tool }) => {
+  it('describes itself and each of its arguments', () => {
+    expect(tool.title.length).toBeGreaterThan(3);
+    const { properties } = listTool(tool).inputSchema as {
+      properties: Record<string, { description?: string }>;
+    };
+    for (const [argument, { description }] of Object.entries(properties))
+      expect(description, argument).toMatch(/^.{3,}$/);
+  });
+
+  it('requires nothing of an answer, so that a client can show its errors', () => {
+    expect(listTool(tool).outputSchema).not.toHaveProperty('required');
+  });
+
   it('has a snake_case name and a description of sane length', () => {
     expect(name).toMatch(/^[a-z]+(_[a-z]+)*$/);
     expect(tool.description.length).toBeGreaterThan(20);

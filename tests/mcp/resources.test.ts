@@ -167,7 +167,7 @@ describe.each(meetings)('$generation over $transport', ({ generation, transport 
     await expect(client.prompt('hand_over')).rejects.toThrow(/item_id/);
     await expect(client.prompt('hand_over', { item_id: 'zzz' })).rejects.toThrow(/item_id: must be an id/);
     await expect(client.prompt('hand_over', { item_id: '00000000' })).rejects.toThrow(/no work item/);
-    await expect(client.prompt('triage', { lable: 'x' })).rejects.toThrow(/nearest is "label"/);
+    await expect(client.prompt('triage', { lable: 'x' })).rejects.toThrow(/it is called "label"/);
     await expect(client.prompt('hand_off')).rejects.toThrow(/nearest is "hand_over"/);
   });
 

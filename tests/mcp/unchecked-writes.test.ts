@@ -10,7 +10,8 @@ import { cleanUpLater } from '../support/cleanup.ts';
 import { describeUnless } from '../support/describe-with.ts';
 import { connect, type TestClient } from '../support/mcp-clients.ts';
 import { postgresSkipReason, startPostgres, type PostgresServer } from '../support/postgres.ts';
-import { runCli, temporaryProject } from '../support/program.ts';
+import { runInProcess } from '../support/in-process.ts';
+import { temporaryProject } from '../support/program.ts';
 import { callerFor, refusalOf, rows, text, type Row } from './calls.ts';
 import { DEPLOYMENT } from './contract-tools.ts';
 import { serveArguments } from './surfaces.ts';
@@ -71,7 +72,7 @@ async function scene() {
   const project = await temporaryProject();
   const settings = { project: { slug: 'test' }, status_file: { enabled: false } };
   await writeFile(path.join(project, 'worktrail.config.json'), JSON.stringify(settings));
-  const run = (...args: string[]) => runCli([...args, '--database', url], { project });
+  const run = (...args: string[]) => runInProcess([...args, '--database', url], { project });
   expect((await run('create', 'First')).code).toBe(0);
   // What stands where the cache would be cannot be opened.
   for (const end of ['', '-wal', '-shm'])

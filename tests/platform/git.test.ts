@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, describe, expect, it, vi } from 'vitest';
@@ -92,8 +92,26 @@ describe('git', () => {
     expect(existsSync(path.join(folder, 'canary'))).toBe(false);
   });
 
-  it('is given up when what it started holds its output open', async () => {
+  it('is not started outside of repositories', async () => {
     const folder = await temporaryProject();
+    const log = path.join(folder, 'log');
+    fakeGit(folder, `echo started > "${log}"`);
+    expect(await runGit(folder, ['rev-parse'])).toMatchObject({ ok: false, failure: 'no-repository' });
+    expect(existsSync(log)).toBe(false);
+  });
+
+  it('is started where the folder really is', async () => {
+    const folder = await temporaryProject({ git: true });
+    const below = path.join(folder, 'packages', 'shop');
+    mkdirSync(below, { recursive: true });
+    const link = path.join(await temporaryProject(), 'link');
+    symlinkSync(below, link);
+    const answer = await runGit(link, ['rev-parse', '--show-prefix']);
+    expect(answer.ok && answer.output.toString()).toBe('packages/shop/\n');
+  });
+
+  it('is given up when what it started holds its output open', async () => {
+    const folder = await temporaryProject({ git: true });
     // It ends when it is asked to; its child does not.
     fakeGit(folder, 'sleep 30 &\nwait');
     const started = Date.now();

@@ -10,6 +10,7 @@ import { rowsOf } from '../storage/export/kept.ts';
 import { startProgram } from '../support/child-program.ts';
 import { runCli } from '../support/program.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
+import { episodes } from '../torture/scale.ts';
 import { describeEachDatabase, type Place } from './place.ts';
 import { Server } from './server.ts';
 
@@ -18,7 +19,9 @@ const WRITERS = 16;
 /** Writes of each before the first backup and after the last one. */
 const WRITES_APART = 4;
 const BACKUPS = 3;
-const KILLS = 12;
+const BACKUPS_KILLED = episodes(4, 12);
+/** Restores that are killed, each later than the one before, until one is over first. */
+const RESTORES_KILLED_MAX = 12;
 
 /** A write as its writer saw it; times in ms, `answered` infinite while nothing was heard. */
 interface Write {
@@ -131,7 +134,7 @@ describeEachDatabase('a backup', (newPlace, source) => {
     };
     expect(bytes).toBeGreaterThan(1_000_000);
     let killed = 0;
-    for (let attempt = 0; attempt < KILLS; attempt += 1) {
+    for (let attempt = 0; attempt < BACKUPS_KILLED; attempt += 1) {
       const running = startProgram(['backup', '--to', folder, ...databaseOf(place)], { cwd: place.project });
       running.child.stdout.resume();
       // From the first byte of the file on, wherever that is.
@@ -144,7 +147,7 @@ describeEachDatabase('a backup', (newPlace, source) => {
         expect(await checkExport(path.join(folder, name))).toMatchObject({ header: { kind: 'backup' } });
       }
     }
-    console.info(`${source}: ${killed} of ${KILLS} killed`);
+    console.info(`${source}: ${killed} of ${BACKUPS_KILLED} killed`);
     expect(killed).toBeGreaterThan(0);
   });
 });
@@ -206,7 +209,7 @@ describeEachDatabase('a restore', (newPlace, source) => {
     const { file } = JSON.parse((await worktrail(place, ['backup', '--json'])).stdout) as { file: string };
     for (let number = 0; number < 2; number += 1) await plan('late');
     let [before, after, killed] = [0, 0, 0];
-    for (let attempt = 0; attempt < KILLS && after === 0; attempt += 1) {
+    for (let attempt = 0; attempt < RESTORES_KILLED_MAX && after === 0; attempt += 1) {
       const running = startProgram(['restore', file, '--replace', ...databaseOf(place)], {
         cwd: place.project,
       });

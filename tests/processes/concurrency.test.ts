@@ -3,16 +3,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { connect } from '../support/mcp-clients.ts';
 import { startHttp } from '../support/program.ts';
+import { episodes } from '../torture/scale.ts';
 import { describeEachDatabase, type Place } from './place.ts';
 import { Server, type Answer, type Outcome } from './server.ts';
 import { expectCompleteFeed, rate } from './soundness.ts';
 
 const LONG_MS = 240_000;
 const WRITERS = 16;
-const WRITES_EACH = 100;
+const WRITES_EACH = episodes(40, 100);
 /** Of the clients of the counter, those with a server process of their own; the others share one over HTTP. */
-const COUNTING_PROCESSES = 10;
-const COUNTING_OVER_HTTP = 40;
+const COUNTING_PROCESSES = episodes(4, 10);
+const COUNTING_OVER_HTTP = episodes(12, 40);
 const INCREMENTS_EACH = 20;
 const RIVAL_ROUNDS = 25;
 /** A client that was too late waits up to this long, and up to twice as long every further time. */
@@ -21,7 +22,7 @@ const BACK_OFF_MAX_MS = 256;
 
 describeEachDatabase('processes that write at the same time', (newPlace, source) => {
   it(
-    'acknowledges 16 × 100 creates and links, and keeps every one of them',
+    `acknowledges ${WRITERS} × ${WRITES_EACH} creates and links, and keeps every one of them`,
     { timeout: LONG_MS },
     async () => {
       const place = await newPlace();
@@ -59,25 +60,28 @@ describeEachDatabase('processes that write at the same time', (newPlace, source)
     },
   );
 
-  it('counts exactly 50 × 20 version-checked increments of one number', { timeout: LONG_MS }, async () => {
-    const place = await newPlace();
-    const servers = await Server.startMany(place, COUNTING_PROCESSES);
-    const id = await (servers[0] as Server).create({ title: 'the counter', metadata: { count: 0 } });
-    const clients = [...servers.map(callerOf), ...(await httpCallers(place, COUNTING_OVER_HTTP))];
-    const started = performance.now();
-    const retries = await Promise.all(clients.map((call) => increment(call, id, INCREMENTS_EACH)));
-    const total = clients.length * INCREMENTS_EACH;
-    const conflicts = retries.reduce((sum, count) => sum + count, 0);
-    console.info(
-      `${source}: ${rate(total, started)} by ${clients.length} clients, ${conflicts} conflicts retried`,
-    );
+  it(
+    `counts exactly ${COUNTING_PROCESSES + COUNTING_OVER_HTTP} × ${INCREMENTS_EACH} version-checked increments of one number`,
+    { timeout: LONG_MS },
+    async () => {
+      const place = await newPlace();
+      const servers = await Server.startMany(place, COUNTING_PROCESSES);
+      const id = await (servers[0] as Server).create({ title: 'the counter', metadata: { count: 0 } });
+      const clients = [...servers.map(callerOf), ...(await httpCallers(place, COUNTING_OVER_HTTP))];
+      const started = performance.now();
+      const retries = await Promise.all(clients.map((call) => increment(call, id, INCREMENTS_EACH)));
+      const total = clients.length * INCREMENTS_EACH;
+      const conflicts = retries.reduce((sum, count) => sum + count, 0);
+      console.info(
+        `${source}: ${rate(total, started)} by ${clients.length} clients, ${conflicts} conflicts retried`,
+      );
 
-    expect(total).toBe(1_000);
-    const item = await (servers[1] as Server).answer('query_work_item', { id });
-    expect(item['metadata']).toEqual({ count: total });
-    expect(item['version']).toBe(total + 1);
-    await expectCompleteFeed(place, servers[1] as Server, total + 1);
-  });
+      const item = await (servers[1] as Server).answer('query_work_item', { id });
+      expect(item['metadata']).toEqual({ count: total });
+      expect(item['version']).toBe(total + 1);
+      await expectCompleteFeed(place, servers[1] as Server, total + 1);
+    },
+  );
 
   it(
     'lets exactly one of three writers win who start from the same version',

@@ -9,7 +9,8 @@ import { refuseForeignInTracker } from '../../src/storage/primary/schema-objects
 import { migratedSchema } from '../../src/storage/primary/migrated-schema.ts';
 import { readMigrations } from '../../src/storage/primary/migrate.ts';
 import { schemaIndexes } from '../../src/storage/primary/schema-indexes.ts';
-import { runCli, temporaryProject } from '../support/program.ts';
+import { runInProcess } from '../support/in-process.ts';
+import { temporaryProject } from '../support/program.ts';
 
 const PLANTED: readonly [what: string, sql: string, named: string][] = [
   [
@@ -44,7 +45,7 @@ const PLANTED: readonly [what: string, sql: string, named: string][] = [
 
 async function trackerWith(sql: string) {
   const project = await temporaryProject();
-  expect(await runCli(['create', 'An item'], { project })).toMatchObject({ code: 0 });
+  expect(await runInProcess(['create', 'An item'], { project })).toMatchObject({ code: 0 });
   const file = path.join(project, '.worktrail', 'worktrail.db');
   const database = new Database(file);
   database.exec(sql);
@@ -62,7 +63,7 @@ describe('a tracker that came with a repository, with', () => {
     const { project, file } = await trackerWith(sql);
     const before = hashOf(file);
     for (const command of [['list'], ['create', 'honest title'], ['backup'], ['doctor']]) {
-      const { code, stdout, stderr } = await runCli(command, { project });
+      const { code, stdout, stderr } = await runInProcess(command, { project });
       expect({ command, code }).toEqual({ command, code: 3 });
       expect(stdout + stderr).toContain(named);
       expect(stdout + stderr).toContain(file);
@@ -74,16 +75,16 @@ describe('a tracker that came with a repository, with', () => {
 describe('the record of jobs', () => {
   it('is named and makes way when it has a trigger, and work goes on', async () => {
     const project = await temporaryProject();
-    await runCli(['create', 'An item'], { project });
-    await runCli(['backup'], { project });
+    await runInProcess(['create', 'An item'], { project });
+    await runInProcess(['backup'], { project });
     const file = path.join(project, '.worktrail', 'operations.db');
     const database = new Database(file);
     database.exec('create trigger planted after insert on jobs begin select 1; end');
     database.close();
-    expect((await runCli(['doctor'], { project })).stdout).toContain(
+    expect((await runInProcess(['doctor'], { project })).stdout).toContain(
       'a trigger "planted" that Worktrail did not make',
     );
-    expect(await runCli(['backup'], { project })).toMatchObject({ code: 0 });
+    expect(await runInProcess(['backup'], { project })).toMatchObject({ code: 0 });
     expect(existsSync(file.replace('.db', '.damaged.db'))).toBe(true);
   });
 });
@@ -98,7 +99,7 @@ describe('what Worktrail makes', () => {
 
   it('is accepted with an index made again, a copy of a table of statistics, and of an older program', async () => {
     const project = await temporaryProject();
-    await runCli(['create', 'An item'], { project });
+    await runInProcess(['create', 'An item'], { project });
     const database = new Database(path.join(project, '.worktrail', 'worktrail.db'));
     const migrations = readMigrations('sqlite');
     for (const { name, sql } of schemaIndexes('sqlite')) database.exec(`drop index "${name}"; ${sql}`);

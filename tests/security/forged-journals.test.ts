@@ -7,7 +7,8 @@ import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
 import { CHANGE_SCHEMA_VERSION } from '../../src/domain/change.ts';
 import type { JournalEntry } from '../../src/storage/contract/journal.ts';
-import { runCli, spawnServe, temporaryProject } from '../support/program.ts';
+import { runInProcess } from '../support/in-process.ts';
+import { spawnServe, temporaryProject } from '../support/program.ts';
 import { makeEntry } from '../storage/tiers/journal-entries.ts';
 import { FORGERIES, PLANTED } from '../storage/tiers/planted.ts';
 
@@ -22,7 +23,7 @@ function forgedEntry(): JournalEntry {
 describe.each(PLANTED)('in the $name journal', (journal) => {
   it.each(FORGERIES)('a write %s waits for a person', { timeout: TIMEOUT_MS }, async (_name, encode) => {
     const project = await temporaryProject({ git: true });
-    const run = (...args: string[]) => runCli(args, { project });
+    const run = (...args: string[]) => runInProcess(args, { project });
     const forged = forgedEntry();
     journal.plant(project, forged, encode(forged));
 
@@ -69,9 +70,9 @@ it('names of others are shown as data, with nothing in them that hides or drives
   change.actor = 'cto \u202e\u{e0041}';
   const markdown = PLANTED.find(({ name }) => name === 'markdown');
   markdown?.plant(project, forged, FORGERIES[0]?.[1](forged) ?? '');
-  const { stdout: places } = await runCli(['doctor', '--adopt', '--json'], { project });
+  const { stdout: places } = await runInProcess(['doctor', '--adopt', '--json'], { project });
   const { unsealed } = JSON.parse(places) as { unsealed: { place: string }[] };
-  const { stdout } = await runCli(['doctor', '--adopt', unsealed[0]?.place ?? ''], { project });
+  const { stdout } = await runInProcess(['doctor', '--adopt', unsealed[0]?.place ?? ''], { project });
   expect(stdout).toContain(String.raw`by "cto \u{202e}\u{e0041}"`);
 });
 
@@ -80,7 +81,7 @@ it('a pipe beside a database is not waited for', async () => {
   const file = path.join(project, 'given.db');
   new Database(file).exec('create table t (a)').close();
   execFileSync('mkfifo', [`${file}-wal`]);
-  const { code, stderr } = await runCli(['doctor', '--adopt', file], { project });
+  const { code, stderr } = await runInProcess(['doctor', '--adopt', file], { project });
   expect(code).toBe(2);
   expect(stderr).toContain('given.db-wal is not a plain file');
 });

@@ -12,7 +12,8 @@ import { makeEntry } from '../storage/tiers/journal-entries.ts';
 import { type LiveClient, connectLive } from '../mcp/live-clients.ts';
 import { serveArguments } from '../mcp/surfaces.ts';
 import { type TestClient, connect } from '../support/mcp-clients.ts';
-import { runCli, temporaryProject } from '../support/program.ts';
+import { runInProcess } from '../support/in-process.ts';
+import { temporaryProject } from '../support/program.ts';
 
 /** Stands in every field until the server has stopped; then the database is given what no tool would take. */
 const SEED = 'seedling';
@@ -344,7 +345,7 @@ describe('no line is made by others', () => {
   ])('on the command line: %s %s %s', async (...words) => {
     const names = { ITEM: ids.item, FREE: ids.free, ENHANCEMENT: ids.enhancement } as Record<string, string>;
     const args = words.filter((word) => typeof word === 'string').map((word) => names[word] ?? word);
-    const { stdout, stderr } = await runCli(args, { project });
+    const { stdout, stderr } = await runInProcess(args, { project });
     expect(stdout + stderr).not.toContain('unexpected error');
     expectNothingForged(stdout, args.join(' '));
     expectNothingForged(stderr, args.join(' '));

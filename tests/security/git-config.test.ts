@@ -19,7 +19,8 @@ import { findRootCommit, readHead, resolveCommit } from '../../src/storage/git/r
 import { Server } from '../processes/server.ts';
 import { makeEntry } from '../storage/tiers/journal-entries.ts';
 import { cleanUpLater } from '../support/cleanup.ts';
-import { git, runCli, spawnServe, temporaryProject } from '../support/program.ts';
+import { runInProcess } from '../support/in-process.ts';
+import { git, spawnServe, temporaryProject } from '../support/program.ts';
 
 /** Every setting whose value git runs, loads or connects to; COMMAND stands for one that leaves a trace. */
 const SETTINGS = (command: string, file: string) => `
@@ -216,7 +217,7 @@ it.each(['with all its objects', 'of which objects are missing'])('in a reposito
     ['import', 'session-prompts'],
     ['import', 'session-prompts', '--dry-run'],
   ]) {
-    await runCli(command, { project });
+    await runInProcess(command, { project });
     expect({ command, canaries: canaries().length - before }).toEqual({ command, canaries: 0 });
   }
   const server = new Server(spawnServe({ project, args: ['--toolsets', 'all'] }));

@@ -15,7 +15,8 @@ import { describe, expect, it } from 'vitest';
 import { runGit } from '../../src/platform/git.ts';
 import { foreignRepository, mainWorkTree } from '../../src/storage/git/main-work-tree.ts';
 import { findRootCommit, readHead } from '../../src/storage/git/repository.ts';
-import { git, runCli, temporaryProject } from '../support/program.ts';
+import { runInProcess } from '../support/in-process.ts';
+import { git, temporaryProject } from '../support/program.ts';
 
 const other = () => temporaryProject({ git: true });
 const isUsed = async (folder: string) => (await runGit(folder, ['rev-parse', 'HEAD'])).ok;
@@ -31,7 +32,7 @@ describe('a .git that leads to another project is not followed:', () => {
     const [folder, victim] = [await other(), await other()];
     writeFileSync(path.join(folder, '.git', 'commondir'), `${path.join(victim, '.git')}\n`);
     await expectForeign(folder);
-    expect((await runCli(['create', 'An item'], { project: folder })).code).toBe(0);
+    expect((await runInProcess(['create', 'An item'], { project: folder })).code).toBe(0);
     expect(await git(victim, 'for-each-ref', 'refs/worktrail')).toBe('');
   });
 
@@ -59,10 +60,10 @@ describe('a .git that leads to another project is not followed:', () => {
     const [folder, victim] = [await temporaryProject(), await other()];
     writeFileSync(path.join(folder, '.git'), `gitdir: ${path.join(victim, '.git')}\n`);
     await expectForeign(folder);
-    const { code, stderr } = await runCli(['create', 'An item'], { project: folder });
+    const { code, stderr } = await runInProcess(['create', 'An item'], { project: folder });
     expect(code).toBe(0);
     expect(stderr).toContain('git is not used here');
-    expect((await runCli(['doctor'], { project: folder })).stdout).toContain('git worktree repair');
+    expect((await runInProcess(['doctor'], { project: folder })).stdout).toContain('git worktree repair');
     expect(existsSync(path.join(victim, '.worktrail'))).toBe(false);
     expect(await git(victim, 'for-each-ref', 'refs/worktrail')).toBe('');
   });
@@ -113,7 +114,7 @@ describe('links in a .git lead no write out of it:', () => {
     const folder = await other();
     const outside = await linkOut(folder, place);
     expect(foreignRepository(folder)).toContain('leads out of the repository');
-    expect(await runCli(['create', 'An item'], { project: folder })).toMatchObject({ code: 0 });
+    expect(await runInProcess(['create', 'An item'], { project: folder })).toMatchObject({ code: 0 });
     expect(readdirSync(outside)).toEqual([]);
   });
 
@@ -127,7 +128,7 @@ describe('links in a .git lead no write out of it:', () => {
     mkdirSync(path.dirname(log), { recursive: true });
     symlinkSync(profile, log);
     await git(folder, 'config', 'user.name', 'a; touch canary #');
-    expect(await runCli(['create', 'An item'], { project: folder })).toMatchObject({ code: 0 });
+    expect(await runInProcess(['create', 'An item'], { project: folder })).toMatchObject({ code: 0 });
     expect(readFileSync(profile, 'utf8')).toBe('# honest\n');
   });
 
@@ -205,8 +206,8 @@ describe('what never ends, or leads out, is not read:', () => {
     }
     const place = name === '.git' ? name : path.join(name === 'HEAD' ? '.git' : 'own', name);
     execFileSync('mkfifo', [path.join(folder, place)]);
-    expect(await runCli(['create', 'An item'], { project: folder })).toMatchObject({ code: 0 });
-    expect((await runCli(['list'], { project: folder })).stdout).toContain('An item');
+    expect(await runInProcess(['create', 'An item'], { project: folder })).toMatchObject({ code: 0 });
+    expect((await runInProcess(['list'], { project: folder })).stdout).toContain('An item');
   });
 
   it('a branch that is named like a path out of the repository', async () => {

@@ -13,7 +13,8 @@ import {
 import path from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Server } from '../processes/server.ts';
-import { runCli, spawnServe, temporaryProject } from '../support/program.ts';
+import { runInProcess } from '../support/in-process.ts';
+import { spawnServe, temporaryProject } from '../support/program.ts';
 
 let project: string;
 let outside: string;
@@ -40,7 +41,7 @@ function outsideNow(): string {
 async function expectRefused(name: string): Promise<void> {
   const before = outsideNow();
   for (const command of [['list'], ['create', 'A title'], ['doctor'], ['backup'], ['jobs']]) {
-    const { code, stderr } = await runCli(command, { project });
+    const { code, stderr } = await runInProcess(command, { project });
     expect({ command, code }).toEqual({ command, code: 3 });
     expect(stderr).toContain(`${name} is a`);
     expect(stderr).toContain('move it elsewhere');
@@ -96,7 +97,7 @@ describe('a link that leads out of the project is named and not followed:', () =
 });
 
 it('the copy of an edited status file goes nowhere else, though whoever edited it knows its name', async () => {
-  await runCli(['create', 'An item'], { project });
+  await runInProcess(['create', 'An item'], { project });
   const file = path.join(project, '.project_status.md');
   const text = readFileSync(file, 'utf8').replace('An item', 'An item; touch canary');
   writeFileSync(file, text);
@@ -105,7 +106,7 @@ it('the copy of an edited status file goes nowhere else, though whoever edited i
   mkdirSync(path.dirname(copy));
   symlinkSync(path.join(outside, 'notes.md'), copy);
   const before = outsideNow();
-  expect(await runCli(['create', 'Another'], { project })).toMatchObject({ code: 0 });
+  expect(await runInProcess(['create', 'Another'], { project })).toMatchObject({ code: 0 });
   expect(outsideNow()).toBe(before);
   expect(lstatSync(copy).isFile()).toBe(true);
   expect(readFileSync(copy, 'utf8')).toBe(text);
@@ -151,8 +152,8 @@ describe('beside them', () => {
     symlinkSync('kept', folder);
     mkdirSync(path.join(project, 'kept-backups'));
     symlinkSync('../kept-backups', path.join(project, 'kept', 'backups'));
-    expect(await runCli(['create', 'An item'], { project })).toMatchObject({ code: 0 });
-    expect(await runCli(['backup'], { project })).toMatchObject({ code: 0 });
+    expect(await runInProcess(['create', 'An item'], { project })).toMatchObject({ code: 0 });
+    expect(await runInProcess(['backup'], { project })).toMatchObject({ code: 0 });
     expect(readdirSync(path.join(project, 'kept-backups'))).toHaveLength(1);
   });
 });

@@ -15,7 +15,7 @@ import { openOutbox } from '../../src/storage/journals/outbox.ts';
 import { describeEachBackend, type Backend } from '../storage/backends.ts';
 import { useTracker } from '../storage/export/kept.ts';
 import { makeChange, makeEntry } from '../storage/tiers/journal-entries.ts';
-import { runCli } from '../support/program.ts';
+import { runInProcess } from '../support/in-process.ts';
 
 type Forged = Record<string, unknown>;
 const change = (fields: Forged): unknown[] => [{ ...makeChange(), ...fields }];
@@ -180,11 +180,11 @@ describeEachBackend('misshapen entries in a journal', (backend) => {
       ['create', 'by hand'],
       ['show', ours.id],
     ]) {
-      const { code, stderr } = await runCli(args, { project: place.projectDir });
+      const { code, stderr } = await runInProcess(args, { project: place.projectDir });
       expect([0, 1, 2, 3], `${args.join(' ')}: ${stderr}`).toContain(code);
       expect(stderr).not.toMatch(/unexpected error/);
     }
-    const { stdout } = await runCli(['doctor'], { project: place.projectDir });
+    const { stdout } = await runInProcess(['doctor'], { project: place.projectDir });
     expect(stdout).toMatch(/made by a newer Worktrail/);
     expect(stdout).toMatch(/damaged|cannot be read/);
   });

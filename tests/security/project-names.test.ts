@@ -7,7 +7,8 @@ import { describe, expect, it } from 'vitest';
 import { parseHeader, headerLine, type ExportHeader } from '../../src/storage/export/format.ts';
 import { refuseStranger } from '../../src/storage/opening/first-meeting.ts';
 import { readMemory } from '../../src/storage/opening/open-primary.ts';
-import { runCli, temporaryProject } from '../support/program.ts';
+import { runInProcess } from '../support/in-process.ts';
+import { temporaryProject } from '../support/program.ts';
 
 const ID = '00000000-0000-4000-8000-000000000000';
 const HOSTILE = [
@@ -33,13 +34,13 @@ describe.each(HOSTILE)('%s is none', (_case, project_id, project_slug) => {
     const project = path.join(folder, 'a', 'b');
     mkdirSync(path.join(folder, 'outside'));
     mkdirSync(project, { recursive: true });
-    await runCli(['create', 'An item'], { project });
+    await runInProcess(['create', 'An item'], { project });
     rmSync(path.join(project, '.worktrail', 'project.json'));
     const database = new Database(path.join(project, '.worktrail', 'worktrail.db'));
     database.prepare('update meta set project_id = ?, project_slug = ?').run(project_id, project_slug);
     database.close();
     for (const command of ['list', 'backup', 'export', 'doctor']) {
-      const { code, stdout, stderr } = await runCli([command], { project });
+      const { code, stdout, stderr } = await runInProcess([command], { project });
       expect(code).not.toBe(0);
       expect(`${stdout}${stderr}`).toContain('a name or an id that Worktrail gives to none');
       expect(`${stdout}${stderr}`).not.toMatch(/^! forged/m);
@@ -76,12 +77,12 @@ it('the name of a schema is quoted where it is looked into', async () => {
 
 it('a log beside a file that is taken over is a plain file, or not read', async () => {
   const project = await temporaryProject();
-  await runCli(['create', 'An item'], { project });
+  await runInProcess(['create', 'An item'], { project });
   const file = path.join(project, 'writes.db');
   new Database(file).exec('create table t (a)').close();
   execFileSync('mkfifo', [`${file}-wal`]);
   expect(existsSync(`${file}-wal`)).toBe(true);
-  const { code, stderr } = await runCli(['doctor', '--adopt', file], { project });
+  const { code, stderr } = await runInProcess(['doctor', '--adopt', file], { project });
   expect(code).toBe(2);
   expect(stderr).toContain('is not a plain file');
 });

@@ -1,7 +1,9 @@
 // What the storage suite runs against. A further tier joins by adding itself to `backends`.
 import path from 'node:path';
 import { beforeAll, describe, inject } from 'vitest';
+import { openPrimary } from '../../src/storage/opening/open-primary.ts';
 import { openStore, type OpenOptions } from '../../src/storage/opening/open-store.ts';
+import type { Primary } from '../../src/storage/primary/sql-store.ts';
 import type { DataSource } from '../../src/storage/contract/store.ts';
 import { cleanUpLater } from '../support/cleanup.ts';
 import { describeUnless } from '../support/describe-with.ts';
@@ -42,7 +44,10 @@ const postgres: Backend = {
   name: 'postgres',
   source: 'postgres',
   skipReason: postgresSkipReason,
-  prepare: () => (databaseOfFile ??= freshDatabase()),
+  prepare: () => {
+    cleanUpLater(() => (databaseOfFile = undefined));
+    return (databaseOfFile ??= freshDatabase());
+  },
   place: async (options) => {
     projects += 1;
     const place = inFolder(await temporaryProject(options), await databaseOfFile);
@@ -93,4 +98,14 @@ export async function openTrackerAt(place: OpenOptions): Promise<Tracker> {
   const store = await openStore(place);
   cleanUpLater(() => store.close());
   return new Tracker(store, place);
+}
+
+/** Opens the database of a place beside whoever uses it, for as long as the work takes. */
+export async function withPrimary<T>(place: OpenOptions, work: (primary: Primary) => Promise<T>): Promise<T> {
+  const primary = await openPrimary(place);
+  try {
+    return await work(primary);
+  } finally {
+    await primary.close();
+  }
 }

@@ -256,7 +256,11 @@ it('the ready queue of the local copy follows that of the primary', async () => 
         for (const [index, one] of all.entries()) {
           await runner.run(one);
           if (index % 7 !== 6 && index !== all.length - 1) continue;
-          await cache.refresh(primary, () => Promise.resolve(nothing), {});
+          await cache.refresh(
+            primary,
+            () => Promise.resolve(nothing),
+            () => ({}),
+          );
           const copied = await cache.run(nothing, ({ session }) => recordsOf(session));
           const sort = (rows: Records['queue']) => rows.map((row) => JSON.stringify(row)).sort();
           expect(sort(copied.queue)).toEqual(sort(reference(copied)));

@@ -292,4 +292,40 @@ describe('a conflict that is applied again', () => {
       ]);
     });
   });
+
+  it('has no conflicts where a status was set on own lost versions', { timeout: TIMEOUT_MS }, async () => {
+    const { place, during, backUp, putBack } = await scene();
+    const item = await during((tracker) => tracker.create({ title: 'One' }));
+    backUp();
+    await during(async (tracker) => {
+      let at = await tracker.update(item, { title: 'Two' });
+      at = await tracker.update(at, { title: 'Three' });
+      await tracker.update(at, { status: 'blocked' });
+    });
+    putBack();
+    await recoverWrites(place);
+    await during(async (tracker) => {
+      await applied(tracker);
+      expect(await conflictsOf(tracker)).toEqual([]);
+      expect(await tracker.query(item.id)).toMatchObject({ title: 'Three', status: 'blocked' });
+    });
+  });
+
+  it('has none where it was set on a lost version of others', { timeout: TIMEOUT_MS }, async () => {
+    const { place, file, during, backUp, putBack } = await scene();
+    const item = await during((tracker) => tracker.create({ title: 'One' }));
+    backUp();
+    const theirs = { entity_id: item.id, base_version: 1, patch: { assignee: 'theirs' }, client: 'other/1' };
+    await asOthers(file, async (store) => void (await store.write([edit(theirs)])));
+    await during(
+      async (tracker) => void (await tracker.update({ ...item, version: 2 }, { status: 'blocked' })),
+    );
+    putBack();
+    await recoverWrites(place);
+    await during(async (tracker) => {
+      await applied(tracker);
+      expect(await conflictsOf(tracker)).toEqual([]);
+      expect(await tracker.query(item.id)).toMatchObject({ status: 'blocked' });
+    });
+  });
 });

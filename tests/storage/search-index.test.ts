@@ -272,7 +272,12 @@ it('keeps the cache searchable: filled, caught up, and with a write on top', asy
   );
   cleanUpLater(() => cache.close());
   const nothing = { fingerprint: 'nothing', list: () => Promise.resolve([]) };
-  const refresh = () => cache.refresh(primary, () => Promise.resolve(nothing), {});
+  const refresh = () =>
+    cache.refresh(
+      primary,
+      () => Promise.resolve(nothing),
+      () => ({}),
+    );
   const inCache = <T>(work: (c: Connection) => Promise<T>) =>
     cache.run(nothing, ({ session }) => session.read(work));
 

@@ -1,11 +1,10 @@
 // What a test starts is ended for it: at the end of that test, or of the file for what was started
-// in a `beforeAll` hook. Outside of vitest (benchmarks), the program calls `cleanUp` itself.
+// in a `beforeAll` hook (each-file.ts). Outside of vitest (benchmarks), the program calls `cleanUp` itself.
 
 type CleanUpTask = () => Promise<void> | void;
 
 const tasksOfFile: CleanUpTask[] = [];
 const vitest = process.env['VITEST'] === undefined ? undefined : await import('vitest');
-vitest?.afterAll(cleanUp);
 
 export function cleanUpLater(task: CleanUpTask): void {
   const test = vitest?.TestRunner.getCurrentTest();

@@ -1,7 +1,8 @@
 // Fresh project folders for the program to work in.
 import { randomUUID } from 'node:crypto';
 import { execFile } from 'node:child_process';
-import { mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
+import { rmSync } from 'node:fs';
+import { cp, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -16,14 +17,24 @@ export async function temporaryProject(options: { git?: boolean } = {}): Promise
   const folder = await realpath(await mkdtemp(path.join(os.tmpdir(), 'worktrail project-')));
   cleanUpLater(() => rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }));
   if (options.git) {
-    await git(folder, 'init', '--quiet', '--initial-branch=main');
-    await git(folder, 'config', 'user.name', 'Test Person');
-    await git(folder, 'config', 'user.email', 'test@example.com');
-    await git(folder, 'config', 'commit.gpgsign', 'false');
-    await writeFile(path.join(folder, 'README.md'), '# A project\n');
-    await git(folder, 'add', '.');
+    await cp(await (prepared ??= prepareRepository()), folder, { recursive: true });
     await git(folder, 'commit', '--quiet', '--message', `Start the project ${randomUUID()}`);
   }
+  return folder;
+}
+
+let prepared: Promise<string> | undefined;
+
+/** A repository as it is before its first commit: made once by each process, because git takes six programs for it. */
+async function prepareRepository(): Promise<string> {
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'worktrail-repository-'));
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  await git(folder, 'init', '--quiet', '--initial-branch=main');
+  await git(folder, 'config', 'user.name', 'Test Person');
+  await git(folder, 'config', 'user.email', 'test@example.com');
+  await git(folder, 'config', 'commit.gpgsign', 'false');
+  await writeFile(path.join(folder, 'README.md'), '# A project\n');
+  await git(folder, 'add', '.');
   return folder;
 }
 

@@ -17,7 +17,7 @@ import { settleAll, untilAtRest } from './machines/rest.ts';
 import { expectSameRows, expectShown } from './machines/shown.ts';
 import type { Random } from './model/random.ts';
 import { World } from './model/world.ts';
-import { TIMEOUT_MS, counted, episodes, isLong, randomFor, report } from './scale.ts';
+import { TIMEOUT_MS, counted, episodes, isLong, randomFor, report, seed } from './scale.ts';
 
 /** With a real PostgreSQL, each machine with a network of its own; the others with the model of one. */
 const POSTGRES_RUNS = episodes(2, 20);
@@ -89,7 +89,7 @@ class Tally {
       for (const [name, count] of Object.entries(figures) as [keyof Figures, number][])
         this.#figures.set(name, (this.#figures.get(name) ?? 0) + count);
     } catch (error) {
-      throw new Error(`run ${run} on ${on}: ${String(error)}`, { cause: error });
+      throw new Error(`run ${run} on ${on} (seed ${seed}): ${String(error)}`, { cause: error });
     }
   }
 

@@ -28,9 +28,13 @@ export interface Annotations {
 export interface Tool {
   name: string;
   toolset: Exclude<Toolset, 'all'>;
+  /** For lists that people see. */
+  title: string;
   description: string;
+  /** What each argument is, by its name; there may be more than the tool takes. */
+  parameters: Readonly<Record<string, string>>;
   input: z.ZodObject;
-  /** The fields that every good answer has; answers may carry more. */
+  /** The fields that good answers may have; answers may carry more. */
   output: z.ZodObject;
   annotations: Annotations;
   /** @param onProgress takes how far the work is to the client, where that asked for it */
@@ -42,6 +46,26 @@ export interface Tool {
   text(data: never, maxTokens: number | undefined): string;
 }
 
+/** What many tools take, in words that stand on their own: clients drop limits, patterns and defaults. */
+const COMMON = {
+  version: 'The version you read',
+  idempotency_key: 'A retry with the same key answers the first result',
+  created_by: 'Who it is by, if not you',
+  updated_by: 'Who it is by, if not you',
+  on_conflict: '"merge" applies it where others changed other fields only; default "reject"',
+  claim_token: 'The token of your claim on the item',
+  limit: 'Rows at most; default 50, at most 100',
+  offset: 'Rows to skip; cursor is safer',
+  cursor: 'next_cursor of the page before',
+  fields: 'Only these fields of each row',
+  max_tokens: 'Tokens the text may cost, 100 to 20000; default 4000',
+} as const;
+
+/** A few words on each argument that only this tool takes, or takes in its own way. */
+export type Parameters<Input extends z.ZodObject> = {
+  readonly [Name in Exclude<keyof z.input<Input>, keyof typeof COMMON>]: string;
+} & { readonly [Name in keyof typeof COMMON & keyof z.input<Input>]?: string };
+
 /** Every tool that only reads takes it. */
 const maxTokens = { max_tokens: integer(READ_TOKENS_MIN, READ_TOKENS_MAX).optional() };
 
@@ -49,10 +73,11 @@ const maxTokens = { max_tokens: integer(READ_TOKENS_MIN, READ_TOKENS_MAX).option
 export function defineTool<Input extends z.ZodObject, Data extends object>(
   useCase: UseCase<Input, Data>,
   {
-    toolset,
-    description,
+    parameters,
     text,
-  }: Pick<Tool, 'toolset' | 'description'> & {
+    ...told
+  }: Pick<Tool, 'toolset' | 'title' | 'description'> & {
+    parameters: Parameters<Input>;
     text(data: Data, maxTokens: number | undefined): string;
   },
 ): Tool {
@@ -61,8 +86,8 @@ export function defineTool<Input extends z.ZodObject, Data extends object>(
   const input = lazily(() => (kind === 'read' ? readInput(useCase.input, output()) : useCase.input));
   return {
     name,
-    toolset,
-    description,
+    ...told,
+    parameters: { ...COMMON, ...parameters },
     annotations: ANNOTATIONS[kind],
     get input() {
       return input();

@@ -8,8 +8,14 @@ const TITLE_CHARACTERS = 60;
 
 export const archiveWorkItemsTool = defineTool(archiveWorkItems, {
   toolset: 'archive',
+  title: 'Archive work items',
   description:
     'Move closed items, each with all below it, to the archive; without ids all that is due (archive_after_days). Refused while anything in it is open, claimed or the current session. restore brings ids back, with archived ancestors. list_work_items archived shows it. Example: {"ids":["3f2a9c1b"]}',
+  parameters: {
+    ids: 'Items, each with all below it; left out: all that is due',
+    restore: 'Bring them back instead',
+    dry_run: 'Show it only',
+  },
   text: archiveText,
 });
 

@@ -5,22 +5,43 @@ import { deploymentLine, itemLine, listText } from '../definitions/text.ts';
 
 export const recordDeploymentTool = defineTool(recordDeployment, {
   toolset: 'core',
+  title: 'Record a deployment',
   description:
     'Record a deployment. metadata needs pr_number, pr_title, test_summary {category: count}, constitutional_compliance. commit_hash of 7–39 characters is completed from the project\'s git. Example: {"deployed_at":"2026-01-31T09:30:00Z","commit_hash":"0123456789abcdef0123456789abcdef01234567","metadata":{"pr_number":7,"pr_title":"Add CSV","test_summary":{"unit":150},"constitutional_compliance":true},"affected_vendors":["vendor_abc"]}',
+  parameters: {
+    deployed_at: 'ISO 8601 with an offset',
+    commit_hash: '7 to 40 hex characters',
+    metadata: 'pr_number, pr_title, test_summary, constitutional_compliance',
+    affected_vendor_ids: 'Ids of vendors',
+    affected_vendors: 'Names of vendors',
+    related_work_item_ids: 'Ids of items that went out with it',
+  },
   text: (deployment) => `Recorded ${deploymentLine(deployment)}`,
 });
 
 export const listDeploymentsTool = defineTool(listDeployments, {
   toolset: 'deployments',
+  title: 'List deployments',
   description:
     'The timeline of deployments, newest first, by date range, vendor, work item or compliance. Example: {"vendor":"vendor_abc","from":"2026-01-01T00:00:00Z"}',
+  parameters: {
+    from: 'Not before this time, ISO 8601',
+    to: 'Not after this time, ISO 8601',
+    vendor: 'That affected this vendor',
+    work_item_id: 'That this item went out with',
+    compliant: 'By constitutional compliance',
+  },
   text: (page, maxTokens) => listText(page, 'deployments', deploymentLine, maxTokens),
 });
 
 export const queryDeploymentTool = defineTool(queryDeployment, {
   toolset: 'deployments',
+  title: 'Read a deployment',
   description:
     'Read one deployment with its vendors, work items and impact: what is broken, still open, or waiting downstream. Example: {"id":"9b1deb4d"}',
+  parameters: {
+    id: 'An id or its first 6+ characters',
+  },
   text: (deployment) =>
     joinLines([
       deploymentLine(deployment),

@@ -9,15 +9,34 @@ const UNDONE_IN_TEXT = 20;
 
 export const queryHistoryTool = defineTool(queryHistory, {
   toolset: 'history',
+  title: 'Read the history',
   description:
     'Every change with who, when and each field before and after: of one record (id or vendor), by an actor, in a time range; newest first. since N: what came after feed position N, oldest first; go on with next_since. as_of: the state of a record at that time. Example: {"id":"3f2a9c1b"}',
+  parameters: {
+    id: 'Of this record',
+    vendor: 'Of this vendor',
+    entity: 'Of this kind of record',
+    actor: 'By this actor',
+    from: 'Not before this time, ISO 8601',
+    to: 'Not after this time, ISO 8601',
+    since: 'After this position of the feed, oldest first',
+    as_of: 'The state of the record at this time',
+  },
   text: historyText,
 });
 
 export const undoTool = defineTool(undo, {
   toolset: 'history',
+  title: 'Undo',
   description:
     'Take back one change by its inverse: change_id (or "#12", its feed position) at once; or all that an actor did since a time, shown first, done with apply true. Refused where others changed the same fields since; partial leaves those out. Example: {"change_id":"#12"}',
+  parameters: {
+    change_id: 'The change: its id or "#12"',
+    actor: 'All changes by this actor since a time',
+    since: 'With actor: ISO 8601',
+    apply: 'With actor: do it; else it is shown only',
+    partial: 'Leave out what others changed since',
+  },
   text: undoText,
 });
 

@@ -11,15 +11,28 @@ import { defineTool } from '../definitions/define-tool.ts';
 
 export const importStatusFileTool = defineTool(importProjectStatus, {
   toolset: 'import',
+  title: 'Import a status file',
   description:
     'Import a status file kept by hand, whole or not at all, after a backup; reports what is not understood. path: default .project_status.md; namespace: which source, when asked. Example: {"dry_run":false}',
+  parameters: {
+    path: 'The file; default .project_status.md',
+    namespace: 'Which source it is, where that was asked',
+    dry_run: 'Show it only; default true',
+    add_from_git: 'Add deployments that only git knows',
+  },
   text: (report) => renderStatusImport(report),
 });
 
 export const importSessionPromptsTool = defineTool(importProjectPrompts, {
   toolset: 'import',
+  title: 'Import session prompts',
   description:
     'Import session prompt files (*.md below path, default docs/session-prompts) as sessions; again: updates; namespace: which source, when asked. Example: {"dry_run":false}',
+  parameters: {
+    path: 'The folder; default docs/session-prompts',
+    namespace: 'Which source it is, where that was asked',
+    dry_run: 'Show it only; default true',
+  },
   text: promptsText,
 });
 

@@ -6,7 +6,12 @@ import { listText, shortId } from '../definitions/text.ts';
 
 export const listJobsTool = defineTool(listJobs, {
   toolset: 'operations',
+  title: 'List jobs',
   description: 'Imports, backups and background work, newest first. Example: {"state":"failed"}',
+  parameters: {
+    kind: 'As legacy_import, backup, replay',
+    state: 'queued, running, succeeded, failed, cancelled or interrupted',
+  },
   text: (page, maxTokens) => {
     const [last] = page.snapshots;
     const jobs = listText(page, 'jobs', jobLine, maxTokens);
@@ -16,7 +21,11 @@ export const listJobsTool = defineTool(listJobs, {
 
 export const getJobTool = defineTool(getJob, {
   toolset: 'operations',
+  title: 'Read a job',
   description: 'One job and the copies of the tracker it made. Example: {"id":"3f2a9c1b"}',
+  parameters: {
+    id: 'An id or its first 6+ characters',
+  },
   text: (job) => joinLines([jobLine(job), ...job.snapshots.map(snapshotLine)]),
 });
 

@@ -9,14 +9,23 @@ const NOTE_IN_LINE_CHARACTERS = 500;
 
 export const addNoteTool = defineTool(addNote, {
   toolset: 'notes',
+  title: 'Add a note',
   description:
     'Comment on a work item, for ever: up to 64 KiB, no version needed. Example: {"id":"3f2a9c1b","text":"Vendor answers Monday"}',
+  parameters: {
+    id: 'The item: an id or its first 6+ characters',
+    text: 'Markdown, up to 64 KiB',
+  },
   text: (note) => `Added note ${shortId(note.id)} to ${shortId(note.item_id)}`,
 });
 
 export const listNotesTool = defineTool(listNotes, {
   toolset: 'notes',
+  title: 'List notes',
   description: 'Notes of an item, newest first. Example: {"id":"3f2a9c1b"}',
+  parameters: {
+    id: 'The item: an id or its first 6+ characters',
+  },
   text: (page) => listText(page, 'notes', noteLine),
 });
 

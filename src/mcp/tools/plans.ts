@@ -9,15 +9,24 @@ const IDS_IN_TEXT = 100;
 
 export const applyPlanTool = defineTool(applyPlan, {
   toolset: 'plan',
+  title: 'Apply a plan',
   description:
     'Create up to 500 items with hierarchy and dependencies in one call, all or nothing. Items name each other by key; parent, depends_on and blocks take keys or ids of existing items. Each item also takes the other fields of create_work_item. Example: {"items":[{"key":"p","item_type":"project","title":"Shop"},{"key":"a","item_type":"task","title":"API","parent":"p"},{"key":"u","item_type":"task","title":"UI","parent":"p","depends_on":["a"]}]}',
+  parameters: {
+    items: 'The items, each with a key of its own',
+    dry_run: 'Check it only',
+  },
   text: planText,
 });
 
 export const updateWorkItemsTool = defineTool(updateWorkItems, {
   toolset: 'plan',
+  title: 'Update many work items',
   description:
     'Update up to 100 items in one call, all or nothing; each entry takes the arguments of update_work_item. Conflicts are all listed in details.refused. Example: {"updates":[{"id":"3f2a9c1b","version":2,"status":"completed"}]}',
+  parameters: {
+    updates: 'One entry for each item',
+  },
   text: bulkText,
 });
 

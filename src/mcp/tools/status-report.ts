@@ -3,7 +3,11 @@ import { defineTool } from '../definitions/define-tool.ts';
 
 export const generateStatusReportTool = defineTool(generateStatusReport, {
   toolset: 'status',
+  title: 'Generate a status report',
   description:
     'Status to show people: vendor health, active work, recent deployments, pending enhancements, archived count, offline changes. Example: {"format":"json"}',
+  parameters: {
+    format: 'markdown (default) or json',
+  },
   text: ({ markdown, report }) => markdown ?? JSON.stringify(report),
 });

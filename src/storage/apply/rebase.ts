@@ -1,5 +1,5 @@
 /** Laying a change over the current record: as it is, merged with what others did since, or refused. */
-import type { Change } from '../../domain/change.ts';
+import type { Change, RecordedChange } from '../../domain/change.ts';
 import { compareChanges, mergedPatch, touchedFields, versionConflictError } from '../../domain/conflict.ts';
 import { equalJson } from '../../domain/json.ts';
 import { makersView } from '../../domain/makers-view.ts';
@@ -8,10 +8,12 @@ import {
   isProvisional,
   isUnbroken,
   knownVersion,
+  provisionalStep,
   withoutMark,
 } from '../../domain/provisional-version.ts';
 import { isShown } from '../status-file/shown-fields.ts';
 import type { Connection } from '../database/connection.ts';
+import { findSettled } from '../queries/change-records.ts';
 import { findChangesSince } from '../queries/changes.ts';
 import { findConflictsOf } from '../queries/conflicts.ts';
 import { asJson } from './effect.ts';
@@ -59,11 +61,15 @@ export async function rebase<Own extends Change>(
     ({ version }) => version !== null && withoutMark(version) <= at,
   );
   const own = new Set(change.own_changes);
-  const { reapplied, refused } = await findConflictsOf(c, [...own], current.id);
+  const applied = new Set(since.map(({ change_id }) => change_id));
+  const elsewhere = [...own].filter((id) => !applied.has(id));
+  const { reapplied, refused } = await findConflictsOf(c, elsewhere, current.id);
+  const isComplete =
+    c.isReplica || (isAllOfIt(expected, own) && (await areSettled(c, own))) || isLedTo(expected, since);
   for (const id of reapplied) own.add(id);
   const others = since.filter(({ change_id }) => !own.has(change_id));
   const record = asJson(current);
-  const view = makersView(change, { current: record, since, own, refused }, (field) =>
+  const view = makersView(change, { current: record, since, own, refused, isComplete }, (field) =>
     isShown(change.entity, field),
   );
   // A copy that lacks fields has nothing to compare with.
@@ -91,6 +97,22 @@ export async function rebase<Own extends Change>(
     patch,
     merged_with: isOther ? [current.version] : others.map(({ version }) => version ?? 0),
   };
+}
+
+async function areSettled(c: Connection, change_ids: ReadonlySet<string>): Promise<boolean> {
+  return (await findSettled(c, [...change_ids])).size === change_ids.size;
+}
+
+/** Whether these changes led from a real version to this one. */
+function isAllOfIt(version: number, own: ReadonlySet<string>): boolean {
+  const steps = [...own].reduce((sum, id) => sum + provisionalStep(id), 0);
+  return version === knownVersion(version) + steps;
+}
+
+/** Whether what was recorded first since the real version led to this one: then nothing was lost, whoever made it. */
+function isLedTo(version: number, since: readonly RecordedChange[]): boolean {
+  let at = knownVersion(version);
+  return since.some(({ change_id }) => (at += provisionalStep(change_id)) === version);
 }
 
 /** Whether the maker of a change saw the fields that it sets as they are, as far as its version and what it brings tell. */

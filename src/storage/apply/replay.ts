@@ -2,11 +2,11 @@
  * Applying writes that were acknowledged while the primary was away: each exactly once, merged where nobody
  * disturbed it, else kept as a conflict. The ids of the changes decide, whoever replays and however often.
  */
-import { eq } from 'drizzle-orm';
 import { databaseError, type TrackerError } from '../../domain/errors.ts';
 import type { Applied } from '../../domain/change.ts';
 import { footprintOf } from '../../domain/footprint.ts';
 import type { Connection } from '../database/connection.ts';
+import { findSettled } from '../queries/change-records.ts';
 import { findProject } from '../queries/configuration.ts';
 import { findOpenConflictsOf } from '../queries/conflicts.ts';
 import { applyChanges, recordApplied, recordTouched } from './apply.ts';
@@ -76,9 +76,6 @@ async function refuseOtherProject(c: Connection, { project_id }: OfflineWrite): 
 
 /** Whether the write was applied or kept before: one transaction records all of its changes. */
 async function isSettled(c: Connection, { changes }: OfflineWrite): Promise<boolean> {
-  const { appliedChanges: t } = c.tables;
   const [first] = changes;
-  if (first === undefined) return true;
-  const rows = await c.db.select({ id: t.change_id }).from(t).where(eq(t.change_id, first.id));
-  return rows.length > 0;
+  return first === undefined || (await findSettled(c, [first.id])).size > 0;
 }

@@ -63,12 +63,28 @@ export const postgresKit: Kit = pgKit;
 /** The same keys with the same meaning; drizzle types the two dialects apart although they build alike. */
 export const sqliteKit: Kit = liteKit as unknown as Kit;
 
-/**
- * The database's clock, as a column of times holds it. Not `clock_timestamp()`: that differs from row to row, so
- * that no index can be searched with it; and not `now()`, which stands still while a transaction waits for others.
- */
-export const postgresNow = sql<string>`statement_timestamp()`;
-export const sqliteNow = sql<string>`strftime('%Y-%m-%dT%H:%M:%fZ', 'now')`;
+/** What each dialect says in its own words. */
+export interface DialectSql {
+  /**
+   * The database's own clock at the start of the statement, as a column of times holds it. Not `clock_timestamp()`: that
+   * differs from row to row, so that no index can be searched with it; and not `now()`, which stands still while a
+   * transaction waits for others.
+   */
+  now: SQL<string>;
+  /** Bytes on the disk of the file or schema that the feed is in; only in a select from the feed. */
+  usedBytes: SQL<number>;
+}
+
+export const postgresSql: DialectSql = {
+  now: sql`statement_timestamp()`,
+  usedBytes: sql`(select coalesce(sum(pg_total_relation_size(r.oid)), 0) from pg_class r
+    where r.relkind = 'r' and r.relnamespace = (select relnamespace from pg_class where oid = feed.tableoid))`,
+};
+export const sqliteSql: DialectSql = {
+  now: sql`strftime('%Y-%m-%dT%H:%M:%fZ', 'now')`,
+  usedBytes: sql`(select (p.page_count - f.freelist_count) * s.page_size
+    from pragma_page_count() p, pragma_freelist_count() f, pragma_page_size() s)`,
+};
 
 /** `column is null` for the condition of a partial index; columns by name, as migrations are written. */
 export function whereNull(...columns: string[]): SQL {

@@ -4,6 +4,7 @@ import type { PgDatabase, PgQueryResultHKT } from 'drizzle-orm/pg-core';
 import { provisionalStep } from '../../domain/provisional-version.ts';
 import type { ChangeHints } from './hints.ts';
 import type { FeedTurn } from './feed-guard.ts';
+import type { DialectSql } from './columns.ts';
 import type { Tables } from './schema.ts';
 
 /** The query builder, typed by the reference dialect. */
@@ -38,8 +39,7 @@ export class Connection {
     readonly db: Db,
     readonly tables: Tables,
     readonly lockStructure: (mode: StructureLock) => Promise<void>,
-    /** The database's own clock at the start of the statement, as a value of a timestamp column. */
-    readonly now: SQL<string>,
+    readonly dialect: DialectSql,
     /** Whether this is a copy that stands in for a primary: its records may lag behind, its versions are provisional. */
     readonly isReplica = false,
     /** Says, as the transaction commits, where the feed stands now, to whoever watches it. Free where nobody can listen. */
@@ -50,14 +50,18 @@ export class Connection {
     private readonly statements = new Map<string, unknown>(),
   ) {}
 
+  get now(): SQL<string> {
+    return this.dialect.now;
+  }
+
   /** The same connection for one transaction that writes. */
   inTurn(turn: FeedTurn): Connection {
-    const { db, tables, lockStructure, now, isReplica, announceFeed, schemaGuard, statements } = this;
+    const { db, tables, lockStructure, dialect, isReplica, announceFeed, schemaGuard, statements } = this;
     return new Connection(
       db,
       tables,
       lockStructure,
-      now,
+      dialect,
       isReplica,
       announceFeed,
       schemaGuard,
@@ -73,7 +77,7 @@ export class Connection {
       this.db,
       this.tables,
       this.lockStructure,
-      this.now,
+      this.dialect,
       false,
       this.announceFeed,
       this.schemaGuard,

@@ -1,10 +1,11 @@
 /** A tracker's rows as the lines of an export, table by table, in bounded memory. */
 import { createHash } from 'node:crypto';
-import { count, inArray } from 'drizzle-orm';
+import { count } from 'drizzle-orm';
 import type { PgTable } from 'drizzle-orm/pg-core';
 import type { ReportProgress } from '../../domain/progress.ts';
 import { databaseError } from '../../domain/errors.ts';
 import type { Connection } from '../database/connection.ts';
+import { findSettled } from '../queries/change-records.ts';
 import { findFeedPosition, findProject } from '../queries/configuration.ts';
 import { TABLE_NAMES, readTable, type TableName } from '../database/table-copy.ts';
 import { encodeForOthers } from '../journals/entry-codec.ts';
@@ -125,18 +126,12 @@ export async function countRows(c: Connection): Promise<Record<string, number>> 
   return counts;
 }
 
-const IDS_PER_QUERY = 500;
-
 /** A write that was replayed after the journals were read is among the rows. */
 async function withoutSettled(c: Connection, waiting: readonly JournalEntry[]): Promise<JournalEntry[]> {
-  const settled = new Set<string>();
-  const { appliedChanges: a, conflicts: k } = c.tables;
-  for (let start = 0; start < waiting.length; start += IDS_PER_QUERY) {
-    const ids = waiting.slice(start, start + IDS_PER_QUERY).map(({ id }) => id);
-    const applied = await c.db.select({ id: a.change_id }).from(a).where(inArray(a.change_id, ids));
-    const kept = await c.db.select({ id: k.id }).from(k).where(inArray(k.id, ids));
-    for (const { id } of [...applied, ...kept]) settled.add(id);
-  }
+  const settled = await findSettled(
+    c,
+    waiting.map(({ id }) => id),
+  );
   return waiting.filter(({ id }) => !settled.has(id));
 }
 

@@ -135,9 +135,11 @@ export class GitJournal implements Journal {
     });
   }
 
+  /** Empty when nothing is there: then it need not be listed. */
   async fingerprint(): Promise<string> {
     return await this.#guarded(async () => {
       const tips = await this.#refs.tips();
+      if (tips.length === 0) this.#damage = this.#unsealed = [];
       return tips.map(({ ref, commit }) => `${ref} ${commit}`).join('\n');
     });
   }

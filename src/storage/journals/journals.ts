@@ -1,5 +1,6 @@
 /** The journals as one: a write goes to the first that takes it; what waits is the union of all. */
 import { WordedError } from '../../platform/worded-error.ts';
+import { randomUUID } from 'node:crypto';
 import type { Change } from '../../domain/change.ts';
 import type { Clock } from '../../platform/clock.ts';
 import {
@@ -18,12 +19,14 @@ import { describeFailure } from '../database/driver-errors.ts';
 
 /** How long an answer to "has anything changed?" is kept where asking costs a process. */
 const FINGERPRINT_KEPT_MS = 2_000;
+/** The same where nothing waited the last time: others write there only when their outbox fails. */
+const EMPTY_KEPT_MS = 15_000;
 /** The fingerprint of a journal that cannot be asked. */
 const UNREADABLE = 'unreadable';
 /** In the fingerprint of what waits when not all of it could be read. */
 const UNREAD = 'unread';
-/** The same where nothing waited the last time: others write there only when their outbox fails. */
-const EMPTY_KEPT_MS = 15_000;
+/** In the fingerprint of what waits when some of it changed while it was read. */
+const MOVED = 'moved';
 
 /** So long a write that lies in a journal which cannot be read is waited for; then others go on without it. */
 const HIDDEN_MAX_MS = 60_000;
@@ -48,6 +51,8 @@ export interface Waiting extends WaitingWrites {
 }
 
 interface Listed {
+  /** When it was asked for: see `#turn`. */
+  turn: number;
   fingerprint: string;
   entries: readonly JournalEntry[];
   unsealed: readonly UnsealedWrite[];
@@ -57,14 +62,19 @@ interface Listed {
 export class Journals {
   #lamport = 0;
   #known: Waiting | undefined;
-  #unread = 0;
   #unsealed: readonly UnsealedWrite[] = [];
   /** Taken over and settled; they leave one journal after the other. */
   readonly #leaving = new Set<string>();
-  readonly #fingerprints = new Map<JournalName, { value: string; at: number }>();
+  readonly #fingerprints = new Map<JournalName, { value: string | undefined; at: number; turn: number }>();
+  /** In the order in which they began: what was asked before and answered late says less than what is known by then. */
+  #turn = 0;
+  #knownTurn = 0;
+  readonly #own = randomUUID();
   readonly #problems = new Map<JournalName, string>();
   readonly #footprint = new WeakMap<JournalEntry, Footprint>();
   readonly #listed = new Map<JournalName, Listed>();
+  /** Saved here since it was last listed. */
+  readonly #appended = new Map<JournalName, { entry: JournalEntry; turn: number }[]>();
   readonly #unreadSince = new Map<JournalName, number>();
   /** Settled, and left behind in a journal that could not let go of them. */
   readonly #settled = new Set<string>();
@@ -130,10 +140,15 @@ export class Journals {
     for (const journal of this.journals) {
       try {
         await journal.append(entry);
-        this.#fingerprints.delete(journal.name);
+        this.#forget(journal);
+        this.#appended.set(journal.name, [
+          ...(this.#appended.get(journal.name) ?? []),
+          { entry, turn: this.#turn },
+        ]);
         this.#problems.delete(journal.name);
         return journal.name;
       } catch (error) {
+        this.#forget(journal);
         layers.push({ layer: journal.name, reason: this.#note(journal, error) });
       }
     }
@@ -145,17 +160,21 @@ export class Journals {
 
   /** What waits in all journals that can be read. */
   async waiting(): Promise<Waiting> {
-    const fingerprint = await this.#fingerprint();
+    const turn = (this.#turn += 1);
+    const fingerprints = await this.#fingerprintsOfAll();
+    const fingerprint = [...fingerprints.values()].join('\n');
     if (this.#known?.fingerprint === fingerprint) return this.#known;
     const isOurs = this.#isOurs();
     const entries = new Map<string, JournalEntry>();
     const unsealed = new Map<string, UnsealedWrite>();
     const found: { isRecent: boolean; entries: readonly JournalEntry[] }[] = [];
     let isWhole = true;
+    let isSteady = true;
     for (const journal of this.journals) {
-      const isUnreadable = this.#fingerprints.get(journal.name)?.value === UNREADABLE;
+      const asked = fingerprints.get(journal.name) ?? UNREADABLE;
+      const isUnreadable = asked === UNREADABLE;
       try {
-        const listed = await this.#list(journal);
+        const listed = await this.#list(journal, asked);
         for (const entry of listed.entries) {
           if (isOurs(entry)) entries.set(entry.id, earlier(entry, entries.get(entry.id)));
         }
@@ -165,6 +184,7 @@ export class Journals {
         this.#problems.delete(journal.name);
         this.#unreadSince.delete(journal.name);
         if (isUnreadable) isWhole = false;
+        else if (listed.fingerprint !== asked) isSteady = false;
       } catch (error) {
         this.#note(journal, error);
         if (!isUnreadable) isWhole = false;
@@ -172,9 +192,6 @@ export class Journals {
         found.push(this.#lastSeenIn(journal));
       }
     }
-    this.#unsealed = [...unsealed.values()].filter(
-      ({ entry }) => !entries.has(entry.id) && !this.#leaving.has(entry.id),
-    );
     const sorted = [...entries.values()].sort(inReplayOrder);
     this.#lamport = Math.max(this.#lamport, sorted.at(-1)?.lamport ?? 0);
     const isUnread = (entry: JournalEntry) =>
@@ -182,16 +199,26 @@ export class Journals {
     const unreadOf = (lists: typeof found) => lists.flatMap((list) => list.entries.filter(isUnread));
     const hidden = unreadOf(found.filter(({ isRecent }) => isRecent));
     if (hidden.length > 0) isWhole = false;
-    this.#known = {
-      // What failed for a moment is not taken for what waits: the next call looks again.
-      fingerprint: isWhole ? fingerprint : `${fingerprint}\n${UNREAD} ${(this.#unread += 1)}`,
+    const known: Waiting = {
+      // What failed for a moment, or changed while it was read, is not taken for what waits: the next call looks again.
+      fingerprint: [
+        fingerprint,
+        ...(isWhole ? [] : [this.#unlike(UNREAD)]),
+        ...(isSteady ? [] : [this.#unlike(MOVED)]),
+      ].join('\n'),
       entries: sorted,
       list: () => Promise.resolve(sorted),
       unread: unreadOf(found),
       hidden,
       footprint: new WaitingFootprint([...sorted, ...hidden], (entry) => this.footprintOf(entry)),
     };
-    return this.#known;
+    if (turn < this.#knownTurn) return known;
+    this.#knownTurn = turn;
+    this.#known = known;
+    this.#unsealed = [...unsealed.values()].filter(
+      ({ entry }) => !entries.has(entry.id) && !this.#leaving.has(entry.id),
+    );
+    return known;
   }
 
   /** What a journal has in memory alone goes to another that takes it: it would end with this process. */
@@ -202,7 +229,7 @@ export class Journals {
         try {
           await other.append(entry);
           this.#sheltered.add(entry.id);
-          this.#fingerprints.delete(other.name);
+          this.#forget(other);
           break;
         } catch (error) {
           this.#note(other, error);
@@ -223,7 +250,8 @@ export class Journals {
     const since = this.#unreadSince.get(name) ?? now;
     this.#unreadSince.set(name, since);
     const isRecent = Math.abs(now - since) < HIDDEN_MAX_MS;
-    return { isRecent, entries: this.#listed.get(name)?.entries ?? [] };
+    const appended = (this.#appended.get(name) ?? []).map(({ entry }) => entry);
+    return { isRecent, entries: [...(this.#listed.get(name)?.entries ?? []), ...appended] };
   }
 
   /** Worked out once for each entry: there may be thousands, and they are asked about with every write. */
@@ -234,12 +262,24 @@ export class Journals {
   }
 
   /** What is in a journal; read again only when it changed, because for git that runs a program. */
-  async #list(journal: Journal): Promise<Listed> {
-    const fingerprint = this.#fingerprints.get(journal.name)?.value ?? UNREADABLE;
+  async #list(journal: Journal, fingerprint: string): Promise<Listed> {
     const known = this.#listed.get(journal.name);
-    if (known?.fingerprint === fingerprint && fingerprint !== UNREADABLE) return known;
-    const listed = { fingerprint, entries: await journal.list(), unsealed: journal.unsealed() };
-    this.#listed.set(journal.name, listed);
+    const isForgotten = this.#fingerprints.get(journal.name)?.value === undefined;
+    if (known?.fingerprint === fingerprint && fingerprint !== UNREADABLE && !isForgotten) return known;
+    const turn = (this.#turn += 1);
+    // To list it costs a process.
+    const isEmpty = journal.name === 'git' && fingerprint === '' && !isForgotten;
+    const entries = isEmpty ? [] : await journal.list();
+    const unsealed = journal.unsealed();
+    // What comes while it is read, and goes later, would be taken for what it holds whenever it is as it was before.
+    const after = isEmpty || fingerprint === UNREADABLE ? fingerprint : await this.#askFingerprint(journal);
+    const listed = { turn, fingerprint: after === fingerprint ? fingerprint : MOVED, entries, unsealed };
+    if (turn > (this.#listed.get(journal.name)?.turn ?? 0)) this.#listed.set(journal.name, listed);
+    const appended = this.#appended.get(journal.name) ?? [];
+    this.#appended.set(
+      journal.name,
+      appended.filter((one) => one.turn > turn),
+    );
     return listed;
   }
 
@@ -263,8 +303,22 @@ export class Journals {
         this.#note(journal, error);
         for (const id of ids) this.#settled.add(id);
       }
-      this.#fingerprints.delete(journal.name);
+      this.#forget(journal);
+      // Where it is as it was before, what was read of it may not be.
+      const listed = this.#listed.get(journal.name);
+      if (listed !== undefined) this.#listed.set(journal.name, { ...listed, fingerprint: MOVED });
+      const appended = this.#appended.get(journal.name) ?? [];
+      this.#appended.set(
+        journal.name,
+        appended.filter(({ entry }) => !gone.has(entry.id)),
+      );
     }
+    if (this.#known !== undefined) this.#known = { ...this.#known, fingerprint: this.#unlike(MOVED) };
+  }
+
+  /** A fingerprint that nothing has, here or in other processes, which share copies by it. */
+  #unlike(why: string): string {
+    return `${why} ${this.#own} ${(this.#turn += 1)}`;
   }
 
   /** What was found damaged, in sentences for a person. */
@@ -289,25 +343,37 @@ export class Journals {
     }
   }
 
-  async #fingerprint(): Promise<string> {
-    const parts: string[] = [];
-    for (const journal of this.journals) parts.push(await this.#fingerprintOf(journal));
-    return parts.join('\n');
+  async #fingerprintsOfAll(): Promise<Map<JournalName, string>> {
+    const found = new Map<JournalName, string>();
+    for (const journal of this.journals) found.set(journal.name, await this.#fingerprintOf(journal));
+    return found;
   }
 
   async #fingerprintOf(journal: Journal): Promise<string> {
     const now = this.clock.now();
     const kept = this.#fingerprints.get(journal.name);
     const keptMs = kept?.value === '' ? EMPTY_KEPT_MS : FINGERPRINT_KEPT_MS;
-    if (kept !== undefined && journal.name === 'git' && Math.abs(now - kept.at) < keptMs) return kept.value;
+    const isFresh = journal.name === 'git' && kept !== undefined && Math.abs(now - kept.at) < keptMs;
+    return isFresh && kept.value !== undefined ? kept.value : await this.#askFingerprint(journal);
+  }
+
+  async #askFingerprint(journal: Journal): Promise<string> {
+    const at = this.clock.now();
+    const turn = (this.#turn += 1);
     let value = UNREADABLE;
     try {
       value = await journal.fingerprint();
     } catch (error) {
       this.#note(journal, error);
     }
-    this.#fingerprints.set(journal.name, { value, at: now });
+    const isNewest = turn > (this.#fingerprints.get(journal.name)?.turn ?? 0);
+    if (isNewest) this.#fingerprints.set(journal.name, { value, at, turn });
     return value;
+  }
+
+  /** It was altered here: what is being asked of it may be from before. */
+  #forget({ name }: Journal): void {
+    this.#fingerprints.set(name, { value: undefined, at: 0, turn: (this.#turn += 1) });
   }
 
   #note(journal: Journal, error: unknown): string {

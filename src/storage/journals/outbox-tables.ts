@@ -181,16 +181,18 @@ export function claimMarks(file: OutboxFile): void {
   });
 }
 
-function raiseRevision(file: OutboxFile): void {
-  file.statement('update marks set value = value + 1 where name = ?').run(REVISION);
-}
+const raiseRevision = (file: OutboxFile): void => raise(file, REVISION);
 
 /** To be called in the transaction that removed entries: their numbers may be given again. */
 export function noteRemoval(file: OutboxFile): void {
   raiseRevision(file);
-  const note =
+  raise(file, REMOVALS);
+}
+
+function raise(file: OutboxFile, mark: string): void {
+  const statement =
     "insert into marks (name, value) values (?, '1') on conflict (name) do update set value = value + 1";
-  file.statement(note).run(REMOVALS);
+  file.statement(statement).run(mark);
 }
 
 /** While it stays the same, entries are only added, each with a larger `seq` than all before it. */

@@ -114,18 +114,23 @@ export class Outbox implements Journal {
     if (ids.length === 0) return;
     await this.#write((file) => {
       const find = file.statement('select seq from entries where id = ?').pluck();
-      const scan = file.statement('select 1 from entries where +id = ?');
+      const unknown: string[] = [];
       let removed = 0;
       for (const id of ids) {
         const seq = find.get(id);
         if (seq === undefined) {
-          // An index that lost an entry would leave it waiting for ever.
-          if (scan.get(id) !== undefined) throw codedError('SQLITE_CORRUPT', 'an index lacks an entry');
+          unknown.push(id);
           continue;
         }
         file.statement('delete from entry_reach where seq = ?').run(seq);
-        removed += file.statement('delete from entries where seq = ?').run(seq).changes;
+        const { changes } = file.statement('delete from entries where seq = ? and +id = ?').run(seq, id);
+        if (changes === 0) throw codedError('SQLITE_CORRUPT', 'an index names another entry');
+        removed += changes;
       }
+      // What the index has lost would wait for ever. SQLite reads it in place of the table where it can.
+      const scan = 'select 1 from entries not indexed where id in (select value from json_each(?)) limit 1';
+      if (unknown.length > 0 && file.statement(scan).get(JSON.stringify(unknown)) !== undefined)
+        throw codedError('SQLITE_CORRUPT', 'an index lacks an entry');
       if (removed > 0) noteRemoval(file);
     });
   }

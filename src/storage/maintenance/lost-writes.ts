@@ -7,6 +7,7 @@ import { partsOf } from '../../domain/batch.ts';
 import { madeAgain } from '../../domain/lost-branch.ts';
 import type { Connection } from '../database/connection.ts';
 import type { Position } from '../database/feed-guard.ts';
+import { findSettled } from '../queries/change-records.ts';
 import { chunks } from '../queries/work-items.ts';
 import type { CachedChanges } from '../replicas/cache-position.ts';
 import type { MadeVersion, OwnWrite, Point, SeenTables } from '../tiers/seen-tables.ts';
@@ -152,16 +153,6 @@ async function findChangeIds(c: Connection, positions: number[]): Promise<Map<nu
     .from(t)
     .where(inArray(t.seq, positions));
   return new Map(rows.map(({ seq, change_id }) => [seq, change_id]));
-}
-
-async function findSettled(c: Connection, ids: readonly string[]): Promise<Set<string>> {
-  const { appliedChanges: t } = c.tables;
-  const found = new Set<string>();
-  for (const chunk of chunks([...ids])) {
-    const rows = await c.db.select({ id: t.change_id }).from(t).where(inArray(t.change_id, chunk));
-    for (const { id } of rows) found.add(id);
-  }
-  return found;
 }
 
 /** The versions that records had at a position which both branches share. */

@@ -89,12 +89,15 @@ function partsOf(options: OpenOptions): TieredParts {
   const election = new Election(dataDir);
   const outbox = new LazyOutbox(path.join(dataDir, OUTBOX_FILE), () => clock.now());
   const file = path.join(dataDir, isEmbedded ? SQLITE_FILE : CACHE_FILE);
+  let memory: ReturnType<typeof readMemory>;
   const project = () => {
-    const memory = readMemory(dataDir);
+    // What this process knew counts while the folder is gone: what waits is still of that project. With the embedded
+    // database the project is gone too, and the next one has an id of its own.
+    memory = readMemory(dataDir) ?? (isEmbedded ? undefined : memory);
     return { project_id: memory?.project_id, project_slug: memory?.project_slug };
   };
   const cache = isEmbedded ? undefined : new CacheReplica(file, () => project().project_id, clock, log);
-  const memory = new TierMemory(() => outbox.open({ create: !isEmbedded && existsSync(dataDir) }));
+  const notes = new TierMemory(() => outbox.open({ create: !isEmbedded && existsSync(dataDir) }));
   const seen =
     options.seen ??
     seenIn(path.join(dataDir, SEEN_FILE), {
@@ -102,7 +105,7 @@ function partsOf(options: OpenOptions): TieredParts {
       projectId: () => project().project_id,
       now: () => clock.now(),
       mayMake: () => existsSync(dataDir),
-      earlier: () => memory.earlierPosition,
+      earlier: () => notes.earlierPosition,
       kept: options.ownWritesKept,
       log,
     });
@@ -134,9 +137,12 @@ function partsOf(options: OpenOptions): TieredParts {
     replicas,
     cache,
     journals,
-    memory,
+    memory: notes,
     seen,
-    snapshot: (primary, minAgeMs) => takeSnapshot(projectDir, primary, minAgeMs, clock, options.jobs),
+    snapshot: {
+      age: () => snapshotAge(projectDir, clock),
+      take: (primary) => takeSnapshot(projectDir, primary, options.jobs),
+    },
     elect: (role, work) => election.run(role, work),
     ...(options.jobs !== undefined && { jobs: options.jobs }),
     clock,
@@ -291,18 +297,12 @@ function known(project: TieredParts['project']) {
 /** A snapshot is made in memory: of a larger tracker there is none. */
 const SNAPSHOT_ITEMS_MAX = 200_000;
 
-async function takeSnapshot(
-  projectDir: string,
-  primary: Primary,
-  minAgeMs: number,
-  clock: Clock,
-  jobs: Jobs | undefined,
-): Promise<void> {
-  if (minAgeMs > 0) {
-    const taken = await snapshotDate(projectDir);
-    const age = typeof taken === 'number' ? clock.now() - taken : Number.POSITIVE_INFINITY;
-    if (age >= 0 && age < minAgeMs) return;
-  }
+async function snapshotAge(projectDir: string, clock: Clock): Promise<number | undefined> {
+  const taken = await snapshotDate(projectDir);
+  return typeof taken === 'number' ? clock.now() - taken : undefined;
+}
+
+async function takeSnapshot(projectDir: string, primary: Primary, jobs: Jobs | undefined): Promise<void> {
   const { items, seq } = await primary.inSnapshot((c) => readIdentity(c));
   if (items > SNAPSHOT_ITEMS_MAX) return;
   const text = await readStatusText(path.join(projectDir, STATUS_FILE));

@@ -100,11 +100,12 @@ export class PositionWatch {
 
   /** Of a database that fails, the next call tells. */
   async #lookNow(): Promise<void> {
-    const seen = this.witness?.seen();
-    const earlier = this.witness?.answers ?? 0;
-    await this.session
-      .read((c) => this.#look(c, seen, (number) => number <= earlier), { oneStatement: true })
-      .catch(() => undefined);
+    // Asked when there is a connection: that may take long, and lead to another database than the one before.
+    const look = (c: Connection) => {
+      const earlier = this.witness?.answers ?? 0;
+      return this.#look(c, this.witness?.seen(), (number) => number <= earlier);
+    };
+    await this.session.read(look, { oneStatement: true }).catch(() => undefined);
   }
 
   /** @param covers whether an answer, by its number, can be no newer than what is looked at */

@@ -8,7 +8,7 @@
 import type net from 'node:net';
 import { drizzle } from 'drizzle-orm/postgres-js';
 import type { Sql } from 'postgres';
-import { postgresKit, postgresNow } from '../database/columns.ts';
+import { postgresKit, postgresSql } from '../database/columns.ts';
 import { Connection, OutcomeUnknown, type Db, type StructureLock } from '../database/connection.ts';
 import { classifyDriverError, codedError, driverCode } from '../database/driver-errors.ts';
 import {
@@ -82,7 +82,7 @@ export class PostgresConnection {
       drizzle(this.client, { logger: logQuery !== undefined && { logQuery } }) as unknown as Db,
       pgTables,
       (mode) => this.#lockStructure(schema, mode),
-      postgresNow,
+      postgresSql,
       false,
       (seq) => this.#announceFeed(schema, seq),
       options.schemaGuard,

@@ -1,9 +1,9 @@
 /** Keeps a project within its quotas, in the transaction of the write that would be too much. */
-import { ne, sql, type SQL } from 'drizzle-orm';
+import { ne, sql } from 'drizzle-orm';
 import { partsOf } from '../../domain/batch.ts';
 import type { Change } from '../../domain/change.ts';
 import { quotaError, type Quota, type Quotas } from '../../domain/quotas.ts';
-import type { Connection, SourceName } from '../database/connection.ts';
+import type { Connection } from '../database/connection.ts';
 
 /** Far from a quota it is looked at once in so many records; others that write meanwhile cannot exceed it by much. */
 const UNLOOKED_MAX = 1_000;
@@ -13,7 +13,7 @@ const SHARE = 64;
 const RECORD_MAX_BYTES = 1024 * 1024;
 
 /** Counted where one is small, measured where counting would cost: what there is, this transaction included. */
-const USED: Record<Quota, (c: Connection, source: SourceName) => Promise<number>> = {
+const USED: Record<Quota, (c: Connection) => Promise<number>> = {
   items: async (c) => {
     const { workItemCounts: t } = c.tables;
     const [row] = await c.db
@@ -26,29 +26,17 @@ const USED: Record<Quota, (c: Connection, source: SourceName) => Promise<number>
     const [row] = await c.db.select({ used: sql`count(*)` }).from(c.tables.notes);
     return Number(row?.used);
   },
-  bytes: async (c, source) => {
-    const { feed } = c.tables;
-    const [row] = await c.db.select({ used: DISK[source] }).from(feed);
+  bytes: async (c) => {
+    const [row] = await c.db.select({ used: c.dialect.usedBytes }).from(c.tables.feed);
     return Number(row?.used);
   },
-};
-
-/** Of the file or schema that the feed is in. */
-const DISK: Record<SourceName, SQL> = {
-  sqlite: sql`(select (p.page_count - f.freelist_count) * s.page_size
-    from pragma_page_count() p, pragma_freelist_count() f, pragma_page_size() s)`,
-  postgres: sql`(select coalesce(sum(pg_total_relation_size(r.oid)), 0) from pg_class r
-    where r.relkind = 'r' and r.relnamespace = (select relnamespace from pg_class where oid = feed.tableoid))`,
 };
 
 export class QuotaCheck {
   /** Records that may still be added before the next look. */
   readonly #unlooked: Record<Quota, number> = { items: 0, notes: 0, bytes: 0 };
 
-  constructor(
-    private readonly quotas: Quotas,
-    private readonly source: SourceName,
-  ) {}
+  constructor(private readonly quotas: Quotas) {}
 
   /**
    * Called after the changes were applied.
@@ -61,7 +49,7 @@ export class QuotaCheck {
       this.#unlooked[quota] -= adds[quota];
       if (this.#unlooked[quota] >= 0) continue;
       const max = this.quotas[quota];
-      const left = max - (await USED[quota](c, this.source));
+      const left = max - (await USED[quota](c));
       this.#unlooked[quota] = 0;
       if (left < 0) throw quotaError(quota, max);
       const records = quota === 'bytes' ? left / RECORD_MAX_BYTES : left;

@@ -80,7 +80,7 @@ export class SqlStore implements Primary {
     { quotas = QUOTAS_DEFAULT, witness, lookPauseMs }: SqlStoreOptions = {},
   ) {
     this.source = session.source;
-    this.#quotas = new QuotaCheck(quotas, session.source);
+    this.#quotas = new QuotaCheck(quotas);
     this.#witness = witness;
     this.#positions = new PositionWatch(session, witness, lookPauseMs);
   }

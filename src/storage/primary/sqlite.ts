@@ -7,7 +7,7 @@ import { databaseError, isError } from '../../domain/errors.ts';
 import type { ChangeHints } from '../database/hints.ts';
 import { watchDataVersion } from './sqlite-hints.ts';
 import { FOLDER_MODE } from '../../platform/file-modes.ts';
-import { sqliteKit, sqliteNow } from '../database/columns.ts';
+import { sqliteKit, sqliteSql } from '../database/columns.ts';
 import {
   Connection,
   OutcomeUnknown,
@@ -360,5 +360,5 @@ export function connect(
   // The one place where a SQLite builder is handed out under the reference dialect's type.
   const logger = logQuery !== undefined && { logQuery };
   const db = drizzle(database, { logger }) as unknown as Db;
-  return new Connection(db, liteTables, () => Promise.resolve(), sqliteNow, isReplica);
+  return new Connection(db, liteTables, () => Promise.resolve(), sqliteSql, isReplica);
 }

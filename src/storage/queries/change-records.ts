@@ -15,6 +15,26 @@ export async function findChangeAt(c: Connection, seq: number): Promise<Recorded
   return (await c.db.select(changeColumns(c.tables)).from(t).where(eq(t.seq, seq)))[0];
 }
 
+/** Which of these changes were applied, or kept as conflicts. */
+export async function findSettled(c: Connection, change_ids: readonly string[]): Promise<Set<string>> {
+  const { appliedChanges: t } = c.tables;
+  const settled = new Set<string>();
+  for (const ids of chunks(change_ids)) {
+    const rows = await c.db
+      .select({ id: t.change_id })
+      .from(t)
+      .where(inArray(t.change_id, padded(ids)));
+    for (const { id } of rows) settled.add(id);
+  }
+  return settled;
+}
+
+/** To a power of two: PostgreSQL keeps each length as a statement of its own for as long as the connection lives. */
+function padded(ids: string[]): string[] {
+  const length = 2 ** Math.ceil(Math.log2(ids.length));
+  return [...ids, ...Array.from({ length: length - ids.length }, () => ids[0] as string)];
+}
+
 /** The ids of applied changes in a range, up to `limit`: resolves prefixes. */
 export async function findChangeIds(
   c: Connection,

@@ -1,8 +1,9 @@
 /** Writes that could not be applied as they were made: open ones and how others were settled. */
-import { and, count, eq, getTableColumns, inArray, isNotNull, isNull, or, sql } from 'drizzle-orm';
+import { and, count, eq, getTableColumns, inArray, isNotNull, isNull, or, sql, type SQL } from 'drizzle-orm';
 import { partsOf } from '../../domain/batch.ts';
 import type { Change, Entity } from '../../domain/change.ts';
 import type { ConflictRecord } from '../../domain/conflict-record.ts';
+import type { JsonObject } from '../../domain/json.ts';
 import type { Connection } from '../database/connection.ts';
 import type { Tables } from '../database/schema.ts';
 import { given, present } from './conditions.ts';
@@ -88,10 +89,10 @@ export async function findOpenConflictsOf(c: Connection, device: string): Promis
     .where(and(eq(t.device, device), isNull(t.resolved_at)));
 }
 
-/** What became of these writes where they met a conflict, as far as it concerns one record. */
+/** What became of these changes where they met a conflict, as far as it concerns one record. */
 export async function findConflictsOf(
   c: Connection,
-  writeIds: readonly string[],
+  change_ids: readonly string[],
   record_id: string,
 ): Promise<{
   /** The changes by which they were made again. */
@@ -99,18 +100,34 @@ export async function findConflictsOf(
   /** Their updates of the record, where they were not. */
   refused: Change[];
 }> {
-  if (writeIds.length === 0) return { reapplied: [], refused: [] };
+  if (change_ids.length === 0) return { reapplied: [], refused: [] };
   const { conflicts: t } = c.tables;
-  const rows = await c.db
-    .select({ change: t.resolved_by_change, resolution: t.resolution, changes: t.changes })
-    .from(t)
-    .where(inArray(t.id, [...writeIds]));
+  const find = (where: SQL | undefined) =>
+    c.db
+      .select({ id: t.id, change: t.resolved_by_change, resolution: t.resolution, changes: t.changes })
+      .from(t)
+      .where(where)
+      .orderBy(t.id);
+  const rows = await find(inArray(t.id, [...change_ids]));
+  // A conflict has the id of the first change of its write.
+  const others = change_ids.filter((id) => !rows.some((row) => row.id === id));
+  const isAmong = (id: string) => sql`cast(${t.changes} as text) like ${`%${id}%`}`;
+  if (others.length > 0) rows.push(...(await find(or(...others.map(isAmong)))));
   const isReapplied = ({ resolution }: (typeof rows)[number]) => resolution === 'reapply';
+  const refused = rows.filter((row) => !isReapplied(row)).flatMap(({ changes }) => changes.flatMap(partsOf));
+  const asked = await Promise.all(refused.map((change) => askedBy(c, change)));
   return {
     reapplied: rows.filter(isReapplied).flatMap(({ change }) => change ?? []),
-    refused: rows
-      .filter((row) => !isReapplied(row))
-      .flatMap(({ changes }) => changes.flatMap(partsOf))
-      .filter(({ kind, entity_id }) => kind === 'update' && entity_id === record_id),
+    refused: asked.flat().filter(({ kind, entity_id }) => kind === 'update' && entity_id === record_id),
   };
+}
+
+/** A decision that was refused had made the changes of its conflict again, or others in their place. */
+async function askedBy(c: Connection, change: Change): Promise<Change[]> {
+  if (change.kind !== 'resolve') return [change];
+  const { resolution, fields } = change.patch as { resolution: string; fields?: JsonObject };
+  if (resolution === 'keep_theirs') return [];
+  const { id } = change;
+  const made = (await findConflict(c, change.entity_id))?.changes.flatMap(partsOf) ?? [];
+  return made.map((one) => ({ ...one, id, patch: resolution === 'custom' ? (fields ?? {}) : one.patch }));
 }

@@ -30,7 +30,7 @@ export async function findWorkItems(c: Connection, ids: string[]): Promise<WorkI
 /** At most this many ids in one `in (…)`: far below the parameter limit of either database. */
 const IDS_PER_QUERY = 1_000;
 
-export function chunks<T>(all: T[], size = IDS_PER_QUERY): T[][] {
+export function chunks<T>(all: readonly T[], size = IDS_PER_QUERY): T[][] {
   return Array.from({ length: Math.ceil(all.length / size) }, (_, index) =>
     all.slice(index * size, (index + 1) * size),
   );

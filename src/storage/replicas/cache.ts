@@ -102,7 +102,7 @@ export class CacheReplica implements Replica {
   /**
    * Makes the copy equal to the primary as it is at this moment.
    * @param findWaiting the writes that wait at the moment it is called
-   * @param known what else is known of the primary
+   * @param findKnown what else is known of the primary; asked when it is read, because others note meanwhile
    * @param onProgress told when the copy is filled anew, or catches up with 100 changes or more
    * @returns what the primary was like; the copy stands at its position now
    * @throws IdentityMismatch when the primary is not the truth; the copy stays as it was
@@ -110,17 +110,21 @@ export class CacheReplica implements Replica {
   async refresh(
     primary: Primary,
     findWaiting: () => Promise<WaitingWrites>,
-    known: Partial<StoreIdentity>,
+    findKnown: () => Partial<StoreIdentity>,
     onProgress: ReportProgress = () => undefined,
   ): Promise<StoreIdentity> {
     return await this.#guarded(async (session) => {
       const before = await session.read(readPosition);
-      const seen = await session.read(readSeen);
       // Taken before the primary is read: what others write meanwhile is not in the copy.
       const now = this.#now();
-      const points = [...(seen.points ?? []), ...(known.points ?? [])];
-      const found = await primary.inSnapshot((from) => readIdentity(from, points));
-      checkIdentity(found, seen, known);
+      const look = async (from: Connection, seen: Partial<StoreIdentity>) => {
+        const known = findKnown();
+        const found = await readIdentity(from, [...(seen.points ?? []), ...(known.points ?? [])]);
+        checkIdentity(found, seen, known);
+        return found;
+      };
+      const seen = await session.read(readSeen);
+      const found = await primary.inSnapshot((from) => look(from, seen));
       if (before.cursor === found.seq && (await isAsItShouldBe(session, before, await findWaiting()))) {
         await session.write((c) => Promise.resolve(writePosition(c, found, now)));
         return found;
@@ -130,10 +134,11 @@ export class CacheReplica implements Replica {
         // Then what waits, before the primary: what is replayed meanwhile is in one of them.
         const waiting = await findWaiting();
         const entries = await waiting.list();
+        // Another process may have copied more before this one had its turn.
+        const seen = await readSeen(c);
         return await primary.inSnapshot(async (from) => {
           const filledAt = this.#now();
-          const identity = await readIdentity(from, points);
-          checkIdentity(identity, seen, known);
+          const identity = await look(from, seen);
           const { cursor } = await readPosition(c);
           execute(c, sql`pragma defer_foreign_keys = on`);
           const isFarBehind = cursor === null || identity.seq - cursor > CATCH_UP_MAX_CHANGES;

@@ -29,8 +29,11 @@ const SHORT_LIFE_MS = 10_000;
 const UNCACHED_PATIENCE_MS = 200;
 /** Another process is replaying, or was in the way for a moment. */
 const SHORT_PAUSE_MS = 100;
-/** How long the end of the process waits for what is going on. */
+/** How long the end of the process waits for what is going on, */
 const STOP_PATIENCE_MS = 300;
+/** and for a snapshot that is long due: on a slow machine there would never be one where only commands are used. */
+const SNAPSHOT_PATIENCE_MS = 3_000;
+const SNAPSHOT_LONG_DUE_MS = 3_600_000;
 /** What an idle loop sleeps; it is woken for everything that matters. */
 const IDLE_PAUSE_MS = 60_000;
 
@@ -58,6 +61,8 @@ export class Background {
   #snapshotPauseMs = 0;
   #startedAt = 0;
   #snapshotDue = false;
+  /** One is being taken after a long time, or for the first time. */
+  #snapshotLongDue = false;
   #hasRefreshed = false;
   #refreshedTo: number | undefined;
   #refreshProblem: string | undefined;
@@ -80,10 +85,11 @@ export class Background {
     this.#stopped = true;
     this.wake();
     await this.#atMost(STOP_PATIENCE_MS, this.#running);
-    await this.#atMost(
-      STOP_PATIENCE_MS,
-      this.#lastWork().catch(() => undefined),
-    );
+    const last = this.#lastWork().catch(() => undefined);
+    await this.#atMost(STOP_PATIENCE_MS, last);
+    // It may have been begun by the loop.
+    const all = Promise.all([this.#running, last]).then(() => undefined);
+    if (this.#snapshotLongDue) await this.#atMost(SNAPSHOT_PATIENCE_MS, all);
   }
 
   /** Looks at the state now instead of later. */
@@ -124,10 +130,11 @@ export class Background {
   async checkIdentity(primary: Primary, read = readIdentity): Promise<void> {
     const { cache, seen } = this.options.parts;
     const cached = (await cache?.known().catch(() => undefined)) ?? {};
-    // Before the primary is read: what others note meanwhile may be newer than what is read.
-    const known = this.options.known();
-    const points = [...(known.points ?? []), ...(cached.points ?? [])];
-    const identity = await this.#readIdentity(primary, (c) => read(c, points));
+    const { identity, known } = await this.#readIdentity(primary, async (c) => {
+      // Just before the primary is read: what others note later may be newer than what is read, and a connection may take long.
+      const known = this.options.known();
+      return { known, identity: await read(c, [...(known.points ?? []), ...(cached.points ?? [])]) };
+    });
     const mismatch = mismatchOf(identity, known) ?? mismatchOf(identity, cached);
     if (mismatch !== null) throw new IdentityMismatch(mismatch);
     seen.saw(identity, known.points?.[0]);
@@ -237,9 +244,11 @@ export class Background {
     this.#refreshedAt = parts.clock.now();
     try {
       const forget = this.#uncached?.mark();
-      const known = this.options.known();
+      let known = this.options.known();
+      const before = known.points?.[0]?.seq ?? 0;
+      const findKnown = () => (known = this.options.known());
       const refresh = async (job: Job) =>
-        cache.refresh(primary, () => parts.journals.waiting(), known, job.report);
+        cache.refresh(primary, () => parts.journals.waiting(), findKnown, job.report);
       const turn = await parts.elect('refresh', () =>
         this.#jobs.run('cache_refresh', refresh, { quiet: true }),
       );
@@ -248,7 +257,7 @@ export class Background {
       await this.#endPatience(cache);
       if (!turn.ran) return;
       forget?.();
-      if (turn.result.seq > (this.#refreshedTo ?? known.points?.[0]?.seq ?? 0)) this.#snapshotDue = true;
+      if (turn.result.seq > (this.#refreshedTo ?? before)) this.#snapshotDue = true;
       this.#refreshedTo = turn.result.seq;
       parts.seen.saw(turn.result, known.points?.[0]);
     } catch (error) {
@@ -272,10 +281,7 @@ export class Background {
     this.#refreshProblem = problem;
   }
 
-  async #readIdentity(
-    primary: Primary,
-    read: (c: Connection) => Promise<StoreIdentity>,
-  ): Promise<StoreIdentity> {
+  async #readIdentity<T>(primary: Primary, read: (c: Connection) => Promise<T>): Promise<T> {
     try {
       return await primary.inSnapshot(read);
     } catch (error) {
@@ -291,11 +297,20 @@ export class Background {
   }
 
   async #takeSnapshot(primary: Primary, minAgeMs: number): Promise<void> {
-    const { snapshot, clock, elect } = this.options.parts;
+    const { snapshot, cache, clock, elect } = this.options.parts;
     if (snapshot === undefined) return;
     const started = clock.now();
     this.#snapshotDue = false;
-    await elect('snapshot', () => snapshot(primary, minAgeMs));
+    await elect('snapshot', async () => {
+      const age = (await snapshot.age()) ?? Number.POSITIVE_INFINITY;
+      // A clock that was set back says nothing.
+      if (age >= 0 && age < minAgeMs) return;
+      this.#snapshotLongDue = Math.abs(age) > SNAPSHOT_LONG_DUE_MS;
+      // The last refresh may be long ago, or have failed for a reason of the cache. An embedded file is compared by itself.
+      if (cache !== undefined) await this.checkIdentity(primary);
+      await snapshot.take(primary);
+      this.#snapshotLongDue = false;
+    });
     // A large tracker takes seconds: most of the time must be left for others.
     this.#snapshotAt = started;
     this.#snapshotPauseMs = Math.max(SNAPSHOT_PAUSE_MS, SNAPSHOT_SHARE * (clock.now() - started));

@@ -19,6 +19,9 @@ const PARKED_PAUSE_MS = 600_000;
 /** Each pause is cut or stretched by up to a quarter, so that folders that met the same fault do not stay in step. */
 const JITTER = 0.25;
 
+/** A write whose answer was lost may still be on its way: so long it is asked about. */
+const ARRIVES_WITHIN_MS = 120_000;
+
 const RETRY = 'replay_retry';
 const PARKED = 'replay_parked';
 
@@ -47,6 +50,8 @@ export class HeldWrites {
   #lastSeen: ReadonlyMap<string, Failure> = new Map();
   /** Of writes that lie in another journal than the outbox, or while it cannot be written. */
   readonly #failures = new Map<string, Failure>();
+  /** What was found not to be settled while these conflicts were open. */
+  #unsettled: { conflicts: string; since: ReadonlyMap<string, number> } = { conflicts: '', since: new Map() };
   #schedule: Schedule | undefined;
   #parkedTriedAt: number | undefined;
 
@@ -59,6 +64,32 @@ export class HeldWrites {
     for (const [id, failure] of this.attempt((book) => book.attempts()) ?? []) all.set(id, failure);
     this.#lastSeen = all;
     return all;
+  }
+
+  /**
+   * Of writes that are behind open conflicts, those that may have been settled, when their answers were lost.
+   * @param conflicts ids of all that are open
+   * @param now milliseconds since 1970
+   */
+  maybeSettled<Write extends { id: string }>(
+    behind: readonly Write[],
+    conflicts: readonly string[],
+    now: number,
+  ): Write[] {
+    const key = conflicts.toSorted().join();
+    if (this.#unsettled.conflicts !== key) this.#unsettled = { conflicts: key, since: new Map() };
+    return behind.filter(
+      ({ id }) => Math.abs(now - (this.#unsettled.since.get(id) ?? now)) < ARRIVES_WITHIN_MS,
+    );
+  }
+
+  /** These were asked about and are not settled. */
+  noteUnsettled(writes: readonly { id: string }[], now: number): void {
+    const { conflicts, since } = this.#unsettled;
+    this.#unsettled = {
+      conflicts,
+      since: new Map([...writes.map(({ id }) => [id, now] as const), ...since]),
+    };
   }
 
   /** As it was last looked at: costs nothing, for every answer has it while something waits. */

@@ -59,13 +59,13 @@ export function writeWarnings(situation: Situation, keeper: Keeper, outcomeUnkno
   const warnings: Warning[] = [
     {
       code: 'saved_locally',
-      message: `${whatIsWrong(situation)} This change is saved in ${JOURNALS[keeper]} and will be applied to ${primaryLabel} ${when}. Its version is provisional: use it for further changes, it is translated.`,
+      message: `${whatIsWrong(situation)} This change is saved in ${JOURNALS[keeper]} and will be applied to ${inSentence(primaryLabel)} ${when}. Its version is provisional: use it for further changes, it is translated.`,
     },
   ];
   if (outcomeUnknown) {
     warnings.push({
       code: 'outcome_unknown',
-      message: `The connection was lost while saving, so ${primaryLabel} may have it already. It is applied once, whatever happened.`,
+      message: `The connection was lost while saving, so ${inSentence(primaryLabel)} may have it already. It is applied once, whatever happened.`,
     });
   }
   return [...warnings, ...lacking];
@@ -134,6 +134,8 @@ const JOURNALS: Readonly<Record<JournalName, string>> = {
   git: "the project's git repository",
   markdown: 'a file under .worktrail/pending',
 };
+
+const inSentence = (label: string): string => label.replace(/^The /, 'the ');
 
 function whatIsWrong({ primaryLabel, state, reason, waiting }: Situation): string {
   if (state === 'replaying')
@@ -268,7 +270,7 @@ export function misconfigured(
 
 /** A first contact that takes long: one line for the log. */
 export function waiting(label: string, location: string): string {
-  return `waiting for ${label} at ${location}`;
+  return `waiting for ${inSentence(label)} at ${location}`;
 }
 
 export function isTimeout(error: unknown): boolean {

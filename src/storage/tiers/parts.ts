@@ -39,8 +39,8 @@ export interface TieredParts {
   memory: TierMemory;
   /** How far the primary was seen, and the writes that it acknowledged to this folder. */
   seen: AnySeen;
-  /** Takes a snapshot, unless the last one is younger; undefined where there is none. */
-  snapshot?: ((primary: Primary, minAgeMs: number) => Promise<void>) | undefined;
+  /** Copies of the primary in git; undefined where there are none. */
+  snapshot?: Snapshots | undefined;
   /** Runs work that only one process of a folder needs to do at a time; false when another is doing it. */
   elect: <T>(role: string, work: () => Promise<T>) => Promise<{ ran: true; result: T } | { ran: false }>;
   /** Runs what is done in the background as jobs; by default without a record of them. */
@@ -51,4 +51,10 @@ export interface TieredParts {
   log: (message: string) => void;
   /** Lets go of what `elect` holds. */
   release?: () => void;
+}
+
+export interface Snapshots {
+  /** Milliseconds since the last one; undefined without any. */
+  age(): Promise<number | undefined>;
+  take(primary: Primary): Promise<void>;
 }

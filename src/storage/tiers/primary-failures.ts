@@ -62,6 +62,13 @@ export class PrimaryFailures {
     this.note(error, triedAt);
   }
 
+  /** Whether a call failed because the primary as a whole cannot be used; then that is noted. @param triedAt when it began */
+  isLost(error: unknown, triedAt: number): boolean {
+    const isLost = error instanceof IdentityMismatch || this.meaningOf(error) === 'unavailable';
+    if (isLost) this.failed(error, triedAt);
+    return isLost;
+  }
+
   /** For others that start, and for what is said of a mistake. */
   note(error: unknown, triedAt: number): void {
     const failure = this.meaningOf(error);

@@ -6,8 +6,10 @@ import type { Change } from '../../domain/change.ts';
 import type { ReportProgress } from '../../domain/progress.ts';
 import { HeldBack, footprintOf, type Wait } from '../../domain/footprint.ts';
 import type { ReplayOutcome } from '../apply/replay.ts';
+import type { Connection } from '../database/connection.ts';
 import { layerFailure, reasonOf } from '../database/driver-errors.ts';
 import { nameFailedTable } from '../database/failed-table.ts';
+import { findSettled } from '../queries/change-records.ts';
 import { findOpenConflictsOf } from '../queries/conflicts.ts';
 import type { Primary } from '../primary/sql-store.ts';
 import type { Clock } from '../../platform/clock.ts';
@@ -95,11 +97,24 @@ export async function replayWaiting(options: ReplayOptions): Promise<ReplayRepor
     ? await openConflictsOf(primary, entries)
     : [];
   for (const { changes } of conflicts) back.hold(footprintOf(changes), 'person');
+  // What was settled, when its answer was lost, must not wait behind its own conflict, or behind others.
+  const asked = held.maybeSettled(
+    behindConflicts(),
+    conflicts.map(({ id }) => id),
+    clock.now(),
+  );
+  const found = await findSettledOf(primary, asked);
+  const settledBefore = found ?? new Set<string>();
+  if (found !== undefined)
+    held.noteUnsettled(
+      asked.filter(({ id }) => !found.has(id)),
+      clock.now(),
+    );
   try {
     for (const entry of entries) {
       if (shouldStop?.() === true) break;
       const wait = back.waitOf(journals.footprintOf(entry)) ?? whyNotTried(entry);
-      if (wait !== undefined) {
+      if (wait !== undefined && !settledBefore.has(entry.id)) {
         hold(entry, wait);
         continue;
       }
@@ -148,6 +163,18 @@ export async function replayWaiting(options: ReplayOptions): Promise<ReplayRepor
   planNextTry();
   return report;
 
+  /** Those that wait for a decision, or for one that does. */
+  function behindConflicts(): JournalEntry[] {
+    const inFront = new HeldBack();
+    for (const { changes } of conflicts) inFront.hold(footprintOf(changes), 'person');
+    return entries.filter((entry) => {
+      const footprint = journals.footprintOf(entry);
+      const isBehind = inFront.waitOf(footprint) === 'person';
+      if (isBehind) inFront.hold(footprint, 'person');
+      return isBehind;
+    });
+  }
+
   /** Why a write has to wait although nothing is in front of it. */
   function whyNotTried(entry: JournalEntry): Wait | undefined {
     if (entry.newer !== undefined) return 'person';
@@ -193,15 +220,31 @@ export async function openConflictsOf(
   entries: readonly JournalEntry[],
 ): Promise<{ id: string; changes: Change[] }[]> {
   const devices = new Set(entries.map(({ device }) => device));
+  const find = async (c: Connection) => {
+    const found: { id: string; changes: Change[] }[] = [];
+    for (const device of devices) found.push(...(await findOpenConflictsOf(c, device)));
+    return found;
+  };
+  // Else each write asks for itself.
+  return (await unlessTableFails(() => primary.inSnapshot(find))) ?? [];
+}
+
+/** Which of these writes were settled, by id; undefined where that cannot be asked. */
+async function findSettledOf(
+  primary: Primary,
+  entries: readonly JournalEntry[],
+): Promise<ReadonlySet<string> | undefined> {
+  const ids = entries.map(({ id }) => id);
+  if (ids.length === 0) return new Set();
+  return await unlessTableFails(() => primary.inSnapshot((c) => findSettled(c, ids)));
+}
+
+/** @returns undefined where a table of the primary cannot be read, is locked, or not for this user */
+async function unlessTableFails<T>(read: () => Promise<T>): Promise<T | undefined> {
   try {
-    return await primary.inSnapshot(async (c) => {
-      const found: { id: string; changes: Change[] }[] = [];
-      for (const device of devices) found.push(...(await findOpenConflictsOf(c, device)));
-      return found;
-    });
+    return await read();
   } catch (error) {
-    // Each write asks for itself.
-    if (/^(partial|denied)$/.test(layerFailure(error) ?? '')) return [];
+    if (/^(partial|denied|contention)$/.test(layerFailure(error) ?? '')) return undefined;
     throw error;
   }
 }

@@ -218,15 +218,17 @@ export class TieredStore implements TrackerStore {
       if (answer !== undefined) this.#breaker.succeeded();
       return answer;
     } catch (error) {
-      if (error instanceof IdentityMismatch) {
-        this.#failures.failed(error, triedAt);
-        return undefined;
-      }
+      if (this.#failures.isLost(error, triedAt)) return undefined;
       const failure = this.#failures.meaningOf(error);
       if (failure === undefined || failure === 'contention') throw error;
       if (failure === 'partial' || failure === 'denied') {
-        const answer = await readByParts(primary, work, (part) => this.#lower.onReplica(part));
-        if (answer !== undefined) return answer;
+        try {
+          const answer = await readByParts(primary, work, (part) => this.#lower.onReplica(part));
+          if (answer !== undefined) return answer;
+        } catch (later) {
+          if (this.#failures.isLost(later, triedAt)) return undefined;
+          throw later;
+        }
         if (failure === 'denied') throw error;
       }
       this.#failures.failed(error, triedAt);

@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { validationError } from '../../domain/errors.ts';
 import {
   type ConflictRecord,
+  conflictRecord,
   listConflictsInput,
   resolveConflictInput,
 } from '../../domain/conflict-record.ts';
@@ -18,7 +19,7 @@ import { writeOne, type WriteOutcome } from '../support/context.ts';
 import { findId, findRecordId } from '../support/find-id.ts';
 import { lookUp } from '../support/look-up.ts';
 import { findVendor } from './vendors.ts';
-import { conflictShape, listShape, writeShape } from '../support/answer-shapes.ts';
+import { listShape, writeShape } from '../support/answer-shapes.ts';
 import { defineUseCase } from '../support/define-use-case.ts';
 import type {} from 'zod';
 
@@ -36,7 +37,7 @@ export const listConflicts = defineUseCase({
   name: 'list_conflicts',
   kind: 'read',
   input: listConflictsInput,
-  output: () => ({ ...listShape(conflictShape()), pending_count: z.int() }),
+  output: () => ({ ...listShape(conflictRecord()), pending_count: z.int() }),
   run: async (context, _caller, input): Promise<Answer<ConflictList>> => {
     const pending_count = (await context.store.pending()).length;
     return await context.store.read(async (reader) => {
@@ -57,7 +58,7 @@ export const resolveConflict = defineUseCase({
   name: 'resolve_conflict',
   kind: 'change',
   input: resolveConflictInput,
-  output: () => ({ ...conflictShape(), ...writeShape(), record: z.unknown() }),
+  output: () => ({ ...conflictRecord(), ...writeShape(), record: z.unknown() }),
   run: async (
     context,
     caller,

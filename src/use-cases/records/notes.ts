@@ -2,14 +2,14 @@
 import * as z from 'zod';
 import { notFound } from '../../domain/errors.ts';
 import { newRecordId } from '../../domain/ids.ts';
-import { type Note, addNoteInput, listNotesInput } from '../../domain/note.ts';
+import { type Note, addNoteInput, listNotesInput, noteRecord } from '../../domain/note.ts';
 import type { Page } from '../../storage/queries/paging.ts';
 import type { Reader } from '../../storage/queries/reader.ts';
 import type { Answer } from '../../storage/contract/store.ts';
 import { writeOne, type WriteOutcome } from '../support/context.ts';
 import { findItemId } from '../support/find-id.ts';
 import { lookUp } from '../support/look-up.ts';
-import { listShape, noteShape, writeShape } from '../support/answer-shapes.ts';
+import { listShape, writeShape } from '../support/answer-shapes.ts';
 import { defineUseCase } from '../support/define-use-case.ts';
 import type {} from 'zod';
 
@@ -48,7 +48,7 @@ export const listNotes = defineUseCase({
   name: 'list_notes',
   kind: 'read',
   input: listNotesInput,
-  output: () => listShape(noteShape()),
+  output: () => listShape(noteRecord()),
   run: async (context, _caller, input): Promise<Answer<NoteList>> => {
     return await context.store.read(async (reader) => {
       const { id, ...page } = input;

@@ -1,7 +1,12 @@
 /** Work items: create, update, read with surroundings, list, link. */
 import * as z from 'zod';
 import { notFound } from '../../domain/errors.ts';
-import { type DependencyView, type Dependency, linkWorkItemsInput } from '../../domain/dependency.ts';
+import {
+  type DependencyView,
+  type Dependency,
+  dependencyRecord,
+  linkWorkItemsInput,
+} from '../../domain/dependency.ts';
 import { newRecordId } from '../../domain/ids.ts';
 import type { JsonObject } from '../../domain/json.ts';
 import type { NotReady } from '../../domain/readiness.ts';
@@ -28,7 +33,6 @@ import { readLatestNotes, type NoteExcerpt } from './notes.ts';
 import { pipelined } from '../../storage/database/pipelined.ts';
 import { readTree, type Tree } from './work-item-tree.ts';
 import {
-  dependencyShape,
   listShape,
   listedItemShape,
   openConflicts,
@@ -239,7 +243,7 @@ export const linkWorkItems = defineUseCase({
   name: 'link_work_items',
   kind: 'settle',
   input: linkWorkItemsInput,
-  output: () => ({ ...dependencyShape(), ...writeShape(), removed: z.boolean() }),
+  output: () => ({ ...dependencyRecord(), ...writeShape(), removed: z.boolean() }),
   run: async (context, caller, input): Promise<Answer<Dependency & WriteOutcome & { removed: boolean }>> => {
     const asked = { call: 'link_work_items', arguments: input };
     const source_id = await resolve(context, asked, input.source_id, 'source_id');

@@ -1,52 +1,27 @@
 /** The shapes that answers have, as schemas; each names the fields a caller may rely on. */
 import * as z from 'zod';
 import { lazily } from '../../domain/fields.ts';
-import { RESOLUTIONS } from '../../domain/conflict-record.ts';
-import { CONTEXT_TYPES } from '../../domain/configuration.ts';
-import { DEPENDENCY_TYPES } from '../../domain/dependency.ts';
+import { CONTEXT_TYPES, configurationRecord } from '../../domain/configuration.ts';
+import { DEPENDENCY_TYPES, dependencyRecord } from '../../domain/dependency.ts';
+import { deploymentRecord } from '../../domain/deployment.ts';
+import { enhancementRecord } from '../../domain/enhancement.ts';
+import { json, mayLack, nullableText, text, whole } from '../../domain/record.ts';
 import { SEARCH_ENTITIES } from '../../domain/search.ts';
-import { ENHANCEMENT_STATUSES } from '../../domain/enhancement.ts';
-import { VENDOR_STATUSES } from '../../domain/vendor.ts';
-import { ITEM_STATUSES, ITEM_TYPES } from '../../domain/work-item.ts';
-
-const text = z.string();
-const nullableText = text.nullable();
-const whole = z.int();
-const object = z.record(z.string(), z.unknown());
+import { vendorRecord } from '../../domain/vendor.ts';
+import { workItemRecord } from '../../domain/work-item.ts';
 
 /** The fields that the layer which answers does not know of a record, or not whole; absent where it knows all. */
 const unknownFields = { unknown_fields: z.array(text).optional() };
 
 export const workItemShape = lazily(() => ({
-  id: text,
-  version: whole,
-  item_type: z.enum(ITEM_TYPES),
-  title: text,
-  description: nullableText.optional(),
-  status: z.enum(ITEM_STATUSES),
-  priority: whole.optional(),
-  labels: z.array(text).optional(),
-  assignee: nullableText.optional(),
-  parent_id: nullableText.optional(),
-  path: text,
-  depth: whole,
-  branch_name: nullableText,
-  commit_hash: nullableText.optional(),
-  pr_number: whole.nullable().optional(),
-  metadata: object.optional(),
-  created_at: text,
-  updated_at: text,
-  completed_at: nullableText,
-  created_by: text,
-  updated_by: text,
-  deleted_at: nullableText,
-  claimed_by: nullableText.optional(),
-  claim_expires_at: nullableText.optional(),
-  archived_at: nullableText,
+  ...mayLack(workItemRecord(), [
+    ...(['description', 'priority', 'labels', 'assignee', 'parent_id', 'commit_hash'] as const),
+    ...(['pr_number', 'metadata', 'claimed_by', 'claim_expires_at'] as const),
+  ]),
   ...unknownFields,
 }));
 
-const reasons = object.optional();
+const reasons = json.optional();
 
 /** An item of a list; `not_ready` comes with `explain`. */
 export const listedItemShape = lazily(() => ({ ...workItemShape(), not_ready: reasons }));
@@ -56,7 +31,7 @@ export const claimShape = lazily(() => ({
   ...z.object(workItemShape()).partial().shape,
   claim_token: whole.nullable(),
   nothing_ready: text.optional(),
-  waiting: z.array(object).optional(),
+  waiting: z.array(json).optional(),
   waiting_count: whole.optional(),
   repeated: z.boolean().optional(),
 }));
@@ -64,42 +39,15 @@ export const claimShape = lazily(() => ({
 /** How many changes to a record wait for a decision; absent without any. */
 export const openConflicts = lazily(() => ({ open_conflicts: whole.optional() }));
 
-export const conflictShape = lazily(() => ({
-  id: text,
-  version: whole,
-  kind: z.enum(['conflict', 'rejected']),
-  entity: text,
-  entity_id: text,
-  device: text,
-  actor: text,
-  client: text,
-  made_at: text,
-  found_at: text,
-  reason: text,
-  changes: z.array(object),
-  details: object,
-  resolution: z.enum(RESOLUTIONS).nullable(),
-  resolved_at: nullableText,
-  resolved_by: nullableText,
-}));
-
 /** What a write says beside the record. */
 export const writeShape = lazily(() => ({
   merged_with: z.array(whole).optional(),
   repeated: z.boolean().optional(),
 }));
 
-export const dependencyShape = lazily(() => ({
-  source_id: text,
-  target_id: text,
-  dependency_type: z.enum(DEPENDENCY_TYPES),
-  created_at: text,
-  created_by: text,
-}));
-
 const dependencyView = lazily(() =>
   z.object({
-    ...dependencyShape(),
+    ...dependencyRecord(),
     other: z.object({ id: text, title: text, status: text, item_type: text }),
   }),
 );
@@ -116,11 +64,11 @@ export const workItemViewShape = lazily(() => ({
       depth: whole,
     }),
   ),
-  children: z.array(object).optional(),
+  children: z.array(json).optional(),
   children_cut: z.object({ reason: text, children_total: whole.nullable(), next: text }).optional(),
   dependencies: z.array(dependencyView()).optional(),
   dependencies_cut: z.object({ reason: text, next: text }).optional(),
-  notes: z.array(object).optional(),
+  notes: z.array(json).optional(),
   notes_total: whole.optional(),
   enhancements: z.array(z.object({ id: text, title: text, status: text })).optional(),
 }));
@@ -129,14 +77,6 @@ export const workItemViewShape = lazily(() => ({
 export function listShape(item: z.ZodRawShape) {
   return { items: z.array(z.object(item)), total_count: whole, next_cursor: nullableText };
 }
-
-export const noteShape = lazily(() => ({
-  id: text,
-  item_id: text,
-  text: text,
-  created_at: text,
-  created_by: text,
-}));
 
 export const searchResultShape = lazily(() => ({
   entity: z.enum(SEARCH_ENTITIES),
@@ -148,35 +88,12 @@ export const searchResultShape = lazily(() => ({
   score: z.number(),
 }));
 
-export const vendorShape = lazily(() => ({
-  id: text,
-  version: whole,
-  name: text,
-  status: z.enum(VENDOR_STATUSES),
-  extractor_version: text,
-  metadata: object.optional(),
-  created_at: text,
-  updated_at: text,
-  created_by: text,
-  updated_by: text,
-  ...unknownFields,
-}));
+export const vendorShape = lazily(() => ({ ...mayLack(vendorRecord(), ['metadata']), ...unknownFields }));
 
 export const enhancementShape = lazily(() => ({
-  id: text,
-  version: whole,
-  title: text,
-  description: nullableText.optional(),
-  priority: whole,
-  status: z.enum(ENHANCEMENT_STATUSES),
-  target_quarter: nullableText,
-  requires_constitutional_principles: z.array(text).optional(),
-  depends_on: z.array(text).optional(),
-  work_item_id: nullableText.optional(),
-  created_at: text,
-  updated_at: text,
-  created_by: text,
-  updated_by: text,
+  ...mayLack(enhancementRecord(), [
+    ...(['description', 'requires_constitutional_principles', 'depends_on', 'work_item_id'] as const),
+  ]),
   ...unknownFields,
 }));
 
@@ -199,13 +116,7 @@ export const enhancementViewShape = lazily(() => ({
 }));
 
 export const deploymentShape = lazily(() => ({
-  id: text,
-  version: whole,
-  deployed_at: text,
-  commit_hash: text,
-  metadata: object.optional(),
-  created_at: text,
-  created_by: text,
+  ...mayLack(deploymentRecord(), ['metadata']),
   affected_vendors: z.array(z.object({ id: text, name: text, status: text })),
   related_work_items: z.array(z.object({ id: text, title: text, item_type: text, status: text })).optional(),
   ...unknownFields,
@@ -225,16 +136,9 @@ export const deploymentViewShape = lazily(() => ({
 }));
 
 export const configurationShape = lazily(() => ({
-  id: text,
-  version: whole,
-  active_context_type: z.enum(CONTEXT_TYPES).optional(),
-  current_session_id: nullableText.optional(),
-  default_token_budget: whole.optional(),
-  archive_after_days: whole.optional(),
-  created_at: text,
-  updated_at: text,
-  created_by: text,
-  updated_by: text,
+  ...mayLack(configurationRecord(), [
+    ...(['active_context_type', 'current_session_id', 'default_token_budget', 'archive_after_days'] as const),
+  ]),
   ...unknownFields,
 }));
 
@@ -262,7 +166,7 @@ export const changeShape = lazily(() => ({
   merged_with: z.array(whole),
 }));
 
-const briefSection = lazily(() => z.object({ total: whole, items: z.array(object) }));
+const briefSection = lazily(() => z.object({ total: whole, items: z.array(json) }));
 
 export const briefShape = lazily(() => ({
   project: text,
@@ -270,14 +174,14 @@ export const briefShape = lazily(() => ({
   active_context_type: z.enum(CONTEXT_TYPES),
   git_branch: nullableText,
   default_token_budget: whole,
-  counts: object,
-  current_session: object.nullable(),
+  counts: json,
+  current_session: json.nullable(),
   claimed: briefSection(),
   ready: briefSection(),
   blocked: briefSection(),
   broken_vendors: briefSection(),
   deployments: briefSection(),
-  changed: z.object({ since: whole, total: whole, items: z.array(object) }),
+  changed: z.object({ since: whole, total: whole, items: z.array(json) }),
   open_conflicts: whole,
   pending: whole,
 }));
@@ -309,7 +213,7 @@ export const bulkUpdateShape = lazily(() => ({
 export const historyShape = lazily(() => ({
   latest_seq: whole,
   next_since: whole.nullable().optional(),
-  state: object.optional(),
+  state: json.optional(),
   dependencies: z
     .array(z.object({ source_id: text, target_id: text, dependency_type: z.enum(DEPENDENCY_TYPES) }))
     .optional(),
@@ -337,7 +241,7 @@ export const undoShape = lazily(() => ({
 }));
 
 const numbers = z.object({ created: whole, updated: whole, unchanged: whole, kept_local: whole });
-const atLine = lazily(() => z.array(object));
+const atLine = lazily(() => z.array(json));
 
 export const statusImportShape = lazily(() => ({
   outcome: z.enum(['imported', 'unchanged', 'rehearsed', 'not_a_status_file', 'generated']),
@@ -345,7 +249,7 @@ export const statusImportShape = lazily(() => ({
   dry_run: z.boolean(),
   file: text,
   dialect: text,
-  sources_taken: z.array(object),
+  sources_taken: z.array(json),
   records: z.record(text, numbers).nullable(),
   checks: z.array(
     z.object({
@@ -368,13 +272,13 @@ export const statusImportShape = lazily(() => ({
   kept_here: atLine(),
   notes: z.array(text),
   kept_parts: atLine(),
-  git: object,
+  git: json,
 }));
 
 export const promptsImportShape = lazily(() => ({
   ...numbers.shape,
   dry_run: z.boolean(),
-  source_taken: object,
+  source_taken: json,
   remarks: atLine(),
   notes: atLine(),
   skipped: atLine(),
@@ -386,7 +290,7 @@ export const statusReportShape = lazily(() => ({
   report: z
     .object({
       changed_at: text,
-      vendors: z.object({ total: whole, operational: whole, items: z.array(object) }),
+      vendors: z.object({ total: whole, operational: whole, items: z.array(json) }),
       work_items: briefSection(),
       deployments: briefSection(),
       enhancements: briefSection(),

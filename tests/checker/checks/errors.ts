@@ -1,5 +1,6 @@
 // Errors say what is the matter: never "unexpected", and what a session has been shown is not denied.
 import type { Call, History, Violation } from '../history.ts';
+import { mayBeLost } from '../ledger.ts';
 import { recordsIn } from '../shown.ts';
 
 export function checkErrors(history: History): Violation[] {
@@ -18,8 +19,10 @@ export function checkErrors(history: History): Violation[] {
         what: `${call.tool}: ${String(message)}`,
         calls: [call.n],
       });
-    const before = seen.get(`${call.session} ${String(call.args['id'])}`);
-    if (error === 'NotFoundError' && before !== undefined && before.end <= call.start)
+    const id = String(call.args['id']);
+    const before = seen.get(`${call.session} ${id}`);
+    if (error !== 'NotFoundError' || before === undefined || before.end > call.start) continue;
+    if (!isDestroyed(history, id, call))
       found.push({
         guarantee: 'what was answered exists',
         what: `${call.tool} denies an item that the session was shown before`,
@@ -27,4 +30,11 @@ export function checkErrors(history: History): Violation[] {
       });
   }
   return found;
+}
+
+/** Whether an item waited in one place only, which was destroyed before it came anywhere else. */
+function isDestroyed(history: History, id: string, before: Call): boolean {
+  if (history.tables.changes.some(({ entity_id }) => entity_id === id)) return false;
+  const maker = history.calls.find(({ tool, answer }) => tool.startsWith('create_') && answer['id'] === id);
+  return mayBeLost(history, { acknowledged: maker }, before);
 }

@@ -1,6 +1,6 @@
 // What happens to a PostgreSQL server and to a tracker's database on it.
 import type { DatabaseControl } from '../database-control.ts';
-import { everyFolder, type Fault, type Faults } from './fault.ts';
+import { beginOrUndo, everyFolder, type Fault, type Faults } from './fault.ts';
 import type { Stage } from '../stage.ts';
 
 /** What writes go to; a missing right or table hits only the calls that need it. */
@@ -31,15 +31,11 @@ const setting = (name: string, value: string): Fault => ({
   target: () => `setting ${name}`,
   begin: async (stage) => {
     const database = databaseOf(stage);
-    await database.run(`alter role clerk in database ${database.name} set ${name} = ${value}`);
-    await database.terminateClients();
-    return {
-      detail: value,
-      end: async () => {
-        await database.run(`alter role clerk in database ${database.name} reset ${name}`);
-        await database.terminateClients();
-      },
+    const alter = (to: string) => async () => {
+      await database.run(`alter role clerk in database ${database.name} ${to}`);
+      await database.terminateClients();
     };
+    return { detail: value, ...(await beginOrUndo(alter(`set ${name} = ${value}`), alter(`reset ${name}`))) };
   },
 });
 
@@ -49,15 +45,19 @@ export const TABLE_FAULTS: Faults = {
     end: await database.hold("set lock_timeout = '2s'", `lock table ${table} in access exclusive mode`),
   })),
 
-  'table renamed': onTable(async (database, table) => {
-    await database.run("set lock_timeout = '2s'", `alter table ${table} rename to ${table}_away`);
-    return { end: () => database.run(`alter table if exists ${table}_away rename to ${table}`) };
-  }),
+  'table renamed': onTable((database, table) =>
+    beginOrUndo(
+      () => database.run("set lock_timeout = '2s'", `alter table ${table} rename to ${table}_away`),
+      () => database.run(`alter table if exists ${table}_away rename to ${table}`),
+    ),
+  ),
 
-  'rights revoked': onTable(async (database, table) => {
-    await database.run(`revoke insert, update, delete on ${table} from clerk`);
-    return { end: () => database.run(`grant insert, update, delete on ${table} to clerk`) };
-  }),
+  'rights revoked': onTable((database, table) =>
+    beginOrUndo(
+      () => database.run(`revoke insert, update, delete on ${table} from clerk`),
+      () => database.run(`grant insert, update, delete on ${table} to clerk`),
+    ),
+  ),
 };
 
 export const DATABASE_FAULTS: Faults = {
@@ -88,12 +88,12 @@ export const DATABASE_FAULTS: Faults = {
     target: () => 'connections',
     begin: async (stage) => {
       const database = databaseOf(stage);
-      await database.run(`alter database ${database.name} connection limit 0`);
-      await database.terminateClients();
-      return {
-        severs: everyFolder(stage),
-        end: () => database.run(`alter database ${database.name} connection limit -1`),
+      const limit = (to: number) => database.run(`alter database ${database.name} connection limit ${to}`);
+      const begin = async () => {
+        await limit(0);
+        await database.terminateClients();
       };
+      return { severs: everyFolder(stage), ...(await beginOrUndo(begin, () => limit(-1))) };
     },
   },
 

@@ -2,6 +2,7 @@
 import type { FaultRecord } from '../history.ts';
 import type { Random } from '../random.ts';
 import type { Stage } from '../stage.ts';
+import { came } from '../until.ts';
 
 export interface Fault {
   /** What it happens to. Two faults do not hold the same at the same time. */
@@ -16,6 +17,22 @@ export interface Ongoing extends Omit<FaultRecord, 'fault' | 'target' | 'from' |
 }
 
 export type Faults = Readonly<Record<string, Fault>>;
+
+const UNDO_PATIENCE_MS = 30_000;
+
+/** Begins a fault. One that fails on the way, as on a server that dies meanwhile, may hold all the same: it is undone. */
+export async function beginOrUndo(
+  begin: () => Promise<unknown>,
+  end: () => Promise<void>,
+): Promise<Pick<Ongoing, 'end'>> {
+  try {
+    await begin();
+    return { end };
+  } catch (error) {
+    await came(() => end().then(() => true), UNDO_PATIENCE_MS);
+    throw error;
+  }
+}
 
 export function everyFolder({ folders }: Stage): string[] {
   return folders.map(({ name }) => name);

@@ -1,4 +1,4 @@
-import { expect, it, vi } from 'vitest';
+import { expect, it } from 'vitest';
 import { watchDataVersion } from '../../../src/storage/primary/sqlite-hints.ts';
 
 it('gives no hint after it was stopped, also of a look that was under way', async () => {
@@ -9,11 +9,11 @@ it('gives no hint after it was stopped, also of a look that was under way', asyn
     () => (hints += 1),
   );
   for (const version of [1, 2]) {
-    await vi.waitFor(() => expect(looks).toHaveLength(version));
+    await expect.poll(() => looks).toHaveLength(version);
     looks.at(-1)?.(version);
   }
-  await vi.waitFor(() => expect(hints).toBe(1));
-  await vi.waitFor(() => expect(looks).toHaveLength(3));
+  await expect.poll(() => hints).toBe(1);
+  await expect.poll(() => looks).toHaveLength(3);
   watch.stop();
   looks.at(-1)?.(3);
   await new Promise((resolve) => setImmediate(resolve));

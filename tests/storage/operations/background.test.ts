@@ -1,7 +1,7 @@
 // What a store does in the background, as jobs: only what did something, with numbers and without a title.
 import path from 'node:path';
 import { expect, it } from 'vitest';
-import type { SnapshotEvent } from '../../../src/domain/job.ts';
+import { systemClock } from '../../../src/platform/clock.ts';
 import { Operations } from '../../../src/storage/operations/operations.ts';
 import { OUTBOX_FILE, openStore, type OpenOptions } from '../../../src/storage/opening/open-store.ts';
 import { openOutbox } from '../../../src/storage/journals/outbox.ts';
@@ -11,7 +11,8 @@ import { Tracker } from '../tracker.ts';
 import { makeEntry } from '../tiers/journal-entries.ts';
 
 const PATIENCE_MS = 20_000;
-const ATTEMPTS = 20;
+/** A store that ends takes a snapshot as far as there is time, which is little: a busy machine may need more. */
+const PATIENT = { ...systemClock, sleep: (ms: number) => systemClock.sleep(ms * 100) };
 
 describeEachBackend('background work', (backend) => {
   async function openRecorded(place: OpenOptions) {
@@ -57,14 +58,10 @@ describeEachBackend('background work', (backend) => {
 
   it('notes each snapshot in git with its commit and size', async () => {
     const place = await backend.place({ git: true });
-    let found: SnapshotEvent[] = [];
-    // At the end of a process, as far as there is time for it, which a busy machine may not have at once.
-    for (let attempt = 1; attempt <= ATTEMPTS && found.length === 0; attempt += 1) {
-      const { jobs, store, tracker } = await openRecorded(place);
-      await tracker.create();
-      await store.close();
-      found = jobs.snapshots({ limit: 9 });
-    }
+    const { jobs, store, tracker } = await openRecorded({ ...place, clock: PATIENT });
+    await tracker.create();
+    await store.close();
+    const found = jobs.snapshots({ limit: 9 });
     expect(found).toMatchObject([
       {
         ...{ kind: 'git_snapshot', job_id: null },

@@ -30,7 +30,12 @@ async function scene(backend: Backend) {
   );
   cleanUpLater(() => cache.close());
   const tracker = new Tracker(primary, place);
-  const refresh = (waiting = NOTHING) => cache.refresh(primary, () => Promise.resolve(waiting), {});
+  const refresh = (waiting = NOTHING) =>
+    cache.refresh(
+      primary,
+      () => Promise.resolve(waiting),
+      () => ({}),
+    );
   const project = await tracker.create({ item_type: 'project', title: 'Project', status: 'completed' });
   const task = await tracker.create({ title: 'Task', parent_id: project.id, status: 'completed' });
   return { primary, cache, tracker, refresh, project, task };

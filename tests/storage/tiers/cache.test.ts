@@ -1,12 +1,13 @@
 // The local copy of a tracker: equal to it after every refresh, whatever was laid on top or happened to the file.
-import { copyFileSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
 import type { Change } from '../../../src/domain/change.ts';
 import { newChangeId, newRecordId } from '../../../src/domain/ids.ts';
 import type { JsonObject } from '../../../src/domain/json.ts';
-import { openPrimary } from '../../../src/storage/opening/open-primary.ts';
+import type { Connection } from '../../../src/storage/database/connection.ts';
+import { SQLITE_FILE, openPrimary } from '../../../src/storage/opening/open-primary.ts';
 import type { Primary } from '../../../src/storage/primary/sql-store.ts';
 import { TABLE_NAMES, readTable } from '../../../src/storage/database/table-copy.ts';
 import { IdentityMismatch } from '../../../src/storage/database/feed-guard.ts';
@@ -43,8 +44,24 @@ async function scene() {
     return replica;
   };
   const cache = open();
-  const refresh = (waiting = NOTHING) => cache.refresh(primary, () => Promise.resolve(waiting), {});
-  return { tracker: new Tracker(primary, place), primary, cache, open, refresh, file, logged };
+  const refresh = (waiting = NOTHING) =>
+    cache.refresh(
+      primary,
+      () => Promise.resolve(waiting),
+      () => ({}),
+    );
+  /** The database as it is at this moment. */
+  const older = async () => {
+    const copy = inFolder(await temporaryProject(), undefined);
+    mkdirSync(copy.dataDir, { recursive: true });
+    const database = new Database(path.join(place.dataDir, SQLITE_FILE));
+    database.prepare('vacuum into ?').run(path.join(copy.dataDir, SQLITE_FILE));
+    database.close();
+    const opened = await openPrimary(copy);
+    cleanUpLater(() => opened.close());
+    return opened;
+  };
+  return { tracker: new Tracker(primary, place), primary, cache, open, refresh, older, file, logged };
 }
 
 /** Every row of every table, without what is the copy's own. */
@@ -249,18 +266,41 @@ describe('a cache', () => {
     await tracker.create();
     const { project_id } = await primary.health();
     const known = knownOtherwise({ project_id: project_id ?? '', seq: 2, items: 2 });
-    await expect(cache.refresh(primary, findNothing, known)).rejects.toThrow(IdentityMismatch);
+    await expect(cache.refresh(primary, findNothing, () => known)).rejects.toThrow(IdentityMismatch);
     expect(await contentOf(cache)).toEqual(before);
+  });
+
+  it('refuses an older one that answers after another process has copied more', async () => {
+    const { tracker, primary, cache, open, refresh, older } = await scene();
+    await tracker.create();
+    await refresh();
+    await tracker.create();
+    const before = await older();
+    await tracker.create();
+    const other = open();
+    let looks = 0;
+    const replaced = Object.assign(Object.create(primary) as Primary, {
+      inSnapshot: async <T>(work: (c: Connection) => Promise<T>): Promise<T> => {
+        if (++looks > 1) return await before.inSnapshot(work);
+        const found = await primary.inSnapshot(work);
+        await other.refresh(primary, findNothing, () => ({}));
+        return found;
+      },
+    });
+    await expect(cache.refresh(replaced, findNothing, () => ({}))).rejects.toThrow(IdentityMismatch);
+    expect(await contentOf(cache)).toEqual(await contentOf(primary));
   });
 
   it('refuses a primary that lost more than a fifth of the items', async () => {
     const { tracker, primary, cache, refresh } = await scene();
     for (let index = 0; index < 12; index += 1) await tracker.create();
     await refresh();
-    await expect(cache.refresh(primary, findNothing, { items: 16 })).rejects.toThrow(
+    await expect(cache.refresh(primary, findNothing, () => ({ items: 16 }))).rejects.toThrow(
       'holds 12 items where 16 were seen',
     );
-    await expect(cache.refresh(primary, findNothing, { items: 15 })).resolves.toMatchObject({ items: 12 });
+    await expect(cache.refresh(primary, findNothing, () => ({ items: 15 }))).resolves.toMatchObject({
+      items: 12,
+    });
   });
 
   it.each([
@@ -274,7 +314,7 @@ describe('a cache', () => {
     writeFileSync(file, content);
     const again = open();
     await expect(again.run(NOTHING, () => Promise.resolve())).rejects.toThrow(LayerUnavailable);
-    await again.refresh(primary, findNothing, {});
+    await again.refresh(primary, findNothing, () => ({}));
     expect(await contentOf(again)).toEqual(await contentOf(primary));
     expect(existsSync(file.replace('.db', '.damaged.db'))).toBe(content.length > 0);
   });
@@ -292,7 +332,7 @@ describe('a cache', () => {
       session.read((c) => c.db.select().from(c.tables.workItemCounts)),
     );
     expect(layerFailure(await asked.catch((error: unknown) => error))).toBe('partial');
-    await again.refresh(primary, findNothing, {});
+    await again.refresh(primary, findNothing, () => ({}));
     expect(await contentOf(again)).toEqual(await contentOf(primary));
     expect(existsSync(file.replace('.db', '.damaged.db'))).toBe(true);
   });
@@ -323,7 +363,7 @@ describe('a cache', () => {
     const damage = Buffer.alloc(20_000, 'garbage');
     writeFileSync(file, damage);
     const all = Array.from({ length: 6 }, open);
-    await Promise.all(all.map((one) => one.refresh(primary, findNothing, {})));
+    await Promise.all(all.map((one) => one.refresh(primary, findNothing, () => ({}))));
     for (const one of all) expect(await contentOf(one)).toEqual(await contentOf(primary));
     expect(readFileSync(file.replace('.db', '.damaged.db')).equals(damage)).toBe(true);
   });
@@ -341,7 +381,7 @@ describe('a cache', () => {
       session.read((c) => c.db.select().from(c.tables.workItemCounts)),
     );
     await expect(asked).rejects.toThrow();
-    await cache.refresh(primary, findNothing, {});
+    await cache.refresh(primary, findNothing, () => ({}));
     expect(await contentOf(cache)).toEqual(await contentOf(primary));
     const aside = new Database(file.replace('.db', '.damaged.db'));
     cleanUpLater(() => void aside.close());
@@ -361,7 +401,7 @@ describe('a cache', () => {
       session.read((c) => c.db.select().from(c.tables.changes)),
     );
     expect(layerFailure(await asked.catch((error: unknown) => error))).toBe('partial');
-    await again.refresh(primary, findNothing, {});
+    await again.refresh(primary, findNothing, () => ({}));
     expect(await contentOf(again)).toEqual(await contentOf(primary));
     expect(existsSync(file.replace('.db', '.damaged.db'))).toBe(true);
   });

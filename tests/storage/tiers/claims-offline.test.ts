@@ -55,7 +55,11 @@ class Scene {
   }
 
   refresh() {
-    return this.cache.refresh(this.primary, () => Promise.resolve(this.#waitingWrites), {});
+    return this.cache.refresh(
+      this.primary,
+      () => Promise.resolve(this.#waitingWrites),
+      () => ({}),
+    );
   }
 
   async online(change: Change): Promise<Applied> {

@@ -57,6 +57,104 @@ describe('the journals of one folder', () => {
     ]);
   });
 
+  /** A journal whose next answer of one kind is made at once and told when the caller says so. */
+  function late(verb: 'fingerprint' | 'list') {
+    const medium = newMedium();
+    const journal = new MemoryJournal(medium);
+    const answer = journal[verb].bind(journal) as () => Promise<never>;
+    let tell = (): void => undefined;
+    const told = new Promise<void>((resolve) => (tell = resolve));
+    Object.assign(journal, {
+      [verb]: async () => {
+        Object.assign(journal, { [verb]: answer });
+        const made = await answer();
+        await told;
+        return made;
+      },
+    });
+    return { journals: new Journals([journal], DEVICE, systemClock), journal, tell: () => tell() };
+  }
+
+  it('tell who asks after a write of it, however late an older question is answered', async () => {
+    for (const verb of ['fingerprint', 'list'] as const) {
+      const { journals, tell } = late(verb);
+      const older = journals.waiting();
+      const change = makeChange();
+      await journals.append([change]);
+      const newer = journals.waiting();
+      tell();
+      await older;
+      expect(idsOf([...(await newer).entries]), verb).toEqual([change.id]);
+      expect(idsOf([...(await journals.waiting()).entries]), verb).toEqual([change.id]);
+    }
+  });
+
+  it('do not take what came while they were read for what is there whenever they are as they were before', async () => {
+    const journal = new MemoryJournal();
+    const { entries } = journal.medium;
+    // As of git: the same again when the last write has gone.
+    journal.fingerprint = () => Promise.resolve([...entries.keys()].join());
+    const list = journal.list.bind(journal);
+    const [first, change] = [makeChange(), makeChange()];
+    const others = new Journals([new MemoryJournal(journal.medium)], DEVICE, systemClock);
+    await others.append([first]);
+    journal.list = async () => {
+      journal.list = list;
+      await others.append([change]);
+      return await list();
+    };
+    const journals = new Journals([journal], DEVICE, systemClock);
+    expect(idsOf([...(await journals.waiting()).entries])).toEqual([first.id, change.id]);
+    entries.delete(change.id);
+    expect(idsOf([...(await journals.waiting()).entries])).toEqual([first.id]);
+  });
+
+  it('let go of what came and went while they were read, once that is removed', async () => {
+    const journal = new MemoryJournal();
+    const { entries } = journal.medium;
+    journal.fingerprint = () => Promise.resolve([...entries.keys()].join());
+    const list = journal.list.bind(journal);
+    const others = new Journals([new MemoryJournal(journal.medium)], DEVICE, systemClock);
+    const change = makeChange();
+    journal.list = async () => {
+      journal.list = list;
+      await others.append([change]);
+      const found = await list();
+      await others.remove([change.id]);
+      return found;
+    };
+    const journals = new Journals([journal], DEVICE, systemClock);
+    await journals.waiting();
+    // As whoever finds it settled does.
+    await journals.remove([change.id]);
+    expect((await journals.waiting()).entries).toEqual([]);
+  });
+
+  it('have no fingerprint in common with others that could not read all of it either', async () => {
+    const { medium } = new MemoryJournal();
+    const unreadable = () => {
+      const journal = new MemoryJournal(medium);
+      journal.fingerprint = () => Promise.reject(new Error('busy'));
+      return new Journals([journal], DEVICE, systemClock);
+    };
+    const one = await unreadable().waiting();
+    await new Journals([new MemoryJournal(medium)], DEVICE, systemClock).append([makeChange()]);
+    const other = await unreadable().waiting();
+    expect(other.entries).not.toEqual(one.entries);
+    expect(other.fingerprint).not.toBe(one.fingerprint);
+  });
+
+  it('know what they have saved in a journal that could not be read since', async () => {
+    const medium = newMedium();
+    const journals = new Journals([new MemoryJournal(medium)], DEVICE, systemClock);
+    await journals.waiting();
+    const change = makeChange();
+    await journals.append([change]);
+    medium.outage = 'busy';
+    const { hidden, unread } = await journals.waiting();
+    expect([idsOf([...hidden]), idsOf([...unread])]).toEqual([[change.id], [change.id]]);
+  });
+
   it('still tell of what was in one that cannot be read any more, as what an answer may lack', async () => {
     const medium = newMedium();
     let now = 1_000;

@@ -1,7 +1,7 @@
 // Bugs that were put in on purpose, each between the parts of a process: the model has to notice every one.
 import { partsOf, withParts } from '../../../src/domain/batch.ts';
 import type { Change } from '../../../src/domain/change.ts';
-import { withoutMark } from '../../../src/domain/provisional-version.ts';
+import { knownVersion, withoutMark } from '../../../src/domain/provisional-version.ts';
 import type { Vendor } from '../../../src/domain/vendor.ts';
 import type { VendorFilter } from '../../../src/storage/queries/vendors.ts';
 import type { Reader } from '../../../src/storage/queries/reader.ts';
@@ -572,35 +572,58 @@ export const BUGS: Readonly<Record<string, Seams>> = {
 
 const UPDATES: readonly Action[] = ['update', 'another client', 'primary away or back'];
 
-/** Of bugs that show seldom: what happens more often in their schedules, and which of these is the first to be tried. */
-export const DIRECTED: Readonly<Record<string, { often: readonly Action[]; from?: number }>> = {
-  'replays every update on the current version': { often: UPDATES },
+/** In whose schedules the bugs are looked for: what happens more often in them, and which of them is the first to be tried. */
+export const DIRECTED: Readonly<Record<string, { often?: readonly Action[]; from?: number }>> = {
+  'swallows the error of a journal that failed': { from: 10 },
+  'removes a waiting write before it is replayed': { from: 42 },
+  'replays without looking whether a write was applied before': { from: 9 },
+  'replays the last write first': { from: 7 },
+  'replays every update on the current version': { often: UPDATES, from: 9 },
+  'takes the changes of others for own ones': { from: 308 },
   'merges the two sides of a pair of fields': {
     often: ['update', 'update', 'another client', 'another client', 'primary away or back'],
-    from: 480,
+    from: 492,
   },
-  'forgets which labels the maker of an update saw': { often: UPDATES },
+  'forgets which labels the maker of an update saw': { often: UPDATES, from: 108 },
   'takes what fills a field that a layer does not show for its value': {
     often: ['status file', 'update', 'another client'],
+    from: 10,
   },
+  'drops a write that is in conflict': { from: 43 },
   'takes a lost answer for a failure and writes under another id': {
     often: ['fault', 'update', 'create', 'note'],
+    from: 19,
   },
-  'trusts an empty or another database': { often: ['another database', 'read', 'read', 'update', 'wait'] },
+  'refreshes the cache without what waits': { from: 42 },
+  'trusts an empty or another database': {
+    often: ['another database', 'read', 'read', 'update', 'wait'],
+    from: 320,
+  },
   'forgets the positions that it has seen until the cache is fresh': {
     often: ['backup', 'another database', 'update', 'read'],
-    from: 90,
+    from: 102,
   },
-  'trusts an older database': { often: ['another database', 'update', 'read', 'wait'] },
+  'trusts an older database': { often: ['another database', 'update', 'read', 'wait'], from: 248 },
   'does not see what other processes journaled': {
     often: ['take', 'keep claim', 'note', 'table refuses or works', 'primary away or back'],
+    from: 208,
   },
   'replays the parts of a batch on the current versions': {
     often: ['bulk update', 'another client', 'primary away or back'],
+    from: 30,
   },
+  'shows the conflict of a batch on its first record only': { from: 6 },
+  'uses up the attempts of a write by a right that is missing': { from: 100 },
   'lets a note overtake what waits for its item': { often: ['note', 'update', 'table refuses or works'] },
-  'archives an item without what is below it': { often: ['archive', 'create', 'primary away or back'] },
-  'lists and counts at two moments': { often: ['register vendor', 'update vendor', 'read'] },
+  'replays a write whose claim has ended': { from: 29 },
+  'gives the token of an earlier claim again': { from: 62 },
+  'leaves a claim with an item that is closed': { from: 16 },
+  'archives an item without what is below it': {
+    often: ['archive', 'create', 'primary away or back'],
+    from: 62,
+  },
+  'lists and counts at two moments': { often: ['register vendor', 'update vendor', 'read'], from: 16 },
+  'answers with something older without a word': { from: 34 },
 };
 
 /** Those that show only where a database was restored: see `restored.ts`. */
@@ -609,6 +632,14 @@ export const BUGS_AFTER_RESTORES: Readonly<Record<string, Seams>> = {
     mapChanges(write, ({ base_fields: _seen, ...change }) => change),
   ),
 
+  'takes what is there for what an own change that was refused had made': {
+    primary: (primary) =>
+      patched(primary, {
+        write: (changes) => primary.write(changes.map(onReal)),
+        replay: (write) => primary.replay(mapChanges(write, onReal)),
+      }),
+  },
+
   'forgets which versions the database has lost': {
     parts: (parts, at) => {
       at.seen.findVoid = () => undefined;
@@ -616,6 +647,12 @@ export const BUGS_AFTER_RESTORES: Readonly<Record<string, Seams>> = {
     },
   },
 };
+
+/** On the real version that its chain of changes began with. */
+const onReal = ({ own_changes: _own, ...change }: Change): Change => ({
+  ...change,
+  base_version: change.base_version === null ? null : knownVersion(change.base_version),
+});
 
 const removers = new WeakMap<ModelProcess, Journals>();
 

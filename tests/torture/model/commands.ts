@@ -161,6 +161,9 @@ const ACTS: Readonly<Record<Action, Act>> = {
     const { backupSeq } = server;
     // Only a folder that was told of something later can know that it is older, but then at once.
     const isNoticed = ({ toldSeq }: Machine) => backupSeq !== undefined && toldSeq > backupSeq;
+    // To a folder that was told of nothing, one is as good as another.
+    const wasTold = ({ toldSeq, cache }: Machine) => toldSeq > 0 || (cache.database.cursor ?? 0) > 0;
+    if (!machines.every(wasTold)) return;
     const kind = random.pick<Impostor>(
       machines.every(isNoticed) ? ['older', 'older', 'older', 'empty', 'other'] : ['empty', 'other'],
     );

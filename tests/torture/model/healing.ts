@@ -88,9 +88,15 @@ async function until(world: World, isDone: () => boolean, ms = PATIENCE_MS): Pro
   return isDone();
 }
 
-/** Nothing waits but what open conflicts of the same machine hold back. */
+/** Nothing waits but what open conflicts of the same machine hold back, and nothing that is settled. */
 function isAtRest(world: World, machine: Machine): boolean {
   if (!machine.hasEntries) return true;
+  const settled = new Set(
+    world.server.right
+      .all<{ change_id: string }>('select change_id from applied_changes')
+      .map(({ change_id }) => change_id),
+  );
+  if (machine.entries().some(({ changes }) => changes.every(({ id }) => settled.has(id)))) return false;
   const open = world.server.right.all<{ changes: string }>(
     'select changes from conflicts where device = ? and resolved_at is null',
     machine.id,

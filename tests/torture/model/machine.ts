@@ -35,6 +35,8 @@ export interface Seams {
 
 /** A copy of the primary as it was. */
 interface Kept {
+  /** Where the feed stood in it. */
+  seq: number;
   image: Buffer;
   as_of: string;
   number: number;
@@ -149,7 +151,8 @@ export class Machine {
   keep(as: 'snapshot' | 'status'): void {
     const number = (this.kept[as]?.number ?? 0) + 1;
     const as_of = new Date(this.wall).toISOString();
-    this.kept[as] = { image: this.world.server.current.raw.serialize(), as_of, number };
+    const { raw, seq } = this.world.server.current;
+    this.kept[as] = { image: raw.serialize(), seq, as_of, number };
   }
 }
 
@@ -241,11 +244,14 @@ export class ModelProcess {
       journals: new Journals(journals, machine.id, clock, project),
       memory: new TierMemory(() => machine.notebook),
       seen: this.seen,
-      snapshot: (primary) =>
-        primary.inSnapshot(() => {
-          machine.keep('snapshot');
-          return Promise.resolve();
-        }),
+      snapshot: {
+        age: () => Promise.resolve(undefined),
+        take: (primary) =>
+          primary.inSnapshot(() => {
+            machine.keep('snapshot');
+            return Promise.resolve();
+          }),
+      },
       elect: async (role, work) => {
         if (machine.roles.has(role)) return { ran: false };
         machine.roles.set(role, this);

@@ -2,6 +2,7 @@
 import { partsOf } from '../../../src/domain/batch.ts';
 import type { Change } from '../../../src/domain/change.ts';
 import { equalJson, type JsonObject, type JsonValue } from '../../../src/domain/json.ts';
+import { isPartlyShown } from '../../../src/domain/provisional-version.ts';
 import { describe } from './answers.ts';
 import { MOVED_ALONG, type Found, type HistoryRow } from './found.ts';
 import type { World } from './world.ts';
@@ -18,20 +19,25 @@ export function checkOverwrites(world: World, found: Found): void {
     if (change === undefined || view === undefined) continue;
     for (const { field, from, to } of row.fields) {
       if (MOVED_ALONG.has(field) || CLAIMED.has(field)) continue;
-      const known = mayHaveSeen(world, found, { change, field, seq: row.seq });
+      const seen = seenValue(view.record, field);
       const isFair =
         field === 'labels'
-          ? known.some((seen) => altersOwnOnly({ seen, mine: change.patch['labels'] ?? null, from, to }))
-          : known.some((value) => equalJson(value, from)) ||
+          ? altersOwnOnly({ seen, mine: change.patch['labels'] ?? null, from, to })
+          : equalJson(seen, from) ||
+            isNothing(change, from) ||
             (field === 'completed_at' && (wasDecided(world, found, row, from) || isFilledIn(change, from)));
       if (isFair) continue;
-      const [was, is, saw] = [from, to, seenValue(view.record, field)].map((value) => JSON.stringify(value));
+      const [was, is, saw] = [from, to, seen].map((value) => JSON.stringify(value));
       world.violated(
         `silently overwritten: ${field} was ${String(was)} and became ${String(is)}, the maker had seen ${String(saw)}: ${describe(change)}`,
       );
     }
   }
 }
+
+/** Where nothing is, an update takes nothing away, whatever an own one before it was answered that nobody could check. */
+const isNothing = ({ base_version }: Change, from: JsonValue): boolean =>
+  from === null && isPartlyShown(base_version ?? 0);
 
 /** An open item has no such time, whatever the echo of an unchecked update said: closing it takes nothing away. */
 const isFilledIn = ({ patch }: Change, from: JsonValue): boolean =>
@@ -46,34 +52,6 @@ function wasDecided(world: World, found: Found, { seq, entity_id }: HistoryRow, 
       row.fields.some(({ field, to }) => field === 'completed_at' && equalJson(to, value)),
   );
   return last !== undefined && world.ledger.changeOf(last.change_id)?.kind === 'resolve';
-}
-
-/**
- * The values of a field that the maker of a change knew of: what it saw, and where that came from a write that was
- * not applied before it after all, what the maker of that one saw.
- */
-function mayHaveSeen(
-  world: World,
-  found: Found,
-  { change, field, seq }: { change: Change; field: string; seq: number },
-): JsonValue[] {
-  const applied = new Set(
-    found.history.filter((row) => row.seq < seq && row.entity !== 'conflict').map((row) => row.change_id),
-  );
-  const pending = world.ledger
-    .touching(change.entity_id)
-    .flatMap(({ changes }) => changes.flatMap(partsOf))
-    .filter((one) => one.entity_id === change.entity_id && sets(one, field) && !applied.has(one.id));
-  return [change, ...pending].flatMap(({ id, entity_id }) => {
-    const view = world.ledger.writeOf(id)?.seen.get(entity_id);
-    return view === undefined ? [] : [seenValue(view.record, field)];
-  });
-}
-
-function sets({ patch }: Change, field: string): boolean {
-  if (field.startsWith('metadata.'))
-    return Object.hasOwn((patch['metadata'] ?? {}) as JsonObject, field.slice('metadata.'.length));
-  return Object.hasOwn(patch, field) || (field === 'completed_at' && Object.hasOwn(patch, 'status'));
 }
 
 /** Closing an item ends the claim on it, whoever has it. */

@@ -16,6 +16,7 @@ import * as writes from './writes.ts';
 
 const SETTING = { processes: [1], isSlow: false, skews: [0], hasCaches: true, restart: false, commands: [] };
 const CALL_MS = 60_000;
+const REPLAYED_WITHIN_MS = 60_000;
 
 /** @returns what was wrong in the end */
 export async function runRestored(seed: string, seams: Seams = {}): Promise<string[]> {
@@ -24,11 +25,16 @@ export async function runRestored(seed: string, seams: Seams = {}): Promise<stri
   const [client] = world.clients as [Client];
   try {
     await world.start(client.slot);
-    await write(world, client, () => writes.creation(client, random));
+    await sometimesAway(world, client, random, () =>
+      write(world, client, () => writes.creation(client, random)),
+    );
     const backup = world.server.right.content();
     const lost = client.writes.length;
-    for (let left = 1 + random.int(2); left > 0; left -= 1)
-      await write(world, client, () => writes.update(client, random));
+    for (let left = 1 + random.int(2); left > 0; left -= 1) {
+      await sometimesAway(world, client, random, () =>
+        write(world, client, () => writes.update(client, random)),
+      );
+    }
     world.server.mode = 'refusing';
     const isLost = new Set(client.writes.slice(lost));
     for (let left = 1 + random.int(3); left > 0; left -= 1)
@@ -55,11 +61,30 @@ export async function runRestored(seed: string, seams: Seams = {}): Promise<stri
   }
 }
 
+/** What is written while the primary is away its client knows by a version that it has nowhere else, also once it was replayed. */
+async function sometimesAway(
+  { server, time }: World,
+  { slot }: Client,
+  random: Random,
+  work: () => Promise<void>,
+): Promise<void> {
+  if (random.chance(0.4)) return await work();
+  server.mode = 'refusing';
+  await work();
+  server.mode = 'up';
+  await time.advanceUntil(
+    () => slot.process?.store.state === 'online' && !slot.machine.hasEntries,
+    REPLAYED_WITHIN_MS,
+  );
+}
+
 /** As `worktrail doctor --accept-database` does in the folder. */
 async function accept({ machines, server }: World): Promise<void> {
-  for (const { cache, seen } of machines) {
+  for (const { cache, kept, seen } of machines) {
     const lost = await server.read((c) => findLostWrites(c, seen, undefined));
     noteLost(seen, lost);
+    // One of what was lost is not read any more.
+    if ((kept.snapshot?.seq ?? 0) > lost.common) delete kept.snapshot;
     seen.reset(await server.read((c) => readIdentity(c)));
     cache.database.clear();
   }

@@ -1,0 +1,134 @@
+// An update that is built on an own write which is not there: it was refused, or deleted before it was applied. And on one
+// that is there under another name: that is no reason to refuse it.
+import { beforeEach, expect, it } from 'vitest';
+import { newChangeId } from '../../src/domain/ids.ts';
+import { openPrimary } from '../../src/storage/opening/open-primary.ts';
+import type { Primary } from '../../src/storage/primary/sql-store.ts';
+import { provisionalStep } from '../../src/domain/provisional-version.ts';
+import { edit, resolving } from './changes.ts';
+import { describeEachBackend, openTracker, withPrimary } from './backends.ts';
+import { refusalOf } from './refusal.ts';
+import { makeEntry } from './tiers/journal-entries.ts';
+import type { Tracker } from './tracker.ts';
+
+describeEachBackend('an update on top of a lost write', (backend) => {
+  let tracker: Tracker;
+  let entity_id: string;
+  const lost = newChangeId();
+  const base_version = 1 + provisionalStep(lost);
+  beforeEach(async () => {
+    tracker = await openTracker(backend);
+    entity_id = (await tracker.create({ title: 'First', labels: ['mine'] })).id;
+  });
+
+  const update = async (patch: Record<string, string | string[]>, more: object = {}) => {
+    const primary = await openPrimary(tracker.place);
+    try {
+      await primary.write([edit({ entity_id, base_version, patch, on_conflict: 'merge', ...more })]);
+    } finally {
+      await primary.close();
+    }
+  };
+
+  it.each([
+    { told: 'names it', more: { own_changes: [lost] } },
+    { told: 'does not know its name', more: {} },
+    { told: 'names another', more: { own_changes: [newChangeId()] } },
+  ])('is refused where its maker $told and did not see what it replaces', async ({ more }) => {
+    const refusal = await refusalOf(update({ title: 'Third' }, more));
+    expect(refusal).toMatchObject({
+      error: 'VersionConflictError',
+      details: { overlap: ['title'], not_seen: [{ field: 'title', value: 'First' }] },
+    });
+    expect(`${refusal.message} ${refusal.next}`).toMatch(/earlier write .* Decide .* version 1\.$/);
+    expect(await tracker.query(entity_id)).toMatchObject({ title: 'First', version: 1 });
+  });
+
+  it('is refused as a part of a batch too', async () => {
+    const item = await tracker.create({ title: 'Another' });
+    const refusal = await refusalOf(
+      tracker.updateMany([
+        { id: item.id, version: 1, title: 'Changed' },
+        { id: entity_id, version: base_version, title: 'Third' },
+      ]),
+    );
+    expect(refusal.error).toBe('VersionConflictError');
+    expect(await tracker.query(item.id)).toMatchObject({ title: 'Another' });
+  });
+
+  it('is applied where it says what its maker saw, and that is there', async () => {
+    await update({ title: 'Second' }, { own_changes: [lost], base_fields: { title: 'First' } });
+    expect(await tracker.query(entity_id)).toMatchObject({ title: 'Second', version: 2 });
+  });
+
+  it('is applied where it sets what is there already', async () => {
+    await update({ title: 'First', labels: ['mine', 'new'] }, { own_changes: [lost] });
+    expect(await tracker.query(entity_id)).toMatchObject({ title: 'First', labels: ['mine', 'new'] });
+  });
+});
+
+describeEachBackend('an update on top of an own write', (backend) => {
+  let tracker: Tracker;
+  let entity_id: string;
+  beforeEach(async () => {
+    tracker = await openTracker(backend);
+    entity_id = (await tracker.create({ title: 'First' })).id;
+  });
+
+  const onPrimary = <T>(work: (primary: Primary) => Promise<T>) => withPrimary(tracker.place, work);
+  const kept = (fields: object) =>
+    makeEntry({ entity: 'work_item', kind: 'update', entity_id, base_version: 1, ...fields });
+  const onTopOf = (root: number, id: string, fields: object) => ({
+    ...{ entity_id, base_version: root + provisionalStep(id), own_changes: [id] },
+    ...(fields as { patch: Record<string, string> }),
+  });
+
+  it.each(['reapply', 'custom'])(
+    'is refused where that was a decision (%s) that came too late',
+    async (resolution) => {
+      await tracker.update({ id: entity_id, version: 1 }, { title: 'Theirs' });
+      const mine = kept({ patch: { title: 'Mine' } });
+      const decision = makeEntry({
+        ...{ entity: 'conflict', kind: 'resolve', entity_id: mine.id },
+        patch: resolution === 'custom' ? { resolution, fields: { title: 'Mine too' } } : { resolution },
+      });
+      await onPrimary(async (primary) => {
+        expect(await primary.replay(mine)).toMatchObject({ outcome: 'conflict' });
+        await primary.write([resolving(mine.id, 'keep_theirs')]);
+        expect(await primary.replay(decision)).toMatchObject({ outcome: 'rejected' });
+        const better = edit(onTopOf(2, decision.id, { patch: { title: 'Better' } }));
+        expect(await refusalOf(primary.write([better]))).toMatchObject({ error: 'VersionConflictError' });
+        await primary.write([edit(onTopOf(2, decision.id, { patch: { assignee: 'ada' } }))]);
+      });
+      expect(await tracker.query(entity_id)).toMatchObject({ title: 'Theirs', assignee: 'ada' });
+    },
+  );
+
+  it('is refused where a group that had set the same became a conflict by its first change', async () => {
+    const group = makeEntry({
+      entity: 'vendor',
+      kind: 'update',
+      entity_id: newChangeId(),
+      base_version: 1,
+      patch: {},
+    });
+    const second = edit({ entity_id, base_version: 1, patch: { title: 'Mine' } });
+    await onPrimary(async (primary) => {
+      const write = { ...group, changes: [...group.changes, second] };
+      expect(await primary.replay(write)).toMatchObject({ outcome: 'rejected' });
+      const better = edit(onTopOf(1, second.id, { patch: { title: 'Better' } }));
+      expect(await refusalOf(primary.write([better]))).toMatchObject({ error: 'VersionConflictError' });
+    });
+    expect(await tracker.query(entity_id)).toMatchObject({ title: 'First' });
+  });
+
+  it('is merged where that was applied, and its maker does not know its name', async () => {
+    const mine = kept({ patch: { title: 'Mine' } });
+    await onPrimary(async (primary) => {
+      await primary.replay(mine);
+      const { own_changes: _unknown, ...next } = onTopOf(1, mine.id, { patch: { assignee: 'ada' } });
+      await primary.write([edit({ ...next, on_conflict: 'merge' })]);
+    });
+    expect(await tracker.query(entity_id)).toMatchObject({ title: 'Mine', assignee: 'ada' });
+  });
+});
