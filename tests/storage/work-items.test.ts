@@ -164,10 +164,15 @@ describeEachBackend('work items', (backend) => {
     });
   });
 
-  it.each(['title', 'status', 'priority'])('does not clear %s, which is never empty', async (field) => {
-    const item = await tracker.create();
-    expect(await refusedFields(() => tracker.update(item, { [field]: null }))).toEqual([field]);
-  });
+  it.each(['title', 'status', 'priority'])(
+    'takes null for %s, which is never empty, as not given',
+    async (field) => {
+      const item = await tracker.create();
+      expect(await refusedFields(() => tracker.update(item, { [field]: null }))).toEqual(['arguments']);
+      const assigned = await tracker.update(item, { [field]: null, assignee: 'Ada' });
+      expect(assigned).toEqual({ ...item, assignee: 'Ada', version: 2, updated_at: assigned.updated_at });
+    },
+  );
 
   it('writes down the given author instead of the calling client', async () => {
     const created = await tracker.create({ created_by: 'claude-code' });

@@ -5,12 +5,14 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import type { TestProject } from 'vitest/node';
-import { postgresSkipReason, startPostgres } from './postgres.ts';
+import { dropDatabase, freshName, postgresSkipReason, startPostgres } from './postgres.ts';
 
 declare module 'vitest' {
   export interface ProvidedContext {
     /** Empty if PostgreSQL is skipped: `postgresSkipReason()` says why. */
     postgresUrl: string;
+    /** The database that holds an empty project, once somebody has made it: see `databaseWithSchema` in tests/storage/backends.ts. */
+    postgresTemplate: string;
   }
 }
 
@@ -27,9 +29,15 @@ export default async function setUp(project: TestProject): Promise<() => Promise
 async function startSharedPostgres(project: TestProject): Promise<() => Promise<void>> {
   if (postgresSkipReason() !== undefined) {
     project.provide('postgresUrl', '');
+    project.provide('postgresTemplate', '');
     return () => Promise.resolve();
   }
   const server = await startPostgres();
+  const template = freshName();
   project.provide('postgresUrl', server.url());
-  return () => server.stop();
+  project.provide('postgresTemplate', template);
+  return async () => {
+    if (!server.controllable) await dropDatabase(server.url(), template);
+    await server.stop();
+  };
 }
