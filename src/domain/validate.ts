@@ -48,8 +48,8 @@ export function refuseUnstorable(value: unknown, maxDepth: number, name?: string
 function takenAsMeant(schema: z.ZodObject, raw: Record<string, unknown>): Record<string, unknown> {
   const taken: Record<string, unknown> = { ...raw };
   for (const [name, value] of Object.entries(raw)) {
-    const field = schema.shape[name] as z.ZodType | undefined;
-    if (field === undefined) continue;
+    if (!Object.hasOwn(schema.shape, name)) continue;
+    const field = schema.shape[name] as z.ZodType;
     if (value === null && isUnset(field)) delete taken[name];
     else if (typeof value === 'string') taken[name] = decoded(field, value, name);
   }
@@ -62,7 +62,7 @@ const isUnset = (field: z.ZodType): boolean =>
 
 function decoded(field: z.ZodType, text: string, name: string): unknown {
   const type = typeOf(field);
-  if (type === 'number') return /^-?\d{1,16}(\.\d+)?$/.test(text) ? Number(text) : text;
+  if (type === 'number') return EXACT_NUMBER.test(text) ? Number(text) : text;
   if (type === 'boolean') return text === 'true' ? true : text === 'false' ? false : text;
   if (!STRUCTURES.has(type)) return text;
   try {
@@ -75,6 +75,9 @@ function decoded(field: z.ZodType, text: string, name: string): unknown {
     throw error;
   }
 }
+
+/** A fraction of more digits could become another number, and a whole one. */
+const EXACT_NUMBER = /^-?(\d{1,16}|\d{1,9}\.\d{1,6})$/;
 
 const STRUCTURES: ReadonlySet<string> = new Set(['object', 'array', 'record']);
 

@@ -90,9 +90,21 @@ describe('parsing arguments', () => {
     expect(() => parseInput(lenient, { number: '3x' })).toThrow('number: must be a number, not a string');
   });
 
+  it('does not take a number as text for another one', () => {
+    const lenient = z.object({ version: integer(1), hours: z.number().optional() });
+    expect(parseInput(lenient, { version: '4000000000000003', hours: '1.25' })).toEqual({
+      version: 4_000_000_000_000_003,
+      hours: 1.25,
+    });
+    for (const version of ['9007199254740993', '9007199254740990.9', '3.0000000000000000001'])
+      expect(() => parseInput(lenient, { version }), version).toThrow('version: must be');
+  });
+
   it.each(['constructor', 'toString', 'hasOwnProperty'])('does not know %s', async (name) => {
-    const problems = await problemsOf(() => parseInput(schema, { title: 'x', [name]: 1 }));
-    expect(problems.map(({ field }) => field)).toEqual([name]);
+    for (const value of [1, 'x', null]) {
+      const problems = await problemsOf(() => parseInput(schema, { title: 'x', [name]: value }));
+      expect(problems.map(({ field }) => field)).toEqual([name]);
+    }
   });
 
   it('shortens the values that it repeats', async () => {

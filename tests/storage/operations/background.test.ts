@@ -13,6 +13,7 @@ import { Tracker } from '../tracker.ts';
 import { makeEntry } from '../tiers/journal-entries.ts';
 
 const PATIENCE_MS = 20_000;
+const SLOW_MS = 2_500;
 /** A store that ends takes a snapshot as far as there is time, which is little: a busy machine may need more. */
 const PATIENT = { ...systemClock, sleep: (ms: number) => systemClock.sleep(ms * 100) };
 
@@ -81,10 +82,12 @@ describeEachBackend('background work', (backend) => {
     const git = execFileSync('which', ['git'], { encoding: 'utf8' }).trim();
     const folder = path.join(place.projectDir, 'bin');
     mkdirSync(folder);
-    const script = `#!/bin/sh\ncase "$*" in *mktree*) sleep 2.5 ;; esac\nexec ${git} "$@"\n`;
+    const script = `#!/bin/sh\ncase "$*" in *mktree*) sleep ${SLOW_MS / 1_000} ;; esac\nexec ${git} "$@"\n`;
     writeFileSync(path.join(folder, 'git'), script, { mode: 0o755 });
     vi.stubEnv('PATH', `${folder}${path.delimiter}${process.env['PATH'] ?? ''}`);
+    const startedAt = performance.now();
     await store.close();
+    expect(performance.now() - startedAt).toBeLessThan(SLOW_MS);
     vi.unstubAllEnvs();
     expect(jobs.snapshots({ limit: 9 })).toEqual([]);
   });
