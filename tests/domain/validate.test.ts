@@ -72,6 +72,26 @@ describe('parsing arguments', () => {
     expect(problem?.constraint).toBe(`is not an argument here; it is called "${called}"`);
   });
 
+  it.each([
+    ['expected_version', 'version'],
+    ['extractorVersion', 'extractor_version'],
+    ['acton', 'action'],
+    ['actor', 'updated_by'],
+    ['session', undefined],
+    ['after', undefined],
+    ['target_id', undefined],
+    ['ids', undefined],
+  ])('does not take %s for a word that only looks like it', async (name, called) => {
+    const known = [
+      ...['version', 'extractor_version', 'action', 'parent_id', 'updated_by'],
+      'a_ids',
+      'b_ids',
+    ];
+    const several = z.object(Object.fromEntries(known.map((one) => [one, z.string().optional()])));
+    const [problem] = await problemsOf(() => parseInput(several, { [name]: 'x' }));
+    expect(/it is called "(.*)"/.exec(problem?.constraint ?? '')?.[1]).toBe(called);
+  });
+
   it('names all arguments where none is like the one that was given', async () => {
     const [problem] = await problemsOf(() => parseInput(schema, { title: 'x', zzz: 1 }));
     expect(problem?.constraint).toMatch(/^is not an argument here; there are title, /);
