@@ -13,7 +13,8 @@ import { Tracker } from '../tracker.ts';
 import { makeEntry } from '../tiers/journal-entries.ts';
 
 const PATIENCE_MS = 20_000;
-const SLOW_MS = 2_500;
+/** Git is given up on after two seconds. */
+const SLOW_MS = 1_900;
 /** A store that ends takes a snapshot as far as there is time, which is little: a busy machine may need more. */
 const PATIENT = { ...systemClock, sleep: (ms: number) => systemClock.sleep(ms * 100) };
 
