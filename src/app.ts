@@ -29,7 +29,7 @@ export interface App {
 export async function openApp(
   config: Config,
   log: (message: string) => void,
-  options: Pick<OpenOptions, 'patienceMs'> = {},
+  options: Pick<OpenOptions, 'patienceMs' | 'snapshotPatienceMs'> = {},
 ): Promise<App> {
   const jobs = new Operations(config.dataDir);
   const store = await openStore({

@@ -48,8 +48,8 @@ export function refuseUnstorable(value: unknown, maxDepth: number, name?: string
 function takenAsMeant(schema: z.ZodObject, raw: Record<string, unknown>): Record<string, unknown> {
   const taken: Record<string, unknown> = { ...raw };
   for (const [name, value] of Object.entries(raw)) {
-    const field = schema.shape[name] as z.ZodType | undefined;
-    if (field === undefined) continue;
+    if (!Object.hasOwn(schema.shape, name)) continue;
+    const field = schema.shape[name] as z.ZodType;
     if (value === null && isUnset(field)) delete taken[name];
     else if (typeof value === 'string') taken[name] = decoded(field, value, name);
   }
@@ -62,7 +62,7 @@ const isUnset = (field: z.ZodType): boolean =>
 
 function decoded(field: z.ZodType, text: string, name: string): unknown {
   const type = typeOf(field);
-  if (type === 'number') return /^-?\d{1,16}(\.\d+)?$/.test(text) ? Number(text) : text;
+  if (type === 'number') return EXACT_NUMBER.test(text) ? Number(text) : text;
   if (type === 'boolean') return text === 'true' ? true : text === 'false' ? false : text;
   if (!STRUCTURES.has(type)) return text;
   try {
@@ -75,6 +75,9 @@ function decoded(field: z.ZodType, text: string, name: string): unknown {
     throw error;
   }
 }
+
+/** A fraction of more digits could become another number, and a whole one. */
+const EXACT_NUMBER = /^-?(\d{1,16}|\d{1,9}\.\d{1,6})$/;
 
 const STRUCTURES: ReadonlySet<string> = new Set(['object', 'array', 'record']);
 
@@ -127,11 +130,13 @@ const SYNONYMS: Readonly<Record<string, readonly string[]>> = {
   token: ['claim_token'],
   minutes: ['lease_minutes'],
   author: ['actor', 'created_by'],
+  actor: ['claimed_by', 'resolved_by', 'updated_by', 'created_by'],
+  created_by: ['updated_by', 'claimed_by', 'resolved_by'],
+  updated_by: ['created_by', 'claimed_by', 'resolved_by'],
+  expected_version: ['version'],
+  base_version: ['version'],
   date: ['deployed_at', 'from'],
 };
-
-/** More characters that differ than this are another word. */
-const TYPOS_MAX_SHARE = 0.4;
 
 function unknownArgument(name: string, known: readonly string[]): string {
   const word = name.toLowerCase().replaceAll('-', '_');
@@ -145,16 +150,23 @@ function unknownArgument(name: string, known: readonly string[]): string {
 }
 
 function closeName(name: string, known: readonly string[]): string | undefined {
-  const whole = known.find((one) => one.startsWith(name) || one.split('_').includes(name));
-  if (whole !== undefined && name.length >= NAME_PART_MIN) return whole;
+  const whole = known.filter((one) => one.startsWith(name) || one.split('_').includes(name));
+  if (whole.length === 1 && name.length >= NAME_PART_MIN) return whole[0];
   const near = nearestName(name, known);
-  if (near === undefined) return undefined;
-  const differing = distance(near, name.slice(0, 2 * near.length));
-  return differing <= near.length * TYPOS_MAX_SHARE ? near : undefined;
+  return near !== undefined && isTypoOf(near, name.slice(0, 2 * near.length)) ? near : undefined;
 }
 
 /** A shorter part of a name may be of any. */
 const NAME_PART_MIN = 3;
+/** More characters that differ than this, and than one, are another word: session is not version. */
+const TYPOS_MAX_SHARE = 0.25;
+
+function isTypoOf(near: string, name: string): boolean {
+  const letters = (word: string) => [...word].sort().join('');
+  return (
+    distance(near, name) <= Math.max(1, near.length * TYPOS_MAX_SHARE) || letters(near) === letters(name)
+  );
+}
 
 /** Zod's issues as problems; `prefix` names the object that was parsed when it is itself a field. */
 export function problemsOf(error: z.ZodError, input: unknown, prefix = ''): Problem[] {

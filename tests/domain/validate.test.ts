@@ -72,6 +72,26 @@ describe('parsing arguments', () => {
     expect(problem?.constraint).toBe(`is not an argument here; it is called "${called}"`);
   });
 
+  it.each([
+    ['expected_version', 'version'],
+    ['extractorVersion', 'extractor_version'],
+    ['acton', 'action'],
+    ['actor', 'updated_by'],
+    ['session', undefined],
+    ['after', undefined],
+    ['target_id', undefined],
+    ['ids', undefined],
+  ])('does not take %s for a word that only looks like it', async (name, called) => {
+    const known = [
+      ...['version', 'extractor_version', 'action', 'parent_id', 'updated_by'],
+      'a_ids',
+      'b_ids',
+    ];
+    const several = z.object(Object.fromEntries(known.map((one) => [one, z.string().optional()])));
+    const [problem] = await problemsOf(() => parseInput(several, { [name]: 'x' }));
+    expect(/it is called "(.*)"/.exec(problem?.constraint ?? '')?.[1]).toBe(called);
+  });
+
   it('names all arguments where none is like the one that was given', async () => {
     const [problem] = await problemsOf(() => parseInput(schema, { title: 'x', zzz: 1 }));
     expect(problem?.constraint).toMatch(/^is not an argument here; there are title, /);
@@ -90,9 +110,21 @@ describe('parsing arguments', () => {
     expect(() => parseInput(lenient, { number: '3x' })).toThrow('number: must be a number, not a string');
   });
 
+  it('does not take a number as text for another one', () => {
+    const lenient = z.object({ version: integer(1), hours: z.number().optional() });
+    expect(parseInput(lenient, { version: '4000000000000003', hours: '1.25' })).toEqual({
+      version: 4_000_000_000_000_003,
+      hours: 1.25,
+    });
+    for (const version of ['9007199254740993', '9007199254740990.9', '3.0000000000000000001'])
+      expect(() => parseInput(lenient, { version }), version).toThrow('version: must be');
+  });
+
   it.each(['constructor', 'toString', 'hasOwnProperty'])('does not know %s', async (name) => {
-    const problems = await problemsOf(() => parseInput(schema, { title: 'x', [name]: 1 }));
-    expect(problems.map(({ field }) => field)).toEqual([name]);
+    for (const value of [1, 'x', null]) {
+      const problems = await problemsOf(() => parseInput(schema, { title: 'x', [name]: value }));
+      expect(problems.map(({ field }) => field)).toEqual([name]);
+    }
   });
 
   it('shortens the values that it repeats', async () => {

@@ -2,6 +2,7 @@
 // that is there under another name: that is no reason to refuse it.
 import { beforeEach, expect, it } from 'vitest';
 import { newChangeId } from '../../src/domain/ids.ts';
+import type { JsonObject } from '../../src/domain/json.ts';
 import { openPrimary } from '../../src/storage/opening/open-primary.ts';
 import type { Primary } from '../../src/storage/primary/sql-store.ts';
 import { provisionalStep } from '../../src/domain/provisional-version.ts';
@@ -72,7 +73,7 @@ describeEachBackend('an update on top of an own write', (backend) => {
   let entity_id: string;
   beforeEach(async () => {
     tracker = await openTracker(backend);
-    entity_id = (await tracker.create({ title: 'First' })).id;
+    entity_id = (await tracker.create({ title: 'First', labels: ['a', 'b'] })).id;
   });
 
   const onPrimary = <T>(work: (primary: Primary) => Promise<T>) => withPrimary(tracker.place, work);
@@ -130,5 +131,66 @@ describeEachBackend('an update on top of an own write', (backend) => {
       await primary.write([edit({ ...next, on_conflict: 'merge' })]);
     });
     expect(await tracker.query(entity_id)).toMatchObject({ title: 'Mine', assignee: 'ada' });
+  });
+
+  const more = { on_conflict: 'merge' as const };
+  /** Two, one on top of the other: others changed the title, so the first is a conflict, and is made again. */
+  const two = async (primary: Primary, one: JsonObject, other: JsonObject) => {
+    await tracker.update({ id: entity_id, version: 1 }, { title: 'Theirs' });
+    const seen = { title: 'First', labels: ['a', 'b'], assignee: null, priority: 3 };
+    const first = kept({ patch: { title: 'Mine', ...one }, base_fields: seen });
+    const base_version = 1 + provisionalStep(first.id);
+    const base_fields = { ...seen, title: 'Mine', ...one };
+    const second = kept({ base_version, patch: other, base_fields, own_changes: [first.id] });
+    expect(await primary.replay(first)).toMatchObject({ outcome: 'conflict' });
+    await primary.write([resolving(first.id, 'reapply')]);
+    const own_changes = [first.id, second.id];
+    return {
+      second,
+      onTop: { base_version: base_version + provisionalStep(second.id), own_changes, ...more },
+    };
+  };
+
+  it('takes a label out that was taken out by one that was made again, and added again', async () => {
+    await onPrimary(async (primary) => {
+      const { second, onTop } = await two(primary, { labels: ['a'] }, { labels: ['a', 'b'] });
+      expect(await primary.replay(second)).toMatchObject({ outcome: 'applied' });
+      expect(await tracker.query(entity_id)).toMatchObject({ labels: ['a', 'b'] });
+      await primary.write([edit({ entity_id, ...onTop, patch: { labels: ['a'] } })]);
+    });
+    expect(await tracker.query(entity_id)).toMatchObject({ labels: ['a'] });
+  });
+
+  it('is refused where a later one that set the same was refused after one that was made again', async () => {
+    await onPrimary(async (primary) => {
+      const { second, onTop } = await two(primary, { assignee: 'ada' }, { assignee: 'ben', priority: 1 });
+      const { version } = await tracker.query(entity_id);
+      await tracker.update({ id: entity_id, version }, { priority: 5 });
+      expect(await primary.replay(second)).toMatchObject({ outcome: 'conflict' });
+      await primary.write([resolving(second.id, 'keep_theirs')]);
+      const third = edit({ entity_id, ...onTop, patch: { assignee: 'eve' } });
+      expect(await refusalOf(primary.write([third]))).toMatchObject({
+        error: 'VersionConflictError',
+        details: { overlap: ['assignee'] },
+      });
+    });
+    expect(await tracker.query(entity_id)).toMatchObject({ assignee: 'ada' });
+  });
+
+  it('is refused where another one, built on the same group that was refused, has set the same', async () => {
+    const [entity, kind] = ['vendor', 'update'] as const;
+    const group = makeEntry({ entity, kind, entity_id: newChangeId(), base_version: 1, patch: {} });
+    const second = edit({ entity_id, base_version: 1, patch: { priority: 1 } });
+    await onPrimary(async (primary) => {
+      await primary.replay({ ...group, changes: [...group.changes, second] });
+      await primary.write([resolving(group.id, 'keep_theirs')]);
+      const base_fields = { title: 'First', priority: 1 };
+      const one = kept({ ...onTopOf(1, second.id, { patch: { title: 'One', priority: 2 } }), base_fields });
+      expect(await primary.replay(one)).toMatchObject({ outcome: 'conflict' });
+      await primary.write([resolving(one.id, 'reapply')]);
+      const other = edit({ ...onTopOf(1, second.id, { patch: { title: 'Other' } }), ...more });
+      expect(await refusalOf(primary.write([other]))).toMatchObject({ error: 'VersionConflictError' });
+    });
+    expect(await tracker.query(entity_id)).toMatchObject({ title: 'One' });
   });
 });

@@ -175,7 +175,8 @@ class LazyApp {
       const config = agreedConfig(this.settings);
       this.#patientUntil ??= performance.now() + PATIENCE_MS_DEFAULT;
       const patienceMs = Math.max(0, this.#patientUntil - performance.now());
-      this.#opened = await openApp(config, log, { patienceMs });
+      // The end of a server is short: what the store has to bring to safety when it closes comes first.
+      this.#opened = await openApp(config, log, { patienceMs, snapshotPatienceMs: 0 });
       this.#opened.startDailyWork();
       return this.#opened;
     } catch (error) {

@@ -60,13 +60,14 @@ export async function rebase<Own extends Change>(
   const since = (root < at ? await findChangesSince(c, current.id, root) : []).filter(
     ({ version }) => version !== null && withoutMark(version) <= at,
   );
-  const own = new Set(change.own_changes);
+  const made = new Set(change.own_changes);
   const applied = new Set(since.map(({ change_id }) => change_id));
-  const elsewhere = [...own].filter((id) => !applied.has(id));
+  const elsewhere = [...made].filter((id) => !applied.has(id));
   const { reapplied, refused } = await findConflictsOf(c, elsewhere, current.id);
   const isComplete =
-    c.isReplica || (isAllOfIt(expected, own) && (await areSettled(c, own))) || isLedTo(expected, since);
-  for (const id of reapplied) own.add(id);
+    c.isReplica || (isAllOfIt(expected, made) && (await areSettled(c, made))) || isLedTo(expected, since);
+  // What was made again has the place of what it was: what was made after that came later, whenever somebody decided.
+  const own = new Set([...made].flatMap((id) => [id, reapplied.get(id) ?? id]));
   const others = since.filter(({ change_id }) => !own.has(change_id));
   const record = asJson(current);
   const view = makersView(change, { current: record, since, own, refused, isComplete }, (field) =>

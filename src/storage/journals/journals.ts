@@ -196,7 +196,10 @@ export class Journals {
     this.#lamport = Math.max(this.#lamport, sorted.at(-1)?.lamport ?? 0);
     const isUnread = (entry: JournalEntry) =>
       isOurs(entry) && !entries.has(entry.id) && !this.#settled.has(entry.id);
-    const unreadOf = (lists: typeof found) => lists.flatMap((list) => list.entries.filter(isUnread));
+    const unreadOf = (lists: typeof found) => {
+      const all = lists.flatMap((list) => list.entries.filter(isUnread));
+      return [...new Map(all.map((entry) => [entry.id, entry])).values()];
+    };
     const hidden = unreadOf(found.filter(({ isRecent }) => isRecent));
     if (hidden.length > 0) isWhole = false;
     const known: Waiting = {

@@ -39,6 +39,8 @@ import type { PrimaryOptions } from './primary-options.ts';
 export interface OpenOptions extends Omit<PrimaryOptions, 'patience'> {
   /** How long a PostgreSQL is waited for that nothing can stand in for; default 15 s. */
   patienceMs?: number;
+  /** How long the end waits for a snapshot in git that is long due; default 3 s. */
+  snapshotPatienceMs?: number;
   /** Milliseconds after which the local cache counts as stale. */
   staleAfterMs?: number;
   /** How much of what the primary acknowledged to this folder is kept here. */
@@ -143,6 +145,7 @@ function partsOf(options: OpenOptions): TieredParts {
       age: () => snapshotAge(projectDir, clock),
       take: (primary) => takeSnapshot(projectDir, primary, options.jobs),
     },
+    ...(options.snapshotPatienceMs !== undefined && { snapshotPatienceMs: options.snapshotPatienceMs }),
     elect: (role, work) => election.run(role, work),
     ...(options.jobs !== undefined && { jobs: options.jobs }),
     clock,

@@ -95,12 +95,12 @@ export async function findConflictsOf(
   change_ids: readonly string[],
   record_id: string,
 ): Promise<{
-  /** The changes by which they were made again. */
-  reapplied: string[];
+  /** The changes by which they were made again, by the ids of what was. */
+  reapplied: ReadonlyMap<string, string>;
   /** Their updates of the record, where they were not. */
   refused: Change[];
 }> {
-  if (change_ids.length === 0) return { reapplied: [], refused: [] };
+  if (change_ids.length === 0) return { reapplied: new Map(), refused: [] };
   const { conflicts: t } = c.tables;
   const find = (where: SQL | undefined) =>
     c.db
@@ -111,13 +111,24 @@ export async function findConflictsOf(
   const rows = await find(inArray(t.id, [...change_ids]));
   // A conflict has the id of the first change of its write.
   const others = change_ids.filter((id) => !rows.some((row) => row.id === id));
-  const isAmong = (id: string) => sql`cast(${t.changes} as text) like ${`%${id}%`}`;
-  if (others.length > 0) rows.push(...(await find(or(...others.map(isAmong)))));
+  const isNamed = (id: string) => sql`cast(${t.changes} as text) like ${`%${id}%`}`;
+  const idsIn = ({ changes }: (typeof rows)[number]) =>
+    change_ids.filter((id) => changes.some((change) => change.id === id));
+  if (others.length > 0) {
+    const named = await find(or(...others.map(isNamed)));
+    // What is only built on such a change names it too.
+    const known = new Set(rows.map(({ id }) => id));
+    rows.push(...named.filter((row) => !known.has(row.id) && idsIn(row).length > 0));
+  }
   const isReapplied = ({ resolution }: (typeof rows)[number]) => resolution === 'reapply';
   const refused = rows.filter((row) => !isReapplied(row)).flatMap(({ changes }) => changes.flatMap(partsOf));
   const asked = await Promise.all(refused.map((change) => askedBy(c, change)));
   return {
-    reapplied: rows.filter(isReapplied).flatMap(({ change }) => change ?? []),
+    reapplied: new Map(
+      rows
+        .filter(isReapplied)
+        .flatMap((row) => idsIn(row).map((id): [string, string] => [id, row.change ?? id])),
+    ),
     refused: asked.flat().filter(({ kind, entity_id }) => kind === 'update' && entity_id === record_id),
   };
 }

@@ -89,7 +89,8 @@ export class Background {
     await this.#atMost(STOP_PATIENCE_MS, last);
     // It may have been begun by the loop.
     const all = Promise.all([this.#running, last]).then(() => undefined);
-    if (this.#snapshotLongDue) await this.#atMost(SNAPSHOT_PATIENCE_MS, all);
+    const { snapshotPatienceMs = SNAPSHOT_PATIENCE_MS } = this.options.parts;
+    if (this.#snapshotLongDue) await this.#atMost(snapshotPatienceMs, all);
   }
 
   /** Looks at the state now instead of later. */

@@ -121,6 +121,8 @@ export class HeldWrites {
   forgive(): void {
     const ids = [...this.failures().keys()];
     this.#failures.clear();
+    // What was on its way when the primary went may have arrived.
+    this.#unsettled = { conflicts: '', since: new Map() };
     if (ids.length > 0) this.attempt((book) => book.clearFailures(ids));
     this.#setSchedule(undefined);
   }

@@ -41,6 +41,8 @@ export interface TieredParts {
   seen: AnySeen;
   /** Copies of the primary in git; undefined where there are none. */
   snapshot?: Snapshots | undefined;
+  /** How long the end waits for a snapshot that is long due; default 3 s. */
+  snapshotPatienceMs?: number;
   /** Runs work that only one process of a folder needs to do at a time; false when another is doing it. */
   elect: <T>(role: string, work: () => Promise<T>) => Promise<{ ran: true; result: T } | { ran: false }>;
   /** Runs what is done in the background as jobs; by default without a record of them. */

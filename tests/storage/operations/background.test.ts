@@ -1,6 +1,8 @@
 // What a store does in the background, as jobs: only what did something, with numbers and without a title.
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { systemClock } from '../../../src/platform/clock.ts';
 import { Operations } from '../../../src/storage/operations/operations.ts';
 import { OUTBOX_FILE, openStore, type OpenOptions } from '../../../src/storage/opening/open-store.ts';
@@ -11,6 +13,8 @@ import { Tracker } from '../tracker.ts';
 import { makeEntry } from '../tiers/journal-entries.ts';
 
 const PATIENCE_MS = 20_000;
+/** Git is given up on after two seconds. */
+const SLOW_MS = 1_900;
 /** A store that ends takes a snapshot as far as there is time, which is little: a busy machine may need more. */
 const PATIENT = { ...systemClock, sleep: (ms: number) => systemClock.sleep(ms * 100) };
 
@@ -70,6 +74,23 @@ describeEachBackend('background work', (backend) => {
         counts: { ms: expect.any(Number) as number },
       },
     ]);
+  });
+
+  it('does not wait for a first snapshot that takes long where the end has to be short', async () => {
+    const place = await backend.place({ git: true });
+    const { jobs, store, tracker } = await openRecorded({ ...place, snapshotPatienceMs: 0 });
+    await tracker.create();
+    const git = execFileSync('which', ['git'], { encoding: 'utf8' }).trim();
+    const folder = path.join(place.projectDir, 'bin');
+    mkdirSync(folder);
+    const script = `#!/bin/sh\ncase "$*" in *mktree*) sleep ${SLOW_MS / 1_000} ;; esac\nexec ${git} "$@"\n`;
+    writeFileSync(path.join(folder, 'git'), script, { mode: 0o755 });
+    vi.stubEnv('PATH', `${folder}${path.delimiter}${process.env['PATH'] ?? ''}`);
+    const startedAt = performance.now();
+    await store.close();
+    expect(performance.now() - startedAt).toBeLessThan(SLOW_MS);
+    vi.unstubAllEnvs();
+    expect(jobs.snapshots({ limit: 9 })).toEqual([]);
   });
 
   it('records one archiving by whoever asked for it, and none that found nothing', async () => {

@@ -155,6 +155,21 @@ describe('the journals of one folder', () => {
     expect([idsOf([...hidden]), idsOf([...unread])]).toEqual([[change.id], [change.id]]);
   });
 
+  it('tell once of what was listed while it was saved, where it cannot be read since', async () => {
+    const journal = new MemoryJournal();
+    const journals = new Journals([journal], DEVICE, systemClock);
+    const append = journal.append.bind(journal);
+    journal.append = async (entry) => {
+      await append(entry);
+      await journals.waiting();
+    };
+    const change = makeChange();
+    await journals.append([change]);
+    journal.medium.outage = 'busy';
+    const { hidden, unread } = await journals.waiting();
+    expect([idsOf([...hidden]), idsOf([...unread])]).toEqual([[change.id], [change.id]]);
+  });
+
   it('still tell of what was in one that cannot be read any more, as what an answer may lack', async () => {
     const medium = newMedium();
     let now = 1_000;

@@ -32,7 +32,7 @@ async function scene(backend: Backend) {
   };
   return {
     ...{ primary, memory, keep, item: item.id, other: other.id },
-    replay: (at = primary) => replayWaiting({ primary: at, journals, memory, clock: systemClock }),
+    replay: (at = primary, clock = systemClock) => replayWaiting({ primary: at, journals, memory, clock }),
     waiting: async () => (await journals.waiting()).entries.map(({ id }) => id),
   };
 }
@@ -71,5 +71,20 @@ describeEachBackend('a pass over what waits', (backend) => {
     expect([...memory.held.failures().values()]).toMatchObject([
       { reason: expect.stringContaining('locked') as string },
     ]);
+  });
+
+  it('lets go of what arrived while the primary could not be asked, however long that was', async () => {
+    const { primary, memory, keep, item, replay, waiting } = await scene(backend);
+    const refused = await keep(item, { title: 'Mine' });
+    await keep(item, { title: 'Mine too' });
+    const late = await keep(item, { branch_name: 'late' }, 2);
+    expect((await replay()).conflicts).toBe(1);
+    expect((await replay()).held).toContain(late.id);
+    await primary.write(late.changes);
+    memory.held.forgive();
+    const afterwards = { ...systemClock, now: () => systemClock.now() + 600_000 };
+    await replay(primary, afterwards);
+    expect(await waiting()).not.toContain(late.id);
+    expect(await waiting()).not.toContain(refused.id);
   });
 });
