@@ -11,7 +11,8 @@ import { openOutbox } from '../../src/storage/journals/outbox.ts';
 import { inFolder } from '../storage/backends.ts';
 import { describeUnless } from '../support/describe-with.ts';
 import { type PostgresServer, postgresSkipReason, startPostgres } from '../support/postgres.ts';
-import { type CommandResult, runCli } from '../support/program.ts';
+import { runInProcess } from '../support/in-process.ts';
+import { type CommandResult } from '../support/program.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 import { contentOf } from './command-line.ts';
 import { knownVersion } from '../../src/domain/provisional-version.ts';
@@ -49,7 +50,7 @@ class Folder {
   }
 
   run(...args: string[]): Promise<CommandResult> {
-    return runCli(args, { project: this.project, env: { DATABASE_URL: this.url } });
+    return runInProcess(args, { project: this.project, env: { DATABASE_URL: this.url } });
   }
 
   /** What a command prints as JSON; it has to end with `code`. */
@@ -330,8 +331,8 @@ describeUnless(postgresSkipReason(), 'after an outage', () => {
 
   it('accepting needs a tracker, and goes without --fix', async () => {
     const project = await temporaryProject();
-    expect((await runCli(['doctor', '--accept-database'], { project })).code).toBe(3);
-    expect((await runCli(['doctor', '--accept-database', '--fix'], { project })).code).toBe(2);
+    expect((await runInProcess(['doctor', '--accept-database'], { project })).code).toBe(3);
+    expect((await runInProcess(['doctor', '--accept-database', '--fix'], { project })).code).toBe(2);
     expect(await readdir(project)).toEqual([]);
   });
 });

@@ -1,9 +1,9 @@
-// list_conflicts and resolve_conflict through every client, transport and database.
+// list_conflicts and resolve_conflict, on two surfaces.
 import { expect, it } from 'vitest';
 import { rows } from './calls.ts';
-import { describeEverySurface } from './surfaces.ts';
+import { describeTwoSurfaces } from './surfaces.ts';
 
-describeEverySurface((surface) => {
+describeTwoSurfaces((surface) => {
   it('shows a conflict with base, mine and theirs, and counts it on every read of its record', async () => {
     const { item, conflict_id } = await surface.contested();
     const page = await surface.call('list_conflicts', { id: item['id'] });

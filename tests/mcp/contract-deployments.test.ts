@@ -1,11 +1,11 @@
-// record_deployment and get_project_configuration through every client, transport and database.
+// record_deployment and get_project_configuration, on two surfaces.
 import { describe, expect, it } from 'vitest';
 import { git } from '../support/program.ts';
 import { type Row, rows, text } from './calls.ts';
 import { COMMIT, DEPLOYMENT } from './contract-tools.ts';
-import { describeEverySurface } from './surfaces.ts';
+import { describeTwoSurfaces } from './surfaces.ts';
 
-describeEverySurface((surface) => {
+describeTwoSurfaces((surface) => {
   describe('record_deployment', () => {
     it('answers the event with its vendors and work items expanded, its time in UTC', async () => {
       const [one, two] = [await surface.vendor(), await surface.vendor({ status: 'operational' })];

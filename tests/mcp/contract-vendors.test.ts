@@ -1,7 +1,7 @@
-// query_vendor_status and update_vendor_status through every client, transport and database.
+// query_vendor_status and update_vendor_status, on two surfaces.
 import { expect, it } from 'vitest';
 import { type Row, text } from './calls.ts';
-import { describeEverySurface } from './surfaces.ts';
+import { describeTwoSurfaces } from './surfaces.ts';
 
 const UNTESTED = {
   format_support: { excel: false, csv: false, pdf: false, ocr: false },
@@ -9,7 +9,7 @@ const UNTESTED = {
   manifest_compliant: false,
 };
 
-describeEverySurface((surface) => {
+describeTwoSurfaces((surface) => {
   const update = (vendor: Row, fields: Row): Promise<Row> =>
     surface.call('update_vendor_status', { name: vendor['name'], version: vendor['version'], ...fields });
 

@@ -1,9 +1,9 @@
-// query_work_item and list_work_items through every client, transport and database.
+// query_work_item and list_work_items, on two surfaces.
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type Row, rows, text, titles } from './calls.ts';
-import { describeEverySurface } from './surfaces.ts';
+import { describeTwoSurfaces } from './surfaces.ts';
 
-describeEverySurface((surface) => {
+describeTwoSurfaces((surface) => {
   const link = (source: Row, dependency_type: string, target: Row): Promise<Row> =>
     surface.call('link_work_items', { source_id: source['id'], dependency_type, target_id: target['id'] });
 

@@ -1,12 +1,12 @@
-// update_work_item through every client, transport and database.
+// update_work_item, on two surfaces.
 import { expect, it } from 'vitest';
 import { type Row, text } from './calls.ts';
 import { COMMIT } from './contract-tools.ts';
-import { describeEverySurface } from './surfaces.ts';
+import { describeTwoSurfaces } from './surfaces.ts';
 
 const DELETED = '2026-02-01T12:00:00.000Z';
 
-describeEverySurface((surface) => {
+describeTwoSurfaces((surface) => {
   const update = (item: Row, fields: Row): Promise<Row> =>
     surface.call('update_work_item', { id: item['id'], version: item['version'], ...fields });
 

@@ -4,9 +4,9 @@ import os from 'node:os';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { rows } from './calls.ts';
-import { describeEverySurface } from './surfaces.ts';
+import { describeTwoSurfaces } from './surfaces.ts';
 
-describeEverySurface((surface) => {
+describeTwoSurfaces((surface) => {
   const put = (name: string, text: string): string => {
     const file = path.join(surface.project(), name);
     mkdirSync(path.dirname(file), { recursive: true });

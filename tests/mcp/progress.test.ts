@@ -5,75 +5,78 @@ import { describe, expect, it } from 'vitest';
 import type { Progress } from '../../src/domain/progress.ts';
 import { withProgress } from '../../src/mcp/progress.ts';
 import { Operations } from '../../src/storage/operations/operations.ts';
-import { runCli } from '../support/program.ts';
+import { runInProcess } from '../support/in-process.ts';
 import { rows, text } from './calls.ts';
 import { type Surface, describeEverySurface } from './surfaces.ts';
 
 /** More than one transaction archives. */
 const DUE = 250;
 
-describeEverySurface((surface) => {
-  it('tells a client that asked how far the archiving is', { timeout: 60_000 }, async () => {
-    await importClosed(surface, DUE);
-    const told: { progress: number; message?: string | undefined }[] = [];
-    const result = await surface.client().callTool('archive_work_items', {}, (one) => told.push(one));
-    expect(result.isError, result.text).toBe(false);
-    expect(result.structured).toMatchObject({ items_total: DUE });
-    expect(told.length).toBeGreaterThan(0);
-    expect(told.every(({ message }) => message === 'move')).toBe(true);
-    const numbers = told.map(({ progress }) => progress);
-    expect(numbers).toEqual([...new Set(numbers)].sort((a, b) => a - b));
-    expect(Math.max(...numbers)).toBeLessThanOrEqual(DUE);
-
-    const [job] = rows((await surface.call('list_jobs', { kind: 'archive', limit: 1 }))['items']);
-    expect(job).toMatchObject({ state: 'succeeded', phase: 'move', counts: { items: DUE } });
-    expect(await surface.call('get_job', { id: text(job?.['id']).slice(0, 8) })).toMatchObject({
-      ...job,
-      snapshots: [],
-    });
-  });
-
-  it(
-    'tells how far an import is, and shows its job with the backup before it',
-    { timeout: 60_000 },
-    async () => {
-      const vendors = Array.from({ length: 30 }, (_, at) => `- ${surface.unique('told')} ${at}: broken\n`);
-      await writeFile(path.join(surface.project(), 'told.md'), `## Vendors\n${vendors.join('')}`);
+describeEverySurface(
+  (surface) => {
+    it('tells a client that asked how far the archiving is', { timeout: 60_000 }, async () => {
+      await importClosed(surface, DUE);
       const told: { progress: number; message?: string | undefined }[] = [];
-      const input = { path: 'told.md', dry_run: false };
-      const result = await surface.client().callTool('import_status_file', input, (one) => told.push(one));
-      expect(result.structured, result.text).toMatchObject({ outcome: 'imported' });
-      // The last one comes together with the answer, where some clients listen no more.
-      expect(told.map(({ message }) => message)).toEqual(expect.arrayContaining(['copy', 'verify']));
+      const result = await surface.client().callTool('archive_work_items', {}, (one) => told.push(one));
+      expect(result.isError, result.text).toBe(false);
+      expect(result.structured).toMatchObject({ items_total: DUE });
+      expect(told.length).toBeGreaterThan(0);
+      expect(told.every(({ message }) => message === 'move')).toBe(true);
       const numbers = told.map(({ progress }) => progress);
       expect(numbers).toEqual([...new Set(numbers)].sort((a, b) => a - b));
-      const [job] = rows((await surface.call('list_jobs', { kind: 'legacy_import', limit: 1 }))['items']);
-      expect(job).toMatchObject({ state: 'succeeded', phase: 'write', counts: { created: 30 } });
-      expect(await surface.call('get_job', { id: text(job?.['id']) })).toMatchObject({
-        snapshots: [{ kind: 'backup' }],
+      expect(Math.max(...numbers)).toBeLessThanOrEqual(DUE);
+
+      const [job] = rows((await surface.call('list_jobs', { kind: 'archive', limit: 1 }))['items']);
+      expect(job).toMatchObject({ state: 'succeeded', phase: 'move', counts: { items: DUE } });
+      expect(await surface.call('get_job', { id: text(job?.['id']).slice(0, 8) })).toMatchObject({
+        ...job,
+        snapshots: [],
       });
-    },
-  );
-
-  it('refuses words that are none of a job, naming those that are', async () => {
-    expect(await surface.refuseField('state', 'list_jobs', { state: 'done' })).toContain('interrupted');
-    expect(await surface.refuseField('kind', 'list_jobs', { kind: 'thing' })).toContain('move_to_postgres');
-    expect(await surface.refuseField('cursor', 'list_jobs', { cursor: 'x' })).toContain('next_cursor');
-    await surface.refuse('NotFoundError', 'get_job', { id: 'abcdef' });
-  });
-
-  it('shows the copies that a job made', async () => {
-    const jobs = new Operations(path.join(surface.project(), '.worktrail'));
-    const id = await jobs.run('export', (job) => {
-      job.snapshot({ kind: 'export', reference: surface.unique('file'), bytes: 7 });
-      return Promise.resolve(job.id);
     });
-    jobs.close();
-    const { snapshots } = await surface.call('get_job', { id });
-    expect(snapshots).toMatchObject([{ kind: 'export', bytes: 7, job_id: id }]);
-    expect(rows((await surface.call('list_jobs'))['snapshots'])).toContainEqual(rows(snapshots)[0]);
-  });
-});
+
+    it(
+      'tells how far an import is, and shows its job with the backup before it',
+      { timeout: 60_000 },
+      async () => {
+        const vendors = Array.from({ length: 30 }, (_, at) => `- ${surface.unique('told')} ${at}: broken\n`);
+        await writeFile(path.join(surface.project(), 'told.md'), `## Vendors\n${vendors.join('')}`);
+        const told: { progress: number; message?: string | undefined }[] = [];
+        const input = { path: 'told.md', dry_run: false };
+        const result = await surface.client().callTool('import_status_file', input, (one) => told.push(one));
+        expect(result.structured, result.text).toMatchObject({ outcome: 'imported' });
+        // The last one comes together with the answer, where some clients listen no more.
+        expect(told.map(({ message }) => message)).toEqual(expect.arrayContaining(['copy', 'verify']));
+        const numbers = told.map(({ progress }) => progress);
+        expect(numbers).toEqual([...new Set(numbers)].sort((a, b) => a - b));
+        const [job] = rows((await surface.call('list_jobs', { kind: 'legacy_import', limit: 1 }))['items']);
+        expect(job).toMatchObject({ state: 'succeeded', phase: 'write', counts: { created: 30 } });
+        expect(await surface.call('get_job', { id: text(job?.['id']) })).toMatchObject({
+          snapshots: [{ kind: 'backup' }],
+        });
+      },
+    );
+
+    it('refuses words that are none of a job, naming those that are', async () => {
+      expect(await surface.refuseField('state', 'list_jobs', { state: 'done' })).toContain('interrupted');
+      expect(await surface.refuseField('kind', 'list_jobs', { kind: 'thing' })).toContain('move_to_postgres');
+      expect(await surface.refuseField('cursor', 'list_jobs', { cursor: 'x' })).toContain('next_cursor');
+      await surface.refuse('NotFoundError', 'get_job', { id: 'abcdef' });
+    });
+
+    it('shows the copies that a job made', async () => {
+      const jobs = new Operations(path.join(surface.project(), '.worktrail'));
+      const id = await jobs.run('export', (job) => {
+        job.snapshot({ kind: 'export', reference: surface.unique('file'), bytes: 7 });
+        return Promise.resolve(job.id);
+      });
+      jobs.close();
+      const { snapshots } = await surface.call('get_job', { id });
+      expect(snapshots).toMatchObject([{ kind: 'export', bytes: 7, job_id: id }]);
+      expect(rows((await surface.call('list_jobs'))['snapshots'])).toContainEqual(rows(snapshots)[0]);
+    });
+  },
+  ['sqlite'],
+);
 
 describe('progress notifications', () => {
   const told = async (steps: Progress[], token: string | undefined = 'token') => {
@@ -135,6 +138,6 @@ async function importClosed(surface: Surface, count: number): Promise<void> {
   const file = path.join(surface.project(), `${namespace}.jsonl`);
   await writeFile(file, issues.map((issue) => JSON.stringify(issue)).join('\n'));
   const args = ['import', 'beads', file, '--namespace', namespace, ...surface.databaseArguments()];
-  const { code, stderr } = await runCli(args, { project: surface.project() });
+  const { code, stderr } = await runInProcess(args, { project: surface.project() });
   expect(code, stderr).toBe(0);
 }

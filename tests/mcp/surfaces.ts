@@ -38,40 +38,69 @@ export interface Surface extends Caller {
   contested(): Promise<{ item: Row; conflict_id: string }>;
 }
 
+interface Meeting {
+  generation: ClientGeneration;
+  transport: Transport;
+}
+
+const DATABASES: readonly Database[] = ['sqlite', 'postgres'];
+
 /** Protocol 2026-07-28 knows no HTTP+SSE. */
-const MEETINGS: readonly { generation: ClientGeneration; transport: Transport }[] = clientGenerations.flatMap(
-  (generation) =>
-    (['stdio', 'http', 'sse'] as const)
-      .filter((transport) => generation !== 'current-2026' || transport !== 'sse')
-      .map((transport) => ({ generation, transport })),
+const MEETINGS: readonly Meeting[] = clientGenerations.flatMap((generation) =>
+  (['stdio', 'http', 'sse'] as const)
+    .filter((transport) => generation !== 'current-2026' || transport !== 'sse')
+    .map((transport) => ({ generation, transport })),
 );
 
-/** Runs the scenarios of `body` on every surface, in a project that is a git repository. */
-export function describeEverySurface(body: (surface: Surface) => void): void {
+/**
+ * Runs the scenarios of `body` on every surface, in a project that is a git repository: what depends on how a client and
+ * the server meet. What does not is shown by `describeTwoSurfaces`.
+ */
+export function describeEverySurface(body: (surface: Surface) => void, databases = DATABASES): void {
+  describeMeetings(() => MEETINGS, body, databases);
+}
+
+/** The same on two surfaces that have nothing in common: for rules that lie behind all of them alike. */
+export function describeTwoSurfaces(body: (surface: Surface) => void): void {
+  describeMeetings((database) => [UNLIKE[database]], body);
+}
+
+const UNLIKE: Readonly<Record<Database, Meeting>> = {
+  sqlite: { generation: 'current', transport: 'stdio' },
+  postgres: { generation: 'current-2026', transport: 'http' },
+};
+
+function describeMeetings(
+  meetingsOn: (database: Database) => readonly Meeting[],
+  body: (surface: Surface) => void,
+  databases?: readonly Database[],
+): void {
   describeDatabases(({ database, project, url }) => {
-    let http: HttpProgram;
+    const meetings = meetingsOn(database);
+    let http: HttpProgram | undefined;
     beforeAll(async () => {
+      if (meetings.every(({ transport }) => transport === 'stdio')) return;
       http = await startHttp({
         project: project(),
         args: ['--database', url(), '--toolsets', 'all'],
       });
     });
-    afterAll(() => http.stop());
+    afterAll(() => http?.stop());
 
-    describe.each(MEETINGS)('$generation over $transport', ({ generation, transport }) => {
+    describe.each(meetings)('$generation over $transport', ({ generation, transport }) => {
       const clientName = `${generation} ${transport}`;
       let client: TestClient;
       beforeAll(async () => {
         client = await connect(
           transport === 'stdio'
             ? { generation, transport, clientName, cwd: project(), args: serveArguments(project(), url()) }
-            : { generation, transport, clientName, url: http.url },
+            : { generation, transport, clientName, url: http?.url ?? '' },
         );
       });
       afterAll(() => client.close());
       body(surface({ generation, transport, database, clientName, project, url }, () => client));
     });
-  });
+  }, databases);
 }
 
 /** The same over stdio only, once per database, with today's client. */
@@ -101,7 +130,7 @@ interface Setting {
   url: () => string;
 }
 
-function describeDatabases(body: (setting: Setting) => void): void {
+function describeDatabases(body: (setting: Setting) => void, databases = DATABASES): void {
   const suite = (database: Database, createDatabase: () => Promise<string>): void => {
     let project: string;
     let url: string;
@@ -111,8 +140,10 @@ function describeDatabases(body: (setting: Setting) => void): void {
     });
     body({ database, project: () => project, url: () => url });
   };
-  describe('on sqlite', () => suite('sqlite', () => Promise.resolve('embedded')));
-  describeWithPostgres('on postgres', (server) => suite('postgres', () => server.createDatabase()));
+  if (databases.includes('sqlite'))
+    describe('on sqlite', () => suite('sqlite', () => Promise.resolve('embedded')));
+  if (databases.includes('postgres'))
+    describeWithPostgres('on postgres', (server) => suite('postgres', () => server.createDatabase()));
 }
 
 export function serveArguments(project: string, database = 'embedded', toolsets = 'all'): string[] {

@@ -31,7 +31,8 @@ describeUnless(postgresSkipReason(), 'two sessions of one server over HTTP', () 
   it('are told of what each of them was shown', async () => {
     const postgres = await startPostgres({ own: true });
     cleanUpLater(() => postgres.stop());
-    const project = await temporaryProject({ git: true });
+    // Without a repository: a snapshot in git that was taken just now would be as new as what was shown.
+    const project = await temporaryProject();
     const server = await startHttp({ project, args: ['--database', await postgres.createDatabase()] });
     cleanUpLater(async () => void (await server.stop()));
     const open = async () => {

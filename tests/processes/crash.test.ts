@@ -3,15 +3,16 @@ import { expect, it } from 'vitest';
 import { describeEachDatabase, type Place } from './place.ts';
 import { Server, outcomeOf } from './server.ts';
 import { expectCompleteFeed, expectSoundPaths } from './soundness.ts';
+import { episodes } from '../torture/scale.ts';
 
 const LONG_MS = 240_000;
-const ROUNDS = 20;
+const ROUNDS = episodes(5, 20);
 /** Requests under way at any time, so that the kill always meets some. */
 const UNDER_WAY = 8;
 const STARTERS_AFTER_CRASH = 4;
 
 describeEachDatabase('kill -9 in the middle of a burst of writes', (newPlace, source) => {
-  it('loses nothing that was acknowledged, twenty times over', { timeout: LONG_MS }, async () => {
+  it('loses nothing that was acknowledged, time and again', { timeout: LONG_MS }, async () => {
     const place = await newPlace();
     const acknowledged: string[] = [];
     for (let round = 0; round < ROUNDS; round += 1) {

@@ -8,6 +8,7 @@ import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
 import { describeEachDatabase, newSqlitePlace, type Place } from './place.ts';
 import { Server, type Answer } from './server.ts';
+import { episodes } from '../torture/scale.ts';
 
 const LONG_MS = 120_000;
 const BACK_MS = 20_000;
@@ -121,7 +122,7 @@ describeEachDatabase('the copy of a database', (newPlace, source) => {
         while (!isOver) made.push(await server.create({ title: 'meets it' }));
       };
       const writing = [...servers, ...servers, ...servers].map(write);
-      for (let round = 0; round < 100; round += 1) {
+      for (let round = 0; round < episodes(30, 100); round += 1) {
         for (const file of files) copyFileSync(file, `${file}.older`);
         await sleep(20);
         // New files beside an index that both servers have open.

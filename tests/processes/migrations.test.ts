@@ -5,10 +5,11 @@ import { describeEachDatabase, type Place } from './place.ts';
 import { olderStore } from './older-store.ts';
 import { Server } from './server.ts';
 import { slowMigration, untilSlowMigration } from './slow-migration.ts';
+import { episodes } from '../torture/scale.ts';
 
 const LONG_MS = 240_000;
 const STARTERS = 12;
-const EMPTY_ROUNDS = 3;
+const EMPTY_ROUNDS = episodes(1, 3);
 
 describeEachDatabase('migrations', (newPlace, source) => {
   it('are made once when twelve processes start on an empty store', { timeout: LONG_MS }, async () => {

@@ -3,12 +3,13 @@ import { expect, it } from 'vitest';
 import { describeEachDatabase } from './place.ts';
 import { Server } from './server.ts';
 import { expectCompleteFeed, expectNoBlockingCycle, expectSoundPaths } from './soundness.ts';
+import { episodes } from '../torture/scale.ts';
 
 const LONG_MS = 240_000;
-const ROUNDS = 10;
+const ROUNDS = episodes(4, 10);
 const RING = 4;
 const MOVERS = 6;
-const MOVES_EACH = 20;
+const MOVES_EACH = episodes(8, 20);
 const FOLDERS = 5;
 
 describeEachDatabase('processes that meet in the structure', (newPlace) => {

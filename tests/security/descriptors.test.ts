@@ -9,23 +9,26 @@ import { git, startHttp, temporaryProject } from '../support/program.ts';
 
 const CONNECTIONS = 400;
 
-/** A connection at rest may have made room for others just as it was used again: then the call is repeated. */
-async function write(client: TestClient, title: string): Promise<void> {
-  const call = { item_type: 'task', title, idempotency_key: randomUUID() };
+/** A connection at rest, which clients of a process share, may have made room for others just as it was used again. */
+async function again<T>(use: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      const { structured, isError, text } = await client.callTool('create_work_item', call);
-      expect(isError, text).toBe(false);
-      expect(structured?.['title']).toBe(title);
-      return;
+      return await use();
     } catch (error) {
       if (attempt === 5 || !(error instanceof TypeError && error.message === 'fetch failed')) throw error;
     }
   }
 }
 
+async function write(client: TestClient, title: string): Promise<void> {
+  const task = { item_type: 'task', title, idempotency_key: randomUUID() };
+  const { structured, isError, text } = await again(() => client.callTool('create_work_item', task));
+  expect(isError, text).toBe(false);
+  expect(structured?.['title']).toBe(title);
+}
+
 async function titles(client: TestClient): Promise<unknown[]> {
-  const { structured } = await client.callTool('list_work_items', { limit: 100 });
+  const { structured } = await again(() => client.callTool('list_work_items', { limit: 100 }));
   return (structured?.['items'] as { title: string }[]).map(({ title }) => title).sort();
 }
 
@@ -48,7 +51,9 @@ describe.each([
     await vi.waitUntil(() => first.open() < descriptors, { timeout: 20_000 });
     await write(client, 'during');
     expect(await titles(client)).toEqual(['before', 'during']);
-    const other = await connect({ generation: 'current-2026', transport: 'http', url: server.url });
+    const other = await again(() =>
+      connect({ generation: 'current-2026', transport: 'http', url: server.url }),
+    );
     await write(other, 'during, by another');
 
     const [second] = await Promise.all([
@@ -57,7 +62,7 @@ describe.each([
     ]);
     first.end();
     second.end();
-    const late = await connect({ generation: 'previous', transport: 'http', url: server.url });
+    const late = await again(() => connect({ generation: 'previous', transport: 'http', url: server.url }));
     await write(late, 'after');
     expect(await titles(late)).toHaveLength(14);
     expect((await request(`${server.url}/health`)).status).toBe(200);

@@ -17,8 +17,9 @@ import type { Session } from '../../src/storage/database/connection.ts';
 import { cleanUpLater } from '../support/cleanup.ts';
 import { describeEachBackend, openTracker, type Backend } from './backends.ts';
 import type { Tracker } from './tracker.ts';
+import { episodes } from '../torture/scale.ts';
 
-const RUNS = 25;
+const RUNS = episodes(8, 25);
 const KINDS = ['blocks', 'depends_on', 'relates_to', 'discovered_from'] as const;
 
 /** Items are chosen by a number, whatever there is of them at that moment. */

@@ -15,8 +15,9 @@ import { postgresSkipReason } from '../support/postgres.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 import { freshDatabase, inFolder } from './backends.ts';
 import { CHOSEN_ITEMS, PROJECT_ID, changeFor, writes, type Operation } from './parity-operations.ts';
+import { episodes } from '../torture/scale.ts';
 
-const RUNS = 25;
+const RUNS = episodes(8, 25);
 
 describeUnless(postgresSkipReason(), 'SQLite and PostgreSQL', () => {
   let databaseUrl: string;

@@ -27,6 +27,7 @@ import { startProxy, type ProxyMode } from '../support/tcp-proxy.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 import { UNHURRIED, freshDatabase, inFolder } from './backends.ts';
 import { creation } from './changes.ts';
+import { episodes } from '../torture/scale.ts';
 
 /** The product promises 1,000 ms; a busy machine may add to that. */
 const FAILURE_LIMIT_MS = 2_000;
@@ -141,7 +142,7 @@ describeUnless(postgresSkipReason(), 'a PostgreSQL behind a network that', () =>
 
   it('cuts the making of a connection anywhere fails the call', async () => {
     const { proxy, session } = await scene();
-    for (let afterBytes = 0; afterBytes < 1_000; afterBytes += 13) {
+    for (let afterBytes = 0; afterBytes < 1_000; afterBytes += episodes(41, 13)) {
       // What is open is cut by the reset, so that the next call has to connect.
       await proxy.setMode('reset');
       await proxy.setMode({ cut: { afterBytes } });

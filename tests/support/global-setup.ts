@@ -1,10 +1,12 @@
 // One PostgreSQL server for the whole test run. Workers reach it with `inject('postgresUrl')`,
 // best through `describeWithPostgres`, and create their own databases on it.
-// And a user's folder for the run: no test reads or writes that of the developer.
-import { mkdtempSync, rmSync } from 'node:fs';
+// And a user's folder for the run: no test reads or writes that of the developer. And a folder for what they write, in
+// memory where there is enough: a disk makes them wait for half of their time, for files that nobody reads again.
+import { chmodSync, mkdtempSync, rmSync, statfsSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import type { TestProject } from 'vitest/node';
+import { isLong } from '../torture/scale.ts';
 import { dropDatabase, freshName, postgresSkipReason, startPostgres } from './postgres.ts';
 
 declare module 'vitest' {
@@ -17,13 +19,32 @@ declare module 'vitest' {
 }
 
 export default async function setUp(project: TestProject): Promise<() => Promise<void>> {
-  const configuration = mkdtempSync(path.join(os.tmpdir(), 'worktrail-user-'));
-  process.env['XDG_CONFIG_HOME'] = configuration;
+  process.env['WORKTRAIL_CHECKER_HISTORIES'] ??= path.join(os.tmpdir(), 'worktrail-checker-histories');
+  const folder = mkdtempSync(path.join(placeForFiles(), 'worktrail-run-'));
+  // PostgreSQL of root runs as somebody else.
+  chmodSync(folder, 0o755);
+  process.env['TMPDIR'] = folder;
+  process.env['XDG_CONFIG_HOME'] = mkdtempSync(path.join(folder, 'user-'));
   const stopPostgres = await startSharedPostgres(project);
   return async () => {
     await stopPostgres();
-    rmSync(configuration, { recursive: true, force: true });
+    rmSync(folder, { recursive: true, force: true });
   };
+}
+
+const IN_MEMORY = '/dev/shm';
+const FILES_MAX_BYTES = 6 * 1024 ** 3;
+
+/** Not for the long forms, whose point is what a disk does, nor where somebody chose a place. */
+function placeForFiles(): string {
+  if (isLong || process.env['TMPDIR'] !== undefined) return os.tmpdir();
+  try {
+    const { bsize, bavail } = statfsSync(IN_MEMORY);
+    const isEnough = bsize * bavail > FILES_MAX_BYTES && os.freemem() > 2 * FILES_MAX_BYTES;
+    return isEnough ? IN_MEMORY : os.tmpdir();
+  } catch {
+    return os.tmpdir();
+  }
 }
 
 async function startSharedPostgres(project: TestProject): Promise<() => Promise<void>> {

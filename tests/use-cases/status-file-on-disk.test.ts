@@ -85,10 +85,10 @@ describeEachBackend('the status file on the disk', (backend) => {
     expect(await write()).toMatchObject({ written: true });
   });
 
-  it.skipIf(!hasOtherFileSystem())(
-    'is written where the data folder is on another file system (a second one is at /dev/shm)',
+  it.skipIf(otherFileSystem() === undefined)(
+    'is written where the data folder is on another file system (a second one is at /dev/shm or /var/tmp)',
     async () => {
-      const elsewhere = await mkdtemp('/dev/shm/worktrail-');
+      const elsewhere = await mkdtemp(path.join(otherFileSystem() ?? '', 'worktrail-'));
       onTestFinished(() => rm(elsewhere, { recursive: true }));
       expect(await writeStatusFile(tracker.context, { ...tracker.place, dataDir: elsewhere })).toMatchObject({
         written: true,
@@ -100,7 +100,11 @@ describeEachBackend('the status file on the disk', (backend) => {
   );
 });
 
-function hasOtherFileSystem(): boolean {
-  const other = statSync('/dev/shm', { throwIfNoEntry: false });
-  return other !== undefined && other.dev !== statSync(os.tmpdir()).dev;
+/** A folder on another file system than that of the tests, if there is one. */
+function otherFileSystem(): string | undefined {
+  const own = statSync(os.tmpdir()).dev;
+  return ['/dev/shm', '/var/tmp'].find((folder) => {
+    const other = statSync(folder, { throwIfNoEntry: false });
+    return other !== undefined && other.dev !== own;
+  });
 }

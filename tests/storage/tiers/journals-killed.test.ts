@@ -9,8 +9,9 @@ import { openOutbox } from '../../../src/storage/journals/outbox.ts';
 import { git, temporaryProject } from '../../support/temporary-project.ts';
 import { DEVICE, idsOf } from './journal-entries.ts';
 import { startJournalProcess } from './journal-processes.ts';
+import { episodes } from '../../torture/scale.ts';
 
-const ROUNDS = 10;
+const ROUNDS = episodes(4, 10);
 const KILLED_WITHIN_MS = 400;
 const MORE_THAN_FIT = 1_000_000;
 

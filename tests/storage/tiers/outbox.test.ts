@@ -26,6 +26,7 @@ import { temporaryProject } from '../../support/temporary-project.ts';
 import { idsOf, makeChange, makeEntries, makeEntry } from './journal-entries.ts';
 import { mountReadOnly } from './mounts.ts';
 import { startJournalProcess } from './journal-processes.ts';
+import { episodes } from '../../torture/scale.ts';
 
 const PAGE_BYTES = 4_096;
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -247,7 +248,7 @@ describe('an outbox that is damaged', () => {
       await leaveOutbox(entries);
       const original = await readFile(file);
       let noticed = 0;
-      for (let offset = 3; offset < original.length; offset += 797) {
+      for (let offset = 3; offset < original.length; offset += episodes(2_999, 797)) {
         for (const name of await readdir(folder)) await rm(path.join(folder, name));
         const bytes = Buffer.from(original);
         flip(bytes.subarray(offset));
@@ -260,7 +261,7 @@ describe('an outbox that is damaged', () => {
         if (outbox.damage().length > 0) noticed += 1;
         await outbox.close();
       }
-      expect(noticed).toBeGreaterThan(10);
+      expect(noticed).toBeGreaterThan(episodes(2, 10));
     },
   );
 
@@ -435,7 +436,7 @@ describe('the log of an outbox', () => {
     await leaveOutbox(entries, { killed: true });
     const [database, log] = [await readFile(file), await readFile(`${file}-wal`)];
     let recovered = 0;
-    for (let offset = 5; offset < log.length; offset += 1_997) {
+    for (let offset = 5; offset < log.length; offset += episodes(7_001, 1_997)) {
       for (const name of await readdir(folder)) await rm(path.join(folder, name));
       const bytes = Buffer.from(log);
       flip(bytes.subarray(offset));
@@ -446,7 +447,7 @@ describe('the log of an outbox', () => {
       if (outbox.damage().length > 0) recovered += 1;
       await outbox.close();
     }
-    expect(recovered).toBeGreaterThan(10);
+    expect(recovered).toBeGreaterThan(episodes(2, 10));
   });
 
   it('is not saved from a second time', async () => {
