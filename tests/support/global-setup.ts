@@ -21,8 +21,8 @@ declare module 'vitest' {
 export default async function setUp(project: TestProject): Promise<() => Promise<void>> {
   process.env['WORKTRAIL_CHECKER_HISTORIES'] ??= path.join(os.tmpdir(), 'worktrail-checker-histories');
   const folder = mkdtempSync(path.join(placeForFiles(), 'worktrail-run-'));
-  // PostgreSQL of root runs as somebody else.
-  chmodSync(folder, 0o755);
+  // As /tmp is: PostgreSQL of root, and some programs, run as somebody else.
+  chmodSync(folder, 0o1777);
   process.env['TMPDIR'] = folder;
   process.env['XDG_CONFIG_HOME'] = mkdtempSync(path.join(folder, 'user-'));
   const stopPostgres = await startSharedPostgres(project);

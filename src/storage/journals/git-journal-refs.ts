@@ -1,6 +1,7 @@
 /** The refs of the journal in git and the objects behind them; see journal.ts for their form. */
-import { lstat, open, rm, stat } from 'node:fs/promises';
+import { lstat, open, readdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { folderWithGit, readGitLink } from '../../platform/git-link.ts';
 import { runGit, type GitFailureKind, type GitOptions } from '../../platform/git.ts';
 
 export const REFS = 'refs/worktrail/journal';
@@ -50,6 +51,25 @@ export class JournalRefs {
       return { commit: line.slice(0, space), ref: line.slice(space + 1) };
     });
     return tips.filter(({ ref }) => PLAIN_REF.test(ref));
+  }
+
+  /**
+   * Another one after every change to the refs, whoever makes it. Starts no git: that takes a hundred times as long as
+   * looking at its files.
+   * @returns undefined where those are not found: then only git knows
+   */
+  async stamp(): Promise<string | undefined> {
+    const around = folderWithGit(this.projectDir);
+    const link = around === undefined ? undefined : readGitLink(around);
+    if (link === undefined || link.kind === 'refused') return undefined;
+    const folder = link.common;
+    const loose = await readdir(path.join(folder, REFS), { recursive: true }).catch(() => []);
+    const files = ['packed-refs', 'reftable/tables.list', ...loose.sort().map((name) => `${REFS}/${name}`)];
+    const stamps = files.map(async (name) => {
+      const found = await lstat(path.join(folder, name), { bigint: true }).catch(() => undefined);
+      return found === undefined ? '' : `${name} ${found.ino} ${found.size} ${found.mtimeNs}`;
+    });
+    return (await Promise.all(stamps)).join('\n');
   }
 
   /** `tree` is undefined where commit or tree cannot be read. */

@@ -38,6 +38,8 @@ export class GitJournal implements Journal {
   readonly #findEarlier: FindEarlier;
   #damage: string[] = [];
   #unsealed: UnsealedWrite[] = [];
+  /** What git said last of the refs. */
+  #known: { stamp: string | undefined; fingerprint: string } | undefined;
   readonly #refs: JournalRefs;
   #ref: string;
   /** What this instance last left in its ref: saves reading it before the next append. */
@@ -135,12 +137,17 @@ export class GitJournal implements Journal {
     });
   }
 
-  /** Empty when nothing is there: then it need not be listed. */
+  /** Empty when nothing is there: then it need not be listed. Git is asked when its files have changed. */
   async fingerprint(): Promise<string> {
     return await this.#guarded(async () => {
+      // Looked at first: what changes while git answers is seen the next time.
+      const stamp = await this.#refs.stamp();
+      if (stamp !== undefined && this.#known?.stamp === stamp) return this.#known.fingerprint;
       const tips = await this.#refs.tips();
       if (tips.length === 0) this.#damage = this.#unsealed = [];
-      return tips.map(({ ref, commit }) => `${ref} ${commit}`).join('\n');
+      const fingerprint = tips.map(({ ref, commit }) => `${ref} ${commit}`).join('\n');
+      this.#known = { stamp, fingerprint };
+      return fingerprint;
     });
   }
 

@@ -17,10 +17,6 @@ import { decodeEntry, encodeEntry } from './entry-codec.ts';
 import { WaitingFootprint } from './waiting-footprint.ts';
 import { describeFailure } from '../database/driver-errors.ts';
 
-/** How long an answer to "has anything changed?" is kept where asking costs a process. */
-const FINGERPRINT_KEPT_MS = 2_000;
-/** The same where nothing waited the last time: others write there only when their outbox fails. */
-const EMPTY_KEPT_MS = 15_000;
 /** The fingerprint of a journal that cannot be asked. */
 const UNREADABLE = 'unreadable';
 /** In the fingerprint of what waits when not all of it could be read. */
@@ -28,6 +24,8 @@ const UNREAD = 'unread';
 /** In the fingerprint of what waits when some of it changed while it was read. */
 const MOVED = 'moved';
 
+/** Others may save without a pause: then what came last is left for the next time. */
+const READ_AGAIN_MAX = 3;
 /** So long a write that lies in a journal which cannot be read is waited for; then others go on without it. */
 const HIDDEN_MAX_MS = 60_000;
 
@@ -65,7 +63,7 @@ export class Journals {
   #unsealed: readonly UnsealedWrite[] = [];
   /** Taken over and settled; they leave one journal after the other. */
   readonly #leaving = new Set<string>();
-  readonly #fingerprints = new Map<JournalName, { value: string | undefined; at: number; turn: number }>();
+  readonly #fingerprints = new Map<JournalName, { value: string | undefined; turn: number }>();
   /** In the order in which they began: what was asked before and answered late says less than what is known by then. */
   #turn = 0;
   #knownTurn = 0;
@@ -224,6 +222,22 @@ export class Journals {
     return known;
   }
 
+  /**
+   * What waits, for who applies it: whatever was saved before one of these entries, in any journal and by any process, is
+   * among them or settled. Journals are read one after the other, so they are asked again.
+   */
+  async forReplay(): Promise<Waiting> {
+    let known = await this.waiting();
+    for (let attempt = 0; attempt < READ_AGAIN_MAX && known.entries.length > 0; attempt += 1) {
+      const before = new Set(known.entries.map(({ id }) => id));
+      const next = await this.waiting();
+      if (next.entries.every(({ id }) => before.has(id))) return next;
+      const last = next.entries.findLastIndex(({ id }) => before.has(id));
+      known = { ...next, entries: next.entries.slice(0, last + 1) };
+    }
+    return known;
+  }
+
   /** What a journal has in memory alone goes to another that takes it: it would end with this process. */
   async #shelter(journal: Journal): Promise<void> {
     for (const entry of journal.homeless?.() ?? []) {
@@ -348,20 +362,11 @@ export class Journals {
 
   async #fingerprintsOfAll(): Promise<Map<JournalName, string>> {
     const found = new Map<JournalName, string>();
-    for (const journal of this.journals) found.set(journal.name, await this.#fingerprintOf(journal));
+    for (const journal of this.journals) found.set(journal.name, await this.#askFingerprint(journal));
     return found;
   }
 
-  async #fingerprintOf(journal: Journal): Promise<string> {
-    const now = this.clock.now();
-    const kept = this.#fingerprints.get(journal.name);
-    const keptMs = kept?.value === '' ? EMPTY_KEPT_MS : FINGERPRINT_KEPT_MS;
-    const isFresh = journal.name === 'git' && kept !== undefined && Math.abs(now - kept.at) < keptMs;
-    return isFresh && kept.value !== undefined ? kept.value : await this.#askFingerprint(journal);
-  }
-
   async #askFingerprint(journal: Journal): Promise<string> {
-    const at = this.clock.now();
     const turn = (this.#turn += 1);
     let value = UNREADABLE;
     try {
@@ -370,13 +375,13 @@ export class Journals {
       this.#note(journal, error);
     }
     const isNewest = turn > (this.#fingerprints.get(journal.name)?.turn ?? 0);
-    if (isNewest) this.#fingerprints.set(journal.name, { value, at, turn });
+    if (isNewest) this.#fingerprints.set(journal.name, { value, turn });
     return value;
   }
 
   /** It was altered here: what is being asked of it may be from before. */
   #forget({ name }: Journal): void {
-    this.#fingerprints.set(name, { value: undefined, at: 0, turn: (this.#turn += 1) });
+    this.#fingerprints.set(name, { value: undefined, turn: (this.#turn += 1) });
   }
 
   #note(journal: Journal, error: unknown): string {

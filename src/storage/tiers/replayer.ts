@@ -70,7 +70,7 @@ export async function replayWaiting(options: ReplayOptions): Promise<ReplayRepor
     again: false,
     conflictsInTheWay: [],
   };
-  const { entries, hidden } = await journals.waiting();
+  const { entries, hidden } = await journals.forReplay();
   const failures = held.failures();
   const isRetryDue = held.isRetryDue(clock.now());
   const isParked = (entry: JournalEntry) => holdOf(entry, failures) === 'parked';

@@ -159,8 +159,8 @@ export class TieredStore implements TrackerStore {
 
   async #read<T>(work: (reader: Reader) => Promise<T>, options: ReadOptions): Promise<Answer<T>> {
     if (this.#breaker.state === 'replaying') {
-      // A whole copy comes first because it shows what waits; without one the primary is there.
-      const answer = await this.#lower.read(work, options, { wholeOnly: true }).catch(unlessNoLayer);
+      // A whole copy comes first because it shows what waits; without one, or where it is too old to know, the primary is there.
+      const answer = await this.#lower.read(work, options, { wholeOnly: true }).catch(unlessNotThere);
       if (answer !== undefined) return answer;
     }
     // Asked again: the primary may have been refused while the copies were looked at.
@@ -204,17 +204,7 @@ export class TieredStore implements TrackerStore {
     if (primary === undefined) return undefined;
     const triedAt = this.parts.clock.now();
     try {
-      const { journals, memory, primaryLabel } = this.parts;
-      const answer = await readBesideWaiting(
-        journals,
-        // It may have been refused while the journals were looked at.
-        async () => (asksPrimary(this.#breaker.state) ? await primary.read(work, options) : undefined),
-        (lacking) =>
-          messages.pendingWarning(lacking.length, false, {
-            held: memory.held.summaryOf(lacking),
-            primaryLabel,
-          }),
-      );
+      const answer = await this.#besideWaiting(() => primary.read(work, options));
       if (answer !== undefined) this.#breaker.succeeded();
       return answer;
     } catch (error) {
@@ -223,7 +213,9 @@ export class TieredStore implements TrackerStore {
       if (failure === undefined || failure === 'contention') throw error;
       if (failure === 'partial' || failure === 'denied') {
         try {
-          const answer = await readByParts(primary, work, (part) => this.#lower.onReplica(part));
+          const answer = await this.#besideWaiting(() =>
+            readByParts(primary, work, (part) => this.#lower.onReplica(part)),
+          );
           if (answer !== undefined) return answer;
         } catch (later) {
           if (this.#failures.isLost(later, triedAt)) return undefined;
@@ -234,6 +226,20 @@ export class TieredStore implements TrackerStore {
       this.#failures.failed(error, triedAt);
       return undefined;
     }
+  }
+
+  /** What the primary answers, as long as it is to be asked: it may have been refused while the journals were looked at. */
+  async #besideWaiting<T>(ask: () => Promise<Answer<T> | undefined>): Promise<Answer<T> | undefined> {
+    const { journals, memory, primaryLabel } = this.parts;
+    return await readBesideWaiting(
+      journals,
+      async () => (asksPrimary(this.#breaker.state) ? await ask() : undefined),
+      (lacking) =>
+        messages.pendingWarning(lacking.length, false, {
+          held: memory.held.summaryOf(lacking),
+          primaryLabel,
+        }),
+    );
   }
 
   async #write(changes: readonly Change[]): Promise<WriteAnswer> {
@@ -390,6 +396,10 @@ export class TieredStore implements TrackerStore {
       !footprint.isEmpty && footprint.isInFrontOf(footprintOf(changes), this.parts.memory.held.forPerson)
     );
   }
+}
+
+function unlessNotThere(error: unknown): undefined {
+  if (!isError(error, 'NotFoundError')) unlessNoLayer(error);
 }
 
 function unlessNoLayer(error: unknown): undefined {

@@ -303,3 +303,33 @@ it('lets go of removed entries: nothing leads to their objects any more', async 
   await journal.remove(idsOf(entries));
   expect(await refs()).toEqual([]);
 });
+
+describe('its fingerprint', () => {
+  it('is another one as soon as anybody changed the journal, packed its refs or emptied it', async () => {
+    const linked = path.join(await temporaryProject(), 'linked');
+    await git(folder, 'worktree', 'add', '--quiet', linked);
+    const [journal, other] = [new GitJournal(linked, DEVICE), new GitJournal(folder, DEVICE)];
+    expect(await journal.fingerprint()).toBe('');
+    const seen = new Set(['']);
+    const entries = makeEntries(3);
+    for (const entry of entries) {
+      await other.append(entry);
+      seen.add(await journal.fingerprint());
+    }
+    expect(seen.size).toBe(4);
+    const before = await journal.fingerprint();
+    await git(folder, 'pack-refs', '--all');
+    expect(await journal.fingerprint()).toBe(before);
+    await other.remove(idsOf(entries));
+    expect(await journal.fingerprint()).toBe('');
+  });
+
+  it('starts no git while nothing has changed', async () => {
+    const journal = new GitJournal(folder, DEVICE);
+    await journal.append(makeEntry());
+    const before = await journal.fingerprint();
+    vi.stubEnv('PATH', '');
+    expect(await journal.fingerprint()).toBe(before);
+    await expect(new GitJournal(folder, DEVICE).fingerprint()).rejects.toThrow();
+  });
+});

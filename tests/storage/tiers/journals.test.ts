@@ -130,6 +130,40 @@ describe('the journals of one folder', () => {
     expect((await journals.waiting()).entries).toEqual([]);
   });
 
+  it('apply nothing before what its maker had seen in another journal, however lately that was looked at', async () => {
+    const [outbox, git] = [newMedium(), newMedium()];
+    const open = () =>
+      new Journals([new MemoryJournal(outbox), new MemoryJournal(git, 'git')], DEVICE, systemClock);
+    const [replaying, writing, reading] = [open(), open(), open()];
+    const [first, second, third] = [makeChange(), makeChange(), makeChange()];
+    await writing.append([first]);
+    expect(idsOf([...(await replaying.forReplay()).entries])).toEqual([first.id]);
+    outbox.outage = 'full';
+    expect(await writing.append([second])).toBe('git');
+    outbox.outage = undefined;
+    expect(idsOf([...(await reading.waiting()).entries])).toEqual([first.id, second.id]);
+    expect(await reading.append([third])).toBe('outbox');
+    expect(idsOf([...(await replaying.forReplay()).entries])).toEqual([first.id, second.id, third.id]);
+  });
+
+  it('leave for the next time what is saved while they are read for a replay', async () => {
+    const medium = newMedium();
+    const journal = new MemoryJournal(medium);
+    const journals = new Journals([journal], DEVICE, systemClock);
+    const other = new Journals([new MemoryJournal(medium)], DEVICE, systemClock);
+    const first = makeChange();
+    await other.append([first]);
+    const list = journal.list.bind(journal);
+    journal.list = async () => {
+      const found = await list();
+      await other.append([makeChange()]);
+      return found;
+    };
+    const { entries } = await journals.forReplay();
+    expect(idsOf([...entries])[0]).toBe(first.id);
+    expect(entries.length).toBeLessThan(medium.entries.size);
+  });
+
   it('have no fingerprint in common with others that could not read all of it either', async () => {
     const { medium } = new MemoryJournal();
     const unreadable = () => {

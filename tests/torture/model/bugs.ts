@@ -47,6 +47,12 @@ const onJournals = (alter: (journals: Journals, at: ModelProcess) => Journals): 
   parts: (parts, at) => ({ ...parts, journals: alter(parts.journals, at) }),
 });
 
+/** What is told of what waits, to who asks and to who applies it. */
+const onWaiting = (journals: Journals, alter: (waiting: Waiting) => Waiting): Partial<Journals> => ({
+  waiting: async () => alter(await journals.waiting()),
+  forReplay: async () => alter(await journals.forReplay()),
+});
+
 const onJournal = (alter: (journal: Journal, at: ModelProcess) => Partial<Journal>): Seams => ({
   journal: (journal, at) => patched(journal, alter(journal, at)),
 });
@@ -139,17 +145,17 @@ export const BUGS: Readonly<Record<string, Seams>> = {
   },
 
   'replays the last write first': onJournals((journals) =>
-    patched(journals, {
-      waiting: async () => {
-        const waiting = await journals.waiting();
+    patched(
+      journals,
+      onWaiting(journals, (waiting) => {
         const order = waiting.entries.map(({ lamport }) => lamport);
         const entries = waiting.entries
           .toReversed()
           .map((entry, index): JournalEntry => ({ ...entry, lamport: order[index] ?? 0 }))
           .sort(inReplayOrder);
         return { ...waiting, entries };
-      },
-    }),
+      }),
+    ),
   ),
 
   'replays every update on the current version': {
@@ -332,13 +338,12 @@ export const BUGS: Readonly<Record<string, Seams>> = {
         if (changes[0] !== undefined) own.add(changes[0].id);
         return await journals.append(changes);
       },
-      waiting: async (): Promise<Waiting> => {
-        const waiting = await journals.waiting();
+      ...onWaiting(journals, (waiting) => {
         const entries = waiting.entries.filter(({ id }) => own.has(id) || at.machine.alive.length === 1);
         return entries.length === waiting.entries.length
           ? waiting
           : { ...waiting, entries, footprint: new WaitingFootprint([], footprintOfEntry) };
-      },
+      }),
     });
   }),
 
