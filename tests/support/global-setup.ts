@@ -20,6 +20,7 @@ declare module 'vitest' {
 
 export default async function setUp(project: TestProject): Promise<() => Promise<void>> {
   process.env['WORKTRAIL_CHECKER_HISTORIES'] ??= path.join(os.tmpdir(), 'worktrail-checker-histories');
+  process.env['WORKTRAIL_TEST_DISK'] = os.tmpdir();
   const folder = mkdtempSync(path.join(placeForFiles(), 'worktrail-run-'));
   // As /tmp is: PostgreSQL of root, and some programs, run as somebody else.
   chmodSync(folder, 0o1777);

@@ -5,7 +5,7 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, closeSync, mkdirSync, openSync, readdirSync, rmSync, statSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import Database from 'better-sqlite3';
-import { expect, it, type TestContext } from 'vitest';
+import { afterAll, beforeAll, expect, it, type TestContext, vi } from 'vitest';
 import { TrackerError } from '../../src/domain/errors.ts';
 import { openStore, type OpenOptions } from '../../src/storage/opening/open-store.ts';
 import type { Durability } from '../../src/storage/contract/store.ts';
@@ -18,6 +18,10 @@ import { defaultProgram } from '../support/child-program.ts';
 import { cleanUpLater } from '../support/cleanup.ts';
 import { counted, episodes, randomFor, report, TIMEOUT_MS } from './scale.ts';
 import { isPrimary, newScene, until, untilCached, type Scene } from './scene.ts';
+
+// Memory takes writes through a file that is open, however unalterable it is by then.
+beforeAll(() => void vi.stubEnv('TMPDIR', process.env['WORKTRAIL_TEST_DISK']));
+afterAll(() => void vi.unstubAllEnvs());
 
 /** Pauses between probes are cut short: what is waited for is the same. */
 const impatientClock = { ...systemClock, sleep: (ms: number) => systemClock.sleep(Math.min(ms, 60)) };
