@@ -25,7 +25,7 @@ export default async function setUp(project: TestProject): Promise<() => Promise
   // As /tmp is: PostgreSQL of root, and some programs, run as somebody else.
   chmodSync(folder, 0o1777);
   process.env['TMPDIR'] = folder;
-  process.env['XDG_CONFIG_HOME'] = mkdtempSync(path.join(folder, 'user-'));
+  process.env['XDG_CONFIG_HOME'] = mkdtempSync(path.join(folder, 'worktrail-user-'));
   const stopPostgres = await startSharedPostgres(project);
   return async () => {
     await stopPostgres();
