@@ -1,5 +1,6 @@
 /** The refs of the journal in git and the objects behind them; see journal.ts for their form. */
-import { lstat, open, readdir, rm, stat } from 'node:fs/promises';
+import { lstatSync, readdirSync } from 'node:fs';
+import { lstat, open, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { folderWithGit, readGitLink } from '../../platform/git-link.ts';
 import { runGit, type GitFailureKind, type GitOptions } from '../../platform/git.ts';
@@ -17,6 +18,9 @@ const AUTHOR = {
   GIT_COMMITTER_NAME: 'worktrail',
   GIT_COMMITTER_EMAIL: 'worktrail@localhost',
 };
+
+const MISSING = { bigint: true, throwIfNoEntry: false } as const;
+const BELOW = { recursive: true } as const;
 
 /** Which objects the entries of a ref are, by entry id. */
 export type Tree = Map<string, string>;
@@ -40,6 +44,8 @@ export class GitFailed extends Error {
 /** Every method throws `GitFailed`. */
 export class JournalRefs {
   #gitFolder: string | undefined;
+  /** Where git keeps its refs, found without asking it. */
+  #filesOfGit: string | undefined;
 
   /** @param projectDir a folder in the repository's work tree, main or linked */
   constructor(private readonly projectDir: string) {}
@@ -58,18 +64,33 @@ export class JournalRefs {
    * looking at its files.
    * @returns undefined where those are not found: then only git knows
    */
-  async stamp(): Promise<string | undefined> {
+  stamp(): string | undefined {
+    const folder = (this.#filesOfGit ??= this.#findFiles());
+    if (folder === undefined) return undefined;
+    try {
+      const loose =
+        lstatSync(path.join(folder, REFS), MISSING) && readdirSync(path.join(folder, REFS), BELOW);
+      const files = [
+        'packed-refs',
+        'reftable/tables.list',
+        ...(loose ?? []).map((name) => `${REFS}/${String(name)}`),
+      ];
+      return files
+        .map((name) => {
+          const found = lstatSync(path.join(folder, name), MISSING);
+          return found === undefined ? '' : `${name} ${found.ino} ${found.size} ${found.mtimeNs}`;
+        })
+        .join('\n');
+    } catch {
+      // It changes just now, or may not be read.
+      return undefined;
+    }
+  }
+
+  #findFiles(): string | undefined {
     const around = folderWithGit(this.projectDir);
     const link = around === undefined ? undefined : readGitLink(around);
-    if (link === undefined || link.kind === 'refused') return undefined;
-    const folder = link.common;
-    const loose = await readdir(path.join(folder, REFS), { recursive: true }).catch(() => []);
-    const files = ['packed-refs', 'reftable/tables.list', ...loose.sort().map((name) => `${REFS}/${name}`)];
-    const stamps = files.map(async (name) => {
-      const found = await lstat(path.join(folder, name), { bigint: true }).catch(() => undefined);
-      return found === undefined ? '' : `${name} ${found.ino} ${found.size} ${found.mtimeNs}`;
-    });
-    return (await Promise.all(stamps)).join('\n');
+    return link === undefined || link.kind === 'refused' ? undefined : link.common;
   }
 
   /** `tree` is undefined where commit or tree cannot be read. */

@@ -141,7 +141,7 @@ export class GitJournal implements Journal {
   async fingerprint(): Promise<string> {
     return await this.#guarded(async () => {
       // Looked at first: what changes while git answers is seen the next time.
-      const stamp = await this.#refs.stamp();
+      const stamp = this.#refs.stamp();
       if (stamp !== undefined && this.#known?.stamp === stamp) return this.#known.fingerprint;
       const tips = await this.#refs.tips();
       if (tips.length === 0) this.#damage = this.#unsealed = [];
