@@ -44,7 +44,9 @@ export function makersView(
   const fields = { ...sets, ...change.base_fields };
   const view = { unseen: new Set<string>(), differing: new Set<string>(), putBack: new Set<string>() };
   for (const [field, to] of flatten(change.patch)) {
-    const ofSet = isHidden(field, change) ? 'unseen' : 'seen';
+    // Of a way that is not known to the end, others may have gone a part before its maker read.
+    const isUnknown = !way.isComplete && !isNoted(field, change);
+    const ofSet = isHidden(field, change) || isUnknown ? 'unseen' : 'seen';
     const seen = SETS.has(field) ? ofSet : howSeen(field, change, way, isHidden);
     if (seen !== 'seen') view[seen].add(field);
     const isVersionKnown = withoutMark(change.base_version ?? 0) > 0;

@@ -68,6 +68,55 @@ describeEachBackend('an update on top of a lost write', (backend) => {
   });
 });
 
+describeEachBackend(
+  'an update on top of what others did, of which its maker knows the own part alone',
+  (backend) => {
+    let tracker: Tracker;
+    let entity_id: string;
+    beforeEach(async () => {
+      tracker = await openTracker(backend);
+      entity_id = (await tracker.create({ title: 'First' })).id;
+    });
+
+    const labelled = (labels: string[], more: object = {}) =>
+      makeEntry({
+        entity: 'work_item',
+        kind: 'update',
+        entity_id,
+        base_version: 1,
+        patch: { labels },
+        ...more,
+      });
+
+    /** Others added a label and took it out again; between the two, the maker read it, after an own write. */
+    const between = async (own: 'applied' | 'lost', labels: string[]) => {
+      const added = labelled(['theirs'], { base_fields: { labels: [] } });
+        const before = makeEntry({
+        ...{ entity: 'work_item', kind: 'update', entity_id, base_version: 1, patch: { priority: 1 } },
+        base_fields: { priority: 3 },
+      });
+      const base_version = 1 + provisionalStep(added.id) + provisionalStep(before.id);
+      return await withPrimary(tracker.place, async (primary) => {
+        expect(await primary.replay(added)).toMatchObject({ outcome: 'applied' });
+        if (own === 'applied') expect(await primary.replay(before)).toMatchObject({ outcome: 'applied' });
+          const { version } = await tracker.query(entity_id);
+        await primary.write([edit({ entity_id, base_version: version, patch: { labels: [] } })]);
+        return await primary.replay(labelled(labels, { base_version, own_changes: [before.id] }));
+      });
+    };
+
+    it('alters what its maker altered, and nothing else', async () => {
+      expect(await between('applied', ['theirs', 'new'])).toMatchObject({ outcome: 'applied' });
+      expect(await tracker.query(entity_id)).toMatchObject({ labels: ['new'], priority: 1 });
+    });
+
+    it('is a conflict where nobody can tell, and it would put back what others took out', async () => {
+      expect(await between('lost', ['theirs', 'new'])).toMatchObject({ outcome: 'conflict' });
+      expect(await tracker.query(entity_id)).toMatchObject({ labels: [] });
+    });
+  },
+);
+
 describeEachBackend('an update on top of an own write', (backend) => {
   let tracker: Tracker;
   let entity_id: string;

@@ -64,10 +64,13 @@ export async function rebase<Own extends Change>(
   const applied = new Set(since.map(({ change_id }) => change_id));
   const elsewhere = [...made].filter((id) => !applied.has(id));
   const { reapplied, refused } = await findConflictsOf(c, elsewhere, current.id);
+  const led = ledTo(expected, since);
   const isComplete =
-    c.isReplica || (isAllOfIt(expected, made) && (await areSettled(c, made))) || isLedTo(expected, since);
+    c.isReplica || led !== undefined || (isAllOfIt(expected, made) && (await areSettled(c, made)));
   // What was made again has the place of what it was: what was made after that came later, whenever somebody decided.
-  const own = new Set([...made].flatMap((id) => [id, reapplied.get(id) ?? id]));
+  // What others did before, its maker saw as well, though the process that he asked did not know of it.
+  const seen = (led ?? []).map(({ change_id }) => change_id);
+  const own = new Set([...seen, ...made].flatMap((id) => [id, reapplied.get(id) ?? id]));
   const others = since.filter(({ change_id }) => !own.has(change_id));
   const record = asJson(current);
   const view = makersView(change, { current: record, since, own, refused, isComplete }, (field) =>
@@ -110,10 +113,11 @@ function isAllOfIt(version: number, own: ReadonlySet<string>): boolean {
   return version === knownVersion(version) + steps;
 }
 
-/** Whether what was recorded first since the real version led to this one: then nothing was lost, whoever made it. */
-function isLedTo(version: number, since: readonly RecordedChange[]): boolean {
+/** What was recorded first since the real version, if that led to this one: then nothing was lost, whoever made it. */
+function ledTo(version: number, since: readonly RecordedChange[]): RecordedChange[] | undefined {
   let at = knownVersion(version);
-  return since.some(({ change_id }) => (at += provisionalStep(change_id)) === version);
+  const last = since.findIndex(({ change_id }) => (at += provisionalStep(change_id)) === version);
+  return last < 0 ? undefined : since.slice(0, last + 1);
 }
 
 /** Whether the maker of a change saw the fields that it sets as they are, as far as its version and what it brings tell. */

@@ -519,6 +519,20 @@ export const KNOWN: readonly Schedule[] = [
     ['update', 0, 760936684, 0],
     ['update', 3, 509172395, 0],
   ]),
+  // What others of the same machine had done before, without the process that was asked knowing, passed for done since.
+  known(
+    { seed: '3011f1a7/1019', processes: [2], isSlow: false, skews: [0], hasCaches: true, restart: true },
+    [
+      ['primary away or back', 1, 709547, 0],
+      ['update', 3, 623210429, 0],
+      ['archive', 0, 90054046, 0],
+      ['journal fails or works', 3, 579314580, 0],
+      ['archive', 0, 38053088, 0],
+      ['cache fails or works', 0, 326824347, 0],
+      ['update', 1, 4626028, 0],
+      ['update', 2, 845638822, 0],
+    ],
+  ),
 ];
 
 /** The same of databases that were put back: these are made from their seeds anew. */
