@@ -91,7 +91,7 @@ describeEachBackend(
     /** Others added a label and took it out again; between the two, the maker read it, after an own write. */
     const between = async (own: 'applied' | 'lost', labels: string[]) => {
       const added = labelled(['theirs'], { base_fields: { labels: [] } });
-        const before = makeEntry({
+      const before = makeEntry({
         ...{ entity: 'work_item', kind: 'update', entity_id, base_version: 1, patch: { priority: 1 } },
         base_fields: { priority: 3 },
       });
@@ -99,7 +99,7 @@ describeEachBackend(
       return await withPrimary(tracker.place, async (primary) => {
         expect(await primary.replay(added)).toMatchObject({ outcome: 'applied' });
         if (own === 'applied') expect(await primary.replay(before)).toMatchObject({ outcome: 'applied' });
-          const { version } = await tracker.query(entity_id);
+        const { version } = await tracker.query(entity_id);
         await primary.write([edit({ entity_id, base_version: version, patch: { labels: [] } })]);
         return await primary.replay(labelled(labels, { base_version, own_changes: [before.id] }));
       });
