@@ -68,6 +68,17 @@ describeEachBackend('an update on top of a lost write', (backend) => {
   });
 });
 
+/** Two ids of changes that raise a version by the same. */
+function twoOfOneStep(): [string, string] {
+  const byStep = new Map<number, string>();
+  for (;;) {
+    const id = newChangeId();
+    const other = byStep.get(provisionalStep(id));
+    if (other !== undefined) return [other, id];
+    byStep.set(provisionalStep(id), id);
+  }
+}
+
 describeEachBackend(
   'an update on top of what others did, of which its maker knows the own part alone',
   (backend) => {
@@ -108,6 +119,22 @@ describeEachBackend(
     it('alters what its maker altered, and nothing else', async () => {
       expect(await between('applied', ['theirs', 'new'])).toMatchObject({ outcome: 'applied' });
       expect(await tracker.query(entity_id)).toMatchObject({ labels: ['new'], priority: 1 });
+    });
+
+    it('is a conflict where what others did only happens to raise the version by as much', async () => {
+      const [theirs, mine] = twoOfOneStep();
+      const before = labelled([], { id: mine, patch: { assignee: 'ada' } });
+      const base_version = 1 + provisionalStep(before.id);
+      await withPrimary(tracker.place, async (primary) => {
+        await primary.write([edit({ id: theirs, entity_id, base_version: 1, patch: { title: 'Theirs' } })]);
+        expect(await primary.replay(before)).toMatchObject({ outcome: 'applied' });
+        const next = edit({ entity_id, base_version, own_changes: [before.id], patch: { title: 'Mine' } });
+        expect(await refusalOf(primary.write([next]))).toMatchObject({
+          error: 'VersionConflictError',
+          details: { overlap: ['title'] },
+        });
+      });
+      expect(await tracker.query(entity_id)).toMatchObject({ title: 'Theirs', assignee: 'ada' });
     });
 
     it('is a conflict where nobody can tell, and it would put back what others took out', async () => {

@@ -64,7 +64,7 @@ export async function rebase<Own extends Change>(
   const applied = new Set(since.map(({ change_id }) => change_id));
   const elsewhere = [...made].filter((id) => !applied.has(id));
   const { reapplied, refused } = await findConflictsOf(c, elsewhere, current.id);
-  const led = ledTo(expected, since);
+  const led = ledTo(expected, made, since);
   const isComplete =
     c.isReplica || led !== undefined || (isAllOfIt(expected, made) && (await areSettled(c, made)));
   // What was made again has the place of what it was: what was made after that came later, whenever somebody decided.
@@ -113,11 +113,20 @@ function isAllOfIt(version: number, own: ReadonlySet<string>): boolean {
   return version === knownVersion(version) + steps;
 }
 
-/** What was recorded first since the real version, if that led to this one: then nothing was lost, whoever made it. */
-function ledTo(version: number, since: readonly RecordedChange[]): RecordedChange[] | undefined {
+/**
+ * What was recorded first since the real version, if that led to this one: then nothing was lost, whoever made it. Where own
+ * changes are not among it, others' only happen to raise a version by as much.
+ */
+function ledTo(
+  version: number,
+  own: ReadonlySet<string>,
+  since: readonly RecordedChange[],
+): RecordedChange[] | undefined {
   let at = knownVersion(version);
   const last = since.findIndex(({ change_id }) => (at += provisionalStep(change_id)) === version);
-  return last < 0 ? undefined : since.slice(0, last + 1);
+  const led = since.slice(0, last + 1);
+  const isAmong = (id: string) => led.some(({ change_id }) => change_id === id);
+  return led.length > 0 && [...own].every(isAmong) ? led : undefined;
 }
 
 /** Whether the maker of a change saw the fields that it sets as they are, as far as its version and what it brings tell. */
