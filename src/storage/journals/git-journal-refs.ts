@@ -1,5 +1,5 @@
 /** The refs of the journal in git and the objects behind them; see journal.ts for their form. */
-import { lstatSync, readdirSync } from 'node:fs';
+import { lstatSync, readdirSync, realpathSync } from 'node:fs';
 import { lstat, open, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { folderWithGit, readGitLink } from '../../platform/git-link.ts';
@@ -44,8 +44,6 @@ export class GitFailed extends Error {
 /** Every method throws `GitFailed`. */
 export class JournalRefs {
   #gitFolder: string | undefined;
-  /** Where git keeps its refs, found without asking it. */
-  #filesOfGit: string | undefined;
 
   /** @param projectDir a folder in the repository's work tree, main or linked */
   constructor(private readonly projectDir: string) {}
@@ -65,9 +63,9 @@ export class JournalRefs {
    * @returns undefined where those are not found: then only git knows
    */
   stamp(): string | undefined {
-    const folder = (this.#filesOfGit ??= this.#findFiles());
-    if (folder === undefined) return undefined;
     try {
+      const folder = this.#findFiles();
+      if (folder === undefined) return undefined;
       const loose =
         lstatSync(path.join(folder, REFS), MISSING) && readdirSync(path.join(folder, REFS), BELOW);
       const files = [
@@ -87,10 +85,12 @@ export class JournalRefs {
     }
   }
 
+  /** As git itself: anew each time, from where the folder really is, and past a `.git` that is no repository. */
   #findFiles(): string | undefined {
-    const around = folderWithGit(this.projectDir);
+    const around = folderWithGit(realpathSync.native(this.projectDir));
     const link = around === undefined ? undefined : readGitLink(around);
-    return link === undefined || link.kind === 'refused' ? undefined : link.common;
+    if (link === undefined || link.kind === 'refused') return undefined;
+    return lstatSync(path.join(link.common, 'HEAD'), MISSING) && link.common;
   }
 
   /** `tree` is undefined where commit or tree cannot be read. */

@@ -1,6 +1,6 @@
 // The journal in git beyond the contract of journals: what it must never touch, and repositories in every state.
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, readFile, readdir, rm, utimes, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, readdir, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { GitJournal } from '../../../src/storage/journals/git-journal.ts';
@@ -322,6 +322,37 @@ describe('its fingerprint', () => {
     expect(await journal.fingerprint()).toBe(before);
     await other.remove(idsOf(entries));
     expect(await journal.fingerprint()).toBe('');
+  });
+
+  describe('is of the repository that git uses', () => {
+    const isNoticedIn = async (at: string, meanwhile: () => Promise<unknown> = () => Promise.resolve()) => {
+      const [journal, other] = [new GitJournal(at, DEVICE), new GitJournal(at, DEVICE)];
+      const before = await journal.fingerprint();
+      await meanwhile();
+      await journal.fingerprint();
+      await other.append(makeEntry());
+      expect(await journal.fingerprint()).not.toBe(before);
+    };
+
+    it('where the way to the project leads through a link in another one', async () => {
+      const inside = path.join(folder, 'inside');
+      await mkdir(inside);
+      const link = path.join(await temporaryProject({ git: true }), 'link');
+      await symlink(inside, link);
+      await isNoticedIn(link);
+    });
+
+    it('where a folder named .git is none', async () => {
+      const inside = path.join(folder, 'inside');
+      await mkdir(path.join(inside, '.git'), { recursive: true });
+      await isNoticedIn(inside);
+    });
+
+    it('where a nearer one is made meanwhile', async () => {
+      const inside = path.join(folder, 'inside');
+      await mkdir(inside);
+      await isNoticedIn(inside, () => git(inside, 'init', '--quiet'));
+    });
   });
 
   it('starts no git while nothing has changed', async () => {
