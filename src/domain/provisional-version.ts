@@ -66,3 +66,25 @@ export function isUnbroken(from: number, to: number, changes: readonly MadeVersi
   }
   return at === withoutMark(to);
 }
+
+/** Whether these changes led from a real version to this one. */
+export function isAllOfIt(version: number, own: ReadonlySet<string>): boolean {
+  const steps = [...own].reduce((sum, id) => sum + provisionalStep(id), 0);
+  return version === knownVersion(version) + steps;
+}
+
+/**
+ * What was recorded first since the real version below this one, if that led to it: then nothing was lost, whoever made it.
+ * Where own changes are not among it, others' only happen to raise a version by as much.
+ */
+export function ledTo<Made extends MadeVersion>(
+  version: number,
+  own: ReadonlySet<string>,
+  since: readonly Made[],
+): Made[] | undefined {
+  let at = knownVersion(version);
+  const last = since.findIndex(({ change_id }) => (at += provisionalStep(change_id)) === version);
+  const led = since.slice(0, last + 1);
+  const isAmong = (id: string) => led.some(({ change_id }) => change_id === id);
+  return led.length > 0 && [...own].every(isAmong) ? led : undefined;
+}

@@ -1,14 +1,15 @@
 /** Laying a change over the current record: as it is, merged with what others did since, or refused. */
-import type { Change, RecordedChange } from '../../domain/change.ts';
+import type { Change } from '../../domain/change.ts';
 import { compareChanges, mergedPatch, touchedFields, versionConflictError } from '../../domain/conflict.ts';
 import { equalJson } from '../../domain/json.ts';
 import { makersView } from '../../domain/makers-view.ts';
 import {
+  isAllOfIt,
   isPartlyShown,
   isProvisional,
   isUnbroken,
   knownVersion,
-  provisionalStep,
+  ledTo,
   withoutMark,
 } from '../../domain/provisional-version.ts';
 import { isShown } from '../status-file/shown-fields.ts';
@@ -105,28 +106,6 @@ export async function rebase<Own extends Change>(
 
 async function areSettled(c: Connection, change_ids: ReadonlySet<string>): Promise<boolean> {
   return (await findSettled(c, [...change_ids])).size === change_ids.size;
-}
-
-/** Whether these changes led from a real version to this one. */
-function isAllOfIt(version: number, own: ReadonlySet<string>): boolean {
-  const steps = [...own].reduce((sum, id) => sum + provisionalStep(id), 0);
-  return version === knownVersion(version) + steps;
-}
-
-/**
- * What was recorded first since the real version, if that led to this one: then nothing was lost, whoever made it. Where own
- * changes are not among it, others' only happen to raise a version by as much.
- */
-function ledTo(
-  version: number,
-  own: ReadonlySet<string>,
-  since: readonly RecordedChange[],
-): RecordedChange[] | undefined {
-  let at = knownVersion(version);
-  const last = since.findIndex(({ change_id }) => (at += provisionalStep(change_id)) === version);
-  const led = since.slice(0, last + 1);
-  const isAmong = (id: string) => led.some(({ change_id }) => change_id === id);
-  return led.length > 0 && [...own].every(isAmong) ? led : undefined;
 }
 
 /** Whether the maker of a change saw the fields that it sets as they are, as far as its version and what it brings tell. */

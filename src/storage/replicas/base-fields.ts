@@ -4,11 +4,12 @@ import type { Change, RecordedChange } from '../../domain/change.ts';
 import { SETS, asList, mergeSet, touchedFields } from '../../domain/conflict.ts';
 import { equalJson, type JsonObject } from '../../domain/json.ts';
 import {
-  PROVISIONAL_STEP,
+  isAllOfIt,
   isPartlyShown,
   isProvisional,
   isUnbroken,
   knownVersion,
+  ledTo,
   partlyShown,
   withoutMark,
 } from '../../domain/provisional-version.ts';
@@ -32,18 +33,18 @@ export async function withBase(
   }
   if (change.kind !== 'update' || base_version === null) return change;
   const record = await findCurrentRecord(c, change);
-  const own = new Set(change.own_changes);
+  let own = new Set(change.own_changes);
+  let isWhole = true;
   const base = withoutMark(base_version);
   if (isProvisional(base)) {
     for (const id of ownChanges(entity_id, base_version)) own.add(id);
-    const waiting = await findChangesSince(c, entity_id, PROVISIONAL_STEP - 1);
-    const led = waiting.filter(({ version }) => version !== null && withoutMark(version) <= base);
-    // Else other writes lie on this copy than on the one that its maker saw.
-    if (isUnbroken(knownVersion(base), base, led)) {
-      for (const { change_id } of led) own.add(change_id);
-    }
+    // None where other writes lie on this copy than on the one that its maker saw.
+    const led = ledTo(base, own, await findChangesSince(c, entity_id, knownVersion(base)));
+    if (led !== undefined) own = new Set(led.map(({ change_id }) => change_id));
+    isWhole = led !== undefined || isAllOfIt(base, own);
   }
-  const seen = await seenFields(c, change, base_version, own, record);
+  // Where only a part of the way is known, nothing tells what others had done before.
+  const seen = await seenFields(c, change, base_version, isWhole ? own : new Set(), record);
   return {
     ...change,
     ...(seen !== undefined && { base_fields: seen }),

@@ -246,6 +246,46 @@ describe('a cache', () => {
     });
   });
 
+  describe('checks an update whose maker knows by name a part only of what led to its version', () => {
+    /** A label was added, another field altered, and the label taken out again; the maker read it before that was. */
+    const between = async (before: readonly JsonObject[]) => {
+      const { tracker, primary, cache, refresh } = await scene();
+      const item = await tracker.create();
+      let at = 1;
+      const write = async (patch: JsonObject) => {
+        const change = update(item.id, at, patch);
+        at += (await primary.write([change])).data.length;
+        return change.id;
+      };
+      for (const patch of before) await write(patch);
+      const [theirs, mine] = [await write({ labels: ['theirs'] }), await write({ priority: 1 })];
+      await write({ labels: [] });
+      await refresh();
+      const base_version = 1 + provisionalStep(theirs) + provisionalStep(mine);
+      const next = update(item.id, base_version, { labels: ['theirs', 'new'] });
+      const own = { ownChanges: () => [mine], findWaiting: () => Promise.resolve(undefined) };
+      const { changes } = await cache.run(NOTHING, (ready) =>
+        applyToReplica(ready, [{ ...next, on_conflict: 'merge' }], own, () => Promise.resolve()),
+      );
+      const replayed = await primary.replay({ id: next.id, device: 'd', changes });
+      return { changes, replayed, led: [theirs, mine], labels: (await tracker.query(item.id)).labels };
+    };
+
+    it('and finds the others where they are what was done first', async () => {
+      const { changes, replayed, led, labels } = await between([]);
+      expect(changes).toMatchObject([{ base_fields: { labels: ['theirs'] }, own_changes: led }]);
+      expect(replayed).toMatchObject({ outcome: 'applied' });
+      expect(labels).toEqual(['new']);
+    });
+
+    it('and says nothing of what he saw where others came before', async () => {
+      const { changes, replayed, labels } = await between([{ assignee: 'ben' }]);
+      expect(changes[0]).not.toHaveProperty('base_fields');
+      expect(replayed).toMatchObject({ outcome: 'conflict' });
+      expect(labels).toEqual([]);
+    });
+  });
+
   it.each([
     [
       'another project',
