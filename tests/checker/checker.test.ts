@@ -39,7 +39,10 @@ function suite(classes: readonly ScheduleClass[], server: () => PostgresServer |
       const sums = { calls: 0, writes: 0, faults: 0 };
       const failures: string[] = [];
       for (let run = 0; run < count; run += 1) {
-        const history = await runSchedule(one, `${seed}-${run}`, { server: server() });
+        const name = `${seed}-${run}`;
+        const history = await runSchedule(one, name, { server: server() }).catch((cause: unknown) => {
+          throw new Error(`the schedule ${name} came to no end`, { cause });
+        });
         sums.calls += history.calls.length;
         sums.writes += history.calls.filter(({ deed, outcome }) => deed && outcome === 'answered').length;
         sums.faults += history.faults.length;

@@ -5,6 +5,7 @@ import {
   openSync,
   closeSync,
   readSync,
+  renameSync,
   rmSync,
   statSync,
   truncateSync,
@@ -105,19 +106,32 @@ export const EMBEDDED_FILE_FAULTS: Faults = {
 
   'older copy of the database': onFolder((folder) => {
     const names = [EMBEDDED, `${EMBEDDED}-wal`];
-    const files = names.filter((file) => existsSync(path.join(folder.dataDir, file)));
+    const place = (name: string) => path.join(folder.dataDir, name);
+    const files = names.filter((name) => existsSync(place(name)));
     const primaryForgetsFrom = Date.now();
-    const aside = copyAside(folder, files);
+    const aside = copyOfOneMoment(folder, files);
     return Promise.resolve({
       primaryForgetsFrom,
+      // At once: no program can tell a file that is still being written from one that is damaged.
       end: () => {
-        for (const name of [...names, `${EMBEDDED}-shm`])
-          rmSync(path.join(folder.dataDir, name), { force: true });
-        for (const file of files) cpSync(path.join(aside, file), path.join(folder.dataDir, file));
+        for (const name of files) cpSync(path.join(aside, name), place(`${name}.new`));
+        for (const name of [...names, `${EMBEDDED}-shm`]) rmSync(place(name), { force: true });
+        for (const name of files.toReversed()) renameSync(place(`${name}.new`), place(name));
       },
     });
   }),
 };
+
+/** While nobody can write: a log that was begun anew belongs to another state of its database. */
+function copyOfOneMoment(folder: Folder, files: readonly string[]): string {
+  const database = new Database(path.join(folder.dataDir, EMBEDDED), { timeout: 20_000 });
+  try {
+    database.exec('begin immediate');
+    return copyAside(folder, files);
+  } finally {
+    database.close();
+  }
+}
 
 function flip(file: string, random: Random): void {
   const { size } = statSync(file);
