@@ -5,7 +5,7 @@ import { cp, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import Database from 'better-sqlite3';
 import postgres, { type Sql } from 'postgres';
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { fill } from '../../bench/fill.ts';
 import { newChangeId } from '../../src/domain/ids.ts';
 import { packageRoot } from '../../src/platform/package-root.ts';
@@ -29,10 +29,18 @@ import { temporaryProject } from '../support/temporary-project.ts';
 const ITEMS = 700;
 const SCHEMA = 'worktrail_shop';
 const STAGING = `${SCHEMA}.new`;
+/** For a look from outside, on a machine that is busy. */
+const PATIENCE_MS = 60_000;
 const CONFLICT = '01890000-0000-7000-8000-000000000000';
 
+interface Filled {
+  project: string;
+  file: string;
+  itemId: string;
+}
+
 /** A folder with an embedded tracker that has rows in every table. */
-async function filledFolder(): Promise<{ project: string; file: string; itemId: string }> {
+async function fillFolder(): Promise<Filled> {
   const project = await temporaryProject({ git: true });
   const place = { ...inFolder(project, undefined), slug: { value: 'shop', explicit: false } };
   const file = path.join(place.dataDir, 'worktrail.db');
@@ -91,7 +99,7 @@ async function rowsOfFile(file: string) {
 }
 
 async function rowsOfSchema(url: string, schema = SCHEMA) {
-  const { session } = await openPostgres({ url, schema });
+  const { session } = await openPostgres({ url, schema, timeouts: { queryMs: PATIENCE_MS } });
   const rows = await allRows(session);
   await session.close();
   return rows;
@@ -110,6 +118,14 @@ function rawRows(file: string): unknown {
 }
 
 describeWithPostgres('moving an embedded tracker to PostgreSQL', (server) => {
+  let filled: Filled;
+  beforeAll(async () => void (filled = await fillFolder()));
+  /** A copy of it. */
+  const filledFolder = async (): Promise<Filled> => {
+    const project = await temporaryProject();
+    await cp(filled.project, project, { recursive: true });
+    return { ...filled, project, file: path.join(project, path.relative(filled.project, filled.file)) };
+  };
   const sqlOn = (url: string): Sql => {
     const client = postgres(url, { max: 1, onnotice: () => undefined });
     cleanUpLater(() => client.end({ timeout: 0 }));
@@ -338,7 +354,7 @@ describeWithPostgres('moving an embedded tracker to PostgreSQL', (server) => {
   });
 
   it('refuses a copy that has gone on by itself, and another project of the name', async () => {
-    const [first, second] = [await filledFolder(), await filledFolder()];
+    const [first, second] = [await filledFolder(), await fillFolder()];
     const url = await server.createDatabase();
     await move(first.project, url);
     const memory = path.join(first.project, '.worktrail', 'project.json');

@@ -1,4 +1,4 @@
-// Backups while sixteen processes write, and what other processes meet when a tracker is restored under them.
+// Backups while many processes write, and what other processes meet when a tracker is restored under them.
 import { mkdir, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -15,7 +15,7 @@ import { describeEachDatabase, type Place } from './place.ts';
 import { Server } from './server.ts';
 
 const LONG_MS = 300_000;
-const WRITERS = 16;
+const WRITERS = episodes(6, 16);
 /** Writes of each before the first backup and after the last one. */
 const WRITES_APART = 4;
 const BACKUPS = 3;
@@ -76,7 +76,7 @@ class Writer {
 
 describeEachDatabase('a backup', (newPlace, source) => {
   it(
-    'under the load of 16 writers is of one moment and has all that was acknowledged',
+    `under the load of ${WRITERS} writers is of one moment and has all that was acknowledged`,
     { timeout: LONG_MS },
     async () => {
       const place = await newPlace();

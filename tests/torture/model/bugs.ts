@@ -584,7 +584,7 @@ export const DIRECTED: Readonly<Record<string, { often?: readonly Action[]; from
   'replays without looking whether a write was applied before': { from: 9 },
   'replays the last write first': { from: 7 },
   'replays every update on the current version': { often: UPDATES, from: 9 },
-  'takes the changes of others for own ones': { from: 308 },
+  'takes the changes of others for own ones': { from: 664 },
   'merges the two sides of a pair of fields': {
     often: ['update', 'update', 'another client', 'another client', 'primary away or back'],
     from: 492,
@@ -602,13 +602,13 @@ export const DIRECTED: Readonly<Record<string, { often?: readonly Action[]; from
   'refreshes the cache without what waits': { from: 42 },
   'trusts an empty or another database': {
     often: ['another database', 'read', 'read', 'update', 'wait'],
-    from: 320,
+    from: 740,
   },
   'forgets the positions that it has seen until the cache is fresh': {
     often: ['backup', 'another database', 'update', 'read'],
     from: 102,
   },
-  'trusts an older database': { often: ['another database', 'update', 'read', 'wait'], from: 248 },
+  'trusts an older database': { often: ['another database', 'update', 'read', 'wait'], from: 369 },
   'does not see what other processes journaled': {
     often: ['take', 'keep claim', 'note', 'table refuses or works', 'primary away or back'],
     from: 208,
@@ -629,6 +629,9 @@ export const DIRECTED: Readonly<Record<string, { often?: readonly Action[]; from
   },
   'lists and counts at two moments': { often: ['register vendor', 'update vendor', 'read'], from: 16 },
   'answers with something older without a word': { from: 34 },
+  'takes a version that fits by chance for the one that its maker saw': { from: 14 },
+  'takes what is there for what an own change that was refused had made': { from: 4 },
+  'forgets which versions the database has lost': { from: 13 },
 };
 
 /** Those that show only where a database was restored: see `restored.ts`. */
