@@ -20,25 +20,28 @@ const ANY_CALL: Record<string, Record<string, unknown>> = {
   get_project_configuration: {},
 };
 
-describe.each(clientGenerations)('a database that is not there, for the %s client', (generation) => {
-  it('is told by every tool, while tools are still listed and arguments still checked', async () => {
-    const cwd = await temporaryProject();
-    const client = await connect({
-      generation,
-      transport: 'stdio',
-      cwd,
-      args: serveArguments(cwd, DEAD_URL),
+describe.concurrent.each(clientGenerations)(
+  'a database that is not there, for the %s client',
+  (generation) => {
+    it('is told by every tool, while tools are still listed and arguments still checked', async () => {
+      const cwd = await temporaryProject();
+      const client = await connect({
+        generation,
+        transport: 'stdio',
+        cwd,
+        args: serveArguments(cwd, DEAD_URL),
+      });
+      const caller = callerFor(() => client);
+      for (const { name } of CONTRACT_TOOLS) {
+        const { details, message, next } = await caller.refuse('DatabaseError', name, ANY_CALL[name]);
+        expect(details).toEqual({ layer: 'postgres', reason: 'nothing accepts connections at its address' });
+        expect(message + next).not.toMatch(/secret|ECONNREFUSED|drop|delete|remove/i);
+      }
+      await caller.refuseField('limit', 'list_work_items', { limit: 0 });
+      expect(client.stderr()).not.toContain('secret');
     });
-    const caller = callerFor(() => client);
-    for (const { name } of CONTRACT_TOOLS) {
-      const { details, message, next } = await caller.refuse('DatabaseError', name, ANY_CALL[name]);
-      expect(details).toEqual({ layer: 'postgres', reason: 'nothing accepts connections at its address' });
-      expect(message + next).not.toMatch(/secret|ECONNREFUSED|drop|delete|remove/i);
-    }
-    await caller.refuseField('limit', 'list_work_items', { limit: 0 });
-    expect(client.stderr()).not.toContain('secret');
-  });
-});
+  },
+);
 
 it('ends serve --http with 3', async () => {
   const project = await temporaryProject();

@@ -329,7 +329,7 @@ describeEachBackend('a disk', ({ source }) => {
     async (context) => {
       const random = randomFor(`disk ${kind}`);
       const found = new Map<string, number>();
-      for (let round = 0; round < episodes(2, 12); round += 1) {
+      for (let round = 0; round < episodes(1, 12); round += 1) {
         const { desk, ballast } = await onSmallDisk(context, random.pick(['1500k', '2m', '3m']));
         await cutOff(desk);
         const repository = path.join(desk.scene.project, '.git');
