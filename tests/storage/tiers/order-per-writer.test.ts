@@ -173,7 +173,8 @@ async function newPlace() {
 /** Lets these wait in the folder, in their order. */
 async function keep(place: OpenOptions, entries: JournalEntry[]) {
   const outbox = openOutbox(path.join(place.dataDir, OUTBOX_FILE));
-  for (const [at, entry] of entries.entries()) await outbox.append({ ...entry, lamport: entry.lamport + at });
+  const began = Date.now();
+  for (const [at, entry] of entries.entries()) await outbox.append({ ...entry, lamport: began + at });
   return outbox;
 }
 
