@@ -190,7 +190,8 @@ async function keepAll(place: OpenOptions, founder: Tracker, items: Item[]): Pro
     }),
   ];
   const outbox = openOutbox(path.join(place.dataDir, OUTBOX_FILE));
-  for (const [at, entry] of entries.entries()) await outbox.append({ ...entry, lamport: entry.lamport + at });
+  const began = Date.now();
+  for (const [at, entry] of entries.entries()) await outbox.append({ ...entry, lamport: began + at });
   await outbox.close();
   return entries.flatMap(({ changes }) => changes);
 }
