@@ -1,13 +1,12 @@
-// Starts each hostile repository as a command, or as a server and under the doctor, in a copy of its own: nothing of it
-// runs, nothing is written outside of it, no secret leaves, no record of it is taken for one of the person, and honest work
-// goes on beside it. The seed chooses which of the two; in the long form it is both.
+// Starts each hostile repository as a command, as a server and under the doctor, in a copy of its own: nothing of it runs,
+// nothing is written outside of it, no secret leaves, no record of it is taken for one of the person, and honest work
+// goes on beside it.
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fakePostgres, type FakePostgres } from '../../support/fake-postgres.ts';
 import { runInProcess } from '../../support/in-process.ts';
 import { spawnServe, type CommandResult } from '../../support/program.ts';
-import { isLong, randomFor } from '../../torture/scale.ts';
 import type { HostileCase } from './case.ts';
 import { FORGED, makeScene, SECRET, surroundings, type Scene } from './scene.ts';
 
@@ -28,9 +27,8 @@ export function describeRepositories(what: string, cases: readonly HostileCase[]
     });
     for (const hostile of cases) {
       it(hostile.name, async () => {
-        const isCommand = randomFor(`hostile ${hostile.name}`).chance(0.5);
-        if (isLong || isCommand) await asCommand(hostile);
-        if (isLong || !isCommand) await asServer(hostile);
+        await asCommand(hostile);
+        await asServer(hostile);
       });
     }
   });
