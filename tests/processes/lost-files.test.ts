@@ -48,6 +48,62 @@ describe('files of an embedded tracker', () => {
     expect(await idsIn(place)).toEqual(made.toSorted());
   });
 
+  for (const [first, second] of [
+    [['-wal'], ['-wal']],
+    [['-wal'], ['-wal', '-shm']],
+    [['-wal', '-shm'], ['-wal']],
+    [['-wal', '-shm'], ['-wal', '-shm']],
+  ] as const) {
+    it(
+      `${first.join(' and ')} deleted, then ${second.join(' and ')}, under a server that sleeps meanwhile`,
+      { timeout: LONG_MS },
+      async () => {
+        const place = await newSqlitePlace();
+        const [one, sleeper] = await Server.startMany(place, 2);
+        if (one === undefined || sleeper === undefined) throw new Error('no servers');
+        const made = [...(await createSome(one, 4)), ...(await createSome(sleeper, 4))];
+        sleeper.rpc.program.kill('SIGSTOP');
+        remove(place, first);
+        made.push(await one.create());
+        await untilListed(one, made);
+        made.push(...(await createSome(one, 8)));
+        remove(place, second);
+        sleeper.rpc.program.kill('SIGCONT');
+        made.push(await sleeper.create(), await one.create(), await sleeper.create());
+        await untilListed(one, made);
+        await untilListed(sleeper, made);
+        await Promise.all([one, sleeper].map((server) => server.rpc.program.stop()));
+        expect(await idsIn(place)).toEqual(made.toSorted());
+        expect(savedFiles(place)).toEqual([]);
+        expect(await place.rows('pragma integrity_check')).toEqual([{ integrity_check: 'ok' }]);
+      },
+    );
+
+    it(
+      `${first.join(' and ')} deleted under a server that sleeps while another starts`,
+      { timeout: LONG_MS },
+      async () => {
+        const place = await newSqlitePlace();
+        const sleeper = await Server.start(place);
+        const made = await createSome(sleeper, 8);
+        sleeper.rpc.program.kill('SIGSTOP');
+        remove(place, first);
+        const one = await Server.start(place);
+        made.push(await one.create());
+        await sleep(3_000);
+        made.push(await one.create());
+        sleeper.rpc.program.kill('SIGCONT');
+        made.push(await sleeper.create(), await one.create(), await sleeper.create());
+        await untilListed(one, made);
+        await untilListed(sleeper, made);
+        await Promise.all([one, sleeper].map((server) => server.rpc.program.stop()));
+        expect(await idsIn(place)).toEqual(made.toSorted());
+        expect(savedFiles(place)).toEqual([]);
+        expect(await place.rows('pragma integrity_check')).toEqual([{ integrity_check: 'ok' }]);
+      },
+    );
+  }
+
   it(
     'a log that another program began anew is not written over, and what was in the old one is kept in a file',
     { timeout: LONG_MS },

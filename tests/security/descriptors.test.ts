@@ -1,6 +1,7 @@
 // A server that may open few files, and somebody who opens connections until there are none left: whoever uses the
 // server in good faith is answered before, meanwhile and afterwards, and the process lives on.
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, vi } from 'vitest';
 import { HALF_HEAD, flood, halfBody } from '../http/floods.ts';
 import { JSON_HEADERS, initializeBody, request } from '../http/requests.ts';
@@ -9,13 +10,17 @@ import { git, startHttp, temporaryProject } from '../support/program.ts';
 
 const CONNECTIONS = 400;
 
-/** A connection at rest, which clients of a process share, may have made room for others just as it was used again. */
+/**
+ * A connection at rest, which clients of a process share, may have made room for others just as it was used again:
+ * tried again after a growing pause, as clients do.
+ */
 async function again<T>(use: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await use();
     } catch (error) {
-      if (attempt === 5 || !(error instanceof TypeError && error.message === 'fetch failed')) throw error;
+      if (attempt === 8 || !(error instanceof TypeError && error.message === 'fetch failed')) throw error;
+      await sleep(attempt * 50);
     }
   }
 }

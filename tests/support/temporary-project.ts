@@ -2,12 +2,15 @@
 import { randomUUID } from 'node:crypto';
 import { execFile } from 'node:child_process';
 import { rmSync } from 'node:fs';
-import { cp, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, realpath, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { cleanUpLater } from './cleanup.ts';
 import { cleanEnvironment } from './environment.ts';
+
+const REMOVAL_MAX_MS = 20_000;
 
 /**
  * An empty folder, removed at the end of the test (or file); with `git`, a repository on branch
@@ -15,7 +18,7 @@ import { cleanEnvironment } from './environment.ts';
  */
 export async function temporaryProject(options: { git?: boolean } = {}): Promise<string> {
   const folder = await realpath(await mkdtemp(path.join(os.tmpdir(), 'worktrail project-')));
-  cleanUpLater(() => rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }));
+  cleanUpLater(() => remove(folder));
   if (options.git) {
     await cp(await (prepared ??= prepareRepository()), folder, { recursive: true });
     await git(folder, 'commit', '--quiet', '--message', `Start the project ${randomUUID()}`);
@@ -36,6 +39,22 @@ async function prepareRepository(): Promise<string> {
   await writeFile(path.join(folder, 'README.md'), '# A project\n');
   await git(folder, 'add', '.');
   return folder;
+}
+
+/** Also while a program that was told to end still writes there; says what is left when it goes on. */
+async function remove(folder: string): Promise<void> {
+  for (const giveUpAt = Date.now() + REMOVAL_MAX_MS; ;) {
+    try {
+      await rm(folder, { recursive: true, force: true });
+      return;
+    } catch (error) {
+      if (Date.now() > giveUpAt) {
+        const left = (await readdir(folder, { recursive: true })).slice(0, 20);
+        throw new Error(`${folder} cannot be removed: ${left.join(', ')}`, { cause: error });
+      }
+      await sleep(100);
+    }
+  }
 }
 
 /** Runs git in `folder` without the developer's own configuration; answers its standard output. */

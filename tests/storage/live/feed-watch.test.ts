@@ -164,7 +164,8 @@ describeUnless(postgresSkipReason(), 'following the feed of a PostgreSQL', () =>
     const [one, two] = [await listen(near), await listen(near)];
     await eventually(async () => (await listeners(url)) === 1);
     one.stop();
-    expect(await listeners(url)).toBe(1);
+    // A connection of something else may have said `select 1` last.
+    await eventually(async () => (await listeners(url)) === 1);
     two.stop();
     await eventually(async () => (await listeners(url)) === 0);
   });
