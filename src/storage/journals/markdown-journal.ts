@@ -18,7 +18,7 @@ import { describeDriverError, driverCode } from '../database/driver-errors.ts';
 import { Mutex } from '../database/retry.ts';
 import { earlierIn, writtenAt, type FindEarlier } from './earlier-version.ts';
 import { encodeEntry, encodeUnsealed } from './entry-codec.ts';
-import { withFileLock } from './file-lock.ts';
+import { withFileLock } from '../primary/file-lock.ts';
 import {
   JournalUnavailable,
   type Journal,

@@ -13,7 +13,7 @@ import { ForeignObject, describeDriverError, driverCode } from '../database/driv
 import { keepLogShort } from '../primary/wal-size.ts';
 import { asideName, setAside } from '../primary/set-aside.ts';
 import { earlierIn, writtenAt } from './earlier-version.ts';
-import { withFileLockSync } from './file-lock.ts';
+import { withFileLockSync } from '../primary/file-lock.ts';
 import { JournalUnavailable, type JournalEntry } from '../contract/journal.ts';
 import { damagedCopies, keepLog, readIfThere, saveFrom } from './outbox-copies.ts';
 import { committedImage, entriesPassedOver } from './outbox-salvage.ts';

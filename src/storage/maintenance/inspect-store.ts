@@ -3,7 +3,8 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { TrackerError, databaseError } from '../../domain/errors.ts';
 import { SQLITE_FILE, publicUrl, schemaName, slugOfFolder } from '../opening/open-primary.ts';
-import { openDatabaseFile, openDatabaseImage } from '../primary/database-file.ts';
+import { openDatabaseImage } from '../primary/database-file.ts';
+import { openToLook } from '../primary/open-in-place.ts';
 import { codedError, describeDriverError, remedyOf } from '../database/driver-errors.ts';
 import { readMigrations, schemaState, type SchemaState } from '../primary/migrate.ts';
 import { explained } from '../primary/postgres-driver.ts';
@@ -69,9 +70,7 @@ async function inspectSqlite(file: string): Promise<StoreSighting> {
   };
   try {
     const there = existsSync(file);
-    const database = there
-      ? openDatabaseFile(file, { readonly: true, fileMustExist: true })
-      : openDatabaseImage();
+    const database = there ? openToLook(file) : openDatabaseImage();
     try {
       sighting.engine = sqliteStore.engineVersion(database);
       const tables = Number(database.prepare('select count(*) from sqlite_master').pluck().get());

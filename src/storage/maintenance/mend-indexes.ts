@@ -7,6 +7,7 @@ import { SQLITE_FILE, schemaName, slugOfFolder } from '../opening/open-primary.t
 import { openDatabaseFile } from '../primary/database-file.ts';
 import { classifyDriverError, describeDriverError } from '../database/driver-errors.ts';
 import { retryContention } from '../database/retry.ts';
+import { BUSY_TIMEOUT_MS, openPatiently, openToLook } from '../primary/open-in-place.ts';
 import { schemaIndexes, type SchemaIndex } from '../primary/schema-indexes.ts';
 import type { PrimaryOptions } from '../opening/primary-options.ts';
 
@@ -67,11 +68,11 @@ async function withStore<T>(
   if (databaseUrl !== undefined) {
     return await withPostgres(databaseUrl, schemaName(slugOfFolder({ dataDir, slug }).value), work);
   }
-  const database = openDatabaseFile(path.join(dataDir, SQLITE_FILE), {
-    fileMustExist: true,
-    readonly,
-    timeout: 20,
-  });
+  const file = path.join(dataDir, SQLITE_FILE);
+  const options = { fileMustExist: true, timeout: BUSY_TIMEOUT_MS };
+  const database = readonly
+    ? openToLook(file)
+    : await openPatiently(file, () => openDatabaseFile(file, options));
   try {
     return await work({
       dialect: 'sqlite',

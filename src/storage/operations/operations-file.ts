@@ -13,7 +13,7 @@ import { Statements, isUseless, versionOf, type SideFileKind } from '../primary/
 import { keepLogShort } from '../primary/wal-size.ts';
 import { onlyAsideName, setAside } from '../primary/set-aside.ts';
 import type { Database, Statement } from '../primary/sqlite-driver.ts';
-import { withFileLockSync } from '../journals/file-lock.ts';
+import { withFileLockSync } from '../primary/file-lock.ts';
 import { committedImage } from '../journals/outbox-salvage.ts';
 
 /** "WTRJ": marks a file as an operational store (PRAGMA application_id). */

@@ -14,6 +14,8 @@ import {
 } from 'node:fs';
 import { FILE_MODE, isShared } from '../../platform/file-modes.ts';
 import { openDatabaseFile } from './database-file.ts';
+import { withFileLock } from './file-lock.ts';
+import { openToLook, openingLock } from './open-in-place.ts';
 import { LostFiles, describeDriverError } from '../database/driver-errors.ts';
 import type { FileLoss, OpenFiles } from './open-files.ts';
 import type { Database } from './sqlite-driver.ts';
@@ -32,34 +34,31 @@ export interface LostConnections {
  * @param isCopy it can be made again, so that nothing is saved
  * @returns what happened, for a person
  */
-export function saveAndClose(
+export async function saveAndClose(
   files: OpenFiles,
   loss: FileLoss,
-  { writer, reader }: LostConnections,
+  connections: LostConnections,
   { isCopy }: { isCopy: boolean },
-): LostFiles {
+): Promise<LostFiles> {
   // A log on top of another database than its own makes a mixture of both.
   const beside = loss === 'replaced' ? files.ownBeside : [];
-  const clearPlace = () => beside.forEach((file) => rmSync(file, { force: true }));
   if (isCopy) {
-    closeBoth(writer, reader);
-    clearPlace();
+    closeBoth(connections);
+    remove(beside);
     return new LostFiles(WHAT[loss]);
   }
-  if (loss === 'log' && files.isUntouched && putBack(writer)) {
-    closeBoth(writer, reader);
-    return new LostFiles(`${WHAT.log}; all that was in it was put back into the database`);
-  }
-  const top = topOf(writer);
+  const isBack = loss === 'log' && (await isPutBack(files, connections));
+  if (isBack) return new LostFiles(`${WHAT.log}; all that was in it was put back into the database`);
+  const top = topOf(connections.writer);
   let kept: string | undefined;
   let problem = '';
   try {
-    kept = keepBeside(files.file, writer);
+    kept = keepBeside(files.file, connections.writer);
   } catch (error) {
     problem = describeDriverError(error);
   }
-  closeBoth(writer, reader);
-  if (kept !== undefined) clearPlace();
+  closeBoth(connections);
+  if (kept !== undefined) remove(beside);
   if (kept === undefined) {
     return new LostFiles(`${WHAT[loss]}; what it held could not be saved beside it (${problem})`);
   }
@@ -70,25 +69,61 @@ export function saveAndClose(
   return new LostFiles(`${WHAT[loss]}; what could be read of it is in ${kept}`);
 }
 
+/**
+ * Whether the database has all that is in the log, or is given it where nobody else can have begun another one; then the
+ * connections are closed.
+ */
+async function isPutBack(files: OpenFiles, connections: LostConnections): Promise<boolean> {
+  try {
+    return await withFileLock(openingLock(files.file), () => {
+      const { writer } = connections;
+      const wasIn = isTakenIn(writer, 'NOOP');
+      const isBack = !wasIn && files.isUntouched && isTakenIn(writer, 'FULL');
+      if (wasIn || isBack) closeBoth(connections);
+      // Where all was in it, others may have begun a log since, and lost that one too.
+      if (isBack) beginAnew(files);
+      return Promise.resolve(wasIn || isBack);
+    });
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Whether the whole log is in the database, after a checkpoint that does nothing or all it can. Others that have the same
+ * log open take part by its index.
+ */
+function isTakenIn(writer: Database, mode: 'NOOP' | 'FULL'): boolean {
+  const [done] = writer.pragma(`wal_checkpoint(${mode})`) as {
+    busy: number;
+    log: number;
+    checkpointed: number;
+  }[];
+  return done?.busy === 0 && done.log === done.checkpointed;
+}
+
+/**
+ * Gives the database a log and an index of their own, so that nobody shares one with those who have the old log open.
+ * Where that fails, whoever opens it next waits until they have let go.
+ */
+function beginAnew(files: OpenFiles): void {
+  let database: Database | undefined;
+  try {
+    remove(files.ownBeside);
+    database = openDatabaseFile(files.file, { fileMustExist: true });
+    database.prepare(TOP).get();
+  } catch {
+    // What was in the log is in the database.
+  } finally {
+    database?.close();
+  }
+}
+
 const WHAT: Readonly<Record<FileLoss, string>> = {
   replaced: 'its file was moved, deleted or replaced',
   shrank: 'its file was cut or written over',
   log: 'its log (the -wal or -shm file) was deleted or replaced while it was in use',
 };
-
-/** Takes the whole log into the database. Others that still have the same log open take part by its index. */
-function putBack(writer: Database): boolean {
-  try {
-    const [done] = writer.pragma('wal_checkpoint(FULL)') as {
-      busy: number;
-      log: number;
-      checkpointed: number;
-    }[];
-    return done?.busy === 0 && done.log === done.checkpointed;
-  } catch {
-    return false;
-  }
-}
 
 /** @returns the copy, whole and on disk */
 function keepBeside(file: string, writer: Database): string {
@@ -117,7 +152,11 @@ function savedName(file: string): string {
   }
 }
 
-function closeBoth(writer: Database, reader: Database): void {
+function remove(files: readonly string[]): void {
+  for (const file of files) rmSync(file, { force: true });
+}
+
+function closeBoth({ writer, reader }: LostConnections): void {
   writer.close();
   reader.close();
 }
@@ -143,7 +182,7 @@ function hasAll(file: string, top: Top | undefined): boolean {
   if (top === undefined || !existsSync(file)) return false;
   let database: Database | undefined;
   try {
-    database = openDatabaseFile(file, { readonly: true, fileMustExist: true });
+    database = openToLook(file);
     const there = 'select 1 from changes where seq = ? and change_id = ?';
     if (database.prepare(there).get(top.seq, top.change_id) === undefined) return false;
     return database.pragma('quick_check(1)', { simple: true }) === 'ok';

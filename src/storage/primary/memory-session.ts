@@ -7,6 +7,7 @@ import { NO_HINTS, type ChangeHints } from '../database/hints.ts';
 import type { Connection, QueryLog, Session } from '../database/connection.ts';
 import { openDatabaseFile, openDatabaseImage } from './database-file.ts';
 import { describeDriverError, driverCode } from '../database/driver-errors.ts';
+import { OpenFiles } from './open-files.ts';
 import { readMigrations, schemaState, type Migrations, type SchemaState } from './migrate.ts';
 import { Mutex } from '../database/retry.ts';
 import type { Database } from './sqlite-driver.ts';
@@ -123,6 +124,8 @@ export function imageOf(file: string): Buffer {
 }
 
 function readImage(file: string): Buffer {
+  // Nobody has it open, or those who have lost its log; a log that is made here would be in their way.
+  if (existsSync(file) && !new OpenFiles(file).isComplete) return fromCopy(file);
   try {
     return serialized(file);
   } catch (error) {

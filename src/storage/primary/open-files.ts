@@ -14,7 +14,7 @@ export class OpenFiles {
   #wal: number | undefined;
   #shm: number | undefined;
 
-  /** To be made when the connections have read: then all of the files are there. */
+  /** For connections, to be made when they have read: then all of the files are there. */
   constructor(readonly file: string) {
     const main = look(file);
     this.#inode = main?.ino;
@@ -29,6 +29,20 @@ export class OpenFiles {
 
   get index(): string {
     return `${this.file}-shm`;
+  }
+
+  /** Whether there is no database yet. */
+  get isEmpty(): boolean {
+    return this.#bytes === 0;
+  }
+
+  get hasLog(): boolean {
+    return this.#wal !== undefined;
+  }
+
+  /** Whether the log and its index are there, as they are while any program has the database open. */
+  get isComplete(): boolean {
+    return this.#wal !== undefined && this.#shm !== undefined;
   }
 
   /** What is not as it was; undefined while all is well. Costs three calls of the kernel, a few microseconds. */

@@ -25,6 +25,7 @@ import {
   describeDriverError,
 } from '../database/driver-errors.ts';
 import { keepLogShort } from './wal-size.ts';
+import { withFileLock } from './file-lock.ts';
 import { saveAndClose } from './lost-files.ts';
 import {
   MIGRATIONS_TABLE,
@@ -35,6 +36,7 @@ import {
   type SchemaState,
 } from './migrate.ts';
 import { OpenFiles } from './open-files.ts';
+import { BUSY_TIMEOUT_MS, LOOK_MS, openPatiently, openingLock } from './open-in-place.ts';
 import { Mutex, retryContention } from '../database/retry.ts';
 import { defineTables } from '../database/schema.ts';
 import type { Database, Statement } from './sqlite-driver.ts';
@@ -44,8 +46,6 @@ import { refuseForeignInTracker } from './schema-objects.ts';
 const APPLICATION_ID = 0x5754524c;
 /** The first release without the WAL-reset corruption bug (sqlite.org/wal.html). */
 const SQLITE_MIN_VERSION = [3, 51, 3] as const;
-/** A busy wait blocks the event loop, so it is short; longer waits are made asynchronously. */
-const BUSY_TIMEOUT_MS = 20;
 
 const liteTables = defineTables(sqliteKit);
 
@@ -69,11 +69,11 @@ export async function openSqlite(options: SqliteOptions): Promise<{ session: Ses
   try {
     mkdirSync(path.dirname(options.file), { recursive: true, mode: FOLDER_MODE });
     // Reading the file has to wait while another process cleans up after a crash, or is the last to leave.
-    const writer = await retryContention(() => openFile(options));
+    const writer = await open(options, () => openFile(options));
     try {
       const state = await bringUpToDate(writer, options);
       // Opened now, not when it is needed: if the log is lost, what is opened later sees another one.
-      const reader = await retryContention(() => openReader(options));
+      const reader = await open(options, () => openReader(options));
       return { session: new SqliteSession(writer, reader, options), state };
     } catch (error) {
       writer.close();
@@ -90,6 +90,11 @@ export async function openSqlite(options: SqliteOptions): Promise<{ session: Ses
       error,
     );
   }
+}
+
+/** A copy can be made again: it is opened as it is. */
+function open({ file, isReplica = false }: SqliteOptions, work: () => Database): Promise<Database> {
+  return isReplica ? retryContention(work) : openPatiently(file, work);
 }
 
 function openFile({ file, synchronous = 'FULL', migrationsFolder }: SqliteOptions): Database {
@@ -153,7 +158,7 @@ async function bringUpToDate(database: Database, options: SqliteOptions): Promis
   const compare = () => retryContention(() => schemaState(lastApplied(database), migrations));
   const state = await compare();
   if (state !== 'behind') return state;
-  return await underMigrationLock(`${options.file}.migrate.lock`, async () => {
+  return await withFileLock(openingLock(options.file), async () => {
     // Another process may have done the work while this one waited.
     if ((await compare()) === 'behind') {
       // Repeated as a whole while processes of an older version still write; what failed was rolled back.
@@ -170,18 +175,6 @@ async function bringUpToDate(database: Database, options: SqliteOptions): Promis
 export function applyMigrations(database: Database, migrations: Migrations): void {
   database.pragma(`application_id = ${APPLICATION_ID}`);
   migrate(drizzle(database), { migrationsFolder: migrations.folder, migrationsTable: MIGRATIONS_TABLE });
-}
-
-/** `BEGIN EXCLUSIVE` on a side file: the kernel lets go of it when the process dies, however it dies. */
-async function underMigrationLock<T>(lockFile: string, work: () => Promise<T>): Promise<T> {
-  const lock = openDatabaseFile(lockFile);
-  try {
-    lock.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
-    await retryContention(() => lock.exec('begin exclusive'));
-    return await work();
-  } finally {
-    lock.close();
-  }
 }
 
 const NEWEST_APPLIED = `select max(created_at) from ${MIGRATIONS_TABLE}`;
@@ -209,6 +202,7 @@ class SqliteSession implements Session {
   readonly #newestApplied: Statement;
   readonly #begin: { read: Statement; write: Statement };
   readonly #commit: { read: Statement; write: Statement };
+  readonly #looking: NodeJS.Timeout | undefined;
   #lost: LostFiles | undefined;
   #isClosed = false;
 
@@ -226,22 +220,30 @@ class SqliteSession implements Session {
     // Never a plain BEGIN to write: turning a read into a write later fails at once, whatever the timeout.
     this.#begin = { read: reader.prepare('begin'), write: writer.prepare('begin immediate') };
     this.#commit = { read: reader.prepare('commit'), write: writer.prepare('commit') };
+    if (options.isReplica !== true) this.#looking = setInterval(() => void this.#look(), LOOK_MS).unref();
   }
 
   async read<T>(work: (connection: Connection) => Promise<T>, options: ReadOptions = {}): Promise<T> {
     return await this.#inPlace(this.#reading, async () => {
-      const { connection, database } = this.#reader;
-      if (options.oneStatement === true) return await retryContention(() => work(connection));
-      // `begin` locks nothing yet: it is the first query that may find others in the way.
-      return await retryContention(async () => {
-        this.#begin.read.run();
-        try {
-          return await work(connection);
-        } finally {
-          // A damaged file ends the transaction by itself: what follows from that must not hide the damage.
-          if (database.inTransaction) this.#commit.read.run();
-        }
-      });
+      const answer = await this.#readOnce(work, options);
+      // Others may have changed pages under it that are in the lost log as well.
+      if (this.#files.loss() !== undefined) throw new Displaced(false);
+      return answer;
+    });
+  }
+
+  async #readOnce<T>(work: (connection: Connection) => Promise<T>, options: ReadOptions): Promise<T> {
+    const { connection, database } = this.#reader;
+    if (options.oneStatement === true) return await retryContention(() => work(connection));
+    // `begin` locks nothing yet: it is the first query that may find others in the way.
+    return await retryContention(async () => {
+      this.#begin.read.run();
+      try {
+        return await work(connection);
+      } finally {
+        // A damaged file ends the transaction by itself: what follows from that must not hide the damage.
+        if (database.inTransaction) this.#commit.read.run();
+      }
     });
   }
 
@@ -269,8 +271,14 @@ class SqliteSession implements Session {
     return watchDataVersion(dataVersion, onHint);
   }
 
+  /** Also while nobody asks for anything: what was in a deleted log is in no file until it is put back. */
+  async #look(): Promise<void> {
+    if (this.#files.loss() !== undefined) await this.#letGo();
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true;
+    clearInterval(this.#looking);
     // Whoever closes last empties the log into the file: that must not be the log of another file.
     if (this.#files.loss() !== undefined) await this.#letGo();
     await this.#reading.run(() => Promise.resolve(this.#reader.database.close()));
@@ -304,7 +312,10 @@ class SqliteSession implements Session {
         if (this.#files.loss() !== undefined) throw new Displaced(false);
         return work();
       });
-    } catch (error) {
+    } catch (failure) {
+      // In files that others have replaced nothing that is found, or not found, says anything of the tracker.
+      const isLost = this.#lost === undefined && !this.#isClosed && this.#files.loss() !== undefined;
+      const error = isLost && !(failure instanceof Displaced) ? new Displaced(false) : failure;
       if (!(error instanceof Displaced)) throw orDamage(error);
       const lost = (await this.#letGo()) ?? new LostFiles('its file was out of its place for a moment');
       if (!error.isCommitted) throw lost;
@@ -315,14 +326,15 @@ class SqliteSession implements Session {
   /** Saves what only this process still sees; the store has to be opened again. */
   #letGo(): Promise<LostFiles | undefined> {
     return this.#writing.run(() =>
-      this.#reading.run(() => {
+      this.#reading.run(async () => {
         const loss = this.#files.loss();
         if (this.#lost === undefined && loss !== undefined) {
+          clearInterval(this.#looking);
           const connections = { writer: this.#writer.database, reader: this.#reader.database };
           const { isReplica = false } = this.options;
-          this.#lost = saveAndClose(this.#files, loss, connections, { isCopy: isReplica });
+          this.#lost = await saveAndClose(this.#files, loss, connections, { isCopy: isReplica });
         }
-        return Promise.resolve(this.#lost);
+        return this.#lost;
       }),
     );
   }

@@ -31,7 +31,7 @@ import {
 } from './cache-position.ts';
 import { catchUp, fill, localRecords } from './catch-up.ts';
 import type { Clock } from '../../platform/clock.ts';
-import { withFileLockSync } from '../journals/file-lock.ts';
+import { withFileLockSync } from '../primary/file-lock.ts';
 import {
   LayerUnavailable,
   OUT_OF_ORDER,

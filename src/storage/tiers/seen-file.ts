@@ -11,7 +11,7 @@ import { openDatabaseFile, openDatabaseImage } from '../primary/database-file.ts
 import { keepLogShort } from '../primary/wal-size.ts';
 import { isUseless, versionOf, type SideFileKind } from '../primary/side-file.ts';
 import { asideName, setAside } from '../primary/set-aside.ts';
-import { withFileLockSync } from '../journals/file-lock.ts';
+import { withFileLockSync } from '../primary/file-lock.ts';
 import { committedImage } from '../journals/outbox-salvage.ts';
 import {
   SEEN_APPLICATION_ID,

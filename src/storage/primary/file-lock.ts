@@ -2,7 +2,7 @@
  * A lock between processes that cannot be left behind: the kernel lets go of it when its holder dies. For work that
  * must be done by everyone, one after the other; `election.ts` is for work that others need not repeat.
  */
-import { openDatabaseFile } from '../primary/database-file.ts';
+import { openDatabaseFile } from './database-file.ts';
 import { retryContention } from '../database/retry.ts';
 
 /** A busy wait blocks the event loop, so it is short; longer waits are made asynchronously. */
