@@ -71,13 +71,30 @@ describe('bodies that do not come to their end', () => {
   });
 });
 
-describe('time-outs', () => {
+// Beside each other: both wait for the time that a head may take.
+describe.concurrent('time-outs', () => {
   it('end who never says what it wants', { timeout: 120_000 }, async () => {
     const server = await start();
     const silent = await flood(server.url, 3, '');
     const half = await flood(server.url, 3, HALF_HEAD);
     await vi.waitUntil(() => silent.open() + half.open() === 0, { timeout: 90_000, interval: 200 });
     expect(half.answers().join()).toMatch(/HTTP\/1\.1 408 .*did not come in time/s);
+  });
+
+  it('leave an idle connection that was of use before', { timeout: 120_000 }, async () => {
+    const server = await start();
+    const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+    const ask = async (): Promise<net.Socket> => {
+      const asked = http.get(`${server.url}/health`, { agent });
+      const [answer] = (await once(asked, 'response')) as [IncomingMessage];
+      const { socket } = answer;
+      await once(answer.resume(), 'end');
+      return socket;
+    };
+    const first = await ask();
+    await sleep(TIMEOUTS.headersTimeout + 2 * TIMEOUTS.connectionsCheckingInterval);
+    expect(await ask()).toBe(first);
+    agent.destroy();
   });
 });
 
@@ -98,22 +115,6 @@ describe('an idle connection', () => {
     const { headers } = await request(`${server.url}/health`, { headers: { connection: 'close' } });
     expect(headers).toMatchObject({ connection: 'close' });
     expect(headers).not.toHaveProperty('keep-alive');
-  });
-
-  it('is of use after a pause that is longer than the time for a head', { timeout: 120_000 }, async () => {
-    const server = await start();
-    const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
-    const ask = async (): Promise<net.Socket> => {
-      const asked = http.get(`${server.url}/health`, { agent });
-      const [answer] = (await once(asked, 'response')) as [IncomingMessage];
-      const { socket } = answer;
-      await once(answer.resume(), 'end');
-      return socket;
-    };
-    const first = await ask();
-    await sleep(TIMEOUTS.headersTimeout + 2 * TIMEOUTS.connectionsCheckingInterval);
-    expect(await ask()).toBe(first);
-    agent.destroy();
   });
 });
 
