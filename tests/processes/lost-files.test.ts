@@ -1,11 +1,26 @@
 // Files of an embedded tracker that are deleted or replaced under running servers: noticed, said, and nothing is lost.
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, readdirSync, renameSync, rmSync, truncateSync } from 'node:fs';
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
+import { inspectStore } from '../../src/storage/maintenance/inspect-store.ts';
+import { holdAlone } from '../../src/storage/move/source.ts';
+import { openingLock } from '../../src/storage/primary/open-in-place.ts';
+import { openSqlite } from '../../src/storage/primary/sqlite.ts';
 import { describeEachDatabase, newSqlitePlace, type Place } from './place.ts';
 import { Server, type Answer } from './server.ts';
 import { episodes } from '../torture/scale.ts';
@@ -165,6 +180,119 @@ describe('files of an embedded tracker', () => {
   });
 });
 
+describe('who opens an embedded tracker, or waits for it', () => {
+  it('a folder that is away for a while ends no server', { timeout: LONG_MS }, async () => {
+    const place = await newSqlitePlace();
+    const server = await Server.start(place);
+    const made = [await server.create()];
+    const { dataDir } = place.store;
+    renameSync(dataDir, `${dataDir}.away`);
+    writeFileSync(dataDir, '');
+    await sleep(1_500);
+    rmSync(dataDir);
+    renameSync(`${dataDir}.away`, dataDir);
+    made.push(await server.create());
+    await untilListed(server, made);
+    expect(await server.rpc.program.stop()).toEqual({ code: 0, signal: null });
+  });
+
+  it('a write that waits for its turn adds nothing to a log that is lost meanwhile', async () => {
+    const { file, session } = await newStore();
+    const other = new Database(file);
+    other.exec('begin immediate');
+    let hasRun = false;
+    const write = session.write(() => Promise.resolve((hasRun = true)));
+    const refused = expect(write).rejects.toThrow('put back');
+    await sleep(60);
+    removeBeside(file);
+    other.exec('commit');
+    await refused;
+    expect(hasRun).toBe(false);
+    other.close();
+    await session.close();
+  });
+
+  it('a lost log is put back also when another program reads in it at that moment', async () => {
+    const { file, session } = await newStore();
+    const other = new Database(file);
+    other.exec('begin');
+    other.prepare('select count(*) from work_items').get();
+    await session.probe();
+    removeBeside(file);
+    const refused = expect(session.probe()).rejects.toThrow('put back');
+    await sleep(100);
+    other.exec('commit');
+    await refused;
+    other.close();
+    await session.close();
+  });
+
+  it('a start whose log is lost while it waits to migrate does not go on with it', async () => {
+    const { file, folder } = await newFolder();
+    const older = path.join(folder, 'migrations');
+    const { session } = await openSqlite({ file, migrationsFolder: withoutTheLast(older) });
+    await session.close();
+    // With its files in their places, it is opened without the lock.
+    writeAndDie(file);
+    const lock = new Database(openingLock(file));
+    lock.exec('begin exclusive');
+    const refused = expect(openSqlite({ file })).rejects.toThrow('deleted or replaced');
+    await sleep(100);
+    removeBeside(file);
+    writeAndDie(file);
+    lock.close();
+    await refused;
+    const again = await openSqlite({ file });
+    expect(again.state).toBe('current');
+    await again.session.close();
+  });
+
+  it('a start waits while the tracker is moved, and for those who have lost their files after that', async () => {
+    const { file, session } = await newStore();
+    await session.close();
+    const held = await holdAlone(file);
+    const start = openSqlite({ file });
+    await sleep(2_000);
+    held.close();
+    await (await start).session.close();
+
+    const loser = new Database(file);
+    loser.pragma('user_version = 3');
+    const lock = new Database(openingLock(file));
+    lock.exec('begin exclusive');
+    removeBeside(file);
+    const late = openSqlite({ file });
+    await sleep(2_000);
+    lock.close();
+    await sleep(300);
+    loser.close();
+    await (await late).session.close();
+  });
+
+  it('a look waits for who opens the files', async () => {
+    const { file, folder, session } = await newStore();
+    await session.close();
+    const lock = new Database(openingLock(file));
+    lock.exec('begin exclusive');
+    const slug = { value: 'any', explicit: true };
+    const look = inspectStore({ dataDir: folder, databaseUrl: undefined, slug });
+    await sleep(200);
+    lock.close();
+    expect(await look).toMatchObject({ schema: 'current', problem: null });
+  });
+
+  it('a tracker without a log, as a saved one is, opens while others write to it', async () => {
+    const { file, session } = await newStore();
+    await session.close();
+    const other = new Database(file);
+    other.pragma('journal_mode = delete');
+    other.exec('begin immediate');
+    await (await openSqlite({ file })).session.close();
+    other.exec('commit');
+    other.close();
+  });
+});
+
 describeEachDatabase('the copy of a database', (newPlace, source) => {
   it.skipIf(source === 'sqlite')(
     'may be replaced by an older one again and again: no server of the folder ends',
@@ -207,6 +335,32 @@ function writeAndDie(file: string): void {
 }
 
 const fileOf = (place: Place): string => path.join(place.store.dataDir, 'worktrail.db');
+
+async function newFolder(): Promise<{ folder: string; file: string }> {
+  const place = await newSqlitePlace();
+  const folder = place.store.dataDir;
+  mkdirSync(folder, { recursive: true });
+  return { folder, file: fileOf(place) };
+}
+
+async function newStore() {
+  const place = await newFolder();
+  return { ...place, ...(await openSqlite({ file: place.file })) };
+}
+
+function removeBeside(file: string): void {
+  for (const suffix of ['-wal', '-shm']) rmSync(file + suffix);
+}
+
+/** The migrations of a program before this one. */
+function withoutTheLast(folder: string): string {
+  cpSync(path.join('drizzle', 'sqlite'), folder, { recursive: true });
+  const file = path.join(folder, 'meta', '_journal.json');
+  const journal = JSON.parse(readFileSync(file, 'utf8')) as { entries: unknown[] };
+  journal.entries.pop();
+  writeFileSync(file, JSON.stringify(journal));
+  return folder;
+}
 
 function remove(place: Place, suffixes: readonly string[]): void {
   for (const suffix of suffixes) rmSync(fileOf(place) + suffix);

@@ -70,7 +70,7 @@ async function inspectSqlite(file: string): Promise<StoreSighting> {
   };
   try {
     const there = existsSync(file);
-    const database = there ? openToLook(file) : openDatabaseImage();
+    const database = there ? await openToLook(file) : openDatabaseImage();
     try {
       sighting.engine = sqliteStore.engineVersion(database);
       const tables = Number(database.prepare('select count(*) from sqlite_master').pluck().get());

@@ -71,7 +71,7 @@ async function withStore<T>(
   const file = path.join(dataDir, SQLITE_FILE);
   const options = { fileMustExist: true, timeout: BUSY_TIMEOUT_MS };
   const database = readonly
-    ? openToLook(file)
+    ? await openToLook(file)
     : await openPatiently(file, () => openDatabaseFile(file, options));
   try {
     return await work({

@@ -4,6 +4,8 @@ import type { TrackerError } from '../../domain/errors.ts';
 import type { Connection } from '../database/connection.ts';
 import { openDatabaseFile } from '../primary/database-file.ts';
 import { classifyDriverError } from '../database/driver-errors.ts';
+import { takeFileLock, type FileLock } from '../primary/file-lock.ts';
+import { openingLock } from '../primary/open-in-place.ts';
 import { readMigrations, schemaState } from '../primary/migrate.ts';
 import { findProject, type ProjectRow } from '../queries/configuration.ts';
 import { refuseForeignInTracker } from '../primary/schema-objects.ts';
@@ -26,7 +28,10 @@ export interface Held {
  */
 export async function holdAlone(file: string): Promise<Held> {
   const database = openDatabaseFile(file, { fileMustExist: true });
+  let lock: FileLock | undefined;
   try {
+    // Who holds the file alone has no index beside its log: to those who open it, it would look like a lost one.
+    lock = await takeFileLock(openingLock(file));
     database.pragma('busy_timeout = 0');
     // Set before the first read, this takes the file itself: it fails while any other process has it open.
     database.pragma('locking_mode = EXCLUSIVE');
@@ -56,10 +61,12 @@ export async function holdAlone(file: string): Promise<Held> {
       close: () => {
         if (database.inTransaction) database.exec('rollback');
         database.close();
+        lock?.close();
       },
     };
   } catch (error) {
     database.close();
+    lock?.close();
     throw inOurWords(error);
   }
 }

@@ -10,12 +10,27 @@ const BUSY_TIMEOUT_MS = 20;
 
 /** Runs `work` while nobody else holds the lock of this name. Waits up to 30 s for it. */
 export async function withFileLock<T>(lockFile: string, work: () => Promise<T>): Promise<T> {
-  const lock = openDatabaseFile(lockFile, { timeout: BUSY_TIMEOUT_MS });
+  const lock = await takeFileLock(lockFile);
   try {
-    await retryContention(() => lock.exec(TAKE));
     return await work();
   } finally {
     lock.close();
+  }
+}
+
+export interface FileLock {
+  close(): void;
+}
+
+/** The same for whoever lets go of it by `close`. */
+export async function takeFileLock(lockFile: string): Promise<FileLock> {
+  const lock = openDatabaseFile(lockFile, { timeout: BUSY_TIMEOUT_MS });
+  try {
+    await retryContention(() => lock.exec(TAKE));
+    return lock;
+  } catch (error) {
+    lock.close();
+    throw error;
   }
 }
 

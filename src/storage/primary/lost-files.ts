@@ -12,16 +12,21 @@ import {
   rmSync,
   writeSync,
 } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { FILE_MODE, isShared } from '../../platform/file-modes.ts';
 import { openDatabaseFile } from './database-file.ts';
 import { withFileLock } from './file-lock.ts';
-import { openToLook, openingLock } from './open-in-place.ts';
+import { LOOK_MS, openToLook, openingLock } from './open-in-place.ts';
 import { LostFiles, describeDriverError } from '../database/driver-errors.ts';
 import type { FileLoss, OpenFiles } from './open-files.ts';
 import type { Database } from './sqlite-driver.ts';
 
 /** Bytes 18 and 19 of a database say whether it has a log; a copy that is whole without one says 1. */
 const LOG_MARKS = [18, 19] as const;
+
+/** How long those who are at work with the same lost log are waited for. */
+const PATIENCE_MS = LOOK_MS;
+const PAUSE_MS = 10;
 
 export interface LostConnections {
   writer: Database;
@@ -62,7 +67,7 @@ export async function saveAndClose(
   if (kept === undefined) {
     return new LostFiles(`${WHAT[loss]}; what it held could not be saved beside it (${problem})`);
   }
-  if (hasAll(files.file, top)) {
+  if (await hasAll(files.file, top)) {
     rmSync(kept, { force: true });
     return new LostFiles(`${WHAT[loss]}; nothing that was saved is missing from the one that is there now`);
   }
@@ -75,18 +80,29 @@ export async function saveAndClose(
  */
 async function isPutBack(files: OpenFiles, connections: LostConnections): Promise<boolean> {
   try {
-    return await withFileLock(openingLock(files.file), () => {
+    return await withFileLock(openingLock(files.file), async () => {
       const { writer } = connections;
       const wasIn = isTakenIn(writer, 'NOOP');
-      const isBack = !wasIn && files.isUntouched && isTakenIn(writer, 'FULL');
+      const isBack = !wasIn && (await takeIn(files, writer));
       if (wasIn || isBack) closeBoth(connections);
       // Where all was in it, others may have begun a log since, and lost that one too.
       if (isBack) beginAnew(files);
-      return Promise.resolve(wasIn || isBack);
+      return wasIn || isBack;
     });
   } catch {
     return false;
   }
+}
+
+/** Waits for those who read or write in the same log: they notice that it is lost when they are done. */
+async function takeIn(files: OpenFiles, writer: Database): Promise<boolean> {
+  const giveUpAt = Date.now() + PATIENCE_MS;
+  while (files.isUntouched) {
+    if (isTakenIn(writer, 'FULL')) return true;
+    if (Date.now() > giveUpAt) return false;
+    await sleep(PAUSE_MS);
+  }
+  return false;
 }
 
 /**
@@ -178,11 +194,11 @@ function topOf(database: Database): Top | undefined {
 }
 
 /** Whether the database in the place has that change too, and is whole. */
-function hasAll(file: string, top: Top | undefined): boolean {
+async function hasAll(file: string, top: Top | undefined): Promise<boolean> {
   if (top === undefined || !existsSync(file)) return false;
   let database: Database | undefined;
   try {
-    database = openToLook(file);
+    database = await openToLook(file);
     const there = 'select 1 from changes where seq = ? and change_id = ?';
     if (database.prepare(there).get(top.seq, top.change_id) === undefined) return false;
     return database.pragma('quick_check(1)', { simple: true }) === 'ok';

@@ -70,12 +70,20 @@ export async function openSqlite(options: SqliteOptions): Promise<{ session: Ses
     mkdirSync(path.dirname(options.file), { recursive: true, mode: FOLDER_MODE });
     // Reading the file has to wait while another process cleans up after a crash, or is the last to leave.
     const writer = await open(options, () => openFile(options));
+    const files = new OpenFiles(options.file);
+    let reader: Database | undefined;
     try {
-      const state = await bringUpToDate(writer, options);
       // Opened now, not when it is needed: if the log is lost, what is opened later sees another one.
-      const reader = await open(options, () => openReader(options));
-      return { session: new SqliteSession(writer, reader, options), state };
+      reader = await retryContention(() => openReader(options));
+      refuseLost(files);
+      const state = await bringUpToDate(writer, files, options);
+      return { session: new SqliteSession(writer, reader, files, options), state };
     } catch (error) {
+      const loss = files.loss();
+      if (reader !== undefined && loss !== undefined) {
+        throw await saveAndClose(files, loss, { writer, reader }, { isCopy: options.isReplica === true });
+      }
+      reader?.close();
       writer.close();
       throw error;
     }
@@ -153,12 +161,24 @@ function sqliteVersion(database: Database): string {
   return String(database.prepare('select sqlite_version()').pluck().get());
 }
 
-async function bringUpToDate(database: Database, options: SqliteOptions): Promise<SchemaState> {
+/** @throws LostFiles when they are not in their places any more */
+function refuseLost(files: OpenFiles): void {
+  if (files.loss() !== undefined)
+    throw new LostFiles('its files were deleted or replaced while it was opened');
+}
+
+async function bringUpToDate(
+  database: Database,
+  files: OpenFiles,
+  options: SqliteOptions,
+): Promise<SchemaState> {
   const migrations = readMigrations('sqlite', options.migrationsFolder);
   const compare = () => retryContention(() => schemaState(lastApplied(database), migrations));
   const state = await compare();
   if (state !== 'behind') return state;
   return await withFileLock(openingLock(options.file), async () => {
+    // Who put back a lost log while this one waited did it under the same lock: nothing may be added to it now.
+    refuseLost(files);
     // Another process may have done the work while this one waited.
     if ((await compare()) === 'behind') {
       // Repeated as a whole while processes of an older version still write; what failed was rolled back.
@@ -209,12 +229,13 @@ class SqliteSession implements Session {
   constructor(
     writer: Database,
     reader: Database,
+    files: OpenFiles,
     private readonly options: SqliteOptions,
   ) {
     this.engine = engineVersion(writer);
     this.#writer = { database: writer, connection: connect(writer, options) };
     this.#reader = { database: reader, connection: connect(reader, options) };
-    this.#files = new OpenFiles(options.file);
+    this.#files = files;
     this.#migrations = readMigrations('sqlite', options.migrationsFolder);
     this.#newestApplied = writer.prepare(NEWEST_APPLIED).pluck();
     // Never a plain BEGIN to write: turning a read into a write later fails at once, whatever the timeout.
@@ -273,7 +294,11 @@ class SqliteSession implements Session {
 
   /** Also while nobody asks for anything: what was in a deleted log is in no file until it is put back. */
   async #look(): Promise<void> {
-    if (this.#files.loss() !== undefined) await this.#letGo();
+    try {
+      if (this.#files.loss() !== undefined) await this.#letGo();
+    } catch {
+      // A folder that cannot be looked into fails whoever asks for something; it may be back before that.
+    }
   }
 
   async close(): Promise<void> {
@@ -290,6 +315,8 @@ class SqliteSession implements Session {
       const { database, connection } = this.#writer;
       await retryContention(() => this.#begin.write.run());
       try {
+        // Others may have put back what was lost while this one waited: nothing may be added to the lost log then.
+        if (this.#files.loss() !== undefined) throw new Displaced(false);
         refuseNewer(Number(this.#newestApplied.get()), this.#migrations);
         const result = await work(connection);
         this.#commit.write.run();
