@@ -17,8 +17,8 @@ export default defineConfig({
     pool: 'forks',
     // A worker loads the product once, not once for each file: what a file keeps in a module it gives away at its end.
     isolate: false,
-    // On two cores: of three one waits at any time, for a server, a disk or a clock.
-    maxWorkers: 3,
+    // On two cores: of four two wait at any time, for a server, a disk or a clock.
+    maxWorkers: 4,
     sequence: { sequencer: LongTestsFirst },
     // For what hangs. A busy machine is slow, and slowness is no failure: nothing here measures time.
     testTimeout: 180_000,

@@ -1,6 +1,9 @@
 // The ways in which a stdio server is brought to its end, and how long it takes.
-import { expect } from 'vitest';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { expect } from 'vitest';
+import { STATUS_FILE } from '../../src/storage/status-file/status-file-name.ts';
 import { defaultProgram } from '../support/child-program.ts';
 import { cleanUpLater } from '../support/cleanup.ts';
 import { watchStarvation } from '../support/starvation.ts';
@@ -9,6 +12,8 @@ import { Server } from './server.ts';
 
 /** The promise itself: a server ends within two seconds, not counting those in which the machine did not let it run. */
 const END_MAX_MS = 2_000;
+/** What a server takes at most for what can be done later as well (`CLOSE_LIMIT_MS` of the program). */
+const CLOSE_MS = 700;
 const PARENT_PROGRAM = fileURLToPath(new URL('fixtures/parent.js', import.meta.url));
 
 export const CAUSES = [
@@ -33,12 +38,18 @@ export async function startFor(cause: Cause, place: Place): Promise<Server> {
   return server;
 }
 
+/** How a server ended. */
+export interface Ended {
+  /** Nothing of what it does at its end was cut off. */
+  hadTime: boolean;
+}
+
 /** Ends a server and checks how: in time, with exit code 0, and without a word that is not protocol. */
-export async function expectEnd(server: Server, cause: Cause): Promise<void> {
+export async function expectEnd(server: Server, cause: Cause): Promise<Ended> {
   const end = watchEnd(cause === 'the death of its parent' ? childPid(server) : server.rpc.program.pid);
   await bringAbout(cause, server);
   const exit = await server.rpc.program.exited;
-  end.expectInTime(`from ${cause} to the end\n${server.rpc.program.stderr()}`);
+  const ended = end.expectInTime(`from ${cause} to the end\n${server.rpc.program.stderr()}`);
   // An orphan's exit code goes to the system; here is that of the parent that was killed. `exited` waited for
   // the pipes, which both of them held, so the orphan is gone too.
   const killedParent = { code: null, signal: 'SIGKILL' };
@@ -46,10 +57,11 @@ export async function expectEnd(server: Server, cause: Cause): Promise<void> {
     cause === 'the death of its parent' ? killedParent : { code: 0, signal: null },
   );
   expect(server.rpc.strayLines()).toEqual([]);
+  return ended;
 }
 
 /** Begins to measure how long the end of a server takes. */
-export function watchEnd(pid: number): { expectInTime(what: string): void } {
+export function watchEnd(pid: number): { expectInTime(what: string): Ended } {
   const started = performance.now();
   const starvation = watchStarvation(pid);
   return {
@@ -58,8 +70,20 @@ export function watchEnd(pid: number): { expectInTime(what: string): void } {
       const starved = starvation.stop();
       const message = `${took.toFixed()} ms, ${starved.toFixed()} of them without a processor, ${what}`;
       expect(took - starved, message).toBeLessThan(END_MAX_MS);
+      return { hadTime: took < CLOSE_MS };
     },
   };
+}
+
+/** What was saved stands in the status file at the end, unless the machine gave no time for that: then the next server writes it. */
+export async function expectInStatusFile(
+  project: string,
+  titles: readonly string[],
+  { hadTime }: Ended,
+): Promise<void> {
+  if (!hadTime) return;
+  const status = await readFile(path.join(project, STATUS_FILE), 'utf8');
+  for (const title of titles) expect(status).toContain(title);
 }
 
 async function bringAbout(cause: Cause, server: Server): Promise<void> {

@@ -1,14 +1,12 @@
 // The end of `serve --http`: open streams and kept connections do not hold it up.
 import http from 'node:http';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
-import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { startProgram, type RunningProgram } from '../support/child-program.ts';
 import { cleanUpLater } from '../support/cleanup.ts';
 import { connect, type TestClient } from '../support/mcp-clients.ts';
 import { startHttp } from '../support/program.ts';
-import { watchEnd } from './endings.ts';
+import { expectInStatusFile, watchEnd, type Ended } from './endings.ts';
 import { olderStore, stopMigrations, untilMigrating } from './older-store.ts';
 import { describeEachDatabase } from './place.ts';
 
@@ -29,12 +27,15 @@ describeEachDatabase('an HTTP server', (newPlace) => {
       await Promise.all(clients.map((client, index) => create(client, `item ${index}`)));
       const [stream, kept] = [await openStream(`${server.url}/sse`), await keepAlive(`${server.url}/health`)];
 
-      await expectEnd(server, signal);
+      const ended = await expectEnd(server, signal);
       await Promise.all([stream.closed, kept.closed]);
       const stored = await place.rows('select title from work_items order by title');
       expect(stored.map(({ title }) => title)).toEqual(clients.map((_, index) => `item ${index}`));
-      const status = await readFile(path.join(place.project, '.project_status.md'), 'utf8');
-      for (const { title } of stored) expect(status).toContain(title);
+      await expectInStatusFile(
+        place.project,
+        stored.map(({ title }) => String(title)),
+        ended,
+      );
     });
   });
 
@@ -47,10 +48,10 @@ describeEachDatabase('an HTTP server', (newPlace) => {
     const waiting = client.callTool('update_work_item', { id, version: 1, title: 'never acknowledged' });
     const ended = expect(waiting).rejects.toThrow();
     await client.callTool('get_project_configuration');
-    await expectEnd(server, 'SIGTERM');
+    const end = await expectEnd(server, 'SIGTERM');
     await client.close();
     await ended;
-    expect(await readFile(path.join(place.project, '.project_status.md'), 'utf8')).toContain('acknowledged');
+    await expectInStatusFile(place.project, ['acknowledged'], end);
   });
 
   it('ends on SIGTERM in the middle of its migrations, before it listens', async () => {
@@ -64,12 +65,13 @@ describeEachDatabase('an HTTP server', (newPlace) => {
   });
 });
 
-async function expectEnd(server: RunningProgram, signal: NodeJS.Signals): Promise<void> {
+async function expectEnd(server: RunningProgram, signal: NodeJS.Signals): Promise<Ended> {
   const end = watchEnd(server.pid);
   server.kill(signal);
   const exit = await server.exited;
-  end.expectInTime(`from ${signal} to the end\n${server.stderr()}`);
+  const ended = end.expectInTime(`from ${signal} to the end\n${server.stderr()}`);
   expect(exit, server.stderr()).toEqual({ code: 0, signal: null });
+  return ended;
 }
 
 async function create(client: TestClient, title: string): Promise<string> {

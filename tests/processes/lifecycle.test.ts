@@ -1,13 +1,13 @@
 // The end of a stdio server, whatever brings it about and whatever it is doing then.
 import { once } from 'node:events';
-import { mkdir, readFile, readdir } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import net from 'node:net';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { SQLITE_FILE } from '../../src/storage/opening/open-primary.ts';
 import { cleanUpLater } from '../support/cleanup.ts';
-import { CAUSES, expectEnd, startFor, type Cause } from './endings.ts';
+import { CAUSES, expectEnd, expectInStatusFile, startFor, type Cause, type Ended } from './endings.ts';
 import { olderStore, stopMigrations, untilMigrating } from './older-store.ts';
 import { describeEachDatabase, type Place } from './place.ts';
 import { Server, outcomeOf } from './server.ts';
@@ -31,8 +31,7 @@ describeEachDatabase('a stdio server', (newPlace, source) => {
       const place = await newPlace();
       const server = await startFor(cause, place);
       await server.create({ title: 'acknowledged' });
-      await expectEnd(server, cause);
-      await expectKept(place, ['acknowledged']);
+      await expectKept(place, ['acknowledged'], await expectEnd(server, cause));
     });
   });
 
@@ -45,8 +44,9 @@ describeEachDatabase('a stdio server', (newPlace, source) => {
       const waiting = server.call('update_work_item', { id, version: 1, title: 'never acknowledged' });
       // Requests begin in the order in which they come: when this read is answered, the write waits.
       await server.answer('get_project_configuration');
-      await Promise.all([expectEnd(server, cause), expect(waiting).rejects.toThrow(/ended/)]);
-      await expectKept(place, ['acknowledged']);
+      const refused = expect(waiting).rejects.toThrow(/ended/);
+      const [ended] = await Promise.all([expectEnd(server, cause), refused]);
+      await expectKept(place, ['acknowledged'], ended);
     });
 
     it('while its store cannot be opened', async () => {
@@ -79,8 +79,8 @@ describeEachDatabase('a stdio server', (newPlace, source) => {
     await server.create({ title: 'the first opens the store' });
     const titles = Array.from({ length: REQUESTS_IN_FLIGHT }, (_, index) => `item ${index}`);
     const answers = titles.map((title) => server.create({ title }));
-    await Promise.all([expectEnd(server, 'stdin closing'), ...answers]);
-    await expectKept(place, ['the first opens the store', ...titles]);
+    const [ended] = await Promise.all([expectEnd(server, 'stdin closing'), ...answers]);
+    await expectKept(place, ['the first opens the store', ...titles], ended);
   });
 
   it.each(['stdin closing', 'SIGTERM'] as const)(
@@ -120,11 +120,10 @@ async function readLate(place: Place, cause: Cause): Promise<{ lateMs: number; i
 }
 
 /** The items are stored, at their first version, and the status file names them; nothing half-written lies about. */
-async function expectKept(place: Place, titles: readonly string[]): Promise<void> {
+async function expectKept(place: Place, titles: readonly string[], ended: Ended): Promise<void> {
   const stored = await place.rows('select title, version from work_items order by created_at, title');
   expect(stored.map(({ title }) => String(title)).sort()).toEqual([...titles].sort());
-  const status = await readFile(path.join(place.project, '.project_status.md'), 'utf8');
-  for (const title of titles) expect(status).toContain(title);
+  await expectInStatusFile(place.project, titles, ended);
   expect((await readdir(place.project)).filter((name) => name.endsWith('.tmp'))).toEqual([]);
 }
 

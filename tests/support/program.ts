@@ -35,7 +35,7 @@ export interface CommandResult {
 }
 
 const LISTEN_TIMEOUT_MS = 30_000;
-const COMMAND_TIMEOUT_MS = 60_000;
+const COMMAND_TIMEOUT_MS = 150_000;
 
 /** A stdio server that nobody has spoken to yet. */
 export function spawnServe({ project, args = [], env, program }: ServeOptions): JsonRpcProcess {
@@ -58,7 +58,7 @@ export async function startHttp({
   return { ...running, url };
 }
 
-/** Runs one command to its end (60 s at most) with the project given by WORKTRAIL_PROJECT. */
+/** Runs one command to its end (150 s at most) with the project given by WORKTRAIL_PROJECT. */
 export async function runCli(
   args: readonly string[],
   { project, env, program, stdin = '' }: RunOptions & { stdin?: string },
