@@ -122,10 +122,13 @@ async function untilFollowers(url: string, wanted: number): Promise<void> {
 }
 
 /** A write to a database that has just been restarted may be kept locally first. */
+/** By a write: a read may go over another connection than the one that finds out that it was cut. */
 async function untilPrimary(writer: Awaited<ReturnType<typeof connectLive>>): Promise<void> {
   for (const until = Date.now() + 20_000; ;) {
-    const { data_source, warnings } = await writer.call('list_work_items');
-    if (data_source === 'postgres' && warnings === undefined) return;
+    const probe = { item_type: 'task', title: 'Is it there?' };
+    const { durability } = await writer.call('create_work_item', probe);
+    const { warnings } = await writer.call('list_work_items');
+    if (durability === 'postgres' && warnings === undefined) return;
     if (Date.now() > until) throw new Error('the database did not come back');
     await new Promise((resolve) => setTimeout(resolve, 50));
   }

@@ -15,11 +15,11 @@ import { describeEachDatabase, type Place } from './place.ts';
 import { Server } from './server.ts';
 
 const LONG_MS = 300_000;
-const WRITERS = episodes(6, 16);
+const WRITERS = episodes(4, 16);
 /** Writes of each before the first backup and after the last one. */
 const WRITES_APART = 4;
-const BACKUPS = 3;
-const BACKUPS_KILLED = episodes(4, 12);
+const BACKUPS = episodes(2, 3);
+const BACKUPS_KILLED = episodes(3, 12);
 /** Restores that are killed, each later than the one before, until one is over first. */
 const RESTORES_KILLED_MAX = 12;
 

@@ -83,7 +83,7 @@ it('JSON nested 200,000 levels deep is refused as a plan and survived as an impo
   }
 }, 60_000);
 
-it('10,000 links among 200 items are imported, and as a ring of rings', async () => {
+it('10,000 links among 200 items are imported, and 2,000 as a ring of rings', async () => {
   const issue = (at: number, awaited: number[]) =>
     JSON.stringify({
       ...{ id: `x-${at}`, title: `Issue ${at}`, status: 'open', issue_type: 'task', priority: 2 },
@@ -100,7 +100,7 @@ it('10,000 links among 200 items are imported, and as a ring of rings', async ()
   const around = range.map((at) =>
     issue(
       at,
-      range.slice(0, 50).map((step) => (at * 7 + step * 13 + 1) % 200),
+      range.slice(0, 10).map((step) => (at * 7 + step * 13 + 1) % 200),
     ),
   );
   for (const lines of [later, around]) {

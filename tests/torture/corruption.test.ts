@@ -39,7 +39,7 @@ const fileCases = [
 const nameOf = ({ on, file, damage, primary }: (typeof fileCases)[number]) =>
   `${on}: ${file} ${IN_WORDS[damage]}${primary === 'there' ? ', the primary there' : ''}`;
 
-/** In the short form the seed chooses: half of the damages to each file, each at one of its moments. */
+/** In the short form the seed chooses: a third of the damages to each file, each at one of its moments. */
 const played = isLong
   ? fileCases
   : [...groupBy(fileCases, ({ on, file }) => `${on}: ${file}`)].flatMap(someOf);
@@ -47,7 +47,7 @@ const played = isLong
 function someOf([file, cases]: [string, typeof fileCases]): typeof fileCases {
   const random = randomFor(file);
   const damages = [...groupBy(cases, nameOf).values()];
-  const kept = Math.ceil(damages.length / 2);
+  const kept = Math.ceil(damages.length / 3);
   while (damages.length > kept) damages.splice(random.int(damages.length), 1);
   return damages.map((moments) => random.pick(moments));
 }

@@ -8,8 +8,8 @@ import { KNOWN, KNOWN_RESTORES } from './model/known.ts';
 import { runRestored } from './model/restored.ts';
 import { Tally, explain, makeSchedule, prepare, runMany, runSchedule } from './model/schedule.ts';
 
-const SCHEDULES = Number(process.env['WORKTRAIL_TORTURE_SCHEDULES'] ?? episodes(240, 12_000));
-const RESTORES = episodes(40, 3_000);
+const SCHEDULES = Number(process.env['WORKTRAIL_TORTURE_SCHEDULES'] ?? episodes(150, 12_000));
+const RESTORES = episodes(25, 3_000);
 const SEEDS = ['lighthouse', 'harbour', 'estuary', seed];
 const TIMEOUT_MS = 60_000 + SCHEDULES * 1_000;
 

@@ -8,6 +8,7 @@ import { listWorkItemsInput, queryWorkItemInput } from '../../../src/domain/work
 import { TrackerError } from '../../../src/domain/errors.ts';
 import * as workItems from '../../../src/use-cases/records/work-items.ts';
 import { openPrimary, schemaName } from '../../../src/storage/opening/open-primary.ts';
+import { completeTimeouts } from '../../../src/storage/primary/postgres-timeouts.ts';
 import { openStore, type OpenOptions } from '../../../src/storage/opening/open-store.ts';
 import type { Connection } from '../../../src/storage/database/connection.ts';
 import type { Answer, Durability } from '../../../src/storage/contract/store.ts';
@@ -45,6 +46,9 @@ export async function sceneFrom(template: Template): Promise<Scene> {
   cleanUpLater(() => scene.close());
   return scene;
 }
+
+/** Who only looks has as long as a busy machine takes. */
+const PATIENT = completeTimeouts({ connectMs: 20_000, queryMs: 60_000 });
 
 export class Scene {
   /** What clients were told beside the records: warnings and errors. */
@@ -161,7 +165,8 @@ export class Scene {
 
   /** Looks into the primary past every other layer. */
   async inPrimary<T>(work: (c: Connection) => Promise<T>): Promise<T> {
-    const primary = await openPrimary({ ...this.place, databaseUrl: this.direct });
+    const place = { ...this.place, databaseUrl: this.direct, timeouts: PATIENT };
+    const primary = await openPrimary(place);
     try {
       return await primary.inSnapshot(work);
     } finally {
