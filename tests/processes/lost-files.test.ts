@@ -21,7 +21,9 @@ import { inspectStore } from '../../src/storage/maintenance/inspect-store.ts';
 import { holdAlone } from '../../src/storage/move/source.ts';
 import { openingLock } from '../../src/storage/primary/open-in-place.ts';
 import { openSqlite } from '../../src/storage/primary/sqlite.ts';
-import { describeEachDatabase, newSqlitePlace, type Place } from './place.ts';
+import { describeUnless } from '../support/describe-with.ts';
+import { postgresSkipReason } from '../support/postgres.ts';
+import { newPostgresPlace, newSqlitePlace, type Place } from './place.ts';
 import { Server, type Answer } from './server.ts';
 import { episodes } from '../torture/scale.ts';
 
@@ -293,12 +295,12 @@ describe('who opens an embedded tracker, or waits for it', () => {
   });
 });
 
-describeEachDatabase('the copy of a database', (newPlace, source) => {
-  it.skipIf(source === 'sqlite')(
+describeUnless(postgresSkipReason(), 'the copy of a database', () => {
+  it(
     'may be replaced by an older one again and again: no server of the folder ends',
     { timeout: LONG_MS },
     async () => {
-      const place = await newPlace();
+      const place = await newPostgresPlace();
       const servers = await Server.startMany(place, 2);
       const [one] = servers;
       if (one === undefined) throw new Error('no servers');

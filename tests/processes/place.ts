@@ -42,10 +42,15 @@ export function describeEachDatabase(
 }
 
 /** An empty project on the embedded SQLite, for what only a file can suffer. */
-export async function newSqlitePlace(): Promise<Place> {
-  const sqlite = backends.find(({ source }) => source === 'sqlite');
-  if (sqlite === undefined) throw new Error('no backend is SQLite');
-  return await placeOn(sqlite);
+export const newSqlitePlace = (): Promise<Place> => newPlaceOn('sqlite');
+
+/** One on PostgreSQL, for what only the copy of a database can suffer. */
+export const newPostgresPlace = (): Promise<Place> => newPlaceOn('postgres');
+
+async function newPlaceOn(wanted: Place['source']): Promise<Place> {
+  const backend = backends.find(({ source }) => source === wanted);
+  if (backend === undefined) throw new Error(`no backend is ${wanted}`);
+  return await placeOn(backend);
 }
 
 async function placeOn(backend: Backend, options?: PlaceOptions): Promise<Place> {
