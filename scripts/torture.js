@@ -2,31 +2,36 @@
 // Takes hours: the checker alone more than one on two cores. WORKTRAIL_TORTURE_SEED repeats the choices of a run.
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-
-/** Of the other tests, those that have a long form. */
-const ALSO = [
-  'tests/checker',
-  'tests/processes/backup',
-  'tests/processes/concurrency',
-  'tests/processes/outage-belief',
-];
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'worktrail-torture-'));
 const reportFile = path.join(folder, 'report.jsonl');
 // One seed for all files, so that one line repeats the whole run.
 const seed = process.env.WORKTRAIL_TORTURE_SEED ?? randomBytes(4).toString('hex');
 
+const root = fileURLToPath(new URL('..', import.meta.url));
 const startedAt = Date.now();
 const args = process.argv.slice(2);
-const files = args.some((argument) => !argument.startsWith('-')) ? [] : ['tests/torture', ...ALSO];
+const files = args.some((argument) => !argument.startsWith('-'))
+  ? []
+  : ['tests/torture/', ...otherLongForms()];
 const exit = await runTests([...files, '--maxWorkers=2', ...args]);
 printTable(existsSync(reportFile) ? readFileSync(reportFile, 'utf8').trim().split('\n').map(JSON.parse) : []);
 rmSync(folder, { recursive: true, force: true });
 process.exitCode = exit;
+
+/** Of the other tests, those that have a long form. */
+function otherLongForms() {
+  const tests = readdirSync(path.join(root, 'tests'), { recursive: true }).filter((name) =>
+    name.endsWith('.test.ts'),
+  );
+  return tests
+    .map((name) => path.join('tests', name))
+    .filter((name) => readFileSync(path.join(root, name), 'utf8').includes("/torture/scale.ts'"));
+}
 
 function runTests(args) {
   const runner = fileURLToPath(new URL('run-tests.js', import.meta.url));

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { readFrontmatter } from '../../src/formats/frontmatter.ts';
+import { episodes } from '../torture/scale.ts';
 
 const RAN = '__ran';
 const CODE = `globalThis.${RAN} = true`;
@@ -184,7 +185,7 @@ describe('hostile frontmatter', () => {
         if ('body' in read) expect(text.endsWith(read.body)).toBe(true);
         if ('line' in read) expect(read.line).toBeLessThanOrEqual(text.split('\n').length);
       }),
-      { numRuns: 2_000 },
+      { numRuns: episodes(500, 2_000) },
     );
   });
 });

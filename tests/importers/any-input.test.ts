@@ -10,6 +10,7 @@ import type { ImportPlan } from '../../src/importers/import/plan.ts';
 import { renderImportReport } from '../../src/importers/import/report.ts';
 import { readTaskMaster } from '../../src/importers/task-master/task-master.ts';
 import { expectStorable, folderOf } from './plan-checks.ts';
+import { episodes } from '../torture/scale.ts';
 
 const OUTCOME = {
   created: 0,
@@ -20,7 +21,7 @@ const OUTCOME = {
   notes_added: 0,
   dry_run: true,
 };
-const RUNS = 150;
+const RUNS = episodes(50, 150);
 
 const ids = fc.oneof(
   fc.integer({ min: 1, max: 6 }),

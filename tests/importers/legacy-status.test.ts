@@ -7,6 +7,7 @@ import { planLegacyStatus } from '../../src/importers/legacy-status/legacy-plan.
 import { parseLegacyStatus } from '../../src/importers/legacy-status/parse-legacy-status.ts';
 import { describeWithSharedData } from '../support/shared-data.ts';
 import { expectStorable } from './plan-checks.ts';
+import { episodes } from '../torture/scale.ts';
 
 const parse = (...lines: string[]) => parseLegacyStatus(lines.join('\n'));
 
@@ -277,7 +278,7 @@ const LINES = fc.constantFrom(
   'text\r',
   '- \u0000\ud800: broken',
 );
-const RUNS = 1_500;
+const RUNS = episodes(500, 1_500);
 
 function expectEveryLineOnce(text: string): void {
   const status = parseLegacyStatus(text);

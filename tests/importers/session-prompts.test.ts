@@ -10,6 +10,7 @@ import { readSessionPrompts } from '../../src/importers/session-prompts/read-ses
 import { describeWithSharedData } from '../support/shared-data.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 import { expectStorable, folderOf, importedOf, itemOf, noteCodes } from './plan-checks.ts';
+import { episodes } from '../torture/scale.ts';
 
 const COMPLETE = `---
 schema_version: 1.0
@@ -181,7 +182,7 @@ describe('a session prompt', () => {
         if ('reason' in read) expect(read.line).toBeGreaterThanOrEqual(1);
         else expect(read.frontmatter !== null || read.heading !== null).toBe(true);
       }),
-      { numRuns: 2_000 },
+      { numRuns: episodes(500, 2_000) },
     );
   });
 });

@@ -7,6 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { backends, openTracker, type Backend } from '../storage/backends.ts';
 import type { Tracker } from '../storage/tracker.ts';
 import { BACKLOG_BY_DAY, contentOf, importInto, KINDS, type Kind, type Task } from './source-files-of.ts';
+import { episodes } from '../torture/scale.ts';
 
 const WORDS = ['importer', 'login', 'parser', 'search', 'report', 'cache', 'export'];
 const tasksOf = (project: string, count: number, from = 1): Task[] =>
@@ -15,7 +16,7 @@ const tasksOf = (project: string, count: number, from = 1): Task[] =>
     title: `${project} ${WORDS[(from + at) % 7]}${from + at}`,
   }));
 
-const RUNS = 5;
+const RUNS = episodes(3, 5);
 const embedded = () => openTracker(backends[0] as Backend);
 const REFUSAL = { code: 'ValidationError', details: { field: 'namespace' } };
 

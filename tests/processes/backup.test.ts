@@ -18,10 +18,11 @@ const LONG_MS = 300_000;
 const WRITERS = episodes(4, 16);
 /** Writes of each before the first backup and after the last one. */
 const WRITES_APART = 4;
-const BACKUPS = episodes(2, 3);
-const BACKUPS_KILLED = episodes(3, 12);
+const BACKUPS = episodes(1, 3);
+const BACKUPS_KILLED = episodes(2, 12);
 /** Restores that are killed, each later than the one before, until one is over first. */
 const RESTORES_KILLED_MAX = 12;
+const LATER_MS = episodes(300, 120);
 
 /** A write as its writer saw it; times in ms, `answered` infinite while nothing was heard. */
 interface Write {
@@ -214,7 +215,7 @@ describeEachDatabase('a restore', (newPlace, source) => {
         cwd: place.project,
       });
       running.child.stdout.resume();
-      await Promise.race([sleep(250 + attempt * 120 + Math.random() * 120), running.exited]);
+      await Promise.race([sleep(250 + attempt * LATER_MS + Math.random() * LATER_MS), running.exited]);
       running.kill();
       if ((await running.exited).signal === 'SIGKILL') killed += 1;
       const rows = await place.rows('select count(*) as items from work_items');

@@ -4,6 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { DEPLOYMENT } from '../mcp/contract-tools.ts';
+import { runInProcess } from '../support/in-process.ts';
 import { connect, type ToolResult } from '../support/mcp-clients.ts';
 import { runCli, startHttp, temporaryProject } from '../support/program.ts';
 import { BREAKS, programWithBrokenDriver } from './broken-driver.ts';
@@ -53,7 +54,7 @@ const IMPORTS = ['import_session_prompts', 'import_status_file'];
 describe.each(Object.entries(BREAKS))('a driver that is %s', (_name, broken) => {
   it('is named by every command, and writes are kept', async () => {
     const project = await temporaryProject({ git: true });
-    expect((await runCli(['create', 'Before'], { project })).code).toBe(0);
+    expect((await runInProcess(['create', 'Before'], { project })).code).toBe(0);
     const program = await programWithBrokenDriver(broken);
     const run = (...args: string[]) => runCli(args, { project, program });
 
@@ -78,7 +79,7 @@ describe.each(Object.entries(BREAKS))('a driver that is %s', (_name, broken) => 
       version: expect.any(Number) as number,
       durability: 'git',
     });
-    const again = JSON.parse((await runCli(['list', '--json'], { project })).stdout) as {
+    const again = JSON.parse((await runInProcess(['list', '--json'], { project })).stdout) as {
       items: { title: string }[];
     };
     expect(again.items.map(({ title }) => title).sort()).toEqual(['Before', 'Kept']);
@@ -94,7 +95,7 @@ describe.each([
     { timeout: 180_000 },
     async (transport) => {
       const project = await temporaryProject({ git });
-      expect((await runCli(['create', 'Before'], { project })).code).toBe(0);
+      expect((await runInProcess(['create', 'Before'], { project })).code).toBe(0);
       await mkdir(path.join(project, 'prompts'));
       await writeFile(path.join(project, 'prompts', 'one.md'), '# A session\n');
       const program = await programWithBrokenDriver(BREAKS['without a binary'] as (typeof BREAKS)[string]);

@@ -10,12 +10,12 @@ import { expectCompleteFeed, rate } from './soundness.ts';
 
 const LONG_MS = 240_000;
 const WRITERS = 16;
-const WRITES_EACH = episodes(6, 100);
+const WRITES_EACH = episodes(4, 100);
 /** Of the clients of the counter, those with a server process of their own; the others share one over HTTP. */
 const COUNTING_PROCESSES = episodes(4, 10);
-const COUNTING_OVER_HTTP = episodes(6, 40);
+const COUNTING_OVER_HTTP = episodes(4, 40);
 const INCREMENTS_EACH = episodes(4, 20);
-const RIVAL_ROUNDS = episodes(6, 25);
+const RIVAL_ROUNDS = episodes(4, 25);
 /** A client that was too late waits up to this long, and up to twice as long every further time. */
 const BACK_OFF_MIN_MS = 4;
 const BACK_OFF_MAX_MS = 256;

@@ -6,7 +6,7 @@ import { expectCompleteFeed, expectSoundPaths } from './soundness.ts';
 import { episodes } from '../torture/scale.ts';
 
 const LONG_MS = 240_000;
-const ROUNDS = episodes(5, 20);
+const ROUNDS = episodes(4, 20);
 /** Requests under way at any time, so that the kill always meets some. */
 const UNDER_WAY = 8;
 const STARTERS_AFTER_CRASH = 4;

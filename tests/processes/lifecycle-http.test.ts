@@ -55,7 +55,7 @@ describeEachDatabase('an HTTP server', (newPlace) => {
   });
 
   it('ends on SIGTERM in the middle of its migrations, before it listens', async () => {
-    const place = await newPlace();
+    const place = await newPlace({ bare: true });
     await olderStore(place);
     await stopMigrations(place);
     const command = ['serve', '--http', '--port', '0', '--project', place.project, ...place.args];

@@ -60,7 +60,7 @@ describeEachDatabase('a stdio server', (newPlace, source) => {
     });
 
     it('in the middle of its migrations', async () => {
-      const place = await newPlace();
+      const place = await newPlace({ bare: true });
       await olderStore(place);
       const release = await stopMigrations(place);
       const server = await startFor(cause, place);

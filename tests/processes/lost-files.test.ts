@@ -313,7 +313,7 @@ describeUnless(postgresSkipReason(), 'the copy of a database', () => {
         while (!isOver) made.push(await server.create({ title: 'meets it' }));
       };
       const writing = [...servers, ...servers, ...servers].map(write);
-      for (let round = 0; round < episodes(30, 100); round += 1) {
+      for (let round = 0; round < episodes(15, 100); round += 1) {
         for (const file of files) copyFileSync(file, `${file}.older`);
         await sleep(20);
         // New files beside an index that both servers have open.

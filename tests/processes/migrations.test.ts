@@ -8,13 +8,13 @@ import { slowMigration, untilSlowMigration } from './slow-migration.ts';
 import { episodes } from '../torture/scale.ts';
 
 const LONG_MS = 240_000;
-const STARTERS = 12;
+const STARTERS = episodes(6, 12);
 const EMPTY_ROUNDS = episodes(1, 3);
 
 describeEachDatabase('migrations', (newPlace, source) => {
-  it('are made once when twelve processes start on an empty store', { timeout: LONG_MS }, async () => {
+  it(`are made once when ${STARTERS} processes start on an empty store`, { timeout: LONG_MS }, async () => {
     for (let round = 0; round < EMPTY_ROUNDS; round += 1) {
-      const place = await newPlace();
+      const place = await newPlace({ bare: true });
       const servers = await startAndWrite(place);
       expect(await recordedTimes(place)).toEqual(await shippedTimes(source));
       expect(await place.rows('select id from work_items')).toHaveLength(STARTERS);
@@ -26,10 +26,10 @@ describeEachDatabase('migrations', (newPlace, source) => {
   });
 
   it(
-    'are made once when twelve processes find a store one migration behind',
+    `are made once when ${STARTERS} processes find a store one migration behind`,
     { timeout: LONG_MS },
     async () => {
-      const place = await newPlace();
+      const place = await newPlace({ bare: true });
       const before = await olderStore(place);
       const shipped = await shippedTimes(source);
       expect(await recordedTimes(place)).toEqual(shipped.slice(0, -1));
@@ -51,7 +51,7 @@ describeEachDatabase('migrations', (newPlace, source) => {
 
   it('that were cut off by kill -9 are completed by the next start', { timeout: LONG_MS }, async () => {
     const program = await programWithMigration(source, slowMigration(source));
-    const place = await newPlace();
+    const place = await newPlace({ bare: true });
     const before = await olderStore(place);
     const killed = await Server.start(place, { program });
     await untilSlowMigration(place);
@@ -71,7 +71,7 @@ describeEachDatabase('migrations', (newPlace, source) => {
 
   it('let a call wait while another process makes them', { timeout: LONG_MS }, async () => {
     const program = await programWithMigration(source, slowMigration(source));
-    const place = await newPlace();
+    const place = await newPlace({ bare: true });
     const first = await Server.start(place, { program });
     await untilSlowMigration(place);
     const second = await Server.start(place, { program });
@@ -83,7 +83,7 @@ describeEachDatabase('migrations', (newPlace, source) => {
   });
 
   it('of a newer version are read, and nothing is written to that store', async () => {
-    const place = await newPlace();
+    const place = await newPlace({ bare: true });
     const present = await Server.start(place);
     const id = await present.create({ title: 'kept' });
     await present.rpc.program.stop();
@@ -110,7 +110,7 @@ describeEachDatabase('migrations', (newPlace, source) => {
   });
 });
 
-/** Twelve servers from one moment; each has written an item when this resolves. */
+/** Servers from one moment; each has written an item when this resolves. */
 async function startAndWrite(place: Place): Promise<Server[]> {
   const servers = await Server.startMany(place, STARTERS);
   await Promise.all(servers.map((server) => server.create({ title: `by ${server.name}` })));

@@ -10,7 +10,7 @@ const ADDED = ['create table made_by_newer (n integer)'];
 
 describeEachDatabase('an old program beside a newer one', (newPlace, source) => {
   it('keeps what it is given; the newer one applies it', { timeout: LONG_MS }, async () => {
-    const place = await newPlace();
+    const place = await newPlace({ bare: true });
     const old = await Server.start(place);
     const blocker = await old.create({ title: 'Blocker' });
     const blocked = await old.create({ title: 'Blocked' });

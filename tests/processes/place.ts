@@ -5,13 +5,7 @@ import Database from 'better-sqlite3';
 import postgres from 'postgres';
 import type { OpenOptions } from '../../src/storage/opening/open-store.ts';
 import { SQLITE_FILE, schemaName } from '../../src/storage/opening/open-primary.ts';
-import {
-  backends,
-  describeEachBackend,
-  freshDatabase,
-  type Backend,
-  type PlaceOptions,
-} from '../storage/backends.ts';
+import { backends, describeEachBackend, type Backend, type PlaceOptions } from '../storage/backends.ts';
 import { cleanUpLater } from '../support/cleanup.ts';
 
 const LOCK_PATIENCE_MS = 30_000;
@@ -55,9 +49,7 @@ async function newPlaceOn(wanted: Place['source']): Promise<Place> {
 
 async function placeOn(backend: Backend, options?: PlaceOptions): Promise<Place> {
   const given = await backend.place(options);
-  const { projectDir, slug } = given;
-  // Its own database: a server that was killed leaves sessions behind that still hold or await locks.
-  const databaseUrl = given.databaseUrl === undefined ? undefined : await freshDatabase();
+  const { projectDir, slug, databaseUrl } = given;
   // Folders of tests have names of chance; with the slug fixed, the store can also be opened past the program.
   await writeFile(
     path.join(projectDir, 'worktrail.config.json'),
@@ -70,7 +62,7 @@ async function placeOn(backend: Backend, options?: PlaceOptions): Promise<Place>
   return {
     source: databaseUrl === undefined ? 'sqlite' : 'postgres',
     project: projectDir,
-    store: { ...given, databaseUrl, slug: { ...slug, explicit: true } },
+    store: { ...given, slug: { ...slug, explicit: true } },
     args: ['--toolsets', 'all', '--database', databaseUrl ?? 'embedded'],
     ...access,
   };

@@ -16,7 +16,7 @@ const TIMEOUT_MS = 120_000;
 
 describeEachDatabase('the writes of the version before', (newPlace) => {
   it('are applied once, from every journal, in their order', { timeout: TIMEOUT_MS }, async () => {
-    const place = await newPlace({ git: true });
+    const place = await newPlace({ git: true, bare: true });
     // The key is made after the folder, as at an upgrade.
     const env = { WORKTRAIL_HOME: path.join(await temporaryProject(), 'home') };
     const first = await Server.start(place, { env });

@@ -26,6 +26,8 @@ export interface Backend {
 export interface PlaceOptions {
   /** Make the project's folder a git repository with one commit. */
   git?: boolean;
+  /** A database of PostgreSQL without any table, where the first who opens it is to make them. */
+  bare?: boolean;
 }
 
 const sqlite: Backend = {
@@ -39,7 +41,11 @@ const postgres: Backend = {
   name: 'postgres',
   source: 'postgres',
   skipReason: postgresSkipReason,
-  place: async (options) => inFolder(await temporaryProject(options), await databaseWithSchema()),
+  place: async (options) =>
+    inFolder(
+      await temporaryProject(options),
+      await (options?.bare === true ? freshDatabase() : databaseWithSchema()),
+    ),
 };
 
 export const backends: readonly Backend[] = [sqlite, postgres];
@@ -62,7 +68,7 @@ export async function freshDatabase(): Promise<string> {
 }
 
 /** The same with the tables of `inFolder`'s project, and no row in them: a copy takes a fifth of the time that making them does. */
-async function databaseWithSchema(): Promise<string> {
+export async function databaseWithSchema(): Promise<string> {
   const [url, template] = [inject('postgresUrl'), inject('postgresTemplate')];
   await (templateIsMade ??= makeTemplate(url, template, async (made) => {
     const { session } = await openPostgres({ url: made, schema: schemaName(SLUG) });

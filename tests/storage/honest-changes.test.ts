@@ -21,8 +21,9 @@ import { backends } from './backends.ts';
 import { withHonestWrites } from './honest-writes.ts';
 import { RandomWork, steps } from './random-changes.ts';
 import type { Tracker } from './tracker.ts';
+import { episodes } from '../torture/scale.ts';
 
-const RUNS = 10;
+const RUNS = episodes(5, 10);
 const LONG_MS = 120_000;
 const [sqlite] = backends;
 

@@ -8,13 +8,13 @@ import { describeUnless } from '../support/describe-with.ts';
 import { postgresSkipReason } from '../support/postgres.ts';
 import { startProxy } from '../support/tcp-proxy.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
-import { freshDatabase, inFolder } from './backends.ts';
+import { databaseWithSchema, inFolder } from './backends.ts';
 import { creation } from './changes.ts';
 import { refusalOf } from './refusal.ts';
 
 /** PostgreSQL alone, without a lower layer that takes over, behind a proxy. */
 async function storeBehindProxy() {
-  const proxy = await startProxy(await freshDatabase());
+  const proxy = await startProxy(await databaseWithSchema());
   cleanUpLater(() => proxy.stop());
   const store = await openPrimary(inFolder(await temporaryProject(), proxy.url));
   cleanUpLater(() => store.close());

@@ -17,7 +17,7 @@ import { freshDatabase, inFolder } from './backends.ts';
 import { CHOSEN_ITEMS, PROJECT_ID, changeFor, writes, type Operation } from './parity-operations.ts';
 import { episodes } from '../torture/scale.ts';
 
-const RUNS = episodes(8, 25);
+const RUNS = episodes(5, 25);
 
 describeUnless(postgresSkipReason(), 'SQLite and PostgreSQL', () => {
   let databaseUrl: string;

@@ -5,8 +5,9 @@ import { describeEachBackend, openTracker } from './backends.ts';
 import { RandomWork, linksOf, steps } from './random-changes.ts';
 import { refusalOf, refusedFields } from './refusal.ts';
 import type { Tracker } from './tracker.ts';
+import { episodes } from '../torture/scale.ts';
 
-const RUNS = 8;
+const RUNS = episodes(5, 8);
 
 describeEachBackend('the state at a past time', (backend) => {
   let tracker: Tracker;

@@ -25,7 +25,7 @@ import { describeUnless } from '../support/describe-with.ts';
 import { postgresSkipReason, startPostgres } from '../support/postgres.ts';
 import { startProxy, type ProxyMode } from '../support/tcp-proxy.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
-import { UNHURRIED, freshDatabase, inFolder } from './backends.ts';
+import { UNHURRIED, databaseWithSchema, freshDatabase, inFolder } from './backends.ts';
 import { creation } from './changes.ts';
 import { episodes } from '../torture/scale.ts';
 
@@ -37,7 +37,7 @@ const CALLERS = 50;
 
 /** PostgreSQL alone, without a lower layer that takes over, behind a proxy. */
 async function scene({ url, timeouts }: { url?: string; timeouts?: PostgresTimeouts } = {}) {
-  const place = inFolder(await temporaryProject(), url ?? (await freshDatabase()));
+  const place = inFolder(await temporaryProject(), url ?? (await databaseWithSchema()));
   const databaseUrl = place.databaseUrl as string;
   await (await openPrimary({ ...place, timeouts: UNHURRIED })).close();
   const proxy = await startProxy(databaseUrl);

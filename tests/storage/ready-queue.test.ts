@@ -19,6 +19,7 @@ import { TrackerError } from '../../src/domain/errors.ts';
 import { describeEachBackend, inFolder } from './backends.ts';
 import { found } from './tiers/filled-session.ts';
 import { Tracker } from './tracker.ts';
+import { episodes } from '../torture/scale.ts';
 
 type Link = { do: 'link' | 'unlink'; from: number; kind: string; to: number };
 type Step =
@@ -190,7 +191,7 @@ async function pages(tracker: Tracker): Promise<string[]> {
   }
 }
 
-const RUNS = { sqlite: 25, postgres: 8 } as const;
+const RUNS = { sqlite: episodes(12, 25), postgres: episodes(4, 8) } as const;
 
 describeEachBackend('the ready queue', (backend) => {
   it('is what a plain computation finds, whatever is written', async () => {

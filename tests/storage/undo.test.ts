@@ -6,10 +6,11 @@ import { describeEachBackend, openTracker } from './backends.ts';
 import { RandomWork, linksOf, steps } from './random-changes.ts';
 import { problemsOf, refusalOf } from './refusal.ts';
 import type { Tracker } from './tracker.ts';
+import { episodes } from '../torture/scale.ts';
 
 const BOB = { actor: 'bob', client: 'cursor/2.0' };
 /** Each run opens a tracker and makes some dozens of writes on it. */
-const RUNS = 8;
+const RUNS = episodes(5, 8);
 
 /** What was made since and is deleted again still stands below: it has to fit where its parent goes back to. */
 const TOO_DEEP = /would reach depth \d, past the limit of 5/;

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { cleanUpLater } from './cleanup.ts';
 import { type EnvironmentOverrides, cleanEnvironment } from './environment.ts';
 
-const builtProgram = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
+export const builtProgram = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
 const STOP_PATIENCE_MS = 5_000;
 
 export interface ProgramOptions {

@@ -7,7 +7,9 @@ import os from 'node:os';
 import path from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { isLong } from '../torture/scale.ts';
+import { EMPTY_CLUSTER } from './postgres-process.ts';
 import { dropDatabase, freshName, postgresSkipReason, startPostgres } from './postgres.ts';
+import { warmUpProgram } from './warm-program.ts';
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -26,7 +28,8 @@ export default async function setUp(project: TestProject): Promise<() => Promise
   chmodSync(folder, 0o1777);
   process.env['TMPDIR'] = folder;
   process.env['XDG_CONFIG_HOME'] = mkdtempSync(path.join(folder, 'worktrail-user-'));
-  const stopPostgres = await startSharedPostgres(project);
+  process.env[EMPTY_CLUSTER] = path.join(folder, 'worktrail-cluster');
+  const [stopPostgres] = await Promise.all([startSharedPostgres(project), warmUpProgram()]);
   return async () => {
     await stopPostgres();
     rmSync(folder, { recursive: true, force: true });

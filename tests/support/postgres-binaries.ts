@@ -26,8 +26,9 @@ export function serverIdentity(): Identity {
 }
 
 /** Everything that looks like an installation, best first. Whether it runs is another question. */
-export function findInstallations(): Installation[] {
-  return [...fromNpmPackage(), ...fromMachine()];
+export function* findInstallations(): Generator<Installation> {
+  yield* fromNpmPackage();
+  yield* fromMachine();
 }
 
 /**
@@ -86,8 +87,11 @@ export function executable(bin: string, program: string): string {
   return path.join(bin, process.platform === 'win32' ? `${program}.exe` : program);
 }
 
-/** Runs both programs as the server's user: permissions, links and libc are all answered by trying. */
+const usable = new Set<string>();
+
+/** Runs both programs as the server's user: permissions, links and libc are all answered by trying, once. */
 function whyUnusable(bin: string, identity: Identity): string | undefined {
+  if (usable.has(bin)) return undefined;
   for (const program of ['initdb', 'postgres']) {
     const run = spawnSync(executable(bin, program), ['--version'], {
       cwd: os.tmpdir(),
@@ -97,6 +101,7 @@ function whyUnusable(bin: string, identity: Identity): string | undefined {
     if (run.error) return run.error.message;
     if (run.status !== 0) return run.stderr.trim() || `${program} --version ended with ${run.status}`;
   }
+  usable.add(bin);
   return undefined;
 }
 

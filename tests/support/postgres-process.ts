@@ -4,7 +4,7 @@
 //                └────────── stop (folder removed) ◀──┘
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chownSync, mkdtempSync, rmSync } from 'node:fs';
+import { chownSync, cpSync, existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
@@ -17,6 +17,8 @@ import { type Identity, executable, prepareBinaries, serverIdentity } from './po
 export type HaltMode = 'fast' | 'immediate';
 
 export const SUPERUSER = 'worktrail';
+/** Names the folder in which a test run keeps an empty cluster. */
+export const EMPTY_CLUSTER = 'WORKTRAIL_TEST_POSTGRES_CLUSTER';
 const START_TIMEOUT_MS = 60_000;
 const HALT_TIMEOUT_MS = 20_000;
 const KEPT_LOG_LINES = 200;
@@ -116,16 +118,36 @@ export class PostgresProcess {
     rmSync(this.#workspace, { recursive: true, force: true });
   }
 
+  /** The first server of a run makes an empty cluster, the others copy it: a tenth of the time. */
   #initialise(): void {
+    const kept = process.env[EMPTY_CLUSTER];
+    if (kept !== undefined && existsSync(kept)) return this.#copy(kept, this.#data());
     const options = ['--no-sync', '--locale=C', '--encoding=UTF8', '-A', 'trust', '-U', SUPERUSER];
-    const run = spawnSync(executable(this.#binaries, 'initdb'), [...options, '-D', this.#data()], {
+    this.#run(executable(this.#binaries, 'initdb'), [...options, '-D', this.#data()]);
+    if (kept === undefined) return;
+    const copy = `${kept}.${process.pid}`;
+    this.#copy(this.#data(), copy);
+    try {
+      renameSync(copy, kept);
+    } catch {
+      rmSync(copy, { recursive: true }); // another process was faster
+    }
+  }
+
+  #copy(from: string, to: string): void {
+    if (process.platform === 'win32') cpSync(from, to, { recursive: true });
+    else this.#run('cp', ['-a', from, to]); // as the server's user, whose files they are
+  }
+
+  #run(program: string, args: readonly string[]): void {
+    const run = spawnSync(program, args, {
       cwd: this.#workspace,
       env: serverEnvironment(),
       encoding: 'utf8',
       ...this.#identity,
     });
     if (run.error) throw run.error;
-    if (run.status !== 0) throw new Error(`initdb failed:\n${run.stdout}\n${run.stderr}`);
+    if (run.status !== 0) throw new Error(`${program} failed:\n${run.stdout}\n${run.stderr}`);
   }
 
   #arguments(): string[] {

@@ -70,7 +70,7 @@ export function attachPostgres(url: string): PostgresServer {
  */
 export function postgresSkipReason(): string | undefined {
   if (process.env['WORKTRAIL_TEST_SKIP_POSTGRES'] !== '1') return undefined;
-  if (process.env['TEST_DATABASE_URL'] || findInstallations().length > 0) return undefined;
+  if (process.env['TEST_DATABASE_URL'] || !findInstallations().next().done) return undefined;
   return 'no PostgreSQL was found, and WORKTRAIL_TEST_SKIP_POSTGRES=1 allows that';
 }
 

@@ -23,9 +23,9 @@ import { git, temporaryProject } from '../support/temporary-project.ts';
 import { until } from './scene.ts';
 import { TIMEOUT_MS, counted, episodes, isLong, randomFor, report } from './scale.ts';
 
-const FAILOVERS = episodes(3, 40);
-const DUMPS = episodes(2, 20);
-const OLDER_FILES = episodes(2, 20);
+const FAILOVERS = episodes(2, 40);
+const DUMPS = episodes(1, 20);
+const OLDER_FILES = episodes(1, 20);
 /** From almost nothing to the longest tail that a standby loses. */
 const TAIL_MIN_MS = 100;
 const TAIL_MAX_MS = isLong ? 10_000 : 400;

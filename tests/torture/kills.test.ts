@@ -15,9 +15,9 @@ import { Client, Ledger, ServerGone } from './workload.ts';
 
 /** Projects that are tortured side by side. */
 const LANES = ['sqlite', 'postgres', 'postgres that goes away', 'postgres that goes away'] as const;
-const KILLS = episodes(24, 500);
+const KILLS = episodes(16, 500);
 /** After so many in a lane, everything is looked at. */
-const KILLS_PER_ROUND = episodes(6, 25);
+const KILLS_PER_ROUND = episodes(4, 25);
 /** Servers of a project that are under load at the same time, each killed and followed by another one. */
 const SERVERS = 2;
 const CLIENTS_PER_SERVER = 3;

@@ -15,7 +15,7 @@ import { sharedDataPath } from '../support/shared-data.ts';
 import { between, mutated } from './mutated-files.ts';
 import { TIMEOUT_MS, counted, episodes, randomFor, report } from './scale.ts';
 
-const FILES = episodes(3_000, 100_000);
+const FILES = episodes(1_000, 100_000);
 /** Rendering takes longer than reading, so that only every so many files are written again. */
 const WRITTEN_EVERY = 10;
 const SPLICED = [

@@ -8,8 +8,8 @@ import { KNOWN, KNOWN_RESTORES } from './model/known.ts';
 import { runRestored } from './model/restored.ts';
 import { Tally, explain, makeSchedule, prepare, runMany, runSchedule } from './model/schedule.ts';
 
-const SCHEDULES = Number(process.env['WORKTRAIL_TORTURE_SCHEDULES'] ?? episodes(150, 12_000));
-const RESTORES = episodes(25, 3_000);
+const SCHEDULES = Number(process.env['WORKTRAIL_TORTURE_SCHEDULES'] ?? episodes(70, 12_000));
+const RESTORES = episodes(15, 3_000);
 const SEEDS = ['lighthouse', 'harbour', 'estuary', seed];
 const TIMEOUT_MS = 60_000 + SCHEDULES * 1_000;
 
@@ -70,7 +70,7 @@ it('reaches the primary with every kind of write while nothing fails', async () 
 });
 
 it('gives the same run for the same seed', { timeout: TIMEOUT_MS }, async () => {
-  for (let index = 0; index < 20; index += 1) {
+  for (let index = 0; index < episodes(6, 20); index += 1) {
     const schedule = makeSchedule(`again/${index}`);
     expect(await runSchedule(schedule)).toEqual(await runSchedule(schedule));
   }

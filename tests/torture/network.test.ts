@@ -15,7 +15,7 @@ import { Client, Ledger, percentile, type Call } from './workload.ts';
 
 /** Projects that are disturbed side by side, each with a database and a network of its own. */
 const LANES = episodes(2, 5);
-const EPISODES = episodes(12, 260);
+const EPISODES = episodes(8, 260);
 /** Of one project and one client by itself, for the figures: many at once mostly wait for each other. */
 const TIMED_EPISODES = episodes(0, 40);
 const FAULT_MIN_MS = 200;

@@ -13,7 +13,7 @@ import { drawn, reportOf } from '../storage/tiers/status-states.ts';
 import { between, mutated } from './mutated-files.ts';
 import { TIMEOUT_MS, counted, episodes, randomFor, report } from './scale.ts';
 
-const FILES = episodes(3_000, 100_000);
+const FILES = episodes(1_000, 100_000);
 const SOURCES = 60;
 const SPLICED = [
   ...['# Project Status - 2026-01-01T00:00:00+00:00', '## Operational Vendors (1/1)', '## Active Work Items'],

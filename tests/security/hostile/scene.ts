@@ -4,14 +4,18 @@
 import { createHash } from 'node:crypto';
 import {
   chmodSync,
+  cpSync,
   existsSync,
   lstatSync,
   mkdirSync,
+  mkdtempSync,
   readdirSync,
   readFileSync,
   readlinkSync,
+  rmSync,
   writeFileSync,
 } from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import type { EnvironmentOverrides } from '../../support/environment.ts';
 import { git, temporaryProject } from '../../support/temporary-project.ts';
@@ -53,11 +57,7 @@ export async function makeScene(fakePort: number): Promise<Scene> {
   chmodSync(canary, 0o755);
   writeFileSync(path.join(outside, 'notes.md'), '# Notes of the person\n');
   writeFileSync(path.join(home, '.pgpass'), `*:*:*:*:${SECRET}-pgpass\n`, { mode: 0o600 });
-  await git(project, 'init', '--quiet', '--initial-branch=main');
-  await git(project, 'config', 'user.name', 'Somebody');
-  await git(project, 'config', 'user.email', 'somebody@example.com');
-  writeFileSync(path.join(project, 'README.md'), '# A project from somewhere\n');
-  await commit(project);
+  cpSync(await (prepared ??= prepareRepository()), project, { recursive: true });
   const env = {
     HOME: home,
     XDG_CONFIG_HOME: path.join(home, '.config'),
@@ -66,6 +66,20 @@ export async function makeScene(fakePort: number): Promise<Scene> {
     GIT_CONFIG_NOSYSTEM: '1',
   };
   return { area, home, outside, project, canary, canaryMark, env, fakePort };
+}
+
+let prepared: Promise<string> | undefined;
+
+/** Made once by each process: git takes seven programs for it. */
+async function prepareRepository(): Promise<string> {
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'worktrail-somewhere-'));
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  await git(folder, 'init', '--quiet', '--initial-branch=main');
+  await git(folder, 'config', 'user.name', 'Somebody');
+  await git(folder, 'config', 'user.email', 'somebody@example.com');
+  writeFileSync(path.join(folder, 'README.md'), '# A project from somewhere\n');
+  await commit(folder);
+  return folder;
 }
 
 /** Commits all that lies in the folder, what is ignored too. */

@@ -8,8 +8,9 @@ import { RandomWork, steps } from '../random-changes.ts';
 import { PROJECT_ID, fillSession } from '../tiers/filled-session.ts';
 import { clearTables } from '../../../src/storage/database/table-copy.ts';
 import { emptyPlace, exported, rowsOf, searchRows, sessionOf, useTracker } from './kept.ts';
+import { episodes } from '../../torture/scale.ts';
 
-const RUNS = 6;
+const RUNS = episodes(3, 6);
 const LONG_MS = 240_000;
 
 describeEachBackend('an export', (backend) => {

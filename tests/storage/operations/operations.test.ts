@@ -32,6 +32,7 @@ import { KEPT_OF_A_KIND } from '../../../src/storage/operations/job-rows.ts';
 import { OperationsUnavailable } from '../../../src/storage/operations/jobs.ts';
 import { Operations } from '../../../src/storage/operations/operations.ts';
 import { LEASE_MS, isGone, thisProcess } from '../../../src/storage/operations/owner.ts';
+import { bundledScript } from '../../support/bundled-script.ts';
 import { cleanUpLater } from '../../support/cleanup.ts';
 import { mountReadOnly } from '../tiers/mounts.ts';
 
@@ -495,7 +496,7 @@ it('can be looked at without a trace', async () => {
 
 async function startChild(folder: string, ...args: string[]) {
   const script = fileURLToPath(new URL('job-child.ts', import.meta.url));
-  const child: ChildProcess = spawn(process.execPath, ['--import', 'tsx', script, folder, ...args], {
+  const child: ChildProcess = spawn(process.execPath, [bundledScript(script), folder, ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   cleanUpLater(async () => {

@@ -1,6 +1,7 @@
 // Starts journal-child.ts as a process of its own.
 import { fileURLToPath } from 'node:url';
 import type { JournalName } from '../../../src/storage/contract/journal.ts';
+import { bundledScript } from '../../support/bundled-script.ts';
 import { startProgram, type RunningProgram } from '../../support/child-program.ts';
 
 export interface JournalProcess extends RunningProgram {
@@ -17,7 +18,7 @@ export function startJournalProcess(
   const child = fileURLToPath(new URL('journal-child.ts', import.meta.url));
   const program = startProgram([name, place, task, String(count)], {
     cwd: fileURLToPath(new URL('.', import.meta.url)),
-    program: ['--import', import.meta.resolve('tsx'), child],
+    program: [bundledScript(child)],
   });
   let output = '';
   program.child.stdout.setEncoding('utf8').on('data', (chunk: string) => (output += chunk));

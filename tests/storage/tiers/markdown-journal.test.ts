@@ -7,6 +7,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { MarkdownJournal } from '../../../src/storage/journals/markdown-journal.ts';
 import { encodeEntry } from '../../../src/storage/journals/entry-codec.ts';
 import { JournalUnavailable, type JournalEntry } from '../../../src/storage/contract/journal.ts';
+import { bundledScript } from '../../support/bundled-script.ts';
 import { startProgram } from '../../support/child-program.ts';
 import { temporaryProject } from '../../support/temporary-project.ts';
 import { DEVICE, idsOf, makeEntries, makeEntry } from './journal-entries.ts';
@@ -208,10 +209,10 @@ describe('a full disk', () => {
     const child = fileURLToPath(new URL('journal-child.ts', import.meta.url));
     const script = `require('node:child_process').spawn(process.argv[1], process.argv.slice(2), { stdio: 'inherit' })
       .on('exit', (code, signal) => process.exit(signal ? 99 : code))`;
-    const program = startProgram(
-      [...limited, '--import', import.meta.resolve('tsx'), child, 'markdown', folder, 'append', '60'],
-      { cwd: path.dirname(child), program: ['-e', script] },
-    );
+    const program = startProgram([...limited, bundledScript(child), 'markdown', folder, 'append', '60'], {
+      cwd: path.dirname(child),
+      program: ['-e', script],
+    });
     let output = '';
     program.child.stdout.setEncoding('utf8').on('data', (chunk: string) => (output += chunk));
     expect([await program.exited, program.stderr()]).toMatchObject([{ code: 0 }, '']);

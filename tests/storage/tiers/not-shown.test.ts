@@ -20,7 +20,7 @@ import { describeUnless } from '../../support/describe-with.ts';
 import { postgresSkipReason } from '../../support/postgres.ts';
 import { startProxy } from '../../support/tcp-proxy.ts';
 import { git, temporaryProject } from '../../support/temporary-project.ts';
-import { freshDatabase, inFolder, openTrackerAt } from '../backends.ts';
+import { databaseWithSchema, inFolder, openTrackerAt } from '../backends.ts';
 import { databaseRows } from '../database-rows.ts';
 import type { Tracker } from '../tracker.ts';
 import { ANYBODY } from '../../../src/use-cases/support/context.ts';
@@ -34,7 +34,7 @@ async function eventually(check: () => boolean | Promise<boolean>): Promise<void
 }
 
 async function scene(options: { git?: boolean } = {}) {
-  const url = await freshDatabase();
+  const url = await databaseWithSchema();
   const proxy = await startProxy(url);
   cleanUpLater(() => proxy.stop());
   const project = await temporaryProject(options);

@@ -13,7 +13,7 @@ import { describeUnless } from '../../support/describe-with.ts';
 import { postgresSkipReason } from '../../support/postgres.ts';
 import { faultyTables } from '../../support/table-faults.ts';
 import { temporaryProject } from '../../support/temporary-project.ts';
-import { freshDatabase, inFolder, openTrackerAt } from '../backends.ts';
+import { databaseWithSchema, inFolder, openTrackerAt } from '../backends.ts';
 import { creation, edit, linking, noting } from '../changes.ts';
 import { refusalOf } from '../refusal.ts';
 import { Tracker } from '../tracker.ts';
@@ -166,7 +166,7 @@ it('a note keeps its place among the writes to its item for a while, and waits f
 const noteOn = (item_id: string, text: string) => makeEntry({ entity: 'note', patch: { item_id, text } });
 
 async function newPlace() {
-  const place = inFolder(await temporaryProject(), await freshDatabase());
+  const place = inFolder(await temporaryProject(), await databaseWithSchema());
   return { place, tracker: await openTrackerAt(place) };
 }
 

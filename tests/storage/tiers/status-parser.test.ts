@@ -9,6 +9,7 @@ import { parseStatusFile, type ParsedStatus } from '../../../src/storage/status-
 import { recordsOfStatus } from '../../../src/storage/replicas/status-records.ts';
 import { describeWithSharedData } from '../../support/shared-data.ts';
 import { SECOND, deployment, drawn, plain, reportOf, vendor, type Drawn } from './status-states.ts';
+import { episodes } from '../../torture/scale.ts';
 
 function expectedOf({ vendors, items, deployments, enhancements }: Drawn): Partial<ParsedStatus> {
   const levels: number[] = [];
@@ -72,7 +73,7 @@ describe('a generated status file', () => {
         const text = await renderStatusFile(reportOf(records));
         expect(parseStatusFile(text)).toMatchObject(expectedOf(records));
       }),
-      { numRuns: 500 },
+      { numRuns: episodes(150, 500) },
     );
   });
 
@@ -102,7 +103,7 @@ describe('a generated status file', () => {
           }
         },
       ),
-      { numRuns: 200 },
+      { numRuns: episodes(60, 200) },
     );
   });
 
@@ -234,7 +235,7 @@ describe('any text at all', () => {
       fc.property(heading, fc.string({ unit: 'binary', maxLength: 300 }), (first, text) => {
         parseStatusFile(`${first}\n${text}`);
       }),
-      { numRuns: 2_000 },
+      { numRuns: episodes(500, 2_000) },
     );
   });
 
@@ -261,7 +262,7 @@ describe('any text at all', () => {
           }
         },
       ),
-      { numRuns: 300 },
+      { numRuns: episodes(100, 300) },
     );
   });
 

@@ -8,7 +8,7 @@ import { cleanUpLater } from '../../support/cleanup.ts';
 import { describeUnless } from '../../support/describe-with.ts';
 import { postgresSkipReason } from '../../support/postgres.ts';
 import { temporaryProject } from '../../support/temporary-project.ts';
-import { freshDatabase, inFolder } from '../backends.ts';
+import { databaseWithSchema, inFolder } from '../backends.ts';
 import { Tracker } from '../tracker.ts';
 
 const SCHEMA = 'worktrail_test_project';
@@ -25,7 +25,7 @@ function putBack(url: string): void {
 
 describeUnless(postgresSkipReason(), 'a table that comes back while an answer is read', () => {
   it('does not hide that a write waits', async () => {
-    const url = await freshDatabase();
+    const url = await databaseWithSchema();
     const admin = postgres(url, { max: 1, onnotice: () => undefined });
     cleanUpLater(() => admin.end({ timeout: 1 }));
     let stage: 'before' | 'asked' | 'failing' | 'back' = 'before';
