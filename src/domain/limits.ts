@@ -40,7 +40,10 @@ export const PLAN_LINKS_MAX = 2_000;
 /** Items that one call updates. */
 export const UPDATES_MAX = 100;
 
-/** What the text of one answer may cost in tokens: the range that callers may ask for, and what holds otherwise. */
-export const READ_TOKENS_MIN = 100;
+/** What an answer may cost in tokens, in either of its forms: the range that callers may ask for, and what holds otherwise. */
+export const READ_TOKENS_MIN = 300;
 export const READ_TOKENS_MAX = 20_000;
-export const READ_TOKENS_DEFAULT = 4_000;
+export const READ_TOKENS_DEFAULT = 3_000;
+export const LIST_TOKENS_DEFAULT = 1_000;
+/** A write answers what it changed; one of many records, and a long report, may cost as much as a read. */
+export const WRITE_TOKENS_MAX = 300;

@@ -68,10 +68,12 @@ export function nameFirst(name: string): string {
 
 /** The lines of a text, each behind the prefix. */
 export function quoted(text: string): string[] {
-  return text
-    .trim()
-    .split(LINE_BREAK)
-    .map((line) => `${QUOTE}${visible(line.replace(NONCHARACTERS, spelled))}`.trimEnd());
+  return quotedPart(text.trim()).map((line) => line.trimEnd());
+}
+
+/** The same of a part of a text: what is at its ends matters to whoever joins it with the next. */
+export function quotedPart(text: string): string[] {
+  return text.split(LINE_BREAK).map((line) => `${QUOTE}${visible(line.replace(NONCHARACTERS, spelled))}`);
 }
 
 /** What goes between two flags, and is not one. */

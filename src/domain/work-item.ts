@@ -144,6 +144,7 @@ export const updateWorkItemInput = z.object({
   metadata: settable.metadata.optional(),
   parent_id: settable.parent_id.nullish(),
   description: settable.description.nullish(),
+  append_description: settable.description.optional(),
   priority: settable.priority.optional(),
   labels: settable.labels.nullish(),
   assignee: settable.assignee.nullish(),
@@ -166,6 +167,13 @@ export const queryWorkItemInput = z.object({
   max_depth: integer(0, HIERARCHY_MAX_DEPTH).default(HIERARCHY_MAX_DEPTH),
 });
 export type QueryWorkItemInput = z.output<typeof queryWorkItemInput>;
+
+/** The same, or one long text of the item alone. */
+export const readWorkItemInput = queryWorkItemInput.extend({
+  field: line(NAME_MAX_CHARACTERS).optional(),
+  /** In characters. */
+  offset: integer(0).default(0),
+});
 
 /** The fields of an item that changes set, as they are stored. */
 export const itemFields = lazily(() => ({

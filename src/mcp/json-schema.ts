@@ -17,11 +17,12 @@ export function inputSchema(tool: Tool): JsonSchema {
   return { ...rest, properties: Object.fromEntries(described) };
 }
 
-/** The whole output schema, as it is written to the contract files. With `fields` an item of a list has only those. */
+/**
+ * The whole output schema, as it is written to the contract files. It requires nothing: what is null or empty is left
+ * out of answers, rows have few of the fields, and an error is an answer too.
+ */
 export function outputSchema(tool: Tool): JsonSchema {
   const schema = z.toJSONSchema(tool.output, { io: 'output', unrepresentable: 'any' }) as JsonSchema;
-  const { items } = schema['properties'] as { items?: { items: JsonSchema } };
-  if ('fields' in tool.input.shape && items !== undefined) delete items.items['required'];
   return open(simplify(schema)) as JsonSchema;
 }
 
@@ -33,14 +34,10 @@ const ALWAYS = new Set(['id', 'version', 'items', 'total_count', 'source_id', 't
  * contract file's, because clients pay for it in every conversation. It is never closed.
  */
 export function advertisedOutputSchema(tool: Tool): JsonSchema {
-  const { properties = {}, required = [] } = outputSchema(tool) as {
-    properties?: Record<string, JsonSchema>;
-    required?: string[];
-  };
+  const { properties = {} } = outputSchema(tool) as { properties?: Record<string, JsonSchema> };
   const types = Object.entries(properties)
-    .filter(([name, { type }]) => ALWAYS.has(name) && required.includes(name) && typeof type === 'string')
+    .filter(([name, { type }]) => ALWAYS.has(name) && typeof type === 'string')
     .map(([name, { type }]) => [name, { type }]);
-  // It requires nothing: some clients hold errors against it too, and show the model their own complaint instead.
   return { type: 'object', properties: Object.fromEntries(types) };
 }
 
@@ -77,7 +74,7 @@ function open(node: unknown): unknown {
   if (typeof node !== 'object' || node === null) return node;
   return Object.fromEntries(
     Object.entries(node)
-      .filter(([key]) => key !== 'additionalProperties')
+      .filter(([key]) => key !== 'additionalProperties' && key !== 'required')
       .map(([key, value]) => [key, open(value)]),
   );
 }

@@ -1,18 +1,15 @@
 /** Listing and calling tools: arguments in, one service, an answer or an error out. */
 import type { CallToolResult, Tool as ListedTool } from '@modelcontextprotocol/server';
-import { READ_TOKENS_DEFAULT } from '../domain/limits.ts';
-import { visible, visibleJson } from '../domain/others-text.ts';
+import { visibleJson } from '../domain/others-text.ts';
 import type { ReportProgress } from '../domain/progress.ts';
-import { cutLines } from '../domain/tokens.ts';
 import { parseInput } from '../domain/validate.ts';
 import { nearestName } from '../domain/warnings.ts';
 import { TrackerError, databaseError, validationError } from '../domain/errors.ts';
 import type { Caller } from '../use-cases/support/context.ts';
-import { answerText, describeAnswer } from '../use-cases/support/described-answer.ts';
 import { driverCode } from '../storage/database/driver-errors.ts';
-import { warningLines, type Tool } from './definitions/define-tool.ts';
+import type { Tool } from './definitions/define-tool.ts';
+import { present } from './definitions/present.ts';
 import { advertisedOutputSchema, inputSchema } from './json-schema.ts';
-import { pickFields, pickedText } from './definitions/list-fields.ts';
 import { toolsOf } from './registry.ts';
 import type { OpenApp, ServerOptions } from './server-options.ts';
 
@@ -39,19 +36,8 @@ export function createToolCalls({ toolsets, log }: Omit<ServerOptions, 'app'>): 
         const input = parseInput(tool.input, arguments_);
         const { context } = await app();
         const answer = await tool.run(context, caller, input as never, onProgress);
-        const { max_tokens, fields } = input as { max_tokens?: number; fields?: unknown };
-        // Of a decision about a conflict, `fields` are values to set; of a list, the names of those to answer.
-        const names = Array.isArray(fields) ? (fields as string[]) : undefined;
-        const data = names === undefined ? answer.data : pickFields(answer.data, names);
-        const said =
-          names === undefined
-            ? answerText(answer, (whole) => tool.text(whole as never, max_tokens))
-            : pickedText(data, max_tokens);
-        const text = tool.annotations.readOnlyHint ? cutLines(said, max_tokens ?? READ_TOKENS_DEFAULT) : said;
-        return {
-          content: [{ type: 'text', text: visible(text + warningLines(answer.warnings)) }],
-          structuredContent: describeAnswer({ ...answer, data }),
-        };
+        const { text, structured } = present(tool, answer, input, (named) => tools.has(named));
+        return { content: [{ type: 'text', text }], structuredContent: structured };
       } catch (error) {
         return errorResult(error, log);
       }

@@ -17,7 +17,7 @@ export interface Deed {
   /** The item that it alters; null where it makes new ones. */
   item: string | null;
   /** The call whose answer showed the record that this update is based on, by item for a bulk update. */
-  basis?: Record<string, number>;
+  basis?: Record<string, number | number[]>;
 }
 
 export interface Call {

@@ -31,12 +31,17 @@ export function recordsIn({ tool, answer, outcome }: Call): Map<string, JsonObje
   return new Map(records.map((record) => [String(record['id']), record]));
 }
 
+/** Fields of which an answer shows less than it has, for its budget. */
+export function cutFields({ cut }: JsonObject): string[] {
+  return Array.isArray(cut) ? cut.filter(isObject).map(({ field }) => String(field)) : [];
+}
+
 function shownOfRecord(record: JsonObject): Shown[] {
   const item = String(record['id']);
   const shown: Shown[] = [];
   const { metadata, labels, notes, notes_total } = record;
-  // Of these it has only what was added here.
-  const unknown = new Set(labelsOf(record['unknown_fields']));
+  // Of these it has only what was added here, or only the first.
+  const unknown = new Set([...labelsOf(record['unknown_fields']), ...cutFields(record)]);
   if (isObject(metadata) && !unknown.has('metadata'))
     shown.push({ item, part: 'metadata', marks: new Set(Object.keys(metadata)) });
   if (Array.isArray(labels) && !unknown.has('labels'))

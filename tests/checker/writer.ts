@@ -5,7 +5,7 @@ import type { Call, Deed, Json, JsonObject } from './history.ts';
 import { isObject, labelsOf, linkMark } from './ledger.ts';
 import type { Random } from './random.ts';
 import type { Server } from './server.ts';
-import { recordsIn } from './shown.ts';
+import { cutFields, recordsIn } from './shown.ts';
 
 /** How often each kind of call is made. */
 export type Habits = Readonly<Record<Action, number>>;
@@ -29,9 +29,12 @@ export const EVERYTHING: Habits = {
 const LABELS_ENOUGH = 24;
 
 interface Basis {
-  call: number;
+  /** The call that showed it whole, and those that changed it since. */
+  calls: number[];
   record: JsonObject;
 }
+
+const WHOLE = { max_tokens: 20_000 };
 
 export class Writer {
   /** What it was shown last of each item. */
@@ -62,7 +65,7 @@ export class Writer {
   async readAll(): Promise<void> {
     for (const id of this.board.items) {
       await this.#read(id);
-      await this.#call('list_notes', { id, limit: 100 });
+      await this.#call('list_notes', { id, limit: 100, ...WHOLE });
     }
   }
 
@@ -103,7 +106,7 @@ export class Writer {
         const part = `${mark}.${updates.length}`;
         updates.push({ id, version: basis.record['version'] ?? 1, metadata: { [part]: 1 } });
         deed.marks.push(part);
-        if (deed.basis !== undefined) deed.basis[id] = basis.call;
+        if (deed.basis !== undefined) deed.basis[id] = basis.calls;
       }
       await this.#write('update_work_items', { updates, idempotency_key: mark }, deed);
       // Its answer does not show the items.
@@ -155,11 +158,12 @@ export class Writer {
     },
 
     read: async () => void (await this.#read(this.#anItem())),
-    readNotes: async () => void (await this.#call('list_notes', { id: this.#anItem(), limit: 100 })),
-    list: async () => void (await this.#call('list_work_items', { limit: 50 })),
+    readNotes: async () =>
+      void (await this.#call('list_notes', { id: this.#anItem(), limit: 100, ...WHOLE })),
+    list: async () => void (await this.#call('list_work_items', { limit: 50, fields: ['all'], ...WHOLE })),
   };
 
-  async #update(id: string, { call, record }: Basis, token: number | undefined): Promise<void> {
+  async #update(id: string, { calls, record }: Basis, token: number | undefined): Promise<void> {
     const mark = this.#mark();
     const args: JsonObject = { id, version: record['version'] ?? 1, metadata: { [mark]: 1 } };
     const marks = [mark];
@@ -171,8 +175,8 @@ export class Writer {
     const labels = labelsOf(record['labels']);
     if (this.random.chance(0.3) && labels.length < LABELS_ENOUGH)
       set('labels', [...labels, `L.${mark}`], `L.${mark}`);
-    if (this.isContested && this.random.chance(0.2) && 'description' in record) {
-      const count = /^\d+/.exec(String(record['description']))?.[0] ?? '0';
+    if (this.isContested && this.random.chance(0.2) && !isUnknown(record, 'description')) {
+      const count = /^\d+/.exec(String(record['description'] ?? ''))?.[0] ?? '0';
       set('description', `${Number(count) + 1} C.${mark}`, `C.${mark}`);
     }
     if (this.random.chance(0.4)) args['on_conflict'] = 'merge';
@@ -181,7 +185,7 @@ export class Writer {
       kind: 'update',
       marks,
       item: id,
-      basis: { [id]: call },
+      basis: { [id]: calls },
     });
     if (answer?.answer['error'] === 'ClaimError') this.#held.delete(id);
     // Somebody else was faster, or nobody knows: it looks again before it goes on.
@@ -194,7 +198,7 @@ export class Writer {
   }
 
   async #read(id: string): Promise<void> {
-    await this.#call('query_work_item', { id });
+    await this.#call('query_work_item', { id, ...WHOLE });
   }
 
   async #write(tool: string, args: JsonObject, deed: Deed): Promise<Call | undefined> {
@@ -207,7 +211,15 @@ export class Writer {
   async #call(tool: string, args: JsonObject, deed?: Deed): Promise<Call | undefined> {
     const call = await this.board.call(this.server, this.session, tool, args, deed);
     if (call === undefined) return undefined;
-    for (const [id, record] of recordsIn(call)) this.#known.set(id, { call: call.n, record });
+    for (const [id, record] of recordsIn(call)) {
+      // A write tells what it changed; a claim, and an update that was merged, tell all that is there.
+      const isWhole = deed === undefined || tool === 'claim_work_item' || 'merged_with' in record;
+      const known = isWhole ? undefined : this.#known.get(id);
+      this.#known.set(id, {
+        calls: [...(known?.calls ?? []), call.n],
+        record: { ...known?.record, ...record },
+      });
+    }
     return call;
   }
 
@@ -220,6 +232,10 @@ export class Writer {
     return `${this.session}-${(this.#lastMark += 1)}`;
   }
 }
+
+/** What the layer that answered does not know, or its answer had no room for, is not empty. */
+const isUnknown = (record: JsonObject, field: string) =>
+  labelsOf(record['unknown_fields']).includes(field) || cutFields(record).includes(field);
 
 /** The items that the sessions will share, made before anything fails. */
 export async function makeSharedItems(

@@ -57,6 +57,7 @@ describeUnless(postgresSkipReason(), 'a claim while the database is away', () =>
     });
     expect(await call('list_conflicts')).toMatchObject({ total_count: 0 });
     const completed = { id, version: updated['version'], status: 'completed', claim_token };
-    expect(await call('update_work_item', completed)).toMatchObject({ version: 3, claimed_by: null });
+    expect(await call('update_work_item', completed)).toMatchObject({ version: 3, status: 'completed' });
+    expect(await call('query_work_item', { id })).not.toHaveProperty('claimed_by');
   });
 });

@@ -1,6 +1,6 @@
 // list_conflicts and resolve_conflict, on two surfaces.
 import { expect, it } from 'vitest';
-import { rows } from './calls.ts';
+import { rows, short } from './calls.ts';
 import { describeTwoSurfaces } from './surfaces.ts';
 
 describeTwoSurfaces((surface) => {
@@ -10,14 +10,26 @@ describeTwoSurfaces((surface) => {
     expect(page).toMatchObject({ total_count: 1, pending_count: 0 });
     const [conflict] = rows(page['items']);
     expect(conflict).toMatchObject({
-      ...{ id: conflict_id, kind: 'conflict', entity: 'work_item', entity_id: item['id'], actor: 'Ada' },
-      ...{ resolution: null, resolved_at: null, resolved_by: null },
-      details: {
-        overlap: ['title'],
-        yours: [{ field: 'title', from: 'As it was', to: 'Mine' }],
-        theirs: [{ field: 'title', from: 'As it was', to: 'Theirs', by: surface.clientName, version: 2 }],
-      },
+      ...{ id: conflict_id.slice(0, 13), kind: 'conflict', entity: 'work_item' },
+      ...{ entity_id: short(item['id']), actor: 'Ada' },
+      yours: [{ field: 'title', to: 'Mine' }],
+      theirs: [{ field: 'title', to: 'Theirs', by: surface.clientName }],
     });
+    const whole = await surface.call('list_conflicts', {
+      id: item['id'],
+      fields: ['all'],
+      max_tokens: 20_000,
+    });
+    expect(whole['items']).toMatchObject([
+      {
+        id: conflict_id,
+        details: {
+          overlap: ['title'],
+          yours: [{ field: 'title', from: 'As it was', to: 'Mine' }],
+          theirs: [{ field: 'title', from: 'As it was', to: 'Theirs', by: surface.clientName, version: 2 }],
+        },
+      },
+    ]);
     for (const [tool, arguments_] of [
       ['query_work_item', { id: item['id'] }],
       ['list_work_items', { limit: 1, text: 'Theirs', sort: 'created' }],
@@ -39,14 +51,19 @@ describeTwoSurfaces((surface) => {
     expect(settled).toMatchObject({
       ...{ id: conflict_id, resolution: decision.resolution, resolved_by: 'Grace' },
       durability: surface.database,
-      record: decision.resolution === 'keep_theirs' ? null : { id: item['id'], title, version },
+      ...(decision.resolution !== 'keep_theirs' && { record: { title, version } }),
     });
     const record = await surface.call('query_work_item', { id: item['id'] });
     expect(record).toMatchObject({ title, version });
     expect(record).not.toHaveProperty('open_conflicts');
     expect(await surface.call('list_conflicts', { id: item['id'] })).toMatchObject({ total_count: 0 });
     expect(await surface.call('list_conflicts', { id: item['id'], resolved: true })).toMatchObject({
-      items: [{ id: conflict_id, resolution: decision.resolution, resolved_at: settled['resolved_at'] }],
+      items: [
+        {
+          ...{ id: conflict_id.slice(0, 13), resolution: decision.resolution },
+          ...{ resolved_at: settled['resolved_at'], resolved_by: 'Grace' },
+        },
+      ],
     });
     const position = await surface.feedPosition();
     expect(await surface.refuseField('id', 'resolve_conflict', call)).toMatch(/^was settled at .* by Grace/);

@@ -1,7 +1,7 @@
 // record_deployment and get_project_configuration, on two surfaces.
 import { describe, expect, it } from 'vitest';
 import { git } from '../support/program.ts';
-import { type Row, rows, text } from './calls.ts';
+import { type Row, rows, short, text } from './calls.ts';
 import { COMMIT, DEPLOYMENT } from './contract-tools.ts';
 import { describeTwoSurfaces } from './surfaces.ts';
 
@@ -10,11 +10,19 @@ describeTwoSurfaces((surface) => {
     it('answers the event with its vendors and work items expanded, its time in UTC', async () => {
       const [one, two] = [await surface.vendor(), await surface.vendor({ status: 'operational' })];
       const item = await surface.item({ title: 'Add CSV', status: 'completed' });
-      const deployment = await surface.call('record_deployment', {
+      const answer = await surface.call('record_deployment', {
         ...DEPLOYMENT,
         affected_vendor_ids: [text(one['id']).slice(0, 8), two['id']],
         affected_vendors: [text(two['name']).toUpperCase()],
         related_work_item_ids: [item['id'], item['id']],
+      });
+      const deployment = await surface.call('query_deployment', { id: answer['id'] });
+      expect(answer).toEqual({
+        ...{ id: deployment['id'], version: 1, deployed_at: '2026-01-31T07:30:00.000Z', commit_hash: COMMIT },
+        ...{ pr_number: 7, pr_title: 'Add CSV', vendors: expect.any(Array) as unknown[] },
+        related_work_items: [short(item['id'])],
+        data_source: surface.database,
+        durability: surface.database,
       });
       expect(deployment).toEqual({
         ...{ id: deployment['id'], version: 1, deployed_at: '2026-01-31T07:30:00.000Z', commit_hash: COMMIT },
@@ -22,8 +30,8 @@ describeTwoSurfaces((surface) => {
         ...{ created_at: deployment['created_at'], created_by: surface.clientName },
         affected_vendors: deployment['affected_vendors'],
         related_work_items: [{ id: item['id'], title: 'Add CSV', item_type: 'task', status: 'completed' }],
+        impact: expect.anything() as unknown,
         data_source: surface.database,
-        durability: surface.database,
       });
       expect(rows(deployment['affected_vendors'])).toHaveLength(2);
       expect(rows(deployment['affected_vendors'])).toEqual(
@@ -37,7 +45,8 @@ describeTwoSurfaces((surface) => {
     it('keeps an agreeing commit_hash of the metadata once, and further keys with a warning', async () => {
       const metadata = { ...DEPLOYMENT.metadata, commit_hash: COMMIT.slice(0, 7), rollout: 'blue/green' };
       const deployment = await surface.call('record_deployment', { ...DEPLOYMENT, metadata });
-      expect(deployment['metadata']).toEqual({ ...DEPLOYMENT.metadata, rollout: 'blue/green' });
+      const recorded = await surface.call('query_deployment', { id: deployment['id'] });
+      expect(recorded['metadata']).toEqual({ ...DEPLOYMENT.metadata, rollout: 'blue/green' });
       expect(deployment['warnings']).toMatchObject([{ code: 'unknown_metadata_key' }]);
       const other = { ...metadata, commit_hash: 'f'.repeat(40) };
       expect(
@@ -50,8 +59,8 @@ describeTwoSurfaces((surface) => {
 
     it("completes a short commit hash from the project's repository, or says why not", async () => {
       const head = (await git(surface.project(), 'rev-parse', 'HEAD')).trim();
-      const short = { ...DEPLOYMENT, commit_hash: head.slice(0, 10) };
-      expect(await surface.call('record_deployment', short)).toMatchObject({ commit_hash: head });
+      const abbreviated = { ...DEPLOYMENT, commit_hash: head.slice(0, 10) };
+      expect(await surface.call('record_deployment', abbreviated)).toMatchObject({ commit_hash: head });
       const unknown = { ...DEPLOYMENT, commit_hash: head.startsWith('0000000') ? '1111111' : '0000000' };
       expect(await surface.refuseField('commit_hash', 'record_deployment', unknown)).toContain(
         'could not be completed',
@@ -117,7 +126,7 @@ describeTwoSurfaces((surface) => {
       const configuration = await surface.call('get_project_configuration');
       const checked = text(configuration['last_health_check_at']);
       expect(configuration).toEqual({
-        ...{ id: configuration['id'], version: 1, active_context_type: 'feature', current_session_id: null },
+        ...{ id: configuration['id'], version: 1, active_context_type: 'feature' },
         ...{ default_token_budget: 200_000, archive_after_days: 365 },
         ...{ created_at: configuration['created_at'], updated_at: configuration['created_at'] },
         ...{ created_by: 'worktrail', updated_by: 'worktrail' },

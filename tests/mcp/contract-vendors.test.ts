@@ -11,7 +11,7 @@ const UNTESTED = {
 
 describeTwoSurfaces((surface) => {
   const update = (vendor: Row, fields: Row): Promise<Row> =>
-    surface.call('update_vendor_status', { name: vendor['name'], version: vendor['version'], ...fields });
+    surface.write('update_vendor_status', { name: vendor['name'], version: vendor['version'], ...fields });
 
   it('reads a vendor by name in any case', async () => {
     const name = surface.unique('Åland & Søn');
@@ -128,7 +128,7 @@ describeTwoSurfaces((surface) => {
       ...{ overlap: ['status'], mergeable: false },
     });
     const disjoint = { ...stale, metadata: { test_results: { total: 3 } }, on_conflict: 'merge' };
-    expect(await surface.call('update_vendor_status', disjoint)).toMatchObject({
+    expect(await surface.write('update_vendor_status', disjoint)).toMatchObject({
       ...{ version: 3, status: 'operational', merged_with: [2] },
       metadata: { test_results: { total: 3 } },
     });

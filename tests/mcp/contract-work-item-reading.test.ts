@@ -1,6 +1,6 @@
 // query_work_item and list_work_items, on two surfaces.
 import { beforeAll, describe, expect, it } from 'vitest';
-import { type Row, rows, text, titles } from './calls.ts';
+import { EMPTY_ITEM, filled, type Row, rows, short, text, titles } from './calls.ts';
 import { describeTwoSurfaces } from './surfaces.ts';
 
 describeTwoSurfaces((surface) => {
@@ -28,25 +28,27 @@ describeTwoSurfaces((surface) => {
     });
 
     it('answers the record with ancestors, the tree below, and dependencies', async () => {
-      const view = await surface.call('query_work_item', { id: middle['id'] });
-      const { id, version, item_type, title, status, depth } = top;
+      const view = await surface.whole(middle['id']);
+      const { id, version, item_type, title, status } = top;
       const { durability: _durability, ...asWritten } = middle;
       expect(view).toEqual({
         ...asWritten,
-        ancestors: [{ id, version, item_type, title, status, depth }],
+        ancestors: [{ id: short(id), version, item_type, title, status }],
         children: view['children'],
         dependencies: [
-          { ...dependency, other: { id: other['id'], title: 'Other', status: 'planned', item_type: 'task' } },
+          {
+            ...dependency,
+            source_id: short(other['id']),
+            target_id: short(middle['id']),
+            other: { id: short(other['id']), title: 'Other', status: 'planned', item_type: 'task' },
+          },
         ],
       });
       const [child = {}, ...more] = rows(view['children']);
       expect(more).toEqual([]);
-      const { children, ...below } = child;
-      expect(children).toEqual([]);
-      expect(leaf).toMatchObject(below);
-      for (const field of ['id', 'version', 'item_type', 'title', 'status', 'parent_id', 'depth']) {
-        expect(below).toHaveProperty(field, leaf[field]);
-      }
+      const fields = ['version', 'item_type', 'title', 'status', 'priority'];
+      const shown = Object.fromEntries(fields.map((field) => [field, leaf[field]]));
+      expect(child).toEqual({ id: short(leaf['id']), ...shown });
       expect(Object.keys(dependency).sort()).toEqual(
         ['source_id', 'target_id', 'dependency_type', 'created_at', 'created_by'].sort(),
       );
@@ -64,17 +66,19 @@ describeTwoSurfaces((surface) => {
 
     it('leaves out what is not wanted and says what a bounded depth cut', async () => {
       const bare = { id: top['id'], include_children: false, include_dependencies: false };
-      const view = await surface.call('query_work_item', bare);
+      const view = await surface.whole(top['id'], bare);
       const { durability: _durability, ...asWritten } = top;
       expect(view).toEqual({ ...asWritten, ancestors: [] });
 
       const bounded = await surface.call('query_work_item', { id: top['id'], max_depth: 1 });
       expect(bounded).toMatchObject({
-        children: [{ id: middle['id'], children: [], children_total: 1 }],
+        children: [{ id: short(middle['id']), children_total: 1 }],
         children_cut: { reason: 'max_depth 1 was reached', children_total: 1 },
       });
       const whole = await surface.call('query_work_item', { id: top['id'] });
-      expect(whole).toMatchObject({ children: [{ id: middle['id'], children: [{ id: leaf['id'] }] }] });
+      expect(whole).toMatchObject({
+        children: [{ id: short(middle['id']), children: [{ id: short(leaf['id']) }] }],
+      });
       expect(whole).not.toHaveProperty('children_cut');
     });
 
@@ -117,12 +121,20 @@ describeTwoSurfaces((surface) => {
       });
     });
 
-    it('answers whole records in a page, the last updated first', async () => {
+    it('answers short rows in a page, whole ones when asked, the last updated first', async () => {
       const page = await list();
       expect(page).toMatchObject({ total_count: 4, limit: 50, offset: 0, next_cursor: null });
       expect(titles(page)).toEqual(['Finished', 'Waiting', 'Planned', 'Root']);
       const { data_source: _source, durability: _durability, ...record } = planned;
-      expect(rows(page['items'])[2]).toEqual(record);
+      const { version: _version, ...whole } = filled(
+        rows((await list({ fields: ['all'] }))['items'])[2] ?? {},
+        EMPTY_ITEM,
+      );
+      expect({ ...whole, version: 1 }).toEqual({ ...record, ancestors: [] });
+      expect(rows(page['items'])[2]).toEqual({
+        ...{ id: short(record['id']), version: 1, item_type: 'task', title: 'Planned', status: 'planned' },
+        ...{ priority: 1, labels: [label], assignee, parent_id: short(root['id']) },
+      });
       const { version } = await surface.call('update_work_item', {
         id: planned['id'],
         version: 1,

@@ -8,7 +8,7 @@ const DELETED = '2026-02-01T12:00:00.000Z';
 
 describeTwoSurfaces((surface) => {
   const update = (item: Row, fields: Row): Promise<Row> =>
-    surface.call('update_work_item', { id: item['id'], version: item['version'], ...fields });
+    surface.write('update_work_item', { id: item['id'], version: item['version'], ...fields });
 
   it('changes the given fields, leaves the absent ones, and counts the version up', async () => {
     const parent = await surface.item({ title: 'Parent' });
@@ -135,7 +135,7 @@ describeTwoSurfaces((surface) => {
     const refused = await surface.refuse('VersionConflictError', 'update_work_item', mine);
     expect(refused.details).toMatchObject({ mergeable: true, overlap: [] });
     expect(refused.next).toContain('on_conflict "merge"');
-    expect(await surface.call('update_work_item', { ...mine, on_conflict: 'merge' })).toMatchObject({
+    expect(await surface.write('update_work_item', { ...mine, on_conflict: 'merge' })).toMatchObject({
       ...{ version: 3, title: 'Theirs', status: 'blocked', labels: ['b', 'c', 'd'], merged_with: [2] },
     });
   });
@@ -209,9 +209,6 @@ describeTwoSurfaces((surface) => {
       version: 3,
       deleted_at: null,
     });
-    expect(await surface.call('query_work_item', { id: child['id'] })).toMatchObject({
-      version: 3,
-      deleted_at: null,
-    });
+    expect(await surface.whole(child['id'])).toMatchObject({ version: 3, deleted_at: null });
   });
 });

@@ -93,26 +93,28 @@ describeEverySurface((surface) => {
     const { clientName } = surface;
     expect(vendor).toMatchObject({ created_by: clientName, updated_by: clientName });
     expect(item).toMatchObject({ created_by: clientName, updated_by: clientName });
-    expect(await surface.call('record_deployment', DEPLOYMENT)).toMatchObject({ created_by: clientName });
+    expect(await surface.write('record_deployment', DEPLOYMENT)).toMatchObject({ created_by: clientName });
     const edit = { id: item['id'], status: 'blocked' };
-    expect(await surface.call('update_work_item', { ...edit, version: 1 })).toMatchObject({
+    expect(await surface.write('update_work_item', { ...edit, version: 1 })).toMatchObject({
       updated_by: clientName,
     });
     const named = { name: vendor['name'], status: 'operational' };
-    expect(await surface.call('update_vendor_status', { ...named, version: 1 })).toMatchObject({
+    expect(await surface.write('update_vendor_status', { ...named, version: 1 })).toMatchObject({
       updated_by: clientName,
     });
 
     expect(await surface.item({ created_by: 'Ada' })).toMatchObject({ created_by: 'Ada', updated_by: 'Ada' });
-    expect(await surface.call('record_deployment', { ...DEPLOYMENT, created_by: 'Ada' })).toMatchObject({
+    expect(await surface.write('record_deployment', { ...DEPLOYMENT, created_by: 'Ada' })).toMatchObject({
       created_by: 'Ada',
     });
-    expect(await surface.call('update_work_item', { ...edit, version: 2, updated_by: 'Ada' })).toMatchObject({
-      created_by: clientName,
-      updated_by: 'Ada',
-    });
+    expect(await surface.write('update_work_item', { ...edit, version: 2, updated_by: 'Ada' })).toMatchObject(
+      {
+        created_by: clientName,
+        updated_by: 'Ada',
+      },
+    );
     expect(
-      await surface.call('update_vendor_status', { ...named, version: 2, updated_by: 'Ada' }),
+      await surface.write('update_vendor_status', { ...named, version: 2, updated_by: 'Ada' }),
     ).toMatchObject({
       updated_by: 'Ada',
     });
@@ -150,14 +152,14 @@ describeEverySurface((surface) => {
       description: '{"not": "decoded"}',
     });
     const update = { id: item['id'], version: 1, metadata: '{"estimated_hours": null}', labels: 'null' };
-    expect(await surface.call('update_work_item', update)).toMatchObject({ metadata: {}, labels: [] });
+    expect(await surface.write('update_work_item', update)).toMatchObject({ metadata: {}, labels: [] });
 
     const vendor = await surface.vendor({ metadata: '{"manifest_compliant": true}' });
     const change = { name: vendor['name'], version: 1, metadata: '{"format_support": {"csv": true}}' };
-    expect(await surface.call('update_vendor_status', change)).toMatchObject({
+    expect(await surface.write('update_vendor_status', change)).toMatchObject({
       metadata: { manifest_compliant: true, format_support: { csv: true, pdf: false } },
     });
-    const deployment = await surface.call('record_deployment', {
+    const deployment = await surface.write('record_deployment', {
       ...DEPLOYMENT,
       metadata: JSON.stringify(DEPLOYMENT.metadata),
       affected_vendors: JSON.stringify([vendor['name']]),

@@ -8,7 +8,7 @@ import { describeUnless } from '../support/describe-with.ts';
 import { clientGenerations, connect, type TestClient } from '../support/mcp-clients.ts';
 import { postgresSkipReason, startPostgres } from '../support/postgres.ts';
 import { git, startHttp, temporaryProject } from '../support/program.ts';
-import { type Row, rows } from './calls.ts';
+import { type Row, rows, short } from './calls.ts';
 import { serveArguments } from './surfaces.ts';
 import { isProvisional, knownVersion } from '../../src/domain/provisional-version.ts';
 
@@ -136,7 +136,7 @@ describeUnless(postgresSkipReason(), 'a database that goes away', () => {
         const walnuts = await call('search', { query: 'walnuts' });
         expectDegraded(walnuts, 'sqlite_cache');
         expect(walnuts.answer).toMatchObject({
-          items: [{ entity: 'note', item_id: id, title: 'Changed offline' }],
+          items: [{ entity: 'note', item_id: short(id), title: 'Changed offline' }],
         });
         const read = await call('query_work_item', { id });
         expect(read.answer).toMatchObject({ title: 'Changed offline', status: 'completed' });
@@ -171,10 +171,10 @@ describeUnless(postgresSkipReason(), 'a database that goes away', () => {
         expect(whole).toMatchObject({ data_source: 'postgres', as_of: undefined, warnings: [] });
         expect(whole.answer).toMatchObject({ version: 3, title: 'Changed offline', status: 'completed' });
         expect(whole.answer).toMatchObject({
-          notes: [{ id: noted.answer['id'], text: 'Noted offline about walnuts' }],
+          notes: [{ id: short(noted.answer['id']), text: 'Noted offline about walnuts' }],
         });
         expect((await call('search', { query: 'walnuts' })).answer).toMatchObject({ total_count: 1 });
-        expect(rows(whole.answer['children'])).toMatchObject([{ id: made.answer['id'], version: 1 }]);
+        expect(rows(whole.answer['children'])).toMatchObject([{ id: short(made.answer['id']), version: 1 }]);
         expect((await call('list_work_items')).answer).toMatchObject({ total_count: 3 });
         expect((await call('list_conflicts')).answer).toMatchObject({ total_count: 0, pending_count: 0 });
       },

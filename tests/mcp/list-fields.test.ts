@@ -28,16 +28,20 @@ describeBothDatabases((surface) => {
   });
 
   it('leaves only what was asked for, in structured content and in text', async () => {
-    const whole = await call('list_work_items', { limit: 20 });
+    const whole = await call('list_work_items', { limit: 20, fields: ['all'], max_tokens: 20_000 });
     const some = await call('list_work_items', { limit: 20, fields: ['title', 'assignee'] });
     const items = rows(some.structured?.['items']);
     expect(items).toHaveLength(20);
     for (const item of items) expect(Object.keys(item)).toEqual(['id', 'title', 'assignee']);
     expect(some.structured).toMatchObject({ total_count: 20, next_cursor: null });
+    expect(rows(whole.structured?.['items'])).toHaveLength(20);
+    for (const item of rows(whole.structured?.['items']))
+      expect(item).toMatchObject({ description: 'A sentence.\n'.repeat(20), created_by: 'tester' });
     expect(some.text).toContain('title: Item 3; assignee: ada');
     expect(some.text).not.toContain('sentence');
     const cost = (answer: typeof whole) => encode(JSON.stringify(answer.structured)).length;
     expect(cost(some) * 4).toBeLessThan(cost(whole));
+    expect(whole.text).toContain('; description: A sentence. A sentence.');
     // As a client sends it that makes text of everything.
     const spoken = await call('list_work_items', { limit: 20, fields: '["title","assignee"]' });
     expect(spoken.structured).toEqual(some.structured);

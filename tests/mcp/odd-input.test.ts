@@ -108,8 +108,7 @@ describeBothDatabases((surface) => {
     it.each(AT_THE_LIMIT)('%s', async (_what, fields) => {
       const item = await surface.item(fields);
       expect(item).toMatchObject(stored(fields));
-      expect(await surface.call('query_work_item', { id: item['id'] })).toMatchObject(stored(fields));
-      const changed = await surface.call('update_work_item', { id: item['id'], version: 1, ...fields });
+      const changed = await surface.write('update_work_item', { id: item['id'], version: 1, ...fields });
       expect(changed).toMatchObject(stored({ ...fields, version: 2 }));
     });
 
@@ -189,7 +188,9 @@ describeBothDatabases((surface) => {
 });
 
 /** What is expected back: a null in metadata is no value when it is merged. */
-function stored(fields: Row): Row {
+function stored(given: Row): Row {
+  // Nothing and no text are the same to who reads.
+  const fields: Row = { ...given, ...(given['description'] === '' && { description: null }) };
   if (!('version' in fields)) return fields;
   const metadata = Object.entries((fields['metadata'] ?? {}) as Row).filter(([, value]) => value !== null);
   return { ...fields, metadata: Object.fromEntries(metadata) };

@@ -2,7 +2,7 @@
 import { encode } from 'gpt-tokenizer/encoding/o200k_base';
 import { expect, it } from 'vitest';
 import { HOSTILE } from '../storage/search-corpus.ts';
-import { rows } from './calls.ts';
+import { rows, short } from './calls.ts';
 import { describeBothDatabases } from './surfaces.ts';
 
 describeBothDatabases((surface) => {
@@ -18,9 +18,9 @@ describeBothDatabases((surface) => {
     await surface.call('add_note', { id: other['id'], text: `${word} noted` });
     const answer = await surface.call('search', { query: word.toLowerCase() });
     expect(rows(answer['items'])).toMatchObject([
-      { entity: 'work_item', id: item['id'], status: 'planned', score: 0.9 },
-      { entity: 'note', item_id: other['id'], title: other['title'], snippet: `${word} noted`, score: 0 },
-      { entity: 'work_item', id: other['id'], score: 0 },
+      { entity: 'work_item', id: short(item['id']), status: 'planned' },
+      { entity: 'note', item_id: short(other['id']), title: other['title'], snippet: `${word} noted` },
+      { entity: 'work_item', id: short(other['id']) },
     ]);
     const { snippet } = rows(answer['items'])[2] ?? {};
     expect(snippet).toMatch(new RegExp(`^….*${word}.*…$`));

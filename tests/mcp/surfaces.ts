@@ -30,9 +30,9 @@ export interface Surface extends Caller {
   databaseArguments(): string[];
   /** A name that no other scenario uses: for labels, vendors and idempotency keys. */
   unique(stem: string): string;
-  /** Creates a task, or what `fields` says. */
+  /** Creates a task, or what `fields` says; gives it whole. */
   item(fields?: Row): Promise<Row>;
-  /** Registers a vendor under a name of its own. */
+  /** Registers a vendor under a name of its own; gives it whole. */
   vendor(fields?: Row): Promise<Row>;
   /** A task whose title two changed at once, one of them while the database was away from where it was made. */
   contested(): Promise<{ item: Row; conflict_id: string }>;
@@ -159,7 +159,7 @@ function surface(
   const caller = callerFor(client);
   const unique = (stem: string): string => `${stem} ${(names += 1)}`;
   const item = (fields: Row = {}): Promise<Row> =>
-    caller.call('create_work_item', { item_type: 'task', title: 'A task', ...fields });
+    caller.write('create_work_item', { item_type: 'task', title: 'A task', ...fields });
   return {
     ...meeting,
     ...caller,
@@ -167,7 +167,7 @@ function surface(
     databaseArguments: () => ['--database', url()],
     unique,
     item,
-    vendor: (fields = {}) => caller.call('register_vendor', { name: unique('vendor'), ...fields }),
+    vendor: (fields = {}) => caller.write('register_vendor', { name: unique('vendor'), ...fields }),
     contested: async () => {
       const { id } = await item({ title: 'As it was' });
       const theirs = await caller.call('update_work_item', { id, version: 1, title: 'Theirs' });

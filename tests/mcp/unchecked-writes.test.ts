@@ -285,12 +285,12 @@ async function expectApplied(client: TestClient, { items, closed, archived }: Re
   expect(await item(a)).toMatchObject({ title: 'Changed', version: 2 });
   expect(await item(b)).toMatchObject({ notes: [{ text: 'Noted' }], notes_total: 1 });
   expect(rows((await item(c))['dependencies'])).toHaveLength(1);
-  expect(rows((await item(e))['dependencies'])).toHaveLength(0);
-  expect(await item(g)).toMatchObject({ claimed_by: null });
-  expect((await item(h))['claimed_by']).not.toBeNull();
+  expect(await item(e)).not.toHaveProperty('dependencies');
+  expect(await item(g)).not.toHaveProperty('claimed_by');
+  expect(await item(h)).toHaveProperty('claimed_by');
   expect(await item(i)).toMatchObject({ title: 'Many', version: 2 });
-  expect((await item(closed))['archived_at']).not.toBeNull();
-  expect((await item(archived))['archived_at']).toBeNull();
+  expect(await item(closed)).toHaveProperty('archived_at');
+  expect(await item(archived)).not.toHaveProperty('archived_at');
   const titles = async (tool: string, field: string) =>
     rows((await read(tool, { limit: 100 }))['items']).map((row) => row[field]);
   const all = await titles('list_work_items', 'title');

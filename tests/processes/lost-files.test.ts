@@ -24,7 +24,7 @@ import { openSqlite } from '../../src/storage/primary/sqlite.ts';
 import { describeUnless } from '../support/describe-with.ts';
 import { postgresSkipReason } from '../support/postgres.ts';
 import { newPostgresPlace, newSqlitePlace, type Place } from './place.ts';
-import { Server, type Answer } from './server.ts';
+import { Server } from './server.ts';
 import { episodes } from '../torture/scale.ts';
 
 const LONG_MS = 120_000;
@@ -376,8 +376,8 @@ async function createSome(server: Server, count: number): Promise<string[]> {
 
 async function untilListed(server: Server, ids: readonly string[]): Promise<void> {
   const list = async () => {
-    const { items, data_source, warnings = [] } = await server.answer('list_work_items', { limit: 100 });
-    const listed = (items as Answer[]).map(({ id }) => id).toSorted();
+    const { items, data_source, warnings = [] } = await server.list();
+    const listed = items.map(({ id }) => id).toSorted();
     return { listed, data_source, warnings };
   };
   const all = { listed: ids.toSorted(), data_source: 'sqlite', warnings: [] };

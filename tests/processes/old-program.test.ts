@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest';
 import { programWithMigration } from './installation.ts';
 import { describeEachDatabase } from './place.ts';
-import { Server, type Answer } from './server.ts';
+import { Server } from './server.ts';
 
 const LONG_MS = 120_000;
 const SAID = /a newer Worktrail has changed the tracker: restart this program|made by a newer Worktrail/;
@@ -27,8 +27,8 @@ describeEachDatabase('an old program beside a newer one', (newPlace, source) => 
     expect(JSON.stringify(kept['warnings'])).toMatch(SAID);
     const closed = await old.answer('update_work_item', { id: blocker, version: 1, status: 'completed' });
     expect(closed['durability']).toBe('outbox');
-    const listed = await old.answer('list_work_items');
-    expect((listed['items'] as Answer[]).map(({ title }) => title)).toContain('By the old one');
+    const listed = await old.list();
+    expect(listed.items.map(({ title }) => title)).toContain('By the old one');
     expect(JSON.stringify(listed['warnings'])).toMatch(SAID);
     expect(await place.rows('select seq from feed')).toEqual(before);
     await old.rpc.program.stop();
@@ -37,9 +37,9 @@ describeEachDatabase('an old program beside a newer one', (newPlace, source) => 
     const titles = async () =>
       (await place.rows('select title from work_items order by title')).map(({ title }) => title);
     await expect.poll(titles, { timeout: 30_000 }).toContain('By the old one');
-    const ready = async () => (await next.answer('list_work_items', { ready: true }))['items'] as Answer[];
+    const ready = () => next.list({ ready: true });
     await expect
-      .poll(async () => (await ready()).map(({ title }) => title).toSorted(), { timeout: 30_000 })
+      .poll(async () => (await ready()).items.map(({ title }) => title).toSorted(), { timeout: 30_000 })
       .toEqual(['Blocked', 'By the newer one', 'By the old one']);
     expect(await place.rows(`select status from work_items where id = '${theirs}'`)).toHaveLength(1);
   });

@@ -63,6 +63,12 @@ export class Server {
     return failure;
   }
 
+  /** Calls `list_work_items` for up to a hundred items, with ids that are whole. */
+  async list(args: Answer = {}): Promise<Answer & { items: Answer[] }> {
+    const all = { limit: 100, fields: ['title'], max_tokens: 20_000, ...args };
+    return (await this.answer('list_work_items', all)) as Answer & { items: Answer[] };
+  }
+
   /** A new task; answers its id. */
   async create(args: Answer = {}): Promise<string> {
     return String(

@@ -4,6 +4,7 @@ import type { Place, Row } from './place.ts';
 import type { Answer, Server } from './server.ts';
 
 const HISTORY_PAGE = 100;
+const HISTORY_FIELDS = ['seq', 'entity', 'entity_id', 'version'];
 const SECOND_MS = 1_000;
 
 /**
@@ -24,9 +25,8 @@ export async function expectCompleteFeed(place: Place, server: Server, count: nu
 
   const told: Answer[] = [];
   for (let since = 0; since < count; since += HISTORY_PAGE) {
-    const { items } = (await server.answer('query_history', { since, limit: HISTORY_PAGE })) as {
-      items: Answer[];
-    };
+    const page = { since, limit: HISTORY_PAGE, fields: HISTORY_FIELDS, max_tokens: 20_000 };
+    const { items } = (await server.answer('query_history', page)) as { items: Answer[] };
     told.push(...items);
   }
   expect(told.map(({ seq }) => seq)).toEqual(whole);

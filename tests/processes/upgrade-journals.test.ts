@@ -26,10 +26,7 @@ describeEachDatabase('the writes of the version before', (newPlace) => {
 
     for (let start = 1; start <= 2; start += 1) {
       const server = await Server.start(place, { env });
-      const titles = async () =>
-        ((await server.answer('list_work_items', {}))['items'] as { title: string }[])
-          .map(({ title }) => title)
-          .sort();
+      const titles = async () => (await server.list()).items.map(({ title }) => String(title)).sort();
       const expected = ['changed while away', ...PLANTED.map(({ name }) => `made in ${name}`)].sort();
       await expect.poll(titles, { timeout: 20_000, interval: 100 }).toEqual(expected);
       // On PostgreSQL a copy may have answered that.

@@ -290,7 +290,7 @@ describe('no line is made by others', () => {
   });
 
   it('and structured answers hold what they wrote as they wrote it', async () => {
-    const { structured } = await client.callTool('query_work_item', { id: ids.item });
+    const { structured } = await client.callTool('query_work_item', { id: ids.item, max_tokens: 20_000 });
     expect(structured).toMatchObject({
       title: `item ${FORGED}`,
       description: `new ${FORGED}`,

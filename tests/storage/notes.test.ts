@@ -48,8 +48,8 @@ describeEachBackend('notes', (backend) => {
     expect(notes_total).toBe(7);
     expect(notes.map(({ text }) => text.slice(0, 1))).toEqual(['7', '6', '5', '4', '3']);
     expect(Array.from(notes[0]?.text ?? '')).toHaveLength(500);
-    expect(notes.map(({ cut }) => cut)).toEqual([
-      'the first 500 of 602 characters',
+    expect(notes.map(({ characters }) => characters)).toEqual([
+      602,
       ...[undefined, undefined, undefined, undefined],
     ]);
   });

@@ -428,8 +428,8 @@ describeEachBackend('a disk', ({ source }) => {
       const { answer: after } = await create(successor, 'After');
       expect(after?.['durability']).toBe('git');
       ids.push(String(after?.['id']));
-      const list = await successor.answer('list_work_items', { sort: 'created' });
-      const shown = (list['items'] as Answer[]).map(({ id }) => String(id));
+      const { items } = await successor.list({ sort: 'created' });
+      const shown = items.map(({ id }) => String(id));
       expect(ids.filter((id) => !shown.includes(id))).toEqual([]);
       freeze(dataDir, '-i');
       await scene.proxy?.setMode('pass');
@@ -501,8 +501,8 @@ describeEachBackend('a disk', ({ source }) => {
     // Root may write whatever the permissions say: the server gives its rights away before it does anything.
     const become = `data:text/javascript,process.setgroups([]);process.setgid(${NOBODY});process.setuid(${NOBODY})`;
     const server = await Server.start(desk.scene, { program: ['--import', become, ...defaultProgram()] });
-    const list = await server.answer('list_work_items');
-    expect((list['items'] as Answer[]).map(({ title }) => title)).toEqual(['Made by the owner']);
+    const list = await server.list();
+    expect(list.items.map(({ title }) => title)).toEqual(['Made by the owner']);
     expect(list['data_source']).toBe(kind === 'postgres' ? 'sqlite_cache' : 'sqlite');
     const failure = await server.failure('create_work_item', { item_type: 'task', title: 'Made by nobody' });
     expect(failure).toMatchObject({

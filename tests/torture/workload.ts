@@ -203,8 +203,13 @@ export class Client {
     if (answer === undefined) return undefined;
     item.updates.push({ token, durability: String(answer['durability']), at: Date.now() });
     if ('title' in title) item.title = token;
-    const isWhole =
-      (answer['metadata'] as Answer)[token] === true && (item.isContested || answer['title'] === item.title);
+    // What is long is saved and not sent back.
+    const { [token]: isSaved = 'metadata' in ((answer['saved'] ?? {}) as Answer) } = (answer['metadata'] ??
+      {}) as Answer;
+    // Of what nothing could check, only what was asked for is answered.
+    const isTitled =
+      item.isContested || codesOf(answer).includes('unchecked') || answer['title'] === item.title;
+    const isWhole = isSaved === true && isTitled;
     if (!isWhole) this.#violation('update_work_item', 'does not answer what was asked', answer);
     return answer;
   }
@@ -234,13 +239,13 @@ export class Client {
   }
 
   async #read(item: Item): Promise<Answer | undefined> {
-    const { answer, failure } = await this.#call('query_work_item', { id: item.id });
+    const { answer, failure } = await this.#call('query_work_item', { id: item.id, max_tokens: 20_000 });
     if (failure !== undefined) {
       if (!this.#isExplained(failure, [item])) this.#violation('query_work_item', 'fails', failure);
       return undefined;
     }
     if (item.isContested) return answer;
-    const metadata = answer['metadata'] as Answer;
+    const metadata = (answer['metadata'] ?? {}) as Answer;
     // What waits in the outbox is in every answer, unless that says otherwise.
     const hasWaiting = !isPrimary(answer['data_source']) || !codesOf(answer).includes('pending_changes');
     const missing = item.updates.filter(({ token, durability, at }) => {

@@ -29,7 +29,7 @@ Examples:
     .action(async (_options: unknown, command: Command) => {
       const options = optionsOf(command);
       const { briefText } = await import('../../use-cases/brief/brief-text.ts');
-      const load = async () => (await import('../../use-cases/brief/brief.ts')).getBrief;
+      const load = async () => (await import('../../use-cases/brief/brief.ts')).briefToRead;
       await runUseCase(options, load, fieldsFrom(options, FIELDS), briefText);
     });
 }

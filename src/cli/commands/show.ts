@@ -112,10 +112,12 @@ function dependencyLine({ source_id, dependency_type, other }: DependencyView, o
 }
 
 function noteLines({ id, notes = [], notes_total = 0 }: WorkItemView): string[] {
-  const lines = notes.flatMap(({ text, created_at, created_by, cut }) => [
+  const lines = notes.flatMap(({ text, created_at, created_by, characters }) => [
     paint('dim', `${spokenTime(created_at)} UTC by ${plainLine(created_by)}`),
     ...quoted(text),
-    ...(cut === undefined ? [] : [`(${cut})`]),
+    ...(characters === undefined
+      ? []
+      : [`(the first ${Array.from(text).length} of ${characters} characters)`]),
   ]);
   if (notes_total > notes.length)
     lines.push(`(${count(notes_total - notes.length, 'older note')}: worktrail note ${shortId(id)} --list)`);

@@ -5,7 +5,13 @@
 import * as z from 'zod';
 import { integer, lazily } from '../../domain/fields.ts';
 import { oneLine } from '../../domain/others-text.ts';
-import { READ_TOKENS_MAX, READ_TOKENS_MIN } from '../../domain/limits.ts';
+import type { Part } from '../../domain/budget.ts';
+import {
+  READ_TOKENS_DEFAULT,
+  READ_TOKENS_MAX,
+  READ_TOKENS_MIN,
+  WRITE_TOKENS_MAX,
+} from '../../domain/limits.ts';
 import type { ReportProgress } from '../../domain/progress.ts';
 import type { Toolset } from '../../domain/toolsets.ts';
 import type { Warning } from '../../domain/warnings.ts';
@@ -13,6 +19,7 @@ import type { Caller, Context } from '../../use-cases/support/context.ts';
 import type { Answer } from '../../storage/contract/store.ts';
 import type { UseCase, UseCaseKind } from '../../use-cases/support/define-use-case.ts';
 import { fieldsInput } from './list-fields.ts';
+import { withoutEmpty } from './shown.ts';
 
 export interface Annotations {
   /** The tool changes nothing. */
@@ -37,13 +44,18 @@ export interface Tool {
   /** The fields that good answers may have; answers may carry more. */
   output: z.ZodObject;
   annotations: Annotations;
+  /** Tokens of an answer where the caller asks for no other number, in either of its forms. */
+  budget: number;
   /** @param onProgress takes how far the work is to the client, where that asked for it */
   run(context: Context, caller: Caller, input: never, onProgress: ReportProgress): Promise<Answer<object>>;
-  /**
-   * The answer in few words, for clients that show text only.
-   * @param maxTokens what the caller asked for; undefined: as much as is useful by default
-   */
-  text(data: never, maxTokens: number | undefined): string;
+  /** What is shown of an answer, as data, before it is cut. */
+  show(data: never, input: never): object;
+  /** What gives way when that is more than the budget. */
+  parts: readonly Part[];
+  /** What else of a page says how to go on, where rows of it were cut. */
+  goesOn?(shown: never): object;
+  /** What is shown, in few words: as complete as the data. */
+  text(shown: never): string;
 }
 
 /** What many tools take, in words that stand on their own: clients drop limits, patterns and defaults. */
@@ -57,8 +69,8 @@ const COMMON = {
   limit: 'Rows at most; default 50, at most 100',
   offset: 'Rows to skip; cursor is safer',
   cursor: 'next_cursor of the page before',
-  fields: 'Only these fields of each row',
-  max_tokens: 'Tokens the text may cost, 100 to 20000; default 4000',
+  fields: 'Fields of each row instead of the short set; ["all"] for whole records',
+  max_tokens: 'Tokens the answer may cost, 300 to 20000',
 } as const;
 
 /** A few words on each argument that only this tool takes, or takes in its own way. */
@@ -66,29 +78,39 @@ export type Parameters<Input extends z.ZodObject> = {
   readonly [Name in Exclude<keyof z.input<Input>, keyof typeof COMMON>]: string;
 } & { readonly [Name in keyof typeof COMMON & keyof z.input<Input>]?: string };
 
+/** How a model is told of a use case and of its answers. */
+interface Telling<Input extends z.ZodObject, Data extends object, View extends object> extends Pick<
+  Tool,
+  'toolset' | 'title' | 'description'
+> {
+  parameters: Parameters<Input>;
+  budget?: number;
+  /** By default the whole answer, without fields that are empty. */
+  show?: (data: Data, input: Record<string, unknown>) => View;
+  parts?: readonly Part[];
+  goesOn?: (shown: View) => object;
+  text: (shown: View) => string;
+  /** Fields that only what is shown has, for the contract file. */
+  more?: () => z.ZodRawShape;
+}
+
 /** Every tool that only reads takes it. */
 const maxTokens = { max_tokens: integer(READ_TOKENS_MIN, READ_TOKENS_MAX).optional() };
 
 /** A tool is a use case and how a model is told of it. Its schemas are made when somebody lists or calls it. */
-export function defineTool<Input extends z.ZodObject, Data extends object>(
+export function defineTool<Input extends z.ZodObject, Data extends object, View extends object = Data>(
   useCase: UseCase<Input, Data>,
-  {
-    parameters,
-    text,
-    ...told
-  }: Pick<Tool, 'toolset' | 'title' | 'description'> & {
-    parameters: Parameters<Input>;
-    text(data: Data, maxTokens: number | undefined): string;
-  },
+  { budget, show, parts = [], goesOn, text, parameters, more, ...told }: Telling<Input, Data, View>,
 ): Tool {
   const { name, kind } = useCase;
-  const output = lazily(() => answerSchema(useCase.output()));
+  const output = lazily(() => answerSchema({ ...useCase.output(), ...more?.() }));
   const input = lazily(() => (kind === 'read' ? readInput(useCase.input, output()) : useCase.input));
   return {
     name,
     ...told,
     parameters: { ...COMMON, ...parameters },
     annotations: ANNOTATIONS[kind],
+    budget: budget ?? (kind === 'read' ? READ_TOKENS_DEFAULT : WRITE_TOKENS_MAX),
     get input() {
       return input();
     },
@@ -96,6 +118,9 @@ export function defineTool<Input extends z.ZodObject, Data extends object>(
       return output();
     },
     run: (...call) => useCase.run(...call),
+    show: show ?? ((data: Data) => withoutEmpty(data)),
+    parts,
+    ...(goesOn !== undefined && { goesOn }),
     text,
   };
 }
@@ -114,12 +139,17 @@ const ANNOTATIONS: Readonly<Record<UseCaseKind, Annotations>> = {
 };
 
 const warning = z.object({ code: z.string(), message: z.string() });
+const cut = z.object({ field: z.string(), left: z.int(), next: z.string() });
 
 /** What every answer says about itself. */
 const selfDescription = {
   data_source: z.string(),
   as_of: z.string().optional(),
   warnings: z.array(warning).optional(),
+  /** What was left out of a read for its budget. */
+  cut: z.array(cut).optional(),
+  /** Characters of what a write saved and does not send back. */
+  saved: z.record(z.string(), z.int()).optional(),
   durability: z.string().optional(),
 };
 

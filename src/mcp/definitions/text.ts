@@ -1,18 +1,8 @@
-/** Answers in few words. Ids are cut to 8 characters: prefixes are accepted wherever an id is taken. */
-import type { RecordedChange } from '../../domain/change.ts';
+/** Answers in few words, from what is shown of them. Ids are cut: prefixes are accepted wherever an id is taken. */
+import type { Cut } from '../../domain/budget.ts';
 import { joinLines, nameFirst, oneLine } from '../../domain/others-text.ts';
-import { cut, shortId } from '../../domain/text.ts';
-import { estimateTokens } from '../../domain/tokens.ts';
-import type { Vendor } from '../../domain/vendor.ts';
-import type { WorkItem } from '../../domain/work-item.ts';
-import type { LinkedDeployment } from '../../storage/queries/deployments.ts';
-
-/** What the lines of a list may cost, as `estimateTokens` counts; with its head a list stays below 1,000 tokens. */
-const LIST_TEXT_MAX_TOKENS = 870;
-const LIST_HEAD_TOKENS = 40;
-const TITLE_IN_LIST_CHARACTERS = 60;
-const VALUE_MAX_CHARACTERS = 60;
-const VENDORS_IN_LINE_CHARACTERS = 120;
+import { count, cut, shortId } from '../../domain/text.ts';
+import type { ChangeRow, DeploymentRow, ItemRow, VendorRow } from './rows.ts';
 
 export { shortId };
 
@@ -21,76 +11,110 @@ export function cutLine(text: string, max: number): string {
   return cut(oneLine(text), max);
 }
 
-export function itemLine(
-  item: Pick<WorkItem, 'id' | 'item_type' | 'title' | 'status'> & Partial<WorkItem>,
-): string {
-  const priority = item.priority === undefined || item.priority === 3 ? '' : ` p${item.priority}`;
-  const version = item.version === undefined ? '' : ` v${item.version}`;
-  return `${shortId(item.id)}${version} ${item.item_type} ${item.status}${priority} ${cutLine(item.title, TITLE_IN_LIST_CHARACTERS)}`;
+/** `3f2a9c1b v2 task active p1 Fix login [ui] for ada; held by bob until …; below 77ab01cd`. Priority 3 is not said. */
+export function itemLine(item: ItemRow): string {
+  const { id, version, item_type, title, status, priority = 3, labels = [], assignee, parent_id } = item;
+  const { claimed_by, claim_expires_at, not_ready, open_conflicts } = item;
+  const further = [
+    ...(claimed_by ? [`held by ${oneLine(claimed_by)} until ${claim_expires_at ?? '?'}`] : []),
+    ...(parent_id ? [`below ${shortId(parent_id)}`] : []),
+    ...(not_ready === undefined ? [] : [`not ready: ${oneLine(not_ready)}`]),
+    ...(open_conflicts === undefined ? [] : [count(open_conflicts, 'open conflict')]),
+  ];
+  return [
+    shortId(id),
+    ...(version === undefined ? [] : [`v${version}`]),
+    ...(item_type === undefined ? [] : [item_type]),
+    ...(status === undefined ? [] : [status]),
+    ...(priority === 3 ? [] : [`p${priority}`]),
+    oneLine(title),
+    ...(labels.length === 0 ? [] : [`[${labels.map(oneLine).join(', ')}]`]),
+    ...(assignee ? [`for ${oneLine(assignee)}`] : []),
+  ]
+    .join(' ')
+    .concat(further.map((one) => `; ${one}`).join(''));
 }
 
-/** Lines up to the limit on text, at least one; says how many are left and how to get them. */
-export function listText<T>(
-  page: { items: T[]; total_count: number; next_cursor: string | null },
+interface ShownPage<Row> {
+  items: readonly Row[];
+  total_count: number;
+  next_cursor?: string | null;
+}
+
+/** How many there are and are shown, the cursor of the next ones, and a line for each. */
+export function listText<Row>(
+  { items, total_count, next_cursor = null }: ShownPage<Row>,
   noun: string,
-  line: (item: T) => string,
-  maxTokens = LIST_TEXT_MAX_TOKENS + LIST_HEAD_TOKENS,
+  line: (row: Row) => string,
 ): string {
-  if (page.items.length === 0) return `No ${noun}${page.total_count > 0 ? ' on this page' : ''}.`;
-  const lines: string[] = [];
-  let room = maxTokens - LIST_HEAD_TOKENS;
-  for (const item of page.items) {
-    const next = joinLines([line(item)]);
-    room -= estimateTokens(next);
-    if (room < 0 && lines.length > 0) break;
-    lines.push(next);
+  const next = next_cursor === null ? '' : `; next_cursor ${next_cursor}`;
+  if (items.length === 0) {
+    const none = total_count === 0 ? `No ${noun}s.` : `${count(total_count, noun)}, none shown`;
+    return none + next;
   }
-  const hidden = page.items.length - lines.length;
-  const head = `${page.total_count} ${noun}, ${lines.length} shown`;
-  const left =
-    hidden > 0
-      ? ` (${hidden} more in structured content; a larger max_tokens shows them, a smaller limit pages through them)`
-      : '';
-  const more = page.next_cursor === null ? '' : '; more: pass next_cursor as cursor';
-  return `${head}${left}${more}\n${lines.join('\n')}`;
+  const shown = items.length < total_count ? `, ${items.length} shown` : '';
+  return `${count(total_count, noun)}${shown}${next}\n${joinLines(items.map(line))}`;
 }
 
-export function vendorLine(vendor: Vendor): string {
-  const { passing = 0, total = 0 } = (vendor.metadata['test_results'] ?? {}) as Record<string, number>;
-  return `${nameFirst(vendor.name)} v${vendor.version} ${vendor.status} ${passing}/${total} tests, extractor ${oneLine(vendor.extractor_version)}`;
+/** How many rows a list had before it was cut to the budget. */
+export function countWhole(shown: object, field: string): number {
+  const { [field]: rows = [], cut = [] } = shown as { cut?: Cut[] } & Record<string, unknown>;
+  const left = cut.find((one) => one.field === field)?.left ?? 0;
+  return (rows as readonly unknown[]).length + left;
 }
 
-export function deploymentLine(deployment: LinkedDeployment): string {
+export function vendorLine({
+  name,
+  version,
+  status,
+  tests,
+  extractor_version,
+  open_conflicts,
+}: VendorRow): string {
+  return [
+    nameFirst(name),
+    `v${version}`,
+    `${status}${tests === undefined ? '' : ` ${tests} tests`}${extractor_version ? `, extractor ${oneLine(extractor_version)}` : ''}`,
+    ...(open_conflicts === undefined ? [] : [`(${count(open_conflicts, 'open conflict')})`]),
+  ].join(' ');
+}
+
+export function deploymentLine({
+  id,
+  deployed_at,
+  pr_number,
+  pr_title,
+  commit_hash,
+  vendors,
+}: DeploymentRow): string {
   // What a status file of somebody's own did not say is not known.
-  const { pr_number = '?', pr_title = '' } = deployment.metadata;
-  const vendors = cutLine(
-    deployment.affected_vendors.map(({ name }) => name).join(', '),
-    VENDORS_IN_LINE_CHARACTERS,
+  const head = `${shortId(id)} ${deployed_at} PR #${oneLine(String(pr_number ?? '?'))} ${oneLine(String(pr_title ?? ''))}`;
+  const at = commit_hash === undefined ? '' : ` at ${oneLine(commit_hash)}`;
+  return `${head.trim()}${at}${vendors === undefined ? '' : ` [${vendors.map(oneLine).join(', ')}]`}`;
+}
+
+export function changeLine(change: ChangeRow): string {
+  const { seq, at, actor, client, kind, entity, entity_id, version, fields, more_fields = 0 } = change;
+  const by = client === undefined ? oneLine(actor) : `${oneLine(actor)} (${oneLine(client)})`;
+  const told = fields.map(
+    ({ field, from, to }) =>
+      `${oneLine(field)}: ${kind === 'create' ? '' : `${spokenValue(from)} → `}${spokenValue(to)}`,
   );
-  return `${shortId(deployment.id)} ${deployment.deployed_at} PR #${oneLine(String(pr_number))} ${cutLine(String(pr_title), TITLE_IN_LIST_CHARACTERS)}${vendors === '' ? '' : ` [${vendors}]`}`;
+  const more = more_fields > 0 ? [`${more_fields} more`] : [];
+  const to = version === undefined || version === null ? '' : ` v${version}`;
+  return `#${seq} ${at.slice(0, 19)}Z ${by} ${kind} ${entity} ${shortId(entity_id)}${to}: ${[...told, ...more].join('; ')}`;
 }
 
-export function changeLine(change: RecordedChange): string {
-  const isNew = change.kind === 'create';
-  // A place is told by its parent; of what is new, an id and where nothing was before say nothing.
-  const told = change.fields.filter(({ field }) => !(isNew ? SILENT_WHEN_NEW : SILENT).has(field));
-  const fields = told
-    .slice(0, 4)
-    .map(
-      ({ field, from, to }) =>
-        `${cutLine(field, VALUE_MAX_CHARACTERS)}: ${isNew ? '' : `${spokenValue(from)} → `}${spokenValue(to)}`,
-    )
-    .join('; ');
-  const more = told.length > 4 ? `; ${told.length - 4} more` : '';
-  return `#${change.seq} ${change.at.slice(0, 19)}Z ${oneLine(change.actor)} ${change.kind} ${change.entity} ${shortId(change.entity_id)}: ${fields}${more}`;
+/** A value of a record on one line; `∅` for nothing. */
+export function spokenValue(value: unknown): string {
+  if (value === null || value === undefined) return '∅';
+  return oneLine(typeof value === 'string' ? value : JSON.stringify(value));
 }
 
-const SILENT = new Set(['path', 'depth']);
-const SILENT_WHEN_NEW = new Set([...SILENT, 'id', 'created_at', 'created_by']);
-
-/** A value of a record on one line, cut where it is long; `∅` for nothing. */
-export function spokenValue(entry: unknown): string {
-  return entry === null
-    ? '∅'
-    : cutLine(typeof entry === 'string' ? entry : JSON.stringify(entry), VALUE_MAX_CHARACTERS);
+/** Fields by name, but for those that the line before them says. */
+export function fieldsText(shown: object, said: readonly string[]): string {
+  return Object.entries(shown)
+    .filter(([name]) => !said.includes(name) && name !== 'unknown_fields')
+    .map(([name, value]) => `; ${name} ${spokenValue(value)}`)
+    .join('');
 }

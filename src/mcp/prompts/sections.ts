@@ -8,6 +8,7 @@ import { listVendors } from '../../use-cases/records/vendors.ts';
 import { listWorkItems, queryWorkItem, type WorkItemView } from '../../use-cases/records/work-items.ts';
 import { warningLines } from '../definitions/define-tool.ts';
 import { oneLine } from '../../domain/others-text.ts';
+import { itemRow } from '../definitions/rows.ts';
 import { itemLine, shortId } from '../definitions/text.ts';
 
 const LISTED_MAX = 8;
@@ -20,7 +21,7 @@ export async function itemList(context: Context, heading: string, filter: Filter
   const { data } = await listWorkItems.run(context, ANYBODY, input);
   if (data.total_count === 0) return '';
   const left = data.total_count - data.items.length;
-  const lines = data.items.map((item) => `- ${itemLine(item)}${reasonOf(item)}`);
+  const lines = data.items.map((item) => `- ${itemLine(itemRow(item))}${reasonOf(item)}`);
   return [
     `${heading} (${data.total_count}):`,
     ...lines,
@@ -41,7 +42,7 @@ export async function situation(context: Context): Promise<string> {
   const session = current_session_id === null ? undefined : await findItem(context, current_session_id);
   return [
     `Focus: ${data.active_context_type}. Branch: ${oneLine(data.git_branch ?? 'none')}.`,
-    `Current session: ${session === undefined ? 'none' : itemLine(session)}.`,
+    `Current session: ${session === undefined ? 'none' : itemLine(itemRow(session))}.`,
   ]
     .join('\n')
     .concat(warningLines(warnings), '\n');

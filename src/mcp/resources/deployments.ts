@@ -1,6 +1,7 @@
 import { listDeploymentsInput } from '../../domain/deployment.ts';
 import { listDeployments } from '../../use-cases/records/deployments.ts';
 import { bounded, defineResource } from '../definitions/define-resource.ts';
+import { deploymentRow } from '../definitions/rows.ts';
 import { deploymentLine, shortId } from '../definitions/text.ts';
 import { ANYBODY } from '../../use-cases/support/context.ts';
 
@@ -24,7 +25,7 @@ export const deploymentsResource = defineResource({
       const related = deployment.related_work_items.slice(0, ITEMS_MAX).map(({ id }) => shortId(id));
       const more = deployment.related_work_items.length - related.length;
       const suffix = more > 0 ? ` and ${more} more` : '';
-      return `- ${deploymentLine(deployment)}, commit ${deployment.commit_hash.slice(0, 12)}${related.length > 0 ? `, items ${related.join(', ')}${suffix}` : ''}`;
+      return `- ${deploymentLine(deploymentRow(deployment))}${related.length > 0 ? `, items ${related.join(', ')}${suffix}` : ''}`;
     });
     const left = total_count - items.length;
     const text = [

@@ -1,10 +1,9 @@
-import { joinLines } from '../../domain/others-text.ts';
+import { LIST_TOKENS_DEFAULT } from '../../domain/limits.ts';
+import { joinLines, oneLine } from '../../domain/others-text.ts';
+import { count } from '../../domain/text.ts';
 import { archiveWorkItems, type ArchiveOutcome } from '../../use-cases/archive/archive.ts';
 import { defineTool } from '../definitions/define-tool.ts';
-import { cutLine, shortId } from '../definitions/text.ts';
-
-const SUBTREES_IN_TEXT = 20;
-const TITLE_CHARACTERS = 60;
+import { shortId } from '../definitions/text.ts';
 
 export const archiveWorkItemsTool = defineTool(archiveWorkItems, {
   toolset: 'archive',
@@ -16,29 +15,39 @@ export const archiveWorkItemsTool = defineTool(archiveWorkItems, {
     restore: 'Bring them back instead',
     dry_run: 'Show it only',
   },
+  budget: LIST_TOKENS_DEFAULT,
+  show: ({ subtrees, refused, ...outcome }) => ({
+    ...outcome,
+    subtrees: subtrees.map(({ id, restored_ancestors, ...one }) => ({
+      id: shortId(id),
+      ...one,
+      ...(restored_ancestors !== undefined && {
+        restored_ancestors: restored_ancestors.map((above) => ({ ...above, id: shortId(above.id) })),
+      }),
+    })),
+    ...(refused !== undefined && {
+      refused: refused.map(({ id, ...one }) => ({ id: shortId(id), ...one })),
+    }),
+  }),
+  parts: [
+    { at: 'subtrees', rest: () => 'list_work_items {"archived":true}' },
+    { at: 'refused', rest: () => 'archive_work_items with fewer ids' },
+  ],
   text: archiveText,
 });
 
 function archiveText(outcome: ArchiveOutcome): string {
   const { action, dry_run, subtrees, subtrees_total, items_total, refused = [], more_due } = outcome;
   const verb = dry_run ? `Would ${action}` : action === 'archive' ? 'Archived' : 'Restored';
-  const lines = subtrees
-    .slice(0, SUBTREES_IN_TEXT)
-    .map(({ id, title, items, restored_ancestors: above = [] }) => {
-      const with_ =
-        above.length === 0
-          ? ''
-          : `, with what it hangs below: ${above.map(({ id: one }) => shortId(one)).join(', ')}`;
-      return `${shortId(id)} ${cutLine(title, TITLE_CHARACTERS)} (${items} items${with_})`;
-    });
-  const left = subtrees_total - lines.length;
+  const lines = subtrees.map(({ id, title, items, restored_ancestors: above = [] }) => {
+    const with_ =
+      above.length === 0 ? '' : `, with what it hangs below: ${above.map(({ id: one }) => one).join(', ')}`;
+    return `${id} ${oneLine(title)} (${count(items, 'item')}${with_})`;
+  });
   return joinLines([
-    `${verb} ${items_total} items in ${subtrees_total} subtrees.`,
+    `${verb} ${count(items_total, 'item')} in ${count(subtrees_total, 'subtree')}.`,
     ...lines,
-    ...(left > 0 ? [`and ${left} more`] : []),
-    ...refused.map(
-      ({ id, title, reason }) => `refused: ${shortId(id)} ${cutLine(title, TITLE_CHARACTERS)}: ${reason}`,
-    ),
+    ...refused.map(({ id, title, reason }) => `refused: ${id} ${oneLine(title)}: ${reason}`),
     ...(more_due === true ? ['More is due: call again.'] : []),
   ]);
 }

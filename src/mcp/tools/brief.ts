@@ -1,5 +1,6 @@
+import { BRIEF_TOKENS_DEFAULT } from '../../domain/brief.ts';
 import { getBrief } from '../../use-cases/brief/brief.ts';
-import { briefText } from '../../use-cases/brief/brief-text.ts';
+import { BRIEF_PARTS, briefText, briefView } from '../../use-cases/brief/brief-text.ts';
 import { defineTool } from '../definitions/define-tool.ts';
 
 export const getBriefTool = defineTool(getBrief, {
@@ -11,5 +12,8 @@ export const getBriefTool = defineTool(getBrief, {
     since: 'What changed after this position of the feed; default: after your last change',
     max_tokens: 'Tokens the brief may cost, 300 to 20000; default 2000',
   },
+  budget: BRIEF_TOKENS_DEFAULT,
+  show: briefView,
+  parts: BRIEF_PARTS,
   text: briefText,
 });

@@ -1,13 +1,14 @@
 import { claimWorkItem, type ClaimedItem, type NothingReady } from '../../use-cases/records/claims.ts';
 import { defineTool } from '../definitions/define-tool.ts';
 import { oneLine } from '../../domain/others-text.ts';
-import { itemLine } from '../definitions/text.ts';
+import { settableOf } from '../definitions/shown.ts';
+import { LONG_FIELDS, wholeItemText } from '../definitions/whole-item.ts';
 
 export const claimWorkItemTool = defineTool(claimWorkItem, {
   toolset: 'work',
   title: 'Claim work',
   description:
-    'Take an item to work on, so that nobody else does: the one with id, else the next ready one (label, item_type, anywhere below parent_id). The lease ends after lease_minutes (default 30). Keep claim_token: writes that carry it are refused once another has the item; renew, release and hand_over (to a name) need it. Example: {"label":"ui"}',
+    'Take an item to work on, so that nobody else does: the one with id, else the next ready one. The lease ends after lease_minutes. Keep claim_token: writes that carry it are refused once another has the item; renew, release and hand_over need it. Example: {"label":"ui"}',
   parameters: {
     id: 'The item to take; left out: the next ready one',
     action: 'take (default), renew, release or hand_over',
@@ -18,12 +19,17 @@ export const claimWorkItemTool = defineTool(claimWorkItem, {
     parent_id: 'The next ready one below this item',
     claimed_by: 'Who takes it, if not you',
   },
-  text: claimText,
+  // The whole item: a claim checks no version, and who goes on by the version it answers has to have seen what that holds.
+  show: (data: ClaimedItem | NothingReady): ClaimedItem | NothingReady =>
+    'nothing_ready' in data ? data : { ...settableOf(data), claim_token: data.claim_token },
+  parts: [{ at: 'waiting', rest: () => 'list_work_items {"ready":false,"explain":true}' }, ...LONG_FIELDS],
+  text: (shown) => {
+    if ('nothing_ready' in shown) return oneLine(shown.nothing_ready);
+    const { claim_token, claimed_by, claim_expires_at, ...item } = shown;
+    const said =
+      claim_token === null
+        ? 'Released'
+        : `Claimed by ${oneLine(claimed_by ?? '')} until ${claim_expires_at}, claim_token ${claim_token}:`;
+    return `${said} ${wholeItemText(item)}`;
+  },
 });
-
-function claimText(data: ClaimedItem | NothingReady): string {
-  if ('nothing_ready' in data) return oneLine(data.nothing_ready);
-  const { claim_token, claimed_by, claim_expires_at } = data;
-  if (claim_token === null) return `Released ${itemLine(data)}`;
-  return `Claimed by ${oneLine(claimed_by ?? '')} until ${claim_expires_at}, claim_token ${claim_token}: ${itemLine(data)}`;
-}

@@ -1,10 +1,19 @@
-import { type ConflictRecord } from '../../domain/conflict-record.ts';
+import * as z from 'zod';
+import type { FieldChange } from '../../domain/change.ts';
+import type { ConflictRecord } from '../../domain/conflict-record.ts';
+import { isPlainObject } from '../../domain/json.ts';
+import { LIST_TOKENS_DEFAULT } from '../../domain/limits.ts';
+import { count, cut } from '../../domain/text.ts';
 import { listConflicts, resolveConflict } from '../../use-cases/records/conflicts.ts';
 import { defineTool } from '../definitions/define-tool.ts';
 import { oneLine } from '../../domain/others-text.ts';
-import { cutLine, listText, shortId } from '../definitions/text.ts';
+import { pageOf } from '../definitions/list-fields.ts';
+import { rowOf, shortValue } from '../definitions/shown.ts';
+import { listText, shortId, spokenValue } from '../definitions/text.ts';
 
-const REASON_IN_LINE_CHARACTERS = 160;
+const REASON_CHARACTERS = 160;
+const VALUE_CHARACTERS = 80;
+const FIELDS_SHOWN = 4;
 /** The ids of writes begin with their time: eight characters are the same for a minute. */
 const CONFLICT_ID_CHARACTERS = 13;
 
@@ -19,8 +28,11 @@ export const listConflictsTool = defineTool(listConflicts, {
     entity: 'Of this kind of record',
     resolved: 'Those that were settled instead',
   },
-  text: (page, maxTokens) =>
-    `${listText(page, 'conflicts', conflictLine, maxTokens)}${page.pending_count > 0 ? `\n${page.pending_count} changes wait to be applied` : ''}`,
+  budget: LIST_TOKENS_DEFAULT,
+  show: (page, input) => pageOf(page, input, conflictRow),
+  parts: [{ at: 'items' }],
+  text: (page) =>
+    `${listText(page, 'conflict', conflictLine)}${page.pending_count > 0 ? `\n${count(page.pending_count, 'change')} to be applied` : ''}`,
 });
 
 export const resolveConflictTool = defineTool(resolveConflict, {
@@ -34,9 +46,94 @@ export const resolveConflictTool = defineTool(resolveConflict, {
     fields: 'With custom: the fields to set',
     resolved_by: 'Who decided, if not you',
   },
-  text: (conflict) => `Settled ${conflictLine(conflict)} with ${conflict.resolution ?? 'nothing'}`,
+  show: (conflict) => {
+    const { version, title, status } = (conflict as { record?: Record<string, unknown> }).record ?? {};
+    return {
+      ...conflictRow(conflict),
+      id: conflict.id,
+      version: conflict.version,
+      ...(version !== undefined && { record: { version, title, status } }),
+      ...(conflict.repeated === true && { repeated: true }),
+    };
+  },
+  more: () => ({ yours: z.array(z.unknown()).optional(), theirs: z.array(z.unknown()).optional() }),
+  text: ({ resolution, record, ...conflict }) =>
+    `Settled ${conflictLine(conflict)} with ${resolution ?? 'nothing'}${record === undefined ? '' : `: now v${String(record.version)}`}`,
 });
 
-function conflictLine({ id, kind, entity, entity_id, actor, made_at, reason }: ConflictRecord): string {
-  return `${id.slice(0, CONFLICT_ID_CHARACTERS)} ${kind} ${entity} ${shortId(entity_id)} by ${oneLine(actor)} at ${made_at}: ${cutLine(reason, REASON_IN_LINE_CHARACTERS)}`;
+type Told = Pick<FieldChange, 'field' | 'to'> & { by?: string };
+
+interface ConflictRow
+  extends
+    Pick<ConflictRecord, 'id' | 'kind' | 'entity' | 'entity_id' | 'actor' | 'made_at' | 'reason'>,
+    Partial<Pick<ConflictRecord, 'resolution' | 'resolved_at' | 'resolved_by'>> {
+  yours?: Told[];
+  theirs?: Told[];
+  more?: string;
+}
+
+function conflictRow(conflict: ConflictRecord): ConflictRow {
+  const { id, kind, entity, entity_id, actor, made_at, reason, details } = conflict;
+  const { yours = askedFor(conflict), theirs } = (details ?? {}) as { yours?: Told[]; theirs?: Told[] };
+  return {
+    id: id.slice(0, CONFLICT_ID_CHARACTERS),
+    ...{ kind, entity, entity_id: shortId(entity_id), actor, made_at },
+    reason: cut(reason, REASON_CHARACTERS),
+    ...rowOf(conflict, ['resolution', 'resolved_at', 'resolved_by']),
+    ...(yours.length > 0 && { yours: yours.slice(0, FIELDS_SHOWN).map(told) }),
+    ...(theirs !== undefined && { theirs: theirs.slice(0, FIELDS_SHOWN).map(told) }),
+    ...moreOf([yours, theirs ?? []], conflict),
+  };
+}
+
+/** What a write that broke a rule wanted to set, by name: it was never compared with a record. */
+function askedFor({ changes }: ConflictRecord): Told[] {
+  const asked = changes.flatMap(({ patch }) =>
+    Object.entries(patch).flatMap(([field, to]) =>
+      field === 'metadata' && isPlainObject(to)
+        ? Object.entries(to).map(([key, value]) => ({ field: `metadata.${key}`, to: value }))
+        : [{ field, to: to ?? null }],
+    ),
+  ) as Told[];
+  return asked.sort((a, b) => (a.field < b.field ? -1 : 1));
+}
+
+/** What of the two sides is not shown, and the call that shows more. */
+function moreOf(
+  sides: readonly Told[][],
+  { entity_id, resolution }: ConflictRecord,
+): Pick<ConflictRow, 'more'> {
+  const fields = sides.reduce((sum, side) => sum + Math.max(0, side.length - FIELDS_SHOWN), 0);
+  const isLong = sides.flat().some(({ to }) => shortValue(to, VALUE_CHARACTERS) !== to);
+  if (fields === 0 && !isLong) return {};
+  const call = {
+    id: shortId(entity_id),
+    ...(resolution !== null && { resolved: true }),
+    ...{ fields: ['changes', 'details'], max_tokens: 20_000 },
+  };
+  const what = fields === 0 ? 'whole values' : count(fields, 'more field');
+  return { more: `${what}: list_conflicts ${JSON.stringify(call)}` };
+}
+
+function told({ field, to, by }: Told): Told {
+  return { field, to: shortValue(to, VALUE_CHARACTERS), ...(by !== undefined && { by }) };
+}
+
+function conflictLine({
+  id,
+  kind,
+  entity,
+  entity_id,
+  actor,
+  made_at,
+  reason,
+  yours,
+  theirs,
+  more,
+}: ConflictRow): string {
+  const side = (name: string, fields: Told[] = []) =>
+    fields.length === 0
+      ? ''
+      : `; ${name}: ${fields.map(({ field, to, by }) => `${field} → ${spokenValue(to)}${by === undefined ? '' : ` (${oneLine(by)})`}`).join(', ')}`;
+  return `${id} ${kind} ${entity} ${entity_id} by ${oneLine(actor)} at ${made_at}: ${oneLine(reason)}${side('yours', yours)}${side('theirs', theirs)}${more === undefined ? '' : ` (${more})`}`;
 }

@@ -1,7 +1,12 @@
+import * as z from 'zod';
+import { LIST_TOKENS_DEFAULT } from '../../domain/limits.ts';
 import { joinLines } from '../../domain/others-text.ts';
 import { listDeployments, queryDeployment, recordDeployment } from '../../use-cases/records/deployments.ts';
 import { defineTool } from '../definitions/define-tool.ts';
-import { deploymentLine, itemLine, listText } from '../definitions/text.ts';
+import { pageOf } from '../definitions/list-fields.ts';
+import { deploymentRow } from '../definitions/rows.ts';
+import { withoutEmpty } from '../definitions/shown.ts';
+import { deploymentLine, fieldsText, itemLine, listText, shortId } from '../definitions/text.ts';
 
 export const recordDeploymentTool = defineTool(recordDeployment, {
   toolset: 'core',
@@ -16,7 +21,24 @@ export const recordDeploymentTool = defineTool(recordDeployment, {
     affected_vendors: 'Names of vendors',
     related_work_item_ids: 'Ids of items that went out with it',
   },
-  text: (deployment) => `Recorded ${deploymentLine(deployment)}`,
+  show: (deployment) => ({
+    ...deploymentRow(deployment),
+    id: deployment.id,
+    version: deployment.version,
+    commit_hash: deployment.commit_hash,
+    ...(deployment.related_work_items.length > 0 && {
+      related_work_items: deployment.related_work_items.map(({ id }) => shortId(id)),
+    }),
+    ...(deployment.repeated === true && { repeated: true }),
+  }),
+  more: () => ({
+    pr_number: z.unknown(),
+    pr_title: z.unknown(),
+    vendors: z.array(z.string()).optional(),
+    related_work_items: z.array(z.string()).optional(),
+  }),
+  text: ({ related_work_items = [], ...deployment }) =>
+    `Recorded ${deploymentLine(deployment)}${related_work_items.length === 0 ? '' : `; items ${related_work_items.join(', ')}`}`,
 });
 
 export const listDeploymentsTool = defineTool(listDeployments, {
@@ -31,8 +53,17 @@ export const listDeploymentsTool = defineTool(listDeployments, {
     work_item_id: 'That this item went out with',
     compliant: 'By constitutional compliance',
   },
-  text: (page, maxTokens) => listText(page, 'deployments', deploymentLine, maxTokens),
+  budget: LIST_TOKENS_DEFAULT,
+  show: (page, input) => pageOf(page, input, deploymentRow),
+  parts: [{ at: 'items' }],
+  text: (page) => listText(page, 'deployment', deploymentLine),
 });
+
+const LISTS = ['affected_vendors', 'related_work_items'];
+const LISTS_OF_IMPACT = ['impact.vendors_broken', 'impact.work_items_open', 'impact.work_items_downstream'];
+
+const again = ({ id }: { id?: unknown }): string =>
+  `query_deployment ${JSON.stringify({ id: shortId(String(id)), max_tokens: 20_000 })}`;
 
 export const queryDeploymentTool = defineTool(queryDeployment, {
   toolset: 'deployments',
@@ -42,13 +73,25 @@ export const queryDeploymentTool = defineTool(queryDeployment, {
   parameters: {
     id: 'An id or its first 6+ characters',
   },
+  show: (deployment) => ({ ...withoutEmpty(deployment), affected_vendors: deployment.affected_vendors }),
+  parts: [
+    { at: 'metadata', isField: true, rest: again },
+    ...[...LISTS, ...LISTS_OF_IMPACT].map((at) => ({ at, rest: again })),
+  ],
   text: (deployment) =>
     joinLines([
-      deploymentLine(deployment),
-      `commit ${deployment.commit_hash}`,
-      ...deployment.related_work_items.map(itemLine),
+      `${deploymentLine(deploymentRow(deployment))}${fieldsText(deployment, SAID)}`,
+      ...(deployment.related_work_items ?? []).map(itemLine),
       ...(deployment.impact.vendors_broken.length > 0
         ? [`broken now: ${deployment.impact.vendors_broken.join(', ')}`]
         : []),
+      ...deployment.impact.work_items_open.map(
+        ({ id, status, title }) => `still open: ${shortId(id)} ${status} ${title}`,
+      ),
+      ...deployment.impact.work_items_downstream.map(
+        ({ id, status, title }) => `downstream: ${shortId(id)} ${status} ${title}`,
+      ),
     ]),
 });
+
+const SAID = ['deployed_at', 'affected_vendors', 'related_work_items', 'impact', 'cut'];

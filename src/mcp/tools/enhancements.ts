@@ -1,3 +1,4 @@
+import * as z from 'zod';
 import {
   createEnhancement,
   listEnhancements,
@@ -5,13 +6,26 @@ import {
   updateEnhancement,
   type EnhancementView,
 } from '../../use-cases/records/enhancements.ts';
-import { defineTool } from '../definitions/define-tool.ts';
+import { LIST_TOKENS_DEFAULT } from '../../domain/limits.ts';
+import type { Enhancement } from '../../domain/enhancement.ts';
 import { oneLine, quoted } from '../../domain/others-text.ts';
-import { cut } from '../../domain/text.ts';
-import { cutLine, itemLine, listText, shortId } from '../definitions/text.ts';
+import { defineTool } from '../definitions/define-tool.ts';
+import { pageOf } from '../definitions/list-fields.ts';
+import { itemRow } from '../definitions/rows.ts';
+import { changedOf, rowOf, withoutEmpty } from '../definitions/shown.ts';
+import { fieldsText, itemLine, listText, shortId } from '../definitions/text.ts';
 
-const TITLE_IN_LIST_CHARACTERS = 60;
-const DESCRIPTION_IN_TEXT_CHARACTERS = 2_000;
+const OF_ENHANCEMENT = ['id', 'version', 'title', 'status', 'priority'] as const;
+const SAID = [...OF_ENHANCEMENT, 'target_quarter', 'depends_on', 'work_item_id', 'cut'];
+type Row = Pick<Enhancement, 'id' | 'version' | 'title' | 'status' | 'priority'> &
+  Partial<Pick<Enhancement, 'target_quarter' | 'depends_on' | 'work_item_id'>>;
+
+const written = (enhancement: Enhancement, input: object): Row =>
+  changedOf(enhancement, input, OF_ENHANCEMENT);
+const writtenText = (verb: string, shown: Row): string =>
+  `${verb} ${enhancementLine(shown)}${fieldsText(shown, SAID)}`;
+
+const callForOne = (id: unknown): string => `list_enhancements ${JSON.stringify({ id, max_tokens: 20_000 })}`;
 
 export const createEnhancementTool = defineTool(createEnhancement, {
   toolset: 'enhancements',
@@ -26,14 +40,15 @@ export const createEnhancementTool = defineTool(createEnhancement, {
     requires_constitutional_principles: 'Principles it must keep',
     depends_on: 'Ids of enhancements it waits for',
   },
-  text: (enhancement) => `Created ${enhancementLine(enhancement)}`,
+  show: written,
+  text: (enhancement) => writtenText('Created', enhancement),
 });
 
 export const updateEnhancementTool = defineTool(updateEnhancement, {
   toolset: 'enhancements',
   title: 'Update an enhancement',
   description:
-    'Change fields, based on the version you read; null clears, depends_on replaces all. Example: {"id":"3f2a9c1b","version":1,"status":"approved"}',
+    'Change fields, based on the version you read; depends_on replaces all. Example: {"id":"3f2a9c1b","version":1,"status":"approved"}',
   parameters: {
     id: 'An id or its first 6+ characters',
     title: 'One line, at most 200 characters',
@@ -44,8 +59,12 @@ export const updateEnhancementTool = defineTool(updateEnhancement, {
     requires_constitutional_principles: 'All of them',
     depends_on: 'Ids of all enhancements it waits for',
   },
-  text: (enhancement) => `Saved ${enhancementLine(enhancement)}`,
+  show: written,
+  parts: [{ at: 'description', isField: true, rest: ({ id }) => callForOne(id) }],
+  text: (enhancement) => writtenText('Saved', enhancement),
 });
+
+const FIELDS = [...OF_ENHANCEMENT, ...(['target_quarter', 'depends_on', 'work_item_id'] as const)] as const;
 
 export const listEnhancementsTool = defineTool(listEnhancements, {
   toolset: 'enhancements',
@@ -57,10 +76,28 @@ export const listEnhancementsTool = defineTool(listEnhancements, {
     status: 'planned, approved, implementing or completed',
     target_quarter: 'As 2026-Q1',
   },
-  text: (page) => {
+  budget: LIST_TOKENS_DEFAULT,
+  show: (page, input) => {
     const [only] = page.items;
-    const list = listText(page, 'enhancements', enhancementLine);
-    return only?.dependencies === undefined ? list : [list, ...surroundings(only)].join('\n');
+    if (input['id'] === undefined || only === undefined) return pageOf(page, input, row);
+    const { description, ...shown } = only;
+    return { ...page, items: [withoutEmpty(shown)], ...(description !== null && { description }) };
+  },
+  parts: [
+    {
+      at: 'description',
+      isField: true,
+      rest: ({ items }) => callForOne((items as { id: string }[])[0]?.id),
+    },
+    { at: 'items' },
+  ],
+  more: () => ({ description: z.string().optional() }),
+  text: (page) => {
+    const { description } = page as { description?: string };
+    const list = listText(page, 'enhancement', enhancementLine);
+    const around = (page.items as EnhancementView[]).flatMap(surroundings);
+    const text = description === undefined ? [] : ['', ...quoted(description)];
+    return [list, ...around, ...text].join('\n');
   },
 });
 
@@ -73,30 +110,41 @@ export const promoteEnhancementTool = defineTool(promoteEnhancement, {
     item_type: 'Of the new item; default project',
     parent_id: 'The item it lies below',
   },
-  text: (promoted) => `Promoted ${enhancementLine(promoted)}\nto ${itemLine(promoted.work_item)}`,
+  show: ({ work_item, ...enhancement }) => ({
+    ...row(enhancement),
+    id: enhancement.id,
+    work_item: { ...itemRow(work_item), id: work_item.id },
+    ...(enhancement.repeated === true && { repeated: true }),
+  }),
+  text: ({ work_item, ...enhancement }) =>
+    `Promoted ${enhancementLine(enhancement)}\nto ${itemLine(work_item)}`,
 });
 
-function enhancementLine(enhancement: EnhancementView): string {
-  const { id, version, status, priority, target_quarter, title, depends_on, work_item_id } = enhancement;
-  const target = target_quarter === null ? '' : ` ${target_quarter}`;
+function row(enhancement: Enhancement): Row {
+  const { depends_on = [] } = enhancement;
+  return {
+    ...rowOf(enhancement, FIELDS),
+    ...(depends_on.length > 0 && { depends_on: depends_on.map(shortId) }),
+  };
+}
+
+function enhancementLine(enhancement: Row): string {
+  const { id, version, status, priority, target_quarter, title, depends_on = [], work_item_id } = enhancement;
+  const target = target_quarter ? ` ${target_quarter}` : '';
   const needs = depends_on.length === 0 ? '' : ` (depends on ${depends_on.map(shortId).join(', ')})`;
-  const item = work_item_id === null ? '' : ` → work item ${shortId(work_item_id)}`;
-  return `${shortId(id)} v${version} ${status} p${priority}${target} ${cutLine(title, TITLE_IN_LIST_CHARACTERS)}${needs}${item}`;
+  const item = work_item_id ? ` → work item ${shortId(work_item_id)}` : '';
+  return `${shortId(id)} v${version} ${status} p${priority}${target} ${oneLine(title)}${needs}${item}`;
 }
 
 function surroundings(enhancement: EnhancementView): string[] {
-  const { dependencies = [], waiting = [], work_item, description } = enhancement;
-  const principles = enhancement.requires_constitutional_principles;
+  const { dependencies = [], waiting = [], work_item } = enhancement;
+  const { requires_constitutional_principles: principles = [] } = enhancement as Partial<EnhancementView>;
   const mention = ({ id, status, title }: { id: string; status: string; title: string }) =>
-    `${shortId(id)} ${status} ${cutLine(title, TITLE_IN_LIST_CHARACTERS)}`;
-  const around = [
+    `${shortId(id)} ${status} ${oneLine(title)}`;
+  return [
     ...dependencies.map((one) => `depends on ${mention(one)}`),
     ...waiting.map((one) => `waited for by ${mention(one)}`),
     ...(work_item === undefined ? [] : [`work item ${mention(work_item)}`]),
     ...(principles.length === 0 ? [] : [`principles: ${principles.join('; ')}`]),
-  ];
-  return [
-    ...around.map(oneLine),
-    ...(description === null ? [] : ['', ...quoted(cut(description, DESCRIPTION_IN_TEXT_CHARACTERS))]),
-  ];
+  ].map(oneLine);
 }

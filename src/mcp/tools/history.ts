@@ -1,11 +1,14 @@
+import { LIST_TOKENS_DEFAULT, READ_TOKENS_DEFAULT } from '../../domain/limits.ts';
 import { joinLines } from '../../domain/others-text.ts';
+import { PROVISIONAL_FEED_STEP } from '../../domain/provisional-version.ts';
+import { count } from '../../domain/text.ts';
 import { queryHistory, type History } from '../../use-cases/history/history.ts';
 import { undo, type Undo, type UndoneChange } from '../../use-cases/history/undo.ts';
 import { defineTool } from '../definitions/define-tool.ts';
-import { changeLine, listText, shortId } from '../definitions/text.ts';
-
-/** Changes named in the text of an undo; all of them are in the structured content. */
-const UNDONE_IN_TEXT = 20;
+import { pageOf } from '../definitions/list-fields.ts';
+import { changeRow, type ChangeRow } from '../definitions/rows.ts';
+import { withoutEmpty } from '../definitions/shown.ts';
+import { changeLine, countWhole, listText, shortId } from '../definitions/text.ts';
 
 export const queryHistoryTool = defineTool(queryHistory, {
   toolset: 'history',
@@ -22,6 +25,13 @@ export const queryHistoryTool = defineTool(queryHistory, {
     since: 'After this position of the feed, oldest first',
     as_of: 'The state of the record at this time',
   },
+  budget: LIST_TOKENS_DEFAULT,
+  show: (history, input) => shownHistory(pageOf(history, input, changeRow), history),
+  parts: [
+    { at: 'items', weight: 2 },
+    { at: 'state', rest: () => 'query_history with the same arguments and a larger max_tokens' },
+  ],
+  goesOn: nextSince,
   text: historyText,
 });
 
@@ -37,10 +47,36 @@ export const undoTool = defineTool(undo, {
     apply: 'With actor: do it; else it is shown only',
     partial: 'Leave out what others changed since',
   },
+  // What would be taken back is to be seen before it is.
+  budget: READ_TOKENS_DEFAULT,
+  show: (outcome) => ({
+    ...outcome,
+    undone: outcome.undone.map(undoneRow),
+    refused: outcome.refused.map(({ reason, ...change }) => ({ ...undoneRow(change), reason })),
+  }),
+  parts: [
+    { at: 'undone', weight: 2, rest: () => 'query_history {}' },
+    { at: 'refused', rest: () => 'query_history {}' },
+    { at: 'records', rest: () => 'query_history {}' },
+  ],
   text: undoText,
 });
 
-function historyText(history: History, maxTokens: number | undefined): string {
+type ShownHistory = Omit<History, 'items' | 'state'> & { items: ChangeRow[]; state?: object };
+
+/** A state has no empty fields. */
+function shownHistory(shown: ShownHistory, { state }: History): ShownHistory {
+  return { ...shown, ...(state !== undefined && { state: withoutEmpty(state) }) };
+}
+
+/** A catch-up that is cut goes on after the last change that is shown; while offline, by its cursor. */
+function nextSince({ next_since, items }: ShownHistory): Pick<ShownHistory, 'next_since'> {
+  if (next_since === undefined) return {};
+  const last = items.at(-1)?.seq ?? PROVISIONAL_FEED_STEP;
+  return { next_since: last >= PROVISIONAL_FEED_STEP ? null : last };
+}
+
+function historyText(history: ShownHistory): string {
   const { state, latest_seq, next_since, items } = history;
   if (state !== undefined) {
     const links = (history.dependencies ?? []).map(
@@ -53,26 +89,36 @@ function historyText(history: History, maxTokens: number | undefined): string {
     return joinLines([JSON.stringify(state), ...links, ...by]);
   }
   const next = typeof next_since === 'number' ? ` next_since ${next_since}` : '';
-  return `${listText(history, 'changes', changeLine, maxTokens)}\nlatest_seq ${latest_seq}${next}`;
+  return `${listText(history, 'change', changeLine)}\nlatest_seq ${latest_seq}${next}`;
 }
 
-function undoText({ applied, change_id, undone, refused, repeated }: Undo): string {
+type UndoneRow = Omit<UndoneChange, 'change_id'>;
+
+function undoneRow({ change_id: _id, entity_id, ...change }: UndoneChange): UndoneRow {
+  return { ...change, entity_id: shortId(entity_id) };
+}
+
+interface ShownUndo extends Omit<Undo, 'undone' | 'refused'> {
+  undone: UndoneRow[];
+  refused: (UndoneRow & { reason: string })[];
+}
+
+function undoText(shown: ShownUndo): string {
+  const { applied, change_id, undone, refused, records = [], repeated } = shown;
   if (repeated === true) return 'Taken back by an earlier call with this key.';
-  const head = applied ? `Took back ${undone.length} changes` : `Would take back ${undone.length} changes`;
+  const head = `${applied ? 'Took back' : 'Would take back'} ${count(countWhole(shown, 'undone'), 'change')}`;
   const how = applied
     ? ` (as change ${change_id ?? ''}, which can be taken back too)`
     : '; nothing was changed';
-  const line = ({ seq, kind, entity, entity_id, title, records }: UndoneChange) =>
-    `#${seq} ${kind} ${entity} ${shortId(entity_id)}${title === undefined ? '' : ` ${title}`}${records > 1 ? ` and ${records - 1} more records` : ''}`;
+  const line = ({ seq, kind, entity, entity_id, title, records: touched }: UndoneRow) =>
+    `#${seq} ${kind} ${entity} ${entity_id}${title === undefined ? '' : ` ${title}`}${touched > 1 ? ` and ${count(touched - 1, 'more record')}` : ''}`;
   return joinLines([
     head + how,
-    ...named(undone.map(line)),
-    ...(refused.length > 0 ? [`${refused.length} cannot be taken back:`] : []),
-    ...named(refused.map((change) => `${line(change)}: ${change.reason}`)),
+    ...undone.map(line),
+    ...(countWhole(shown, 'refused') > 0 ? [`${countWhole(shown, 'refused')} cannot be taken back:`] : []),
+    ...refused.map((change) => `${line(change)}: ${change.reason}`),
+    ...(records.length > 0
+      ? [`now: ${records.map(({ id, version }) => `${shortId(id)} v${version}`).join(', ')}`]
+      : []),
   ]);
-}
-
-function named(lines: string[]): string[] {
-  const left = lines.length - UNDONE_IN_TEXT;
-  return left > 0 ? [...lines.slice(0, UNDONE_IN_TEXT), `… and ${left} more`] : lines;
 }

@@ -1,3 +1,4 @@
+import { READ_TOKENS_DEFAULT } from '../../domain/limits.ts';
 import { joinLines, nameFirst } from '../../domain/others-text.ts';
 
 import { sourceLines } from '../../importers/import/report.ts';
@@ -8,6 +9,11 @@ import {
   type SessionPromptsReport,
 } from '../../importers/project-imports.ts';
 import { defineTool } from '../definitions/define-tool.ts';
+
+const STATUS_LISTS = [
+  ...['not_understood', 'skipped', 'wrong_counts', 'unresolved_commits', 'unknown_vendors'],
+  ...['unknown_references', 'kept_here', 'notes', 'kept_parts', 'sources_taken'],
+];
 
 export const importStatusFileTool = defineTool(importProjectStatus, {
   toolset: 'import',
@@ -20,6 +26,9 @@ export const importStatusFileTool = defineTool(importProjectStatus, {
     dry_run: 'Show it only; default true',
     add_from_git: 'Add deployments that only git knows',
   },
+  budget: READ_TOKENS_DEFAULT,
+  show: (report) => report,
+  parts: STATUS_LISTS.map((at) => ({ at, rest: () => 'worktrail import-status, on the command line' })),
   text: (report) => renderStatusImport(report),
 });
 
@@ -33,10 +42,14 @@ export const importSessionPromptsTool = defineTool(importProjectPrompts, {
     namespace: 'Which source it is, where that was asked',
     dry_run: 'Show it only; default true',
   },
+  budget: READ_TOKENS_DEFAULT,
+  show: (report) => report,
+  parts: ['skipped', 'notes', 'remarks'].map((at) => ({
+    at,
+    rest: () => 'worktrail import prompts, on the command line',
+  })),
   text: promptsText,
 });
-
-const LISTED_MAX = 50;
 
 function promptsText({
   dry_run,
@@ -51,11 +64,9 @@ function promptsText({
   return joinLines([
     `${dry_run ? 'Dry run, nothing was changed' : 'Imported'}: ${created} created, ${updated} updated, ${unchanged} unchanged, ${kept_local} changed here and left as they are`,
     ...sourceLines(source_taken),
-    ...skipped
-      .slice(0, LISTED_MAX)
-      .map(
-        ({ file, line, reason }) => `skipped ${file}${line === undefined ? '' : `, line ${line}`}: ${reason}`,
-      ),
-    ...notes.slice(0, LISTED_MAX).map(({ foreign_id, message }) => `${nameFirst(foreign_id)}: ${message}`),
+    ...skipped.map(
+      ({ file, line, reason }) => `skipped ${file}${line === undefined ? '' : `, line ${line}`}: ${reason}`,
+    ),
+    ...notes.map(({ foreign_id, message }) => `${nameFirst(foreign_id)}: ${message}`),
   ]);
 }

@@ -1,8 +1,15 @@
+import { LIST_TOKENS_DEFAULT } from '../../domain/limits.ts';
 import { type JobRecord, type SnapshotEvent } from '../../domain/job.ts';
 import { getJob, listJobs } from '../../use-cases/maintenance/jobs.ts';
 import { defineTool } from '../definitions/define-tool.ts';
 import { joinLines, oneLine } from '../../domain/others-text.ts';
+import { pageOf } from '../definitions/list-fields.ts';
+import { rowOf, withoutEmpty } from '../definitions/shown.ts';
 import { listText, shortId } from '../definitions/text.ts';
+
+const FIELDS = [
+  ...(['id', 'kind', 'state', 'phase', 'done', 'total', 'counts', 'queued_at', 'ended_at', 'error'] as const),
+] as const;
 
 export const listJobsTool = defineTool(listJobs, {
   toolset: 'operations',
@@ -12,10 +19,18 @@ export const listJobsTool = defineTool(listJobs, {
     kind: 'As legacy_import, backup, replay',
     state: 'queued, running, succeeded, failed, cancelled or interrupted',
   },
-  text: (page, maxTokens) => {
-    const [last] = page.snapshots;
-    const jobs = listText(page, 'jobs', jobLine, maxTokens);
-    return last === undefined ? jobs : `${jobs}\nlast ${oneLine(snapshotLine(last))}`;
+  budget: LIST_TOKENS_DEFAULT,
+  show: ({ snapshots, ...page }, input) => ({
+    ...pageOf(page, input, (job) => rowOf(job, FIELDS)),
+    ...(snapshots.length > 0 && { snapshots: snapshots.map(withoutEmpty) }),
+  }),
+  parts: [
+    { at: 'items', weight: 2 },
+    { at: 'snapshots', rest: () => 'list_jobs {"max_tokens":5000}' },
+  ],
+  text: ({ snapshots = [], ...page }) => {
+    const copies = snapshots.map((one) => `copy ${snapshotLine(one)}`);
+    return [listText(page, 'job', jobLine), ...(copies.length > 0 ? [joinLines(copies)] : [])].join('\n');
   },
 });
 
@@ -26,15 +41,33 @@ export const getJobTool = defineTool(getJob, {
   parameters: {
     id: 'An id or its first 6+ characters',
   },
+  show: (job) => ({ ...withoutEmpty(job), snapshots: job.snapshots.map(withoutEmpty) }),
+  parts: [
+    { at: 'snapshots', rest: ({ id }) => `get_job {"id":"${shortId(String(id))}","max_tokens":20000}` },
+  ],
   text: (job) => joinLines([jobLine(job), ...job.snapshots.map(snapshotLine)]),
 });
 
-function jobLine({ id, kind, state, phase, done, total, counts, queued_at, error }: JobRecord): string {
-  const progress = phase === null ? '' : ` ${phase} ${done ?? '?'}${total === null ? '' : `/${total}`}`;
+type Row = Pick<JobRecord, 'id' | 'kind' | 'state' | 'queued_at'> & Partial<JobRecord>;
+
+function jobLine({
+  id,
+  kind,
+  state,
+  phase,
+  done,
+  total,
+  counts = {},
+  queued_at,
+  ended_at,
+  error,
+}: Row): string {
+  const progress = phase ? ` ${phase} ${done ?? '?'}${total ? `/${total}` : ''}` : '';
   const counted = Object.entries(counts).map(([name, value]) => ` ${name}=${value}`);
-  return `${shortId(id)} ${kind} ${state} ${queued_at}${progress}${counted.join('')}${error === null ? '' : `: ${error}`}`;
+  const until = ended_at ? ` to ${ended_at}` : '';
+  return `${shortId(id)} ${kind} ${state} ${queued_at}${until}${progress}${counted.join('')}${error ? `: ${oneLine(error)}` : ''}`;
 }
 
 function snapshotLine({ kind, at, reference, bytes }: SnapshotEvent): string {
-  return `${kind} ${at} ${reference}${bytes === null ? '' : ` ${bytes} bytes`}`;
+  return `${kind} ${at} ${reference}${bytes ? ` ${bytes} bytes` : ''}`;
 }

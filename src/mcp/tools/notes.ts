@@ -1,11 +1,13 @@
 import { type Note } from '../../domain/note.ts';
-import type { WorkItemView } from '../../use-cases/records/work-items.ts';
+import { LIST_TOKENS_DEFAULT } from '../../domain/limits.ts';
 import { addNote, listNotes, type NoteExcerpt } from '../../use-cases/records/notes.ts';
 import { defineTool } from '../definitions/define-tool.ts';
 import { oneLine } from '../../domain/others-text.ts';
-import { cutLine, listText, shortId } from '../definitions/text.ts';
+import { pageOf } from '../definitions/list-fields.ts';
+import { changedOf } from '../definitions/shown.ts';
+import { listText, shortId } from '../definitions/text.ts';
 
-const NOTE_IN_LINE_CHARACTERS = 500;
+const NOTE_IN_ROW_CHARACTERS = 500;
 
 export const addNoteTool = defineTool(addNote, {
   toolset: 'notes',
@@ -16,7 +18,8 @@ export const addNoteTool = defineTool(addNote, {
     id: 'The item: an id or its first 6+ characters',
     text: 'Markdown, up to 64 KiB',
   },
-  text: (note) => `Added note ${shortId(note.id)} to ${shortId(note.item_id)}`,
+  show: (note) => changedOf(note, {}, ['id', 'item_id', 'created_at']),
+  text: ({ id, item_id }) => `Added note ${shortId(id)} to ${shortId(item_id)}`,
 });
 
 export const listNotesTool = defineTool(listNotes, {
@@ -26,22 +29,33 @@ export const listNotesTool = defineTool(listNotes, {
   parameters: {
     id: 'The item: an id or its first 6+ characters',
   },
-  text: (page) => listText(page, 'notes', noteLine),
+  budget: LIST_TOKENS_DEFAULT,
+  show: (page, input) => pageOf(page, input, (note) => noteRow(note, page.item_id)),
+  parts: [{ at: 'items' }],
+  text: (page) => listText(page, 'note', noteLine),
 });
 
-function noteLine({ text, created_at, created_by }: Note | NoteExcerpt): string {
-  return `${created_at} ${oneLine(created_by)}: ${cutLine(text, NOTE_IN_LINE_CHARACTERS)}`;
+export interface NoteRow extends Pick<Note, 'id' | 'text' | 'created_at' | 'created_by'> {
+  /** How much of the text is left, and the call that gives it. */
+  cut?: string;
 }
 
-/** The notes beside an item, as lines. */
-export function notesText({
-  notes = [],
-  notes_total = 0,
-}: Pick<WorkItemView, 'notes' | 'notes_total'>): string[] {
-  if (notes.length === 0) return [];
-  const more = notes_total > notes.length ? ` (${notes.length} newest shown; list_notes has all)` : '';
-  return [
-    `${notes_total} notes${more}:`,
-    ...notes.map((note) => `  ${noteLine(note)}${note.cut === undefined ? '' : ` (${note.cut})`}`),
-  ];
+/** A note and the first of its text. */
+export function noteRow(note: Note | NoteExcerpt, item_id: string): NoteRow {
+  const { id, text, created_at, created_by } = note;
+  const characters = Array.from(text);
+  const shown = characters.slice(0, NOTE_IN_ROW_CHARACTERS).join('');
+  const all = ('characters' in note ? note.characters : undefined) ?? characters.length;
+  const left = all - Math.min(characters.length, NOTE_IN_ROW_CHARACTERS);
+  const call = { id: shortId(item_id), field: `note ${shortId(id)}`, offset: NOTE_IN_ROW_CHARACTERS };
+  return {
+    id: shortId(id),
+    ...{ created_at, created_by },
+    text: shown,
+    ...(left > 0 && { cut: `${left} more characters: query_work_item ${JSON.stringify(call)}` }),
+  };
+}
+
+export function noteLine({ id, text, created_at, created_by, cut }: NoteRow): string {
+  return `${id} ${created_at} ${oneLine(created_by)}: ${oneLine(text)}${cut === undefined ? '' : ` (${cut})`}`;
 }

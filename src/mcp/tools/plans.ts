@@ -1,11 +1,11 @@
+import { READ_TOKENS_DEFAULT } from '../../domain/limits.ts';
+import { count } from '../../domain/text.ts';
 import { updateWorkItems, type BulkUpdate, type UpdatedItem } from '../../use-cases/records/bulk-updates.ts';
 import { applyPlan, type AppliedPlan } from '../../use-cases/records/plans.ts';
 import { defineTool } from '../definitions/define-tool.ts';
 import { nameFirst } from '../../domain/others-text.ts';
-import { itemLine, shortId } from '../definitions/text.ts';
-
-/** Beyond this many, ids are in the structured content only. */
-const IDS_IN_TEXT = 100;
+import { rowOf } from '../definitions/shown.ts';
+import { countWhole, itemLine, shortId } from '../definitions/text.ts';
 
 export const applyPlanTool = defineTool(applyPlan, {
   toolset: 'plan',
@@ -16,6 +16,13 @@ export const applyPlanTool = defineTool(applyPlan, {
     items: 'The items, each with a key of its own',
     dry_run: 'Check it only',
   },
+  // Who made many items needs the ids of all of them.
+  budget: READ_TOKENS_DEFAULT,
+  show: (plan) => ({
+    ...plan,
+    ids: Object.fromEntries(Object.entries(plan.ids).map(([key, id]) => [key, shortId(id)])),
+  }),
+  parts: [{ at: 'ids', rest: () => 'list_work_items {"sort":"created"}' }],
   text: planText,
 });
 
@@ -27,26 +34,29 @@ export const updateWorkItemsTool = defineTool(updateWorkItems, {
   parameters: {
     updates: 'One entry for each item',
   },
+  budget: READ_TOKENS_DEFAULT,
+  show: ({ items, ...outcome }) => ({
+    ...outcome,
+    items: items.map((item) => rowOf(item, ['id', 'version', 'item_type', 'title', 'status', 'priority'])),
+  }),
+  parts: [{ at: 'items', rest: () => 'list_work_items {}' }],
   text: bulkText,
 });
 
 function planText({ ids, items_created, links_created, version, dry_run, repeated }: AppliedPlan): string {
-  const counts = `${items_created} items and ${links_created} links`;
+  const counts = `${count(items_created, 'item')} and ${count(links_created, 'link')}`;
   if (dry_run === true) return `The plan is sound: it would create ${counts}. Nothing was created.`;
   const head = `${repeated === true ? 'Created by an earlier call with this key: ' : 'Created '}${counts}${version === undefined ? '' : `, all v${version}`}`;
-  const pairs = Object.entries(ids).map(([key, id]) => `${nameFirst(key)}=${shortId(id)}`);
-  const left = pairs.length - IDS_IN_TEXT;
-  return `${head}\n${pairs.slice(0, IDS_IN_TEXT).join(' ')}${left > 0 ? ` (${left} more in structured content)` : ''}`;
+  const pairs = Object.entries(ids).map(([key, id]) => `${nameFirst(key)}=${id}`);
+  return `${head}\n${pairs.join(' ')}`;
 }
 
-function bulkText({ items, repeated }: BulkUpdate): string {
-  const head = `${repeated === true ? 'Saved by an earlier call with this key: ' : 'Saved '}${items.length} items`;
+function bulkText(shown: BulkUpdate): string {
+  const { items, repeated } = shown;
+  const head = `${repeated === true ? 'Saved by an earlier call with this key: ' : 'Saved '}${count(countWhole(shown, 'items'), 'item')}`;
   return [head, ...items.map(updatedLine)].join('\n');
 }
 
-function updatedLine(item: UpdatedItem): string {
-  const { id, version, item_type, title, status } = item;
-  if (item_type === undefined || title === undefined || status === undefined)
-    return `${shortId(id)} v${version}`;
-  return itemLine({ ...item, item_type, title, status });
+function updatedLine({ title, ...item }: UpdatedItem): string {
+  return title === undefined ? `${item.id} v${item.version}` : itemLine({ ...item, title });
 }

@@ -1,8 +1,11 @@
+import * as z from 'zod';
 import { search, type SearchResult } from '../../use-cases/records/search.ts';
+import { LIST_TOKENS_DEFAULT } from '../../domain/limits.ts';
+import { oneLine } from '../../domain/others-text.ts';
 import { defineTool } from '../definitions/define-tool.ts';
-import { cutLine, listText, shortId } from '../definitions/text.ts';
-
-const TITLE_IN_LINE_CHARACTERS = 60;
+import { pageOf } from '../definitions/list-fields.ts';
+import { rowOf } from '../definitions/shown.ts';
+import { listText } from '../definitions/text.ts';
 
 export const searchTool = defineTool(search, {
   toolset: 'search',
@@ -15,14 +18,25 @@ export const searchTool = defineTool(search, {
     archived: 'In the archive instead',
     limit: 'Results at most; default 10, at most 50',
   },
+  budget: LIST_TOKENS_DEFAULT,
+  show: ({ cut, ...found }, input) => ({
+    ...pageOf(found, input, (one: SearchResult) =>
+      rowOf(one, ['id', 'entity', 'item_id', 'title', 'status', 'snippet']),
+    ),
+    ...(cut !== undefined && { narrow: `${cut.reason}. ${cut.next}` }),
+  }),
+  more: () => ({ narrow: z.string().optional() }),
+  parts: [{ at: 'items', rest: () => 'a larger max_tokens, or a word more in the query' }],
   text: (found) => {
-    const list = listText({ ...found, next_cursor: null }, 'matches', resultLine);
-    return found.cut === undefined ? list : `${list}\ncut: ${found.cut.reason}. ${found.cut.next}`;
+    const list = listText(found, 'match', resultLine);
+    return found.narrow === undefined ? list : `${list}\n${found.narrow}`;
   },
 });
 
-function resultLine({ entity, id, item_id, title, status, snippet }: SearchResult): string {
-  const of = item_id === undefined ? '' : ` on ${shortId(item_id)}`;
-  const what = `${shortId(id)} ${entity}${of}${status === undefined ? '' : ` ${status}`}`;
-  return `${what} ${cutLine(title, TITLE_IN_LINE_CHARACTERS)}${snippet === '' ? '' : `: ${snippet}`}`;
+type Row = Omit<SearchResult, 'score' | 'snippet'> & Partial<Pick<SearchResult, 'snippet'>>;
+
+function resultLine({ entity, id, item_id, title, status, snippet }: Row): string {
+  const of = item_id === undefined ? '' : ` on ${item_id}`;
+  const what = `${id} ${entity}${of}${status === undefined ? '' : ` ${status}`}`;
+  return `${what} ${oneLine(title)}${snippet === undefined ? '' : `: ${snippet}`}`;
 }

@@ -9,5 +9,12 @@ export const generateStatusReportTool = defineTool(generateStatusReport, {
   parameters: {
     format: 'markdown (default) or json',
   },
+  parts: [
+    { at: 'markdown', rest: () => 'generate_status_report {"max_tokens":20000}' },
+    ...['vendors', 'work_items', 'deployments', 'enhancements', 'pending'].map((name) => ({
+      at: `report.${name}.items`,
+      rest: () => 'generate_status_report {"format":"json","max_tokens":20000}',
+    })),
+  ],
   text: ({ markdown, report }) => markdown ?? JSON.stringify(report),
 });

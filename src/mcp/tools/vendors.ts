@@ -1,6 +1,23 @@
 import { listVendors, queryVendor, registerVendor, updateVendor } from '../../use-cases/records/vendors.ts';
+import type { Part } from '../../domain/budget.ts';
+import { LIST_TOKENS_DEFAULT } from '../../domain/limits.ts';
+import type { Vendor } from '../../domain/vendor.ts';
 import { defineTool } from '../definitions/define-tool.ts';
-import { listText, vendorLine } from '../definitions/text.ts';
+import { pageOf } from '../definitions/list-fields.ts';
+import { vendorRow } from '../definitions/rows.ts';
+import { changedOf, withoutEmpty } from '../definitions/shown.ts';
+import { fieldsText, listText, vendorLine } from '../definitions/text.ts';
+
+const OF_VENDOR = ['id', 'version', 'name', 'status'] as const;
+const written = (vendor: Vendor, input: object) => changedOf(vendor, input, OF_VENDOR);
+const writtenText = (verb: string, shown: Pick<Vendor, 'name' | 'version' | 'status'>): string =>
+  `${verb} ${vendorLine(shown)}${fieldsText(shown, ['version', 'name', 'status', 'extractor_version', 'cut'])}`;
+
+const METADATA: Part = {
+  at: 'metadata',
+  isField: true,
+  rest: ({ name }) => `query_vendor_status ${JSON.stringify({ name, max_tokens: 20_000 })}`,
+};
 
 export const queryVendorStatusTool = defineTool(queryVendor, {
   toolset: 'core',
@@ -9,7 +26,10 @@ export const queryVendorStatusTool = defineTool(queryVendor, {
   parameters: {
     name: 'In any case',
   },
-  text: vendorLine,
+  show: (vendor) => withoutEmpty(vendor),
+  parts: [METADATA],
+  text: (vendor) =>
+    `${vendorLine(vendorRow(vendor))}${fieldsText(vendor, ['version', 'name', 'status', 'extractor_version', 'cut', 'open_conflicts'])}`,
 });
 
 export const updateVendorStatusTool = defineTool(updateVendor, {
@@ -23,7 +43,9 @@ export const updateVendorStatusTool = defineTool(updateVendor, {
     extractor_version: 'As 1.2.3',
     metadata: 'Merged key by key',
   },
-  text: (vendor) => `Saved ${vendorLine(vendor)}`,
+  show: written,
+  parts: [METADATA],
+  text: (vendor) => writtenText('Saved', vendor),
 });
 
 export const registerVendorTool = defineTool(registerVendor, {
@@ -37,7 +59,8 @@ export const registerVendorTool = defineTool(registerVendor, {
     extractor_version: 'As 1.2.3',
     metadata: 'format_support, test_results, manifest_compliant',
   },
-  text: (vendor) => `Registered ${vendorLine(vendor)}`,
+  show: written,
+  text: (vendor) => writtenText('Registered', vendor),
 });
 
 export const listVendorsTool = defineTool(listVendors, {
@@ -49,6 +72,9 @@ export const listVendorsTool = defineTool(listVendors, {
     format: 'Reads excel, csv, pdf or ocr',
     text: 'In the name',
   },
-  text: (page, maxTokens) =>
-    `${page.summary.operational} operational, ${page.summary.broken} broken. ${listText(page, 'vendors', vendorLine, maxTokens)}`,
+  budget: LIST_TOKENS_DEFAULT,
+  show: (page, input) => pageOf(page, input, vendorRow),
+  parts: [{ at: 'items' }],
+  text: (page) =>
+    `${page.summary.operational} operational, ${page.summary.broken} broken. ${listText(page, 'vendor', vendorLine)}`,
 });

@@ -2,27 +2,35 @@ import {
   createWorkItem,
   linkWorkItems,
   listWorkItems,
-  queryWorkItem,
+  readWorkItem,
   updateWorkItem,
-  type ListedItem,
+  type TextPart,
   type WorkItemView,
 } from '../../use-cases/records/work-items.ts';
-import { reasonText } from '../../domain/readiness.ts';
+import { LIST_TOKENS_DEFAULT } from '../../domain/limits.ts';
+import { joinLines, quotedPart } from '../../domain/others-text.ts';
+import { count } from '../../domain/text.ts';
+import type { WorkItem } from '../../domain/work-item.ts';
 import type { TreeNode } from '../../use-cases/records/work-item-tree.ts';
-import { notesText } from './notes.ts';
 import { defineTool } from '../definitions/define-tool.ts';
-import { joinLines, quoted } from '../../domain/others-text.ts';
-import { cut } from '../../domain/text.ts';
-import { cutLine, itemLine, listText, shortId } from '../definitions/text.ts';
+import { pageOf } from '../definitions/list-fields.ts';
+import { itemRow, type ItemRow } from '../definitions/rows.ts';
+import { changedOf, rowOf, withoutEmpty } from '../definitions/shown.ts';
+import { itemLine, listText, shortId } from '../definitions/text.ts';
+import { callForItem, descriptionText, LONG_FIELDS, wholeItemText } from '../definitions/whole-item.ts';
+import { noteRow, noteLine, type NoteRow } from './notes.ts';
 
-const DESCRIPTION_IN_TEXT_CHARACTERS = 2_000;
-const REASON_IN_LIST_CHARACTERS = 160;
+const OF_ITEM = ['id', 'version', 'item_type', 'title', 'status'] as const;
+
+type WrittenItem = Partial<WorkItem> & ItemRow & { saved?: Record<string, number> };
+
+const BARE = { include_children: false, include_dependencies: false, max_tokens: 20_000 };
 
 export const createWorkItemTool = defineTool(createWorkItem, {
   toolset: 'core',
   title: 'Create a work item',
   description:
-    'Track a new project, session, task or research item. Depth at most 5 below a root. An idempotency_key makes a retry safe. Example: {"item_type":"task","title":"Fix login","parent_id":"3f2a9c1b"}',
+    'Track a new project, session, task or research item. Depth at most 5 below a root. Example: {"item_type":"task","title":"Fix login","parent_id":"3f2a9c1b"}',
   parameters: {
     item_type: 'project, session, task or research',
     title: 'One line, at most 200 characters',
@@ -37,21 +45,25 @@ export const createWorkItemTool = defineTool(createWorkItem, {
     commit_hash: '40 hex characters',
     pr_number: 'Its pull request',
   },
-  text: (item) => `Created ${itemLine(item)}`,
+  // A session has a budget that nobody gave, and the client's name is who made it.
+  show: (item, input): WrittenItem =>
+    changedOf(item, withoutEmpty(input), OF_ITEM, ['metadata', 'created_by']),
+  text: (item) => `Created ${wholeItemText(item)}`,
 });
 
 export const updateWorkItemTool = defineTool(updateWorkItem, {
   toolset: 'core',
   title: 'Update a work item',
   description:
-    'Change fields of an item, based on the version you read; a stale version saves nothing and tells what others changed (on_conflict "merge" applies disjoint fields). metadata merges by key, null clears. deleted_at deletes softly, null restores; cascade takes the items below along. Example: {"id":"3f2a9c1b","version":2,"status":"completed"}',
+    'Change fields of an item, based on the version you read; a stale version saves nothing and tells what others changed. deleted_at deletes softly. Example: {"id":"3f2a9c1b","version":2,"status":"completed"}',
   parameters: {
     id: 'An id or its first 6+ characters',
     title: 'One line, at most 200 characters',
     status: 'planned, active, blocked, completed or cancelled',
     metadata: 'Merged key by key; null removes a key',
     parent_id: 'The item it moves below; null: to the root',
-    description: 'The whole new text',
+    description: 'The whole new text; to add to it use append_description',
+    append_description: 'Added at the end of the description as a paragraph',
     priority: '1 (highest) to 5',
     labels: 'All of its labels',
     assignee: 'Who is to do it',
@@ -61,29 +73,63 @@ export const updateWorkItemTool = defineTool(updateWorkItem, {
     deleted_at: 'A time deletes it softly; null brings it back',
     cascade: 'With deleted_at: also what lies below it',
   },
-  text: (item) =>
-    `Saved ${itemLine(item)}${item.merged_with === undefined ? '' : ` (merged with v${item.merged_with.join(', v')})`}`,
+  show: (item, input): WrittenItem => {
+    const given = input['append_description'] === undefined ? input : { ...input, description: '' };
+    return changedOf(item, given, OF_ITEM);
+  },
+  parts: LONG_FIELDS,
+  text: (item) => `Saved ${wholeItemText(item)}`,
 });
 
-export const queryWorkItemTool = defineTool(queryWorkItem, {
+export const queryWorkItemTool = defineTool(readWorkItem, {
   toolset: 'core',
   title: 'Read a work item',
   description:
-    'Read one item with its ancestors, the tree below it (at most 200 items) and its dependencies. id may be a prefix of 6+ characters. Example: {"id":"3f2a9c1b"}',
+    'Read one item whole, with its ancestors, the tree below it, its links and newest notes. Of a long text the rest: field and offset. Example: {"id":"3f2a9c1b"}',
   parameters: {
     id: 'An id or its first 6+ characters',
     include_children: 'The tree below it; default true',
     include_dependencies: 'Its links; default true',
     max_depth: 'Levels of the tree, at most 5',
+    field: 'Only one long text: description, metadata, or "note" and the id of a note',
+    offset: 'Characters of that text to skip',
   },
-  text: viewText,
+  show: shownItem,
+  parts: [
+    ...LONG_FIELDS,
+    {
+      at: 'text',
+      advances: true,
+      rest: (part, kept) =>
+        callForItem(part, { field: part['field'], offset: Number(part['offset']) + kept }),
+    },
+    {
+      at: 'children',
+      isField: true,
+      weight: 2,
+      rest: (item) => `list_work_items ${JSON.stringify({ parent_id: shortId(String(item['id'])) })}`,
+    },
+    {
+      at: 'dependencies',
+      isField: true,
+      rest: (item) => callForItem(item, { include_children: false, max_tokens: 20_000 }),
+    },
+    {
+      at: 'notes',
+      isField: true,
+      rest: (item) => `list_notes ${JSON.stringify({ id: shortId(String(item['id'])) })}`,
+    },
+    { at: 'labels', isField: true, rest: (item) => callForItem(item, BARE) },
+    { at: 'ancestors', isField: true, rest: (item) => callForItem(item, BARE) },
+  ],
+  text: (shown) => ('characters' in shown ? partText(shown) : viewText(shown)),
 });
 
 export const listWorkItemsTool = defineTool(listWorkItems, {
   toolset: 'core',
   title: 'List work items',
   description:
-    'List items, last updated first. parent_id "root" means without a parent; ready means startable now, most urgent first; explain says why others are not; text searches title and description. Page with cursor. Example: {"status":"active","limit":20}',
+    'List items, last updated first, in short rows. ready means startable now, most urgent first; explain says why others are not; text searches title and description. Page with cursor. Example: {"status":"active","limit":20}',
   parameters: {
     item_type: 'project, session, task or research',
     status: 'planned, active, blocked, completed or cancelled',
@@ -97,7 +143,10 @@ export const listWorkItemsTool = defineTool(listWorkItems, {
     archived: 'Those in the archive instead',
     sort: 'updated (default), created, priority or title',
   },
-  text: (page, maxTokens) => listText(page, 'work items', listedLine, maxTokens),
+  budget: LIST_TOKENS_DEFAULT,
+  show: (page, input) => pageOf(page, input, itemRow),
+  parts: [{ at: 'items' }],
+  text: (page) => listText(page, 'work item', itemLine),
 });
 
 export const linkWorkItemsTool = defineTool(linkWorkItems, {
@@ -115,45 +164,90 @@ export const linkWorkItemsTool = defineTool(linkWorkItems, {
     `${link.removed ? 'Removed' : 'Linked'} ${shortId(link.source_id)} ${link.dependency_type} ${shortId(link.target_id)}`,
 });
 
-function listedLine(item: ListedItem): string {
-  const why =
-    item.not_ready === undefined
-      ? ''
-      : ` (${cutLine(reasonText(item.not_ready), REASON_IN_LIST_CHARACTERS)})`;
-  return `${itemLine(item)}${why}`;
+interface NodeRow extends ItemRow {
+  children?: NodeRow[];
+  children_total?: number;
 }
 
-function viewText(item: WorkItemView): string {
-  const lines = [itemLine(item)];
-  if (item.deleted_at !== null) lines.push(`deleted at ${item.deleted_at}`);
-  if (item.archived_at !== null) lines.push(`in the archive since ${item.archived_at}`);
-  if (item.assignee !== null) lines.push(`assignee: ${item.assignee}`);
-  if (item.labels.length > 0) lines.push(`labels: ${item.labels.join(', ')}`);
-  if (item.ancestors.length > 0) {
-    lines.push(`under: ${item.ancestors.map(({ id, title }) => `${title} (${shortId(id)})`).join(' > ')}`);
-  }
-  if (Object.keys(item.metadata).length > 0) {
-    lines.push(`metadata: ${cutLine(JSON.stringify(item.metadata), DESCRIPTION_IN_TEXT_CHARACTERS)}`);
-  }
-  for (const { id, title } of item.enhancements ?? []) lines.push(`enhancement: ${title} (${shortId(id)})`);
-  for (const { source_id, dependency_type, other } of item.dependencies ?? []) {
-    const direction = source_id === item.id ? dependency_type : `is target of ${dependency_type} from`;
-    lines.push(`${direction} ${shortId(other.id)} ${other.status} ${other.title}`);
-  }
-  if (item.children !== undefined && item.children.length > 0)
-    lines.push('children:', ...treeLines(item.children, 1));
-  if (item.children_cut !== undefined)
-    lines.push(`cut: ${item.children_cut.reason}. ${item.children_cut.next}`);
-  lines.push(...notesText(item));
+type ShownItem = Omit<WorkItemView, 'children' | 'dependencies' | 'notes' | 'ancestors'> & {
+  ancestors?: ItemRow[];
+  children?: NodeRow[];
+  dependencies?: NonNullable<WorkItemView['dependencies']>;
+  notes?: NoteRow[];
+};
+
+function shownItem(view: WorkItemView | TextPart): ShownItem | TextPart {
+  if ('characters' in view) return view;
+  const { ancestors, children, dependencies, notes, ...item } = view;
+  return withoutEmpty({
+    ...item,
+    ancestors: ancestors.map((one) => rowOf(one, ['id', 'version', 'item_type', 'title', 'status'])),
+    ...(children !== undefined && { children: children.map(nodeRow) }),
+    ...(dependencies !== undefined && {
+      dependencies: dependencies.map(({ other, ...link }) => ({
+        ...link,
+        source_id: shortId(link.source_id),
+        target_id: shortId(link.target_id),
+        other: { ...other, id: shortId(other.id) },
+      })),
+    }),
+    ...(notes !== undefined && { notes: notes.map((note) => noteRow(note, item.id)) }),
+  });
+}
+
+function nodeRow({ children, children_total, ...node }: TreeNode): NodeRow {
+  return {
+    ...rowOf(node, ['id', 'version', 'item_type', 'title', 'status', 'priority']),
+    ...(children.length > 0 && { children: children.map(nodeRow) }),
+    ...(children_total !== undefined && { children_total }),
+  };
+}
+
+function partText({ id, version, field, offset, text, characters }: TextPart): string {
+  const until = offset + Array.from(text).length;
+  return [
+    `${field} of ${shortId(id)} v${version}, characters ${offset} to ${until} of ${characters}:`,
+    ...quotedPart(text),
+  ].join('\n');
+}
+
+/** Said by the first line, or below. */
+const OF_VIEW = new Set([
+  ...['id', 'version', 'item_type', 'title', 'status', 'priority', 'labels', 'assignee', 'parent_id'],
+  ...['claimed_by', 'claim_expires_at', 'open_conflicts', 'path', 'depth', 'description', 'metadata'],
+  ...['ancestors', 'children', 'children_cut', 'dependencies', 'dependencies_cut', 'notes', 'notes_total'],
+  ...['enhancements', 'cut', 'unknown_fields'],
+]);
+
+function viewText(item: ShownItem): string {
+  const { id, ancestors = [], children = [], dependencies = [], notes = [], enhancements = [] } = item;
+  const { description, metadata = {}, children_cut, dependencies_cut, notes_total } = item;
+  const facts = Object.entries(item).filter(([name]) => !OF_VIEW.has(name));
+  const lines = [
+    itemLine(item),
+    `id ${id}`,
+    facts.map(([name, value]) => `${name} ${String(value)}`).join('; '),
+    ...(ancestors.length > 0 ? [`under: ${ancestors.map(itemLine).join(' > ')}`] : []),
+    ...(Object.keys(metadata).length > 0 ? [`metadata: ${JSON.stringify(metadata)}`] : []),
+    ...enhancements.map((one) => `enhancement: ${one.title} (${shortId(one.id)})`),
+    ...dependencies.map(({ source_id, dependency_type, other }) => {
+      const direction = id.startsWith(source_id) ? dependency_type : `is target of ${dependency_type} from`;
+      return `${direction} ${shortId(other.id)} ${other.status} ${other.title}`;
+    }),
+    ...(children.length > 0 ? ['children:', ...treeLines(children, 1)] : []),
+    ...[children_cut, dependencies_cut].flatMap((cut) =>
+      cut === undefined ? [] : [`${cut.reason}. ${cut.next}`],
+    ),
+    ...(notes.length > 0 ? [`${count(notes_total ?? notes.length, 'note')}, ${notes.length} shown:`] : []),
+    ...notes.map((note) => `  ${noteLine(note)}`),
+  ];
   // Not in one go: within a quotation, spaces may mean something.
-  const description =
-    item.description === null ? [] : ['', ...quoted(cut(item.description, DESCRIPTION_IN_TEXT_CHARACTERS))];
-  return [joinLines(lines), ...description].join('\n');
+  return joinLines(lines) + (description ? `\n${descriptionText(item)}` : '');
 }
 
-function treeLines(nodes: TreeNode[], level: number): string[] {
-  return nodes.flatMap((node) => [
-    `${'  '.repeat(level)}${itemLine(node)}`,
-    ...treeLines(node.children, level + 1),
+function treeLines(nodes: readonly NodeRow[], level: number): string[] {
+  return nodes.flatMap(({ children = [], children_total, ...node }) => [
+    `${'  '.repeat(level)}${itemLine(node)}${children_total === undefined ? '' : ` (${children_total} below it)`}`,
+    ...treeLines(children, level + 1),
   ]);
 }

@@ -9,6 +9,7 @@ import type {
   SnapshotEvent,
   SnapshotKind,
 } from '../../domain/job.ts';
+import { RowCursors, cursorAfter } from '../queries/paging.ts';
 import { isGone, type Owner } from './owner.ts';
 import type { OperationsFile } from './operations-file.ts';
 
@@ -23,6 +24,7 @@ export interface JobPage {
   items: JobRecord[];
   total_count: number;
   next_cursor: string | null;
+  [cursorAfter]?: RowCursors;
 }
 
 /** Writes the whole job: so it is there again after the file was deleted, and after others took it for dead. */
@@ -66,9 +68,14 @@ export function listJobs(file: OperationsFile, filter: JobFilter): JobPage {
     .all({ kind, state, limit: limit + 1, at: after?.at ?? null, id: after?.id ?? null }) as JobRow[];
   const total = file.statement(`select count(*) from jobs where ${where}`).pluck().get({ kind, state });
   const items = rows.slice(0, limit).map(toRecord);
-  const last = items.at(-1);
-  const hasMore = rows.length > limit && last !== undefined;
-  return { items, total_count: Number(total), next_cursor: hasMore ? encodeCursor(last) : null };
+  const cursorAt = (count: number) => encodeCursor(items[count - 1] as JobRecord);
+  const hasMore = rows.length > limit && items.length > 0;
+  return {
+    items,
+    total_count: Number(total),
+    next_cursor: hasMore ? cursorAt(items.length) : null,
+    [cursorAfter]: new RowCursors(cursorAt),
+  };
 }
 
 export function findJob(file: OperationsFile, id: string): JobRecord | undefined {

@@ -5,10 +5,28 @@ import { validationError } from '../../domain/errors.ts';
 import type { Connection } from '../database/connection.ts';
 import { pipelined } from '../database/pipelined.ts';
 
+/** Of a page: the cursors behind each of its rows. They are not part of what is answered. */
+export const cursorAfter = Symbol('cursorAfter');
+
+/** Shows nothing of itself: pages with the same rows are equal. */
+export class RowCursors {
+  readonly #after: (rows: number) => string;
+
+  constructor(after: (rows: number) => string) {
+    this.#after = after;
+  }
+
+  /** The one that goes on after so many rows. */
+  after(rows: number): string {
+    return this.#after(rows);
+  }
+}
+
 export interface Page<T> {
   items: T[];
   total_count: number;
   next_cursor: string | null;
+  [cursorAfter]?: RowCursors;
 }
 
 export interface PageRequest {
@@ -64,7 +82,8 @@ export async function findPageRows<Select extends PgSelect>({
     .where(and(...where, cursor === undefined ? undefined : afterCursor(order)))
     .orderBy(...orderBy(order))
     .limit(limit + 1)
-    .offset(offset)
+    // A cursor is behind what was skipped.
+    .offset(cursor === undefined ? offset : 0)
     .prepare(name)
     .execute(parameters);
 }
@@ -156,11 +175,12 @@ export function toPage<T extends object>(
   total: number,
 ): Page<T> {
   const items = rows.slice(0, request.limit);
-  const last = items.at(-1);
-  const more = rows.length > request.limit && last !== undefined;
+  const cursorAt = (count: number) => encodeCursor(order, items[count - 1] as Record<string, unknown>);
+  const more = rows.length > request.limit && items.length > 0;
   return {
     items,
     total_count: total,
-    next_cursor: more ? encodeCursor(order, last as Record<string, unknown>) : null,
+    next_cursor: more ? cursorAt(items.length) : null,
+    [cursorAfter]: new RowCursors(cursorAt),
   };
 }

@@ -46,7 +46,11 @@ export interface WorkItemFilter extends PageRequest {
 export async function listWorkItems(c: Connection, filter: WorkItemFilter): Promise<Page<WorkItem>> {
   const order = orderOf(c.tables, filter.sort);
   const cursor = filter.cursor === undefined ? {} : decodeCursor(order, filter.cursor);
-  const values = { ...valuesOf(filter), ...cursor, offset: filter.offset ?? 0 };
+  const values = {
+    ...valuesOf(filter),
+    ...cursor,
+    offset: filter.cursor === undefined ? (filter.offset ?? 0) : 0,
+  };
   const [rows, total] = await pipelined(
     findRows(c, filter, order, { ...values, limit: filter.limit + 1 }),
     totalOf(c, filter, values),

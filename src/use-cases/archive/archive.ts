@@ -20,7 +20,6 @@ import { write, type Caller, type ChangeRequest, type Context } from '../support
 import { findItemId } from '../support/find-id.ts';
 import { lookUp, withoutLookUp } from '../support/look-up.ts';
 import { defineUseCase } from '../support/define-use-case.ts';
-import type {} from 'zod';
 import { lazily } from '../../domain/fields.ts';
 
 /** Subtrees that an answer names; more are counted. */

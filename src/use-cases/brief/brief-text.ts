@@ -1,156 +1,205 @@
-/** The brief as text, and cut to its budget: each section gives up its last lines first, all in turn. */
-import { oneLine } from '../../domain/others-text.ts';
-import { cut as cutText, shortId } from '../../domain/text.ts';
-import { estimateTokens, takeInTurns, type BudgetedList } from '../../domain/tokens.ts';
+/** The brief as it is shown: short rows, cut to its budget section by section, and as text. */
+import { fitted, type Cut, type Part, type Shown } from '../../domain/budget.ts';
+import { joinLines, oneLine } from '../../domain/others-text.ts';
+import { count, cut as cutText, shortId } from '../../domain/text.ts';
+import { estimateTokens } from '../../domain/tokens.ts';
 import type { Brief, BriefItem, BriefSection } from '../../domain/brief.ts';
 
 const TITLE_CHARACTERS = 80;
-const VALUE_CHARACTERS = 40;
-const FIELDS_SHOWN = 3;
+const NAME_CHARACTERS = 40;
 const BLOCKERS_SHOWN = 3;
+const FIELDS_SHOWN = 6;
 
-/** How a section reads, and how to get the rest of it. */
-interface Part {
-  title: string;
-  /** Lines that a section gets in each turn. */
-  weight: number;
-  section: (brief: Brief) => BriefSection<never>;
-  line: (item: never) => string;
-  rest: string;
+type ItemView = Omit<BriefItem, 'priority'> & { priority?: number };
+
+interface ChangeView {
+  seq: number;
+  actor: string;
+  kind: string;
+  entity: string;
+  id: string;
+  title?: string;
+  /** Names of the fields that the newest change set. */
+  fields?: string[];
+  /** How many changes there were to the record, where there were several. */
+  changes?: number;
 }
 
-function part<Item>(
-  title: string,
-  weight: number,
-  section: (brief: Brief) => BriefSection<Item>,
-  line: (item: Item) => string,
-  rest: string,
-): Part {
-  return { title, weight, section, line, rest } as unknown as Part;
+/** A brief as clients get it. What is empty is left out. */
+export interface BriefView extends Pick<
+  Brief,
+  'project' | 'seq' | 'active_context_type' | 'default_token_budget' | 'counts'
+> {
+  git_branch?: string;
+  current_session?: ItemView;
+  claimed?: BriefSection<ItemView & { claim_expires_at: string }>;
+  ready?: BriefSection<ItemView>;
+  blocked?: BriefSection<ItemView & { waits_for?: string[]; reason?: string }>;
+  broken_vendors?: BriefSection<Brief['broken_vendors']['items'][number]>;
+  changed: BriefSection<ChangeView> & { since: number };
+  deployments?: BriefSection<{ id: string; deployed_at: string; pr_number?: number; pr_title?: string }>;
+  open_conflicts?: number;
+  pending?: number;
+  cut?: Cut[];
+}
+
+export function briefView(brief: Brief): BriefView {
+  const { project, seq, active_context_type, default_token_budget, git_branch, current_session } = brief;
+  const { open_conflicts, pending, changed } = brief;
+  const counts = Object.fromEntries(Object.entries(brief.counts).filter(([, items]) => items > 0));
+  return {
+    ...{ project, seq, active_context_type, default_token_budget },
+    ...(git_branch !== null && { git_branch }),
+    counts: counts as Brief['counts'],
+    ...(current_session !== null && { current_session: itemView(current_session) }),
+    ...(open_conflicts > 0 && { open_conflicts }),
+    ...(pending > 0 && { pending }),
+    ...section('claimed', brief.claimed, (item) => ({
+      ...itemView(item),
+      claim_expires_at: item.claim_expires_at,
+    })),
+    ...section('ready', brief.ready, itemView),
+    ...section('blocked', brief.blocked, (item) => {
+      const waits_for = item.blockers
+        .slice(0, BLOCKERS_SHOWN)
+        .map((one) => `${shortId(one.id)} ${cut(one.title, NAME_CHARACTERS)}`);
+      const left = item.blockers.length - waits_for.length;
+      if (left > 0) waits_for.push(`and ${left} more`);
+      return {
+        ...itemView(item),
+        ...(waits_for.length > 0 && { waits_for }),
+        ...(item.reason !== null && { reason: cut(item.reason, TITLE_CHARACTERS) }),
+      };
+    }),
+    ...section('broken_vendors', brief.broken_vendors, (vendor) => vendor),
+    changed: { since: changed.since, total: changed.total, items: changed.items.map(changeView) },
+    ...section('deployments', brief.deployments, ({ id, deployed_at, pr_number, pr_title }) => ({
+      id: shortId(id),
+      deployed_at: deployed_at.slice(0, 10),
+      ...(pr_number !== null && { pr_number }),
+      ...(pr_title !== '' && { pr_title: cut(pr_title, TITLE_CHARACTERS) }),
+    })),
+  };
+}
+
+function section<Name extends string, Item, Row>(
+  name: Name,
+  { total, items }: BriefSection<Item>,
+  row: (item: Item) => Row,
+): { [Key in Name]?: BriefSection<Row> } {
+  return (total === 0 ? {} : { [name]: { total, items: items.map(row) } }) as never;
+}
+
+function itemView({ id, version, item_type, title, status, priority }: BriefItem): ItemView {
+  return {
+    id: shortId(id),
+    ...{ version, item_type, status, title: cut(title, TITLE_CHARACTERS) },
+    ...(priority !== 3 && { priority }),
+  };
+}
+
+function changeView(change: Brief['changed']['items'][number]): ChangeView {
+  const { seq, actor, kind, entity, entity_id, title, fields, changes } = change;
+  const names = kind === 'create' ? [] : fields.map(({ field }) => field);
+  const shown = names.slice(0, FIELDS_SHOWN).map((name) => cut(name, NAME_CHARACTERS));
+  if (names.length > shown.length) shown.push(`and ${names.length - shown.length} more`);
+  return {
+    ...{ seq, actor, kind, entity, id: shortId(entity_id) },
+    ...(title !== null && { title: cut(title, TITLE_CHARACTERS) }),
+    ...(shown.length > 0 && { fields: shown }),
+    ...(changes > 1 && { changes }),
+  };
+}
+
+/** What gives way to the budget; what a client can act on gets most. */
+export const BRIEF_PARTS: readonly Part[] = [
+  { at: 'claimed.items', rest: () => 'get_brief with a larger max_tokens' },
+  { at: 'ready.items', weight: 2, rest: () => 'list_work_items {"ready":true}' },
+  { at: 'blocked.items', rest: () => 'list_work_items {"status":"blocked"}' },
+  { at: 'broken_vendors.items', rest: () => 'list_vendors {"status":"broken"}' },
+  {
+    at: 'changed.items',
+    rest: (brief) => `query_history {"since":${(brief as unknown as BriefView).changed.since}}`,
+  },
+  { at: 'deployments.items', rest: () => 'list_deployments {}' },
+];
+
+/** A brief whose text keeps a budget, for readers who get nothing else of it. */
+export function fitBrief(brief: Brief, maxTokens: number): BriefView {
+  const costOf = (shown: Shown) => estimateTokens(briefText(shown as unknown as BriefView));
+  const tokensOf = (row: unknown) => estimateTokens(JSON.stringify(row)) / 2;
+  const view = briefView(brief) as unknown as Shown;
+  return fitted(view, BRIEF_PARTS, maxTokens, costOf, tokensOf) as unknown as BriefView;
 }
 
 /** In the order in which they are shown; what a client can act on comes first. */
-const PARTS: readonly Part[] = [
-  part(
-    'You hold',
-    1,
-    (brief) => brief.claimed,
-    (item) => `${itemLine(item)} until ${item.claim_expires_at}`,
-    'list_work_items',
-  ),
-  part('Ready', 2, (brief) => brief.ready, itemLine, 'list_work_items ready:true'),
-  part(
-    'Blocked',
-    1,
-    (brief) => brief.blocked,
-    (item) => `${itemLine(item)}${whyBlocked(item)}`,
-    'list_work_items ready:false',
-  ),
-  part(
-    'Broken vendors',
-    1,
-    (brief) => brief.broken_vendors,
-    ({ name, passing, total }) => `${cut(name, TITLE_CHARACTERS)} ${passing}/${total} tests`,
-    'list_vendors status:broken',
-  ),
-  part('Changed since you were here', 1, (brief) => brief.changed, changeLine, 'query_history with since'),
-  part(
-    'Last deployments',
-    1,
-    (brief) => brief.deployments,
-    ({ id, deployed_at, pr_number, pr_title }) =>
-      `${shortId(id)} ${deployed_at.slice(0, 10)} PR #${cut(String(pr_number ?? '?'), VALUE_CHARACTERS)} ${cut(pr_title, TITLE_CHARACTERS)}`,
-    'list_deployments',
-  ),
-];
-
-/** Room for the line that says what was left out of a section. */
-const REST_TOKENS = 18;
-
-/** The brief with as much of every section as fits into the budget: see `takeInTurns`. */
-export function fitBrief(brief: Brief, maxTokens: number): Brief {
-  let room = maxTokens - estimateTokens(headText(brief));
-  const parts = PARTS.filter((one) => one.section(brief).total > 0);
-  const lists = parts.map((one): BudgetedList => {
-    room -= estimateTokens(heading(one, brief)) + REST_TOKENS;
-    const items: readonly never[] = one.section(brief).items;
-    const tokensOf = (row: number) => estimateTokens(one.line(items[row] as never)) + 1;
-    return { length: items.length, weight: one.weight, tokensOf };
-  });
-  const fitted = structuredClone(brief);
-  for (const [at, taken] of takeInTurns(lists, room).entries()) {
-    const list = parts[at]?.section(fitted);
-    if (list !== undefined) list.items.length = taken;
-  }
-  return fitted;
+export function briefText(brief: BriefView): string {
+  const parts = [
+    linesOf('You hold', brief.claimed, (item) => `${itemLine(item)} until ${item.claim_expires_at}`),
+    linesOf('Ready', brief.ready, itemLine),
+    linesOf('Blocked', brief.blocked, (item) => `${itemLine(item)}${whyBlocked(item)}`),
+    linesOf(
+      'Broken vendors',
+      brief.broken_vendors,
+      ({ name, passing, total }) => `${oneLine(name)} ${passing}/${total} tests`,
+    ),
+    linesOf(`Changed since ${brief.changed.since}`, brief.changed, changeLine),
+    linesOf(
+      'Last deployments',
+      brief.deployments,
+      ({ id, deployed_at, pr_number = '?', pr_title = '' }) =>
+        `${id} ${deployed_at} PR #${pr_number} ${oneLine(pr_title)}`,
+    ),
+  ];
+  return [headText(brief), ...parts.flat()].join('\n');
 }
 
-export function briefText(brief: Brief): string {
-  const parts = PARTS.filter((one) => one.section(brief).total > 0).map((one) => {
-    const { total, items } = one.section(brief);
-    const left = total - items.length;
-    return [
-      heading(one, brief),
-      ...items.map((item) => `- ${one.line(item)}`),
-      ...(left > 0 ? [`  ${left} more: ${one.rest}`] : []),
-    ].join('\n');
-  });
-  return [headText(brief), ...parts].join('\n');
+function linesOf<Item>(
+  title: string,
+  part: BriefSection<Item> | undefined,
+  line: (item: Item) => string,
+): string[] {
+  if (part === undefined || part.total === 0) return [];
+  return [`${title} (${part.total}):`, joinLines(part.items.map((item) => `- ${line(item)}`))].filter(
+    Boolean,
+  );
 }
 
-function heading(one: Part, brief: Brief): string {
-  return `${one.title} (${one.section(brief).total}):`;
-}
-
-function headText(brief: Brief): string {
+function headText(brief: BriefView): string {
   const { project, seq, active_context_type, git_branch, default_token_budget, counts } = brief;
-  const kinds = Object.entries(counts).filter(([, items]) => items > 0);
+  const kinds = Object.entries(counts);
   const lines = [
-    `Project ${oneLine(project)}: ${active_context_type} work${git_branch === null ? '' : ` on ${cut(git_branch, TITLE_CHARACTERS)}`}, token budget ${default_token_budget}; position ${seq}`,
+    `Project ${oneLine(project)}: ${active_context_type} work${git_branch === undefined ? '' : ` on ${cut(git_branch, TITLE_CHARACTERS)}`}, token budget ${default_token_budget}; position ${seq}`,
     kinds.length === 0
       ? 'No work items yet.'
       : `Items: ${kinds.map(([status, items]) => `${items} ${status}`).join(', ')}`,
-    brief.current_session === null
+    brief.current_session === undefined
       ? 'No current session.'
       : `Current session: ${itemLine(brief.current_session)}`,
   ];
-  if (brief.open_conflicts > 0) {
-    lines.push(`! ${brief.open_conflicts} changes could not be applied: list_conflicts, resolve_conflict`);
+  const { open_conflicts = 0, pending = 0 } = brief;
+  if (open_conflicts > 0) {
+    const where = 'list_conflicts, resolve_conflict (toolset conflicts), or `worktrail conflicts`';
+    lines.push(`! ${count(open_conflicts, 'change')} could not be applied: ${where}`);
   }
-  if (brief.pending > 0) lines.push(`! ${brief.pending} writes wait for the database`);
+  if (pending > 0)
+    lines.push(`! ${count(pending, 'write')} wait${pending === 1 ? 's' : ''} for the database`);
   return lines.join('\n');
 }
 
-function itemLine({ id, version, item_type, title, status, priority }: BriefItem): string {
-  return `${shortId(id)} v${version} ${item_type} ${status} p${priority} ${cut(title, TITLE_CHARACTERS)}`;
+function itemLine({ id, version, item_type, title, status, priority = 3 }: ItemView): string {
+  return `${id} v${version} ${item_type} ${status} p${priority} ${oneLine(title)}`;
 }
 
-function whyBlocked({ blockers, reason }: Brief['blocked']['items'][number]): string {
-  const names = blockers
-    .slice(0, BLOCKERS_SHOWN)
-    .map(({ id, title }) => `${shortId(id)} ${cut(title, VALUE_CHARACTERS)}`)
-    .join(', ');
-  const more = blockers.length > BLOCKERS_SHOWN ? ` and ${blockers.length - BLOCKERS_SHOWN} more` : '';
-  const waits = names === '' ? '' : ` ← waits for ${names}${more}`;
-  return `${waits}${reason === null ? '' : ` (${cut(reason, TITLE_CHARACTERS)})`}`;
+function whyBlocked({ waits_for = [], reason }: { waits_for?: string[]; reason?: string }): string {
+  const waits = waits_for.length === 0 ? '' : ` ← waits for ${waits_for.join(', ')}`;
+  return `${waits}${reason === undefined ? '' : ` (${reason})`}`;
 }
 
-function changeLine(change: Brief['changed']['items'][number]): string {
-  const { seq, actor, kind, entity, entity_id, title, fields, changes } = change;
-  const shown = fields
-    .slice(0, FIELDS_SHOWN)
-    .map(({ field, to }) => `${cut(field, VALUE_CHARACTERS)} → ${value(to)}`)
-    .join(', ');
-  const name = title === null ? '' : ` ${cut(title, TITLE_CHARACTERS)}`;
-  const what = kind === 'create' || shown === '' ? '' : `: ${shown}`;
-  const times = changes > 1 ? ` (${changes} changes)` : '';
-  return `#${seq} ${cut(actor, VALUE_CHARACTERS)} ${kind} ${entity} ${shortId(entity_id)}${name}${what}${times}`;
-}
-
-function value(entry: unknown): string {
-  return entry === null
-    ? '∅'
-    : cut(typeof entry === 'string' ? entry : JSON.stringify(entry), VALUE_CHARACTERS);
+function changeLine({ seq, actor, kind, entity, id, title, fields = [], changes = 1 }: ChangeView): string {
+  const name = title === undefined ? '' : ` ${title}`;
+  const what = fields.length === 0 ? '' : `: ${fields.join(', ')}`;
+  return `#${seq} ${cut(actor, NAME_CHARACTERS)} ${kind} ${entity} ${id}${name}${what}${changes > 1 ? ` (${changes} changes)` : ''}`;
 }
 
 /** The same on one line. */

@@ -14,7 +14,7 @@ import { pipelined } from '../../storage/database/pipelined.ts';
 import type { ItemCount } from '../../storage/queries/work-items.ts';
 import type { Reader } from '../../storage/queries/reader.ts';
 import type { Answer } from '../../storage/contract/store.ts';
-import { fitBrief } from './brief-text.ts';
+import { fitBrief, type BriefView } from './brief-text.ts';
 import { briefShape } from '../support/answer-shapes.ts';
 import { defineUseCase } from '../support/define-use-case.ts';
 
@@ -28,15 +28,15 @@ const CHANGES_FOR_STRANGERS = 10;
 const READY_ITEMS = { ready: true, sort: 'priority', include_deleted: false, archived: false } as const;
 
 /**
- * The brief for the caller, cut to `max_tokens` of text. What is new to it came after `since`, by default after
- * its own last change. The same state gives the same brief.
+ * The brief for the caller, whole: whoever shows it cuts it. What is new to it came after `since`, by default after its
+ * own last change. The same state gives the same brief.
  */
 export const getBrief = defineUseCase({
   name: 'get_brief',
   kind: 'read',
   input: getBriefInput,
   output: () => briefShape(),
-  run: async (context, caller, { max_tokens, since }): Promise<Answer<Brief>> => {
+  run: async (context, caller, { since }): Promise<Answer<Brief>> => {
     const [pending, head, answer] = await Promise.all([
       context.store.pending(),
       readHead(context.workspace.workTree),
@@ -90,7 +90,16 @@ export const getBrief = defineUseCase({
       }),
     ]);
     const brief: Brief = { ...answer.data, git_branch: head.branch, pending: pending.length };
-    return { ...answer, data: fitBrief(brief, max_tokens) };
+    return { ...answer, data: brief };
+  },
+});
+
+/** The same for readers of its text, which costs at most `max_tokens`. */
+export const briefToRead = defineUseCase({
+  ...getBrief,
+  run: async (context, caller, input): Promise<Answer<BriefView>> => {
+    const answer = await getBrief.run(context, caller, input);
+    return { ...answer, data: fitBrief(answer.data, input.max_tokens) };
   },
 });
 

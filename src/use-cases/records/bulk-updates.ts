@@ -1,4 +1,5 @@
 /** Several items updated in one write: all of them, each from the version it was read at, or none. */
+import type * as z from 'zod';
 import { batchPatch, recordsOf, type BatchPart } from '../../domain/batch.ts';
 import type { JsonObject } from '../../domain/json.ts';
 import { planUpdateInput, type PlanUpdateInput, updateWorkItemsInput } from '../../domain/plan.ts';
@@ -10,7 +11,8 @@ import { inEntry, parseEntries, problemsOf, type Entry } from '../support/batch-
 import { refuseEmptyPatch, write } from '../support/context.ts';
 import { findItemId } from '../support/find-id.ts';
 import { lookUp } from '../support/look-up.ts';
-import { ITEM_FIELDS, updatePatch } from './work-items.ts';
+import { findAsRead } from './long-texts.ts';
+import { ITEM_FIELDS, newDescription, updatePatch } from './work-items.ts';
 import { bulkUpdateShape } from '../support/answer-shapes.ts';
 import { defineUseCase } from '../support/define-use-case.ts';
 
@@ -41,7 +43,7 @@ export const updateWorkItems = defineUseCase({
   output: () => bulkUpdateShape(),
   run: async (context, caller, input): Promise<Answer<BulkUpdate>> => {
     const asked = { call: 'update_work_items', arguments: input };
-    const parts = await lookUp(context, asked, (reader) => partsOfUpdates(reader, input.updates));
+    const parts = await lookUp(context, asked, (reader) => partsOfUpdates(reader, input));
     const answer = await write(context, caller, [
       {
         entity: 'work_item',
@@ -66,7 +68,7 @@ export const updateWorkItems = defineUseCase({
 
 async function partsOfUpdates(
   reader: Reader,
-  updates: readonly Record<string, unknown>[],
+  { updates, idempotency_key }: Pick<z.output<typeof updateWorkItemsInput>, 'updates' | 'idempotency_key'>,
 ): Promise<BatchPart[]> {
   const problems: Problem[] = [];
   const unknown: string[] = [];
@@ -76,7 +78,7 @@ async function partsOfUpdates(
   for (const { index, input } of parsed) {
     const problem = (wrong: Problem) => problems.push(inEntry('updates', index, undefined, wrong));
     try {
-      const part = await partOf(reader, input);
+      const part = await partOf(reader, input, idempotency_key !== undefined);
       const earlier = seen.get(part.entity_id);
       if (earlier !== undefined) {
         const constraint = `is the item of updates[${earlier}] already: give all of its fields in one`;
@@ -97,14 +99,21 @@ async function partsOfUpdates(
   return parts;
 }
 
-async function partOf(reader: Reader, input: Entry<PlanUpdateInput>['input']): Promise<BatchPart> {
+async function partOf(
+  reader: Reader,
+  input: Entry<PlanUpdateInput>['input'],
+  isKeyed: boolean,
+): Promise<BatchPart> {
   const { id, version, parent_id, on_conflict, cascade, claim_token } = input;
   const patch: JsonObject = updatePatch(input);
   refuseEmptyPatch(patch, ITEM_FIELDS);
   if (typeof parent_id === 'string') patch['parent_id'] = await findItemId(reader, parent_id, 'parent_id');
+  const entity_id = await findItemId(reader, id);
+  const description = await newDescription(input, () => findAsRead(reader, entity_id, version, isKeyed));
+  if (description !== undefined) patch['description'] = description;
   return {
     entity: 'work_item',
-    entity_id: await findItemId(reader, id),
+    entity_id,
     kind: 'update',
     base_version: version,
     patch,

@@ -21,7 +21,6 @@ import { lookUp } from '../support/look-up.ts';
 import { findVendor } from './vendors.ts';
 import { listShape, writeShape } from '../support/answer-shapes.ts';
 import { defineUseCase } from '../support/define-use-case.ts';
-import type {} from 'zod';
 
 /** A page of conflicts, the newest first. */
 export interface ConflictList extends Page<ConflictRecord> {

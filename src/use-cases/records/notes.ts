@@ -11,7 +11,6 @@ import { findItemId } from '../support/find-id.ts';
 import { lookUp } from '../support/look-up.ts';
 import { listShape, writeShape } from '../support/answer-shapes.ts';
 import { defineUseCase } from '../support/define-use-case.ts';
-import type {} from 'zod';
 
 /** Answers the note without its text: who sent it has it. @throws NotFoundError for an item that is not there */
 export const addNote = defineUseCase({
@@ -48,7 +47,7 @@ export const listNotes = defineUseCase({
   name: 'list_notes',
   kind: 'read',
   input: listNotesInput,
-  output: () => listShape(noteRecord()),
+  output: () => ({ ...listShape(noteRecord()), item_id: z.string() }),
   run: async (context, _caller, input): Promise<Answer<NoteList>> => {
     return await context.store.read(async (reader) => {
       const { id, ...page } = input;
@@ -67,8 +66,8 @@ const NOTE_SHOWN_CHARACTERS = 500;
 
 /** A note as its item shows it. */
 export interface NoteExcerpt extends Omit<Note, 'item_id'> {
-  /** What of the text is shown, where that is not all of it. */
-  cut?: string;
+  /** Of the whole text, where that is longer. */
+  characters?: number;
 }
 
 /** The newest notes of an item, newest first, long ones cut; nothing for an item without any. */
@@ -85,7 +84,7 @@ export async function readLatestNotes(
   if (first === undefined) return {};
   const notes = found.map(({ characters, total: _total, ...note }): NoteExcerpt => {
     if (characters <= NOTE_SHOWN_CHARACTERS) return note;
-    return { ...note, cut: `the first ${NOTE_SHOWN_CHARACTERS} of ${characters} characters` };
+    return { ...note, characters };
   });
   return { notes, notes_total: first.total };
 }

@@ -4,7 +4,6 @@ import { parseQuery, snippetOf, type SearchEntity, searchInput } from '../../dom
 import type { Answer } from '../../storage/contract/store.ts';
 import { searchResultShape } from '../support/answer-shapes.ts';
 import { defineUseCase } from '../support/define-use-case.ts';
-import type {} from 'zod';
 
 /** A record that matches. */
 export interface SearchResult {

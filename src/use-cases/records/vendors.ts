@@ -20,7 +20,6 @@ import { lookUp } from '../support/look-up.ts';
 import { patchOf, refuseEmptyPatch, writeOne, type WriteOutcome } from '../support/context.ts';
 import { listShape, openConflicts, vendorShape, writeShape } from '../support/answer-shapes.ts';
 import { defineUseCase } from '../support/define-use-case.ts';
-import type {} from 'zod';
 
 /** Vendor names compared for "did you mean". */
 const NAMES_COMPARED = 1_000;

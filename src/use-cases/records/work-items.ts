@@ -1,6 +1,6 @@
 /** Work items: create, update, read with surroundings, list, link. */
 import * as z from 'zod';
-import { notFound } from '../../domain/errors.ts';
+import { notFound, validationError } from '../../domain/errors.ts';
 import {
   type DependencyView,
   type Dependency,
@@ -17,6 +17,7 @@ import {
   createWorkItemInput,
   updateWorkItemInput,
   queryWorkItemInput,
+  readWorkItemInput,
   listWorkItemsInput,
 } from '../../domain/work-item.ts';
 import { DEPENDENCIES_MAX } from '../../storage/queries/dependencies.ts';
@@ -31,7 +32,10 @@ import { lookUp, type Asked } from '../support/look-up.ts';
 import { withReasons } from './ready.ts';
 import { readLatestNotes, type NoteExcerpt } from './notes.ts';
 import { pipelined } from '../../storage/database/pipelined.ts';
+import { appended, findAsRead, readTextPart, refuseCutOff, type TextPart } from './long-texts.ts';
 import { readTree, type Tree } from './work-item-tree.ts';
+
+export type { TextPart };
 import {
   listShape,
   listedItemShape,
@@ -41,7 +45,6 @@ import {
   writeShape,
 } from '../support/answer-shapes.ts';
 import { defineUseCase } from '../support/define-use-case.ts';
-import type {} from 'zod';
 
 /**
  * Makes an item at the root, or below `parent_id` (an id or a prefix of one).
@@ -94,9 +97,17 @@ export const updateWorkItem = defineUseCase({
       patch['parent_id'] = await resolve(context, asked, parent_id, 'parent_id');
     }
     refuseEmptyPatch(patch, ITEM_FIELDS);
+    const entity_id = await resolve(context, asked, id, 'id');
+    const isKeyed = idempotency_key !== undefined;
+    const description = await newDescription(input, () =>
+      lookUp(context, asked, (reader) => findAsRead(reader, entity_id, version, isKeyed), {
+        oneStatement: !isKeyed,
+      }),
+    );
+    if (description !== undefined) patch['description'] = description;
     return await writeOne<WorkItem>(context, caller, {
       entity: 'work_item',
-      entity_id: await resolve(context, asked, id, 'id'),
+      entity_id,
       kind: 'update',
       base_version: version,
       patch,
@@ -109,6 +120,30 @@ export const updateWorkItem = defineUseCase({
   },
 });
 
+/**
+ * The description to set where it depends on the one that is there; undefined where it does not.
+ * @throws ValidationError for one that was cut for showing, or to which nothing can be added
+ */
+export async function newDescription(
+  { description, append_description }: UpdateFields,
+  find: () => Promise<WorkItem | undefined>,
+): Promise<string | undefined> {
+  if (append_description === undefined && typeof description !== 'string') return undefined;
+  if (append_description !== undefined && description !== undefined) {
+    throw validationError({
+      field: 'append_description',
+      constraint: 'adds to the description that is there, and another one is given',
+      value: append_description,
+    });
+  }
+  const item = await find();
+  // Whether it is there is told by the write.
+  if (item === undefined) return undefined;
+  if (append_description !== undefined) return appended(item, append_description);
+  refuseCutOff(item, description ?? '');
+  return undefined;
+}
+
 type UpdateFields = Omit<UpdateWorkItemInput, 'updated_by' | 'idempotency_key'>;
 
 /** The fields that an update sets; `parent_id` as it was given, which may be a prefix. */
@@ -119,14 +154,23 @@ export function updatePatch(input: UpdateFields): JsonObject {
     cascade: _cascade,
     on_conflict: _on,
     claim_token: _token,
+    append_description,
     ...rest
   } = input;
   const {
     updated_by: _by,
     idempotency_key: _key,
     ...fields
-  } = rest as Omit<UpdateWorkItemInput, 'id' | 'version' | 'cascade' | 'on_conflict' | 'claim_token'>;
-  return patchOf({ ...fields, labels: fields.labels === null ? [] : fields.labels });
+  } = rest as Omit<
+    UpdateWorkItemInput,
+    'id' | 'version' | 'cascade' | 'on_conflict' | 'claim_token' | 'append_description'
+  >;
+  return patchOf({
+    ...fields,
+    // What there is with it is put in its place: see `newDescription`.
+    ...(append_description !== undefined && { description: append_description }),
+    labels: fields.labels === null ? [] : fields.labels,
+  });
 }
 
 export const ITEM_FIELDS =
@@ -174,6 +218,21 @@ export const queryWorkItem = defineUseCase({
       return { ...shown, ancestors, ...tree, ...dependencies, ...made, ...notes };
     });
     return warnOfConflicts(answer, (view) => [view]);
+  },
+});
+
+/** The same for readers who pay for what they read: of a long text they may ask for the rest. */
+export const readWorkItem = defineUseCase({
+  ...queryWorkItem,
+  input: readWorkItemInput,
+  run: async (context, caller, { field, offset, ...input }): Promise<Answer<WorkItemView | TextPart>> => {
+    if (field === undefined) return await queryWorkItem.run(context, caller, input);
+    return await context.store.read(async (reader) => {
+      const id = await findItemId(reader, input.id);
+      const item = await reader.findWorkItem(id);
+      if (item === undefined) throw notFound('work item', { id });
+      return await readTextPart(reader, item, field, offset);
+    });
   },
 });
 

@@ -21,10 +21,8 @@ export const workItemShape = lazily(() => ({
   ...unknownFields,
 }));
 
-const reasons = json.optional();
-
-/** An item of a list; `not_ready` comes with `explain`. */
-export const listedItemShape = lazily(() => ({ ...workItemShape(), not_ready: reasons }));
+/** An item of a list; `not_ready` comes with `explain`: the reasons, or a sentence that says them. */
+export const listedItemShape = lazily(() => ({ ...workItemShape(), not_ready: z.unknown() }));
 
 /** An item and its claim; when nothing is ready, why instead of the item. */
 export const claimShape = lazily(() => ({
@@ -277,6 +275,9 @@ export const statusImportShape = lazily(() => ({
 
 export const promptsImportShape = lazily(() => ({
   ...numbers.shape,
+  notes_added: whole,
+  links_added: whole,
+  links_removed: whole,
   dry_run: z.boolean(),
   source_taken: json,
   remarks: atLine(),

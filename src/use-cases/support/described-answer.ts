@@ -3,9 +3,18 @@ import { unknownLine, withQuestionMarks, withoutUnknown } from './unknown-fields
 
 /** An answer as clients and `--json` get it: the record's fields at the top level, beside where they came from. */
 export function describeAnswer(answer: Answer<object>): Record<string, unknown> {
-  const { data, source, as_of, warnings, durability } = answer;
+  const { data } = answer;
+  return { ...(mayLackFields(answer) ? withoutUnknown(data) : data), ...aboutAnswer(answer) };
+}
+
+/** What an answer says about itself. */
+export function aboutAnswer({
+  source,
+  as_of,
+  warnings,
+  durability,
+}: Answer<unknown>): Record<string, unknown> {
   return {
-    ...(mayLackFields(answer) ? withoutUnknown(data) : data),
     data_source: source,
     ...(as_of !== undefined && { as_of }),
     ...(warnings.length > 0 && { warnings }),
@@ -14,7 +23,7 @@ export function describeAnswer(answer: Answer<object>): Record<string, unknown> 
 }
 
 /** What comes from a layer without all fields says so; only then it is worth looking for them. */
-function mayLackFields({ data, warnings }: Answer<object>): boolean {
+export function mayLackFields({ data, warnings }: Answer<object>): boolean {
   return 'unknown_fields' in data || warnings.some(({ code }) => code === 'incomplete' || code === 'partial');
 }
 

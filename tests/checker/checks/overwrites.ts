@@ -21,10 +21,10 @@ export function checkOverwrites(history: History): Violation[] {
   });
 }
 
-/** The record as the maker was shown it; a field that it lacks was not shown. */
-function recordSeen(ledger: Ledger, basis: number | undefined, id: string): JsonObject {
-  const call = basis === undefined ? undefined : ledger.call(basis);
-  return (call === undefined ? undefined : recordsIn(call).get(id)) ?? {};
+/** The record as the maker was shown it, read once and changed since; a field that it lacks was not shown. */
+function recordSeen(ledger: Ledger, basis: number | number[] | undefined, id: string): JsonObject {
+  const calls = [basis ?? []].flat().map((n) => ledger.call(n));
+  return Object.assign({}, ...calls.map((call) => call && recordsIn(call).get(id))) as JsonObject;
 }
 
 function patchOf(call: Call | undefined, id: string): JsonObject {

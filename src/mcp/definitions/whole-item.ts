@@ -1,0 +1,34 @@
+/** Work items of which answers show more than a row: their text, what of them gives way, and the calls for the rest. */
+import type { Part } from '../../domain/budget.ts';
+import { quoted } from '../../domain/others-text.ts';
+import { shortId } from '../../domain/text.ts';
+import type { ItemRow } from './rows.ts';
+import { fieldsText, itemLine } from './text.ts';
+
+export const callForItem = (item: { id?: unknown }, more: object): string =>
+  `query_work_item ${JSON.stringify({ id: shortId(String(item.id)), ...more })}`;
+
+/** Labels are not among them: whoever sets labels sets all of them. */
+export const LONG_FIELDS: readonly Part[] = [
+  {
+    at: 'description',
+    isField: true,
+    weight: 4,
+    rest: (item, offset) => callForItem(item, { field: 'description', offset }),
+  },
+  { at: 'metadata', isField: true, rest: (item) => callForItem(item, { field: 'metadata' }) },
+];
+
+/** The description below the lines that tell the rest of an item; nothing where it has none. */
+export const descriptionText = ({ description }: { description?: string | null }): string =>
+  description ? ['', ...quoted(description)].join('\n') : '';
+
+/** What `itemLine` or the description tells. */
+const SAID = [
+  ...['id', 'version', 'item_type', 'title', 'status', 'priority', 'labels', 'assignee', 'parent_id'],
+  ...['claimed_by', 'claim_expires_at', 'description', 'cut'],
+];
+
+/** All that is shown of an item. */
+export const wholeItemText = (item: ItemRow & { description?: string | null }): string =>
+  itemLine(item) + fieldsText(item, SAID) + descriptionText(item);
