@@ -1,6 +1,15 @@
 /** The project configuration: one versioned record per tracker. */
 import * as z from 'zod';
-import { actorName, idOrPrefix, idempotencyKey, integer, lazily, storedId, version } from './fields.ts';
+import {
+  actorName,
+  clearOf,
+  idOrPrefix,
+  idempotencyKey,
+  integer,
+  lazily,
+  storedId,
+  version,
+} from './fields.ts';
 import {
   ARCHIVE_AFTER_DAYS_DEFAULT,
   TOKEN_BUDGET_DEFAULT,
@@ -48,6 +57,7 @@ export const updateConfigurationInput = z.object({
   current_session_id: idOrPrefix.nullish(),
   default_token_budget: settable.default_token_budget.optional(),
   archive_after_days: settable.archive_after_days.optional(),
+  clear: clearOf('current_session_id'),
   updated_by: actorName.optional(),
   on_conflict: z.enum(['reject', 'merge']).default('reject'),
   idempotency_key: idempotencyKey.optional(),

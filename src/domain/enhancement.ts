@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { validationError, type TrackerError } from './errors.ts';
 import {
   actorName,
+  clearOf,
   idOrPrefix,
   idempotencyKey,
   integer,
@@ -100,6 +101,7 @@ export const updateEnhancementInput = z.object({
   target_quarter: settable.target_quarter.nullish(),
   requires_constitutional_principles: settable.requires_constitutional_principles.optional(),
   depends_on: settable.depends_on.optional(),
+  clear: clearOf('description', 'target_quarter'),
   updated_by: actorName.optional(),
   on_conflict: z.enum(['reject', 'merge']).default('reject'),
   idempotency_key: idempotencyKey.optional(),

@@ -138,5 +138,12 @@ export const pageInput = {
   cursor: z.string().max(CURSOR_MAX_CHARACTERS).optional(),
 };
 
+/**
+ * Names of fields to empty. As a value of them null says the same; but strict clients send null for all that is not set, so
+ * that only this is advertised.
+ */
+export const clearOf = <Name extends string>(...names: [Name, ...Name[]]) =>
+  z.array(z.enum(names)).optional();
+
 /** Free-form JSON object; its rules are checked where its owner is known. */
 export const jsonObject = z.record(z.string(), z.unknown()).meta({ additionalProperties: true });

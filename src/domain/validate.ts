@@ -27,7 +27,8 @@ export function parseInput<Schema extends z.ZodObject>(schema: Schema, input: un
   const problems: Problem[] = Object.keys(raw)
     .filter((name) => !Object.hasOwn(schema.shape, name))
     .map((name) => ({ field: name, constraint: unknownArgument(name, known), value: raw[name] }));
-  const arguments_ = takenAsMeant(schema, raw);
+  const { arguments_, contradicted } = cleared(schema, takenAsMeant(schema, raw));
+  problems.push(...contradicted);
   const parsed = schema.safeParse(arguments_);
   if (!parsed.success) problems.push(...problemsOf(parsed.error, arguments_));
   if (problems.length > 0) throw validationError(problems);
@@ -54,6 +55,23 @@ function takenAsMeant(schema: z.ZodObject, raw: Record<string, unknown>): Record
     else if (typeof value === 'string') taken[name] = decoded(field, value, name);
   }
   return taken;
+}
+
+/** Fields named by `clear` are null; names that it does not take are left for the schema to judge. */
+function cleared(schema: z.ZodObject, taken: Record<string, unknown>) {
+  const contradicted: Problem[] = [];
+  const field = schema.shape['clear'] as z.ZodType<string[] | undefined> | undefined;
+  const names = field?.safeParse(taken['clear']).data;
+  if (names === undefined) return { arguments_: taken, contradicted };
+  const { clear: _clear, ...arguments_ } = taken;
+  for (const name of names) {
+    if (arguments_[name] == null) arguments_[name] = null;
+    else {
+      const constraint = `empties ${name}, for which a value is given`;
+      contradicted.push({ field: 'clear', constraint, value: name });
+    }
+  }
+  return { arguments_, contradicted };
 }
 
 /** Whether null has no meaning of its own for it. */

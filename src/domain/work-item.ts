@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { validationError } from './errors.ts';
 import {
   actorName,
+  clearOf,
   commitHash,
   idOrPrefix,
   idempotencyKey,
@@ -152,6 +153,10 @@ export const updateWorkItemInput = z.object({
   commit_hash: settable.commit_hash.nullish(),
   pr_number: settable.pr_number.nullish(),
   deleted_at: timestampInput.nullish(),
+  clear: clearOf(
+    ...(['parent_id', 'description', 'labels', 'assignee', 'branch_name', 'commit_hash'] as const),
+    ...(['pr_number', 'deleted_at'] as const),
+  ),
   cascade: z.boolean().default(false),
   updated_by: actorName.optional(),
   on_conflict: z.enum(['reject', 'merge']).default('reject'),

@@ -2,7 +2,7 @@
 import * as z from 'zod';
 import { settingSchemas } from '../config/config-schema.ts';
 import { ERROR_CODES } from '../domain/errors.ts';
-import { outputSchema } from './json-schema.ts';
+import { inputSchema, outputSchema } from './json-schema.ts';
 import { isTemplate } from './definitions/define-resource.ts';
 import { listPrompt } from './prompt-calls.ts';
 import { PROMPTS } from './prompt-registry.ts';
@@ -44,7 +44,12 @@ const ERROR_DETAILS: Record<(typeof ERROR_CODES)[number], Record<string, string>
 export function contractFiles(): Record<string, string> {
   const tools = TOOLS.map((tool) => [
     `tools/${tool.name}.json`,
-    { toolset: tool.toolset, ...listTool(tool), outputSchema: outputSchema(tool) },
+    {
+      toolset: tool.toolset,
+      ...listTool(tool),
+      inputSchema: inputSchema(tool),
+      outputSchema: outputSchema(tool),
+    },
   ]);
   const config = z.toJSONSchema(settingSchemas().configFile, { io: 'input' });
   const files = Object.fromEntries([

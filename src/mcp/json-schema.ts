@@ -4,7 +4,7 @@ import type { Tool } from './definitions/define-tool.ts';
 
 type JsonSchema = Record<string, unknown>;
 
-/** The input schema that `tools/list` advertises; arguments are validated by the zod schema it comes from. */
+/** The whole input schema, as it is written to the contract files; arguments are validated by the zod schema it comes from. */
 export function inputSchema(tool: Tool): JsonSchema {
   const schema = z.toJSONSchema(tool.input, { io: 'input', unrepresentable: 'any' }) as JsonSchema;
   const { properties, ...rest } = simplify({ ...schema, additionalProperties: false }) as JsonSchema & {
@@ -12,9 +12,34 @@ export function inputSchema(tool: Tool): JsonSchema {
   };
   const described = Object.entries(properties).map(([name, property]) => [
     name,
-    { description: tool.parameters[name], ...property },
+    { description: tool.parameters[name], ...(withoutNull(property) as JsonSchema) },
   ]);
   return { ...rest, properties: Object.fromEntries(described) };
+}
+
+/** The input schema that `tools/list` advertises. Limits are told by the descriptions: many clients show models nothing else. */
+export const advertisedInputSchema = (tool: Tool): JsonSchema =>
+  withoutLimits(inputSchema(tool)) as JsonSchema;
+
+const LIMITS = new Set([
+  ...['minLength', 'maxLength', 'minItems', 'maxItems', 'minimum', 'maximum', 'pattern', 'format', 'default'],
+  // A client that refuses an unknown argument itself says less than the error that names the nearest one.
+  'additionalProperties',
+]);
+
+function withoutLimits(node: unknown): unknown {
+  if (Array.isArray(node)) return node.map(withoutLimits);
+  if (typeof node !== 'object' || node === null) return node;
+  const { properties, ...keywords } = node as JsonSchema;
+  const kept = Object.entries(keywords).filter(([keyword]) => !LIMITS.has(keyword));
+  return {
+    ...Object.fromEntries(kept.map(([keyword, value]) => [keyword, withoutLimits(value)])),
+    ...(properties !== undefined && {
+      properties: Object.fromEntries(
+        Object.entries(properties as object).map(([name, property]) => [name, withoutLimits(property)]),
+      ),
+    }),
+  };
 }
 
 /**
@@ -26,26 +51,17 @@ export function outputSchema(tool: Tool): JsonSchema {
   return open(simplify(schema)) as JsonSchema;
 }
 
-/** What clients are told of an answer in advance; the contract files name the rest. */
-const ALWAYS = new Set(['id', 'version', 'items', 'total_count', 'source_id', 'target_id', 'data_source']);
-
 /**
- * The output schema that `tools/list` advertises: the fields that a further call needs, a small part of the
- * contract file's, because clients pay for it in every conversation. It is never closed.
+ * The output schema that `tools/list` advertises: an object. What answers have is in the contract files; clients pay for this
+ * in every conversation.
  */
-export function advertisedOutputSchema(tool: Tool): JsonSchema {
-  const { properties = {} } = outputSchema(tool) as { properties?: Record<string, JsonSchema> };
-  const types = Object.entries(properties)
-    .filter(([name, { type }]) => ALWAYS.has(name) && typeof type === 'string')
-    .map(([name, { type }]) => [name, { type }]);
-  return { type: 'object', properties: Object.fromEntries(types) };
-}
+export const ADVERTISED_OUTPUT = { type: 'object' } as const;
 
 function simplify(node: unknown): unknown {
   if (Array.isArray(node)) return node.map(simplify);
   if (typeof node !== 'object' || node === null) return node;
   const schema = node as JsonSchema;
-  const nullable = withoutNull(schema);
+  const nullable = withoutUnion(schema);
   if (nullable !== undefined) return simplify(nullable);
   const kept = Object.entries(schema).filter(([key, value]) => {
     if (key === '$schema' || key === 'pattern') return key === 'pattern' && schema['format'] === undefined;
@@ -57,8 +73,8 @@ function simplify(node: unknown): unknown {
   return Object.fromEntries(kept.map(([key, value]) => [key, simplify(value)]));
 }
 
-/** `anyOf: [X, null]` becomes X with `null` among its types: some hosts refuse unions. */
-function withoutNull(schema: JsonSchema): JsonSchema | undefined {
+/** `anyOf: [X, null]` becomes X with `null` among its types. */
+function withoutUnion(schema: JsonSchema): JsonSchema | undefined {
   const { anyOf, ...rest } = schema;
   if (!Array.isArray(anyOf) || anyOf.length !== 2) return undefined;
   const [inner, other] = anyOf as JsonSchema[];
@@ -66,6 +82,19 @@ function withoutNull(schema: JsonSchema): JsonSchema | undefined {
   const values = inner['enum'] as unknown[] | undefined;
   const type = [inner['type'], 'null'];
   return { ...inner, ...rest, type, ...(values !== undefined && { enum: [...values, null] }) };
+}
+
+/** Some hosts refuse several types for one argument. What null says is not set, or `clear` says it. */
+function withoutNull(node: unknown): unknown {
+  if (Array.isArray(node)) return node.map(withoutNull);
+  if (typeof node !== 'object' || node === null) return node;
+  const isNamed = (one: unknown) => one !== 'null' && one !== null;
+  const converted = Object.entries(node).map(([keyword, value]: [string, unknown]): [string, unknown] => {
+    if (keyword === 'type' && Array.isArray(value)) return [keyword, (value as unknown[]).find(isNamed)];
+    if (keyword === 'enum' && Array.isArray(value)) return [keyword, value.filter(isNamed)];
+    return [keyword, withoutNull(value)];
+  });
+  return Object.fromEntries(converted);
 }
 
 /** Answers may carry further fields: no object of an output schema is closed. */

@@ -73,5 +73,8 @@ export const TOOLS: readonly Tool[] = [
 ];
 
 export function toolsOf(toolsets: readonly Toolset[]): Tool[] {
-  return TOOLS.filter(({ toolset }) => toolsets.includes('all') || toolsets.includes(toolset));
+  const isAsked = (toolset: Toolset) => toolsets.includes(toolset);
+  return TOOLS.filter(
+    ({ toolset, inCore }) => isAsked('all') || isAsked(toolset) || (inCore && isAsked('core')),
+  );
 }

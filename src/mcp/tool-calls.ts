@@ -9,12 +9,14 @@ import type { Caller } from '../use-cases/support/context.ts';
 import { driverCode } from '../storage/database/driver-errors.ts';
 import type { Tool } from './definitions/define-tool.ts';
 import { present } from './definitions/present.ts';
-import { advertisedOutputSchema, inputSchema } from './json-schema.ts';
+import { toldError } from './definitions/told-error.ts';
+import { ADVERTISED_OUTPUT, advertisedInputSchema } from './json-schema.ts';
 import { toolsOf } from './registry.ts';
 import type { OpenApp, ServerOptions } from './server-options.ts';
 
 export interface ToolCalls {
-  list(): ListedTool[];
+  /** @param client its name: some are told which tools to load first, and how models ask for them */
+  list(client: string): ListedTool[];
   /** Never throws: failures are results that say what to do. */
   call(
     app: OpenApp,
@@ -27,8 +29,10 @@ export interface ToolCalls {
 export function createToolCalls({ toolsets, log }: Omit<ServerOptions, 'app'>): ToolCalls {
   const tools = new Map(toolsOf(toolsets).map((tool) => [tool.name, tool]));
   let listed: ListedTool[] | undefined;
+  const list = () => (listed ??= [...tools.values()].map(listTool));
   return {
-    list: () => (listed ??= [...tools.values()].map(listTool)),
+    list: (client) =>
+      loadsOnDemand(client) ? list().map((one) => ({ ...one, ...hintsOf(tools.get(one.name)) })) : list(),
     call: async (app, { name, arguments: arguments_ }, caller, onProgress) => {
       try {
         const tool = tools.get(name);
@@ -45,15 +49,40 @@ export function createToolCalls({ toolsets, log }: Omit<ServerOptions, 'app'>): 
   };
 }
 
-/** A tool as `tools/list` and the contract files show it. */
+/** A tool as `tools/list` shows it. */
 export function listTool(tool: Tool): ListedTool {
   return {
     name: tool.name,
     title: tool.title,
     description: tool.description,
-    inputSchema: inputSchema(tool) as ListedTool['inputSchema'],
-    outputSchema: advertisedOutputSchema(tool) as NonNullable<ListedTool['outputSchema']>,
-    annotations: tool.annotations,
+    inputSchema: advertisedInputSchema(tool) as ListedTool['inputSchema'],
+    outputSchema: ADVERTISED_OUTPUT,
+    annotations: toldAnnotations(tool),
+  };
+}
+
+/** Without those that the protocol takes for granted. */
+function toldAnnotations({ annotations }: Tool): ListedTool['annotations'] {
+  const { readOnlyHint, destructiveHint, idempotentHint, openWorldHint } = annotations;
+  return {
+    ...(readOnlyHint && { readOnlyHint }),
+    ...(!readOnlyHint && !destructiveHint && { destructiveHint }),
+    ...(!readOnlyHint && idempotentHint && { idempotentHint }),
+    ...(!openWorldHint && { openWorldHint }),
+  };
+}
+
+/** Claude Code shows a model the names of tools, and the rest of those that it searches for or that it was told to load. */
+const loadsOnDemand = (client: string): boolean => client.startsWith('claude-code');
+
+function hintsOf(tool: Tool | undefined): Pick<ListedTool, '_meta'> {
+  const { hint, isLoadedFirst } = tool ?? {};
+  if (hint === undefined && isLoadedFirst !== true) return {};
+  return {
+    _meta: {
+      ...(hint !== undefined && { 'anthropic/searchHint': hint }),
+      ...(isLoadedFirst === true && { 'anthropic/alwaysLoad': true }),
+    },
   };
 }
 
@@ -81,5 +110,5 @@ function errorResult(error: unknown, log: (message: string) => void): CallToolRe
           "an unexpected failure; its details are in the server's log",
           'Repeat the call once; if it fails again, run `worktrail doctor`.',
         );
-  return { isError: true, content: [{ type: 'text', text: visibleJson(JSON.stringify(known.toBody())) }] };
+  return { isError: true, content: [{ type: 'text', text: visibleJson(JSON.stringify(toldError(known))) }] };
 }

@@ -1,7 +1,7 @@
 // From what a client sends to typed values, with every problem named.
 import * as z from 'zod';
 import { describe, expect, it } from 'vitest';
-import { integer, jsonObject, line } from '../../src/domain/fields.ts';
+import { clearOf, integer, jsonObject, line } from '../../src/domain/fields.ts';
 import { parseInput } from '../../src/domain/validate.ts';
 import { TrackerError } from '../../src/domain/errors.ts';
 import { nearestName } from '../../src/domain/warnings.ts';
@@ -95,6 +95,25 @@ describe('parsing arguments', () => {
   it('names all arguments where none is like the one that was given', async () => {
     const [problem] = await problemsOf(() => parseInput(schema, { title: 'x', zzz: 1 }));
     expect(problem?.constraint).toMatch(/^is not an argument here; there are title, /);
+  });
+
+  it('empties the fields that clear names, as null does', async () => {
+    const clearing = z.object({
+      title: z.string().optional(),
+      labels: z.array(z.string()).nullish(),
+      owner: z.string().nullish(),
+      clear: clearOf('labels', 'owner'),
+    });
+    expect(parseInput(clearing, { clear: ['labels'] })).toEqual({ labels: null });
+    expect(parseInput(clearing, { clear: '["owner"]', owner: null })).toEqual({ owner: null });
+    expect(parseInput(clearing, { clear: null, title: 'x' })).toEqual({ title: 'x' });
+    const problems = (input: object) => problemsOf(() => parseInput(clearing, input));
+    expect(await problems({ clear: ['owner'], owner: 'ada' })).toEqual([
+      { field: 'clear', constraint: 'empties owner, for which a value is given', value: 'owner' },
+    ]);
+    expect(await problems({ clear: ['title'] })).toMatchObject([
+      { field: 'clear[0]', constraint: 'must be one of "labels", "owner"' },
+    ]);
   });
 
   it('takes null for what is not set, and numbers and booleans as text', () => {

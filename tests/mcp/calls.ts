@@ -103,14 +103,19 @@ export function refusalOf(result: ToolResult): Refusal {
   expect(ERROR_CODES).toContain(body.error);
   expect(body.message).not.toBe('');
   expect(body.next).not.toBe('');
-  if (body.error === 'ValidationError') {
-    const [first] = body.details.problems ?? [];
-    expect(body.details).toMatchObject({ ...first });
-    for (const problem of body.details.problems ?? []) {
-      expect(Object.keys(problem)).toEqual(['field', 'constraint', 'value']);
-    }
+  if (body.error !== 'ValidationError') return body;
+  const problems = problemsIn(body.details);
+  // Each is told once.
+  for (const problem of problems) {
+    expect(Object.keys(problem)).toEqual(['field', 'constraint', 'value']);
+    expect(body.message).not.toContain(problem.constraint);
   }
-  return body;
+  return { ...body, details: { ...body.details, problems } };
+}
+
+/** One problem stands in the details itself, several as a list. */
+function problemsIn({ problems, field, constraint, value }: Refusal['details']): Problem[] {
+  return problems ?? [{ field, constraint, value } as Problem];
 }
 
 export function rows(value: unknown): Row[] {

@@ -120,7 +120,8 @@ describeTwoSurfaces((surface) => {
     const { details } = await surface.refuse('VersionConflictError', 'update_vendor_status', {
       ...{ ...stale, status: 'broken', extractor_version: '9' },
     });
-    const { data_source: _source, durability: _durability, ...current } = two;
+    const { id, version, name, status, extractor_version, metadata } = two;
+    const current = { id, version, name, status, extractor_version, metadata };
     expect(details).toMatchObject({
       ...{ expected_version: 1, current_version: 2, last_updated_by: 'Ada', current },
       theirs: [{ field: 'status', from: 'broken', to: 'operational', by: 'Ada', version: 2 }],

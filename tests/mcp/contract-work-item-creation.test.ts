@@ -148,7 +148,7 @@ describeTwoSurfaces((surface) => {
     const { details, message } = await surface.refuse('ValidationError', 'create_work_item', wrong);
     const fields = details.problems?.map(({ field }) => field).sort();
     expect(fields).toEqual([...Object.keys(wrong).filter((name) => name !== 'labels'), 'labels[1]'].sort());
-    for (const field of fields ?? []) expect(message).toContain(`${field}: `);
+    expect(message).toBe(`${fields?.length} arguments are not as they should be.`);
     expect(await surface.feedPosition()).toBe(before);
   });
 });

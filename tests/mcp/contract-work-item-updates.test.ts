@@ -87,7 +87,8 @@ describeTwoSurfaces((surface) => {
     const { details, next, message } = await surface.refuse('VersionConflictError', 'update_work_item', {
       ...{ ...stale, title: 'Mine', status: 'blocked', metadata: { estimated_hours: 9 } },
     });
-    const { data_source: _source, durability: _durability, ...current } = three;
+    const { id, item_type, title, status, priority, metadata, version } = three;
+    const current = { id, item_type, title, status, priority, metadata, version };
     expect(details).toEqual({
       ...{
         expected_version: 1,

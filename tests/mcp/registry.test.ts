@@ -6,12 +6,13 @@ import { describe, expect, it } from 'vitest';
 import { TOOLSETS } from '../../src/domain/toolsets.ts';
 import { parseInput } from '../../src/domain/validate.ts';
 import { contractFiles } from '../../src/mcp/contract.ts';
+import { inputSchema, outputSchema } from '../../src/mcp/json-schema.ts';
 import { TOOLS, toolsOf } from '../../src/mcp/registry.ts';
 import { listTool } from '../../src/mcp/tool-calls.ts';
 import { packageRoot } from '../../src/platform/package-root.ts';
 import { type TestClient, connect } from '../support/mcp-clients.ts';
 import { runCli, temporaryProject } from '../support/program.ts';
-import { answerOf, rows, short } from './calls.ts';
+import { type Row, answerOf, rows, short } from './calls.ts';
 import { CONTRACT_TOOLS } from './contract-tools.ts';
 import { schemaKeywords } from './json-schemas.ts';
 import { serveArguments } from './surfaces.ts';
@@ -36,7 +37,8 @@ describe.each(TOOLS.map((tool) => ({ name: tool.name, tool })))('$name', ({ name
   });
 
   it('requires nothing of an answer, so that a client can show its errors', () => {
-    expect(listTool(tool).outputSchema).not.toHaveProperty('required');
+    expect(listTool(tool).outputSchema).toEqual({ type: 'object' });
+    expect(outputSchema(tool)).not.toHaveProperty('required');
   });
 
   it('has a snake_case name and a description of sane length', () => {
@@ -52,14 +54,28 @@ describe.each(TOOLS.map((tool) => ({ name: tool.name, tool })))('$name', ({ name
     expect(() => parseInput(tool.input, JSON.parse(examples[0] ?? ''))).not.toThrow();
   });
 
-  it('has a flat, closed input schema whose properties all say their type', () => {
-    const { inputSchema } = listTool(tool);
-    expect(inputSchema['additionalProperties']).toBe(false);
+  it('has a flat input schema whose properties all have one type', () => {
     const unions = ['oneOf', 'anyOf', 'allOf', 'not', 'if', '$ref', '$defs', '$schema', 'patternProperties'];
-    for (const union of unions) expect(schemaKeywords(inputSchema)).not.toContain(union);
-    for (const [property, schema] of Object.entries(inputSchema.properties ?? {})) {
-      expect(Object.keys(schema as object), property).toContain('type');
+    for (const schema of [inputSchema(tool), listTool(tool).inputSchema]) {
+      for (const union of unions) expect(schemaKeywords(schema)).not.toContain(union);
+      for (const [property, { type }] of Object.entries((schema['properties'] ?? {}) as Record<string, Row>))
+        expect(type, property).toBeTypeOf('string');
     }
+    expect(inputSchema(tool)['additionalProperties']).toBe(false);
+  });
+
+  it('advertises no limit that its descriptions do not tell: many clients show a model nothing else', () => {
+    const told = schemaKeywords(listTool(tool).inputSchema);
+    for (const limit of [
+      'maxLength',
+      'maximum',
+      'minimum',
+      'pattern',
+      'format',
+      'default',
+      'additionalProperties',
+    ])
+      expect(told).not.toContain(limit);
   });
 
   it('has annotations that do not contradict each other', () => {
@@ -100,8 +116,12 @@ describe('toolsets', () => {
     return names;
   };
 
-  it('offers the brief and the eight contract tools by default', async () => {
-    expect((await listed()).sort()).toEqual(['get_brief', ...CONTRACT_TOOLS.map(({ name }) => name)].sort());
+  it('offers what the whole loop needs and the eight contract tools by default', async () => {
+    const loop = [
+      ...['get_brief', 'search', 'claim_work_item', 'link_work_items', 'add_note', 'apply_plan'],
+      ...['query_history', 'undo'],
+    ];
+    expect((await listed()).sort()).toEqual([...loop, ...CONTRACT_TOOLS.map(({ name }) => name)].sort());
   });
 
   it('offers every tool with all, and with a list what is on it', async () => {
@@ -113,7 +133,7 @@ describe('toolsets', () => {
     ]);
     const each = TOOLSETS.filter((toolset) => toolset !== 'all').map((toolset) => toolsOf([toolset]));
     expect(each.every((tools) => tools.length > 0)).toBe(true);
-    expect(each.flat()).toHaveLength(TOOLS.length);
+    expect(new Set(each.flat()).size).toBe(TOOLS.length);
   });
 
   it('refuses a toolset that does not exist, naming those that do', async () => {

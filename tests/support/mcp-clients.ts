@@ -60,6 +60,8 @@ export interface TestClient {
   callTool(name: string, args?: Record<string, unknown>, onProgress?: OnProgress): Promise<ToolResult>;
   /** Asks the server anew, all pages. */
   listTools(): Promise<Tool[]>;
+  /** What the server says of itself. */
+  about(): About;
   close(): Promise<void>;
   /** What the server wrote to stderr; always empty over HTTP. */
   stderr(): string;
@@ -67,11 +69,17 @@ export interface TestClient {
   pid(): number | undefined;
 }
 
+export interface About {
+  server: Record<string, unknown> | undefined;
+  instructions: string | undefined;
+}
+
 /** What both SDKs' clients do in their own types. */
 export interface ClientAdapter {
   connect(): Promise<void>;
   call(name: string, args: Record<string, unknown>, onProgress?: OnProgress): Promise<unknown>;
   list(): Promise<Tool[]>;
+  about(): About;
   close(): Promise<void>;
   pid(): number | undefined;
 }
@@ -113,6 +121,7 @@ export async function connect(connection: Connection): Promise<TestClient> {
   return {
     callTool: async (name, args = {}, onProgress) => toolResult(await adapter.call(name, args, onProgress)),
     listTools: () => adapter.list(),
+    about: () => adapter.about(),
     close: () => adapter.close(),
     stderr: () => errors,
     pid: () => adapter.pid(),
@@ -145,6 +154,7 @@ function currentClient(target: Target, name: string, pinned: boolean): ClientAda
       client.callTool({ name: tool, arguments: args }, onprogress && { onprogress }),
     // `refresh`: a 2026 server may allow caching, which would hide what a test has just changed.
     list: async () => (await client.listTools(undefined, { cacheMode: 'refresh' })).tools,
+    about: () => ({ server: client.getServerVersion(), instructions: client.getInstructions() }),
     close: async () => {
       if (transport instanceof StreamableHTTPClientTransport) {
         await transport.terminateSession().catch(() => undefined); // the server may be gone already

@@ -16,6 +16,7 @@ export function previousClient(target: Target, name: string): ClientAdapter {
     call: (tool, args, onprogress) =>
       client.callTool({ name: tool, arguments: args }, undefined, onprogress && { onprogress }),
     list: () => allTools(client),
+    about: () => ({ server: client.getServerVersion(), instructions: client.getInstructions() }),
     close: async () => {
       if (transport instanceof StreamableHTTPClientTransport) {
         await transport.terminateSession().catch(() => undefined); // the server may be gone already

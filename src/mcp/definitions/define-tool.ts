@@ -35,8 +35,14 @@ export interface Annotations {
 export interface Tool {
   name: string;
   toolset: Exclude<Toolset, 'all'>;
+  /** Also one of `core`, which runs the whole loop. */
+  inCore: boolean;
   /** For lists that people see. */
   title: string;
+  /** Words by which a model that sees only names looks for it, where its description does not have them. */
+  hint?: string;
+  /** Among the tools that a client which loads most of them on demand should load at once. */
+  isLoadedFirst: boolean;
   description: string;
   /** What each argument is, by its name; there may be more than the tool takes. */
   parameters: Readonly<Record<string, string>>;
@@ -61,15 +67,15 @@ export interface Tool {
 /** What many tools take, in words that stand on their own: clients drop limits, patterns and defaults. */
 const COMMON = {
   version: 'The version you read',
-  idempotency_key: 'A retry with the same key answers the first result',
+  idempotency_key: 'The same key again answers the first result',
   created_by: 'Who it is by, if not you',
   updated_by: 'Who it is by, if not you',
-  on_conflict: '"merge" applies it where others changed other fields only; default "reject"',
-  claim_token: 'The token of your claim on the item',
+  on_conflict: 'merge: apply it where others changed other fields only; default reject',
+  claim_token: 'That of your claim on the item',
   limit: 'Rows at most; default 50, at most 100',
   offset: 'Rows to skip; cursor is safer',
   cursor: 'next_cursor of the page before',
-  fields: 'Fields of each row instead of the short set; ["all"] for whole records',
+  fields: 'Other fields of each row than the short set; ["all"]: whole records',
   max_tokens: 'Tokens the answer may cost, 300 to 20000',
 } as const;
 
@@ -84,6 +90,11 @@ interface Telling<Input extends z.ZodObject, Data extends object, View extends o
   'toolset' | 'title' | 'description'
 > {
   parameters: Parameters<Input>;
+  inCore?: true;
+  hint?: string;
+  isLoadedFirst?: true;
+  /** It adds or takes, and what was there before stays. */
+  destroysNothing?: true;
   budget?: number;
   /** By default the whole answer, without fields that are empty. */
   show?: (data: Data, input: Record<string, unknown>) => View;
@@ -100,16 +111,19 @@ const maxTokens = { max_tokens: integer(READ_TOKENS_MIN, READ_TOKENS_MAX).option
 /** A tool is a use case and how a model is told of it. Its schemas are made when somebody lists or calls it. */
 export function defineTool<Input extends z.ZodObject, Data extends object, View extends object = Data>(
   useCase: UseCase<Input, Data>,
-  { budget, show, parts = [], goesOn, text, parameters, more, ...told }: Telling<Input, Data, View>,
+  telling: Telling<Input, Data, View>,
 ): Tool {
+  const { budget, show, parts = [], goesOn, text, parameters, more, destroysNothing, ...told } = telling;
   const { name, kind } = useCase;
   const output = lazily(() => answerSchema({ ...useCase.output(), ...more?.() }));
   const input = lazily(() => (kind === 'read' ? readInput(useCase.input, output()) : useCase.input));
   return {
     name,
+    inCore: told.toolset === 'core',
+    isLoadedFirst: false,
     ...told,
     parameters: { ...COMMON, ...parameters },
-    annotations: ANNOTATIONS[kind],
+    annotations: { ...ANNOTATIONS[kind], ...(destroysNothing === true && { destructiveHint: false }) },
     budget: budget ?? (kind === 'read' ? READ_TOKENS_DEFAULT : WRITE_TOKENS_MAX),
     get input() {
       return input();

@@ -8,6 +8,7 @@ import { shortId } from '../definitions/text.ts';
 export const archiveWorkItemsTool = defineTool(archiveWorkItems, {
   toolset: 'archive',
   title: 'Archive work items',
+  hint: 'clean up old closed tasks',
   description:
     'Move closed items, each with all below it, to the archive; without ids all that is due (archive_after_days). Refused while anything in it is open, claimed or the current session. restore brings ids back, with archived ancestors. list_work_items archived shows it. Example: {"ids":["3f2a9c1b"]}',
   parameters: {

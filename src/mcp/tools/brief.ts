@@ -6,6 +6,8 @@ import { defineTool } from '../definitions/define-tool.ts';
 export const getBriefTool = defineTool(getBrief, {
   toolset: 'core',
   title: 'Get the brief',
+  isLoadedFirst: true,
+  hint: 'session start summary, overview, catch up, what to do next',
   description:
     'Call this first: project, current session, what you hold, ready and blocked work, broken vendors, what changed since you were here (or since a position). Example: {"max_tokens":1000}',
   parameters: {

@@ -7,11 +7,15 @@ import { LONG_FIELDS, wholeItemText } from '../definitions/whole-item.ts';
 export const claimWorkItemTool = defineTool(claimWorkItem, {
   toolset: 'work',
   title: 'Claim work',
+  inCore: true,
+  isLoadedFirst: true,
+  destroysNothing: true,
+  hint: 'claim task, take next ticket, lock, reserve, assign, release, hand over',
   description:
-    'Take an item to work on, so that nobody else does: the one with id, else the next ready one. The lease ends after lease_minutes. Keep claim_token: writes that carry it are refused once another has the item; renew, release and hand_over need it. Example: {"label":"ui"}',
+    'Take an item to work on, so that nobody else does: the one with id, else the next ready one. Keep claim_token: writes with it are refused once another has the item; renew, release and hand_over need it. Example: {"label":"ui"}',
   parameters: {
     id: 'The item to take; left out: the next ready one',
-    action: 'take (default), renew, release or hand_over',
+    action: 'Default take',
     lease_minutes: '1 to 1440; default 30',
     to: 'With hand_over: who gets it',
     label: 'The next ready one with this label',

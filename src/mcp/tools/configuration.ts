@@ -17,10 +17,11 @@ export const updateProjectConfigurationTool = defineTool(updateConfiguration, {
   toolset: 'configuration',
   title: 'Change the settings',
   description:
-    'Change the project\'s settings, based on the version you read; current_session_id null ends the current session. Example: {"version":1,"active_context_type":"maintenance"}',
+    'Change the project\'s settings, based on the version you read. Example: {"version":1,"active_context_type":"maintenance"}',
   parameters: {
-    active_context_type: 'feature, maintenance or research',
-    current_session_id: 'The session that is worked in; null: none',
+    active_context_type: 'What the work is about',
+    current_session_id: 'The session that is worked in',
+    clear: 'current_session_id: no session is worked in',
     default_token_budget: 'Tokens, 1000 to 1000000',
     archive_after_days: 'Closed items move to the archive after so long',
   },

@@ -11,12 +11,13 @@ import { deploymentLine, fieldsText, itemLine, listText, shortId } from '../defi
 export const recordDeploymentTool = defineTool(recordDeployment, {
   toolset: 'core',
   title: 'Record a deployment',
+  hint: 'release, ship, deploy',
   description:
-    'Record a deployment. metadata needs pr_number, pr_title, test_summary {category: count}, constitutional_compliance. commit_hash of 7–39 characters is completed from the project\'s git. Example: {"deployed_at":"2026-01-31T09:30:00Z","commit_hash":"0123456789abcdef0123456789abcdef01234567","metadata":{"pr_number":7,"pr_title":"Add CSV","test_summary":{"unit":150},"constitutional_compliance":true},"affected_vendors":["vendor_abc"]}',
+    'Record what went out, when, and what was tested. Example: {"deployed_at":"2026-01-31T09:30:00Z","commit_hash":"0123456789ab","metadata":{"pr_number":7,"pr_title":"Add CSV","test_summary":{"unit":150},"constitutional_compliance":true},"affected_vendors":["vendor_abc"]}',
   parameters: {
     deployed_at: 'ISO 8601 with an offset',
-    commit_hash: '7 to 40 hex characters',
-    metadata: 'pr_number, pr_title, test_summary, constitutional_compliance',
+    commit_hash: "7 to 40 hex characters; completed from the project's git",
+    metadata: 'All of pr_number, pr_title, test_summary {category: count}, constitutional_compliance',
     affected_vendor_ids: 'Ids of vendors',
     affected_vendors: 'Names of vendors',
     related_work_item_ids: 'Ids of items that went out with it',

@@ -58,6 +58,7 @@ export const updateEnhancementTool = defineTool(updateEnhancement, {
     target_quarter: 'As 2026-Q1',
     requires_constitutional_principles: 'All of them',
     depends_on: 'Ids of all enhancements it waits for',
+    clear: 'Fields to empty',
   },
   show: written,
   parts: [{ at: 'description', isField: true, rest: ({ id }) => callForOne(id) }],

@@ -13,8 +13,10 @@ import { changeLine, countWhole, listText, shortId } from '../definitions/text.t
 export const queryHistoryTool = defineTool(queryHistory, {
   toolset: 'history',
   title: 'Read the history',
+  inCore: true,
+  hint: 'audit log, who changed what and when',
   description:
-    'Every change with who, when and each field before and after: of one record (id or vendor), by an actor, in a time range; newest first. since N: what came after feed position N, oldest first; go on with next_since. as_of: the state of a record at that time. Example: {"id":"3f2a9c1b"}',
+    'Every change, newest first: who, when, each field before and after. With since what came after a feed position, oldest first; go on with next_since. With as_of the state of a record then. Example: {"id":"3f2a9c1b"}',
   parameters: {
     id: 'Of this record',
     vendor: 'Of this vendor',
@@ -38,10 +40,12 @@ export const queryHistoryTool = defineTool(queryHistory, {
 export const undoTool = defineTool(undo, {
   toolset: 'history',
   title: 'Undo',
+  inCore: true,
+  hint: 'revert, roll back, mistake',
   description:
-    'Take back one change by its inverse: change_id (or "#12", its feed position) at once; or all that an actor did since a time, shown first, done with apply true. Refused where others changed the same fields since; partial leaves those out. Example: {"change_id":"#12"}',
+    'Take back one change (change_id) at once, or all that an actor did since a time: shown first, done with apply true. Refused where others changed the same fields since; partial leaves those out. Example: {"change_id":"#12"}',
   parameters: {
-    change_id: 'The change: its id or "#12"',
+    change_id: 'Its id or feed position, as "#12"',
     actor: 'All changes by this actor since a time',
     since: 'With actor: ISO 8601',
     apply: 'With actor: do it; else it is shown only',

@@ -12,6 +12,8 @@ const NOTE_IN_ROW_CHARACTERS = 500;
 export const addNoteTool = defineTool(addNote, {
   toolset: 'notes',
   title: 'Add a note',
+  inCore: true,
+  hint: 'comment, log progress, finding, decision, remember',
   description:
     'Comment on a work item, for ever: up to 64 KiB, no version needed. Example: {"id":"3f2a9c1b","text":"Vendor answers Monday"}',
   parameters: {

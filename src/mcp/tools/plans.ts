@@ -10,8 +10,10 @@ import { countWhole, itemLine, shortId } from '../definitions/text.ts';
 export const applyPlanTool = defineTool(applyPlan, {
   toolset: 'plan',
   title: 'Apply a plan',
+  inCore: true,
+  hint: 'many tasks at once, break down, subtasks, epic',
   description:
-    'Create up to 500 items with hierarchy and dependencies in one call, all or nothing. Items name each other by key; parent, depends_on and blocks take keys or ids of existing items. Each item also takes the other fields of create_work_item. Example: {"items":[{"key":"p","item_type":"project","title":"Shop"},{"key":"a","item_type":"task","title":"API","parent":"p"},{"key":"u","item_type":"task","title":"UI","parent":"p","depends_on":["a"]}]}',
+    'Create up to 500 items with hierarchy and dependencies in one call, all or nothing. Items name each other by key; parent, depends_on and blocks take keys or ids of existing items. Each also takes the other fields of create_work_item. Example: {"items":[{"key":"p","item_type":"project","title":"Shop"},{"key":"a","item_type":"task","title":"API","parent":"p"},{"key":"u","item_type":"task","title":"UI","depends_on":["a"]}]}',
   parameters: {
     items: 'The items, each with a key of its own',
     dry_run: 'Check it only',

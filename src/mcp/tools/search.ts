@@ -10,11 +10,13 @@ import { listText } from '../definitions/text.ts';
 export const searchTool = defineTool(search, {
   toolset: 'search',
   title: 'Search',
+  inCore: true,
+  hint: 'find tasks, notes, text',
   description:
-    'Full-text search over work items, notes, vendors, deployments and enhancements: all words must match, "a phrase" as it stands; titles count most, then what is new. archived searches the archive instead. Ids and commits are found by their first 6+ characters. Example: {"query":"login \\"time zone\\"","entities":["work_item","note"]}',
+    'Full-text search over work items, notes, vendors, deployments and enhancements: all words must match, "a phrase" as it stands; titles count most, then what is new. Ids and commits are found by their first 6+ characters. Example: {"query":"login \\"time zone\\"","entities":["work_item","note"]}',
   parameters: {
     query: 'Words, a "phrase", an id or a commit',
-    entities: 'Only these: work_item, note, vendor, deployment, enhancement',
+    entities: 'Only of these kinds',
     archived: 'In the archive instead',
     limit: 'Results at most; default 10, at most 50',
   },

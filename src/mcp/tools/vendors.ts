@@ -39,7 +39,7 @@ export const updateVendorStatusTool = defineTool(updateVendor, {
     'Change a vendor, based on the version you read. metadata merges by key: format_support {excel,csv,pdf,ocr}, test_results {passing,total,skipped}, manifest_compliant. Example: {"name":"vendor_abc","version":3,"status":"operational"}',
   parameters: {
     name: 'In any case',
-    status: 'operational or broken',
+    status: 'Its new status',
     extractor_version: 'As 1.2.3',
     metadata: 'Merged key by key',
   },

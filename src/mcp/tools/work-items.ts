@@ -29,18 +29,20 @@ const BARE = { include_children: false, include_dependencies: false, max_tokens:
 export const createWorkItemTool = defineTool(createWorkItem, {
   toolset: 'core',
   title: 'Create a work item',
+  isLoadedFirst: true,
+  hint: 'add new todo, ticket, issue, bug, feature, subtask',
   description:
     'Track a new project, session, task or research item. Depth at most 5 below a root. Example: {"item_type":"task","title":"Fix login","parent_id":"3f2a9c1b"}',
   parameters: {
-    item_type: 'project, session, task or research',
+    item_type: 'A project has sessions, a session has tasks',
     title: 'One line, at most 200 characters',
     parent_id: 'The item it lies below: an id or its first 6+ characters',
-    status: 'planned, active, blocked, completed or cancelled; default active',
+    status: 'Default active',
     priority: '1 (highest) to 5; default 3',
     description: 'Markdown, up to 64 KiB',
     labels: 'At most 32',
     assignee: 'Who is to do it',
-    metadata: 'Keys of its type, as estimated_hours of a task; others are kept',
+    metadata: 'Keys of its type, as estimated_hours; others are kept',
     branch_name: 'Its git branch',
     commit_hash: '40 hex characters',
     pr_number: 'Its pull request',
@@ -54,23 +56,26 @@ export const createWorkItemTool = defineTool(createWorkItem, {
 export const updateWorkItemTool = defineTool(updateWorkItem, {
   toolset: 'core',
   title: 'Update a work item',
+  isLoadedFirst: true,
+  hint: 'complete, close, finish, delete, remove, restore, rename, move task, ticket or todo',
   description:
-    'Change fields of an item, based on the version you read; a stale version saves nothing and tells what others changed. deleted_at deletes softly. Example: {"id":"3f2a9c1b","version":2,"status":"completed"}',
+    'Change fields of an item, based on the version you read; a stale version saves nothing and tells what others changed. Example: {"id":"3f2a9c1b","version":2,"status":"completed"}',
   parameters: {
     id: 'An id or its first 6+ characters',
     title: 'One line, at most 200 characters',
-    status: 'planned, active, blocked, completed or cancelled',
+    status: 'Its new status',
     metadata: 'Merged key by key; null removes a key',
-    parent_id: 'The item it moves below; null: to the root',
+    parent_id: 'The item it moves below',
     description: 'The whole new text; to add to it use append_description',
     append_description: 'Added at the end of the description as a paragraph',
     priority: '1 (highest) to 5',
-    labels: 'All of its labels',
+    labels: 'All of them',
     assignee: 'Who is to do it',
     branch_name: 'Its git branch',
     commit_hash: '40 hex characters',
     pr_number: 'Its pull request',
-    deleted_at: 'A time deletes it softly; null brings it back',
+    deleted_at: 'ISO 8601; deletes it softly',
+    clear: 'Fields to empty; parent_id: to the root, deleted_at: bring back',
     cascade: 'With deleted_at: also what lies below it',
   },
   show: (item, input): WrittenItem => {
@@ -84,6 +89,7 @@ export const updateWorkItemTool = defineTool(updateWorkItem, {
 export const queryWorkItemTool = defineTool(readWorkItem, {
   toolset: 'core',
   title: 'Read a work item',
+  hint: 'show, get task, ticket or issue details',
   description:
     'Read one item whole, with its ancestors, the tree below it, its links and newest notes. Of a long text the rest: field and offset. Example: {"id":"3f2a9c1b"}',
   parameters: {
@@ -128,11 +134,13 @@ export const queryWorkItemTool = defineTool(readWorkItem, {
 export const listWorkItemsTool = defineTool(listWorkItems, {
   toolset: 'core',
   title: 'List work items',
+  isLoadedFirst: true,
+  hint: 'tasks, todos, tickets, backlog, open, ready, next',
   description:
     'List items, last updated first, in short rows. ready means startable now, most urgent first; explain says why others are not; text searches title and description. Page with cursor. Example: {"status":"active","limit":20}',
   parameters: {
-    item_type: 'project, session, task or research',
-    status: 'planned, active, blocked, completed or cancelled',
+    item_type: 'Of this type',
+    status: 'Of this status',
     parent_id: 'Directly below this item; "root": without a parent',
     assignee: 'Who is to do it',
     label: 'With this label',
@@ -141,7 +149,7 @@ export const listWorkItemsTool = defineTool(listWorkItems, {
     text: 'In title or description',
     include_deleted: 'Deleted ones too',
     archived: 'Those in the archive instead',
-    sort: 'updated (default), created, priority or title',
+    sort: 'Default updated',
   },
   budget: LIST_TOKENS_DEFAULT,
   show: (page, input) => pageOf(page, input, itemRow),
@@ -152,12 +160,14 @@ export const listWorkItemsTool = defineTool(listWorkItems, {
 export const linkWorkItemsTool = defineTool(linkWorkItems, {
   toolset: 'links',
   title: 'Link work items',
+  inCore: true,
+  hint: 'dependency, blocked by, relation of tasks',
   description:
     'Add a dependency between two items, or remove it with remove. "A blocks B" and "B depends_on A" are the same; blocking cycles are refused. Example: {"source_id":"3f2a9c1b","target_id":"77ab01cd","dependency_type":"blocks"}',
   parameters: {
     source_id: 'The item that blocks, depends, …',
     target_id: 'The other item',
-    dependency_type: 'blocks, depends_on, relates_to or discovered_from',
+    dependency_type: 'What source_id does to target_id',
     remove: 'Take the link away instead',
   },
   text: (link) =>

@@ -179,7 +179,7 @@ function headText(brief: BriefView): string {
   ];
   const { open_conflicts = 0, pending = 0 } = brief;
   if (open_conflicts > 0) {
-    const where = 'list_conflicts, resolve_conflict (toolset conflicts), or `worktrail conflicts`';
+    const where = '`worktrail conflicts` or the conflict tools show what waits for a decision';
     lines.push(`! ${count(open_conflicts, 'change')} could not be applied: ${where}`);
   }
   if (pending > 0)

@@ -22,6 +22,6 @@ export function warnOfConflicts<T>(
 ): Answer<T> {
   const open = records(answer.data).reduce((sum, { open_conflicts = 0 }) => sum + open_conflicts, 0);
   if (open === 0) return answer;
-  const message = `${open === 1 ? 'A change' : `${open} changes`} to what is shown here could not be applied and ${open === 1 ? 'waits' : 'wait'} for a decision: see list_conflicts and resolve_conflict (toolset conflicts), or \`worktrail conflicts\`.`;
+  const message = `${open === 1 ? 'A change' : `${open} changes`} to what is shown here could not be applied and ${open === 1 ? 'waits' : 'wait'} for a decision: \`worktrail conflicts\` or the conflict tools show ${open === 1 ? 'it' : 'them'}.`;
   return { ...answer, warnings: [...answer.warnings, { code: 'open_conflicts', message }] };
 }
