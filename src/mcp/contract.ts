@@ -46,9 +46,11 @@ export function contractFiles(): Record<string, string> {
     `tools/${tool.name}.json`,
     {
       toolset: tool.toolset,
+      core: tool.inCore,
       ...listTool(tool),
       inputSchema: inputSchema(tool),
       outputSchema: outputSchema(tool),
+      annotations: tool.annotations,
     },
   ]);
   const config = z.toJSONSchema(settingSchemas().configFile, { io: 'input' });

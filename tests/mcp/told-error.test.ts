@@ -32,7 +32,15 @@ describe('an error as a model is told it', () => {
       'This work item is at version 2, not 1.',
       {
         ...{ expected_version: 1, current_version: 2, overlap: ['description'], mergeable: false },
-        current: { id: 'x', version: 2, title: 'Short', description: `${long}!`, labels: [], path: '/x' },
+        current: {
+          id: '3f2a9c1b',
+          version: 2,
+          item_type: 'task',
+          title: 'Short',
+          description: `${long}!`,
+          labels: ['ui'],
+          path: '/x',
+        },
         theirs: [{ ...change, by: 'ada' }],
         yours: [change, { field: 'title', from: 'Short', to: 'Mine' }],
       },
@@ -40,7 +48,10 @@ describe('an error as a model is told it', () => {
     );
     const { details } = toldError(conflict);
     const begins = expect.stringMatching(/^Long text\. .* \(2200[01] characters\)$/) as unknown;
-    expect(details['current']).toEqual({ id: 'x', version: 2, title: 'Short', description: begins });
+    expect(details['current']).toMatchObject({ version: 2, title: 'Short', description: begins });
+    expect(details['cut']).toEqual([
+      { field: 'current.description', next: 'query_work_item {"id":"3f2a9c1b","field":"description"}' },
+    ]);
     expect(details['theirs']).toEqual([{ field: 'description', from: begins, to: begins, by: 'ada' }]);
     expect(details['yours']).toMatchObject([{ to: begins }, { field: 'title', from: 'Short', to: 'Mine' }]);
     expect(tokensOf(details)).toBeLessThan(600);

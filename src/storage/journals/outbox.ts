@@ -249,6 +249,7 @@ export class Outbox implements Journal {
       const entries = [...before.entries];
       const unsealed = [...before.unsealed];
       const unmarked: UnsealedFind[] = [];
+      const log = `${this.location}-wal`;
       const added = file.statement('select seq, record from entries where seq > ? order by seq');
       for (const row of added.iterate(seq) as Iterable<{ seq: number; record: string }>) {
         seq = row.seq;
@@ -256,7 +257,7 @@ export class Outbox implements Journal {
         if ('entry' in decoded) entries.push(decoded.entry);
         else if ('unsealed' in decoded) {
           if (decoded.hasSeal) unsealed.push(decoded.unsealed);
-          else unmarked.push({ entry: decoded.unsealed, until: writtenAt(this.location, this.#log) });
+          else unmarked.push({ entry: decoded.unsealed, until: writtenAt(this.location, log) });
         } else if (decoded.problem === 'newer')
           this.#notices.add(`${this.location} holds a write of a newer Worktrail.`);
         else this.#suspect = true;
@@ -387,10 +388,6 @@ export class Outbox implements Journal {
     if (error instanceof JournalUnavailable) return error;
     if (isDamage(error)) this.#suspect = true;
     return driverCode(error) === undefined ? error : this.#unavailable(describeDriverError(error), error);
-  }
-
-  get #log(): string {
-    return `${this.location}-wal`;
   }
 
   #unavailable(reason: string, cause: unknown): JournalUnavailable {

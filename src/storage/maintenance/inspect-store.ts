@@ -11,7 +11,7 @@ import { explained } from '../primary/postgres-driver.ts';
 import * as postgresStore from '../primary/postgres.ts';
 import { refuseForeignInTracker } from '../primary/schema-objects.ts';
 import { checkPlaceForSchema, hasAllRights } from '../primary/postgres-server.ts';
-import * as sqliteStore from '../primary/sqlite.ts';
+import { engineVersion, isOurs, lastApplied } from '../primary/tracker-file.ts';
 import type { PrimaryOptions } from '../opening/primary-options.ts';
 
 export interface StoreSighting {
@@ -72,16 +72,16 @@ async function inspectSqlite(file: string): Promise<StoreSighting> {
     const there = existsSync(file);
     const database = there ? await openToLook(file) : openDatabaseImage();
     try {
-      sighting.engine = sqliteStore.engineVersion(database);
+      sighting.engine = engineVersion(database);
       const tables = Number(database.prepare('select count(*) from sqlite_master').pluck().get());
       // A file without any table is one that is just being made.
       sighting.exists = tables > 0;
-      if (sighting.exists && !sqliteStore.isOurs(database)) {
+      if (sighting.exists && !isOurs(database)) {
         sighting.problem = `${file} is a database of another program`;
       } else if (sighting.exists) {
         const migrations = readMigrations('sqlite');
         refuseForeignInTracker(database, migrations);
-        sighting.schema = schemaState(sqliteStore.lastApplied(database), migrations);
+        sighting.schema = schemaState(lastApplied(database), migrations);
       }
     } finally {
       database.close();

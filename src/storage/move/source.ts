@@ -9,7 +9,8 @@ import { openingLock } from '../primary/open-in-place.ts';
 import { readMigrations, schemaState } from '../primary/migrate.ts';
 import { findProject, type ProjectRow } from '../queries/configuration.ts';
 import { refuseForeignInTracker } from '../primary/schema-objects.ts';
-import { connect, isOurs, lastApplied } from '../primary/sqlite.ts';
+import { connect } from '../primary/sqlite.ts';
+import { isOurs, lastApplied } from '../primary/tracker-file.ts';
 import { inOurWords, refused } from './refused.ts';
 
 /** How long the file is asked for before whoever has it open is named as the reason. */

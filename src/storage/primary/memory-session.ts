@@ -12,7 +12,8 @@ import { readMigrations, schemaState, type Migrations, type SchemaState } from '
 import { Mutex } from '../database/retry.ts';
 import type { Database } from './sqlite-driver.ts';
 import { refuseForeignInTracker } from './schema-objects.ts';
-import { applyMigrations, connect, engineVersion, isOurs, lastApplied } from './sqlite.ts';
+import { connect } from './sqlite.ts';
+import { applyMigrations, engineVersion, isOurs, lastApplied } from './tracker-file.ts';
 
 export interface MemorySqliteOptions {
   /** A whole database, as `imageOf` gives it; older ones are migrated in memory. Default: an empty tracker. */

@@ -2,7 +2,7 @@
 import { openDatabaseImage } from './database-file.ts';
 import { readMigrations } from './migrate.ts';
 import { hashOfSchema } from './schema-objects.ts';
-import { applyMigrations } from './sqlite.ts';
+import { applyMigrations } from './tracker-file.ts';
 
 export function migratedSchema(): string {
   const migrations = readMigrations('sqlite');

@@ -1,8 +1,7 @@
 /** SQLite: one connection for writing and one for reading, both through a queue of their own. */
-import { existsSync, mkdirSync, statSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { drizzle } from 'drizzle-orm/better-sqlite3';
-import { migrate } from 'drizzle-orm/better-sqlite3/migrator';
 import { databaseError, isError } from '../../domain/errors.ts';
 import type { ChangeHints } from '../database/hints.ts';
 import { watchDataVersion } from './sqlite-hints.ts';
@@ -16,50 +15,26 @@ import {
   type ReadOptions,
   type Session,
 } from '../database/connection.ts';
-import { openDatabaseFile } from './database-file.ts';
-import {
-  ForeignFile,
-  ForeignObject,
-  LostFiles,
-  codedError,
-  describeDriverError,
-} from '../database/driver-errors.ts';
-import { keepLogShort } from './wal-size.ts';
+import { ForeignObject, LostFiles, codedError, describeDriverError } from '../database/driver-errors.ts';
 import { withFileLock } from './file-lock.ts';
 import { saveAndClose } from './lost-files.ts';
-import {
-  MIGRATIONS_TABLE,
-  readMigrations,
-  refuseNewer,
-  schemaState,
-  type Migrations,
-  type SchemaState,
-} from './migrate.ts';
+import { readMigrations, refuseNewer, schemaState, type Migrations, type SchemaState } from './migrate.ts';
 import { OpenFiles } from './open-files.ts';
-import { BUSY_TIMEOUT_MS, LOOK_MS, openPatiently, openingLock } from './open-in-place.ts';
+import { LOOK_MS, openPatiently, openingLock } from './open-in-place.ts';
 import { Mutex, retryContention } from '../database/retry.ts';
 import { defineTables } from '../database/schema.ts';
 import type { Database, Statement } from './sqlite-driver.ts';
-import { refuseForeignInTracker } from './schema-objects.ts';
-
-/** "WTRL": marks a database file as ours (PRAGMA application_id). */
-const APPLICATION_ID = 0x5754524c;
-/** The first release without the WAL-reset corruption bug (sqlite.org/wal.html). */
-const SQLITE_MIN_VERSION = [3, 51, 3] as const;
+import {
+  NEWEST_APPLIED,
+  applyMigrations,
+  engineVersion,
+  lastApplied,
+  openToRead,
+  openToWrite,
+  type SqliteOptions,
+} from './tracker-file.ts';
 
 const liteTables = defineTables(sqliteKit);
-
-export interface SqliteOptions {
-  /** The database file; made with its folder when missing. */
-  file: string;
-  /** Where the migrations are; by default those shipped with the program. */
-  migrationsFolder?: string;
-  logQuery?: QueryLog | undefined;
-  /** See `Connection.isReplica`; false by default. */
-  isReplica?: boolean;
-  /** `FULL`, the default, survives a power cut; `NORMAL` is for what can be made again. */
-  synchronous?: 'FULL' | 'NORMAL';
-}
 
 /**
  * Opens (and if need be makes and migrates) a SQLite store.
@@ -69,12 +44,12 @@ export async function openSqlite(options: SqliteOptions): Promise<{ session: Ses
   try {
     mkdirSync(path.dirname(options.file), { recursive: true, mode: FOLDER_MODE });
     // Reading the file has to wait while another process cleans up after a crash, or is the last to leave.
-    const writer = await open(options, () => openFile(options));
+    const writer = await open(options, () => openToWrite(options));
     const files = new OpenFiles(options.file);
     let reader: Database | undefined;
     try {
       // Opened now, not when it is needed: if the log is lost, what is opened later sees another one.
-      reader = await retryContention(() => openReader(options));
+      reader = await retryContention(() => openToRead(options));
       refuseLost(files);
       const state = await bringUpToDate(writer, files, options);
       return { session: new SqliteSession(writer, reader, files, options), state };
@@ -105,62 +80,6 @@ function open({ file, isReplica = false }: SqliteOptions, work: () => Database):
   return isReplica ? retryContention(work) : openPatiently(file, work);
 }
 
-function openFile({ file, synchronous = 'FULL', migrationsFolder }: SqliteOptions): Database {
-  const existed = existsSync(file) && statSync(file).size > 0;
-  const database = openDatabaseFile(file);
-  try {
-    database.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
-    checkVersion(database);
-    if (existed && !isOurs(database)) {
-      throw databaseError(
-        'sqlite',
-        `${file} is a database of another program`,
-        'Move that file elsewhere or choose another project folder. The file was not touched.',
-        new ForeignFile(),
-      );
-    }
-    if (existed) refuseForeignInTracker(database, readMigrations('sqlite', migrationsFolder));
-    database.pragma('foreign_keys = ON');
-    database.pragma(`synchronous = ${synchronous}`);
-    keepLogShort(database, file);
-    return database;
-  } catch (error) {
-    database.close();
-    throw error;
-  }
-}
-
-function checkVersion(database: Database): void {
-  const version = sqliteVersion(database);
-  const parts = version.split('.').map(Number);
-  const difference = SQLITE_MIN_VERSION.map((wanted, index) => (parts[index] ?? 0) - wanted).find(
-    (d) => d !== 0,
-  );
-  if (difference !== undefined && difference < 0) {
-    throw databaseError(
-      'sqlite',
-      `SQLite ${version} is too old; ${SQLITE_MIN_VERSION.join('.')} or newer is needed`,
-      'Install Worktrail with its own locked dependencies (npm ci).',
-    );
-  }
-}
-
-/** A file that another process is just making has neither mark nor tables yet; that is ours too. */
-export function isOurs(database: Database): boolean {
-  // In this order: another process sets the mark before it makes the first table.
-  const tables = database.prepare('select count(*) from sqlite_master').pluck().get();
-  const id = database.pragma('application_id', { simple: true });
-  return id === APPLICATION_ID || (id === 0 && tables === 0);
-}
-
-export function engineVersion(database: Database): string {
-  return `SQLite ${sqliteVersion(database)}`;
-}
-
-function sqliteVersion(database: Database): string {
-  return String(database.prepare('select sqlite_version()').pluck().get());
-}
-
 /** @throws LostFiles when they are not in their places any more */
 function refuseLost(files: OpenFiles): void {
   if (files.loss() !== undefined)
@@ -189,25 +108,6 @@ async function bringUpToDate(
     }
     return await compare();
   });
-}
-
-/** Marks the database as ours and makes or alters its tables; takes no lock of its own against other processes. */
-export function applyMigrations(database: Database, migrations: Migrations): void {
-  database.pragma(`application_id = ${APPLICATION_ID}`);
-  migrate(drizzle(database), { migrationsFolder: migrations.folder, migrationsTable: MIGRATIONS_TABLE });
-}
-
-const NEWEST_APPLIED = `select max(created_at) from ${MIGRATIONS_TABLE}`;
-
-/** When the newest applied migration was made, in Unix milliseconds; undefined without any. */
-export function lastApplied(database: Database): number | undefined {
-  const exists = database
-    .prepare("select 1 from sqlite_master where type = 'table' and name = ?")
-    .pluck()
-    .get(MIGRATIONS_TABLE);
-  if (exists === undefined) return undefined;
-  const time = database.prepare(NEWEST_APPLIED).pluck().get();
-  return time === null ? undefined : Number(time);
 }
 
 class SqliteSession implements Session {
@@ -376,19 +276,6 @@ function orDamage(error: unknown): unknown {
 class Displaced extends Error {
   constructor(readonly isCommitted: boolean) {
     super('the database files were moved, deleted or replaced');
-  }
-}
-
-/** Cannot write, so that it may be the last to be closed without any effect on the files. */
-function openReader({ file }: SqliteOptions): Database {
-  const database = openDatabaseFile(file, { readonly: true, fileMustExist: true });
-  try {
-    database.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
-    database.prepare('select count(*) from sqlite_master').get();
-    return database;
-  } catch (error) {
-    database.close();
-    throw error;
   }
 }
 

@@ -1,6 +1,7 @@
 /** What a tracker folder remembers of its primary between two starts. Best effort: nothing durable depends on it. */
 import { isProvisional, provisionalStep, withoutMark } from '../../domain/provisional-version.ts';
-import { partsOf } from '../../domain/batch.ts';
+import { partsOf, withParts } from '../../domain/batch.ts';
+import type { Change } from '../../domain/change.ts';
 import type { JournalEntry } from '../contract/journal.ts';
 import { HeldWrites } from './held-writes.ts';
 import type { Outbox } from '../journals/outbox.ts';
@@ -133,6 +134,20 @@ export class TierMemory {
       at -= provisionalStep(id);
     }
     return own;
+  }
+
+  /** An update on a provisional version names the changes that led there, so that they are not taken for others'. */
+  withOwnChanges(change: Change): Change {
+    const { base_version, entity_id } = change;
+    if (change.kind === 'batch') {
+      return withParts(
+        change,
+        partsOf(change).map((part) => this.withOwnChanges(part)),
+      );
+    }
+    if (base_version === null || !isProvisional(base_version)) return change;
+    const own = this.ownChanges(entity_id, base_version);
+    return own.length === 0 ? change : { ...change, own_changes: own };
   }
 
   #try<T>(work: (notebook: Notebook) => T): T | undefined {

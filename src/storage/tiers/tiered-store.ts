@@ -8,10 +8,10 @@
  * layers, `replayer.ts` for the way back.
  */
 import { isError, type TrackerError } from '../../domain/errors.ts';
-import { partsOf, withParts } from '../../domain/batch.ts';
+import { partsOf } from '../../domain/batch.ts';
 import type { Change } from '../../domain/change.ts';
 import { isProvisionalToken } from '../../domain/claim.ts';
-import { PROVISIONAL_FEED_STEP, isProvisional } from '../../domain/provisional-version.ts';
+import { PROVISIONAL_FEED_STEP } from '../../domain/provisional-version.ts';
 import { footprintOf } from '../../domain/footprint.ts';
 import { FeedWatch } from './feed-watch.ts';
 import type { ReadOptions } from '../database/connection.ts';
@@ -243,7 +243,7 @@ export class TieredStore implements TrackerStore {
   }
 
   async #write(changes: readonly Change[]): Promise<WriteAnswer> {
-    const asked = changes.map((change) => this.#withOwnChanges(change));
+    const asked = changes.map((change) => this.parts.memory.withOwnChanges(change));
     await refuseVoidVersion(this.parts.seen, asked, async (work) => (await this.#read(work, {})).data);
     const primary = this.#primary;
     let lost: unknown;
@@ -366,20 +366,6 @@ export class TieredStore implements TrackerStore {
     this.#background.wake();
     this.#watch.wake();
     for (const listener of this.#listeners) listener(to);
-  }
-
-  /** An update on a provisional version names the changes that led there, so that they are not taken for others'. */
-  #withOwnChanges(change: Change): Change {
-    const { base_version } = change;
-    if (change.kind === 'batch') {
-      return withParts(
-        change,
-        partsOf(change).map((part) => this.#withOwnChanges(part)),
-      );
-    }
-    if (base_version === null || !isProvisional(base_version)) return change;
-    const own = this.parts.memory.ownChanges(change.entity_id, base_version);
-    return own.length === 0 ? change : { ...change, own_changes: own };
   }
 
   /** Whether an earlier write waits that this one must not overtake. */

@@ -4,7 +4,8 @@ import Database from 'better-sqlite3';
 import { CONFIGURATION_DEFAULTS } from '../../../src/domain/configuration.ts';
 import type { Connection } from '../../../src/storage/database/connection.ts';
 import { readMigrations } from '../../../src/storage/primary/migrate.ts';
-import { applyMigrations, connect } from '../../../src/storage/primary/sqlite.ts';
+import { connect } from '../../../src/storage/primary/sqlite.ts';
+import { applyMigrations } from '../../../src/storage/primary/tracker-file.ts';
 
 export const PROJECT_ID = 'cccccccc-0000-4000-8000-000000000000';
 export const PROJECT_SLUG = 'model';
