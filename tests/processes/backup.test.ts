@@ -18,8 +18,8 @@ const LONG_MS = 300_000;
 const WRITERS = episodes(4, 16);
 /** Writes of each before the first backup and after the last one. */
 const WRITES_APART = 4;
-const BACKUPS = episodes(1, 3);
-const BACKUPS_KILLED = episodes(2, 12);
+const BACKUPS = episodes(2, 3);
+const BACKUPS_KILLED = episodes(3, 12);
 /** Restores that are killed, each later than the one before, until one is over first. */
 const RESTORES_KILLED_MAX = 12;
 const LATER_MS = episodes(300, 120);

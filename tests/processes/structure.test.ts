@@ -6,7 +6,7 @@ import { expectCompleteFeed, expectNoBlockingCycle, expectSoundPaths } from './s
 import { episodes } from '../torture/scale.ts';
 
 const LONG_MS = 240_000;
-const ROUNDS = episodes(3, 10);
+const ROUNDS = episodes(4, 10);
 const RING = 4;
 const MOVERS = 6;
 const MOVES_EACH = episodes(8, 20);

@@ -19,7 +19,7 @@ import { describeEachBackend, openTracker, type Backend } from './backends.ts';
 import type { Tracker } from './tracker.ts';
 import { episodes } from '../torture/scale.ts';
 
-const RUNS = episodes(5, 25);
+const RUNS = episodes(8, 25);
 const KINDS = ['blocks', 'depends_on', 'relates_to', 'discovered_from'] as const;
 
 /** Items are chosen by a number, whatever there is of them at that moment. */

@@ -23,7 +23,7 @@ import { RandomWork, steps } from './random-changes.ts';
 import type { Tracker } from './tracker.ts';
 import { episodes } from '../torture/scale.ts';
 
-const RUNS = episodes(5, 10);
+const RUNS = episodes(8, 10);
 const LONG_MS = 120_000;
 const [sqlite] = backends;
 

@@ -21,7 +21,7 @@ import { TIMEOUT_MS, counted, episodes, isLong, randomFor, report, seed } from '
 
 /** With a real PostgreSQL, each machine with a network of its own; the others with the model of one. */
 const POSTGRES_RUNS = episodes(2, 20);
-const MODEL_RUNS = episodes(5, 480);
+const MODEL_RUNS = episodes(8, 480);
 /** Pairs of machines side by side: on PostgreSQL a run mostly waits. */
 const LANES = episodes(2, 4);
 const CHANGES_MAX = 100;
