@@ -64,3 +64,8 @@ it('silences few rules, each with a reason in the same line', () => {
   expect(silenced.filter((line) => !/ -- \w+/.test(line))).toEqual([]);
   expect(silenced.length, silenced.join('\n')).toBeLessThanOrEqual(10);
 });
+
+it('is ASCII where it is built: the program is read as Latin-1, and the bundler spells out all but regular expressions', () => {
+  const program = readFileSync(path.join(packageRoot(), 'dist', 'program.js'), 'latin1');
+  expect(program.match(/.{0,40}[^\0-\x7f].{0,40}/g)).toBeNull();
+});

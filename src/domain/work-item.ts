@@ -365,7 +365,7 @@ export function blockedPlaceError(ancestor: NamedItem, item: NamedItem, parentId
 function placeError(constraint: string, value: string, chain: string[]) {
   const error = validationError(
     { field: 'parent_id', constraint, value },
-    'Choose a parent higher up, or null for the root level; nothing was changed.',
+    'Choose a parent higher up, or clear ["parent_id"] for the root level; nothing was changed.',
   );
   error.details['chain'] = chain;
   return error;

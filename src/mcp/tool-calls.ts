@@ -43,7 +43,7 @@ export function createToolCalls({ toolsets, log }: Omit<ServerOptions, 'app'>): 
         const { text, structured } = present(tool, answer, input, (named) => tools.has(named));
         return { content: [{ type: 'text', text }], structuredContent: structured };
       } catch (error) {
-        return errorResult(error, log);
+        return errorResult(error, log, (named) => tools.has(named));
       }
     },
   };
@@ -98,7 +98,11 @@ function unknownTool(name: string, known: string[]): TrackerError {
 }
 
 /** Error results carry text only: clients check structured content against the schema of good answers. */
-function errorResult(error: unknown, log: (message: string) => void): CallToolResult {
+function errorResult(
+  error: unknown,
+  log: (message: string) => void,
+  offers: (tool: string) => boolean,
+): CallToolResult {
   if (!(error instanceof TrackerError))
     log(error instanceof Error ? (error.stack ?? error.message) : String(error));
   else if (error.cause !== undefined) log(`${error.message} (${driverCode(error.cause) ?? 'no code'})`);
@@ -110,5 +114,8 @@ function errorResult(error: unknown, log: (message: string) => void): CallToolRe
           "an unexpected failure; its details are in the server's log",
           'Repeat the call once; if it fails again, run `worktrail doctor`.',
         );
-  return { isError: true, content: [{ type: 'text', text: visibleJson(JSON.stringify(toldError(known))) }] };
+  return {
+    isError: true,
+    content: [{ type: 'text', text: visibleJson(JSON.stringify(toldError(known, offers))) }],
+  };
 }

@@ -12,6 +12,7 @@ import { unknownLine, withQuestionMarks, withoutUnknown } from '../../use-cases/
 import { warningLines, type Tool } from './define-tool.ts';
 import { pickedText } from './list-fields.ts';
 import { changedOf, withoutEmpty } from './shown.ts';
+import { IN_CORE, offeredCall } from './whole-item.ts';
 
 export interface Presented {
   text: string;
@@ -33,7 +34,7 @@ export function present(
   const budget = tool.annotations.readOnlyHint
     ? (max_tokens ?? tool.budget)
     : tool.budget + jsonTokens(answer.warnings);
-  const parts = tool.parts.map((part) => offered(part, offers));
+  const parts = tool.parts.map((part) => offered(tool, part, offers));
   // Of a decision about a conflict, `fields` are values to set; of a list, the names of those to answer.
   const toText = Array.isArray(fields) ? pickedText : tool.text;
   // Entries have no symbols: `cursorAfter` is nothing to show.
@@ -67,18 +68,12 @@ export function present(
 /** Of a write that nothing could check there is what was asked for. */
 const asAsked = (data: object): object => changedOf(data, withoutEmpty(data), []);
 
-/** Where the call that gives the rest is not offered, a larger budget does. */
-function offered(part: Part, offers: (tool: string) => boolean): Part {
+/** Where the call that gives the rest is not offered, a larger budget does, if the tool takes one. */
+function offered({ input }: Tool, part: Part, offers: (tool: string) => boolean): Part {
   const { rest } = part;
   if (rest === undefined) return part;
-  return {
-    ...part,
-    rest: (shown, kept) => {
-      const call = rest(shown, kept);
-      const [, name] = /^([a-z_]+) \{/.exec(call) ?? [];
-      return name === undefined || offers(name) ? call : 'a larger max_tokens shows them';
-    },
-  };
+  const otherwise = 'max_tokens' in input.shape ? 'a larger max_tokens shows them' : IN_CORE;
+  return { ...part, rest: (shown, kept) => offeredCall(rest(shown, kept), offers, otherwise) };
 }
 
 const jsonTokens = (value: unknown): number => estimateTokens(JSON.stringify(value) ?? '');

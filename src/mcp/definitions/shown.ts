@@ -97,6 +97,18 @@ export function settableOf<T extends object>(record: T): T {
   );
 }
 
+/** Of a longer text, in whole steps: see `isCutOff`. */
+const SEEN_CHARACTERS = 500;
+
+/** All of a record that a next update may overwrite, long texts as their beginning. */
+export function seenOf<T extends object>(record: T): T {
+  const seen = Object.entries(settableOf(record)).map(([name, value]: [string, JsonValue]) => [
+    name,
+    Array.isArray(value) ? value : shortValue(value, SEEN_CHARACTERS),
+  ]);
+  return Object.fromEntries(seen) as T;
+}
+
 const BOOKKEEPING: ReadonlySet<string> = new Set([
   ...['path', 'depth', 'created_at', 'created_by', 'updated_at', 'updated_by'],
 ]);

@@ -8,6 +8,15 @@ import { fieldsText, itemLine } from './text.ts';
 export const callForItem = (item: { id?: unknown }, more: object): string =>
   `query_work_item ${JSON.stringify({ id: shortId(String(item.id)), ...more })}`;
 
+/** What a write shows in part, a read of `core` gives. */
+export const IN_CORE = 'a server with --toolsets core shows it';
+
+/** A call that gives the rest, or other words where its tool is not offered. */
+export function offeredCall(call: string, offers: (tool: string) => boolean, otherwise: string): string {
+  const [, name] = /^([a-z_]+) \{/.exec(call) ?? [];
+  return name === undefined || offers(name) ? call : otherwise;
+}
+
 /** Labels are not among them: whoever sets labels sets all of them. */
 export const LONG_FIELDS: readonly Part[] = [
   {

@@ -37,7 +37,7 @@ export const closeSessionPrompt = definePrompt({
           `Then complete the session: update_work_item {"id":"${session.id}","version":${session.version},"status":"completed"}.`,
         session !== undefined &&
           offers('update_project_configuration') &&
-          'Clear it as the current one: update_project_configuration with current_session_id null.',
+          'End it as the current one: update_project_configuration with clear ["current_session_id"].',
         'Report in a few lines what was done and what is left.',
       ),
     ].join('\n');

@@ -22,10 +22,7 @@ export const handOverPrompt = definePrompt({
       itemWithSurroundings(item),
       steps(
         'Write down what is done, what is left, what you tried that failed, and where to begin: short, with file names and commands.',
-        offers('add_note')
-          ? `Save it with add_note for ${item.id}.`
-          : offers('update_work_item') &&
-              `Save it at the end of the description: update_work_item {"id":"${item.id}","version":${item.version},"description":"…"}.`,
+        offers('add_note') && `Save it with add_note for ${item.id}.`,
         offers('create_work_item') &&
           `Put what is left and can be done on its own into items below it: create_work_item with parent_id "${item.id}".`,
         offers('link_work_items') && 'Link what blocks what with link_work_items.',

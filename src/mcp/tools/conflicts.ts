@@ -8,8 +8,9 @@ import { listConflicts, resolveConflict } from '../../use-cases/records/conflict
 import { defineTool } from '../definitions/define-tool.ts';
 import { oneLine } from '../../domain/others-text.ts';
 import { pageOf } from '../definitions/list-fields.ts';
-import { rowOf, shortValue } from '../definitions/shown.ts';
-import { listText, shortId, spokenValue } from '../definitions/text.ts';
+import { rowOf, seenOf, shortValue } from '../definitions/shown.ts';
+import { callForItem } from '../definitions/whole-item.ts';
+import { fieldsText, listText, shortId, spokenValue } from '../definitions/text.ts';
 
 const REASON_CHARACTERS = 160;
 const VALUE_CHARACTERS = 80;
@@ -47,18 +48,26 @@ export const resolveConflictTool = defineTool(resolveConflict, {
     resolved_by: 'Who decided, if not you',
   },
   show: (conflict) => {
-    const { version, title, status } = (conflict as { record?: Record<string, unknown> }).record ?? {};
+    const { record } = conflict as { record?: Record<string, unknown> | null };
     return {
       ...conflictRow(conflict),
       id: conflict.id,
       version: conflict.version,
-      ...(version !== undefined && { record: { version, title, status } }),
+      // Its version is past what others wrote: who goes on by it has to have seen that.
+      ...(record?.['version'] !== undefined && { record: seenOf(record) }),
       ...(conflict.repeated === true && { repeated: true }),
     };
   },
+  parts: [
+    {
+      at: 'record',
+      rest: ({ entity, entity_id: id }) =>
+        entity === 'work_item' ? callForItem({ id }, {}) : `query_history ${JSON.stringify({ id })}`,
+    },
+  ],
   more: () => ({ yours: z.array(z.unknown()).optional(), theirs: z.array(z.unknown()).optional() }),
   text: ({ resolution, record, ...conflict }) =>
-    `Settled ${conflictLine(conflict)} with ${resolution ?? 'nothing'}${record === undefined ? '' : `: now v${String(record.version)}`}`,
+    `Settled ${conflictLine(conflict)} with ${resolution ?? 'nothing'}${record === undefined ? '' : `: now${record['version'] === undefined ? '' : ` v${String(record['version'])}`}${fieldsText(record, ['id', 'version'])}`}`,
 });
 
 type Told = Pick<FieldChange, 'field' | 'to'> & { by?: string };

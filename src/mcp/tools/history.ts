@@ -122,7 +122,9 @@ function undoText(shown: ShownUndo): string {
     ...(countWhole(shown, 'refused') > 0 ? [`${countWhole(shown, 'refused')} cannot be taken back:`] : []),
     ...refused.map((change) => `${line(change)}: ${change.reason}`),
     ...(records.length > 0
-      ? [`now: ${records.map(({ id, version }) => `${shortId(id)} v${version}`).join(', ')}`]
+      ? [
+          `now: ${records.map(({ id, version }) => `${shortId(id)}${version === undefined ? ', changed by others too: read it' : ` v${version}`}`).join('; ')}`,
+        ]
       : []),
   ]);
 }

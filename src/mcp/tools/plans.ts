@@ -4,7 +4,8 @@ import { updateWorkItems, type BulkUpdate, type UpdatedItem } from '../../use-ca
 import { applyPlan, type AppliedPlan } from '../../use-cases/records/plans.ts';
 import { defineTool } from '../definitions/define-tool.ts';
 import { nameFirst } from '../../domain/others-text.ts';
-import { rowOf } from '../definitions/shown.ts';
+import { rowOf, seenOf } from '../definitions/shown.ts';
+import { wholeItemText } from '../definitions/whole-item.ts';
 import { countWhole, itemLine, shortId } from '../definitions/text.ts';
 
 export const applyPlanTool = defineTool(applyPlan, {
@@ -39,7 +40,11 @@ export const updateWorkItemsTool = defineTool(updateWorkItems, {
   budget: READ_TOKENS_DEFAULT,
   show: ({ items, ...outcome }) => ({
     ...outcome,
-    items: items.map((item) => rowOf(item, ['id', 'version', 'item_type', 'title', 'status', 'priority'])),
+    items: items.map((item) =>
+      item.merged_with === undefined
+        ? rowOf(item, ['id', 'version', 'item_type', 'title', 'status', 'priority'])
+        : { ...seenOf(item), id: shortId(item.id) },
+    ),
   }),
   parts: [{ at: 'items', rest: () => 'list_work_items {}' }],
   text: bulkText,
@@ -60,5 +65,6 @@ function bulkText(shown: BulkUpdate): string {
 }
 
 function updatedLine({ title, ...item }: UpdatedItem): string {
-  return title === undefined ? `${item.id} v${item.version}` : itemLine({ ...item, title });
+  if (title === undefined) return `${item.id} v${item.version}`;
+  return item.merged_with === undefined ? itemLine({ ...item, title }) : wholeItemText({ ...item, title });
 }

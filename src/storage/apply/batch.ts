@@ -107,17 +107,23 @@ function ownOf(part: Change, effect: Effect): Effect {
 
 const NAMED = ['title', 'name', 'item_type', 'status', 'priority'] as const;
 
-/** Enough to go on with: the versions, and of what was there before what it is called. */
-function summaries({ touched, record }: Effect): JsonObject[] {
+/**
+ * Enough to go on with: the versions, and of what was there before what it is called; of what was merged with changes of
+ * others, all of it, because the version is past what they wrote.
+ */
+function summaries({ touched, record, merged_with }: Effect): JsonObject[] {
+  const names = merged_with.length > 0 ? Object.keys(record) : NAMED;
   return touched.map(({ entity, entity_id: id, version, kind }) => ({
     entity,
     id,
     version,
-    ...(kind === 'update' &&
-      record['id'] === id &&
-      Object.fromEntries(NAMED.flatMap((name) => (name in record ? [[name, record[name]]] : [])))),
+    ...(kind === 'update' && record['id'] === id && pick(record, names)),
+    ...(record['id'] === id && merged_with.length > 0 && { merged_with }),
   })) as JsonObject[];
 }
+
+const pick = (record: JsonObject, names: readonly string[]): JsonObject =>
+  Object.fromEntries(names.flatMap((name) => (name in record ? [[name, record[name] as JsonValue]] : [])));
 
 function fewWarnings(warnings: Warning[]): Warning[] {
   const each = [...new Map(warnings.map((warning) => [warning.message, warning])).values()];

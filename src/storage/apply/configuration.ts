@@ -28,7 +28,7 @@ async function checkSession(c: Connection, id: string): Promise<void> {
   const is = item.deleted_at === null ? `is a ${item.item_type}` : 'is deleted';
   throw validationError(
     { field: 'current_session_id', constraint: `must be a session; "${item.title}" ${is}`, value: id },
-    'Give the id of a session, or null for none.',
+    'Give the id of a session, or clear ["current_session_id"] for none.',
   );
 }
 

@@ -94,7 +94,7 @@ export function refuseDeleted(item: WorkItem, field: string): void {
   if (item.deleted_at === null) return;
   throw validationError(
     { field, constraint: `"${item.title}" is deleted`, value: item.id },
-    'Restore it first (update it with deleted_at null), or link another item.',
+    'Restore it first (update it with clear ["deleted_at"]), or link another item.',
   );
 }
 

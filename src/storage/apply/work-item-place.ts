@@ -30,7 +30,7 @@ export function refuseAsParent(parent: WorkItem | undefined, id: string): WorkIt
   if (parent.deleted_at !== null) {
     throw validationError(
       { field: 'parent_id', constraint: `"${parent.title}" is deleted`, value: id },
-      'Choose another parent, or restore that one first (update it with deleted_at null).',
+      'Choose another parent, or restore that one first (update it with clear ["deleted_at"]).',
     );
   }
   return parent;

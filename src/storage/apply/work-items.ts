@@ -181,7 +181,7 @@ function refuseEditOfDeleted(current: WorkItem, patch: PatchOf<'update work_item
       constraint: `"${current.title}" was deleted at ${current.deleted_at}`,
       value: current.id,
     },
-    'Restore it first: update it with deleted_at null.',
+    'Restore it first: update it with clear ["deleted_at"].',
   );
 }
 

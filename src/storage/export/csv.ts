@@ -12,7 +12,7 @@ import { readTable, type Row, type TableName } from '../database/table-copy.ts';
 import { shapeOf, sqlName } from './format.ts';
 import type { Sink } from './write-export.ts';
 
-const STEERS_A_SPREADSHEET = /^[=+\-@\t\r\n'＝＋－＠]/u;
+const STEERS_A_SPREADSHEET = /^[=+\-@\t\r\n'\uff1d\uff0b\uff0d\uff20]/u;
 const NEEDS_QUOTES = /[",\r\n]/;
 
 /** One value as a cell. */

@@ -40,8 +40,11 @@ export interface Undo {
   undone: UndoneChange[];
   /** What cannot be taken back, newest first. */
   refused: (UndoneChange & { reason: string })[];
-  /** The records that were altered, with their versions now. */
-  records?: { id: string; version: number }[];
+  /**
+   * The records that were altered, with their versions now: but for those that others changed in between, which who goes on
+   * has to read first.
+   */
+  records?: { id: string; version?: number }[];
   repeated?: true;
 }
 
@@ -91,7 +94,7 @@ export const undo = defineUseCase({
     const [applied] = answer.data;
     return {
       ...answer,
-      data: { ...shown, ...(applied === undefined ? {} : outcome(applied)), applied: true },
+      data: { ...shown, ...(applied === undefined ? {} : outcome(applied, rows)), applied: true },
     };
   },
 });
@@ -150,7 +153,7 @@ async function rowsOf(reader: Reader, reference: string): Promise<RecordedChange
       constraint: `touched ${rows.length} records, and one call takes back at most ${ROWS_MAX}`,
       value: reference,
     },
-    'Update the records that should be different now (update_work_items takes many of them at once). Nothing was changed.',
+    'Update the records that should be different now (update_work_items of toolset plan takes many of them at once). Nothing was changed.',
   );
 }
 
@@ -235,10 +238,19 @@ function requestOf(parts: readonly BatchPart[], { updated_by, idempotency_key }:
   return { ...request, ...(updated_by !== undefined && { actor: updated_by }), idempotency_key };
 }
 
-function outcome({ change_id, record, entity_id }: Applied): Pick<Undo, 'change_id' | 'records'> {
-  const batch = recordsOf(record)?.flatMap(({ id, version }) => (version === null ? [] : [{ id, version }]));
-  const version = record['version'];
-  return { change_id, records: batch ?? (typeof version === 'number' ? [{ id: entity_id, version }] : []) };
+/** @param rows those that were taken back */
+function outcome(
+  { change_id, record, entity_id }: Applied,
+  rows: readonly RecordedChange[],
+): Pick<Undo, 'change_id' | 'records'> {
+  const newest = new Map<string, number>();
+  for (const { entity_id: id, version } of rows) newest.set(id, Math.max(newest.get(id) ?? 0, version ?? 0));
+  const altered = recordsOf(record) ?? [{ id: entity_id, version: record['version'] }];
+  const records = altered.flatMap(({ id, version }) => {
+    if (typeof version !== 'number') return [];
+    return [newest.get(id) === version - 1 ? { id, version } : { id }];
+  });
+  return { change_id, records };
 }
 
 /** A repeated call: what it asks about must be what the first one altered. */
@@ -248,7 +260,7 @@ function repeated(
   { idempotency_key }: UndoInput,
 ): Omit<Undo, 'undone' | 'refused'> {
   const known = new Set(rows.map(({ entity_id }) => entity_id));
-  const { change_id, records = [] } = outcome(first);
+  const { change_id, records = [] } = outcome(first, rows);
   if (!known.has(first.entity_id) || records.some(({ id }) => !known.has(id))) {
     throw validationError(
       {

@@ -3,7 +3,7 @@ import type * as z from 'zod';
 import { batchPatch, recordsOf, type BatchPart } from '../../domain/batch.ts';
 import type { JsonObject } from '../../domain/json.ts';
 import { planUpdateInput, type PlanUpdateInput, updateWorkItemsInput } from '../../domain/plan.ts';
-import type { ItemStatus, ItemType } from '../../domain/work-item.ts';
+import type { WorkItem } from '../../domain/work-item.ts';
 import { TrackerError, notFound, validationError, type Problem, isError } from '../../domain/errors.ts';
 import type { Reader } from '../../storage/queries/reader.ts';
 import type { Answer } from '../../storage/contract/store.ts';
@@ -11,19 +11,19 @@ import { inEntry, parseEntries, problemsOf, type Entry } from '../support/batch-
 import { refuseEmptyPatch, write } from '../support/context.ts';
 import { findItemId } from '../support/find-id.ts';
 import { lookUp } from '../support/look-up.ts';
-import { findAsRead } from './long-texts.ts';
+import { findAsRead, refuseShownParts } from './long-texts.ts';
 import { ITEM_FIELDS, newDescription, updatePatch } from './work-items.ts';
 import { bulkUpdateShape } from '../support/answer-shapes.ts';
 import { defineUseCase } from '../support/define-use-case.ts';
 
-/** Items as they are afterwards; an update with cascade adds those that went along, with nothing but a version. */
-export interface UpdatedItem {
+/**
+ * Items as they are afterwards; an update with cascade adds those that went along, with nothing but a version, and one
+ * that was merged with those of others is told whole.
+ */
+export interface UpdatedItem extends Partial<WorkItem> {
   id: string;
   version: number;
-  item_type?: ItemType;
-  title?: string;
-  status?: ItemStatus;
-  priority?: number;
+  merged_with?: number[];
 }
 
 export interface BulkUpdate {
@@ -107,6 +107,7 @@ async function partOf(
   const { id, version, parent_id, on_conflict, cascade, claim_token } = input;
   const patch: JsonObject = updatePatch(input);
   refuseEmptyPatch(patch, ITEM_FIELDS);
+  refuseShownParts(patch);
   if (typeof parent_id === 'string') patch['parent_id'] = await findItemId(reader, parent_id, 'parent_id');
   const entity_id = await findItemId(reader, id);
   const description = await newDescription(input, () => findAsRead(reader, entity_id, version, isKeyed));

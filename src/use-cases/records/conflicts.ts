@@ -101,8 +101,10 @@ function checkFields(conflict: ConflictRecord | undefined, fields: JsonObject): 
       'Settle it with keep_theirs or reapply, and make further changes as usual.',
     );
   }
-  const given = parseInput(schema, fields) as Record<string, unknown>;
-  return Object.fromEntries(Object.keys(fields).map((name) => [name, given[name] as JsonObject[string]]));
+  const given = parseInput(schema, fields) as JsonObject;
+  // What is empty was named, by itself or by `clear`; other fields that nobody gave are defaults.
+  const set = Object.entries(given).filter(([name, value]) => Object.hasOwn(fields, name) || value === null);
+  return Object.fromEntries(set.map(([name, value]) => [name, name === 'labels' ? (value ?? []) : value]));
 }
 
 const SCHEMAS = {

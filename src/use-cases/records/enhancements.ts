@@ -11,6 +11,7 @@ import { newRecordId, uuidFrom } from '../../domain/ids.ts';
 import type { JsonObject } from '../../domain/json.ts';
 import type { WorkItem } from '../../domain/work-item.ts';
 import { notFound } from '../../domain/errors.ts';
+import { refuseCutOff, refuseShownParts } from './long-texts.ts';
 import type { EnhancementMention } from '../../storage/queries/enhancements.ts';
 import type { Page } from '../../storage/queries/paging.ts';
 import type { Reader } from '../../storage/queries/reader.ts';
@@ -84,9 +85,18 @@ export const updateEnhancement = defineUseCase({
       patch,
       'title, description, priority, status, target_quarter, requires_constitutional_principles, depends_on',
     );
+    refuseShownParts(patch);
+    const entity_id = await lookUp(context, asked, (reader) => findEnhancementId(reader, id));
+    if (typeof fields.description === 'string') {
+      const there = await lookUp(context, asked, (reader) => reader.findRecord('enhancement', entity_id));
+      // A call that names a key may be a retry: what is there by now says nothing of what it was made from.
+      const isRetry = idempotency_key !== undefined && Number(there?.['version']) > version;
+      if (there !== undefined && !isRetry)
+        refuseCutOff(there as unknown as Enhancement, fields.description, READ_WHOLE);
+    }
     return await writeOne<Enhancement>(context, caller, {
       entity: 'enhancement',
-      entity_id: await lookUp(context, asked, (reader) => findEnhancementId(reader, id)),
+      entity_id,
       kind: 'update',
       base_version: version,
       patch,
@@ -96,6 +106,8 @@ export const updateEnhancement = defineUseCase({
     });
   },
 });
+
+const READ_WHOLE = 'Read it whole: list_enhancements with id and max_tokens 20000. Nothing was saved.';
 
 /** An enhancement as a read shows it. */
 export type EnhancementView = Enhancement & {

@@ -1,5 +1,7 @@
 /** Long texts of an item: read in parts, added to without being sent again, and not cut off by what a reader was shown. */
 import { notFound, validationError } from '../../domain/errors.ts';
+import { countCharacters } from '../../domain/fields.ts';
+import { isPlainObject, type JsonObject, type JsonValue } from '../../domain/json.ts';
 import type { WorkItem } from '../../domain/work-item.ts';
 import type { Reader } from '../../storage/queries/reader.ts';
 import { unknownFieldsOf } from '../support/unknown-fields.ts';
@@ -103,6 +105,8 @@ const STEP = 100;
 const SHOWN_MIN = 40;
 /** Less than this at the end of a text is left out by people too. */
 const LEFT_OUT_MIN = 200;
+/** How answers end the beginning of a text, without white space; they may say how long the whole is. */
+const ENDING = /^\u2026(\(\d+characters\))?$/;
 
 /**
  * Whether a new text is the beginning of the one that is there, up to where an answer was cut, with or without something
@@ -112,9 +116,10 @@ export function isCutOff(next: string, there: string): boolean {
   const [to, from] = [bare(next), bare(there)];
   let common = 0;
   while (common < to.length && to[common] === from[common]) common += 1;
-  if (from.length - common < LEFT_OUT_MIN || common < SHOWN_MIN) return false;
+  if (common < SHOWN_MIN || common === from.length) return false;
+  if (ENDING.test(to.slice(common))) return true;
   const characters = Array.from(there);
-  for (let shown = STEP; shown < characters.length; shown += STEP) {
+  for (let shown = STEP; shown <= characters.length - LEFT_OUT_MIN; shown += STEP) {
     const length = bare(characters.slice(0, shown).join('')).length;
     if (length > common + 1) return false;
     if (Math.abs(length - common) <= 1) return true;
@@ -124,9 +129,38 @@ export function isCutOff(next: string, there: string): boolean {
 
 const bare = (text: string): string => text.replaceAll(/\s+/g, '');
 
+/** How answers end a value that they show in part, see `shortValue`. */
+const NOTICE = /^(.*)\u2026 \((\d+) characters\)\s*$/s;
+
+function isShownPart(value: JsonValue | undefined): boolean {
+  const [, head = '', characters] = (typeof value === 'string' && NOTICE.exec(value)) || [];
+  return characters !== undefined && countCharacters(head) < Number(characters);
+}
+
+/** @throws ValidationError for a description, or a value of the metadata, that is what an answer showed of it */
+export function refuseShownParts({ description, metadata }: JsonObject): void {
+  const values = isPlainObject(metadata) ? Object.entries(metadata) : [];
+  const problems = [
+    ['description', description] as const,
+    ...values.map(([key, value]) => [`metadata.${key}`, value as JsonValue] as const),
+  ].filter(([, value]) => isShownPart(value));
+  if (problems.length === 0) return;
+  const constraint = 'is the beginning of a longer value, as an answer showed it';
+  throw validationError(
+    problems.map(([field, value]) => ({ field, constraint, value })),
+    'Leave out what should stay as it is, or read all of it first. Nothing was saved.',
+  );
+}
+
+const OF_ITEM =
+  'To add to it, send only what is new as append_description. To read the rest, call query_work_item with field "description" and offset. Nothing was saved.';
+
 /** @throws ValidationError for a description that was cut for showing */
-export function refuseCutOff(item: WorkItem, description: string): void {
-  const { description: there } = item;
+export function refuseCutOff(
+  { description: there }: { description: string | null },
+  description: string,
+  next = OF_ITEM,
+): void {
   if (there === null || !isCutOff(description, there)) return;
   const characters = Array.from(there).length;
   throw validationError(
@@ -135,6 +169,6 @@ export function refuseCutOff(item: WorkItem, description: string): void {
       constraint: `is the beginning of the description that is there, which has ${characters} characters: an answer showed you a part of it`,
       value: description,
     },
-    'To add to it, send only what is new as append_description. To read the rest, call query_work_item with field "description" and offset. Nothing was saved.',
+    next,
   );
 }

@@ -11,6 +11,7 @@ import {
   listVendorsInput,
 } from '../../domain/vendor.ts';
 import { nearestName } from '../../domain/warnings.ts';
+import { refuseShownParts } from './long-texts.ts';
 import type { Page } from '../../storage/queries/paging.ts';
 import type { VendorSummary } from '../../storage/queries/vendors.ts';
 import type { Reader } from '../../storage/queries/reader.ts';
@@ -93,6 +94,7 @@ export const updateVendor = defineUseCase({
     const { name, version, updated_by, on_conflict, idempotency_key, ...fields } = input;
     const patch = patchOf(fields);
     refuseEmptyPatch(patch, 'status, extractor_version, metadata');
+    refuseShownParts(patch);
     const asked = { call: 'update_vendor_status', arguments: input };
     const vendor = await lookUp(context, asked, (reader) => findVendor(reader, name));
     return await writeOne<Vendor>(context, caller, {

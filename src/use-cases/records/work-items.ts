@@ -32,7 +32,14 @@ import { lookUp, type Asked } from '../support/look-up.ts';
 import { withReasons } from './ready.ts';
 import { readLatestNotes, type NoteExcerpt } from './notes.ts';
 import { pipelined } from '../../storage/database/pipelined.ts';
-import { appended, findAsRead, readTextPart, refuseCutOff, type TextPart } from './long-texts.ts';
+import {
+  appended,
+  findAsRead,
+  readTextPart,
+  refuseCutOff,
+  refuseShownParts,
+  type TextPart,
+} from './long-texts.ts';
 import { readTree, type Tree } from './work-item-tree.ts';
 
 export type { TextPart };
@@ -97,6 +104,7 @@ export const updateWorkItem = defineUseCase({
       patch['parent_id'] = await resolve(context, asked, parent_id, 'parent_id');
     }
     refuseEmptyPatch(patch, ITEM_FIELDS);
+    refuseShownParts(patch);
     const entity_id = await resolve(context, asked, id, 'id');
     const isKeyed = idempotency_key !== undefined;
     const description = await newDescription(input, () =>

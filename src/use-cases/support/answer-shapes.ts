@@ -202,6 +202,7 @@ export const bulkUpdateShape = lazily(() => ({
       title: text.optional(),
       status: text.optional(),
       priority: whole.optional(),
+      merged_with: z.array(whole).optional(),
     }),
   ),
   repeated: z.boolean().optional(),
@@ -234,7 +235,7 @@ export const undoShape = lazily(() => ({
   change_id: text.optional(),
   undone: z.array(z.object(undoneShape())),
   refused: z.array(z.object({ ...undoneShape(), reason: text })),
-  records: z.array(z.object({ id: text, version: whole })).optional(),
+  records: z.array(z.object({ id: text, version: whole.optional() })).optional(),
   repeated: z.boolean().optional(),
 }));
 
