@@ -84,6 +84,7 @@ describeUnless(postgresSkipReason(), 'a PostgreSQL of one test', () => {
       const { port } = server;
       await server.halt('fast');
       const intruder = net.createServer().listen(port, '127.0.0.1');
+      await once(intruder, 'listening');
       await expect(server.resume()).rejects.toThrow('Address already in use');
       intruder.close();
     } finally {
