@@ -2,6 +2,7 @@
  * Cutting an answer to its budget, as data and once: whatever form of it a client shows is made of what is left. Lists give
  * up their last rows, long texts their end, all in turn, and the answer says what is left and which call gives it. Pure.
  */
+import { countCharacters } from './fields.ts';
 import { isPlainObject } from './json.ts';
 import { takeInTurns } from './tokens.ts';
 
@@ -179,8 +180,6 @@ function firstNodes(nodes: readonly TreeNode[], room: { left: number }): TreeNod
 }
 
 const headOf = (text: string, characters: number): string => Array.from(text).slice(0, characters).join('');
-
-const countCharacters = (text: string): number => Array.from(text).length;
 
 function valueAt(shown: Shown, at: string): unknown {
   return at

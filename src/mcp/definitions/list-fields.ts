@@ -2,7 +2,8 @@
 import * as z from 'zod';
 import { isPlainObject, type JsonValue } from '../../domain/json.ts';
 import { listText, shortId, spokenValue } from './text.ts';
-import { isEmpty, shortValue, withoutEmpty } from './shown.ts';
+import { isEmpty } from '../../use-cases/support/unknown-fields.ts';
+import { shortValue, withoutEmpty } from './shown.ts';
 import { unknownFieldsOf } from '../../use-cases/support/unknown-fields.ts';
 
 const ALL = 'all';

@@ -1,7 +1,7 @@
 /** What is shown of records: rows of lists, and what a write changed. */
-import { isPlainObject, type JsonValue } from '../../domain/json.ts';
+import type { JsonValue } from '../../domain/json.ts';
 import { cut, shortId } from '../../domain/text.ts';
-import { unknownFieldsOf } from '../../use-cases/support/unknown-fields.ts';
+import { isEmpty, unknownFieldsOf } from '../../use-cases/support/unknown-fields.ts';
 
 type Fields = Record<string, unknown>;
 
@@ -31,12 +31,6 @@ function unknownAmong(record: object, names: readonly string[]): { unknown_field
 }
 
 const isId = (name: string): boolean => name === 'id' || name.endsWith('_id');
-
-export function isEmpty(value: unknown): boolean {
-  if (value === null || value === undefined || value === '') return true;
-  if (Array.isArray(value)) return value.length === 0;
-  return isPlainObject(value) && Object.keys(value).length === 0;
-}
 
 /** A value as it is; one that is long in text, as its beginning and its length. */
 export function shortValue(value: JsonValue, maxCharacters: number): JsonValue {

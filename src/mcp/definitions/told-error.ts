@@ -3,7 +3,7 @@ import { shortenText, type ErrorBody, type Problem, type TrackerError } from '..
 import type { Cut } from '../../domain/budget.ts';
 import { isPlainObject, type JsonObject, type JsonValue } from '../../domain/json.ts';
 import { settableOf, shortValue } from './shown.ts';
-import { IN_CORE, callForItem, offeredCall } from './whole-item.ts';
+import { IN_CORE, callForEnhancement, callForItem, callForVendor, offeredCall } from './whole-item.ts';
 
 /** Of a longer value. */
 const VALUE_CHARACTERS = 200;
@@ -104,8 +104,6 @@ function cutOf(
 }
 
 function callFor(current: JsonObject, field: string): string {
-  const { id, name, item_type } = current;
-  if (item_type !== undefined) return callForItem({ id }, { field });
-  if (name !== undefined) return `query_vendor_status ${JSON.stringify({ name, max_tokens: 20_000 })}`;
-  return `list_enhancements ${JSON.stringify({ id, max_tokens: 20_000 })}`;
+  if (current['item_type'] !== undefined) return callForItem(current, { field });
+  return current['name'] === undefined ? callForEnhancement(current) : callForVendor(current);
 }

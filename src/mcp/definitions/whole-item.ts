@@ -8,6 +8,12 @@ import { fieldsText, itemLine } from './text.ts';
 export const callForItem = (item: { id?: unknown }, more: object): string =>
   `query_work_item ${JSON.stringify({ id: shortId(String(item.id)), ...more })}`;
 
+export const callForVendor = ({ name }: { name?: unknown }): string =>
+  `query_vendor_status ${JSON.stringify({ name, max_tokens: 20_000 })}`;
+
+export const callForEnhancement = ({ id }: { id?: unknown }): string =>
+  `list_enhancements ${JSON.stringify({ id, max_tokens: 20_000 })}`;
+
 /** What a write shows in part, a read of `core` gives. */
 export const IN_CORE = 'a server with --toolsets core shows it';
 

@@ -14,6 +14,7 @@ import { pageOf } from '../definitions/list-fields.ts';
 import { itemRow } from '../definitions/rows.ts';
 import { changedOf, rowOf, withoutEmpty } from '../definitions/shown.ts';
 import { fieldsText, itemLine, listText, shortId } from '../definitions/text.ts';
+import { callForEnhancement } from '../definitions/whole-item.ts';
 
 const OF_ENHANCEMENT = ['id', 'version', 'title', 'status', 'priority'] as const;
 const SAID = [...OF_ENHANCEMENT, 'target_quarter', 'depends_on', 'work_item_id', 'cut'];
@@ -24,8 +25,6 @@ const written = (enhancement: Enhancement, input: object): Row =>
   changedOf(enhancement, input, OF_ENHANCEMENT);
 const writtenText = (verb: string, shown: Row): string =>
   `${verb} ${enhancementLine(shown)}${fieldsText(shown, SAID)}`;
-
-const callForOne = (id: unknown): string => `list_enhancements ${JSON.stringify({ id, max_tokens: 20_000 })}`;
 
 export const createEnhancementTool = defineTool(createEnhancement, {
   toolset: 'enhancements',
@@ -61,7 +60,7 @@ export const updateEnhancementTool = defineTool(updateEnhancement, {
     clear: 'Fields to empty',
   },
   show: written,
-  parts: [{ at: 'description', isField: true, rest: ({ id }) => callForOne(id) }],
+  parts: [{ at: 'description', isField: true, rest: callForEnhancement }],
   text: (enhancement) => writtenText('Saved', enhancement),
 });
 
@@ -88,7 +87,7 @@ export const listEnhancementsTool = defineTool(listEnhancements, {
     {
       at: 'description',
       isField: true,
-      rest: ({ items }) => callForOne((items as { id: string }[])[0]?.id),
+      rest: ({ items }) => callForEnhancement((items as { id: string }[])[0] ?? {}),
     },
     { at: 'items' },
   ],

@@ -7,6 +7,7 @@ import { pageOf } from '../definitions/list-fields.ts';
 import { vendorRow } from '../definitions/rows.ts';
 import { changedOf, withoutEmpty } from '../definitions/shown.ts';
 import { fieldsText, listText, vendorLine } from '../definitions/text.ts';
+import { callForVendor } from '../definitions/whole-item.ts';
 
 const OF_VENDOR = ['id', 'version', 'name', 'status'] as const;
 const written = (vendor: Vendor, input: object) => changedOf(vendor, input, OF_VENDOR);
@@ -16,7 +17,7 @@ const writtenText = (verb: string, shown: Pick<Vendor, 'name' | 'version' | 'sta
 const METADATA: Part = {
   at: 'metadata',
   isField: true,
-  rest: ({ name }) => `query_vendor_status ${JSON.stringify({ name, max_tokens: 20_000 })}`,
+  rest: callForVendor,
 };
 
 export const queryVendorStatusTool = defineTool(queryVendor, {

@@ -41,7 +41,8 @@ export function unknownLine(data: object): string {
   return names.size === 0 ? '' : `\nNot known to this layer, or not whole: ${[...names].join(', ')}`;
 }
 
-function isEmpty(value: unknown): boolean {
-  if (value === null || value === '') return true;
+/** Whether nothing is to be learned from it. */
+export function isEmpty(value: unknown): boolean {
+  if (value === null || value === undefined || value === '') return true;
   return typeof value === 'object' && Object.keys(value).length === 0;
 }
