@@ -15,6 +15,7 @@ import { openSqlite } from '../src/storage/primary/sqlite.ts';
 import { lookIntoCache } from '../src/storage/replicas/cache-position.ts';
 import { fill, type Filled } from './fill.ts';
 import { time } from './figures.ts';
+import { newRecordId } from '../src/domain/ids.ts';
 import type { Statement } from './plans.ts';
 import type { Floor } from './tools.ts';
 
@@ -66,7 +67,11 @@ export async function openBenchStore(
   statements.clear();
   const context: Context = {
     store,
-    workspace: { projectDir, dataDir, workTree: projectDir, keepsStatusFile: false },
+    workspace: {
+      ...{ projectDir, dataDir, workTree: projectDir, keepsStatusFile: false },
+      device: newRecordId(),
+      person: () => Promise.resolve('bench'),
+    },
     now: () => new Date(),
     onChange: () => undefined,
     jobs: UNRECORDED,

@@ -1,9 +1,12 @@
 /** Puts the program together: configuration → store → use cases. The only file that knows all of it. */
+import { existsSync } from 'node:fs';
 import type { Config } from './config/config.ts';
+import { personIn } from './config/identity.ts';
 import { ArchiveSchedule } from './use-cases/archive/archive-schedule.ts';
 import type { Context } from './use-cases/support/context.ts';
 import { StatusFileWriter } from './use-cases/status/status-file.ts';
 import { openStore, type OpenOptions } from './storage/opening/open-store.ts';
+import { deviceOf } from './storage/journals/device.ts';
 import { SessionStore } from './storage/contract/session-store.ts';
 import { systemClock } from './platform/clock.ts';
 import { Operations } from './storage/operations/operations.ts';
@@ -48,7 +51,11 @@ export async function openApp(
     : undefined;
   const context: Context = {
     store: SessionStore.begin(store),
-    workspace: { projectDir, dataDir, workTree, keepsStatusFile: statusFile.enabled },
+    workspace: {
+      ...{ projectDir, dataDir, workTree, keepsStatusFile: statusFile.enabled },
+      device: deviceOf(dataDir, existsSync(dataDir)),
+      person: personIn(projectDir, config.actor),
+    },
     now: () => new Date(),
     onChange: () => writer?.changed(),
     jobs,

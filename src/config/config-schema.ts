@@ -1,5 +1,6 @@
 /** What each setting may be; the contract's `config.schema.json` comes from here. */
 import * as z from 'zod';
+import { actorName } from '../domain/fields.ts';
 import { SLUG_PATTERN } from '../domain/project-name.ts';
 import { QUOTAS_DEFAULT } from '../domain/quotas.ts';
 import { TOOLSETS } from '../domain/toolsets.ts';
@@ -109,8 +110,12 @@ function makeSchemas() {
     notes_max: quota('Notes', QUOTAS_DEFAULT.notes),
     bytes_max: quota('Bytes of the database, history and indexes included', QUOTAS_DEFAULT.bytes),
   });
+  const actor = actorName.describe(
+    "Who works here, as changes are signed with it (default: git's user.name, else the system's user).",
+  );
   const configFile = z.strictObject({
     $schema: z.string().optional(),
+    actor: actor.optional(),
     project: z.strictObject({ slug: slug.optional() }).optional(),
     database: database.optional(),
     toolsets: toolsets.optional(),
@@ -119,7 +124,7 @@ function makeSchemas() {
     fallback: fallback.optional(),
     limits: limits.optional(),
   });
-  return { databaseUrl, slug, toolsets, host, port, configFile };
+  return { databaseUrl, actor, slug, toolsets, host, port, configFile };
 }
 
 /** Why a text is no address of PostgreSQL, without quoting it; undefined when it is one. */

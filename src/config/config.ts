@@ -56,6 +56,8 @@ export interface Settings {
   /** The work tree that the program was started in, where it is one of the project's; else the project's folder. */
   workTree: string;
   slug: { value: string; explicit: boolean; isFromFile: boolean };
+  /** Who works here; undefined where that is left to git and the system. */
+  actor: string | undefined;
   /** The PostgreSQL that is named; undefined for the embedded SQLite. */
   database: NamedDatabase | undefined;
   /** After which PostgreSQL counts as away. */
@@ -173,6 +175,10 @@ export function readSettings(flags: Flags, environment: NodeJS.ProcessEnv, folde
       explicit: explicitSlug !== undefined,
       isFromFile: origins['project.slug'] === CONFIG_FILE,
     },
+    actor: pick('actor', [
+      fromText('WORKTRAIL_ACTOR', environment['WORKTRAIL_ACTOR'], (schemas) => schemas.actor),
+      inFile(file.actor),
+    ]),
     database: url === undefined ? undefined : namedDatabase(url, origins['database.url'] ?? '', environment),
     databaseTimeouts: {
       connectMs:

@@ -1,6 +1,7 @@
 /** The brief: what a client needs when it starts, inside a budget of tokens. */
 import * as z from 'zod';
 import { integer } from './fields.ts';
+import type { Claim } from './claim.ts';
 import type { FieldChange } from './change.ts';
 import type { ItemStatus, WorkItem } from './work-item.ts';
 
@@ -34,6 +35,10 @@ export interface BriefChange {
   seq: number;
   at: string;
   actor: string;
+  /** Who made it, and through what; null where an earlier version recorded it. */
+  client: string;
+  person: string | null;
+  session: string | null;
   kind: string;
   entity: string;
   entity_id: string;
@@ -45,6 +50,8 @@ export interface BriefChange {
   changes: number;
 }
 
+type ClaimedItem = BriefItem & { claim_expires_at: string };
+
 export interface Brief {
   project: string;
   /** Position in the feed: pass it as `since` next time to hear only what is new. */
@@ -55,14 +62,20 @@ export interface Brief {
   /** Live items by status. */
   counts: Record<ItemStatus, number>;
   current_session: BriefItem | null;
-  /** Items that this client holds, by the end of the lease. */
-  claimed: BriefSection<BriefItem & { claim_expires_at: string }>;
+  /** Items that this session holds, by the end of the lease, each with its token; of one that was handed over to it, null. */
+  claimed: BriefSection<ClaimedItem & { claim_token: number | null }>;
+  /** Items that other sessions of the same person hold. */
+  claimed_elsewhere: BriefSection<ClaimedItem & Pick<Claim, 'client' | 'session'>>;
   ready: BriefSection<BriefItem>;
   blocked: BriefSection<BlockedItem>;
   broken_vendors: BriefSection<{ name: string; passing: number; total: number }>;
   deployments: BriefSection<{ id: string; deployed_at: string; pr_number: number | null; pr_title: string }>;
   /** What came after the position `since`, the newest first, a record once. */
-  changed: BriefSection<BriefChange> & { since: number };
+  changed: BriefSection<BriefChange> & {
+    since: number;
+    /** Whose last change that was, where nobody named a position: null where neither has made any. */
+    after: 'this session' | 'another session' | null;
+  };
   /** Changes that could not be applied and wait for a decision. */
   open_conflicts: number;
   /** Writes that wait for the primary store. */

@@ -8,6 +8,7 @@ import { idOrPrefix, integer, line, pageInput, timestampInput } from './fields.t
 import { equalJson, isPlainObject, ownValue, type JsonObject, type JsonValue } from './json.ts';
 import { NAME_MAX_CHARACTERS } from './limits.ts';
 import type { Warning } from './warnings.ts';
+import type { Worker } from './worker.ts';
 
 /** Raised when the meaning of a recorded change alters. */
 export const CHANGE_SCHEMA_VERSION = 1;
@@ -61,12 +62,12 @@ export function isChangeName(name: string): name is ChangeName {
   return CHANGE_NAMES.has(name);
 }
 
-export interface Change {
+export interface Change extends Partial<Pick<Worker, 'person' | 'device' | 'session'>> {
   /** UUID v7. Applying the same id twice gives the first result and changes nothing. */
   id: string;
   /** When the change was made, ISO 8601 UTC with milliseconds. */
   at: string;
-  /** Who made it: a person or the name of an AI client. */
+  /** The name that it is signed with: the client's, unless the call gave another. Records show it (`created_by`). */
   actor: string;
   /** The program it came through, as `claude-code/2.1` or `cli`. */
   client: string;
@@ -108,6 +109,10 @@ export interface RecordedChange {
   at: string;
   actor: string;
   client: string;
+  /** Null, as device and session, where an earlier version recorded it. */
+  person: string | null;
+  device: string | null;
+  session: string | null;
   entity: Entity;
   entity_id: string;
   /** The other item of a dependency. */

@@ -17,6 +17,7 @@ import type { Stored } from './json.ts';
 import { LABEL_MAX_CHARACTERS, NAME_MAX_CHARACTERS, PAGE_MAX } from './limits.ts';
 import { PROVISIONAL_STEP, knownVersion } from './provisional-version.ts';
 import { ITEM_TYPES } from './work-item.ts';
+import { clientName, makerText, type Maker, type Worker } from './worker.ts';
 
 export const LEASE_DEFAULT_MINUTES = 30;
 const READY_DEFAULT = 20;
@@ -54,7 +55,11 @@ export interface Claim {
   /** Fencing token: another one, and a larger one, with every grant. */
   token: number;
   holder: string | null;
+  /** Who holds it, with the next three: null while it is free or waits for whom it was handed over to. */
   client: string | null;
+  person: string | null;
+  device: string | null;
+  session: string | null;
   expires_at: string | null;
   lease_seconds: number;
   /** 1 while it was handed over and its new holder has not taken it yet. */
@@ -147,27 +152,89 @@ function isEarlierGrantOf(token: number, change_id: string): boolean {
   return token - knownVersion(token) === step * PROVISIONAL_STEP;
 }
 
-type Held = Pick<Claim, 'holder' | 'expires_at'>;
+type Held = Pick<Claim, 'holder' | 'expires_at'> & Partial<Pick<Claim, 'client' | 'person' | 'session'>>;
+type Reader = Partial<Pick<Worker, 'person' | 'session'>>;
 
-/** The refusal of a claim on an item that somebody holds. */
-export function heldError(title: string, { holder, expires_at }: Held): TrackerError {
+/** Whether a session holds a claim: it need not repeat the token. */
+export function isHeldBy(
+  claim: Pick<Claim, 'holder' | 'handed_over'> & Partial<Pick<Claim, 'session'>>,
+  { session }: Partial<Pick<Worker, 'session'>>,
+): boolean {
+  return (
+    claim.holder !== null && claim.handed_over === 0 && claim.session != null && claim.session === session
+  );
+}
+
+/** Whether a claim that was handed over waits for this worker: for the name, the person or the client. */
+export function isHandedTo(
+  claim: Pick<Claim, 'holder' | 'handed_over'>,
+  { actor, client, person }: Pick<Maker, 'actor' | 'client' | 'person'>,
+): boolean {
+  return (
+    claim.handed_over === 1 &&
+    claim.holder !== null &&
+    [actor, person, clientName(client)].includes(claim.holder)
+  );
+}
+
+/** Who holds a claim, as the one who reads it calls them. */
+export function holderText({ holder, client, person, session }: Held, reader: Reader = {}): string {
+  const maker = {
+    actor: holder ?? 'nobody',
+    ...(client != null && { client }),
+    person,
+    session,
+  };
+  if (session != null && session === reader.session) return 'this session';
+  const isOfSamePerson = session != null && person != null && person === reader.person;
+  return isOfSamePerson ? `another session of yours, ${makerText(maker)},` : makerText(maker);
+}
+
+/** The refusal of a claim on an item that somebody holds; the session that does is told its token. */
+export function heldError(
+  title: string,
+  claim: Held & Pick<Claim, 'token' | 'handed_over'>,
+  reader: Reader,
+): TrackerError {
+  const { holder, expires_at, token } = claim;
+  const isOwn = isHeldBy(claim, reader);
   return new TrackerError(
     'ClaimError',
-    `"${title}" is claimed by ${holder} until ${expires_at}. Nothing was changed.`,
-    { claimed_by: holder, claim_expires_at: expires_at },
-    'Claim another item (without id, the next ready one is taken), wait until that time, or ask the holder to hand it over. If you are the holder, pass your claim_token.',
+    `"${title}" is claimed by ${holderText(claim, reader)} until ${expires_at}. Nothing was changed.`,
+    { claimed_by: holder, claim_expires_at: expires_at, ...(isOwn && { claim_token: token }) },
+    isOwn
+      ? 'Go on with it: this session need not pass the claim_token. Without id, the next ready item is taken.'
+      : 'Claim another item (without id, the next ready one is taken), wait until that time, or ask the holder to hand it over. If you are the holder, pass your claim_token.',
   );
 }
 
 /** The refusal of a token that is not, or no longer, the one of the claim. */
 export function staleTokenError(title: string, token: number, claim: Held | undefined): TrackerError {
   const { holder = null, expires_at = null } = claim ?? {};
-  const now = holder === null ? 'nobody holds a claim on it' : `${holder} holds it until ${expires_at}`;
+  const now =
+    holder === null
+      ? 'nobody holds a claim on it'
+      : `${holderText(claim ?? { holder, expires_at })} holds it until ${expires_at}`;
   return new TrackerError(
     'ClaimError',
     `claim_token ${token} is not the current one of "${title}": ${now}. Nothing was saved.`,
     { claimed_by: holder, claim_expires_at: expires_at },
     'Your claim has ended: read the item to see what happened since, and claim it again when it is free.',
+  );
+}
+
+/** The refusal to renew, release or hand over a claim that another session holds, or nobody. */
+export function notHeldError(title: string, claim: Held | undefined, reader: Reader): TrackerError {
+  const { holder = null, expires_at = null } = claim ?? {};
+  const now =
+    claim === undefined || holder === null
+      ? 'Nobody holds a claim'
+      : `${holderText(claim, reader).replace(/^./, (first) => first.toUpperCase())} holds the claim`;
+  return new TrackerError(
+    'ClaimError',
+    `${now} on "${title}"${expires_at === null ? '' : ` until ${expires_at}`}, not this session. Nothing was changed.`,
+    { claimed_by: holder, claim_expires_at: expires_at },
+    'Pass the claim_token that claiming it gave, or claim it when it is free.',
   );
 }
 

@@ -37,6 +37,8 @@ export const conflictRecord = lazily(() => ({
   device: text,
   actor: text,
   client: text,
+  person: nullableText,
+  session: nullableText,
   made_at: text,
   found_at: text,
   /** Why it could not be applied, for a person. */

@@ -25,7 +25,9 @@ export function madeAgain(
     for (const { entity_id, kind, claim_token, patch, id } of partsOf(change)) {
       const earlier = own.get(entity_id) ?? [];
       if (earlier.at(-1) !== id) own.set(entity_id, [...earlier, id]);
-      const isGrant = kind === 'claim' && (claim_token === null || patch['action'] === 'hand_over');
+      const { action } = patch;
+      const isGrant =
+        kind === 'claim' && (action === 'hand_over' || (action === 'take' && claim_token === null));
       if (isGrant) grants.set(entity_id, id);
     }
     return made;

@@ -4,6 +4,7 @@ import { groupBy } from './grouping.ts';
 import type { JsonObject } from './json.ts';
 import { LABEL, effectsOf, firstOf, neverUndone, stepsByField, withoutTakenBack } from './undo.ts';
 import type { UndoMaterial, WantedChange } from './undo-material.ts';
+import { makerText } from './worker.ts';
 
 export interface RefusedUndo {
   change_id: string;
@@ -58,8 +59,8 @@ function whyNot(
   for (const field of fields) {
     const last = withoutTakenBack(steps.get(field) ?? []).at(-1);
     if (last === undefined) continue;
-    const { actor, at, seq } = last.row;
-    return `${spoken(field)} was changed again by ${actor} at ${at} (#${seq})`;
+    const { at, seq } = last.row;
+    return `${spoken(field)} was changed again by ${makerText(last.row)} at ${at} (#${seq})`;
   }
   return undefined;
 }

@@ -72,14 +72,15 @@ export function createMcpHttp(factory: ServerFactory, options: McpHttpOptions): 
       return rpcError(400, -32000, 'Send initialize first, then the Mcp-Session-Id header it answered.');
     }
     if (!legacy.makeRoom(exchange.address)) return tooMany('sessions');
+    const sessionId = randomUUID();
     const transport: SessionTransport = new SessionTransport({
-      sessionIdGenerator: randomUUID,
-      onsessioninitialized: (sessionId) => {
+      sessionIdGenerator: () => sessionId,
+      onsessioninitialized: () => {
         legacy.add(sessionId, transport, exchange.address);
       },
     });
     transport.onclose = () => legacy.remove(transport.sessionId);
-    await factory.forSession().connect(transport);
+    await factory.forSession(sessionId).connect(transport);
     return await transport.handleRequest(request, { parsedBody: body });
   }
 
@@ -104,7 +105,7 @@ export function createMcpHttp(factory: ServerFactory, options: McpHttpOptions): 
       const transport = new SseTransport(response, '/messages');
       sse.add(transport.sessionId, transport, address);
       transport.onclose = () => sse.remove(transport.sessionId);
-      await factory.forSession().connect(transport);
+      await factory.forSession(transport.sessionId).connect(transport);
       return undefined;
     },
 

@@ -1,4 +1,5 @@
 /** One factory for every transport and both protocol eras: a server with the tools of some toolsets, resources and prompts. */
+import { createHash, randomUUID } from 'node:crypto';
 import { CLIENT_INFO_META_KEY, Server } from '@modelcontextprotocol/server';
 
 import type { Caller, Context } from '../use-cases/support/context.ts';
@@ -17,8 +18,8 @@ export interface OneClientFactory {
 }
 
 export interface ServerFactory extends OneClientFactory {
-  /** For a session among others: told by itself of answers that are older than those it was given. */
-  forSession(): Server;
+  /** For a session among others: told by itself of answers that are older than those it was given. @param id its own */
+  forSession(id: string): Server;
 }
 
 /** Resources can be subscribed to; which there are does not change while a server runs. */
@@ -37,41 +38,46 @@ export function createServerFactory(options: ServerOptions): ServerFactory {
   const completion = once(() => import('./completion-calls.ts'));
   const subscriptions = once(async () => new (await import('./subscriptions.ts')).Subscriptions(options));
 
-  const serverOf = (app: OpenApp) => {
+  const started = randomUUID();
+  const sessionOf = options.session ?? ((client: string) => withoutSession(started, client));
+  const serverOf = (app: OpenApp, session?: string) => {
     const server = new Server(
       { ...PRODUCT, version: options.version },
       { capabilities: CAPABILITIES, instructions: instructionsFor(options.toolsets) },
     );
+    const caller = (envelope: object | undefined) => {
+      const named = callerOf(clientInfo(server, envelope));
+      return { ...named, session: session ?? sessionOf(named.actor) };
+    };
     server.setRequestHandler('tools/list', async (_request, { mcpReq }) => ({
-      tools: (await tools()).list(callerOf(clientInfo(server, mcpReq.envelope)).actor),
+      tools: (await tools()).list(caller(mcpReq.envelope).actor),
     }));
     server.setRequestHandler('tools/call', async ({ params }, { mcpReq }) => {
-      const caller = callerOf(clientInfo(server, mcpReq.envelope));
       const token = mcpReq._meta?.progressToken;
       const calls = await tools();
       return await withProgress(token, mcpReq.notify, (onProgress) =>
-        calls.call(app, params, caller, onProgress),
+        calls.call(app, params, caller(mcpReq.envelope), onProgress),
       );
     });
     server.setRequestHandler('resources/list', async () => (await resources()).list());
     server.setRequestHandler('resources/templates/list', async () => (await resources()).templates());
     server.setRequestHandler('resources/read', async ({ params }, { mcpReq }) =>
-      (await resources()).read(app, params.uri, callerOf(clientInfo(server, mcpReq.envelope))),
+      (await resources()).read(app, params.uri, caller(mcpReq.envelope)),
     );
     server.setRequestHandler('prompts/list', async () => (await prompts()).list());
     server.setRequestHandler('prompts/get', async ({ params }, { mcpReq }) =>
-      (await prompts()).get(app, params, callerOf(clientInfo(server, mcpReq.envelope))),
+      (await prompts()).get(app, params, caller(mcpReq.envelope)),
     );
     server.setRequestHandler('completion/complete', async ({ params }) =>
       (await completion()).complete(params, options),
     );
     takeSubscriptions(server, subscriptions, async (uri) => {
-      await (await resources()).read(options.app, uri, callerOf(clientInfo(server, undefined)));
+      await (await resources()).read(options.app, uri, caller(undefined));
     });
     return server;
   };
   return Object.assign(() => serverOf(options.app), {
-    forSession: () => serverOf(inSession(options.app)),
+    forSession: (id: string) => serverOf(inSession(options.app), id),
     subscriptions,
   });
 }
@@ -128,6 +134,11 @@ function once<T>(load: () => Promise<T>): () => Promise<T> {
     }));
 }
 
+/** Requests that belong to no session are one worker for each name of a client, for as long as the server runs. */
+function withoutSession(started: string, client: string): string {
+  return `http-${createHash('sha256').update(`${started} ${client}`).digest('hex').slice(0, 8)}`;
+}
+
 const CLIENT_NAME_MAX_CHARACTERS = 100;
 
 /** Who the client says it is: in the 2026 era with every request, in the 2025 era once, in the handshake. */
@@ -142,7 +153,7 @@ interface ClientInfo {
 }
 
 /** The client's own name and version, made fit to be stored. */
-function callerOf(info: ClientInfo): Caller {
+function callerOf(info: ClientInfo): Caller & { actor: string } {
   const name = presentable(info.name) || 'mcp-client';
   const version = presentable(info.version);
   return {

@@ -87,9 +87,10 @@ export function runGitNow(folder: string, args: readonly string[]): GitResult {
 /** Without a `.git` git finds nothing: a bare repository is not used. Most commands outside of repositories start none. */
 function refusalOf(
   folder: string,
-  [command = '']: readonly string[],
+  [command = '', option]: readonly string[],
 ): (GitResult & { ok: false }) | undefined {
-  if (command === '--version') return undefined;
+  // They ask no repository.
+  if (command === '--version' || (command === 'config' && option === '--global')) return undefined;
   // Git looks from where the folder really is.
   const real = realFolder(folder);
   const isNone = folderWithGit(real) === undefined;

@@ -85,7 +85,6 @@ describe('claim', () => {
 
   it.each([
     [['--renew'], 'id'],
-    [['abcdef12', '--renew'], 'claim_token'],
     [['abcdef12', '--renew', '--release', '--token', '1'], 'action'],
     [['abcdef12', '--label', 'x'], 'label'],
     [['--minutes', '0'], 'lease_minutes'],

@@ -177,7 +177,7 @@ describeUnless(postgresSkipReason(), 'after an outage', () => {
     const list = await mine.run('conflicts');
     expect(list.code).toBe(1);
     expect(list.stdout).toMatch(
-      /conflict {2}work item [0-9a-f]{8} "Both: theirs"\n {2}made by .+ \(cli\), 20.+ UTC\n {2}why: .+\n {2}title \(both changed it\)\n {4}base: {3}Both\n {4}mine: {3}Both: mine\n {4}theirs: Both: theirs \(/,
+      /conflict {2}work item [0-9a-f]{8} "Both: theirs"\n {2}made by .+ \(cli, session \S+\), 20.+ UTC\n {2}why: .+\n {2}title \(both changed it\)\n {4}base: {3}Both\n {4}mine: {3}Both: mine\n {4}theirs: Both: theirs \(/,
     );
     expect(list.stdout).toMatch(/rejected {2}work item .*\n.*\n {2}why: .*"Parent" is deleted/);
     expect(list.stdout).toContain('4 of 4 open conflicts\n1 write made here waits to be applied.');

@@ -1,4 +1,5 @@
 import { mkdir, writeFile } from 'node:fs/promises';
+import os from 'node:os';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { runInProcess } from '../support/in-process.ts';
@@ -36,10 +37,11 @@ describe('config', () => {
       database: { connect_timeout_ms: 50, query_timeout_ms: 60_000 },
       status_file: { enabled: false },
     });
-    const found = await settings(worktrail, [], { WORKTRAIL_PORT: '8000' });
+    const found = await settings(worktrail, [], { WORKTRAIL_PORT: '8000', WORKTRAIL_ACTOR: 'Ana' });
     expect(Object.values(found).map(({ name, value, origin }) => [name, value, origin])).toEqual([
       ['project', worktrail.project, 'WORKTRAIL_PROJECT'],
       ['project.slug', 'shop', 'worktrail.config.json'],
+      ['actor', 'Ana', 'WORKTRAIL_ACTOR'],
       ['database.url', 'embedded', 'default'],
       ['database.connect_timeout_ms', 50, 'worktrail.config.json'],
       ['database.query_timeout_ms', 60_000, 'worktrail.config.json'],
@@ -89,6 +91,40 @@ describe('config', () => {
     expect(found['http.port']).toMatchObject({ value: 7500, origin: 'worktrail.config.json' });
   });
 
+  it('names the person: settings, then git, then the system', async () => {
+    const worktrail = await commandLine({ git: true });
+    const person = async (env: Record<string, string> = {}) => {
+      const { value, origin } = (await settings(worktrail, [], env))['actor'] ?? {};
+      return [value, origin];
+    };
+    const otherwise = "git's user.name, or the system's user";
+    expect(await person()).toEqual(['Test Person', otherwise]);
+    await writeConfig(worktrail, { actor: 'Ana' });
+    expect(await person()).toEqual(['Ana', 'worktrail.config.json']);
+    expect(await person({ WORKTRAIL_ACTOR: 'Ben' })).toEqual(['Ben', 'WORKTRAIL_ACTOR']);
+    await writeConfig(worktrail, {});
+
+    const globally = path.join(worktrail.project, 'gitconfig');
+    await writeFile(globally, '[user]\n\tname = Everywhere\n');
+    expect(await person({ GIT_CONFIG_GLOBAL: globally })).toEqual(['Test Person', otherwise]);
+    await git(worktrail.project, 'config', '--unset', 'user.name');
+    expect(await person({ GIT_CONFIG_GLOBAL: globally })).toEqual(['Everywhere', otherwise]);
+    const withoutGit = { GIT_CONFIG_GLOBAL: '/dev/null', GIT_CONFIG_NOSYSTEM: '1' };
+    expect(await person(withoutGit)).toEqual([os.userInfo().username, otherwise]);
+    expect(await person({ ...withoutGit, PATH: worktrail.project })).toEqual([
+      os.userInfo().username,
+      otherwise,
+    ]);
+
+    const outside = await commandLine();
+    const { actor } = await settings(outside, [], { GIT_CONFIG_GLOBAL: globally });
+    expect(actor?.value).toBe('Everywhere');
+    await writeFile(globally, `[user]\n\tname = "${'long '.repeat(30)}\\t\\b"\n`);
+    expect((await settings(outside, [], { GIT_CONFIG_GLOBAL: globally }))['actor']?.value).toBe(
+      'long '.repeat(20).trim(),
+    );
+  });
+
   it('never shows a password', async () => {
     const worktrail = await commandLine();
     for (const url of [
@@ -124,6 +160,7 @@ describe('config', () => {
 
 describe('a wrong setting', () => {
   it.each([
+    [{ actor: 'a\nb' }, 'actor', 'one line'],
     [{ http: { port: 'x' } }, 'http.port', 'must be a number'],
     [{ http: { host: '0.0.0.0' } }, 'http.host', 'must be one of'],
     [{ toolset: ['core'] }, 'toolset', 'the nearest is "toolsets"'],

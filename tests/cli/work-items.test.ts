@@ -269,7 +269,7 @@ describe('history', () => {
     await worktrail.text('update', id, '--status', 'blocked');
     const text = await worktrail.text('history', id.slice(0, 8));
     expect(text).toMatch(
-      /^#3 {2}.* UTC {2}.+ \(cli\) {2}update work item [0-9a-f]{8} v2 A\n {4}status: active → blocked\n/,
+      /^#3 {2}.* UTC {2}.+ \(cli, session \S+\) {2}update work item [0-9a-f]{8} v2 A\n {4}status: active → blocked\n/,
     );
     expect(text).toContain('2 of 2 changes; the feed stands at 3');
 

@@ -7,7 +7,7 @@ import { claiming } from './changes.ts';
 import { refusalOf, refusedFields } from './refusal.ts';
 import type { Arguments, Tracker } from './tracker.ts';
 
-const GRACE = { actor: 'grace', client: 'other-client/2.0' };
+const GRACE = { actor: 'grace', person: 'grace', client: 'other-client/2.0' };
 /** More than a lease of one second. */
 const PAST_A_SECOND_MS = 1_100;
 const SLACK_MS = 60_000;
@@ -292,15 +292,25 @@ describeEachBackend('claims', (backend) => {
       expect(await refusalOf(link)).toMatchObject({ error: 'ClaimError' });
     });
 
-    it('without a token are done, with a warning that names the holder and the time', async () => {
+    it('of others without a token are done, with a warning that names the holder and the time', async () => {
       const [item, other] = [await create('item'), await create('other')];
       const { claim_expires_at } = await tracker.claim({ id: item.id });
-      const message = expect.stringContaining(`ada until ${claim_expires_at}`) as string;
+      const message = expect.stringMatching(
+        RegExp(`is claimed by ada \\(test-client/1.0, session [^)]+\\) until ${claim_expires_at}`),
+      ) as string;
       const warnings = [{ code: 'claimed', message }];
-      const updated = await tracker.updateAnswer(item, { title: 'x' });
+      const updated = await tracker.updateAnswer(item, { title: 'x' }, GRACE);
       expect(updated).toMatchObject({ warnings, data: { title: 'x', claimed_by: 'ada' } });
-      expect(await tracker.linkAnswer(other, 'blocks', item)).toMatchObject({ warnings });
-      expect((await tracker.linkAnswer(other, 'blocks', await create('third'))).warnings).toEqual([]);
+      expect(await tracker.linkAnswer(other, 'blocks', item, {}, GRACE)).toMatchObject({ warnings });
+      const third = await create('third');
+      expect((await tracker.linkAnswer(other, 'blocks', third, {}, GRACE)).warnings).toEqual([]);
+    });
+
+    it('of the session that holds the item need no token', async () => {
+      const item = await create('item');
+      await tracker.claim({ id: item.id });
+      expect((await tracker.updateAnswer(item, { title: 'x' })).warnings).toEqual([]);
+      expect((await tracker.linkAnswer(item, 'blocks', await create('other'))).warnings).toEqual([]);
     });
   });
 
@@ -390,7 +400,6 @@ describeEachBackend('claims', (backend) => {
 
   it.each([
     [{ action: 'renew' }, 'id'],
-    [{ id: 'abcdef12', action: 'renew' }, 'claim_token'],
     [{ id: 'abcdef12', action: 'hand_over', claim_token: 1 }, 'to'],
     [{ id: 'abcdef12', to: 'grace' }, 'to'],
     [{ id: 'abcdef12', label: 'ui' }, 'label'],

@@ -166,6 +166,6 @@ async function readAll(reader: Reader) {
     feed: { ...(await reader.findFeedPosition()), changed_at: null },
     counts: (await reader.countItems()).map((kind) => JSON.stringify(kind, Object.keys(kind).sort())).sort(),
     changes: await reader.listChanges({ limit: 100, since: 0 }),
-    newest: await reader.listChanges({ limit: 5, actor: 'bob' }),
+    newest: await reader.listChanges({ limit: 5, maker: 'bob' }),
   };
 }

@@ -20,7 +20,7 @@ import { git, temporaryProject } from '../support/temporary-project.ts';
 import { inFolder, openTrackerAt } from './backends.ts';
 import { edit } from './changes.ts';
 import type { Tracker } from './tracker.ts';
-import { ANYBODY } from '../../src/use-cases/support/context.ts';
+import { PROGRAM } from '../../src/use-cases/support/context.ts';
 
 const TIMEOUT_MS = 60_000;
 
@@ -74,7 +74,7 @@ async function asOthers(file: string, work: (store: SqlStore) => Promise<void>):
 const otherIds = () => ({ id: newChangeId(), entity_id: randomUUID() });
 
 const conflictsOf = async ({ context }: Tracker) =>
-  (await listConflicts.run(context, ANYBODY, parseInput(listConflictsInput, {}))).data.items;
+  (await listConflicts.run(context, PROGRAM, parseInput(listConflictsInput, {}))).data.items;
 
 const applied = ({ store }: Tracker) =>
   expect

@@ -19,7 +19,7 @@ import { temporaryProject } from '../support/temporary-project.ts';
 import { freshDatabase, inFolder, openTrackerAt } from './backends.ts';
 import { databaseRows } from './database-rows.ts';
 import type { Tracker } from './tracker.ts';
-import { ANYBODY } from '../../src/use-cases/support/context.ts';
+import { PROGRAM } from '../../src/use-cases/support/context.ts';
 
 const PATIENCE_MS = 60_000;
 const POLL_MS = 100;
@@ -50,7 +50,7 @@ const importIt = (tracker: Tracker) =>
   importProjectStatus.run(tracker.context, tracker.caller, { dry_run: false, add_from_git: false });
 
 const conflictsOf = async ({ context }: Tracker) =>
-  (await listConflicts.run(context, ANYBODY, parseInput(listConflictsInput, {}))).data;
+  (await listConflicts.run(context, PROGRAM, parseInput(listConflictsInput, {}))).data;
 
 async function isSettled({ context }: Tracker): Promise<boolean> {
   if ((await context.store.pending()).length > 0) return false;

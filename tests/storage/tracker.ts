@@ -1,5 +1,7 @@
 // The tracker as a caller meets it: arguments as a client sends them, through the real schemas and services.
+import { existsSync } from 'node:fs';
 import type * as z from 'zod';
+import { deviceOf } from '../../src/storage/journals/device.ts';
 import { parseInput } from '../../src/domain/validate.ts';
 import { updateWorkItems } from '../../src/use-cases/records/bulk-updates.ts';
 import * as claims from '../../src/use-cases/records/claims.ts';
@@ -65,7 +67,7 @@ function withoutTiers(store: Store): TrackerStore {
 export class Tracker {
   readonly clock = new Clock();
   readonly context: Context;
-  readonly caller: Caller = { actor: 'ada', client: 'test-client/1.0' };
+  readonly caller: Caller = { actor: 'ada', person: 'ada', client: 'test-client/1.0' };
   /** How many writes were announced as changes. */
   announced = 0;
 
@@ -80,6 +82,8 @@ export class Tracker {
         dataDir: place.dataDir,
         workTree: place.projectDir,
         keepsStatusFile: true,
+        device: deviceOf(place.dataDir, existsSync(place.dataDir)),
+        person: () => Promise.resolve('tester'),
       },
       now: this.clock.now,
       onChange: () => {
@@ -157,9 +161,15 @@ export class Tracker {
     return this.link(source, kind, target, { remove: true, ...args });
   }
 
-  linkAnswer(source: { id: string }, kind: string, target: { id: string }, args: Arguments = {}) {
+  linkAnswer(
+    source: { id: string },
+    kind: string,
+    target: { id: string },
+    args: Arguments = {},
+    caller = this.caller,
+  ) {
     const ends = { source_id: source.id, target_id: target.id, dependency_type: kind };
-    return this.answer(workItems.linkWorkItems, { ...ends, ...args });
+    return this.answer(workItems.linkWorkItems, { ...ends, ...args }, caller);
   }
 
   register(args: Arguments, caller = this.caller) {

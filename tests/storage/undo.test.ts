@@ -8,7 +8,7 @@ import { problemsOf, refusalOf } from './refusal.ts';
 import type { Tracker } from './tracker.ts';
 import { episodes } from '../torture/scale.ts';
 
-const BOB = { actor: 'bob', client: 'cursor/2.0' };
+const BOB = { actor: 'bob', person: 'bob', client: 'cursor/2.0' };
 /** Each run opens a tracker and makes some dozens of writes on it. */
 const RUNS = episodes(5, 8);
 
@@ -249,7 +249,11 @@ describeEachBackend('undo', (backend) => {
       const second = await tracker.update(item, { title: 'second', priority: 1 });
       tracker.clock.advance(60);
       const third = await tracker.update(second, { title: 'third' }, BOB);
-      expect(await reasonFor('#2')).toContain(`title was changed again by bob at ${tracker.clock.iso} (#3)`);
+      expect(await reasonFor('#2')).toMatch(
+        RegExp(
+          `title was changed again by bob \\(cursor/2\\.0, session \\S+\\) at ${tracker.clock.iso} \\(#3\\)`,
+        ),
+      );
       expect(await reasonFor('#1')).toContain('was changed again by bob');
       // Also when it has the old value again: that was bob's decision, unless he took his own change back.
       const fourth = await tracker.update(third, { title: 'fourth' });

@@ -132,7 +132,11 @@ describeEachBackend('work items', (backend) => {
       metadata: { estimated_hours: 1 },
     });
     tracker.clock.advance(1);
-    const after = await tracker.update(before, { priority: 5 }, { actor: 'bob', client: 'cli' });
+    const after = await tracker.update(
+      before,
+      { priority: 5 },
+      { actor: 'bob', person: 'bob', client: 'cli' },
+    );
     expect(after).toEqual({
       ...before,
       priority: 5,

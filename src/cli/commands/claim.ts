@@ -40,13 +40,10 @@ export function addClaimCommand(program: Command): Command {
       'how long the claim holds, 1 to 1440 (default: 30; when renewed, as long as before)',
       numberFrom,
     )
-    .option('--renew', 'keep the claim for longer; needs --token')
-    .option('--release', 'give the item back; needs --token')
-    .option(
-      '--to <name>',
-      'hand the claim over to somebody, who takes it by claiming the item; needs --token',
-    )
-    .option('--token <number>', 'the claim_token that claiming the item gave', numberFrom)
+    .option('--renew', 'keep the claim for longer')
+    .option('--release', 'give the item back')
+    .option('--to <name>', 'hand the claim over to a person or client, who takes it by claiming the item')
+    .option('--token <number>', 'the claim_token, where somebody else claimed the item', numberFrom)
     .option('--as <name>', 'the name under which the item is claimed (default: yours)')
     .option('--key <key>', 'idempotency key: a repeated call gives the first result')
     .addHelpText(
@@ -58,8 +55,8 @@ Exit codes: 0 done, 1 somebody else holds the item, or nothing is ready.
 Examples:
   worktrail claim --label backend
   worktrail claim 3f2a9c1e --minutes 120
-  worktrail claim 3f2a9c1e --renew --token 4
-  worktrail claim 3f2a9c1e --to grace --token 4`,
+  worktrail claim 3f2a9c1e --renew
+  worktrail claim 3f2a9c1e --to grace`,
     )
     .action(async (id: string | undefined, _options: unknown, command: Command) => {
       const options = optionsOf<ClaimOptions>(command);

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { agreementFor, type Settings } from '../../config/config.ts';
+import { personIn } from '../../config/identity.ts';
 import { isAgreed } from '../../config/agreements.ts';
 import { publicAddress, sslModeOf, isThisMachine } from '../../storage/primary/postgres-address.ts';
 import { optionsOf } from '../terminal/global-options.ts';
@@ -30,7 +31,9 @@ Examples:
     )
     .action(async (_options: unknown, command: Command) => {
       const options = optionsOf(command);
-      const settings = settingsOf(await readSettings(options));
+      const config = await readSettings(options);
+      const person = await personIn(config.projectDir, config.actor)();
+      const settings = settingsOf(config, person);
       if (options.json === true) {
         printJson({ settings });
         return;
@@ -45,7 +48,7 @@ Examples:
     });
 }
 
-function settingsOf(config: Settings): Setting[] {
+function settingsOf(config: Settings, person: string): Setting[] {
   const setting = (name: string, value: Setting['value'], otherwise = 'default'): Setting => ({
     name,
     value,
@@ -54,6 +57,7 @@ function settingsOf(config: Settings): Setting[] {
   return [
     setting('project', config.projectDir, 'the repository or folder around here'),
     setting('project.slug', config.slug.value, "the project's folder"),
+    setting('actor', person, "git's user.name, or the system's user"),
     ...databaseSettings(config),
     setting('database.connect_timeout_ms', config.databaseTimeouts.connectMs),
     setting('database.query_timeout_ms', config.databaseTimeouts.queryMs),

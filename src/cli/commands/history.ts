@@ -3,6 +3,7 @@ import type { Entity, FieldChange, RecordedChange } from '../../domain/change.ts
 import type { JsonObject, JsonValue } from '../../domain/json.ts';
 import type { Context } from '../../use-cases/support/context.ts';
 import type { History } from '../../use-cases/history/history.ts';
+import { makerText } from '../../domain/worker.ts';
 import { fieldsFrom, numberFrom } from '../terminal/arguments.ts';
 import { optionsOf } from '../terminal/global-options.ts';
 import { paint, printAnswer } from '../terminal/output.ts';
@@ -43,7 +44,10 @@ export function addHistoryCommand(program: Command): Command {
     .argument('[id]', 'only changes of this record: an id, or its first 6 or more characters')
     .option('--vendor <name>', 'only changes of this vendor')
     .option('--entity <kind>', `only ${NOUNS.slice(0, -1).join(', ')} or ${NOUNS.at(-1)}`)
-    .option('--actor <name>', 'only changes made by this name')
+    .option(
+      '--actor <who>',
+      'only changes by this person, through this client, on this device, in this session',
+    )
     .option('--from <time>', 'not before this time, as 2026-01-31T09:30:00+02:00')
     .option('--to <time>', 'not after this time')
     .option('--since <position>', 'only what came after this position of the feed, oldest first', numberFrom)
@@ -115,7 +119,7 @@ function renderState(
 }
 
 function changeLines(change: RecordedChange, titles: Map<string, string>): string[] {
-  const { seq, at, actor, client, entity, entity_id, kind, version, merged_with } = change;
+  const { seq, at, entity, entity_id, kind, version, merged_with } = change;
   const title = titles.get(entity_id);
   const what = [
     `${kind} ${entity.replace('_', ' ')} ${shortId(entity_id)}`,
@@ -124,7 +128,7 @@ function changeLines(change: RecordedChange, titles: Map<string, string>): strin
   ];
   const merged = merged_with.length > 0 ? [`    merged with version ${merged_with.join(', ')}`] : [];
   return [
-    `#${seq}  ${spokenTime(at)} UTC  ${plainLine(actor)} (${plainLine(client)})  ${what.join(' ')}`,
+    `#${seq}  ${spokenTime(at)} UTC  ${makerText(change)}  ${what.join(' ')}`,
     ...fieldLines(change, titles),
     ...merged,
   ];

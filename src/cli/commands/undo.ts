@@ -19,7 +19,10 @@ export function addUndoCommand(program: Command): Command {
     .command('undo')
     .description('take a change back by making the inverse change')
     .argument('[change]', 'its position in the feed, as 12 or "#12", or its id (see worktrail history)')
-    .option('--actor <name>', 'everything that this name did, with --since; shown first')
+    .option(
+      '--actor <who>',
+      'everything of this person, client, device or session, with --since; shown first',
+    )
     .option('--since <time>', 'from this time on, as 2026-01-31T09:30:00+02:00')
     .option('--apply', 'with --actor: do it')
     .option('--dry-run', 'only show what would be taken back')
@@ -33,8 +36,8 @@ a change like any other, and can be taken back itself.
 
 Examples:
   worktrail undo 12
-  worktrail undo --actor claude-code --since 2026-01-31T09:30:00Z
-  worktrail undo --actor claude-code --since 2026-01-31T09:30:00Z --apply`,
+  worktrail undo --actor ada --since 2026-01-31T09:30:00Z
+  worktrail undo --actor 3f2a9c1b --since 2026-01-31T09:30:00Z --apply`,
     )
     .action(async (change: string | undefined, _options: unknown, command: Command) => {
       const options = optionsOf<UndoOptions>(command);

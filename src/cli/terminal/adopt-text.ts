@@ -37,8 +37,8 @@ export function outcomeLine({ writes, kept_in }: Adoption): string {
 function writeLines({ at, device, changes }: ToldWrite): string[] {
   return [
     `  written ${quoted(at)} in folder ${quoted(device)}`,
-    ...changes.flatMap(({ kind, entity, entity_id, actor, client, patch }) => [
-      `    ${quoted(kind)} ${quoted(entity)} ${quoted(entity_id)} by ${quoted(actor)} (${quoted(client)})`,
+    ...changes.flatMap(({ kind, entity, entity_id, actor, client, person, patch }) => [
+      `    ${quoted(kind)} ${quoted(entity)} ${quoted(entity_id)} by ${quoted(actor)} (${quoted(client)})${person == null ? '' : ` of ${quoted(person)}`}`,
       ...Object.entries(patch ?? {}).map(([field, value]) => `      ${quoted(field)}: ${quoted(value)}`),
     ]),
   ];

@@ -2,6 +2,7 @@
 import type { FieldChange } from '../../domain/change.ts';
 import type { NotSeen, Theirs } from '../../domain/conflict.ts';
 import type { ConflictRecord } from '../../domain/conflict-record.ts';
+import { makerText } from '../../domain/worker.ts';
 import type { JsonValue } from '../../domain/json.ts';
 import type { ConflictList } from '../../use-cases/records/conflicts.ts';
 import { paint } from './output.ts';
@@ -44,7 +45,7 @@ function displayIds(conflicts: ConflictRecord[]): string[] {
 }
 
 export function conflictLines(conflict: ConflictRecord, id: string | undefined, names: Names): string[] {
-  const { kind, actor, client, made_at, reason, resolution, resolved_at, resolved_by } = conflict;
+  const { kind, made_at, reason, resolution, resolved_at, resolved_by } = conflict;
   const settled =
     resolved_at === null
       ? []
@@ -53,7 +54,7 @@ export function conflictLines(conflict: ConflictRecord, id: string | undefined, 
         ];
   return [
     `${paint('bold', id ?? conflict.id)}  ${kind}  ${recordName(conflict, names)}`,
-    `  made by ${plainLine(actor)} (${plainLine(client)}), ${spokenTime(made_at)} UTC`,
+    `  made by ${makerText(conflict)}, ${spokenTime(made_at)} UTC`,
     `  why: ${plainLine(reason)}`,
     ...sideLines(conflict).map((line) => `  ${line}`),
     ...settled,

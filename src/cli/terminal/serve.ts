@@ -2,6 +2,7 @@
 import type { App } from '../../app.ts';
 import { validationError } from '../../domain/errors.ts';
 import { agreedConfig, readSettings, type Flags, type Settings } from '../../config/config.ts';
+import { sessionOf } from '../../config/identity.ts';
 import { createServerFactory } from '../../mcp/server.ts';
 import { serveOverStdio } from '../../mcp/stdio.ts';
 import { SessionStore } from '../../storage/contract/session-store.ts';
@@ -47,6 +48,8 @@ export async function runServe(flags: ServeFlags): Promise<void> {
     version: VERSION,
     toolsets: config.toolsets,
     app: () => app.get(),
+    // Over HTTP there are many clients, and none of them has the environment of this process.
+    ...(!flags.http && { session: (client: string) => sessionOf(client, process.env) }),
     log,
   });
   if (flags.http) await serveHttp(config, app, factory, await tokenFor(flags));

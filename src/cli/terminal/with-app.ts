@@ -1,7 +1,7 @@
 /** Configuration, store and use cases around one command. */
-import os from 'node:os';
 import type { App } from '../../app.ts';
 import type { Config, Settings } from '../../config/config.ts';
+import { sessionAround } from '../../config/identity.ts';
 import type { Caller } from '../../use-cases/support/context.ts';
 import type { GlobalOptions } from './global-options.ts';
 import { say } from './output.ts';
@@ -45,17 +45,8 @@ export async function withApp<T>(
   }
 }
 
-/** Who writes from the command line: the operating system's user. */
+/** Who writes from the command line: the person who works here, in the session of the client that runs the command. */
 export function commandLineCaller(): Caller {
-  return { actor: userName() ?? CLIENT, client: CLIENT };
-}
-
-/** Undefined where the system has no name for the user (a container without a passwd entry), or an odd one. */
-function userName(): string | undefined {
-  try {
-    const name = os.userInfo().username.trim();
-    return /^[^\p{Cc}]{1,100}$/u.test(name) ? name : undefined;
-  } catch {
-    return undefined;
-  }
+  const session = sessionAround(process.env);
+  return { client: CLIENT, ...(session !== undefined && { session }) };
 }

@@ -5,6 +5,7 @@ import { reasonText } from '../../domain/readiness.ts';
 import { shortId } from '../../domain/text.ts';
 import type { Vendor } from '../../domain/vendor.ts';
 import type { WorkItem } from '../../domain/work-item.ts';
+import { shortSession } from '../../domain/worker.ts';
 import type { LinkedDeployment } from '../../storage/queries/deployments.ts';
 import { rowOf, shortValue } from './shown.ts';
 
@@ -95,6 +96,10 @@ export interface ChangeRow extends Pick<
   'seq' | 'at' | 'actor' | 'kind' | 'entity' | 'entity_id'
 > {
   client?: string;
+  /** Where that is not the name it was signed with. */
+  person?: string;
+  /** As much of it as tells it from others. */
+  session?: string;
   version?: number | null;
   fields: FieldChange[];
   /** How many more fields it changed. */
@@ -116,9 +121,12 @@ export function changeRow(change: RecordedChange): ChangeRow {
     to: shortValue(to, VALUE_CHARACTERS),
   })) as FieldChange[];
   const left = told.length - fields.length;
-  const { seq, at, actor, client, kind, entity, entity_id, version } = change;
+  const { seq, at, actor, client, person, session, kind, entity, entity_id, version } = change;
   return {
-    ...{ seq, at, actor, client, kind, entity, entity_id: shortId(entity_id), version, fields },
+    ...{ seq, at, actor, client },
+    ...(person !== null && person !== actor && { person }),
+    ...(session !== null && { session: shortSession(session) }),
+    ...{ kind, entity, entity_id: shortId(entity_id), version, fields },
     ...(left > 0 && { more_fields: left }),
   };
 }

@@ -2,6 +2,7 @@
 import type { Cut } from '../../domain/budget.ts';
 import { joinLines, nameFirst, oneLine } from '../../domain/others-text.ts';
 import { count, cut, shortId } from '../../domain/text.ts';
+import { makerText } from '../../domain/worker.ts';
 import type { ChangeRow, DeploymentRow, ItemRow, VendorRow } from './rows.ts';
 
 export { shortId };
@@ -94,15 +95,14 @@ export function deploymentLine({
 }
 
 export function changeLine(change: ChangeRow): string {
-  const { seq, at, actor, client, kind, entity, entity_id, version, fields, more_fields = 0 } = change;
-  const by = client === undefined ? oneLine(actor) : `${oneLine(actor)} (${oneLine(client)})`;
+  const { seq, at, kind, entity, entity_id, version, fields, more_fields = 0 } = change;
   const told = fields.map(
     ({ field, from, to }) =>
       `${oneLine(field)}: ${kind === 'create' ? '' : `${spokenValue(from)} → `}${spokenValue(to)}`,
   );
   const more = more_fields > 0 ? [`${more_fields} more`] : [];
   const to = version === undefined || version === null ? '' : ` v${version}`;
-  return `#${seq} ${at.slice(0, 19)}Z ${by} ${kind} ${entity} ${shortId(entity_id)}${to}: ${[...told, ...more].join('; ')}`;
+  return `#${seq} ${at.slice(0, 19)}Z ${makerText(change)} ${kind} ${entity} ${shortId(entity_id)}${to}: ${[...told, ...more].join('; ')}`;
 }
 
 /** A value of a record on one line; `∅` for nothing. */

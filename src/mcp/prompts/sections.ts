@@ -3,7 +3,7 @@ import type * as z from 'zod';
 import { listVendorsInput } from '../../domain/vendor.ts';
 import { listWorkItemsInput, type WorkItem } from '../../domain/work-item.ts';
 import { getConfiguration } from '../../use-cases/records/configuration.ts';
-import { ANYBODY, type Context } from '../../use-cases/support/context.ts';
+import { PROGRAM, type Context } from '../../use-cases/support/context.ts';
 import { listVendors } from '../../use-cases/records/vendors.ts';
 import { listWorkItems, queryWorkItem, type WorkItemView } from '../../use-cases/records/work-items.ts';
 import { warningLines } from '../definitions/define-tool.ts';
@@ -18,7 +18,7 @@ type Filter = Partial<Pick<z.output<typeof listWorkItems.input>, 'status' | 'rea
 /** A heading with the number of items and the first few of them; empty without any. */
 export async function itemList(context: Context, heading: string, filter: Filter): Promise<string> {
   const input = listWorkItemsInput.parse({ ...filter, limit: LISTED_MAX });
-  const { data } = await listWorkItems.run(context, ANYBODY, input);
+  const { data } = await listWorkItems.run(context, PROGRAM, input);
   if (data.total_count === 0) return '';
   const left = data.total_count - data.items.length;
   const lines = data.items.map((item) => `- ${itemLine(itemRow(item))}${reasonOf(item)}`);
@@ -37,7 +37,7 @@ function reasonOf({ metadata }: WorkItem): string {
 
 /** Where the project stands: its focus, branch and session, and what is wrong with the answer, if anything is. */
 export async function situation(context: Context): Promise<string> {
-  const { data, warnings } = await getConfiguration.run(context, ANYBODY, {});
+  const { data, warnings } = await getConfiguration.run(context, PROGRAM, {});
   const { current_session_id } = data;
   const session = current_session_id === null ? undefined : await findItem(context, current_session_id);
   return [
@@ -52,7 +52,7 @@ export async function situation(context: Context): Promise<string> {
 export async function brokenVendors(context: Context): Promise<string> {
   const { data } = await listVendors.run(
     context,
-    ANYBODY,
+    PROGRAM,
     listVendorsInput.parse({ status: 'broken', limit: LISTED_MAX }),
   );
   if (data.total_count === 0) return '';
@@ -62,12 +62,12 @@ export async function brokenVendors(context: Context): Promise<string> {
 
 /** The id of the session that is configured as the current one. */
 export async function currentSession(context: Context): Promise<string | null> {
-  return (await getConfiguration.run(context, ANYBODY, {})).data.current_session_id;
+  return (await getConfiguration.run(context, PROGRAM, {})).data.current_session_id;
 }
 
 /** @throws NotFoundError */
 export async function readItem(context: Context, id: string): Promise<WorkItemView> {
-  const { data } = await queryWorkItem.run(context, ANYBODY, {
+  const { data } = await queryWorkItem.run(context, PROGRAM, {
     id: id.replaceAll('-', ''),
     include_children: true,
     include_dependencies: true,

@@ -3,7 +3,7 @@ import { listDeployments } from '../../use-cases/records/deployments.ts';
 import { bounded, defineResource } from '../definitions/define-resource.ts';
 import { deploymentRow } from '../definitions/rows.ts';
 import { deploymentLine, shortId } from '../definitions/text.ts';
-import { ANYBODY } from '../../use-cases/support/context.ts';
+import { PROGRAM } from '../../use-cases/support/context.ts';
 
 const SHOWN_MAX = 30;
 const ITEMS_MAX = 8;
@@ -17,7 +17,7 @@ export const deploymentsResource = defineResource({
   read: async (context) => {
     const answer = await listDeployments.run(
       context,
-      ANYBODY,
+      PROGRAM,
       listDeploymentsInput.parse({ limit: SHOWN_MAX }),
     );
     const { items, total_count } = answer.data;

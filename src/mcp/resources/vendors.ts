@@ -4,7 +4,7 @@ import { describeAnswer } from '../../use-cases/support/described-answer.ts';
 import { queryVendor, type VendorView } from '../../use-cases/records/vendors.ts';
 import type { Answer } from '../../storage/contract/store.ts';
 import { defineResource } from '../definitions/define-resource.ts';
-import { ANYBODY } from '../../use-cases/support/context.ts';
+import { PROGRAM } from '../../use-cases/support/context.ts';
 
 const METADATA_MAX_CHARACTERS = 16_000;
 
@@ -16,7 +16,7 @@ export const vendorResource = defineResource({
   mimeType: 'application/json',
   read: async (context, variable) => {
     const input = parseInput(queryVendor.input, { name: variable });
-    const answer = await queryVendor.run(context, ANYBODY, input);
+    const answer = await queryVendor.run(context, PROGRAM, input);
     return { ...answer, data: vendorJson(answer) };
   },
   isTouched: (touched, variable) => touched.vendor(variable),

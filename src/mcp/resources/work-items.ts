@@ -6,7 +6,7 @@ import { queryWorkItem, type WorkItemView } from '../../use-cases/records/work-i
 import { bounded, defineResource } from '../definitions/define-resource.ts';
 import { oneLine, quoted } from '../../domain/others-text.ts';
 import { cut, shortId } from '../../domain/text.ts';
-import { ANYBODY } from '../../use-cases/support/context.ts';
+import { PROGRAM } from '../../use-cases/support/context.ts';
 
 const METADATA_MAX_CHARACTERS = 6_000;
 const LINKS_MAX = 50;
@@ -20,7 +20,7 @@ export const workItemResource = defineResource({
   mimeType: 'text/markdown',
   read: async (context, variable) => {
     const input = parseInput(queryWorkItemInput, { id: variable, include_children: false });
-    const answer = await queryWorkItem.run(context, ANYBODY, input);
+    const answer = await queryWorkItem.run(context, PROGRAM, input);
     return { ...answer, data: bounded(answerText(answer, itemText), 'query_work_item answers all of it.') };
   },
   isTouched: (touched, variable) => touched.item(variable.trim().toLowerCase().replaceAll('-', '')),

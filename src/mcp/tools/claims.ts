@@ -12,12 +12,12 @@ export const claimWorkItemTool = defineTool(claimWorkItem, {
   destroysNothing: true,
   hint: 'claim task, take next ticket, lock, reserve, assign, release, hand over',
   description:
-    'Take an item to work on, so that nobody else does: the one with id, else the next ready one. Keep claim_token: writes with it are refused once another has the item; renew, release and hand_over need it. Example: {"label":"ui"}',
+    'Take an item to work on, so that nobody else does: the one with id, else the next ready one. Your session holds it; writes that pass claim_token are refused once another has the item. Example: {"label":"ui"}',
   parameters: {
     id: 'The item to take; left out: the next ready one',
     action: 'Default take',
     lease_minutes: '1 to 1440; default 30',
-    to: 'With hand_over: who gets it',
+    to: 'With hand_over: the person or client who gets it',
     label: 'The next ready one with this label',
     item_type: 'The next ready one of this type',
     parent_id: 'The next ready one below this item',

@@ -9,6 +9,7 @@ import { defineTool } from '../definitions/define-tool.ts';
 import { oneLine } from '../../domain/others-text.ts';
 import { pageOf } from '../definitions/list-fields.ts';
 import { rowOf, seenOf, shortValue } from '../definitions/shown.ts';
+import { makerText, shortSession } from '../../domain/worker.ts';
 import { callForItem } from '../definitions/whole-item.ts';
 import { fieldsText, listText, shortId, spokenValue } from '../definitions/text.ts';
 
@@ -76,17 +77,23 @@ interface ConflictRow
   extends
     Pick<ConflictRecord, 'id' | 'kind' | 'entity' | 'entity_id' | 'actor' | 'made_at' | 'reason'>,
     Partial<Pick<ConflictRecord, 'resolution' | 'resolved_at' | 'resolved_by'>> {
+  client?: string;
+  person?: string;
+  session?: string;
   yours?: Told[];
   theirs?: Told[];
   more?: string;
 }
 
 function conflictRow(conflict: ConflictRecord): ConflictRow {
-  const { id, kind, entity, entity_id, actor, made_at, reason, details } = conflict;
+  const { id, kind, entity, entity_id, actor, client, person, session, made_at, reason, details } = conflict;
   const { yours = askedFor(conflict), theirs } = (details ?? {}) as { yours?: Told[]; theirs?: Told[] };
   return {
     id: id.slice(0, CONFLICT_ID_CHARACTERS),
-    ...{ kind, entity, entity_id: shortId(entity_id), actor, made_at },
+    ...{ kind, entity, entity_id: shortId(entity_id), actor, client },
+    ...(person !== null && person !== actor && { person }),
+    ...(session !== null && { session: shortSession(session) }),
+    made_at,
     reason: cut(reason, REASON_CHARACTERS),
     ...rowOf(conflict, ['resolution', 'resolved_at', 'resolved_by']),
     ...(yours.length > 0 && { yours: yours.slice(0, FIELDS_SHOWN).map(told) }),
@@ -133,16 +140,16 @@ function conflictLine({
   kind,
   entity,
   entity_id,
-  actor,
   made_at,
   reason,
   yours,
   theirs,
   more,
+  ...maker
 }: ConflictRow): string {
   const side = (name: string, fields: Told[] = []) =>
     fields.length === 0
       ? ''
       : `; ${name}: ${fields.map(({ field, to, by }) => `${field} → ${spokenValue(to)}${by === undefined ? '' : ` (${oneLine(by)})`}`).join(', ')}`;
-  return `${id} ${kind} ${entity} ${entity_id} by ${oneLine(actor)} at ${made_at}: ${oneLine(reason)}${side('yours', yours)}${side('theirs', theirs)}${more === undefined ? '' : ` (${more})`}`;
+  return `${id} ${kind} ${entity} ${entity_id} by ${makerText(maker)} at ${made_at}: ${oneLine(reason)}${side('yours', yours)}${side('theirs', theirs)}${more === undefined ? '' : ` (${more})`}`;
 }

@@ -21,7 +21,7 @@ export const queryHistoryTool = defineTool(queryHistory, {
     id: 'Of this record',
     vendor: 'Of this vendor',
     entity: 'Of this kind of record',
-    actor: 'By this actor',
+    actor: 'By this person, client, device or session',
     from: 'Not before this time, ISO 8601',
     to: 'Not after this time, ISO 8601',
     since: 'After this position of the feed, oldest first',
@@ -43,11 +43,11 @@ export const undoTool = defineTool(undo, {
   inCore: true,
   hint: 'revert, roll back, mistake',
   description:
-    'Take back one change (change_id) at once, or all that an actor did since a time: shown first, done with apply true. Refused where others changed the same fields since; partial leaves those out. Example: {"change_id":"#12"}',
+    'Take back one change (change_id) at once, or all that somebody did since a time: shown first, done with apply true. Refused where others changed the same fields since; partial leaves those out. Example: {"change_id":"#12"}',
   parameters: {
     change_id: 'Its id or feed position, as "#12"',
-    actor: 'All changes by this actor since a time',
-    since: 'With actor: ISO 8601',
+    actor: 'All changes of this person, client, device or session',
+    since: 'With actor: from this time on, ISO 8601',
     apply: 'With actor: do it; else it is shown only',
     partial: 'Leave out what others changed since',
   },

@@ -14,7 +14,7 @@ import { notFound } from '../../domain/errors.ts';
 import type { Connection } from '../database/connection.ts';
 import { findConfiguration } from '../queries/configuration.ts';
 import { chunks, findDescendants, findWorkItem, findWorkItems } from '../queries/work-items.ts';
-import { NOT_CLAIMED } from './claims.ts';
+import { ENDED, NOT_CLAIMED } from './claims.ts';
 import { asJson, oneRow, type Effect } from './effect.ts';
 
 /**
@@ -124,10 +124,7 @@ async function setArchivedAt(
     const versions = new Map(moved.map(({ id, version }) => [id, version]));
     // Edited in between: what is recorded must be what happened.
     for (const { id, version } of chunk) oneRow(versions.get(id) === version + step ? [id] : []);
-    await c.db
-      .update(claims)
-      .set({ holder: null, client: null, expires_at: null, handed_over: 0 })
-      .where(inArray(claims.item_id, ids));
+    await c.db.update(claims).set(ENDED).where(inArray(claims.item_id, ids));
   }
   return items.map((item) => ({
     ...item,

@@ -16,12 +16,16 @@ import {
   LEASE_DEFAULT_MINUTES,
   grantedToken,
   heldError,
+  holderText,
   isGrantOf,
+  isHandedTo,
+  isHeldBy,
   isProvisionalToken,
   isTokenOf,
   leaseEnd,
   mayBeEarlier,
   noLongerReadyError,
+  notHeldError,
   provisionalToken,
   staleTokenError,
   type Claim,
@@ -44,15 +48,11 @@ export async function claimWorkItem(c: Connection, change: ChangeOf<'claim work_
 
   if (ask.action === 'take' && change.claim_token === null) {
     refuseUnclaimable(item, ask);
-    const isMine = held?.handed_over === 1 && held.holder === change.actor;
-    if (held !== undefined && !isMine) throw heldError(item.title, held);
-    if (isMine)
-      return await save(c, change, item, {
-        ...held,
-        client: change.client,
-        handed_over: 0,
-        ...lease(c, change, ask, now, held),
-      });
+    if (held !== undefined) {
+      if (!isHandedTo(held, change)) throw heldError(item.title, held, change);
+      const taken = { ...held, ...worker(change), handed_over: 0 };
+      return await save(c, change, item, { ...taken, ...lease(c, change, ask, now, held) });
+    }
     if (ask.next !== undefined && !(await isQueued(c, item.id))) throw noLongerReadyError(item.title, claim);
     const granted = { ...grant(c, change, now, claim), holder: change.actor, handed_over: 0 };
     const effect = await save(c, change, item, { ...granted, ...lease(c, change, ask, now, undefined) });
@@ -74,12 +74,18 @@ export async function claimWorkItem(c: Connection, change: ChangeOf<'claim work_
       // Whoever writes meanwhile notices a claim that changed by its end.
       if (until.expires_at === item.claim_expires_at)
         until.expires_at = oneMillisecondLater(until.expires_at);
-      return await save(c, change, item, { ...granted, client: null, ...until });
+      return await save(c, change, item, { ...granted, ...NO_WORKER, ...until });
     }
   }
 }
 
-const ENDED = { holder: null, client: null, expires_at: null, handed_over: 0 } as const;
+const NO_WORKER = { client: null, person: null, device: null, session: null } as const;
+export const ENDED = { holder: null, ...NO_WORKER, expires_at: null, handed_over: 0 } as const;
+
+/** Who makes the change, as a claim keeps it. */
+function worker({ client, person, device, session }: Change) {
+  return { client, person: person ?? null, device: device ?? null, session: session ?? null };
+}
 
 export const PROVISIONAL_CLAIM: Warning = {
   code: 'claim_provisional',
@@ -88,11 +94,16 @@ export const PROVISIONAL_CLAIM: Warning = {
 };
 
 /** A new token; everything but the holder and the lease. */
-function grant(c: Connection, change: Change, now: string, previous: Claim | undefined) {
+function grant(
+  c: Connection,
+  change: Change,
+  now: string,
+  previous: Claim | undefined,
+): Omit<Claim, 'holder' | 'expires_at' | 'lease_seconds' | 'handed_over'> {
   return {
     item_id: change.entity_id,
     token: c.isReplica ? provisionalToken(change.id) : grantedToken(previous?.token ?? 0, now),
-    client: change.client,
+    ...worker(change),
     granted_by: change.id,
   };
 }
@@ -210,9 +221,8 @@ async function checkClaimToken(c: Connection, change: Change, itemId: string): P
     await claimOfToken(c, change, found.item, claim);
     return [];
   }
-  return claim?.holder != null && (claim.expires_at ?? '') > found.now
-    ? [heldWarning(found.item, claim)]
-    : [];
+  const isOthers = claim?.holder != null && (claim.expires_at ?? '') > found.now && !isHeldBy(claim, change);
+  return isOthers ? [heldWarning(found.item, claim, change)] : [];
 }
 
 /** The same for an item that was read; costs nothing where nobody holds it and no token is given. */
@@ -252,10 +262,10 @@ export async function checkLinkTokens(
   return [];
 }
 
-function heldWarning({ title }: WorkItem, { holder, expires_at }: Claim): Warning {
+function heldWarning({ title }: WorkItem, claim: Claim, change: Change): Warning {
   return {
     code: 'claimed',
-    message: `"${title}" is claimed by ${holder} until ${expires_at}; this was saved without its claim_token. If the claim is not yours, tell the holder.`,
+    message: `"${title}" is claimed by ${holderText(claim, change)} until ${claim.expires_at}; this was saved without its claim_token. If the claim is not yours, tell the holder.`,
   };
 }
 
@@ -267,7 +277,7 @@ export function endedClaimsWarning(ended: string[]): Warning[] {
 }
 
 /**
- * The claim that the change's token is of.
+ * The claim that the change's token is of; without a token, the one that its session holds.
  * @throws ClaimError when it is none, an old one, or released
  */
 async function claimOfToken(
@@ -276,11 +286,15 @@ async function claimOfToken(
   item: WorkItem,
   claim: Claim | undefined,
 ): Promise<Claim> {
-  const token = change.claim_token ?? 0;
+  const token = change.claim_token;
+  if (token === null) {
+    if (claim !== undefined && isHeldBy(claim, change)) return claim;
+    throw notHeldError(item.title, claim, change);
+  }
   if (claim?.holder != null && isTokenOf(token, claim)) return claim;
   if (c.isReplica && isUnknownGrant(token, claim)) {
     // Granted since this copy was made: replaying the write holds it against the claim.
-    const unknown = { item_id: item.id, token, client: change.client, granted_by: change.id };
+    const unknown = { item_id: item.id, token, ...worker(change), granted_by: change.id };
     return { ...unknown, holder: change.actor, ...ENDED_LEASE };
   }
   if (claim?.holder != null && (await wasGrantedAgain(c, token, claim))) return claim;

@@ -61,6 +61,8 @@ export async function insertConflict(
     device: write.device,
     actor: first.actor,
     client: first.client,
+    person: first.person ?? null,
+    session: first.session ?? null,
     made_at: first.at,
     found_at,
     reason: error.message,
@@ -184,16 +186,33 @@ function withoutOptions(fields: JsonObject, { kind, entity }: Change): JsonObjec
   return Object.fromEntries(Object.entries(fields).filter(([name]) => !OPTIONS.has(name) || isField(name)));
 }
 
+/** Who decides, but for the name: of what is not an update, whoever made it signs it. */
+function through({
+  client,
+  person,
+  device,
+  session,
+}: Change): Pick<Change, 'client' | 'person' | 'device' | 'session'> {
+  return {
+    client,
+    ...(person !== undefined && { person }),
+    ...(device !== undefined && { device }),
+    ...(session !== undefined && { session }),
+  };
+}
+
 /** The change as if it were made now: by whoever decides, on what is there. */
 async function onCurrentVersion(c: Connection, mine: Change, decision: Change): Promise<Change> {
   const { base_fields: _seen, own_changes: _own, ...change } = mine;
   if (mine.kind === 'batch') {
     const parts: Change[] = [];
     for (const part of partsOf(mine)) parts.push(await onCurrentVersion(c, part, decision));
-    const { at, client } = decision;
-    return withParts({ ...mine, id: decision.id, at, client }, parts);
+    const { at } = decision;
+    return withParts({ ...mine, ...through(decision), id: decision.id, at }, parts);
   }
-  const now = { ...change, id: decision.id, at: decision.at, actor: decision.actor, client: decision.client };
+  const { id, at, actor } = decision;
+  // A claim is its maker's, whoever lets it stand.
+  const now = { ...change, ...through(change.kind === 'claim' ? mine : decision), id, at, actor };
   // Whoever decides does so in spite of a claim that ended or was never granted.
   if (change.kind !== 'claim') now.claim_token = null;
   if (change.kind !== 'update') return { ...now, actor: mine.actor };

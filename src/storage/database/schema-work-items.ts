@@ -145,8 +145,11 @@ export function defineWorkItemTables(kit: Kit) {
       token: kit.bigint('token').notNull(),
       /** The same as `work_items.claimed_by` and `claim_expires_at`, which lists filter by; null when it is free. */
       holder: kit.text('holder'),
-      /** The program that holds it. */
+      /** Who holds it: null when it is free or was handed over, and in claims granted by earlier versions. */
       client: kit.text('client'),
+      person: kit.text('person'),
+      device: kit.uuid('device'),
+      session: kit.text('session'),
       expires_at: kit.timestamp('expires_at'),
       /** The length that was asked for, in seconds. */
       lease_seconds: kit.integer('lease_seconds').notNull(),
@@ -155,7 +158,7 @@ export function defineWorkItemTables(kit: Kit) {
       /** The change that granted the token. */
       granted_by: kit.uuid('granted_by').notNull(),
     },
-    (t) => [kit.index('claims_holder').on(t.holder, t.expires_at)],
+    (t) => [kit.index('claims_expires').on(t.expires_at)],
   );
 
   /**

@@ -174,6 +174,10 @@ export function defineTables(kit: Kit) {
       at: kit.timestamp('at').notNull(),
       actor: kit.text('actor').notNull(),
       client: kit.text('client').notNull(),
+      /** With device and session null in rows of earlier versions. */
+      person: kit.text('person'),
+      device: kit.uuid('device'),
+      session: kit.text('session'),
       entity: kit.text('entity').$type<Entity>().notNull(),
       entity_id: kit.uuid('entity_id').notNull(),
       related_id: kit.uuid('related_id'),
@@ -188,6 +192,9 @@ export function defineTables(kit: Kit) {
       kit.index('changes_entity').on(t.entity_id, t.seq),
       kit.index('changes_related').on(t.related_id, t.seq),
       kit.index('changes_actor').on(t.actor, t.seq),
+      kit.index('changes_client').on(t.client, t.seq),
+      kit.index('changes_person').on(t.person, t.seq),
+      kit.index('changes_session').on(t.session, t.seq),
       kit.index('changes_at').on(t.at, t.seq),
     ],
   );
@@ -220,6 +227,9 @@ export function defineTables(kit: Kit) {
       device: kit.uuid('device').notNull(),
       actor: kit.text('actor').notNull(),
       client: kit.text('client').notNull(),
+      /** With session null in rows of earlier versions. */
+      person: kit.text('person'),
+      session: kit.text('session'),
       made_at: kit.timestamp('made_at').notNull(),
       found_at: kit.timestamp('found_at').notNull(),
       reason: kit.text('reason').notNull(),

@@ -1,6 +1,6 @@
 // Written by scripts/write-migrated-schema.ts.
 /** The newest SQLite migration, and a hash of all that is there when it was applied. */
 export const MIGRATED_SCHEMA = {
-  applied: 1795914000001,
-  sha256: 'aaa973b64d6b6f31b3a1ca1555131e19f4f7a84bf17b5dc615814fd2ad521c90',
+  applied: 1796092472110,
+  sha256: '73857a0f080a24aa28839b14d432145a7cec78698f2be4a3d83387b51f707ccb',
 };

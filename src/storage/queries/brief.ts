@@ -1,31 +1,58 @@
-/** What a brief asks and nothing else does: what a client holds, what is blocked and why, where it was last. */
-import { and, asc, count, eq, gt, inArray, isNull, max, sql } from 'drizzle-orm';
+/** What a brief asks and nothing else does: what a worker holds, what is blocked and why, where it was last. */
+import { and, asc, count, eq, gt, inArray, isNull, max, ne, or, sql, type SQL } from 'drizzle-orm';
+import type { Claim } from '../../domain/claim.ts';
 import type { WorkItem } from '../../domain/work-item.ts';
+import { clientName, type Worker } from '../../domain/worker.ts';
 import type { Connection } from '../database/connection.ts';
 import { pipelined } from '../database/pipelined.ts';
 import { findOpenBlockers } from './ready.ts';
 import { countItems } from './work-items.ts';
 
-/** Items under an unexpired claim of this holder, those whose lease ends first before the others. */
-export async function listClaimedBy(
+export type ClaimedRow = WorkItem & Pick<Claim, 'token' | 'client' | 'session' | 'handed_over'>;
+
+/** Unexpired claims of a session, and beside them those of other sessions of the same person. */
+export interface ClaimsOf {
+  /** With those that were handed over to the worker and those that an earlier version granted to its name. */
+  own: { total: number; items: ClaimedRow[] };
+  elsewhere: { total: number; items: ClaimedRow[] };
+}
+
+/** Those whose lease ends first before the others. */
+export async function listClaimsOf(
   c: Connection,
-  holder: string,
+  { actor, person, client, session }: Worker & { actor: string },
   limit: number,
-): Promise<{ total: number; items: WorkItem[] }> {
+): Promise<ClaimsOf> {
   const { claims, workItems: w } = c.tables;
-  const held = and(eq(claims.holder, holder), gt(claims.expires_at, c.now));
-  const [rows, totals] = await pipelined(
-    c.db
-      .select({ item: w })
-      .from(claims)
-      .innerJoin(w, eq(w.id, claims.item_id))
-      .where(held)
-      .orderBy(asc(claims.expires_at), asc(claims.item_id))
-      .limit(limit)
-      .execute(),
-    c.db.select({ total: count() }).from(claims).where(held).execute(),
+  const names = [...new Set([actor, person, clientName(client)])];
+  const own = or(
+    eq(claims.session, session),
+    and(inArray(claims.holder, names), eq(claims.handed_over, 1)),
+    and(eq(claims.holder, actor), isNull(claims.session), eq(claims.handed_over, 0)),
   );
-  return { total: Number(totals[0]?.total ?? 0), items: rows.map(({ item }) => item) };
+  const elsewhere = and(eq(claims.person, person), ne(claims.session, session));
+  const [mine, ofPerson] = await pipelined(listOf(own), listOf(elsewhere));
+  return { own: mine, elsewhere: ofPerson };
+
+  async function listOf(whose: SQL | undefined): Promise<ClaimsOf['own']> {
+    const held = and(gt(claims.expires_at, c.now), whose);
+    const { token, client: through, session: of, handed_over } = claims;
+    const [rows, totals] = await pipelined(
+      c.db
+        .select({ item: w, claim: { token, client: through, session: of, handed_over } })
+        .from(claims)
+        .innerJoin(w, eq(w.id, claims.item_id))
+        .where(held)
+        .orderBy(asc(claims.expires_at), asc(claims.item_id))
+        .limit(limit)
+        .execute(),
+      c.db.select({ total: count() }).from(claims).where(held).execute(),
+    );
+    return {
+      total: Number(totals[0]?.total ?? 0),
+      items: rows.map(({ item, claim }) => ({ ...item, ...claim })),
+    };
+  }
 }
 
 const WORKABLE = ['planned', 'active', 'blocked'] as const;
@@ -71,14 +98,23 @@ export async function listBlocked(
   return { total, items: items.map((item) => ({ ...item, blockers: blockers.get(item.id) ?? [] })) };
 }
 
-/** The position in the feed of an actor's last change; undefined when there is none. */
-export async function findLastChangeOf(c: Connection, actor: string): Promise<number | undefined> {
+/** Where a worker was last: the position of the last change of its session, else of any session of its person. */
+export async function findLastChangeOf(
+  c: Connection,
+  { person, session }: Pick<Worker, 'person' | 'session'>,
+): Promise<{ seq: number; isOwn: boolean } | undefined> {
   const { changes: t } = c.tables;
-  const [row] = await c.db
-    .select({ seq: max(t.seq) })
-    .from(t)
-    .where(eq(t.actor, actor));
-  return row?.seq == null ? undefined : Number(row.seq);
+  const lastOf = async (whose: SQL) => {
+    const [row] = await c.db
+      .select({ seq: max(t.seq) })
+      .from(t)
+      .where(whose);
+    return row?.seq == null ? undefined : Number(row.seq);
+  };
+  const own = await lastOf(eq(t.session, session));
+  if (own !== undefined) return { seq: own, isOwn: true };
+  const seq = await lastOf(eq(t.person, person));
+  return seq === undefined ? undefined : { seq, isOwn: false };
 }
 
 /** How many changes, to whatever, wait for a decision. */

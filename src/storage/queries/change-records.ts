@@ -2,7 +2,7 @@
 import { and, asc, desc, eq, gt, gte, inArray, lte, max, min, or } from 'drizzle-orm';
 import type { Applied, Change, RecordedChange } from '../../domain/change.ts';
 import type { Connection } from '../database/connection.ts';
-import { changeColumns } from './changes.ts';
+import { changeColumns, madeBy } from './changes.ts';
 import { ENTITIES_WITH_PAST } from './nouns.ts';
 import { chunks } from './work-items.ts';
 
@@ -96,7 +96,7 @@ export async function findRowsOfSettled(
 /** What somebody did from a time on, newest first, up to `limit` rows. */
 export async function findRowsBy(
   c: Connection,
-  actor: string,
+  maker: string,
   since: string,
   limit: number,
 ): Promise<RecordedChange[]> {
@@ -104,7 +104,7 @@ export async function findRowsBy(
   return await c.db
     .select(changeColumns(c.tables))
     .from(t)
-    .where(and(eq(t.actor, actor), gte(t.at, since)))
+    .where(and(madeBy(c.tables, maker), gte(t.at, since)))
     .orderBy(desc(t.seq))
     .limit(limit);
 }

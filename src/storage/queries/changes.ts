@@ -1,6 +1,7 @@
 /** Reading the record of all changes: history, and what happened since a version. */
-import { and, asc, eq, gt, gte, lte, or, sql, type SQL } from 'drizzle-orm';
+import { and, asc, eq, gt, gte, lt, lte, or, sql, type Column, type SQL } from 'drizzle-orm';
 import type { Entity, RecordedChange } from '../../domain/change.ts';
+import { idRange } from '../../domain/ids.ts';
 import { PROVISIONAL_FEED_STEP } from '../../domain/provisional-version.ts';
 import type { Connection } from '../database/connection.ts';
 import type { Tables } from '../database/schema.ts';
@@ -14,6 +15,9 @@ export function changeColumns({ changes: t }: Tables) {
     at: t.at,
     actor: t.actor,
     client: t.client,
+    person: t.person,
+    device: t.device,
+    session: t.session,
     entity: t.entity,
     entity_id: t.entity_id,
     related_id: t.related_id,
@@ -51,7 +55,8 @@ export interface ChangeFilter extends PageRequest {
   entity?: Entity | undefined;
   /** A record's id; a dependency is found from both of its items. */
   record_id?: string | undefined;
-  actor?: string | undefined;
+  /** A name, person, client, device or session: see `madeBy`. */
+  maker?: string | undefined;
   from?: string | undefined;
   to?: string | undefined;
   /** Only what came after this position in the feed, oldest first; without it, newest first. */
@@ -76,11 +81,43 @@ export async function listChanges(c: Connection, filter: ChangeFilter): Promise<
   });
 }
 
-function conditions({ changes: t }: Tables, filter: ChangeFilter): SQL[] {
+/**
+ * Changes by somebody: signed with this name, by this person, through this client (with or without its version), on this
+ * device (its id, or 6 or more characters of it) or in this session (as it is shown, or whole).
+ */
+export function madeBy({ changes: t }: Tables, maker: string): SQL | undefined {
+  return or(
+    eq(t.actor, maker),
+    eq(t.person, maker),
+    eq(t.client, maker),
+    beginsWith(t.client, `${maker}/`),
+    eq(t.session, maker),
+    /^[0-9a-f]{8}$/.test(maker) ? beginsWith(t.session, `${maker}-`) : undefined,
+    ...onDevice(t.device, maker.toLowerCase().replaceAll('-', '')),
+  );
+}
+
+/** As a range, which an index answers: the columns are compared byte by byte. @param prefix ends in ASCII */
+function beginsWith(column: Column, prefix: string): SQL | undefined {
+  const last = prefix.length - 1;
+  return and(
+    gte(column, prefix),
+    lt(column, prefix.slice(0, last) + String.fromCharCode(prefix.charCodeAt(last) + 1)),
+  );
+}
+
+function onDevice(device: Column, hex: string): (SQL | undefined)[] {
+  if (!/^[0-9a-f]{6,32}$/.test(hex)) return [];
+  const { from, to } = idRange(hex);
+  return [and(gte(device, from), lte(device, to))];
+}
+
+function conditions(tables: Tables, filter: ChangeFilter): SQL[] {
+  const { changes: t } = tables;
   return present(
+    given(filter.maker, (maker) => madeBy(tables, maker)),
     given(filter.entity, (entity) => eq(t.entity, entity)),
     given(filter.record_id, (id) => or(eq(t.entity_id, id), eq(t.related_id, id))),
-    given(filter.actor, (actor) => eq(t.actor, actor)),
     given(filter.from, (from) => gte(t.at, from)),
     given(filter.to, (to) => lte(t.at, to)),
     // A position that was learnt offline tells the real one it lies after.

@@ -14,6 +14,8 @@ export interface FeedEntry {
   at: string;
   actor: string;
   client: string;
+  /** Null where an earlier version wrote it. */
+  session: string | null;
   entity: Entity;
   entity_id: string;
   /** The other item of a dependency, the item of a note. */
@@ -34,6 +36,7 @@ export async function findFeedAfter(c: Connection, seq: number, limit: number): 
           at: t.at,
           actor: t.actor,
           client: t.client,
+          session: t.session,
           entity: t.entity,
           entity_id: t.entity_id,
           related_id: t.related_id,

@@ -79,7 +79,7 @@ const QUERIES = {
   findConflict: conflicts.findConflict,
   findConflictsByIdRange: conflicts.findConflictsByIdRange,
   countOpenConflicts: conflicts.countOpenConflicts,
-  listClaimedBy: brief.listClaimedBy,
+  listClaimsOf: brief.listClaimsOf,
   listBlocked: brief.listBlocked,
   findLastChangeOf: brief.findLastChangeOf,
   countAllOpenConflicts: brief.countAllOpenConflicts,

@@ -211,7 +211,7 @@ class Follower {
 
 /** A write that waits, as the feed will tell of it; what it takes along is not known yet. */
 function entriesOf({ changes }: PendingWrite): FeedEntry[] {
-  return changes.map(({ id, at, actor, client, entity, entity_id, kind, patch }) => {
+  return changes.map(({ id, at, actor, client, session = null, entity, entity_id, kind, patch }) => {
     const field = RELATED[entity];
     const related = field === null ? null : patch[field];
     return {
@@ -220,6 +220,7 @@ function entriesOf({ changes }: PendingWrite): FeedEntry[] {
       at,
       actor,
       client,
+      session,
       entity,
       entity_id,
       related_id: typeof related === 'string' ? related : null,

@@ -129,7 +129,7 @@ export class Seen implements Witness {
     return this.#try((tables) => {
       if (!tables.hasVoid()) return undefined;
       for (const change of updates) {
-        const who = `${change.actor} ${change.client}`;
+        const who = change.session ?? `${change.actor} ${change.client}`;
         for (const part of partsOf(change)) {
           const { entity_id, base_version } = part;
           // What was kept on top of a lost version is lost with it.

@@ -89,6 +89,7 @@ function summaryOf(part: Change): JsonObject {
 function claimOf({ id, at, actor, patch, claim_token }: Change): JsonObject {
   const { action, lease_seconds, to } = patch as unknown as ClaimRequest;
   if (action === 'release') return { claim_token: null, claimed_by: null, claim_expires_at: null };
+  // Its session need not say the token of a claim that it renews.
   const isNew = action === 'take' && claim_token === null;
   const seconds = lease_seconds ?? (isNew ? LEASE_DEFAULT_MINUTES * 60 : undefined);
   return {
@@ -128,9 +129,10 @@ function nameOf(change: Change): string {
       return `conflict ${id} settled with ${String(patch['resolution'])}`;
     case 'claim': {
       const { claim_token, claimed_by, claim_expires_at } = claimOf(change);
-      if (claim_token === null) return `claim on ${id} released`;
+      if (patch['action'] === 'release') return `claim on ${id} released`;
       const until = claim_expires_at === undefined ? '' : ` until ${String(claim_expires_at)}`;
-      return `claim on ${id} by ${oneLine(String(claimed_by))}${until}, claim_token ${String(claim_token)}`;
+      const token = claim_token === null ? '' : `, claim_token ${String(claim_token)}`;
+      return `claim on ${id} by ${oneLine(String(claimed_by))}${until}${token}`;
     }
     case 'create':
     case 'update':

@@ -10,7 +10,7 @@ import { FILE_MODE } from '../../platform/file-modes.ts';
 import type { Elected } from '../../storage/tiers/election.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { archiveDue, type ArchiveOutcome } from './archive.ts';
-import type { Caller, Context } from '../support/context.ts';
+import { PROGRAM, type Context } from '../support/context.ts';
 import { describeFailure } from '../../storage/database/driver-errors.ts';
 
 const DAY_MS = 86_400_000;
@@ -20,7 +20,6 @@ const FIRST_LOOK_MS = 5_000;
 const LOOK_PAUSE_MS = 15 * 60_000;
 /** Holds the time of the last run. */
 const LAST_RUN_FILE = 'last-archive-run';
-const CALLER: Caller = { actor: 'worktrail', client: 'worktrail' };
 
 export interface ArchiveScheduleOptions {
   context: Context;
@@ -89,7 +88,7 @@ export class ArchiveSchedule {
     const { as_of } = await context.store.read((reader) => reader.findFeedPosition());
     if (as_of !== undefined || (await context.store.pending()).length > 0) return;
     const started = new Date(clock.now()).toISOString();
-    const { data } = await archiveDue({ ...context, now: () => new Date(clock.now()) }, CALLER, {
+    const { data } = await archiveDue({ ...context, now: () => new Date(clock.now()) }, PROGRAM, {
       itemsMax: Number.MAX_SAFE_INTEGER,
       sparesRestored: true,
       shouldStop: () => this.#stopped,

@@ -4,6 +4,7 @@ import { joinLines, oneLine } from '../../domain/others-text.ts';
 import { count, cut as cutText, shortId } from '../../domain/text.ts';
 import { estimateTokens } from '../../domain/tokens.ts';
 import type { Brief, BriefItem, BriefSection } from '../../domain/brief.ts';
+import { clientName, makerText, shortSession } from '../../domain/worker.ts';
 
 const TITLE_CHARACTERS = 80;
 const NAME_CHARACTERS = 40;
@@ -15,6 +16,11 @@ type ItemView = Omit<BriefItem, 'priority'> & { priority?: number };
 interface ChangeView {
   seq: number;
   actor: string;
+  client?: string;
+  /** Where that is not the name it was signed with. */
+  person?: string;
+  /** As much of it as tells it from others. */
+  session?: string;
   kind: string;
   entity: string;
   id: string;
@@ -25,6 +31,8 @@ interface ChangeView {
   changes?: number;
 }
 
+type ClaimedView = ItemView & { claim_expires_at: string };
+
 /** A brief as clients get it. What is empty is left out. */
 export interface BriefView extends Pick<
   Brief,
@@ -32,11 +40,12 @@ export interface BriefView extends Pick<
 > {
   git_branch?: string;
   current_session?: ItemView;
-  claimed?: BriefSection<ItemView & { claim_expires_at: string }>;
+  claimed?: BriefSection<ClaimedView & { claim_token?: number }>;
+  claimed_elsewhere?: BriefSection<ClaimedView & { client?: string; session?: string }>;
   ready?: BriefSection<ItemView>;
   blocked?: BriefSection<ItemView & { waits_for?: string[]; reason?: string }>;
   broken_vendors?: BriefSection<Brief['broken_vendors']['items'][number]>;
-  changed: BriefSection<ChangeView> & { since: number };
+  changed: BriefSection<ChangeView> & { since: number; after?: 'this session' | 'another session' };
   deployments?: BriefSection<{ id: string; deployed_at: string; pr_number?: number; pr_title?: string }>;
   open_conflicts?: number;
   pending?: number;
@@ -54,10 +63,19 @@ export function briefView(brief: Brief): BriefView {
     ...(current_session !== null && { current_session: itemView(current_session) }),
     ...(open_conflicts > 0 && { open_conflicts }),
     ...(pending > 0 && { pending }),
-    ...section('claimed', brief.claimed, (item) => ({
-      ...itemView(item),
-      claim_expires_at: item.claim_expires_at,
+    ...section('claimed', brief.claimed, ({ claim_expires_at, claim_token, ...item }) => ({
+      ...{ ...itemView(item), claim_expires_at },
+      ...(claim_token !== null && { claim_token }),
     })),
+    ...section(
+      'claimed_elsewhere',
+      brief.claimed_elsewhere,
+      ({ claim_expires_at, client, session, ...item }) => ({
+        ...{ ...itemView(item), claim_expires_at },
+        ...(client !== null && { client }),
+        ...(session !== null && { session: shortSession(session) }),
+      }),
+    ),
     ...section('ready', brief.ready, itemView),
     ...section('blocked', brief.blocked, (item) => {
       const waits_for = item.blockers
@@ -72,7 +90,12 @@ export function briefView(brief: Brief): BriefView {
       };
     }),
     ...section('broken_vendors', brief.broken_vendors, (vendor) => vendor),
-    changed: { since: changed.since, total: changed.total, items: changed.items.map(changeView) },
+    changed: {
+      since: changed.since,
+      ...(changed.after !== null && { after: changed.after }),
+      total: changed.total,
+      items: changed.items.map(changeView),
+    },
     ...section('deployments', brief.deployments, ({ id, deployed_at, pr_number, pr_title }) => ({
       id: shortId(id),
       deployed_at: deployed_at.slice(0, 10),
@@ -99,12 +122,16 @@ function itemView({ id, version, item_type, title, status, priority }: BriefItem
 }
 
 function changeView(change: Brief['changed']['items'][number]): ChangeView {
-  const { seq, actor, kind, entity, entity_id, title, fields, changes } = change;
+  const { seq, actor, client, person, session, kind, entity, entity_id, title, fields, changes } = change;
   const names = kind === 'create' ? [] : fields.map(({ field }) => field);
   const shown = names.slice(0, FIELDS_SHOWN).map((name) => cut(name, NAME_CHARACTERS));
   if (names.length > shown.length) shown.push(`and ${names.length - shown.length} more`);
   return {
-    ...{ seq, actor, kind, entity, id: shortId(entity_id) },
+    ...{ seq, actor: cut(actor, NAME_CHARACTERS) },
+    ...(clientName(client) !== actor && { client: cut(clientName(client), NAME_CHARACTERS) }),
+    ...(person !== null && person !== actor && { person: cut(person, NAME_CHARACTERS) }),
+    ...(session !== null && { session: shortSession(session) }),
+    ...{ kind, entity, id: shortId(entity_id) },
     ...(title !== null && { title: cut(title, TITLE_CHARACTERS) }),
     ...(shown.length > 0 && { fields: shown }),
     ...(changes > 1 && { changes }),
@@ -114,6 +141,7 @@ function changeView(change: Brief['changed']['items'][number]): ChangeView {
 /** What gives way to the budget; what a client can act on gets most. */
 export const BRIEF_PARTS: readonly Part[] = [
   { at: 'claimed.items', rest: () => 'get_brief with a larger max_tokens' },
+  { at: 'claimed_elsewhere.items', rest: () => 'get_brief with a larger max_tokens' },
   { at: 'ready.items', weight: 2, rest: () => 'list_work_items {"ready":true}' },
   { at: 'blocked.items', rest: () => 'list_work_items {"status":"blocked"}' },
   { at: 'broken_vendors.items', rest: () => 'list_vendors {"status":"broken"}' },
@@ -135,7 +163,12 @@ export function fitBrief(brief: Brief, maxTokens: number): BriefView {
 /** In the order in which they are shown; what a client can act on comes first. */
 export function briefText(brief: BriefView): string {
   const parts = [
-    linesOf('You hold', brief.claimed, (item) => `${itemLine(item)} until ${item.claim_expires_at}`),
+    linesOf('You hold', brief.claimed, (item) => `${heldLine(item)}${tokenText(item)}`),
+    linesOf(
+      'Other sessions of yours hold',
+      brief.claimed_elsewhere,
+      (item) => `${heldLine(item)}, ${oneLine(item.client ?? '?')} session ${oneLine(item.session ?? '?')}`,
+    ),
     linesOf('Ready', brief.ready, itemLine),
     linesOf('Blocked', brief.blocked, (item) => `${itemLine(item)}${whyBlocked(item)}`),
     linesOf(
@@ -143,7 +176,7 @@ export function briefText(brief: BriefView): string {
       brief.broken_vendors,
       ({ name, passing, total }) => `${oneLine(name)} ${passing}/${total} tests`,
     ),
-    linesOf(`Changed since ${brief.changed.since}`, brief.changed, changeLine),
+    linesOf(changedTitle(brief.changed), brief.changed, changeLine),
     linesOf(
       'Last deployments',
       brief.deployments,
@@ -191,15 +224,50 @@ function itemLine({ id, version, item_type, title, status, priority = 3 }: ItemV
   return `${id} v${version} ${item_type} ${status} p${priority} ${oneLine(title)}`;
 }
 
+function heldLine(item: ClaimedView): string {
+  return `${itemLine(item)} until ${item.claim_expires_at}`;
+}
+
+function tokenText({ claim_token }: { claim_token?: number }): string {
+  return claim_token === undefined
+    ? ', handed over to you: claim it to take it'
+    : `, claim_token ${claim_token}`;
+}
+
+function changedTitle({ since, after }: BriefView['changed']): string {
+  if (after === undefined) return `Changed since ${since}`;
+  return after === 'this session'
+    ? `Changed since your last change, #${since}`
+    : `Changed since the last change of another session of yours, #${since}`;
+}
+
 function whyBlocked({ waits_for = [], reason }: { waits_for?: string[]; reason?: string }): string {
   const waits = waits_for.length === 0 ? '' : ` ← waits for ${waits_for.join(', ')}`;
   return `${waits}${reason === undefined ? '' : ` (${reason})`}`;
 }
 
-function changeLine({ seq, actor, kind, entity, id, title, fields = [], changes = 1 }: ChangeView): string {
+function changeLine({
+  seq,
+  actor,
+  client = actor,
+  person,
+  session,
+  kind,
+  entity,
+  id,
+  title,
+  fields = [],
+  changes = 1,
+}: ChangeView): string {
   const name = title === undefined ? '' : ` ${title}`;
   const what = fields.length === 0 ? '' : `: ${fields.join(', ')}`;
-  return `#${seq} ${cut(actor, NAME_CHARACTERS)} ${kind} ${entity} ${id}${name}${what}${changes > 1 ? ` (${changes} changes)` : ''}`;
+  const by = makerText({
+    actor,
+    client,
+    ...(person !== undefined && { person }),
+    ...(session !== undefined && { session }),
+  });
+  return `#${seq} ${by} ${kind} ${entity} ${id}${name}${what}${changes > 1 ? ` (${changes} changes)` : ''}`;
 }
 
 /** The same on one line. */

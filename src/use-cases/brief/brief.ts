@@ -9,6 +9,7 @@ import {
 import { groupBy } from '../../domain/grouping.ts';
 import { PROVISIONAL_FEED_STEP } from '../../domain/provisional-version.ts';
 import { ITEM_STATUSES, type ItemStatus, type WorkItem } from '../../domain/work-item.ts';
+import type { Worker } from '../../domain/worker.ts';
 import { readHead } from '../../storage/git/repository.ts';
 import { pipelined } from '../../storage/database/pipelined.ts';
 import type { ItemCount } from '../../storage/queries/work-items.ts';
@@ -16,20 +17,21 @@ import type { Reader } from '../../storage/queries/reader.ts';
 import type { Answer } from '../../storage/contract/store.ts';
 import { fitBrief, type BriefView } from './brief-text.ts';
 import { briefShape } from '../support/answer-shapes.ts';
+import { workerOf } from '../support/context.ts';
 import { defineUseCase } from '../support/define-use-case.ts';
 
 /** What is read of each section at most: more than fits into the largest budget would not be shown. */
 const ITEMS_READ = 100;
 const VENDORS_READ = 50;
 const DEPLOYMENTS_READ = 5;
-/** Of a client that never wrote anything, so many of the last changes are new. */
+/** Of a person who never wrote anything, so many of the last changes are new. */
 const CHANGES_FOR_STRANGERS = 10;
 
 const READY_ITEMS = { ready: true, sort: 'priority', include_deleted: false, archived: false } as const;
 
 /**
- * The brief for the caller, whole: whoever shows it cuts it. What is new to it came after `since`, by default after its
- * own last change. The same state gives the same brief.
+ * The brief for the caller, whole: whoever shows it cuts it. What is new to it came after `since`, by default after the
+ * last change of its session, else of its person. The same state gives the same brief.
  */
 export const getBrief = defineUseCase({
   name: 'get_brief',
@@ -37,6 +39,7 @@ export const getBrief = defineUseCase({
   input: getBriefInput,
   output: () => briefShape(),
   run: async (context, caller, { since }): Promise<Answer<Brief>> => {
+    const worker = await workerOf(context, caller);
     const [pending, head, answer] = await Promise.all([
       context.store.pending(),
       readHead(context.workspace.workTree),
@@ -50,12 +53,12 @@ export const getBrief = defineUseCase({
         );
         const [session, claimed, ready, blocked, vendors, deployments, changed] = await pipelined(
           currentSession(reader, configuration.current_session_id),
-          reader.listClaimedBy(caller.actor, ITEMS_READ),
+          reader.listClaimsOf(worker, ITEMS_READ),
           reader.listWorkItems({ ...READY_ITEMS, limit: ITEMS_READ }),
           reader.listBlocked(ITEMS_READ),
           reader.listVendors({ status: 'broken', limit: VENDORS_READ }),
           reader.listDeployments({ limit: DEPLOYMENTS_READ }),
-          readChanged(reader, caller.actor, since, feed.seq),
+          readChanged(reader, worker, since, feed.seq),
         );
         return {
           project: project?.project_slug ?? '',
@@ -64,9 +67,13 @@ export const getBrief = defineUseCase({
           default_token_budget: configuration.default_token_budget,
           counts: countsByStatus(counted),
           current_session: session,
-          claimed: section(claimed.total, claimed.items, (item) => ({
-            ...mention(item),
-            claim_expires_at: item.claim_expires_at ?? '',
+          claimed: section(claimed.own.total, claimed.own.items, (item) => ({
+            ...mentionClaimed(item),
+            claim_token: item.session === worker.session ? item.token : null,
+          })),
+          claimed_elsewhere: section(claimed.elsewhere.total, claimed.elsewhere.items, (item) => ({
+            ...mentionClaimed(item),
+            ...{ client: item.client, session: item.session },
           })),
           ready: section(ready.total_count, ready.items, mention),
           blocked: section(blocked.total, blocked.items, (item) => ({
@@ -111,6 +118,10 @@ function mention({ id, version, item_type, title, status, priority }: BriefItem)
   return { id, version, item_type, title, status, priority };
 }
 
+function mentionClaimed(item: WorkItem): BriefItem & { claim_expires_at: string } {
+  return { ...mention(item), claim_expires_at: item.claim_expires_at ?? '' };
+}
+
 async function currentSession(reader: Reader, id: string | null): Promise<BriefItem | null> {
   const item: WorkItem | undefined = id === null ? undefined : await reader.findWorkItem(id);
   return item === undefined ? null : mention(item);
@@ -124,25 +135,27 @@ function countsByStatus(counted: ItemCount[]): Record<ItemStatus, number> {
 
 async function readChanged(
   reader: Reader,
-  actor: string,
+  worker: Worker,
   given: number | undefined,
   latest: number,
 ): Promise<Brief['changed']> {
-  const since =
-    given ?? (await reader.findLastChangeOf(actor)) ?? Math.max(0, latest - CHANGES_FOR_STRANGERS);
+  const last = given === undefined ? await reader.findLastChangeOf(worker) : undefined;
+  const since = given ?? last?.seq ?? Math.max(0, latest - CHANGES_FOR_STRANGERS);
+  const after = last === undefined ? null : last.isOwn ? 'this session' : 'another session';
   const rows = latest > since ? (await reader.listChanges({ limit: ITEMS_READ })).items : [];
   const fresh = rows.filter(({ seq }) => seq > since);
   const records = groupBy(fresh, ({ entity_id }) => entity_id);
   const names = await reader.findNames([...records.keys()]);
   const items = [...records.values()].flatMap(([newest, ...older]): BriefChange[] => {
     if (newest === undefined) return [];
-    const { seq, at, actor: by, kind, entity, entity_id, fields } = newest;
+    const { seq, at, actor, client, person, session, kind, entity, entity_id, fields } = newest;
     const title = names.get(entity_id) ?? null;
-    return [{ seq, at, actor: by, kind, entity, entity_id, title, fields, changes: older.length + 1 }];
+    const maker = { actor, client, person, session };
+    return [{ seq, at, ...maker, kind, entity, entity_id, title, fields, changes: older.length + 1 }];
   });
   // More than was read is counted by the feed: one position for each record changed, except while offline.
   const unread = latest < PROVISIONAL_FEED_STEP ? Math.max(0, latest - since - fresh.length) : 0;
-  return { since, total: items.length + unread, items };
+  return { since, after, total: items.length + unread, items };
 }
 
 function textOrNull(value: unknown): string | null {

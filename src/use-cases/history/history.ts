@@ -38,7 +38,7 @@ export const queryHistory = defineUseCase({
   output: () => ({ ...listShape(changeShape()), ...historyShape() }),
   run: async (context, _caller, input): Promise<Answer<History>> => {
     const answer = await context.store.read(async (reader) => {
-      const { id, vendor, as_of, ...filter } = input;
+      const { id, vendor, as_of, actor, ...filter } = input;
       const record_id =
         vendor === undefined
           ? id === undefined
@@ -46,7 +46,11 @@ export const queryHistory = defineUseCase({
             : await findRecordId(reader, id)
           : (await findVendor(reader, vendor)).id;
       if (as_of !== undefined) return await pastHistory(reader, input, record_id, as_of);
-      const page = await reader.listChanges({ ...filter, record_id });
+      const page = await reader.listChanges({
+        ...filter,
+        maker: actor,
+        record_id,
+      });
       const { seq } = await reader.findFeedPosition();
       return {
         ...page,

@@ -1,6 +1,7 @@
 /** Writes without this machine's seal, told so that a person can decide, and taken over when they did. */
 import type { Config } from '../../config/config.ts';
 import { partsOf } from '../../domain/batch.ts';
+import { makerOf, type Maker } from '../../domain/worker.ts';
 import {
   adoptWrites,
   findUnsealed,
@@ -15,14 +16,7 @@ export interface ToldWrite {
   id: string;
   at: string;
   device: string;
-  changes: {
-    kind: string;
-    entity: string;
-    entity_id: string;
-    actor: string;
-    client: string;
-    patch: unknown;
-  }[];
+  changes: (Maker & { kind: string; entity: string; entity_id: string; patch: unknown })[];
 }
 
 export interface Adoption {
@@ -66,12 +60,9 @@ function told({ id, at, device, changes }: JournalEntry): ToldWrite {
     id,
     at,
     device,
-    changes: changes.flatMap(partsOf).map(({ kind, entity, entity_id, actor, client, patch }) => ({
-      kind,
-      entity,
-      entity_id,
-      actor,
-      client,
+    changes: changes.flatMap(partsOf).map(({ kind, entity, entity_id, patch, ...change }) => ({
+      ...{ kind, entity, entity_id },
+      ...makerOf(change),
       patch,
     })),
   };

@@ -1,6 +1,7 @@
 /** What a database acknowledged to this folder and has lost: told so that a person can decide, and put back. */
 import type { Config } from '../../config/config.ts';
 import { partsOf } from '../../domain/batch.ts';
+import { makerOf, nameOf, type Maker } from '../../domain/worker.ts';
 import { databaseError } from '../../domain/errors.ts';
 import { inspectLayers, type Inspection } from '../../storage/maintenance/inspect-layers.ts';
 import { recoverWrites } from '../../storage/maintenance/recover-writes.ts';
@@ -12,11 +13,12 @@ export interface LostWrite {
   id: string;
   /** When the database acknowledged it, ISO 8601. */
   at: string;
-  changes: { kind: string; entity: string; entity_id: string; actor: string; client: string }[];
+  changes: (Maker & { kind: string; entity: string; entity_id: string })[];
 }
 
 /** Who made lost writes, and since when. */
 export interface LostBy {
+  /** The name they were signed with, and the person where that is another. */
   actor: string;
   writes: number;
   since: string;
@@ -69,7 +71,7 @@ function recoverable({ lacking, refusal, sighting, seen }: Inspection): Recovery
 export function lostBy(entries: readonly JournalEntry[]): LostBy[] {
   const all = new Map<string, LostBy>();
   for (const { at, changes } of entries) {
-    for (const actor of new Set(changes.map((change) => change.actor))) {
+    for (const actor of new Set(changes.map(nameOf))) {
       const known = all.get(actor);
       if (known === undefined) all.set(actor, { actor, writes: 1, since: at });
       else known.writes += 1;
@@ -84,6 +86,6 @@ function told({ id, at, changes }: JournalEntry): LostWrite {
     at,
     changes: changes
       .flatMap(partsOf)
-      .map(({ kind, entity, entity_id, actor, client }) => ({ kind, entity, entity_id, actor, client })),
+      .map(({ kind, entity, entity_id, ...change }) => ({ kind, entity, entity_id, ...makerOf(change) })),
   };
 }

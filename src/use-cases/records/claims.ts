@@ -66,9 +66,6 @@ function checkArguments({
   }
   if (action !== 'take' && id === undefined)
     throw wrong('id', `is needed to ${spoken(action)} a claim`, null);
-  if (action !== 'take' && claim_token === undefined) {
-    throw wrong('claim_token', `is needed to ${spoken(action)} a claim`, null);
-  }
   if (action === 'hand_over' && to === undefined)
     throw wrong('to', 'is needed: the name of the new holder', null);
   if (action !== 'hand_over' && to !== undefined) throw wrong('to', 'means something for hand_over only', to);

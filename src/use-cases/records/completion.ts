@@ -2,7 +2,7 @@
 import { idRange } from '../../domain/ids.ts';
 import { vendorNameKey } from '../../domain/vendor.ts';
 import { listWorkItemsInput } from '../../domain/work-item.ts';
-import { type Context, ANYBODY } from '../support/context.ts';
+import { type Context, PROGRAM } from '../support/context.ts';
 import { listWorkItems } from './work-items.ts';
 
 export interface Suggestion {
@@ -31,7 +31,7 @@ export async function suggestItems(context: Context, typed: string): Promise<Sug
     ...(part !== '' && { text: part }),
   });
   if (!filter.success) return [];
-  const { data } = await listWorkItems.run(context, ANYBODY, filter.data);
+  const { data } = await listWorkItems.run(context, PROGRAM, filter.data);
   return data.items.map(({ id, title }) => ({ value: id, title }));
 }
 

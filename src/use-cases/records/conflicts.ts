@@ -11,6 +11,7 @@ import type { JsonObject } from '../../domain/json.ts';
 import { parseInput } from '../../domain/validate.ts';
 import { updateConfigurationInput } from '../../domain/configuration.ts';
 import { createEnhancementInput, updateEnhancementInput } from '../../domain/enhancement.ts';
+import { makerText } from '../../domain/worker.ts';
 import { updateVendorInput } from '../../domain/vendor.ts';
 import { createWorkItemInput, updateWorkItemInput } from '../../domain/work-item.ts';
 import type { Page } from '../../storage/queries/paging.ts';
@@ -116,6 +117,11 @@ const SCHEMAS = {
   'update vendor': updateVendorInput.omit({ name: true, version: true }),
   'update configuration': updateConfigurationInput.omit({ version: true }),
 } as Readonly<Record<string, Parameters<typeof parseInput>[0]>>;
+
+/** Who made a write that waits, on one line. */
+export function writerOf({ changes: [first] }: PendingWrite): string {
+  return first === undefined ? '' : makerText(first);
+}
 
 /** A write that waits, in a few words. */
 export function describePending({ changes }: PendingWrite): string {

@@ -5,7 +5,7 @@ import { shortId } from '../../domain/text.ts';
 import { estimateTokens, takeInTurns, type BudgetedList } from '../../domain/tokens.ts';
 import { VENDOR_FORMATS } from '../../domain/vendor.ts';
 import type { Answer } from '../../storage/contract/store.ts';
-import { describePending } from '../records/conflicts.ts';
+import { describePending, writerOf } from '../records/conflicts.ts';
 import { readStatus, type ProjectStatus } from './project-status.ts';
 import { asShown, complianceOf } from './status-view.ts';
 import { statusReportShape } from '../support/answer-shapes.ts';
@@ -83,7 +83,7 @@ function reportOf(report: ProjectStatus): StatusReport {
       total: report.pending.length,
       items: report.pending.map((write) => ({
         at: write.at,
-        actor: write.changes[0]?.actor ?? '',
+        actor: writerOf(write),
         change: describePending(write),
       })),
     },

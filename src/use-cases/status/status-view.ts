@@ -1,7 +1,7 @@
 /** A status report as the text of `.project_status.md`: what every generated line of it says. */
 import { VENDOR_FORMATS } from '../../domain/vendor.ts';
 import { withMark } from '../../storage/status-file/status-mark.ts';
-import { describePending } from '../records/conflicts.ts';
+import { describePending, writerOf } from '../records/conflicts.ts';
 import { STATUS_DEPLOYMENTS, type ProjectStatus } from './project-status.ts';
 
 /** Waiting writes that are listed; more are counted. */
@@ -79,7 +79,7 @@ function viewOf(report: ProjectStatus): Record<string, unknown> {
     pending_total: report.pending.length,
     pending: report.pending.slice(0, PENDING_LISTED_MAX).map((write) => ({
       at: `${spoken(write.at)} UTC`,
-      actor: write.changes[0]?.actor ?? '',
+      actor: writerOf(write),
       what: describePending(write),
     })),
     pending_left: Math.max(0, report.pending.length - PENDING_LISTED_MAX),

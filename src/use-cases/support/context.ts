@@ -1,9 +1,11 @@
 /** What every use case works with, and the one way in which they write. */
+import { createHash } from 'node:crypto';
 import { CHANGE_SCHEMA_VERSION, type Change } from '../../domain/change.ts';
 import { validationError } from '../../domain/errors.ts';
 import { newChangeId } from '../../domain/ids.ts';
 import type { JsonObject } from '../../domain/json.ts';
 import type { ReportProgress } from '../../domain/progress.ts';
+import type { Worker } from '../../domain/worker.ts';
 import type { JobHistory, Jobs } from '../../storage/operations/jobs.ts';
 import type { Answer, TrackerStore, WriteAnswer } from '../../storage/contract/store.ts';
 
@@ -33,6 +35,10 @@ export interface Workspace {
   keepsStatusFile: boolean;
   /** Where the current git branch is read: the work tree the program was started in. */
   workTree: string;
+  /** The id of the tracker's folder: every change made in it carries it. */
+  device: string;
+  /** Who works here, for callers that do not say it themselves. */
+  person: () => Promise<string>;
 }
 
 /** What every use case works with: made once by `app.ts`, shared by all calls. Few need the workspace, and say so by its name. */
@@ -51,15 +57,37 @@ export interface TakenBackup {
 }
 
 /** Who calls, and through which program. */
-export interface Caller {
-  /** The default for `created_by` and `updated_by`. */
-  actor: string;
-  /** As `claude-code/2.1`, `cli`. */
-  client: string;
+export interface Caller extends Pick<Worker, 'client'> {
+  /** The default for `created_by` and `updated_by`; the person when left out. */
+  actor?: string;
+  /** Who works in the folder when left out. */
+  person?: string;
+  /** The one that the command line has for the person and the folder when left out. */
+  session?: string;
 }
 
-/** For reads, which record nobody. */
-export const ANYBODY: Caller = { actor: 'worktrail', client: 'worktrail' };
+/** What the program does on its own, and reads that record nobody. */
+export const PROGRAM: Caller = {
+  actor: 'worktrail',
+  client: 'worktrail',
+  person: 'worktrail',
+  session: 'worktrail',
+};
+
+/** The caller as its changes record it. */
+export async function workerOf(
+  { workspace }: Context,
+  caller: Caller,
+): Promise<Worker & Pick<Change, 'actor'>> {
+  const { device } = workspace;
+  const { client, person = await workspace.person(), session = commandSession(device, person) } = caller;
+  return { actor: caller.actor ?? person, person, client, device, session };
+}
+
+/** Of commands that no client runs: one for all of a person in a folder. */
+function commandSession(device: string, person: string): string {
+  return `cli-${createHash('sha256').update(`${device} ${person}`).digest('hex').slice(0, 8)}`;
+}
 
 /** What a use case asks for; who, through which program and when are filled in where they are left out. */
 export type ChangeRequest = Pick<Change, 'entity' | 'entity_id' | 'kind' | 'patch'> &
@@ -80,6 +108,7 @@ export async function write(
   requests: readonly ChangeRequest[],
 ): Promise<WriteAnswer> {
   const at = context.now().toISOString();
+  const worker = await workerOf(context, caller);
   const changes = requests.map((request): Change => ({
     base_version: null,
     on_conflict: 'reject',
@@ -87,9 +116,9 @@ export async function write(
     claim_token: null,
     at,
     ...request,
+    ...worker,
     id: newChangeId(),
-    actor: request.actor ?? caller.actor,
-    client: caller.client,
+    actor: request.actor ?? worker.actor,
     idempotency_key: request.idempotency_key ?? null,
     schema_version: CHANGE_SCHEMA_VERSION,
   }));

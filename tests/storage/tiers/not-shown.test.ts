@@ -23,7 +23,7 @@ import { git, temporaryProject } from '../../support/temporary-project.ts';
 import { databaseWithSchema, inFolder, openTrackerAt } from '../backends.ts';
 import { databaseRows } from '../database-rows.ts';
 import type { Tracker } from '../tracker.ts';
-import { ANYBODY } from '../../../src/use-cases/support/context.ts';
+import { PROGRAM } from '../../../src/use-cases/support/context.ts';
 
 const PATIENCE_MS = 60_000;
 
@@ -68,7 +68,7 @@ async function comesBack(tracker: Tracker, { proxy }: Scene): Promise<void> {
 }
 
 const conflictsOf = async ({ context }: Tracker) =>
-  (await listConflicts.run(context, ANYBODY, parseInput(listConflictsInput, {}))).data.items;
+  (await listConflicts.run(context, PROGRAM, parseInput(listConflictsInput, {}))).data.items;
 
 const overlaps = async (tracker: Tracker) =>
   (await conflictsOf(tracker)).map(({ details }) => details['overlap']).sort();

@@ -1,0 +1,63 @@
+/** Who works here: the person, and the session that a client is in. */
+import { randomUUID } from 'node:crypto';
+import os from 'node:os';
+import { NAME_MAX_CHARACTERS } from '../domain/limits.ts';
+import { gitUserName } from '../platform/git-user.ts';
+
+/** Where neither the settings nor git nor the system has a name, as in a container without a passwd entry. */
+const NOBODY = 'unknown';
+
+/**
+ * The person: the setting, else git's `user.name` in the folder, else the system's user. Git is asked at the first call, and
+ * once.
+ */
+export function personIn(folder: string, setting: string | undefined): () => Promise<string> {
+  let asked: Promise<string> | undefined;
+  return () => (asked ??= find());
+
+  async function find(): Promise<string> {
+    return setting ?? presentable(await gitUserName(folder)) ?? presentable(systemUser()) ?? NOBODY;
+  }
+}
+
+/** How a client names its session to the programs that it starts, by the beginning of its name. */
+const SESSION_VARIABLES = [
+  ['claude-code', 'CLAUDE_CODE_SESSION_ID'],
+  ['codex', 'CODEX_THREAD_ID'],
+] as const;
+
+/** Of clients that name none, one for as long as this program runs. */
+const ownSession = randomUUID();
+
+/**
+ * The session of the one client of this program. A variable counts for the client that sets it: another client that was
+ * started from there inherits it.
+ */
+export function sessionOf(client: string, environment: NodeJS.ProcessEnv): string {
+  const variable = SESSION_VARIABLES.find(([name]) => client.startsWith(name))?.[1];
+  return (variable && presentable(environment[variable])) ?? ownSession;
+}
+
+/** The session of the client that runs this command; undefined where no client does. */
+export function sessionAround(environment: NodeJS.ProcessEnv): string | undefined {
+  return SESSION_VARIABLES.map(([, variable]) => presentable(environment[variable])).find(
+    (session) => session !== undefined,
+  );
+}
+
+function systemUser(): string | undefined {
+  try {
+    return os.userInfo().username;
+  } catch {
+    return undefined;
+  }
+}
+
+/** What can be stored as a name; undefined for what has nothing of one. */
+function presentable(name: string | undefined): string | undefined {
+  const clean = (name ?? '')
+    .toWellFormed()
+    .replaceAll(/\p{Cc}/gu, '')
+    .trim();
+  return clean === '' ? undefined : Array.from(clean).slice(0, NAME_MAX_CHARACTERS).join('').trim();
+}
