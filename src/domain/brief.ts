@@ -26,6 +26,8 @@ export interface BriefSection<T> {
 export interface BlockedItem extends BriefItem {
   /** Open items that it waits for. */
   blockers: { id: string; title: string }[];
+  /** The nearest item above it that stops everything below; null without one. */
+  below: { id: string; title: string } | null;
   /** What was written down as the reason; null without one. */
   reason: string | null;
 }

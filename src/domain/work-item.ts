@@ -324,6 +324,11 @@ export function idsOnPath(path: string): string[] {
   return path.split('/').slice(1);
 }
 
+/** The ids of the items above one, the nearest first. */
+export function idsAbove(path: string): string[] {
+  return idsOnPath(path).slice(0, -1).reverse();
+}
+
 /**
  * Refuses a place for `item` that would close a cycle or pass depth 5.
  * @param height levels below the item: 0 for a leaf

@@ -30,7 +30,9 @@ export async function readTables(stage: Stage): Promise<Tables> {
       status: String(row['status']),
       items: Number(row['items']),
     })),
-    ready: (await rows('select item_id from ready_queue')).map(({ item_id }) => String(item_id)),
+    ready: (await rows('select item_id from ready_queue where waits = 0')).map(({ item_id }) =>
+      String(item_id),
+    ),
     feed: Number(head?.['seq'] ?? 0),
   };
 }

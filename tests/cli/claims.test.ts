@@ -14,15 +14,17 @@ describe('ready', () => {
     const paused = await create('Paused', '--status', 'blocked');
     const parent = await create('Parent', '--priority', '5');
     await create('Urgent', '--priority', '1', '--label', 'ui', '--parent', parent.id);
+    await create('Later', '--priority', '4');
     const held = await create('Held', '--priority', '2');
     const { claim_expires_at } = await worktrail.json<Claimed>('claim', held.id);
     const text = await worktrail.text('ready');
-    expect(text).toMatch(/^ID .*TITLE.*\n[0-9a-f]{8} .*Urgent.*\n[0-9a-f]{8} .*Parent/);
+    expect(text).toMatch(/^ID .*TITLE.*\n[0-9a-f]{8} .*Urgent.*\n[0-9a-f]{8} .*Later/);
     expect(text).toContain('2 of 2 ready');
     expect(text).toMatch(
       new RegExp(`Not ready\nID .*\n${held.id.slice(0, 8)}.*claimed by .* until ${claim_expires_at}`),
     );
     expect(text).toMatch(new RegExp(`${paused.id.slice(0, 8)}.*is blocked`));
+    expect(text).toMatch(new RegExp(`${parent.id.slice(0, 8)}.*has open children: "Urgent"`));
 
     const titles = async (...args: string[]) =>
       (await worktrail.json<ReadyWork>('ready', ...args)).items.map(({ title }) => title);

@@ -103,7 +103,7 @@ describe('list', () => {
     expect(await titles('--assignee', 'ada')).toEqual(['A child']);
     expect(await titles('--label', 'x')).toEqual(['A child']);
     expect(await titles('--text', 'NEEDLE')).toEqual(['B child']);
-    expect(await titles('--ready')).toEqual(['C parent', 'A child']);
+    expect(await titles('--ready')).toEqual(['A child']);
     expect(await titles('--archived')).toEqual([]);
     expect(await titles('--offset', '2')).toEqual(['C parent']);
 

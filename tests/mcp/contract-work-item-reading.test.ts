@@ -148,8 +148,8 @@ describeTwoSurfaces((surface) => {
       [{ item_type: 'project' }, ['Root']],
       [{ status: 'completed' }, ['Finished']],
       [{ parent_id: 'root' }, ['Finished', 'Root']],
-      [{ ready: true }, ['Planned', 'Root']],
-      [{ ready: false }, ['Finished', 'Waiting']],
+      [{ ready: true }, ['Planned']],
+      [{ ready: false }, ['Finished', 'Root', 'Waiting']],
       [{ text: '50% of' }, ['Waiting']],
       [{ text: 'FINISH' }, ['Finished']],
       [{ text: '%' }, ['Waiting']],
@@ -174,7 +174,7 @@ describeTwoSurfaces((surface) => {
       expect(titles(await list({ sort: 'title' }))).toEqual(['Finished', 'Planned', 'Root', 'Waiting']);
       expect(titles(await list({ sort: 'priority' }))).toEqual(['Planned', 'Waiting', 'Root', 'Finished']);
       expect(titles(await list({ sort: 'created' }))).toEqual(['Finished', 'Waiting', 'Planned', 'Root']);
-      expect(titles(await list({ ready: true }))).toEqual(['Planned', 'Root']);
+      expect(titles(await list({ ready: true }))).toEqual(['Planned']);
     });
 
     it.each(['updated', 'created', 'priority', 'title'])(

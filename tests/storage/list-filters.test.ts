@@ -65,8 +65,8 @@ describeEachBackend('filters of lists', (backend) => {
     [{ label: 'u' }, []],
     [{ text: 'child' }, ['child', 'grandchild']],
     [{ text: 'ui rework' }, ['plan']],
-    [{ ready: true }, ['child', 'ours', 'plan', 'project']],
-    [{ ready: false }, ['grandchild', 'study']],
+    [{ ready: true }, ['ours', 'plan']],
+    [{ ready: false }, ['child', 'grandchild', 'project', 'study']],
     [{ include_deleted: true }, [...all, 'gone'].sort()],
     [{ archived: true }, []],
   ])('%j finds %j', async (filter, titles) => {

@@ -1,10 +1,11 @@
-// The queue of ready work against a plain computation, over random graphs and writes: same items, same order.
+// The queue of open work against a plain computation, over random graphs and writes: same items, same order.
 // And never a cycle over the links that block.
 import path from 'node:path';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { blockingPair } from '../../src/domain/dependency.ts';
-import { STARTABLE_STATUSES, isOpen, type WorkItem } from '../../src/domain/work-item.ts';
+import { WAITS } from '../../src/domain/readiness.ts';
+import { isOpen, type WorkItem } from '../../src/domain/work-item.ts';
 import { refillQueue } from '../../src/storage/apply/readiness.ts';
 import type { Connection, Session } from '../../src/storage/database/connection.ts';
 import { openMemorySqlite } from '../../src/storage/primary/memory-session.ts';
@@ -15,109 +16,16 @@ import { SqlStore } from '../../src/storage/primary/sql-store.ts';
 import { CacheReplica } from '../../src/storage/replicas/cache.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
-import { TrackerError } from '../../src/domain/errors.ts';
 import { describeEachBackend, inFolder } from './backends.ts';
 import { found } from './tiers/filled-session.ts';
+import { Runner, steps } from './random-work.ts';
 import { Tracker } from './tracker.ts';
 import { episodes } from '../torture/scale.ts';
-
-type Link = { do: 'link' | 'unlink'; from: number; kind: string; to: number };
-type Step =
-  | { do: 'create'; status: string; priority: number; below: number | null }
-  | { do: 'status'; item: number; status: string }
-  | { do: 'priority'; item: number; priority: number }
-  | { do: 'title'; item: number }
-  | { do: 'delete' | 'restore'; item: number; cascade: boolean }
-  | Link
-  | { do: 'move'; item: number; below: number | null };
-
-const item = fc.nat({ max: 11 });
-const below = fc.option(item);
-const status = fc.constantFrom('planned', 'active', 'active', 'blocked', 'completed', 'cancelled');
-const priority = fc.integer({ min: 1, max: 3 });
-const kind = fc.constantFrom('blocks', 'depends_on', 'blocks', 'relates_to');
-const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 4, arbitrary: fc.record({ do: fc.constant('create' as const), status, priority, below }) },
-  { weight: 4, arbitrary: fc.record({ do: fc.constant('status' as const), item, status }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('priority' as const), item, priority }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('title' as const), item }) },
-  {
-    weight: 3,
-    arbitrary: fc.record({
-      do: fc.constantFrom('delete' as const, 'restore' as const),
-      item,
-      cascade: fc.boolean(),
-    }),
-  },
-  { weight: 7, arbitrary: fc.record({ do: fc.constant('link' as const), from: item, kind, to: item }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('unlink' as const), from: item, kind, to: item }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('move' as const), item, below }) },
-);
-const steps = fc.array(step, { minLength: 15, maxLength: 60 });
-
-const isLink = (one: Step): one is Link => one.do === 'link' || one.do === 'unlink';
-
-/** Does what it can of the steps: many name what is not there or break a rule, and then nothing happens. */
-class Runner {
-  readonly ids: string[] = [];
-  done = 0;
-
-  constructor(readonly tracker: Tracker) {}
-
-  async run(one: Step): Promise<void> {
-    try {
-      await this.#attempt(one);
-      this.done += 1;
-    } catch (error) {
-      if (!(error instanceof TrackerError) || error.code === 'DatabaseError') throw error;
-    }
-  }
-
-  async #attempt(one: Step): Promise<unknown> {
-    const { tracker } = this;
-    tracker.clock.advance(1);
-    const parentOf = (at: number | null) => (at === null ? null : (this.ids[at] ?? null));
-    if (one.do === 'create') {
-      if (this.ids.length > 11) return undefined;
-      const { id } = await tracker.create({
-        title: `item ${this.ids.length}`,
-        status: one.status,
-        priority: one.priority,
-        parent_id: parentOf(one.below),
-      });
-      return this.ids.push(id);
-    }
-    if (isLink(one)) {
-      const [from, to] = [this.ids[one.from], this.ids[one.to]];
-      if (from === undefined || to === undefined) return undefined;
-      return one.do === 'link'
-        ? await tracker.link({ id: from }, one.kind, { id: to })
-        : await tracker.unlink({ id: from }, one.kind, { id: to });
-    }
-    const id = this.ids[one.item];
-    if (id === undefined) return undefined;
-    const current = await tracker.query(id);
-    switch (one.do) {
-      case 'status':
-        return await tracker.update(current, { status: one.status });
-      case 'priority':
-        return await tracker.update(current, { priority: one.priority });
-      case 'title':
-        return await tracker.update(current, { title: `${current.title}.` });
-      case 'delete':
-        return await tracker.update(current, { deleted_at: tracker.clock.iso, cascade: one.cascade });
-      case 'restore':
-        return await tracker.update(current, { deleted_at: null, cascade: one.cascade });
-      case 'move':
-        return await tracker.update(current, { parent_id: parentOf(one.below) });
-    }
-  }
-}
 
 interface Records {
   items: WorkItem[];
   links: { source_id: string; target_id: string; dependency_type: never }[];
-  queue: { item_id: string; priority: number; rank: number; created_at: string }[];
+  queue: { item_id: string; waits: number | null; priority: number; rank: number; created_at: string }[];
 }
 
 async function recordsOf(session: Pick<Session, 'read'>): Promise<Records> {
@@ -128,19 +36,32 @@ async function recordsOf(session: Pick<Session, 'read'>): Promise<Records> {
   }));
 }
 
-/** What is ready, in order, worked out one item after the other. */
-function reference({ items, links }: Records) {
+/** The open items in the order of the queue, with what each waits for, worked out one item after the other. */
+function reference({ items, links }: Records): Records['queue'] {
   const byId = new Map(items.map((one) => [one.id, one]));
   const pairs = links.flatMap((link) => blockingPair(link) ?? []);
   const isOpenId = (id: string) => isOpen(byId.get(id) as WorkItem);
+  const isBlocked = (one: WorkItem): boolean =>
+    one.status === 'blocked' || pairs.some(({ blocker, blocked }) => blocked === one.id && isOpenId(blocker));
+  const isStopped = (id: string | null): boolean => {
+    if (id === null) return false;
+    const one = byId.get(id) as WorkItem;
+    return !isOpen(one) || isBlocked(one) || isStopped(one.parent_id);
+  };
+  const waitsOf = (one: WorkItem): number => {
+    if (isBlocked(one) || isStopped(one.parent_id)) return WAITS.FOR_OTHERS;
+    return items.some((child) => child.parent_id === one.id && isOpen(child))
+      ? WAITS.FOR_CHILDREN
+      : WAITS.FOR_NOTHING;
+  };
   return items
-    .filter((one) => isOpen(one) && (STARTABLE_STATUSES as readonly string[]).includes(one.status))
-    .filter(({ id }) => !pairs.some(({ blocker, blocked }) => blocked === id && isOpenId(blocker)))
-    .map(({ id, priority: urgency, created_at }) => {
+    .filter(isOpen)
+    .map((one) => {
       const held = new Set(
-        pairs.filter(({ blocker, blocked }) => blocker === id && isOpenId(blocked)).map((p) => p.blocked),
+        pairs.filter(({ blocker, blocked }) => blocker === one.id && isOpenId(blocked)).map((p) => p.blocked),
       );
-      return { item_id: id, priority: urgency, rank: 0 - held.size, created_at };
+      const { id: item_id, priority: urgency, created_at } = one;
+      return { item_id, waits: waitsOf(one), priority: urgency, rank: 0 - held.size, created_at };
     })
     .sort(
       (a, b) =>
@@ -150,6 +71,8 @@ function reference({ items, links }: Records) {
         (a.item_id < b.item_id ? -1 : 1),
     );
 }
+
+const startable = (queue: Records['queue']) => queue.filter(({ waits }) => waits === WAITS.FOR_NOTHING);
 
 function expectNoCycle({ links }: Records): void {
   const next = new Map<string, string[]>();
@@ -174,8 +97,8 @@ async function expectQueue(session: Pick<Session, 'read'>, tracker: Tracker): Pr
   const sorted = [...records.queue].sort((a, b) => (a.item_id < b.item_id ? -1 : 1));
   expect(sorted).toEqual([...expected].sort((a, b) => (a.item_id < b.item_id ? -1 : 1)));
   const all = await tracker.list({ ready: true, limit: 100 });
-  expect(all.items.map(({ id }) => id)).toEqual(expected.map(({ item_id }) => item_id));
-  expect(all.total_count).toBe(expected.length);
+  expect(all.items.map(({ id }) => id)).toEqual(startable(expected).map(({ item_id }) => item_id));
+  expect(all.total_count).toBe(startable(expected).length);
   const others = await tracker.list({ ready: false, include_deleted: true, limit: 100, explain: true });
   expect(others.total_count + all.total_count).toBe(records.items.length);
   for (const one of others.items) expect(one.not_ready, one.title).toBeDefined();

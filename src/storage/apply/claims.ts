@@ -31,6 +31,7 @@ import {
   type Claim,
   type ClaimRequest,
 } from '../../domain/claim.ts';
+import { WAITS } from '../../domain/readiness.ts';
 import type { Warning } from '../../domain/warnings.ts';
 import { isStartable, isClosed, type WorkItem } from '../../domain/work-item.ts';
 import type { Connection } from '../database/connection.ts';
@@ -142,7 +143,7 @@ async function isQueued(c: Connection, id: string): Promise<boolean> {
       db
         .select({ id: q.item_id })
         .from(q)
-        .where(eq(q.item_id, sql.placeholder('id'))),
+        .where(and(eq(q.item_id, sql.placeholder('id')), eq(q.waits, WAITS.FOR_NOTHING))),
     )
     .execute({ id });
   return rows.length > 0;

@@ -1,9 +1,11 @@
 /**
- * The queue of ready work, kept in the transaction of every change that matters for it. Called after the feed
+ * The queue of open work, kept in the transaction of every change that matters for it. Called after the feed
  * was bumped: no other writer is between its own bump and its commit then, so that what is seen here is all there is.
  */
-import { and, inArray, sql, type SQL } from 'drizzle-orm';
-import { CLOSED_STATUSES, STARTABLE_STATUSES, isOpen, isStartable } from '../../domain/work-item.ts';
+import { and, inArray, notInArray, sql, type SQL } from 'drizzle-orm';
+import { blockingPair } from '../../domain/dependency.ts';
+import { WAITS } from '../../domain/readiness.ts';
+import { CLOSED_STATUSES, isOpen } from '../../domain/work-item.ts';
 import type { Connection } from '../database/connection.ts';
 import { pipelined } from '../database/pipelined.ts';
 import { countDiffering } from '../database/plain-statement.ts';
@@ -12,13 +14,16 @@ import { chunks } from '../queries/work-items.ts';
 import type { Counted, CountedChange } from './counts.ts';
 
 /** The version of the rules that the queue is made by: see `derived.ts`. */
-export const READINESS_RULES = 1;
+export const READINESS_RULES = 2;
 /** Up to this many items have their statements prepared; for more, one statement for all is built. */
 const SINGLY_MAX = 3;
 
+/** How far a change of an item reaches: its own row, or also those below it, or also those that it blocks with theirs. */
+type Reach = 'alone' | 'below' | 'around';
+
 /**
  * Brings the queue up to date with items that came to be or changed. Costs nothing when none of them opened,
- * closed, became startable or got another priority.
+ * closed, became startable, moved or got another priority.
  * @param relinked items that a blocking link was put on or taken off
  */
 export async function refreshQueue(
@@ -27,39 +32,45 @@ export async function refreshQueue(
   relinked: readonly string[] = [],
 ): Promise<void> {
   const fresh = new Set<string>();
-  const alone = new Set<string>(relinked);
-  const around = new Set<string>();
+  const reaches = new Map<string, Reach>(relinked.map((id) => [id, 'below']));
+  const reach = (id: string | null | undefined, wanted: Reach) => {
+    if (id != null && REACHES.indexOf(wanted) > REACHES.indexOf(reaches.get(id) ?? 'alone'))
+      reaches.set(id, wanted);
+    else if (id != null && !reaches.has(id)) reaches.set(id, wanted);
+  };
   for (const { before, after } of changes) {
-    if (before === null || after === null) {
+    const isOpened =
+      before === null ? after !== null && isOpen(after) : after === null || isOpen(before) !== isOpen(after);
+    const isMoved = before !== null && after !== null && before.parent_id !== after.parent_id;
+    if (before === null) {
       // Nothing is linked with an item that has just come to be, so only its own row is missing.
-      if (before !== null) around.add(before.id);
-      else if (after !== null && isStartable(after)) fresh.add(after.id);
-    } else if (isOpen(before) !== isOpen(after)) around.add(after.id);
-    else if (isStartable(before) !== isStartable(after) || !isPlacedAlike(before, after)) alone.add(after.id);
+      if (after !== null && isOpen(after)) fresh.add(after.id);
+    } else if (isOpened) reach(before.id, 'around');
+    else if (after !== null && (isMoved || (before.status === 'blocked') !== (after.status === 'blocked')))
+      reach(after.id, 'below');
+    else if (after !== null && !isPlacedAlike(before, after)) reach(after.id, 'alone');
+    // A parent is held up by its open children.
+    if (isOpened || isMoved) for (const item of [before, after]) reach(item?.parent_id, 'alone');
   }
-  for (const id of [...alone, ...around]) fresh.delete(id);
-  for (const id of around) alone.delete(id);
-  if (fresh.size > 0) await insertReady(c, [...fresh]);
-  if (around.size > 0) await refreshReadiness(c, [...around]);
-  if (alone.size > 0) await refreshReadiness(c, [...alone], { alone: true });
+  for (const id of reaches.keys()) fresh.delete(id);
+  if (fresh.size > 0) await insertOpen(c, [...fresh]);
+  for (const wanted of REACHES) {
+    const ids = [...reaches].filter(([, one]) => one === wanted).map(([id]) => id);
+    if (ids.length > 0) await refreshReadiness(c, ids, wanted);
+  }
 }
+
+const REACHES = ['alone', 'below', 'around'] as const satisfies readonly Reach[];
 
 /** A copy finds another time where the item that waited in it came to be by another attempt. */
 function isPlacedAlike(before: Counted, after: Counted): boolean {
   return before.priority === after.priority && before.created_at === after.created_at;
 }
 
-/**
- * Recomputes the rows of these items, and of those that they block or that block them.
- * @param alone leaves the others out: right where an item stayed open or closed as it was
- */
-async function refreshReadiness(
-  c: Connection,
-  ids: readonly string[],
-  { alone = false }: { alone?: boolean } = {},
-): Promise<void> {
+/** Recomputes the rows of these items and of those that the reach takes along. */
+async function refreshReadiness(c: Connection, ids: readonly string[], reach: Reach): Promise<void> {
   if (ids.length > SINGLY_MAX) {
-    const all = alone ? ids : await withNeighbours(c, ids);
+    const all = reach === 'alone' ? ids : await withReached(c, ids, reach);
     for (const chunk of chunks([...all])) {
       const { readyQueue: q } = c.tables;
       await c.db.delete(q).where(inArray(q.item_id, chunk));
@@ -67,16 +78,15 @@ async function refreshReadiness(
     }
     return;
   }
-  const name = alone ? 'one' : 'one and its neighbours';
-  const which = (t: Tables) => (alone ? sql`${sql.placeholder('id')}` : idAndNeighbours(t));
+  const which = (t: Tables) => (reach === 'alone' ? sql`${sql.placeholder('id')}` : reachedFrom(t, reach));
   for (const id of ids) {
     await pipelined(
       c
-        .statement(`unqueue ${name}`, (db, t) =>
+        .statement(`unqueue ${reach}`, (db, t) =>
           db.delete(t.readyQueue).where(sql`${t.readyQueue.item_id} in (${which(t)})`),
         )
         .execute({ id }),
-      c.statement(`queue ${name}`, (db, t) => insertStatement(db, t, which(t))).execute({ id }),
+      c.statement(`queue ${reach}`, (db, t) => insertStatement(db, t, which(t))).execute({ id }),
     );
   }
 }
@@ -85,25 +95,25 @@ async function refreshReadiness(
 export async function refillQueue(c: Connection): Promise<void> {
   const { readyQueue, workItems: w } = c.tables;
   await c.db.delete(readyQueue);
-  const startable = await c.db
+  const open = await c.db
     .select({ id: w.id })
     .from(w)
-    .where(inArray(w.status, [...STARTABLE_STATUSES]));
-  await insertReady(
+    .where(notInArray(w.status, [...CLOSED_STATUSES]));
+  await insertOpen(
     c,
-    startable.map(({ id }) => id),
+    open.map(({ id }) => id),
   );
 }
 
 /** How many items are in the queue and should not be, or the other way round, or stand in another place. */
 export async function differingQueue(c: Connection): Promise<number> {
   const { readyQueue: q, workItems: w } = c.tables;
-  const startable = sql`select id from ${w} where status in (${names(STARTABLE_STATUSES)})`;
-  const queued = sql`select item_id, priority, rank, created_at from ${q}`;
-  return await countDiffering(c, readyRows(c.tables, startable), queued);
+  const open = sql`select id from ${w} where status not in (${names(CLOSED_STATUSES)})`;
+  const queued = sql`select item_id, waits, priority, rank, created_at from ${q}`;
+  return await countDiffering(c, queueRows(c.tables, open), queued);
 }
 
-async function insertReady(c: Connection, ids: string[]): Promise<void> {
+async function insertOpen(c: Connection, ids: string[]): Promise<void> {
   if (ids.length > SINGLY_MAX) {
     for (const chunk of chunks(ids)) await insertStatement(c.db, c.tables, listOf(chunk));
     return;
@@ -119,21 +129,37 @@ function insertStatement(db: Connection['db'], t: Tables, which: SQL) {
   const { readyQueue: q } = t;
   return db
     .insert(q)
-    .select(readyRows(t, which))
+    .select(queueRows(t, which))
     .onConflictDoUpdate({
       target: q.item_id,
-      set: { priority: sql`excluded.priority`, rank: sql`excluded.rank` },
+      set: { waits: sql`excluded.waits`, priority: sql`excluded.priority`, rank: sql`excluded.rank` },
     });
 }
 
 /**
- * The rows that the queue has of those items: the reasons why one is missing are told by `queries/ready.ts`.
+ * The rows that the queue has of those items: the reasons for what they wait for are told by `queries/ready.ts`.
  * Whether a linked item is open is asked for each link, by its key: no statistics can lead PostgreSQL to go through
  * all live items instead.
  */
-function readyRows({ workItems: w, dependencies: d }: Tables, which: SQL): SQL {
+function queueRows({ workItems: w, dependencies: d }: Tables, which: SQL): SQL {
   const isOpenItem = (id: string) => sql`(select ${isOpenAs('o')} from ${w} o where o.id = ${sql.raw(id)})`;
-  return sql`select w.id, w.priority, -(
+  const hasOpenBlocker = (id: string) => sql`(exists (select 1 from ${d} d
+        where d.target_id = ${sql.raw(id)} and d.dependency_type = 'blocks' and ${isOpenItem('d.source_id')})
+      or exists (select 1 from ${d} d
+        where d.source_id = ${sql.raw(id)} and d.dependency_type = 'depends_on' and ${isOpenItem('d.target_id')}))`;
+  const isBelowStopped = sql`exists (with recursive above(id) as (
+        select w.parent_id where w.parent_id is not null
+        union all
+        select p.parent_id from above join ${w} p on p.id = above.id where p.parent_id is not null
+      ) select 1 from above join ${w} a on a.id = above.id
+        where a.status = 'blocked' or not ${isOpenAs('a')} or ${hasOpenBlocker('a.id')})`;
+  return sql`select w.id,
+      case
+        when w.status = 'blocked' or ${hasOpenBlocker('w.id')} or ${isBelowStopped} then ${sql.raw(String(WAITS.FOR_OTHERS))}
+        when exists (select 1 from ${w} k where k.parent_id = w.id and ${isOpenAs('k')}) then ${sql.raw(String(WAITS.FOR_CHILDREN))}
+        else ${sql.raw(String(WAITS.FOR_NOTHING))}
+      end,
+      w.priority, -(
       select count(*) from (
         select d.target_id as id from ${d} d where d.source_id = w.id and d.dependency_type = 'blocks'
         union
@@ -141,11 +167,7 @@ function readyRows({ workItems: w, dependencies: d }: Tables, which: SQL): SQL {
       ) held where ${isOpenItem('held.id')}
     ), w.created_at
     from ${w} w
-    where w.id in (${which}) and ${isOpenAs('w')} and w.status in (${names(STARTABLE_STATUSES)})
-      and not exists (select 1 from ${d} d
-        where d.target_id = w.id and d.dependency_type = 'blocks' and ${isOpenItem('d.source_id')})
-      and not exists (select 1 from ${d} d
-        where d.source_id = w.id and d.dependency_type = 'depends_on' and ${isOpenItem('d.target_id')})`;
+    where w.id in (${which}) and ${isOpenAs('w')}`;
 }
 
 /** `isOpen` in SQL, for a table under an alias; put so that no index of live items seems to fit. */
@@ -161,26 +183,54 @@ function names(statuses: readonly string[]): SQL {
 const BLOCKING = sql.raw("dependency_type in ('blocks', 'depends_on')");
 
 /** The item itself from its table, so that the parameter has the column's type. */
-function idAndNeighbours({ workItems: w, dependencies: d }: Tables): SQL {
+function reachedFrom({ workItems: w, dependencies: d }: Tables, reach: 'below' | 'around'): SQL {
   const id = sql.placeholder('id');
-  return sql`select id from ${w} where id = ${id}
-    union select target_id from ${d} where source_id = ${id} and ${BLOCKING}
-    union select source_id from ${d} where target_id = ${id} and ${BLOCKING}`;
+  const blocked = sql`select target_id from ${d} where source_id = ${id} and dependency_type = 'blocks'
+      union select source_id from ${d} where target_id = ${id} and dependency_type = 'depends_on'`;
+  const blockers = sql`select source_id from ${d} where target_id = ${id} and dependency_type = 'blocks'
+      union select target_id from ${d} where source_id = ${id} and dependency_type = 'depends_on'`;
+  const stopped = sql`select id from ${w} where id = ${id}`;
+  return sql`select id from (with recursive reached(id) as (
+      ${reach === 'around' ? sql`select id from (${stopped} union ${blocked}) stopped` : stopped}
+      union
+      select k.id from reached join ${w} k on k.parent_id = reached.id
+    ) select id from reached) below ${reach === 'around' ? sql`union ${blockers}` : sql``}`;
 }
 
-async function withNeighbours(c: Connection, ids: readonly string[]): Promise<Set<string>> {
-  const { dependencies: d } = c.tables;
-  const all = new Set(ids);
-  for (const chunk of chunks([...ids])) {
+/** The same for many items. */
+async function withReached(
+  c: Connection,
+  ids: readonly string[],
+  reach: 'below' | 'around',
+): Promise<Set<string>> {
+  const { dependencies: d, workItems: w } = c.tables;
+  const stopped = new Set(ids);
+  const blockers: string[] = [];
+  for (const chunk of reach === 'around' ? chunks([...ids]) : []) {
     for (const end of [d.source_id, d.target_id]) {
       const links = await c.db
-        .select({ source_id: d.source_id, target_id: d.target_id })
+        .select({ source_id: d.source_id, target_id: d.target_id, dependency_type: d.dependency_type })
         .from(d)
         .where(and(inArray(end, chunk), BLOCKING));
-      for (const { source_id, target_id } of links) all.add(source_id).add(target_id);
+      for (const link of links) {
+        const pair = blockingPair(link);
+        if (pair === undefined) continue;
+        stopped.add(pair.blocked);
+        blockers.push(pair.blocker);
+      }
     }
   }
-  return all;
+  const reached = new Set([...stopped, ...blockers]);
+  for (let level = [...stopped]; level.length > 0;) {
+    const next: string[] = [];
+    for (const chunk of chunks(level)) {
+      const rows = await c.db.select({ id: w.id }).from(w).where(inArray(w.parent_id, chunk));
+      next.push(...rows.map(({ id }) => id));
+    }
+    for (const id of next) reached.add(id);
+    level = next;
+  }
+  return reached;
 }
 
 function listOf(ids: readonly string[]): SQL {

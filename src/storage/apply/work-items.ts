@@ -14,9 +14,11 @@ import {
   withoutEmptyKnown,
   type WorkItem,
 } from '../../domain/work-item.ts';
+import { shortId } from '../../domain/text.ts';
 import type { Warning } from '../../domain/warnings.ts';
 import type { Connection } from '../database/connection.ts';
 import { findConfiguration } from '../queries/configuration.ts';
+import { findOpenChildren } from '../queries/ready.ts';
 import { findWorkItem } from '../queries/work-items.ts';
 import { refuseArchived } from './archive.ts';
 import {
@@ -31,6 +33,9 @@ import { asJson, oneRow, picked, type Effect, type Touched } from './effect.ts';
 import { rebase } from './rebase.ts';
 import { deleteOrRestore, type Along } from './work-item-deletion.ts';
 import { lockedParent, moveSubtree } from './work-item-place.ts';
+
+/** Further ones are counted. */
+const CHILDREN_NAMED = 5;
 
 /** Fields that a patch sets as they are; the rest of an item follows from rules. */
 const PLAIN_FIELDS = [
@@ -159,8 +164,23 @@ export async function updateWorkItem(c: Connection, change: ChangeOf<'update wor
     ],
     counted: [{ before: current, after: stored }, ...along],
     merged_with,
-    warnings: [...checked.warnings, ...claimWarnings, ...endedClaimsWarning(ended)],
+    warnings: [
+      ...checked.warnings,
+      ...claimWarnings,
+      ...endedClaimsWarning(ended),
+      ...(isClosed(stored.status) && !isClosed(current.status) ? await openChildrenWarning(c, stored) : []),
+    ],
   };
+}
+
+/** What is below a closed item is offered to nobody. */
+async function openChildrenWarning(c: Connection, { id, title, status }: WorkItem): Promise<Warning[]> {
+  const children = await findOpenChildren(c, [id]);
+  if (children.length === 0) return [];
+  const named = children.slice(0, CHILDREN_NAMED).map((child) => `"${child.title}" (${shortId(child.id)})`);
+  const more = children.length > named.length ? ` and ${children.length - named.length} more` : '';
+  const message = `"${title}" is ${status} and has open children, which are not ready while it is: ${named.join(', ')}${more}.`;
+  return [{ code: 'open_children', message }];
 }
 
 export function touch(item: WorkItem, kind: 'create' | 'update', before: WorkItem | null): Touched {

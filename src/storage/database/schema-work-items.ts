@@ -162,8 +162,8 @@ export function defineWorkItemTables(kit: Kit) {
   );
 
   /**
-   * The items that could be worked on if nobody had claimed them: live, planned or active, with no open blocker.
-   * Kept by `apply/readiness.ts` in the transaction of every change, so that the next ready item costs nothing.
+   * The open items, with what they wait for. Kept by `apply/readiness.ts` in the transaction of every change, so that the
+   * next ready item costs nothing.
    */
   const readyQueue = kit.table(
     'ready_queue',
@@ -172,12 +172,17 @@ export function defineWorkItemTables(kit: Kit) {
         .uuid('item_id')
         .primaryKey()
         .references(() => workItems.id),
+      /**
+       * `WAITS`: work could start on 0, if nobody had claimed it. Null in rows that an earlier version made, which are made
+       * again before anybody reads them.
+       */
+      waits: kit.integer('waits'),
       priority: kit.integer('priority').notNull(),
       /** Minus the number of open items that it blocks: what holds up most comes first. */
       rank: kit.integer('rank').notNull(),
       created_at: kit.timestamp('created_at').notNull(),
     },
-    (t) => [kit.index('ready_queue_order').on(t.priority, t.rank, t.created_at, t.item_id)],
+    (t) => [kit.index('ready_queue_order').on(t.waits, t.priority, t.rank, t.created_at, t.item_id)],
   );
 
   /** Comments on items: added, never altered. */

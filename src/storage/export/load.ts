@@ -12,7 +12,8 @@ import type { Connection } from '../database/connection.ts';
 import { clearTables, insertRows } from '../database/table-copy.ts';
 import { openOutbox, type Outbox } from '../journals/outbox.ts';
 import { inOurWords, isOutcomeUnknown } from './failures.ts';
-import { rowLine, type ExportHeader } from './format.ts';
+import { mendDerivedIn } from '../apply/derived.ts';
+import { rowLine, schemaVersion, type ExportHeader } from './format.ts';
 import { checkExport, readRows, type CheckedExport } from './read-export.ts';
 import { readWaiting, type TrackerPlace } from './source.ts';
 import { openTarget, settleFolder, takeAlone, type Standing, type Target } from './target.ts';
@@ -135,7 +136,11 @@ export async function replaceState(
   const stored = await digestRows(c, {
     onRows: (compared) => onProgress?.({ phase: 'compare', done: compared, total }),
   });
-  if (stored.sha256 === expected && stored.rows === total) return;
+  if (stored.sha256 === expected && stored.rows === total) {
+    // What follows from the records was made by the rules of the program that wrote the file.
+    if (checked.header.schema_version < schemaVersion()) await mendDerivedIn(c);
+    return;
+  }
   throw databaseError(
     source,
     `it does not give back the rows that were put into it (${expected.slice(0, 12)} became ${stored.sha256.slice(0, 12)}, of the file ${sha256.slice(0, 12)})`,

@@ -104,6 +104,7 @@ const SHAPES: Record<TableName, () => z.ZodObject> = {
   readyQueue: lazily(() =>
     z.object({
       item_id: storedId,
+      waits: integer(0, 2).nullable(),
       priority: itemFields().priority,
       rank: integer(-(2 ** 31), 0),
       created_at: storedTime,

@@ -1,6 +1,6 @@
 // Written by scripts/write-migrated-schema.ts.
 /** The newest SQLite migration, and a hash of all that is there when it was applied. */
 export const MIGRATED_SCHEMA = {
-  applied: 1796092472110,
-  sha256: '73857a0f080a24aa28839b14d432145a7cec78698f2be4a3d83387b51f707ccb',
+  applied: 1796094518400,
+  sha256: 'af88b8a4c83ea4585ce0dea0b25ef98355c18afbce2ebe2e55684128da167761',
 };

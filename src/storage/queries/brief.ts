@@ -1,12 +1,13 @@
 /** What a brief asks and nothing else does: what a worker holds, what is blocked and why, where it was last. */
-import { and, asc, count, eq, gt, inArray, isNull, max, ne, or, sql, type SQL } from 'drizzle-orm';
+import { and, asc, count, eq, gt, inArray, isNull, max, ne, or, type SQL } from 'drizzle-orm';
 import type { Claim } from '../../domain/claim.ts';
+import { groupBy } from '../../domain/grouping.ts';
+import { WAITS } from '../../domain/readiness.ts';
 import type { WorkItem } from '../../domain/work-item.ts';
 import { clientName, type Worker } from '../../domain/worker.ts';
 import type { Connection } from '../database/connection.ts';
 import { pipelined } from '../database/pipelined.ts';
-import { findOpenBlockers } from './ready.ts';
-import { countItems } from './work-items.ts';
+import { findOpenBlockers, findStoppedAbove, type StoppedAncestor } from './ready.ts';
 
 export type ClaimedRow = WorkItem & Pick<Claim, 'token' | 'client' | 'session' | 'handed_over'>;
 
@@ -55,47 +56,41 @@ export async function listClaimsOf(
   }
 }
 
-const WORKABLE = ['planned', 'active', 'blocked'] as const;
+export type BlockedRow = WorkItem & { blockers: { id: string; title: string }[]; below?: StoppedAncestor };
 
-export type BlockedRow = WorkItem & { blockers: { id: string; title: string }[] };
-
-/** Live items that are not finished and cannot be started: marked as blocked, or waiting for others; urgent ones first. */
+/** Open items that wait for others, as `WAITS.FOR_OTHERS` says; in the order of the queue. */
 export async function listBlocked(
   c: Connection,
   limit: number,
 ): Promise<{ total: number; items: BlockedRow[] }> {
   const { workItems: w, readyQueue: q } = c.tables;
-  const [items, counted, ready] = await pipelined(
+  const waiting = eq(q.waits, WAITS.FOR_OTHERS);
+  const [rows, totals] = await pipelined(
     c.db
-      .select()
-      .from(w)
-      .where(
-        and(
-          isNull(w.deleted_at),
-          isNull(w.archived_at),
-          inArray(w.status, [...WORKABLE]),
-          sql`not exists (select 1 from ${q} where ${q.item_id} = ${w.id})`,
-        ),
-      )
-      .orderBy(asc(w.priority), asc(w.created_at), asc(w.id))
+      .select({ item: w })
+      .from(q)
+      .innerJoin(w, eq(w.id, q.item_id))
+      .where(waiting)
+      .orderBy(asc(q.priority), asc(q.rank), asc(q.created_at), asc(q.item_id))
       .limit(limit)
-      .execute() as Promise<WorkItem[]>,
-    countItems(c),
-    c.db.select({ total: count() }).from(q).execute(),
+      .execute(),
+    c.db.select({ total: count() }).from(q).where(waiting).execute(),
   );
-  const workable = counted.filter(
-    ({ shelf, status }) => shelf === 'live' && WORKABLE.some((one) => one === status),
-  );
-  const total = workable.reduce((sum, row) => sum + Number(row.items), 0) - Number(ready[0]?.total ?? 0);
+  const items = rows.map(({ item }) => item);
   const found = await findOpenBlockers(
     c,
     items.map(({ id }) => id),
   );
-  const blockers = new Map<string, BlockedRow['blockers']>();
-  for (const { blocked_id, id, title } of found) {
-    blockers.set(blocked_id, [...(blockers.get(blocked_id) ?? []), { id, title }]);
-  }
-  return { total, items: items.map((item) => ({ ...item, blockers: blockers.get(item.id) ?? [] })) };
+  const blockers = groupBy(found, ({ blocked_id }) => blocked_id);
+  const stopped = await findStoppedAbove(c, items);
+  return {
+    total: Number(totals[0]?.total ?? 0),
+    items: items.map((item) => {
+      const below = stopped.get(item.id);
+      const waits = (blockers.get(item.id) ?? []).map(({ id, title }) => ({ id, title }));
+      return { ...item, blockers: waits, ...(below !== undefined && { below }) };
+    }),
+  };
 }
 
 /** Where a worker was last: the position of the last change of its session, else of any session of its person. */

@@ -38,6 +38,8 @@ const QUERIES = {
   findReady: labelled.findReady,
   findWaitingLabelled: labelled.findWaitingLabelled,
   findOpenBlockers: ready.findOpenBlockers,
+  findStoppedAbove: ready.findStoppedAbove,
+  findOpenChildren: ready.findOpenChildren,
   findNow: ready.findNow,
   findClaimedByKey: ready.findClaimedByKey,
   findDependencies: dependencies.findDependencies,

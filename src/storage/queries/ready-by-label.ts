@@ -4,6 +4,7 @@
  * label are gathered first, in a subquery whose limit keeps it from being merged with the rest.
  */
 import { and, asc, eq, sql } from 'drizzle-orm';
+import { WAITS } from '../../domain/readiness.ts';
 import type { WorkItem } from '../../domain/work-item.ts';
 import type { Connection } from '../database/connection.ts';
 import { orderBy } from './paging.ts';
@@ -48,6 +49,7 @@ async function findReadyLabelled(
       const front = db
         .select()
         .from(t.readyQueue)
+        .where(eq(t.readyQueue.waits, WAITS.FOR_NOTHING))
         .orderBy(...order)
         .limit(QUEUE_FRONT);
       const q = queue === 'front' ? front.as('front') : t.readyQueue;
@@ -55,7 +57,13 @@ async function findReadyLabelled(
         .select({ item_id: q.item_id, priority: q.priority, rank: q.rank, created_at: q.created_at })
         .from(l)
         .crossJoin(q)
-        .where(and(eq(l.label, sql.placeholder('label')), eq(q.item_id, l.item_id)))
+        .where(
+          and(
+            eq(l.label, sql.placeholder('label')),
+            eq(q.item_id, l.item_id),
+            eq(q.waits, WAITS.FOR_NOTHING),
+          ),
+        )
         .limit(ALL)
         .as('labelled');
       return db
@@ -72,7 +80,15 @@ async function findReadyLabelled(
 /** What says why an item is not ready. */
 export type WaitingRow = Pick<
   WorkItem,
-  'id' | 'title' | 'status' | 'priority' | 'deleted_at' | 'archived_at' | 'claimed_by' | 'claim_expires_at'
+  | 'id'
+  | 'title'
+  | 'status'
+  | 'priority'
+  | 'path'
+  | 'deleted_at'
+  | 'archived_at'
+  | 'claimed_by'
+  | 'claim_expires_at'
 >;
 
 /** The open items of a label that are not ready, the most urgent first, and how many there are in all. */
@@ -96,6 +112,7 @@ export async function findWaitingLabelled(
           title: w.title,
           status: w.status,
           priority: w.priority,
+          path: w.path,
           deleted_at: w.deleted_at,
           archived_at: w.archived_at,
           claimed_by: w.claimed_by,

@@ -1,6 +1,7 @@
-/** Why items are not ready: what blocks them, by title. */
-import { and, asc, eq, inArray, or, sql } from 'drizzle-orm';
-import { CLOSED_STATUSES, type ItemStatus } from '../../domain/work-item.ts';
+/** Why items are not ready: what blocks them, what stops them from above, which children are open. */
+import { and, asc, eq, inArray, notInArray, or, sql } from 'drizzle-orm';
+import { groupBy } from '../../domain/grouping.ts';
+import { CLOSED_STATUSES, idsAbove, isOpen, type ItemStatus } from '../../domain/work-item.ts';
 import { whereNull } from '../database/columns.ts';
 import type { Connection } from '../database/connection.ts';
 import { chunks } from './work-items.ts';
@@ -44,6 +45,74 @@ export async function findOpenBlockers(c: Connection, ids: readonly string[]): P
         )
         .orderBy(asc(w.created_at), asc(w.id))),
     );
+  }
+  return found;
+}
+
+/** Each is deleted, archived, closed or blocked, or waits for an open item. */
+export interface StoppedAncestor {
+  id: string;
+  title: string;
+  status: ItemStatus;
+  deleted_at: string | null;
+  archived_at: string | null;
+  blocker: OpenBlocker | undefined;
+}
+
+/** For each of these items that is below one which stops everything below it, the nearest such one. */
+export async function findStoppedAbove(
+  c: Connection,
+  items: readonly { id: string; path: string }[],
+): Promise<Map<string, StoppedAncestor>> {
+  const stopped = await findStopped(c, [...new Set(items.flatMap(({ path }) => idsAbove(path)))]);
+  const nearest = items.map(({ id, path }) => {
+    const above = idsAbove(path).find((one) => stopped.has(one));
+    return [id, above === undefined ? undefined : stopped.get(above)] as const;
+  });
+  return new Map(nearest.filter((one): one is [string, StoppedAncestor] => one[1] !== undefined));
+}
+
+async function findStopped(c: Connection, ids: readonly string[]): Promise<Map<string, StoppedAncestor>> {
+  const { workItems: w } = c.tables;
+  const blockers = groupBy(await findOpenBlockers(c, ids), ({ blocked_id }) => blocked_id);
+  const stopped = new Map<string, StoppedAncestor>();
+  for (const chunk of chunks([...ids])) {
+    const rows = await c.db
+      .select({
+        ...{ id: w.id, title: w.title, status: w.status },
+        ...{ deleted_at: w.deleted_at, archived_at: w.archived_at },
+      })
+      .from(w)
+      .where(inArray(w.id, chunk));
+    for (const row of rows) {
+      const [blocker] = blockers.get(row.id) ?? [];
+      if (!isOpen(row) || row.status === 'blocked' || blocker !== undefined)
+        stopped.set(row.id, { ...row, blocker });
+    }
+  }
+  return stopped;
+}
+
+/** The open children of these items, in their order. */
+export async function findOpenChildren(
+  c: Connection,
+  ids: readonly string[],
+): Promise<{ parent_id: string; id: string; title: string; status: ItemStatus }[]> {
+  const { workItems: w } = c.tables;
+  const found = [];
+  for (const chunk of chunks([...ids])) {
+    const rows = await c.db
+      .select({ parent_id: w.parent_id, id: w.id, title: w.title, status: w.status })
+      .from(w)
+      .where(
+        and(
+          inArray(w.parent_id, chunk),
+          whereNull('deleted_at', 'archived_at'),
+          notInArray(w.status, [...CLOSED_STATUSES]),
+        ),
+      )
+      .orderBy(asc(w.created_at), asc(w.id));
+    found.push(...rows.map(({ parent_id, ...child }) => ({ parent_id: parent_id ?? '', ...child })));
   }
   return found;
 }

@@ -7,6 +7,7 @@ import {
   type Shelf,
   type WorkItem,
 } from '../../domain/work-item.ts';
+import { WAITS } from '../../domain/readiness.ts';
 import type { Connection } from '../database/connection.ts';
 import { pipelined } from '../database/pipelined.ts';
 import type { Tables } from '../database/schema.ts';
@@ -146,9 +147,10 @@ async function countReady(c: Connection): Promise<number> {
       db
         .select({
           queued: count(),
-          held: sql<number>`(select count(*) from ${k} k join ${q} held on held.item_id = k.item_id where k.expires_at > ${c.now})`,
+          held: sql<number>`(select count(*) from ${k} k join ${q} held on held.item_id = k.item_id where held.waits = ${START} and k.expires_at > ${c.now})`,
         })
-        .from(q),
+        .from(q)
+        .where(eq(q.waits, WAITS.FOR_NOTHING)),
     )
     .execute();
   return Number(row?.queued ?? 0) - Number(row?.held ?? 0);
@@ -265,7 +267,7 @@ export function conditions(c: Connection, filter: Omit<WorkItemFilter, keyof Pag
   const isQueued = filter.ready === true;
   return present(
     // What is in the queue is live.
-    isQueued ? eq(w.id, t.readyQueue.item_id) : undefined,
+    isQueued ? and(eq(t.readyQueue.waits, WAITS.FOR_NOTHING), eq(w.id, t.readyQueue.item_id)) : undefined,
     filter.include_deleted || isQueued ? undefined : isNull(w.deleted_at),
     filter.archived ? isNotNull(w.archived_at) : isQueued ? undefined : isNull(w.archived_at),
     given(filter.item_type, () => eq(w.item_type, named('item_type'))),
@@ -292,6 +294,8 @@ export function conditions(c: Connection, filter: Omit<WorkItemFilter, keyof Pag
   );
 }
 
+const START = sql.raw(String(WAITS.FOR_NOTHING));
+
 /** Of an item in the queue: nobody holds a claim that has not ended. */
 export function isFree(c: Connection): SQL {
   const { workItems: w } = c.tables;
@@ -300,5 +304,5 @@ export function isFree(c: Connection): SQL {
 
 export function isNotReady(c: Connection): SQL {
   const { workItems: w, readyQueue: q } = c.tables;
-  return sql`(not exists (select 1 from ${q} where ${q.item_id} = ${w.id}) or not ${isFree(c)})`;
+  return sql`(not exists (select 1 from ${q} where ${q.item_id} = ${w.id} and ${q.waits} = ${START}) or not ${isFree(c)})`;
 }

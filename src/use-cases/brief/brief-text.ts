@@ -43,7 +43,7 @@ export interface BriefView extends Pick<
   claimed?: BriefSection<ClaimedView & { claim_token?: number }>;
   claimed_elsewhere?: BriefSection<ClaimedView & { client?: string; session?: string }>;
   ready?: BriefSection<ItemView>;
-  blocked?: BriefSection<ItemView & { waits_for?: string[]; reason?: string }>;
+  blocked?: BriefSection<ItemView & { waits_for?: string[]; below?: string; reason?: string }>;
   broken_vendors?: BriefSection<Brief['broken_vendors']['items'][number]>;
   changed: BriefSection<ChangeView> & { since: number; after?: 'this session' | 'another session' };
   deployments?: BriefSection<{ id: string; deployed_at: string; pr_number?: number; pr_title?: string }>;
@@ -86,6 +86,9 @@ export function briefView(brief: Brief): BriefView {
       return {
         ...itemView(item),
         ...(waits_for.length > 0 && { waits_for }),
+        ...(item.below !== null && {
+          below: `${shortId(item.below.id)} ${cut(item.below.title, NAME_CHARACTERS)}`,
+        }),
         ...(item.reason !== null && { reason: cut(item.reason, TITLE_CHARACTERS) }),
       };
     }),
@@ -241,9 +244,16 @@ function changedTitle({ since, after }: BriefView['changed']): string {
     : `Changed since the last change of another session of yours, #${since}`;
 }
 
-function whyBlocked({ waits_for = [], reason }: { waits_for?: string[]; reason?: string }): string {
+interface Reasons {
+  waits_for?: string[];
+  below?: string;
+  reason?: string;
+}
+
+function whyBlocked({ waits_for = [], below, reason }: Reasons): string {
   const waits = waits_for.length === 0 ? '' : ` ← waits for ${waits_for.join(', ')}`;
-  return `${waits}${reason === undefined ? '' : ` (${reason})`}`;
+  const held = below === undefined ? '' : ` ← held up with ${below}`;
+  return `${waits}${held}${reason === undefined ? '' : ` (${reason})`}`;
 }
 
 function changeLine({

@@ -27,7 +27,7 @@ const DEPLOYMENTS_READ = 5;
 /** Of a person who never wrote anything, so many of the last changes are new. */
 const CHANGES_FOR_STRANGERS = 10;
 
-const READY_ITEMS = { ready: true, sort: 'priority', include_deleted: false, archived: false } as const;
+const READY_ITEMS = { ready: true, sort: 'ready', include_deleted: false, archived: false } as const;
 
 /**
  * The brief for the caller, whole: whoever shows it cuts it. What is new to it came after `since`, by default after the
@@ -79,6 +79,7 @@ export const getBrief = defineUseCase({
           blocked: section(blocked.total, blocked.items, (item) => ({
             ...mention(item),
             blockers: item.blockers,
+            below: item.below === undefined ? null : { id: item.below.id, title: item.below.title },
             reason: textOrNull(item.metadata['blocked_reason']),
           })),
           broken_vendors: section(vendors.total_count, vendors.items, ({ name, metadata }) => {

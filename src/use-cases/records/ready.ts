@@ -1,11 +1,11 @@
 /** Ready work, and why other work is not. */
 import type { ReadyWorkInput } from '../../domain/claim.ts';
 import { groupBy } from '../../domain/grouping.ts';
-import type { NotReady, WaitingItem } from '../../domain/readiness.ts';
+import type { NamedItem, NotReady, StoppedItem, WaitingItem } from '../../domain/readiness.ts';
 import { notFound } from '../../domain/errors.ts';
 import { STARTABLE_STATUSES, isClosed, type ItemStatus, type WorkItem } from '../../domain/work-item.ts';
 import type { WaitingRow } from '../../storage/queries/ready-by-label.ts';
-import type { OpenBlocker } from '../../storage/queries/ready.ts';
+import type { OpenBlocker, StoppedAncestor } from '../../storage/queries/ready.ts';
 import type { ReadyFilter } from '../../storage/queries/work-item-list.ts';
 import type { Page } from '../../storage/queries/paging.ts';
 import type { Reader } from '../../storage/queries/reader.ts';
@@ -13,42 +13,68 @@ import type { Answer } from '../../storage/contract/store.ts';
 import type { Context } from '../support/context.ts';
 import { findItemId } from '../support/find-id.ts';
 
-const BLOCKERS_MAX = 5;
+/** Blockers and children that are named; more are counted. */
+const NAMED_MAX = 5;
 
-/** The items, each that is not ready with the reasons. Two queries, however many items. */
+/** The items, each that is not ready with the reasons. A fixed number of queries, however many items. */
 export async function withReasons<T extends WaitingRow>(
   reader: Reader,
   items: readonly T[],
 ): Promise<(T & { not_ready?: NotReady })[]> {
   if (items.length === 0) return [];
-  const found = await reader.findOpenBlockers(items.map(({ id }) => id));
+  const ids = items.map(({ id }) => id);
+  const blockers = groupBy(await reader.findOpenBlockers(ids), ({ blocked_id }) => blocked_id);
+  const children = groupBy(await reader.findOpenChildren(ids), ({ parent_id }) => parent_id);
+  const stopped = await reader.findStoppedAbove(items);
   const now = await reader.findNow();
-  const blockers = groupBy(found, ({ blocked_id }) => blocked_id);
   return items.map((item) => {
-    const reasons = reasonsOf(item, blockers.get(item.id) ?? [], now);
+    const { id } = item;
+    const found = {
+      blockers: blockers.get(id) ?? [],
+      children: children.get(id) ?? [],
+      below: stopped.get(id),
+    };
+    const reasons = reasonsOf(item, found, now);
     return Object.keys(reasons).length === 0 ? item : { ...item, not_ready: reasons };
   });
 }
 
-function reasonsOf(item: WaitingRow, blockers: OpenBlocker[], now: string): NotReady {
+interface Found {
+  blockers: OpenBlocker[];
+  children: NamedItem[];
+  below: StoppedAncestor | undefined;
+}
+
+function reasonsOf(item: WaitingRow, { blockers, children, below }: Found, now: string): NotReady {
   const { status, deleted_at, archived_at, claimed_by, claim_expires_at } = item;
   const isStartable = (STARTABLE_STATUSES as readonly ItemStatus[]).includes(status);
+  // What is closed waits for nothing.
+  const isWaiting = !isClosed(status);
   return {
     ...(!isStartable && { status }),
     ...(deleted_at !== null && { deleted_at }),
     ...(archived_at !== null && { archived_at }),
-    // What is closed waits for nothing.
-    ...(blockers.length > 0 &&
-      !isClosed(status) && {
-        blockers: blockers
-          .slice(0, BLOCKERS_MAX)
-          .map(({ id, title, status: of }) => ({ id, title, status: of })),
-      }),
-    ...(blockers.length > BLOCKERS_MAX &&
-      !isClosed(status) && { more_blockers: blockers.length - BLOCKERS_MAX }),
+    ...(isWaiting && blockers.length > 0 && { blockers: blockers.slice(0, NAMED_MAX).map(named) }),
+    ...(isWaiting && blockers.length > NAMED_MAX && { more_blockers: blockers.length - NAMED_MAX }),
+    ...(isWaiting && below !== undefined && { below: stoppedItem(below) }),
+    ...(isWaiting && children.length > 0 && { open_children: children.slice(0, NAMED_MAX).map(named) }),
+    ...(isWaiting && children.length > NAMED_MAX && { more_children: children.length - NAMED_MAX }),
     ...(claimed_by !== null &&
       claim_expires_at !== null &&
       claim_expires_at > now && { claimed_by, claim_expires_at }),
+  };
+}
+
+const named = ({ id, title, status }: NamedItem): NamedItem => ({ id, title, status });
+
+function stoppedItem({ deleted_at, archived_at, blocker, ...item }: StoppedAncestor): StoppedItem {
+  return {
+    ...named(item),
+    ...(deleted_at !== null && { deleted_at }),
+    ...(archived_at !== null && { archived_at }),
+    ...(blocker !== undefined &&
+      !isClosed(item.status) &&
+      item.status !== 'blocked' && { blocker: named(blocker) }),
   };
 }
 
