@@ -205,14 +205,15 @@ function answer(change: Change, effect: Effect, repeated: boolean): Applied {
 
 /**
  * What was asked, without what differs from try to try: the id of the change, its time, a new record's id, and
- * the moment of a deletion, which clients take from their clock.
+ * the moment of a deletion, which clients take from their clock. A claim is asked for by a session: its first answer holds the
+ * token, and another session with the same key holds nothing.
  */
 function requestHash(change: Change): string {
   const asked = change.kind === 'batch' ? partsOf(change).map(askedBy) : askedBy(change);
   return createHash('sha256').update(stableJson(asked)).digest('hex');
 }
 
-function askedBy({ entity, kind, entity_id, base_version, patch, on_conflict, cascade }: Change) {
+function askedBy({ entity, kind, entity_id, base_version, patch, on_conflict, cascade, session }: Change) {
   return {
     entity,
     kind,
@@ -222,6 +223,7 @@ function askedBy({ entity, kind, entity_id, base_version, patch, on_conflict, ca
     patch: typeof patch['deleted_at'] === 'string' ? { ...patch, deleted_at: true } : patch,
     on_conflict,
     cascade,
+    ...(kind === 'claim' && session !== undefined && { session }),
   };
 }
 
