@@ -209,17 +209,25 @@ export function heldError(
 }
 
 /** The refusal of a token that is not, or no longer, the one of the claim. */
-export function staleTokenError(title: string, token: number, claim: Held | undefined): TrackerError {
-  const { holder = null, expires_at = null } = claim ?? {};
+export function staleTokenError(
+  title: string,
+  token: number,
+  claim: Held | undefined,
+  reader: Reader,
+): TrackerError {
+  const { holder = null, expires_at = null, session } = claim ?? {};
+  const isOwn = holder !== null && session != null && session === reader.session;
   const now =
-    holder === null
+    claim === undefined || holder === null
       ? 'nobody holds a claim on it'
-      : `${holderText(claim ?? { holder, expires_at })} holds it until ${expires_at}`;
+      : `${holderText(claim, reader)} holds it until ${expires_at}`;
   return new TrackerError(
     'ClaimError',
     `claim_token ${token} is not the current one of "${title}": ${now}. Nothing was saved.`,
     { claimed_by: holder, claim_expires_at: expires_at },
-    'Your claim has ended: read the item to see what happened since, and claim it again when it is free.',
+    isOwn
+      ? 'Leave claim_token out: it is of an earlier claim, and this session holds the item again.'
+      : 'Your claim has ended: read the item to see what happened since, and claim it again when it is free.',
   );
 }
 
@@ -229,7 +237,7 @@ export function notHeldError(title: string, claim: Held | undefined, reader: Rea
   const now =
     claim === undefined || holder === null
       ? 'Nobody holds a claim'
-      : `${holderText(claim, reader).replace(/^./, (first) => first.toUpperCase())} holds the claim`;
+      : `${holderText(claim, reader).replace(/^another session/, 'Another session')} holds the claim`;
   return new TrackerError(
     'ClaimError',
     `${now} on "${title}"${expires_at === null ? '' : ` until ${expires_at}`}, not this session. Nothing was changed.`,

@@ -2,7 +2,8 @@
  * How a claim on an item is taken, renewed, released and handed over, and how writes are held against it.
  *
  *     free ──take──▶ held ──renew──▶ held        (same token, later end)
- *      ▲              │ ──hand_over──▶ held      (another holder and token; the old token is dead)
+ *      ▲              │ ──hand_over──▶ held      (another holder and token; the old token is dead. So it is with the token of the
+ *      │              │                           hand-over once the new holder takes the item)
  *      └──release, close, delete, or its time is over and another takes it
  *
  * Times are the database's own: nobody's clock but one decides when a lease ends. A claim leaves the version of its
@@ -51,7 +52,8 @@ export async function claimWorkItem(c: Connection, change: ChangeOf<'claim work_
     refuseUnclaimable(item, ask);
     if (held !== undefined) {
       if (!isHandedTo(held, change)) throw heldError(item.title, held, change);
-      const taken = { ...held, ...worker(change), handed_over: 0 };
+      // Whoever handed it over knows the token until here.
+      const taken = { ...held, ...grant(c, change, now, held), handed_over: 0 };
       return await save(c, change, item, { ...taken, ...lease(c, change, ask, now, held) });
     }
     if (ask.next !== undefined && !(await isQueued(c, item.id))) throw noLongerReadyError(item.title, claim);
@@ -299,7 +301,7 @@ async function claimOfToken(
     return { ...unknown, holder: change.actor, ...ENDED_LEASE };
   }
   if (claim?.holder != null && (await wasGrantedAgain(c, token, claim))) return claim;
-  throw staleTokenError(item.title, token, claim);
+  throw staleTokenError(item.title, token, claim, change);
 }
 
 /** A copy does not know which token of the primary lies below one that it granted itself. */
