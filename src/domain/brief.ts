@@ -64,8 +64,11 @@ export interface Brief {
   /** Live items by status. */
   counts: Record<ItemStatus, number>;
   current_session: BriefItem | null;
-  /** Items that this session holds, by the end of the lease, each with its token; of one that was handed over to it, null. */
-  claimed: BriefSection<ClaimedItem & { claim_token: number | null }>;
+  /**
+   * Items that this session holds, by the end of the lease, each with its token. It is null where the item was handed over to
+   * it and not taken yet, and of a claim that an earlier version granted to its name.
+   */
+  claimed: BriefSection<ClaimedItem & { claim_token: number | null; handed_over: boolean }>;
   /** Items that other sessions of the same person hold. */
   claimed_elsewhere: BriefSection<ClaimedItem & Pick<Claim, 'client' | 'session'>>;
   ready: BriefSection<BriefItem>;

@@ -32,6 +32,7 @@ interface ChangeView {
 }
 
 type ClaimedView = ItemView & { claim_expires_at: string };
+type HeldView = ClaimedView & { claim_token?: number; handed_over?: true };
 
 /** A brief as clients get it. What is empty is left out. */
 export interface BriefView extends Pick<
@@ -40,7 +41,7 @@ export interface BriefView extends Pick<
 > {
   git_branch?: string;
   current_session?: ItemView;
-  claimed?: BriefSection<ClaimedView & { claim_token?: number }>;
+  claimed?: BriefSection<HeldView>;
   claimed_elsewhere?: BriefSection<ClaimedView & { client?: string; session?: string }>;
   ready?: BriefSection<ItemView>;
   blocked?: BriefSection<ItemView & { waits_for?: string[]; below?: string; reason?: string }>;
@@ -63,9 +64,10 @@ export function briefView(brief: Brief): BriefView {
     ...(current_session !== null && { current_session: itemView(current_session) }),
     ...(open_conflicts > 0 && { open_conflicts }),
     ...(pending > 0 && { pending }),
-    ...section('claimed', brief.claimed, ({ claim_expires_at, claim_token, ...item }) => ({
+    ...section('claimed', brief.claimed, ({ claim_expires_at, claim_token, handed_over, ...item }) => ({
       ...{ ...itemView(item), claim_expires_at },
       ...(claim_token !== null && { claim_token }),
+      ...(handed_over && { handed_over }),
     })),
     ...section(
       'claimed_elsewhere',
@@ -231,10 +233,11 @@ function heldLine(item: ClaimedView): string {
   return `${itemLine(item)} until ${item.claim_expires_at}`;
 }
 
-function tokenText({ claim_token }: { claim_token?: number }): string {
-  return claim_token === undefined
+function tokenText({ claim_token, handed_over }: HeldView): string {
+  if (claim_token !== undefined) return `, claim_token ${claim_token}`;
+  return handed_over === true
     ? ', handed over to you: claim it to take it'
-    : `, claim_token ${claim_token}`;
+    : ', claimed in your name by an earlier version: only its claim_token renews or releases it';
 }
 
 function changedTitle({ since, after }: BriefView['changed']): string {

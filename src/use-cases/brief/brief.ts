@@ -70,6 +70,7 @@ export const getBrief = defineUseCase({
           claimed: section(claimed.own.total, claimed.own.items, (item) => ({
             ...mentionClaimed(item),
             claim_token: item.session === worker.session ? item.token : null,
+            handed_over: item.handed_over === 1,
           })),
           claimed_elsewhere: section(claimed.elsewhere.total, claimed.elsewhere.items, (item) => ({
             ...mentionClaimed(item),
