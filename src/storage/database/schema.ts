@@ -195,6 +195,7 @@ export function defineTables(kit: Kit) {
       kit.index('changes_client').on(t.client, t.seq),
       kit.index('changes_person').on(t.person, t.seq),
       kit.index('changes_session').on(t.session, t.seq),
+      kit.index('changes_device').on(t.device, t.seq),
       kit.index('changes_at').on(t.at, t.seq),
     ],
   );
