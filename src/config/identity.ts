@@ -1,7 +1,7 @@
 /** Who works here: the person, and the session that a client is in. */
 import { randomUUID } from 'node:crypto';
 import os from 'node:os';
-import { NAME_MAX_CHARACTERS } from '../domain/limits.ts';
+import { presentable } from '../domain/worker.ts';
 import { gitUserName } from '../platform/git-user.ts';
 
 /** Where neither the settings nor git nor the system has a name, as in a container without a passwd entry. */
@@ -16,7 +16,7 @@ export function personIn(folder: string, setting: string | undefined): () => Pro
   return () => (asked ??= find());
 
   async function find(): Promise<string> {
-    return setting ?? presentable(await gitUserName(folder)) ?? presentable(systemUser()) ?? NOBODY;
+    return setting ?? (presentable(await gitUserName(folder)) || presentable(systemUser()) || NOBODY);
   }
 }
 
@@ -35,13 +35,13 @@ const ownSession = randomUUID();
  */
 export function sessionOf(client: string, environment: NodeJS.ProcessEnv): string {
   const variable = SESSION_VARIABLES.find(([name]) => client.startsWith(name))?.[1];
-  return (variable && presentable(environment[variable])) ?? ownSession;
+  return (variable && presentable(environment[variable])) || ownSession;
 }
 
 /** The session of the client that runs this command; undefined where no client does. */
 export function sessionAround(environment: NodeJS.ProcessEnv): string | undefined {
   return SESSION_VARIABLES.map(([, variable]) => presentable(environment[variable])).find(
-    (session) => session !== undefined,
+    (session) => session !== '',
   );
 }
 
@@ -51,13 +51,4 @@ function systemUser(): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** What can be stored as a name; undefined for what has nothing of one. */
-function presentable(name: string | undefined): string | undefined {
-  const clean = (name ?? '')
-    .toWellFormed()
-    .replaceAll(/\p{Cc}/gu, '')
-    .trim();
-  return clean === '' ? undefined : Array.from(clean).slice(0, NAME_MAX_CHARACTERS).join('').trim();
 }

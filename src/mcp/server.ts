@@ -3,6 +3,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { CLIENT_INFO_META_KEY, Server } from '@modelcontextprotocol/server';
 
 import type { Caller, Context } from '../use-cases/support/context.ts';
+import { presentable } from '../domain/worker.ts';
 import { SessionStore } from '../storage/contract/session-store.ts';
 import { withProgress } from './progress.ts';
 import type { ToolCalls } from './tool-calls.ts';
@@ -18,8 +19,8 @@ export interface OneClientFactory {
 }
 
 export interface ServerFactory extends OneClientFactory {
-  /** For a session among others: told by itself of answers that are older than those it was given. @param id its own */
-  forSession(id: string): Server;
+  /** For a session among others: told by itself of answers that are older than those it was given. */
+  forSession(): Server;
 }
 
 /** Resources can be subscribed to; which there are does not change while a server runs. */
@@ -77,7 +78,8 @@ export function createServerFactory(options: ServerOptions): ServerFactory {
     return server;
   };
   return Object.assign(() => serverOf(options.app), {
-    forSession: (id: string) => serverOf(inSession(options.app), id),
+    // Not the transport's id, by which whoever knows it speaks in the session: changes are shown to others.
+    forSession: () => serverOf(inSession(options.app), randomUUID()),
     subscriptions,
   });
 }
@@ -139,8 +141,6 @@ function withoutSession(started: string, client: string): string {
   return `http-${createHash('sha256').update(`${started} ${client}`).digest('hex').slice(0, 8)}`;
 }
 
-const CLIENT_NAME_MAX_CHARACTERS = 100;
-
 /** Who the client says it is: in the 2026 era with every request, in the 2025 era once, in the handshake. */
 function clientInfo(server: Server, envelope: object | undefined): ClientInfo {
   const info = (envelope as Record<string, unknown> | undefined)?.[CLIENT_INFO_META_KEY];
@@ -160,13 +160,4 @@ function callerOf(info: ClientInfo): Caller & { actor: string } {
     actor: name,
     client: version === '' ? name : presentable(`${name}/${version}`),
   };
-}
-
-function presentable(text: unknown): string {
-  const clean = (typeof text === 'string' ? text : '')
-    .toWellFormed()
-    // Names come from outside and end up in files and terminals.
-    .replaceAll(/\p{Cc}/gu, '')
-    .trim();
-  return Array.from(clean).slice(0, CLIENT_NAME_MAX_CHARACTERS).join('');
 }

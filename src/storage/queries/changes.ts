@@ -1,5 +1,5 @@
 /** Reading the record of all changes: history, and what happened since a version. */
-import { and, asc, eq, gt, gte, lt, lte, or, sql, type Column, type SQL } from 'drizzle-orm';
+import { and, asc, eq, gt, gte, lt, lte, ne, or, sql, type Column, type SQL } from 'drizzle-orm';
 import type { Entity, RecordedChange } from '../../domain/change.ts';
 import { idRange } from '../../domain/ids.ts';
 import { PROVISIONAL_FEED_STEP } from '../../domain/provisional-version.ts';
@@ -92,7 +92,7 @@ export function madeBy({ changes: t }: Tables, maker: string): SQL | undefined {
     eq(t.client, maker),
     beginsWith(t.client, `${maker}/`),
     eq(t.session, maker),
-    /^[0-9a-f]{8}$/.test(maker) ? beginsWith(t.session, `${maker}-`) : undefined,
+    ...inSession(t.session, maker),
     ...onDevice(t.device, maker.toLowerCase().replaceAll('-', '')),
   );
 }
@@ -104,6 +104,17 @@ function beginsWith(column: Column, prefix: string): SQL | undefined {
     gte(column, prefix),
     lt(column, prefix.slice(0, last) + String.fromCharCode(prefix.charCodeAt(last) + 1)),
   );
+}
+
+/** As `shortSession` shows it. */
+function inSession(session: Column, shown: string): (SQL | undefined)[] {
+  const isShort = /^[0-9a-f]{8}(-[0-9a-f]{4})?$/.test(shown);
+  return isShort ? [and(beginsWith(session, `${shown}-`), isShownAs(session, shown))] : [];
+}
+
+function isShownAs(session: Column, shown: string): SQL {
+  const version = sql`substr(${session}, 15, 1)`;
+  return shown.includes('-') ? eq(version, '7') : ne(version, '7');
 }
 
 function onDevice(device: Column, hex: string): (SQL | undefined)[] {
