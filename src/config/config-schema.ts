@@ -110,9 +110,12 @@ function makeSchemas() {
     notes_max: quota('Notes', QUOTAS_DEFAULT.notes),
     bytes_max: quota('Bytes of the database, history and indexes included', QUOTAS_DEFAULT.bytes),
   });
-  const actor = actorName.describe(
-    "Who works here, as changes are signed with it (default: git's user.name, else the system's user).",
-  );
+  const isWellFormed = (text: string) => text.isWellFormed();
+  const actor = actorName
+    .refine(isWellFormed, 'must be well-formed Unicode')
+    .describe(
+      "Who works here, as changes are signed with it (default: git's user.name, else the system's user).",
+    );
   const configFile = z.strictObject({
     $schema: z.string().optional(),
     actor: actor.optional(),

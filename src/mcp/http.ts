@@ -80,7 +80,7 @@ export function createMcpHttp(factory: ServerFactory, options: McpHttpOptions): 
       },
     });
     transport.onclose = () => legacy.remove(transport.sessionId);
-    await factory.forSession(sessionId).connect(transport);
+    await factory.forSession().connect(transport);
     return await transport.handleRequest(request, { parsedBody: body });
   }
 
@@ -105,7 +105,7 @@ export function createMcpHttp(factory: ServerFactory, options: McpHttpOptions): 
       const transport = new SseTransport(response, '/messages');
       sse.add(transport.sessionId, transport, address);
       transport.onclose = () => sse.remove(transport.sessionId);
-      await factory.forSession(transport.sessionId).connect(transport);
+      await factory.forSession().connect(transport);
       return undefined;
     },
 

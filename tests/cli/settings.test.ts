@@ -102,6 +102,8 @@ describe('config', () => {
     await writeConfig(worktrail, { actor: 'Ana' });
     expect(await person()).toEqual(['Ana', 'worktrail.config.json']);
     expect(await person({ WORKTRAIL_ACTOR: 'Ben' })).toEqual(['Ben', 'WORKTRAIL_ACTOR']);
+    await writeConfig(worktrail, { actor: 'half \ud83d' });
+    expect((await worktrail.run(['config'])).stderr).toContain('actor: must be well-formed Unicode');
     await writeConfig(worktrail, {});
 
     const globally = path.join(worktrail.project, 'gitconfig');
@@ -119,7 +121,7 @@ describe('config', () => {
     const outside = await commandLine();
     const { actor } = await settings(outside, [], { GIT_CONFIG_GLOBAL: globally });
     expect(actor?.value).toBe('Everywhere');
-    await writeFile(globally, `[user]\n\tname = "${'long '.repeat(30)}\\t\\b"\n`);
+    await writeFile(globally, `[user]\n\tname = "\u2028${'long '.repeat(30)}\\t\\b"\n`);
     expect((await settings(outside, [], { GIT_CONFIG_GLOBAL: globally }))['actor']?.value).toBe(
       'long '.repeat(20).trim(),
     );

@@ -2,11 +2,11 @@
 import { randomUUID } from 'node:crypto';
 import { linkSync, lstatSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { storedId } from '../../domain/fields.ts';
 import { readPlainFile } from '../../platform/plain-file.ts';
 import { FILE_MODE } from '../../platform/file-modes.ts';
 
 const DEVICE_FILE = 'device';
-const DEVICE_ID = /^[0-9a-f-]{36}$/;
 const DEVICE_MAX_BYTES = 1024;
 
 export const deviceFile = (dataDir: string): string => path.join(dataDir, DEVICE_FILE);
@@ -16,7 +16,7 @@ export function readDevice(dataDir: string): string | undefined {
   try {
     const limits = { maxBytes: DEVICE_MAX_BYTES, inside: path.dirname(dataDir) };
     const id = readPlainFile(deviceFile(dataDir), limits)?.toString('utf8').trim() ?? '';
-    return DEVICE_ID.test(id) ? id : undefined;
+    return storedId.safeParse(id).success ? id : undefined;
   } catch {
     return undefined;
   }
