@@ -1,10 +1,15 @@
 // Two windows of one client, and two people with one client, are four workers: what each is told of the others.
+import { mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { sql, type SQL } from 'drizzle-orm';
 import { beforeEach, expect, it } from 'vitest';
+import { madeBy } from '../../src/storage/queries/changes.ts';
 import { getBrief } from '../../src/use-cases/brief/brief.ts';
 import { briefText, briefView } from '../../src/use-cases/brief/brief-text.ts';
 import { undo } from '../../src/use-cases/history/undo.ts';
 import type { Caller } from '../../src/use-cases/support/context.ts';
-import { describeEachBackend, openTracker } from './backends.ts';
+import { describeEachBackend, openTracker, openTrackerAt, withPrimary } from './backends.ts';
+import { claiming } from './changes.ts';
 import { refusalOf } from './refusal.ts';
 import type { Tracker } from './tracker.ts';
 
@@ -169,5 +174,103 @@ describeEachBackend('four workers with one client', (backend) => {
     const shown = await tracker.call(undo, { actor: 'Ben', since });
     expect(shown).toMatchObject({ applied: false, undone: [{}, {}] });
     expect((await tracker.titles()).sort()).toEqual(ALL.slice(1).map(({ session }) => session));
+  });
+
+  it('are not given the claim of another session that used the same key', async () => {
+    const item = { title: 'wanted' };
+    await tracker.create(item, ANA);
+    await tracker.create(item, ANA);
+    const first = await tracker.claim({ idempotency_key: 'next' }, ANA);
+    expect(await tracker.claim({ idempotency_key: 'next' }, ANA)).toMatchObject({
+      ...{ id: first.id, claim_token: first.claim_token, repeated: true },
+    });
+    for (const other of [ANA_TOO, BEN]) {
+      const refusal = await refusalOf(tracker.claim({ idempotency_key: 'next' }, other));
+      expect(refusal).toMatchObject({ error: 'ValidationError', details: { field: 'idempotency_key' } });
+      expect(JSON.stringify(refusal)).not.toContain(String(first.claim_token));
+    }
+  });
+
+  it('take a claim that was handed over for themselves: whoever gave it away cannot end it', async () => {
+    const { id } = await tracker.create({}, ANA);
+    await tracker.claim({ id }, ANA);
+    const handed = await tracker.claim({ id, action: 'hand_over', to: 'Ben' }, ANA);
+    const taken = await tracker.claim({ id }, BEN);
+    const release = { id, action: 'release', claim_token: handed.claim_token };
+    expect(await refusalOf(tracker.claim(release, ANA))).toMatchObject({ error: 'ClaimError' });
+    expect((await brief(BEN)).claimed.items).toMatchObject([{ id, claim_token: taken.claim_token }]);
+  });
+
+  it('are told of a claim in their name that an earlier version granted, and that it is not to be claimed', async () => {
+    const { id } = await tracker.create({}, ANA);
+    await tracker.store.write([
+      claiming({ entity_id: id, actor: 'claude-code', client: CLIENT, patch: { lease_seconds: 600 } }),
+    ]);
+    const said = await text(ANA);
+    expect(said).toMatch(/You hold \(1\):\n.*, claimed in your name by an earlier version/);
+    expect(said).not.toContain('handed over');
+    expect((await refusalOf(tracker.claim({ id, action: 'renew' }, ANA))).message).toMatch(
+      /^claude-code \(claude-code\/2\.1\) holds the claim/,
+    );
+  });
+
+  it('are told that a token is of an earlier claim of their own', async () => {
+    const item = await tracker.create({}, ANA);
+    const { claim_token } = await tracker.claim({ id: item.id }, ANA);
+    await tracker.claim({ id: item.id, action: 'release' }, ANA);
+    await tracker.claim({ id: item.id }, ANA);
+    const write = tracker.update(item, { title: 'late', claim_token }, ANA);
+    expect(await refusalOf(write)).toMatchObject({
+      message: expect.stringContaining('this session holds it') as string,
+      next: expect.stringContaining('Leave claim_token out') as string,
+    });
+  });
+
+  // Ids of Codex are UUIDs v7: those of one minute begin alike.
+  it('are told apart by what is shown of sessions that began in the same minute', async () => {
+    const first = window('Ana', '01999abc-0000-7000-8000-000000000001');
+    const second = window('Ben', '01999abc-1111-7000-8000-000000000001');
+    const since = tracker.clock.iso;
+    const item = await tracker.create({ title: 'first' }, first);
+    await tracker.create({ title: 'second' }, second);
+    const said = briefText(briefView(await tracker.call(getBrief, { since: 0 }, ANA)));
+    for (const shown of ['01999abc-0000', '01999abc-1111']) expect(said).toContain(`session ${shown})`);
+    const undone = async (actor: string) =>
+      (await tracker.call(undo, { actor, since })).undone.map(({ entity_id }) => entity_id);
+    expect(await undone('01999abc-0000')).toEqual([item.id]);
+    expect(await undone('01999abc')).toEqual([]);
+  });
+
+  it.each(['Ana', 'aaaaaaaa', ANA.session, 'claude-code/2.1', '%', '_', '\u{1f600}', '\uffff', '~', 'ÿ'])(
+    'are found by %j through indexes, on either database the same',
+    async (maker) => {
+      await tracker.create({ title: 'of Ana' }, ANA);
+      await tracker.create({ title: 'of this name' }, { ...BEN, person: maker });
+      const plan = await withPrimary(tracker.place, (primary) =>
+        primary.inSnapshot(async (c) => {
+          const { changes: t } = c.tables;
+          const counting = c.db.select({ seq: t.seq }).from(t).where(madeBy(c.tables, maker)).getSQL();
+          const db = c.db as unknown as Record<'all' | 'execute', (query: SQL) => Promise<unknown>>;
+          if (backend.name === 'sqlite') return await db.all(sql`explain query plan ${counting}`);
+          // What it would be with many rows.
+          await db.execute(sql`set local enable_seqscan = off`);
+          const told = (await db.execute(sql`explain ${counting}`)) as { rows?: unknown };
+          return told.rows ?? told;
+        }),
+      );
+      expect(JSON.stringify(plan)).not.toMatch(/SCAN changes|Seq Scan/);
+      const found = (await tracker.history({ actor: maker })).items.map(({ person }) => person);
+      expect(found).toContain(maker);
+      expect(new Set(found).size).toBe(/^(aaaa|claude)/.test(maker) ? 2 : 1);
+    },
+  );
+
+  it('are on a device with an id that a database takes, whatever stands in its file', async () => {
+    const place = await backend.place();
+    await mkdir(place.dataDir, { recursive: true });
+    await writeFile(path.join(place.dataDir, 'device'), `${'-'.repeat(36)}\n`);
+    const odd = await openTrackerAt(place);
+    await odd.create({}, ANA);
+    expect((await odd.history()).items[0]?.device).toMatch(/^[0-9a-f]{8}-/);
   });
 });
