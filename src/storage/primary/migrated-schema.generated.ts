@@ -1,6 +1,6 @@
 // Written by scripts/write-migrated-schema.ts.
 /** The newest SQLite migration, and a hash of all that is there when it was applied. */
 export const MIGRATED_SCHEMA = {
-  applied: 1796094518400,
-  sha256: 'af88b8a4c83ea4585ce0dea0b25ef98355c18afbce2ebe2e55684128da167761',
+  applied: 1796096107103,
+  sha256: '25277f768e84c9fdaa2150a948ad7838f385910c5867b75c1bc3849f30bc61ee',
 };
