@@ -10,7 +10,7 @@ const RUNS = 1_000;
 const WARM_UP = 100;
 /** Of the median. */
 const RATIO_MAX = 1.05;
-const CALLER = { actor: 'bench', person: 'bench', client: 'bench' };
+const CALLER = { actor: 'bench', person: 'bench', client: 'bench', session: 'bench' };
 
 const REMEMBERS_NOTHING: AnySeen = {
   problem: undefined,

@@ -19,7 +19,7 @@ export async function benchPlan(report: Report, where: string, context: Context)
     RUNS,
     async () => {
       const request = { name: 'apply_plan', arguments: { items: PLAN } };
-      const caller = { actor: 'bench', person: 'bench', client: 'bench' };
+      const caller = { actor: 'bench', person: 'bench', client: 'bench', session: 'bench' };
       const result = await calls.call(app, request, caller, () => undefined);
       if (result.isError === true) throw new Error(JSON.stringify(result.content));
     },

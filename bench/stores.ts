@@ -71,6 +71,7 @@ export async function openBenchStore(
       ...{ projectDir, dataDir, workTree: projectDir, keepsStatusFile: false },
       device: newRecordId(),
       person: () => Promise.resolve('bench'),
+      session: 'bench',
     },
     now: () => new Date(),
     onChange: () => undefined,

@@ -8,7 +8,7 @@ import { ms, time, type Figures, type Report } from './figures.ts';
 
 const RUNS = 300;
 const STATUS_RUNS = 30;
-const CALLER = { actor: 'bench', person: 'bench', client: 'bench' };
+const CALLER = { actor: 'bench', person: 'bench', client: 'bench', session: 'bench' };
 
 /** Bars in milliseconds at the 95th percentile; the rest of those with a bar have that of a write. */
 const BAR_MS: Record<string, number> = {

@@ -1,7 +1,7 @@
 /** Puts the program together: configuration → store → use cases. The only file that knows all of it. */
 import { existsSync } from 'node:fs';
 import type { Config } from './config/config.ts';
-import { personIn } from './config/identity.ts';
+import { commandSession, personIn } from './config/identity.ts';
 import { ArchiveSchedule } from './use-cases/archive/archive-schedule.ts';
 import type { Context } from './use-cases/support/context.ts';
 import { StatusFileWriter } from './use-cases/status/status-file.ts';
@@ -49,12 +49,12 @@ export async function openApp(
   const writer = statusFile.enabled
     ? new StatusFileWriter({ store }, { projectDir, dataDir }, statusFile.debounceMs, log)
     : undefined;
+  const device = deviceOf(dataDir, existsSync(dataDir));
   const context: Context = {
     store: SessionStore.begin(store),
     workspace: {
       ...{ projectDir, dataDir, workTree, keepsStatusFile: statusFile.enabled },
-      device: deviceOf(dataDir, existsSync(dataDir)),
-      person: personIn(projectDir, config.actor),
+      ...{ device, person: personIn(projectDir, config.actor), session: commandSession(device) },
     },
     now: () => new Date(),
     onChange: () => writer?.changed(),

@@ -1,5 +1,5 @@
 /** Who works here: the person, and the session that a client is in. */
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import os from 'node:os';
 import { presentable } from '../domain/worker.ts';
 import { gitUserName } from '../platform/git-user.ts';
@@ -43,6 +43,14 @@ export function sessionAround(environment: NodeJS.ProcessEnv): string | undefine
   return SESSION_VARIABLES.map(([, variable]) => presentable(environment[variable])).find(
     (session) => session !== '',
   );
+}
+
+/** The session of commands that no client runs: one for a user of the system in a folder, whatever the person is called. */
+export function commandSession(device: string): string {
+  const digest = createHash('sha256')
+    .update(`${device} ${systemUser() ?? ''}`)
+    .digest('hex');
+  return `cli-${digest.slice(0, 8)}`;
 }
 
 function systemUser(): string | undefined {

@@ -394,7 +394,7 @@ async function linkByTool(
     const bare = (id: string) => id.replaceAll('-', '');
     await linkWorkItems.run(
       app.context,
-      { actor: 'ada', person: 'ada', client: 'test' },
+      { actor: 'ada', person: 'ada', client: 'test', session: 'ada' },
       { ...input, source_id: bare(source_id), target_id: bare(target_id) },
     );
   } finally {

@@ -25,13 +25,16 @@ type Four<T> = [T, T, T, T];
 async function openWindows(
   placeOf: (person: string) => { project: string; args: readonly string[] },
 ): Promise<Four<Server>> {
-  const opened = WINDOWS.map(([person, session]) =>
+  const open = ([person, session]: (typeof WINDOWS)[number]) =>
     Server.start(placeOf(person) as never, {
       clientName: 'claude-code',
       env: { WORKTRAIL_ACTOR: person, CLAUDE_CODE_SESSION_ID: session },
-    }),
-  );
-  return (await Promise.all(opened)) as Four<Server>;
+    });
+  const [first, ...others] = WINDOWS;
+  const founder = await open(first);
+  // The project is made by one: of two folders that do so in the same moment, a process may be told of the other's first.
+  await founder.answer('get_project_configuration');
+  return [founder, ...(await Promise.all(others.map(open)))] as Four<Server>;
 }
 
 const itemsOf = (section: unknown) => ((section ?? { items: [] }) as { items: Answer[] }).items;

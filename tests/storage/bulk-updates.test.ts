@@ -4,7 +4,7 @@ import { describeEachBackend, openTracker } from './backends.ts';
 import { problemsOf, refusalOf } from './refusal.ts';
 import type { Tracker } from './tracker.ts';
 
-const BOB = { actor: 'bob', person: 'bob', client: 'cursor/2.0' };
+const BOB = { actor: 'bob', person: 'bob', client: 'cursor/2.0', session: 'bob' };
 
 describeEachBackend('updates of several items', (backend) => {
   let tracker: Tracker;

@@ -7,7 +7,7 @@ import { claiming } from './changes.ts';
 import { refusalOf, refusedFields } from './refusal.ts';
 import type { Arguments, Tracker } from './tracker.ts';
 
-const GRACE = { actor: 'grace', person: 'grace', client: 'other-client/2.0' };
+const GRACE = { actor: 'grace', person: 'grace', client: 'other-client/2.0', session: 'grace' };
 /** More than a lease of one second. */
 const PAST_A_SECOND_MS = 1_100;
 const SLACK_MS = 60_000;

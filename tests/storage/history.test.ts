@@ -6,7 +6,7 @@ import { problemsOf, refusalOf, refusedFields } from './refusal.ts';
 import type { Tracker } from './tracker.ts';
 import { chainOf } from './trees.ts';
 
-const BOB = { actor: 'bob', person: 'bob', client: 'cursor/2.0' };
+const BOB = { actor: 'bob', person: 'bob', client: 'cursor/2.0', session: 'bob' };
 const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
 describeEachBackend('history', (backend) => {

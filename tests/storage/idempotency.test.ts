@@ -27,7 +27,7 @@ describeEachBackend('an idempotency key', (backend) => {
       const seq = await tracker.seq();
       const again = await tracker.createAnswer(
         { ...args, metadata: { custom: { a: 2, b: 1 } } },
-        { actor: 'other', person: 'other', client: 'other' },
+        { actor: 'other', person: 'other', client: 'other', session: 'other' },
       );
       expect(again.data).toEqual({ ...first.data, repeated: true });
       expect(await tracker.seq()).toBe(seq);

@@ -6,7 +6,7 @@ import { describeEachBackend, openTracker } from './backends.ts';
 import { refusalOf } from './refusal.ts';
 import type { Arguments, Tracker } from './tracker.ts';
 
-const BOB = { actor: 'bob', person: 'bob', client: 'cli' };
+const BOB = { actor: 'bob', person: 'bob', client: 'cli', session: 'bob' };
 
 describeEachBackend('merging', (backend) => {
   let tracker: Tracker;

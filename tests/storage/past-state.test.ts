@@ -53,7 +53,7 @@ describeEachBackend('the state at a past time', (backend) => {
     await tracker.update(
       item,
       { title: 'second', metadata: { custom: null, other: 1 } },
-      { actor: 'bob', person: 'bob', client: 'x' },
+      { actor: 'bob', person: 'bob', client: 'x', session: 'bob' },
     );
     tracker.clock.advance(60);
     const before = await tracker.history({ id: item.id, as_of: '2026-01-05T09:00:30Z' });

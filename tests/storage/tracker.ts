@@ -67,7 +67,7 @@ function withoutTiers(store: Store): TrackerStore {
 export class Tracker {
   readonly clock = new Clock();
   readonly context: Context;
-  readonly caller: Caller = { actor: 'ada', person: 'ada', client: 'test-client/1.0' };
+  readonly caller: Caller = { actor: 'ada', person: 'ada', client: 'test-client/1.0', session: 'ada' };
   /** How many writes were announced as changes. */
   announced = 0;
 
@@ -84,6 +84,7 @@ export class Tracker {
         keepsStatusFile: true,
         device: deviceOf(place.dataDir, existsSync(place.dataDir)),
         person: () => Promise.resolve('tester'),
+        session: 'of commands',
       },
       now: this.clock.now,
       onChange: () => {

@@ -8,7 +8,7 @@ import { problemsOf, refusalOf } from './refusal.ts';
 import type { Tracker } from './tracker.ts';
 import { episodes } from '../torture/scale.ts';
 
-const BOB = { actor: 'bob', person: 'bob', client: 'cursor/2.0' };
+const BOB = { actor: 'bob', person: 'bob', client: 'cursor/2.0', session: 'bob' };
 /** Each run opens a tracker and makes some dozens of writes on it. */
 const RUNS = episodes(5, 8);
 

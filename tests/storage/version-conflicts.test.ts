@@ -4,8 +4,8 @@ import { describeEachBackend, openTracker } from './backends.ts';
 import { refusalOf } from './refusal.ts';
 import type { Tracker } from './tracker.ts';
 
-const BOB = { actor: 'bob', person: 'bob', client: 'cli' };
-const EVE = { actor: 'eve', person: 'eve', client: 'cursor/2.0' };
+const BOB = { actor: 'bob', person: 'bob', client: 'cli', session: 'bob' };
+const EVE = { actor: 'eve', person: 'eve', client: 'cursor/2.0', session: 'eve' };
 
 describeEachBackend('a stale version', (backend) => {
   let tracker: Tracker;

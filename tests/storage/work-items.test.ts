@@ -135,7 +135,7 @@ describeEachBackend('work items', (backend) => {
     const after = await tracker.update(
       before,
       { priority: 5 },
-      { actor: 'bob', person: 'bob', client: 'cli' },
+      { actor: 'bob', person: 'bob', client: 'cli', session: 'bob' },
     );
     expect(after).toEqual({
       ...before,

@@ -14,7 +14,7 @@ import { readStatus } from '../../src/use-cases/status/project-status.ts';
 import { describeEachBackend, openTracker } from '../storage/backends.ts';
 import type { Tracker } from '../storage/tracker.ts';
 
-const BEA = { actor: 'bea', person: 'bea', client: 'test-client/1.0' };
+const BEA = { actor: 'bea', person: 'bea', client: 'test-client/1.0', session: 'bea' };
 
 describeEachBackend('hand edits of the status file', (backend) => {
   let tracker: Tracker;

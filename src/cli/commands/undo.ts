@@ -69,7 +69,7 @@ function renderUndo({ applied, repeated, undone, refused }: Undo): string {
   ].join('\n');
 }
 
-function line({ seq, at, kind, entity, entity_id, title, records }: UndoneChange): string {
+function line({ seq, at, by, kind, entity, entity_id, title, records }: UndoneChange): string {
   const what = `${kind} ${entity.replace('_', ' ')} ${shortId(entity_id)}${title === undefined ? '' : ` ${plainLine(title)}`}`;
-  return `#${seq}  ${spokenTime(at)} UTC  ${what}${records > 1 ? ` and ${count(records - 1, 'more record')}` : ''}`;
+  return `#${seq}  ${spokenTime(at)} UTC  ${by}  ${what}${records > 1 ? ` and ${count(records - 1, 'more record')}` : ''}`;
 }

@@ -114,8 +114,8 @@ function undoText(shown: ShownUndo): string {
   const how = applied
     ? ` (as change ${change_id ?? ''}, which can be taken back too)`
     : '; nothing was changed';
-  const line = ({ seq, kind, entity, entity_id, title, records: touched }: UndoneRow) =>
-    `#${seq} ${kind} ${entity} ${entity_id}${title === undefined ? '' : ` ${title}`}${touched > 1 ? ` and ${count(touched - 1, 'more record')}` : ''}`;
+  const line = ({ seq, by, kind, entity, entity_id, title, records: touched }: UndoneRow) =>
+    `#${seq} ${by} ${kind} ${entity} ${entity_id}${title === undefined ? '' : ` ${title}`}${touched > 1 ? ` and ${count(touched - 1, 'more record')}` : ''}`;
   return joinLines([
     head + how,
     ...undone.map(line),

@@ -186,15 +186,11 @@ function withoutOptions(fields: JsonObject, { kind, entity }: Change): JsonObjec
   return Object.fromEntries(Object.entries(fields).filter(([name]) => !OPTIONS.has(name) || isField(name)));
 }
 
-/** Who decides, but for the name: of what is not an update, whoever made it signs it. */
-function through({
-  client,
-  person,
-  device,
-  session,
-}: Change): Pick<Change, 'client' | 'person' | 'device' | 'session'> {
+/** A change with another's client, person, device and session; what the other does not say is not said. */
+function through({ person: _p, device: _d, session: _s, ...change }: Change, other: Change): Change {
+  const { client, person, device, session } = other;
   return {
-    client,
+    ...{ ...change, client },
     ...(person !== undefined && { person }),
     ...(device !== undefined && { device }),
     ...(session !== undefined && { session }),
@@ -208,11 +204,11 @@ async function onCurrentVersion(c: Connection, mine: Change, decision: Change): 
     const parts: Change[] = [];
     for (const part of partsOf(mine)) parts.push(await onCurrentVersion(c, part, decision));
     const { at } = decision;
-    return withParts({ ...mine, ...through(decision), id: decision.id, at }, parts);
+    return withParts({ ...through(mine, decision), id: decision.id, at }, parts);
   }
   const { id, at, actor } = decision;
   // A claim is its maker's, whoever lets it stand.
-  const now = { ...change, ...through(change.kind === 'claim' ? mine : decision), id, at, actor };
+  const now = { ...(change.kind === 'claim' ? change : through(change, decision)), id, at, actor };
   // Whoever decides does so in spite of a claim that ended or was never granted.
   if (change.kind !== 'claim') now.claim_token = null;
   if (change.kind !== 'update') return { ...now, actor: mine.actor };

@@ -5,7 +5,9 @@
  * Of most answers of the primary it is noted right afterwards how far they were. One that could not be noted is from before
  * it arrived: a copy that was confirmed after that has all of it, and one that was not may have it all the same.
  */
+import { isError } from '../../domain/errors.ts';
 import { count } from '../../domain/text.ts';
+import { HeldTokens } from './held-tokens.ts';
 import type { Warning } from '../../domain/warnings.ts';
 import type { Reader } from '../queries/reader.ts';
 import type { ReadOptions } from '../database/connection.ts';
@@ -23,6 +25,7 @@ export class SessionStore implements TrackerStore {
   #shownSeq = 0;
   /** Whether any answer was from a layer that knows its position. */
   #knowsBetter = false;
+  readonly #tokens = new HeldTokens();
   /** When its changes were acknowledged, the oldest first. */
   readonly #own = new Map<string, number>();
 
@@ -41,7 +44,13 @@ export class SessionStore implements TrackerStore {
   }
 
   async write(changes: readonly Change[]): Promise<WriteAnswer> {
-    const answer = await this.store.write(changes);
+    const tokens = this.#tokens;
+    const fenced = changes.map((change) => tokens.added(change));
+    const answer = await this.store.write(fenced).catch((error: unknown) => {
+      if (isError(error, 'ClaimError')) tokens.forget(changes);
+      throw error;
+    });
+    tokens.learn(fenced, answer.data);
     const at = this.now();
     // Where it was kept is said already; what it shows of others is beside the point.
     this.#note(answer);

@@ -7,6 +7,7 @@ import type { JsonObject } from '../../domain/json.ts';
 import { UNDO_CHANGES_MAX, type UndoInput, undoInput } from '../../domain/undo.ts';
 import type { RefusedUndo } from '../../domain/undo-choice.ts';
 import { planUndo, type UndoPlan } from '../../domain/undo-plan.ts';
+import { makerText } from '../../domain/worker.ts';
 import { notFound, validationError, type TrackerError } from '../../domain/errors.ts';
 import type { Reader } from '../../storage/queries/reader.ts';
 import type { Answer } from '../../storage/contract/store.ts';
@@ -21,6 +22,8 @@ export interface UndoneChange {
   /** Its first position in the feed. */
   seq: number;
   at: string;
+  /** Who made it: see `makerText`. */
+  by: string;
   actor: string;
   kind: string;
   entity: string;
@@ -283,7 +286,7 @@ function describer(rows: readonly RecordedChange[], records: ReadonlyMap<string,
     const { seq, at, actor, kind, entity, entity_id } = first;
     const title = records.get(entity_id)?.['title'] ?? records.get(entity_id)?.['name'];
     return {
-      ...{ change_id, seq, at, actor, kind, entity, entity_id },
+      ...{ change_id, seq, at, by: makerText(first), actor, kind, entity, entity_id },
       ...(typeof title === 'string' && { title }),
       records: own.length,
     };

@@ -226,6 +226,7 @@ const undoneShape = lazily(() => ({
   change_id: text,
   seq: whole,
   at: text,
+  by: text,
   actor: text,
   kind: text,
   entity: text,

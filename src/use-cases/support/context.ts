@@ -1,5 +1,4 @@
 /** What every use case works with, and the one way in which they write. */
-import { createHash } from 'node:crypto';
 import { CHANGE_SCHEMA_VERSION, type Change } from '../../domain/change.ts';
 import { validationError } from '../../domain/errors.ts';
 import { newChangeId } from '../../domain/ids.ts';
@@ -39,6 +38,8 @@ export interface Workspace {
   device: string;
   /** Who works here, for callers that do not say it themselves. */
   person: () => Promise<string>;
+  /** The one session of all commands that no client runs: each is a process of its own, and a claim has to outlive it. */
+  session: string;
 }
 
 /** What every use case works with: made once by `app.ts`, shared by all calls. Few need the workspace, and say so by its name. */
@@ -62,7 +63,7 @@ export interface Caller extends Pick<Worker, 'client'> {
   actor?: string;
   /** Who works in the folder when left out. */
   person?: string;
-  /** The one that the command line has for the person and the folder when left out. */
+  /** The workspace's when left out. */
   session?: string;
 }
 
@@ -80,13 +81,8 @@ export async function workerOf(
   caller: Caller,
 ): Promise<Worker & Pick<Change, 'actor'>> {
   const { device } = workspace;
-  const { client, person = await workspace.person(), session = commandSession(device, person) } = caller;
+  const { client, person = await workspace.person(), session = workspace.session } = caller;
   return { actor: caller.actor ?? person, person, client, device, session };
-}
-
-/** Of commands that no client runs: one for all of a person in a folder. */
-function commandSession(device: string, person: string): string {
-  return `cli-${createHash('sha256').update(`${device} ${person}`).digest('hex').slice(0, 8)}`;
 }
 
 /** What a use case asks for; who, through which program and when are filled in where they are left out. */

@@ -202,7 +202,9 @@ describeEachBackend('a claim made while the primary is away', (backend) => {
     );
     expect(await refusalOf(scene.offline(rename('x', first)))).toMatchObject({ error: 'ClaimError' });
     const taken = await scene.offline(claim({ actor: 'grace' }));
-    expect(await refusalOf(scene.offline(rename('x', tokenOf(handed))))).toMatchObject({ error: 'ClaimError' });
+    expect(await refusalOf(scene.offline(rename('x', tokenOf(handed))))).toMatchObject({
+      error: 'ClaimError',
+    });
     await scene.offline(rename('By grace', tokenOf(taken)));
     await scene.offline(claim({ claim_token: tokenOf(taken), patch: { action: 'release' } }));
     const again = tokenOf(await scene.offline(claim()));
