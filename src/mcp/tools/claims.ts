@@ -12,7 +12,7 @@ export const claimWorkItemTool = defineTool(claimWorkItem, {
   destroysNothing: true,
   hint: 'claim task, take next ticket, lock, reserve, assign, release, hand over',
   description:
-    'Take an item to work on, so that nobody else does: the one with id, else the next ready one. Your session holds it; writes that pass claim_token are refused once another has the item. Example: {"label":"ui"}',
+    'Take an item to work on, so that nobody else does: the one with id, else the next ready one. Your session holds it: its writes are refused once another has the item. Example: {"label":"ui"}',
   parameters: {
     id: 'The item to take; left out: the next ready one',
     action: 'Default take',
