@@ -86,6 +86,7 @@ function makeItem(number: number, parent: WorkItem | null, depth: number): WorkI
     parent_id: parent?.id ?? null,
     path: `${parent?.path ?? ''}/${id}`,
     depth,
+    position: String(number).padStart(12, '0'),
     branch_name: null,
     commit_hash: null,
     pr_number: null,

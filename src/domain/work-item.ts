@@ -37,6 +37,7 @@ import {
   TOKEN_BUDGET_MIN,
 } from './limits.ts';
 import { checkMetadata, quarter } from './metadata.ts';
+import { POSITION } from './position.ts';
 import { json, nullableText, text, whole, type RecordOf } from './record.ts';
 import type { Warning } from './warnings.ts';
 
@@ -83,6 +84,8 @@ export const workItemRecord = lazily(() => ({
   path: text,
   /** 0 for a root, at most 5. */
   depth: whole,
+  /** Siblings, and items that are otherwise equal, come in the order of it: see `position.ts`. */
+  position: text,
   branch_name: nullableText,
   commit_hash: nullableText,
   pr_number: whole.nullable(),
@@ -140,6 +143,7 @@ export type CreateWorkItemInput = z.output<typeof createWorkItemInput>;
 export const updateWorkItemInput = z.object({
   id: idOrPrefix,
   version,
+  position: z.object({ before: idOrPrefix, after: idOrPrefix }).partial().optional(),
   title: settable.title.optional(),
   status: settable.status.optional(),
   metadata: settable.metadata.optional(),
@@ -196,11 +200,14 @@ export const itemFields = lazily(() => ({
   metadata: storedJson,
 }));
 
+const storedPosition = z.string().regex(POSITION, 'must be a position');
+
 /** What the patches of changes say; imports give dates and authors too. */
 export const itemPatches = {
   create: lazily(() =>
     z.object({
       ...itemFields(),
+      position: storedPosition.optional(),
       created_at: storedTime.optional(),
       updated_at: storedTime.optional(),
       completed_at: storedTime.nullish(),
@@ -212,6 +219,7 @@ export const itemPatches = {
     return z
       .object({
         ...fields,
+        position: storedPosition,
         // Labels taken back may be too many together; the rule that applies them says so.
         labels: z.array(storedLine(LABEL_MAX_CHARACTERS)).max(2 * LABELS_MAX),
         deleted_at: storedTime.nullable(),

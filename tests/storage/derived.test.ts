@@ -36,7 +36,7 @@ describeEachBackend('tables that follow from others', (backend) => {
   const HARM = {
     'the queue of ready work': [
       `delete from ready_queue where item_id in (select id from work_items where title = 'Kestrel')`,
-      `insert into ready_queue (item_id, waits, priority, rank, created_at) select id, 0, 1, 0, created_at from work_items where title = 'Done'`,
+      `insert into ready_queue (item_id, waits, priority, rank, position) select id, 0, 1, 0, position from work_items where title = 'Done'`,
     ],
     'the number of items of each kind': [
       `update work_item_counts set items = items + 1 where status = 'completed'`,

@@ -25,7 +25,7 @@ import { episodes } from '../torture/scale.ts';
 interface Records {
   items: WorkItem[];
   links: { source_id: string; target_id: string; dependency_type: never }[];
-  queue: { item_id: string; waits: number | null; priority: number; rank: number; created_at: string }[];
+  queue: { item_id: string; waits: number | null; priority: number; rank: number; position: string }[];
 }
 
 async function recordsOf(session: Pick<Session, 'read'>): Promise<Records> {
@@ -60,14 +60,14 @@ function reference({ items, links }: Records): Records['queue'] {
       const held = new Set(
         pairs.filter(({ blocker, blocked }) => blocker === one.id && isOpenId(blocked)).map((p) => p.blocked),
       );
-      const { id: item_id, priority: urgency, created_at } = one;
-      return { item_id, waits: waitsOf(one), priority: urgency, rank: 0 - held.size, created_at };
+      const { id: item_id, priority: urgency, position } = one;
+      return { item_id, waits: waitsOf(one), priority: urgency, rank: 0 - held.size, position };
     })
     .sort(
       (a, b) =>
         a.priority - b.priority ||
         a.rank - b.rank ||
-        a.created_at.localeCompare(b.created_at) ||
+        (a.position < b.position ? -1 : Number(a.position > b.position)) ||
         (a.item_id < b.item_id ? -1 : 1),
     );
 }

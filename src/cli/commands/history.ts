@@ -135,7 +135,7 @@ function changeLines(change: RecordedChange, titles: Map<string, string>): strin
 }
 
 /** Fields of a new record that say nothing to a reader: where it is, and what the line above tells already. */
-const SILENT_AT_CREATION = new Set(['id', 'path', 'depth', 'title', 'created_at', 'created_by']);
+const SILENT_AT_CREATION = new Set(['id', 'path', 'depth', 'position', 'title', 'created_at', 'created_by']);
 
 function fieldLines(
   { entity, kind, fields, related_id }: RecordedChange,

@@ -110,7 +110,7 @@ const FIELDS_SHOWN = 6;
 const VALUE_CHARACTERS = 80;
 /** Told by the parent; of what is new, an id and where nothing was before say nothing. */
 const SILENT = new Set(['path', 'depth']);
-const SILENT_WHEN_NEW = new Set([...SILENT, 'id', 'created_at', 'created_by']);
+const SILENT_WHEN_NEW = new Set([...SILENT, 'id', 'position', 'created_at', 'created_by']);
 
 export function changeRow(change: RecordedChange): ChangeRow {
   const isNew = change.kind === 'create';

@@ -104,5 +104,5 @@ export function seenOf<T extends object>(record: T): T {
 }
 
 const BOOKKEEPING: ReadonlySet<string> = new Set([
-  ...['path', 'depth', 'created_at', 'created_by', 'updated_at', 'updated_by'],
+  ...['path', 'depth', 'position', 'created_at', 'created_by', 'updated_at', 'updated_by'],
 ]);

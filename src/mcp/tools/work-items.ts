@@ -68,6 +68,7 @@ export const updateWorkItemTool = defineTool(updateWorkItem, {
     parent_id: 'The item it moves below',
     description: 'The whole new text; to add to it use append_description',
     append_description: 'Added at the end of the description as a paragraph',
+    position: 'Before or after a sibling: its id',
     priority: '1 (highest) to 5',
     labels: 'All of them',
     assignee: 'Who is to do it',

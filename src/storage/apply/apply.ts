@@ -214,13 +214,15 @@ function requestHash(change: Change): string {
 }
 
 function askedBy({ entity, kind, entity_id, base_version, patch, on_conflict, cascade, session }: Change) {
+  // Made anew for each try.
+  const { position: _position, ...asked } = patch;
   return {
     entity,
     kind,
     // Of a claim on whatever is ready next, a retry may find another candidate.
     entity_id: kind === 'create' || (kind === 'claim' && patch['next'] !== undefined) ? null : entity_id,
     base_version,
-    patch: typeof patch['deleted_at'] === 'string' ? { ...patch, deleted_at: true } : patch,
+    patch: typeof asked['deleted_at'] === 'string' ? { ...asked, deleted_at: true } : asked,
     on_conflict,
     cascade,
     ...(kind === 'claim' && session !== undefined && { session }),

@@ -10,7 +10,7 @@ export const COUNT_RULES = 1;
 
 export type Counted = Pick<
   WorkItem,
-  'id' | 'item_type' | 'status' | 'priority' | 'parent_id' | 'created_at' | 'deleted_at' | 'archived_at'
+  'id' | 'item_type' | 'status' | 'priority' | 'parent_id' | 'position' | 'deleted_at' | 'archived_at'
 >;
 
 /** An item before and after a change; null where it was not there. */

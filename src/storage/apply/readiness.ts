@@ -62,9 +62,8 @@ export async function refreshQueue(
 
 const REACHES = ['alone', 'below', 'around'] as const satisfies readonly Reach[];
 
-/** A copy finds another time where the item that waited in it came to be by another attempt. */
 function isPlacedAlike(before: Counted, after: Counted): boolean {
-  return before.priority === after.priority && before.created_at === after.created_at;
+  return before.priority === after.priority && before.position === after.position;
 }
 
 /** Recomputes the rows of these items and of those that the reach takes along. */
@@ -109,7 +108,7 @@ export async function refillQueue(c: Connection): Promise<void> {
 export async function differingQueue(c: Connection): Promise<number> {
   const { readyQueue: q, workItems: w } = c.tables;
   const open = sql`select id from ${w} where status not in (${names(CLOSED_STATUSES)})`;
-  const queued = sql`select item_id, waits, priority, rank, created_at from ${q}`;
+  const queued = sql`select item_id, waits, priority, rank, position from ${q}`;
   return await countDiffering(c, queueRows(c.tables, open), queued);
 }
 
@@ -132,7 +131,12 @@ function insertStatement(db: Connection['db'], t: Tables, which: SQL) {
     .select(queueRows(t, which))
     .onConflictDoUpdate({
       target: q.item_id,
-      set: { waits: sql`excluded.waits`, priority: sql`excluded.priority`, rank: sql`excluded.rank` },
+      set: {
+        waits: sql`excluded.waits`,
+        priority: sql`excluded.priority`,
+        rank: sql`excluded.rank`,
+        position: sql`excluded.position`,
+      },
     });
 }
 
@@ -165,7 +169,7 @@ function queueRows({ workItems: w, dependencies: d }: Tables, which: SQL): SQL {
         union
         select d.source_id from ${d} d where d.target_id = w.id and d.dependency_type = 'depends_on'
       ) held where ${isOpenItem('held.id')}
-    ), w.created_at
+    ), w.position
     from ${w} w
     where w.id in (${which}) and ${isOpenAs('w')}`;
 }

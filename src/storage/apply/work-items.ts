@@ -15,6 +15,7 @@ import {
   type WorkItem,
 } from '../../domain/work-item.ts';
 import { shortId } from '../../domain/text.ts';
+import { positionOf } from '../../domain/position.ts';
 import type { Warning } from '../../domain/warnings.ts';
 import type { Connection } from '../database/connection.ts';
 import { findConfiguration } from '../queries/configuration.ts';
@@ -48,6 +49,7 @@ const PLAIN_FIELDS = [
   'branch_name',
   'commit_hash',
   'pr_number',
+  'position',
 ] as const;
 
 export async function createWorkItem(c: Connection, change: ChangeOf<'create work_item'>): Promise<Effect> {
@@ -98,6 +100,7 @@ export function newItem(
     parent_id: patch.parent_id,
     path: place.path,
     depth: place.depth,
+    position: patch.position ?? positionOf(change.id),
     branch_name: patch.branch_name,
     commit_hash: patch.commit_hash,
     pr_number: patch.pr_number,

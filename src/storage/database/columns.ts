@@ -32,6 +32,8 @@ const pgKit = {
   json: <T extends JsonValue>(name: string) => pg.jsonb(name).$type<T>(),
   timestamp: (name: string) => pgTimestamp(name),
   index: pg.index,
+  /** A column of an index that is read downwards while the next ones are read upwards. */
+  descending: (column: pg.AnyPgColumn): SQL => sql`${column} desc`,
   uniqueIndex: pg.uniqueIndex,
   primaryKey: (key: { columns: [pg.AnyPgColumn, ...pg.AnyPgColumn[]] }) => pg.primaryKey(key),
   foreignKey: (key: {
@@ -51,6 +53,7 @@ const liteKit = {
   json: <T extends JsonValue>(name: string) => lite.text(name, { mode: 'json' }).$type<T>(),
   timestamp: (name: string) => lite.text(name),
   index: lite.index,
+  descending: (column: lite.AnySQLiteColumn): SQL => sql`${column} desc`,
   uniqueIndex: lite.uniqueIndex,
   primaryKey: (key: { columns: [lite.AnySQLiteColumn, ...lite.AnySQLiteColumn[]] }) => lite.primaryKey(key),
   foreignKey: (key: {

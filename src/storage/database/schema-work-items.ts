@@ -31,6 +31,7 @@ export function defineWorkItemTables(kit: Kit) {
       parent_id: kit.uuid('parent_id'),
       path: kit.text('path').notNull(),
       depth: kit.integer('depth').notNull(),
+      position: kit.text('position').notNull().default(''),
       branch_name: kit.text('branch_name'),
       commit_hash: kit.text('commit_hash'),
       pr_number: kit.integer('pr_number'),
@@ -47,34 +48,34 @@ export function defineWorkItemTables(kit: Kit) {
     },
     (t) => [
       kit.foreignKey({ columns: [t.parent_id], foreignColumns: [t.id] }),
-      kit.index('work_items_parent').on(t.parent_id, t.created_at, t.id),
+      kit.index('work_items_parent').on(t.parent_id, t.position, t.id),
       kit
         .index('work_items_updated')
-        .on(t.updated_at, t.id)
+        .on(kit.descending(t.updated_at), t.position, t.id)
         .where(whereNull(...LIVE)),
       kit
         .index('work_items_created')
-        .on(t.created_at, t.id)
+        .on(kit.descending(t.created_at), t.position, t.id)
         .where(whereNull(...LIVE)),
       kit
         .index('work_items_status')
-        .on(t.status, t.updated_at, t.id)
+        .on(t.status, kit.descending(t.updated_at), t.position, t.id)
         .where(whereNull(...LIVE)),
       kit
         .index('work_items_type')
-        .on(t.item_type, t.updated_at, t.id)
+        .on(t.item_type, kit.descending(t.updated_at), t.position, t.id)
         .where(whereNull(...LIVE)),
       kit
         .index('work_items_assignee')
-        .on(t.assignee, t.updated_at, t.id)
+        .on(t.assignee, kit.descending(t.updated_at), t.position, t.id)
         .where(whereNull(...LIVE)),
       kit
         .index('work_items_priority')
-        .on(t.priority, t.created_at, t.id)
+        .on(t.priority, t.position, t.id)
         .where(whereNull(...LIVE)),
       kit
         .index('work_items_title')
-        .on(t.title, t.id)
+        .on(t.title, t.position, t.id)
         .where(whereNull(...LIVE)),
       kit.index('work_items_archived').on(t.archived_at),
       kit.index('work_items_archivable').on(t.created_at, t.id).where(sql.raw(CLOSED_NOT_ARCHIVED)),
@@ -180,9 +181,9 @@ export function defineWorkItemTables(kit: Kit) {
       priority: kit.integer('priority').notNull(),
       /** Minus the number of open items that it blocks: what holds up most comes first. */
       rank: kit.integer('rank').notNull(),
-      created_at: kit.timestamp('created_at').notNull(),
+      position: kit.text('position').notNull().default(''),
     },
-    (t) => [kit.index('ready_queue_order').on(t.waits, t.priority, t.rank, t.created_at, t.item_id)],
+    (t) => [kit.index('ready_queue_order').on(t.waits, t.priority, t.rank, t.position, t.item_id)],
   );
 
   /** Comments on items: added, never altered. */

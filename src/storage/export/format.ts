@@ -13,6 +13,7 @@ import { getTableColumns, getTableName } from 'drizzle-orm';
 import type { PgTable } from 'drizzle-orm/pg-core';
 import * as z from 'zod';
 import { stableJson } from '../../domain/json.ts';
+import { positionByAge } from '../../domain/position.ts';
 import { canBeProject } from '../../domain/project-name.ts';
 import { validationError, type TrackerError } from '../../domain/errors.ts';
 import { sqliteKit } from '../database/columns.ts';
@@ -138,8 +139,9 @@ export function parseRow(file: string, text: string, line: number): { name: Tabl
   return { name, row: completed(file, name, found.row as Row, line) };
 }
 
-/** Columns that came since the file was written are empty, where the table allows that. */
-function completed(file: string, name: TableName, given: Row, line: number): Row {
+/** Columns that came since the file was written are empty, where the table allows that, or follow from others. */
+function completed(file: string, name: TableName, found: Row, line: number): Row {
+  const given = EARLIER[name]?.(found) ?? found;
   const { columns, required } = shapeOf(name);
   const strange = Object.keys(given).find((key) => !columns.includes(key));
   if (strange !== undefined) {
@@ -150,6 +152,12 @@ function completed(file: string, name: TableName, given: Row, line: number): Row
     throw unusable(file, `lacks values of ${sqlName(name)}.${missing}, in line ${line}`);
   return Object.fromEntries(columns.map((key) => [key, given[key] ?? null]));
 }
+
+/** Rows of earlier versions as those of this one. The queue of open work is made again: see `derived.ts`. */
+const EARLIER: { readonly [Name in TableName]?: (row: Row) => Row } = {
+  workItems: (row) => ({ position: positionByAge(row as { id: string; created_at: string }), ...row }),
+  readyQueue: ({ created_at: _then, ...row }) => ({ position: '', ...row }),
+};
 
 function parseJson(line: string): unknown {
   try {

@@ -17,6 +17,7 @@ import {
   NAME_MAX_CHARACTERS,
 } from '../../domain/limits.ts';
 import { noteFields } from '../../domain/note.ts';
+import { POSITION } from '../../domain/position.ts';
 import { problemsOf } from '../../domain/validate.ts';
 import { checkVendorMetadata, vendorFields, vendorNameKey } from '../../domain/vendor.ts';
 import {
@@ -69,6 +70,7 @@ const SHAPES: Record<TableName, () => z.ZodObject> = {
       ...itemFields(),
       path: z.string(),
       depth: integer(0, HIERARCHY_MAX_DEPTH),
+      position: z.string().regex(POSITION, 'must be a position'),
       completed_at: anyTime,
       deleted_at: anyTime,
       claimed_by: anyName,
@@ -107,7 +109,7 @@ const SHAPES: Record<TableName, () => z.ZodObject> = {
       waits: integer(0, 2).nullable(),
       priority: itemFields().priority,
       rank: integer(-(2 ** 31), 0),
-      created_at: storedTime,
+      position: z.string(),
     }),
   ),
   notes: lazily(() => z.object({ id: storedId, ...noteFields() })),

@@ -1,6 +1,6 @@
 // Written by scripts/write-migrated-schema.ts.
 /** The newest SQLite migration, and a hash of all that is there when it was applied. */
 export const MIGRATED_SCHEMA = {
-  applied: 1796096107103,
-  sha256: '25277f768e84c9fdaa2150a948ad7838f385910c5867b75c1bc3849f30bc61ee',
+  applied: 1796097494686,
+  sha256: 'eb3964257178a5987c554c8f71f4197dc1b9033ba3c39bd9369e8d881d19b6d6',
 };

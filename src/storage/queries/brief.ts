@@ -71,7 +71,7 @@ export async function listBlocked(
       .from(q)
       .innerJoin(w, eq(w.id, q.item_id))
       .where(waiting)
-      .orderBy(asc(q.priority), asc(q.rank), asc(q.created_at), asc(q.item_id))
+      .orderBy(asc(q.priority), asc(q.rank), asc(q.position), asc(q.item_id))
       .limit(limit)
       .execute(),
     c.db.select({ total: count() }).from(q).where(waiting).execute(),

@@ -35,11 +35,13 @@ export interface PageRequest {
   cursor?: string | undefined;
 }
 
-/** An order in which all columns run in one direction, the last of them unique. */
+/** An order in which the columns together are unique. All run in one direction, but for ties of a descending one. */
 export interface Order {
   name: string;
   columns: PgColumn[];
   descending: boolean;
+  /** How many of the last columns run upwards in a descending order: newest first, and what is equally new as it was written. */
+  ties?: number;
 }
 
 /** What a page is cut from. */
@@ -99,18 +101,28 @@ export async function countRows(
   return Number(totals[0]?.total ?? 0);
 }
 
-export function orderBy(order: Order): SQL[] {
-  return order.columns.map((column) => (order.descending ? sql`${column} desc` : sql`${column} asc`));
+export function orderBy({ columns, descending, ties = 0 }: Order): SQL[] {
+  const down = descending ? columns.length - ties : 0;
+  return columns.map((column, index) => (index < down ? sql`${column} desc` : sql`${column} asc`));
 }
 
 /** `(a, b) < ($cursor0, $cursor1)`: the rows after the cursor, with the parameters named `cursor0` … */
-export function afterCursor(order: Order): SQL {
-  const columns = sql.join(order.columns, sql`, `);
-  const values = sql.join(
-    order.columns.map((_, index) => sql`${sql.placeholder(`cursor${index}`)}`),
-    sql`, `,
-  );
-  return order.descending ? sql`(${columns}) < (${values})` : sql`(${columns}) > (${values})`;
+export function afterCursor({ columns, descending, ties = 0 }: Order): SQL {
+  const compared = (from: number, to: number, operator: SQL) => {
+    const names = sql.join(columns.slice(from, to), sql`, `);
+    const indexes = columns.map((_, index) => index).slice(from, to);
+    const values = sql.join(
+      indexes.map((index) => sql`${sql.placeholder(`cursor${index}`)}`),
+      sql`, `,
+    );
+    return sql`(${names}) ${operator} (${values})`;
+  };
+  const all = columns.length;
+  if (!descending) return compared(0, all, sql`>`);
+  if (ties === 0) return compared(0, all, sql`<`);
+  const head = all - ties;
+  // The first condition is what an index is searched by.
+  return sql`(${compared(0, head, sql`<=`)} and (${compared(0, head, sql`<`)} or ${compared(head, all, sql`>`)}))`;
 }
 
 export function encodeCursor(order: Order, row: Record<string, unknown>): string {

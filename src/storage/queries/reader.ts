@@ -29,6 +29,7 @@ const QUERIES = {
   findWorkItemsByIdRange: workItems.findWorkItemsByIdRange,
   findTree: workItems.findTree,
   findChildren: workItems.findChildren,
+  findPositionBeside: workItems.findPositionBeside,
   countChildren: workItems.countChildren,
   countItems: workItems.countItems,
   findTitles: names.findTitles,

@@ -54,7 +54,7 @@ async function findReadyLabelled(
         .limit(QUEUE_FRONT);
       const q = queue === 'front' ? front.as('front') : t.readyQueue;
       const labelled = db
-        .select({ item_id: q.item_id, priority: q.priority, rank: q.rank, created_at: q.created_at })
+        .select({ item_id: q.item_id, priority: q.priority, rank: q.rank, position: q.position })
         .from(l)
         .crossJoin(q)
         .where(
@@ -71,7 +71,7 @@ async function findReadyLabelled(
         .from(labelled)
         .crossJoin(w)
         .where(and(eq(w.id, labelled.item_id), ...conditions(c, filter), isFree(c)))
-        .orderBy(labelled.priority, labelled.rank, labelled.created_at, labelled.item_id)
+        .orderBy(labelled.priority, labelled.rank, labelled.position, labelled.item_id)
         .limit(sql.placeholder('limit'));
     })
     .execute({ ...valuesOf(others), label, limit });
@@ -122,7 +122,7 @@ export async function findWaitingLabelled(
         .from(labelled)
         .crossJoin(w)
         .where(and(eq(w.id, labelled.item_id), ...conditions(c, filter), isNotReady(c)))
-        .orderBy(asc(w.priority), asc(w.created_at), asc(w.id))
+        .orderBy(asc(w.priority), asc(w.position), asc(w.id))
         .limit(sql.placeholder('limit'));
     })
     .execute({ ...valuesOf(others), label, limit });

@@ -43,7 +43,7 @@ export async function findOpenBlockers(c: Connection, ids: readonly string[]): P
             sql`${w.status} not in (${sql.raw(CLOSED_STATUSES.map((status) => `'${status}'`).join(', '))})`,
           ),
         )
-        .orderBy(asc(w.created_at), asc(w.id))),
+        .orderBy(asc(w.position), asc(w.id))),
     );
   }
   return found;
@@ -111,7 +111,7 @@ export async function findOpenChildren(
           notInArray(w.status, [...CLOSED_STATUSES]),
         ),
       )
-      .orderBy(asc(w.created_at), asc(w.id));
+      .orderBy(asc(w.position), asc(w.id));
     found.push(...rows.map(({ parent_id, ...child }) => ({ parent_id: parent_id ?? '', ...child })));
   }
   return found;

@@ -37,7 +37,7 @@ export async function statusWorkItems(c: Connection, limit: number) {
         })
         .from(w)
         .where(and(eq(w.status, 'active'), isNull(w.deleted_at), isNull(w.archived_at)))
-        .orderBy(asc(w.updated_at), asc(w.id))
+        .orderBy(asc(w.updated_at), asc(w.position), asc(w.id))
         .limit(sql.placeholder('limit'));
     })
     .execute({ limit });

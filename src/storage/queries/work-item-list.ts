@@ -40,7 +40,7 @@ export interface WorkItemFilter extends PageRequest {
   text?: string | undefined;
   include_deleted: boolean;
   archived: boolean;
-  /** `ready` is the order of the ready queue: priority, what unblocks most, age. For ready items only. */
+  /** `ready` is the order of the ready queue: priority, what unblocks most, position. For ready items only. */
   sort: 'updated' | 'created' | 'priority' | 'title' | 'ready';
 }
 
@@ -198,15 +198,15 @@ async function totalByCounting(
 export function orderOf({ workItems: t, readyQueue: q }: Tables, sort: WorkItemFilter['sort']): Order {
   switch (sort) {
     case 'ready':
-      return { name: sort, columns: [q.priority, q.rank, q.created_at, q.item_id], descending: false };
+      return { name: sort, columns: [q.priority, q.rank, q.position, q.item_id], descending: false };
     case 'updated':
-      return { name: sort, columns: [t.updated_at, t.id], descending: true };
+      return { name: sort, columns: [t.updated_at, t.position, t.id], descending: true, ties: 2 };
     case 'created':
-      return { name: sort, columns: [t.created_at, t.id], descending: true };
+      return { name: sort, columns: [t.created_at, t.position, t.id], descending: true, ties: 2 };
     case 'priority':
-      return { name: sort, columns: [t.priority, t.created_at, t.id], descending: false };
+      return { name: sort, columns: [t.priority, t.position, t.id], descending: false };
     case 'title':
-      return { name: sort, columns: [t.title, t.id], descending: false };
+      return { name: sort, columns: [t.title, t.position, t.id], descending: false };
   }
 }
 

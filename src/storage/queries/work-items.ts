@@ -1,5 +1,21 @@
 /** Reading work items: one record, ancestors, the tree below, and prefix look-up. */
-import { and, asc, count, eq, gte, inArray, isNotNull, isNull, lte, sql, type SQL } from 'drizzle-orm';
+import {
+  and,
+  asc,
+  count,
+  desc,
+  eq,
+  gt,
+  gte,
+  inArray,
+  isNotNull,
+  isNull,
+  lt,
+  lte,
+  ne,
+  sql,
+  type SQL,
+} from 'drizzle-orm';
 import type { ItemStatus, ItemType, Shelf, WorkItem } from '../../domain/work-item.ts';
 import type { Connection } from '../database/connection.ts';
 import type { Tables } from '../database/schema.ts';
@@ -92,7 +108,7 @@ function onShelf({ workItems: w }: Tables, shelf: TreeShelf): SQL | undefined {
 }
 
 /**
- * The children of some items that are on a shelf, oldest first, at most `limit` of them in all. One call per level
+ * The children of some items that are on a shelf, in their order, at most `limit` of them in all. One call per level
  * of a tree keeps the work bounded however large the tree is.
  */
 export async function findChildren(
@@ -109,7 +125,7 @@ export async function findChildren(
           .select(childColumns(t))
           .from(t.workItems)
           .where(and(eq(t.workItems.parent_id, sql.placeholder('parent')), onShelf(t, shelf)))
-          .orderBy(asc(t.workItems.created_at), asc(t.workItems.id))
+          .orderBy(asc(t.workItems.position), asc(t.workItems.id))
           .limit(sql.placeholder('limit')),
       )
       .execute({ parent: only, limit });
@@ -119,12 +135,12 @@ export async function findChildren(
     .select(childColumns(c.tables))
     .from(workItems)
     .where(and(inArray(workItems.parent_id, parentIds), onShelf(c.tables, shelf)))
-    .orderBy(asc(workItems.parent_id), asc(workItems.created_at), asc(workItems.id))
+    .orderBy(asc(workItems.parent_id), asc(workItems.position), asc(workItems.id))
     .limit(limit);
 }
 
 /**
- * The items of a shelf up to `maxDepth` levels below one, parents before children and siblings oldest first; but no
+ * The items of a shelf up to `maxDepth` levels below one, parents before children and siblings in their order; but no
  * more than `limit`, and then any of them: the recursion stops there, so that the work stays bounded.
  */
 export async function findTree(
@@ -151,9 +167,32 @@ export async function findTree(
         .select(childColumns(t))
         .from(w)
         .where(inArray(w.id, ids))
-        .orderBy(asc(w.depth), asc(w.created_at), asc(w.id));
+        .orderBy(asc(w.depth), asc(w.position), asc(w.id));
     })
     .execute({ id, maxDepth, limit });
+}
+
+/** The position of the sibling right before or after a place, whatever its shelf; undefined where there is none. */
+export async function findPositionBeside(
+  c: Connection,
+  { parent_id, position }: Pick<WorkItem, 'parent_id' | 'position'>,
+  side: 'before' | 'after',
+  without: string,
+): Promise<string | undefined> {
+  const { workItems: w } = c.tables;
+  const [found] = await c.db
+    .select({ position: w.position })
+    .from(w)
+    .where(
+      and(
+        parent_id === null ? isNull(w.parent_id) : eq(w.parent_id, parent_id),
+        side === 'before' ? lt(w.position, position) : gt(w.position, position),
+        ne(w.id, without),
+      ),
+    )
+    .orderBy(side === 'before' ? desc(w.position) : asc(w.position))
+    .limit(1);
+  return found?.position;
 }
 
 /** How many children on a shelf each of these items has; items without children are absent. */
@@ -182,7 +221,7 @@ export async function findDescendants(c: Connection, id: string): Promise<WorkIt
     .select()
     .from(workItems)
     .where(inArray(workItems.id, descendantIds(c, id)))
-    .orderBy(asc(workItems.depth), asc(workItems.created_at), asc(workItems.id));
+    .orderBy(asc(workItems.depth), asc(workItems.position), asc(workItems.id));
 }
 
 /** The ids below an item as a subquery, for use in `in (…)`. */

@@ -7,6 +7,7 @@ import { CONFIGURATION_DEFAULTS } from '../../domain/configuration.ts';
 import type { WorkItem } from '../../domain/work-item.ts';
 import { partlyShown } from '../../domain/provisional-version.ts';
 import { TrackerError } from '../../domain/errors.ts';
+import { positionByAge } from '../../domain/position.ts';
 import { readSnapshot, type Snapshot } from './snapshot.ts';
 import { parseStatusFile, type ParsedStatus } from '../status-file/status-parser.ts';
 import { recount } from '../apply/counts.ts';
@@ -65,8 +66,11 @@ export async function loadSnapshot(
   return { ...loaded, as_of: meta.taken_at, seq: meta.seq, notes, hasAllFields: true };
 }
 
+/** Snapshots of earlier versions have no positions. */
 function parentsFirst(items: Row[]): Row[] {
-  return items.toSorted((a, b) => Number(a['depth']) - Number(b['depth']));
+  return items
+    .map((item): Row => ({ position: positionByAge(item as { id: string; created_at: string }), ...item }))
+    .sort((a, b) => Number(a['depth']) - Number(b['depth']));
 }
 
 export interface StatusFileOptions {

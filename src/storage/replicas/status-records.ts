@@ -129,6 +129,8 @@ function workItemsOf(status: ParsedStatus, at: string, identify: Identify): Work
       assignee: null,
       parent_id: parent?.id ?? null,
       ...placeBelow(parent, id),
+      // In the order of the file.
+      position: String(rows.size).padStart(8, '0'),
       branch_name: item.branch_name,
       commit_hash: null,
       pr_number: null,

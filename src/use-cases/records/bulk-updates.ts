@@ -11,6 +11,7 @@ import { inEntry, parseEntries, problemsOf, type Entry } from '../support/batch-
 import { refuseEmptyPatch, write } from '../support/context.ts';
 import { findItemId } from '../support/find-id.ts';
 import { lookUp } from '../support/look-up.ts';
+import { newPosition } from './new-position.ts';
 import { findAsRead, refuseShownParts } from './long-texts.ts';
 import { ITEM_FIELDS, newDescription, updatePatch } from './work-items.ts';
 import { bulkUpdateShape } from '../support/answer-shapes.ts';
@@ -104,12 +105,16 @@ async function partOf(
   input: Entry<PlanUpdateInput>['input'],
   isKeyed: boolean,
 ): Promise<BatchPart> {
-  const { id, version, parent_id, on_conflict, cascade, claim_token } = input;
+  const { id, version, parent_id, position, on_conflict, cascade, claim_token } = input;
   const patch: JsonObject = updatePatch(input);
   refuseEmptyPatch(patch, ITEM_FIELDS);
   refuseShownParts(patch);
   if (typeof parent_id === 'string') patch['parent_id'] = await findItemId(reader, parent_id, 'parent_id');
   const entity_id = await findItemId(reader, id);
+  if (position !== undefined) {
+    const parent = patch['parent_id'] as string | null | undefined;
+    patch['position'] = await newPosition(reader, entity_id, position, parent);
+  }
   const description = await newDescription(input, () => findAsRead(reader, entity_id, version, isKeyed));
   if (description !== undefined) patch['description'] = description;
   return {

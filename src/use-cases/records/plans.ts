@@ -88,12 +88,18 @@ async function tryPlan(context: Context, { items }: ApplyPlanInput): Promise<Ans
   };
 }
 
-function partsOfPlan({ order, items, parents, links }: PlanDraft, ids: Map<string, string>): BatchPart[] {
+function partsOfPlan(
+  { keys, order, items, parents, links }: PlanDraft,
+  ids: Map<string, string>,
+): BatchPart[] {
   const idOf = (node: string) => ids.get(node) ?? existingId(node);
+  const written = new Map(keys.map((key, number) => [key, number]));
   return [
-    ...order.map((key) =>
-      creation(items.get(key) as PlanItemInput, idOf(key), parents.get(key) ?? null, idOf),
-    ),
+    ...order.map((key) => {
+      const part = creation(items.get(key) as PlanItemInput, idOf(key), parents.get(key) ?? null, idOf);
+      // Parents are made first, wherever they were written.
+      return { ...part, patch: { position: written.get(key) ?? 0, ...part.patch } };
+    }),
     ...links.map(({ from, to, type }) => ({
       entity: 'dependency' as const,
       entity_id: idOf(from),

@@ -29,6 +29,7 @@ import { patchOf, refuseEmptyPatch, writeOne, type Context, type WriteOutcome } 
 import { warnOfConflicts, withOpenConflicts } from '../support/open-conflicts.ts';
 import { findItemId } from '../support/find-id.ts';
 import { lookUp, type Asked } from '../support/look-up.ts';
+import { newPosition } from './new-position.ts';
 import { withReasons } from './ready.ts';
 import { readLatestNotes, type NoteExcerpt } from './notes.ts';
 import { pipelined } from '../../storage/database/pipelined.ts';
@@ -97,7 +98,8 @@ export const updateWorkItem = defineUseCase({
   input: updateWorkItemInput,
   output: () => ({ ...workItemShape(), ...writeShape() }),
   run: async (context, caller, input): Promise<Answer<WorkItem & WriteOutcome>> => {
-    const { id, version, parent_id, cascade, updated_by, on_conflict, claim_token, idempotency_key } = input;
+    const { id, version, parent_id, position, cascade, updated_by, on_conflict } = input;
+    const { claim_token, idempotency_key } = input;
     const patch = updatePatch(input);
     const asked = { call: 'update_work_item', arguments: input };
     if (typeof parent_id === 'string') {
@@ -106,6 +108,12 @@ export const updateWorkItem = defineUseCase({
     refuseEmptyPatch(patch, ITEM_FIELDS);
     refuseShownParts(patch);
     const entity_id = await resolve(context, asked, id, 'id');
+    if (position !== undefined) {
+      const parent = patch['parent_id'] as string | null | undefined;
+      patch['position'] = await lookUp(context, asked, (reader) =>
+        newPosition(reader, entity_id, position, parent),
+      );
+    }
     const isKeyed = idempotency_key !== undefined;
     const description = await newDescription(input, () =>
       lookUp(context, asked, (reader) => findAsRead(reader, entity_id, version, isKeyed), {
@@ -163,6 +171,7 @@ export function updatePatch(input: UpdateFields): JsonObject {
     on_conflict: _on,
     claim_token: _token,
     append_description,
+    position,
     ...rest
   } = input;
   const {
@@ -171,18 +180,20 @@ export function updatePatch(input: UpdateFields): JsonObject {
     ...fields
   } = rest as Omit<
     UpdateWorkItemInput,
-    'id' | 'version' | 'cascade' | 'on_conflict' | 'claim_token' | 'append_description'
+    'id' | 'version' | 'cascade' | 'on_conflict' | 'claim_token' | 'append_description' | 'position'
   >;
   return patchOf({
     ...fields,
     // What there is with it is put in its place: see `newDescription`.
     ...(append_description !== undefined && { description: append_description }),
+    // The same: see `newPosition`.
+    ...(position !== undefined && { position: '' }),
     labels: fields.labels === null ? [] : fields.labels,
   });
 }
 
 export const ITEM_FIELDS =
-  'title, status, description, priority, labels, assignee, parent_id, metadata, branch_name, commit_hash, pr_number, deleted_at';
+  'title, status, description, priority, position, labels, assignee, parent_id, metadata, branch_name, commit_hash, pr_number, deleted_at';
 
 /** An item with what surrounds it; which parts there are follows from what was asked for. */
 export interface WorkItemView extends WorkItem, Partial<Tree> {

@@ -1,7 +1,9 @@
 /** What every use case works with, and the one way in which they write. */
+import { partsOf, withParts } from '../../domain/batch.ts';
 import { CHANGE_SCHEMA_VERSION, type Change } from '../../domain/change.ts';
 import { validationError } from '../../domain/errors.ts';
 import { newChangeId } from '../../domain/ids.ts';
+import { positionOf } from '../../domain/position.ts';
 import type { JsonObject } from '../../domain/json.ts';
 import type { ReportProgress } from '../../domain/progress.ts';
 import type { Worker } from '../../domain/worker.ts';
@@ -105,22 +107,37 @@ export async function write(
 ): Promise<WriteAnswer> {
   const at = context.now().toISOString();
   const worker = await workerOf(context, caller);
-  const changes = requests.map((request): Change => ({
-    base_version: null,
-    on_conflict: 'reject',
-    cascade: false,
-    claim_token: null,
-    at,
-    ...request,
-    ...worker,
-    id: newChangeId(),
-    actor: request.actor ?? worker.actor,
-    idempotency_key: request.idempotency_key ?? null,
-    schema_version: CHANGE_SCHEMA_VERSION,
-  }));
+  const changes = requests.map((request): Change =>
+    placed({
+      base_version: null,
+      on_conflict: 'reject',
+      cascade: false,
+      claim_token: null,
+      at,
+      ...request,
+      ...worker,
+      id: newChangeId(),
+      actor: request.actor ?? worker.actor,
+      idempotency_key: request.idempotency_key ?? null,
+      schema_version: CHANGE_SCHEMA_VERSION,
+    }),
+  );
   const answer = await context.store.write(changes);
   if (answer.data.some(({ repeated }) => !repeated)) context.onChange();
   return answer;
+}
+
+/** Items that come to be get their positions in the order in which they were written: that of the parts, unless a part has a number. */
+function placed(change: Change): Change {
+  let next = 0;
+  const withPosition = (part: Change): Change => {
+    if (part.kind !== 'create' || part.entity !== 'work_item') return part;
+    const number = typeof part.patch['position'] === 'number' ? part.patch['position'] : next++;
+    return { ...part, patch: { ...part.patch, position: positionOf(change.id, number) } };
+  };
+  return change.kind === 'batch'
+    ? withParts(change, partsOf(change).map(withPosition))
+    : withPosition(change);
 }
 
 /** Applies one change and answers the record as it is after it. */

@@ -167,6 +167,7 @@ function chain(count: number): (WorkItem & Row)[] {
     items.push({
       id,
       version: 1,
+      position: String(index),
       item_type: 'task',
       title: `Item ${index}`,
       description: index % 2 === 0 ? null : 'Some text',
