@@ -33,7 +33,7 @@ describe('ready', () => {
     expect(await titles('--type', 'project')).toEqual([]);
     const page = await worktrail.json<ReadyWork>('ready', '--limit', '1');
     expect(page).toMatchObject({ total_count: 2, waiting_count: 3 });
-    expect(await titles('--limit', '1', '--cursor', page.next_cursor ?? '')).toEqual(['Parent']);
+    expect(await titles('--limit', '1', '--cursor', page.next_cursor ?? '')).toEqual(['Later']);
     expect(await worktrail.failure(2, 'ready', '--limit', '0')).toMatchObject({
       details: { field: 'limit' },
     });

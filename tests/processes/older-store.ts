@@ -15,8 +15,8 @@ import type { Place, Row } from './place.ts';
 
 const START_PATIENCE_MS = 20_000;
 
-/** Made by the schema that it has, and by no program. */
-const LEFT: readonly TableName[] = ['meta', 'configuration'];
+/** There already, or made again when the store is opened. */
+const LEFT: readonly TableName[] = ['meta', 'configuration', 'readyQueue'];
 
 /** Makes the store, with two items in it: the rows of a store of today, without the columns that are newer. */
 export async function olderStore(place: Place): Promise<WorkItem[]> {

@@ -151,6 +151,8 @@ function fieldLines(
       `    ${entity === 'note' ? '> ' : ''}${linkText(shown, related_id)} ${plainLine(titles.get(related_id) ?? '')}`,
     ];
   return shown.map(({ field, from, to }) => {
+    // Where it stands says nothing by itself.
+    if (field === 'position') return '    put elsewhere among its siblings';
     const before = kind === 'create' ? '' : `${spoken(from)} → `;
     return `    ${plainLine(field)}: ${before}${spoken(to)}`;
   });

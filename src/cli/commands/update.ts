@@ -41,6 +41,8 @@ const CLEARABLE_NAMES = Object.keys(CLEARABLE).join(', ');
 interface UpdateOptions {
   ifVersion?: number | string;
   parent?: string;
+  before?: string;
+  after?: string;
   key?: string;
   clear?: string[];
   merge?: true;
@@ -66,6 +68,8 @@ export function addUpdateCommand(program: Command): Command {
     .option('--assignee <name>', 'who works on it')
     .option('--description <markdown>', 'up to 64 KiB of markdown')
     .option('--parent <id>', 'moves it, with everything below it; "root" for no parent')
+    .option('--before <id>', 'puts it before this sibling')
+    .option('--after <id>', 'puts it after this sibling')
     .option('--metadata <json>', 'a JSON object laid over the present one; null removes a key')
     .option('--branch <name>', 'the git branch of the work')
     .option('--commit <hash>', '40 lowercase hex characters')
@@ -102,6 +106,8 @@ Examples:
 function fieldsOf(options: UpdateOptions): Record<string, unknown> {
   const fields = fieldsFrom(options, FIELDS);
   if (options.parent === 'root') fields['parent_id'] = null;
+  const { before, after } = options;
+  if (before !== undefined || after !== undefined) fields['position'] = { before, after };
   for (const name of options.clear ?? []) {
     const field = CLEARABLE[name] ?? Object.values(CLEARABLE).find((candidate) => candidate === name);
     if (field === undefined) {

@@ -44,7 +44,7 @@ export async function listClaimsOf(
         .from(claims)
         .innerJoin(w, eq(w.id, claims.item_id))
         .where(held)
-        .orderBy(asc(claims.expires_at), asc(claims.item_id))
+        .orderBy(asc(claims.expires_at), asc(w.position), asc(claims.item_id))
         .limit(limit)
         .execute(),
       c.db.select({ total: count() }).from(claims).where(held).execute(),

@@ -11,7 +11,7 @@ import { chunks, descendantIds, findWorkItems } from './work-items.ts';
 export const DEPENDENCIES_MAX = 500;
 
 /**
- * The dependencies of an item in either direction, each with the other item, oldest first: at most one more
+ * The dependencies of an item in either direction, each with the other item, oldest first, and those that were made together in the order of the others: at most one more
  * than may be answered, so that the caller can tell that there are more.
  */
 export async function findDependencies(c: Connection, id: string): Promise<DependencyView[]> {
@@ -34,7 +34,10 @@ export async function findDependencies(c: Connection, id: string): Promise<Depen
           sql`${w.id} = case when ${d.source_id} = ${sql.placeholder('id')} then ${d.target_id} else ${d.source_id} end`,
         )
         .where(or(eq(d.source_id, sql.placeholder('id')), eq(d.target_id, sql.placeholder('id'))))
-        .orderBy(asc(d.created_at), asc(d.source_id), asc(d.target_id), asc(d.dependency_type))
+        .orderBy(
+          ...[asc(d.created_at), asc(w.position)],
+          ...[asc(d.source_id), asc(d.target_id), asc(d.dependency_type)],
+        )
         .limit(DEPENDENCIES_MAX + 1);
     })
     .execute({ id });

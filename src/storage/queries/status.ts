@@ -14,7 +14,7 @@ export async function statusVendors(c: Connection) {
 }
 
 /**
- * Active items in the order of the hierarchy's creation, at most `limit`, with the total.
+ * Active items, at most `limit`, with the total.
  * @param limit the file stays readable and quick to write however large the tracker is
  */
 export async function statusWorkItems(c: Connection, limit: number) {
@@ -31,6 +31,7 @@ export async function statusWorkItems(c: Connection, limit: number) {
           parent_id: w.parent_id,
           depth: w.depth,
           path: w.path,
+          position: w.position,
           branch_name: w.branch_name,
           created_at: w.created_at,
           updated_at: w.updated_at,

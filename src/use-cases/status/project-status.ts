@@ -108,13 +108,13 @@ async function readItems(reader: Reader): Promise<{ items: StatusItem[]; total: 
   );
   const titles = await reader.findTitles(outside);
 
-  const below = groupBy([...items].sort(byCreation), ({ parent_id }) =>
+  const below = groupBy([...items].sort(byPosition), ({ parent_id }) =>
     parent_id !== null && listed.has(parent_id) ? parent_id : null,
   );
   const ordered: StatusItem[] = [];
   const visit = (parent: string | null, level: number): void => {
     for (const row of below.get(parent) ?? []) {
-      const { parent_id, depth: _depth, path: _path, ...shown } = row;
+      const { parent_id, depth: _depth, path: _path, position: _position, ...shown } = row;
       const parent_title =
         parent_id === null ? null : (listed.get(parent_id)?.title ?? titles.get(parent_id) ?? null);
       ordered.push({ ...shown, level, parent_title });
@@ -125,7 +125,9 @@ async function readItems(reader: Reader): Promise<{ items: StatusItem[]; total: 
   return { items: ordered, total };
 }
 
-function byCreation(a: { created_at: string; id: string }, b: { created_at: string; id: string }): number {
-  if (a.created_at !== b.created_at) return a.created_at < b.created_at ? -1 : 1;
+type Placed = { position: string; id: string };
+
+function byPosition(a: Placed, b: Placed): number {
+  if (a.position !== b.position) return a.position < b.position ? -1 : 1;
   return a.id < b.id ? -1 : 1;
 }
