@@ -11,6 +11,7 @@ import { TrackerError } from '../../domain/errors.ts';
 import type { Applied, Change } from '../../domain/change.ts';
 import type { ReportProgress } from '../../domain/progress.ts';
 import { applyChanges } from '../apply/apply.ts';
+import { refreshDerived } from '../apply/derived.ts';
 import type { Connection, Session } from '../database/connection.ts';
 import { IdentityMismatch } from '../database/feed-guard.ts';
 import { ForeignFile, ForeignObject, driverCode, lacksTable, lostFiles } from '../database/driver-errors.ts';
@@ -235,6 +236,8 @@ export class CacheReplica implements Replica {
       if (project !== undefined && expected !== undefined && project.project_id !== expected) {
         throw new ForeignCopy(`it is a copy of another project (${project.project_id})`);
       }
+      // The feed brings records: what an earlier version made of them would stay as it is.
+      await refreshDerived(session);
     } catch (error) {
       await session.close();
       throw error;

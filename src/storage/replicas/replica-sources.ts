@@ -11,6 +11,7 @@ import { positionByAge } from '../../domain/position.ts';
 import { readSnapshot, type Snapshot } from './snapshot.ts';
 import { parseStatusFile, type ParsedStatus } from '../status-file/status-parser.ts';
 import { recount } from '../apply/counts.ts';
+import { refreshDerived } from '../apply/derived.ts';
 import { refillQueue } from '../apply/readiness.ts';
 import type { Connection, Session } from '../database/connection.ts';
 import { describeDriverError } from '../database/driver-errors.ts';
@@ -155,6 +156,7 @@ export async function loadImage(file: string, project_id?: string): Promise<Load
       return await findFeedPosition(c);
     });
     const newer = opened.state === 'newer';
+    if (!newer) await refreshDerived(opened.session);
     return {
       session: opened.session,
       schema: opened.state,

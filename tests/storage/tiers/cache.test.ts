@@ -14,6 +14,7 @@ import { IdentityMismatch } from '../../../src/storage/database/feed-guard.ts';
 import { CacheReplica } from '../../../src/storage/replicas/cache.ts';
 import { systemClock } from '../../../src/platform/clock.ts';
 import type { JournalEntry, WaitingWrites } from '../../../src/storage/contract/journal.ts';
+import { loadImage } from '../../../src/storage/replicas/replica-sources.ts';
 import { LayerUnavailable, applyToReplica } from '../../../src/storage/replicas/replica.ts';
 import { cleanUpLater } from '../../support/cleanup.ts';
 import { temporaryProject } from '../../support/temporary-project.ts';
@@ -99,7 +100,52 @@ function update(entity_id: string, base_version: number, patch: JsonObject): Cha
   };
 }
 
+/** Makes the file what the program before the last migration left: with the rows that its queue had. */
+function asEarlierVersion(file: string): void {
+  const database = new Database(file);
+  database.exec(`
+    delete from ready_queue where waits <> 0;
+    drop index ready_queue_order;
+    alter table ready_queue drop column waits;
+    create index ready_queue_order on ready_queue (priority, rank, created_at, item_id);
+    drop index claims_expires;
+    create index claims_holder on claims (holder, expires_at);
+    ${['client', 'person', 'session', 'device'].map((name) => `drop index changes_${name};`).join(' ')}
+    ${['claims', 'changes', 'conflicts'].flatMap((table) => ['person', 'session'].map((name) => `alter table ${table} drop column ${name};`)).join(' ')}
+    ${['claims', 'changes'].map((table) => `alter table ${table} drop column device;`).join(' ')}
+    update derivations set rules = 1 where name = 'ready_queue';
+    delete from __drizzle_migrations where created_at = (select max(created_at) from __drizzle_migrations);
+  `);
+  database.close();
+}
+
 describe('a cache', () => {
+  it.each(['opened', 'read as a whole'])(
+    'of an earlier version has the queue of this one when it is %s',
+    async (how) => {
+      const { tracker, primary, cache, open, refresh, file } = await scene();
+      const root = await tracker.create({ title: 'Root' });
+      await tracker.create({ title: 'Child', parent_id: root.id });
+      const waiting = await tracker.create({ title: 'Waiting', status: 'blocked' });
+      await tracker.create({ title: 'Alone' });
+      await refresh();
+      await cache.close();
+      asEarlierVersion(file);
+      const queueOf = (c: Connection) =>
+        c.db.select().from(c.tables.readyQueue).orderBy(c.tables.readyQueue.item_id);
+      const expected = await primary.inSnapshot(queueOf);
+      expect(expected.map(({ waits }) => waits).sort()).toEqual([0, 0, 1, 2]);
+      expect(waiting.status).toBe('blocked');
+      if (how === 'opened') {
+        expect(await open().run(NOTHING, ({ session }) => session.read(queueOf))).toEqual(expected);
+        return;
+      }
+      const { session } = await loadImage(file);
+      expect(await session.read(queueOf)).toEqual(expected);
+      await session.close();
+    },
+  );
+
   it('has nothing before it is filled, and says so', async () => {
     const { cache } = await scene();
     expect(await cache.age()).toBeUndefined();
