@@ -1,6 +1,7 @@
 // Brief, list and claim offer the same work in the same order, whatever was written before.
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { updateWorkItems } from '../../src/use-cases/records/bulk-updates.ts';
 import { getBrief } from '../../src/use-cases/brief/brief.ts';
 import { openMemorySqlite } from '../../src/storage/primary/memory-session.ts';
 import { SqlStore } from '../../src/storage/primary/sql-store.ts';
@@ -105,7 +106,7 @@ describeEachBackend('ready work', (backend) => {
         expect(stopped.warnings).toEqual([
           {
             code: 'open_children',
-            message: `"Project" is ${status} and has open children, which are not ready while it is: "Session" (${session.id.slice(0, 8)}).`,
+            message: `"Project" is ${status} and has an open child: "Session" (${session.id.slice(0, 8)}). Nothing below "Project" is ready while it is ${status}.`,
           },
         ]);
       }
@@ -128,5 +129,19 @@ describeEachBackend('ready work', (backend) => {
     expect(await ready()).toEqual(['Project']);
     await tracker.update(deleted, { deleted_at: null });
     expect(await ready()).toEqual(['Other']);
+  });
+
+  it('below what several changes close at once is told as it is in the end', async () => {
+    const tracker = await openTracker(backend);
+    const project = await tracker.create({ title: 'Project', item_type: 'project' });
+    const [a, b] = [
+      await tracker.create({ title: 'a', parent_id: project.id }),
+      await tracker.create({ title: 'b', parent_id: project.id }),
+    ];
+    const updates = [project, a].map(({ id, version }) => ({ id, version, status: 'completed' }));
+    const { warnings } = await tracker.answer(updateWorkItems, { updates });
+    expect(warnings.map(({ message }) => message)).toEqual([
+      `"Project" is completed and has an open child: "b" (${b.id.slice(0, 8)}). Nothing below "Project" is ready while it is completed.`,
+    ]);
   });
 });

@@ -12,6 +12,7 @@ import { addLinks } from './dependency-batch.ts';
 import type { Effect } from './effect.ts';
 import { startReconciliation } from './reconciliation.ts';
 import { createWorkItems, type Creation } from './work-item-batch.ts';
+import { OPEN_CHILDREN, isClosing, openChildrenWarning } from './work-items.ts';
 
 /** A metadata key that is wrong in every item of a plan is told a few times, then counted. */
 const WARNINGS_MAX = 10;
@@ -66,7 +67,7 @@ export async function applyBatch(
     counted: effects.flatMap(({ counted }) => counted ?? []),
     readiness: effects.flatMap(({ readiness }) => readiness ?? []),
     merged_with: [],
-    warnings: fewWarnings(effects.flatMap(({ warnings }) => warnings)),
+    warnings: fewWarnings(await warningsInTheEnd(c, effects)),
   };
 }
 
@@ -103,6 +104,16 @@ function ownOf(part: Change, effect: Effect): Effect {
   const { merged_with } = effect;
   const touched = effect.touched.map((one) => ({ ...one, base_version: part.base_version, merged_with }));
   return { ...effect, touched };
+}
+
+/** Children may be closed after the item above them: which of them stay open, the whole batch says. */
+async function warningsInTheEnd(c: Connection, effects: readonly Effect[]): Promise<Warning[]> {
+  const warnings = effects.flatMap(({ warnings: own }) => own).filter(({ code }) => code !== OPEN_CHILDREN);
+  for (const { record, counted = [] } of effects) {
+    const isClosed = counted.some((one) => one.after?.id === record['id'] && isClosing(one));
+    if (isClosed) warnings.push(...(await openChildrenWarning(c, record as unknown as WorkItem)));
+  }
+  return warnings;
 }
 
 const NAMED = ['title', 'name', 'item_type', 'status', 'priority'] as const;

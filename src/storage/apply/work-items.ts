@@ -30,11 +30,14 @@ import {
   endedClaimsWarning,
   isClaimedAs,
 } from './claims.ts';
+import type { CountedChange } from './counts.ts';
 import { asJson, oneRow, picked, type Effect, type Touched } from './effect.ts';
 import { rebase } from './rebase.ts';
 import { deleteOrRestore, type Along } from './work-item-deletion.ts';
 import { lockedParent, moveSubtree } from './work-item-place.ts';
 
+/** The code of the warning that names what stays open below an item that is closed. */
+export const OPEN_CHILDREN = 'open_children';
 /** Further ones are counted. */
 const CHILDREN_NAMED = 5;
 
@@ -171,19 +174,27 @@ export async function updateWorkItem(c: Connection, change: ChangeOf<'update wor
       ...checked.warnings,
       ...claimWarnings,
       ...endedClaimsWarning(ended),
-      ...(isClosed(stored.status) && !isClosed(current.status) ? await openChildrenWarning(c, stored) : []),
+      ...(isClosing({ before: current, after: stored }) ? await openChildrenWarning(c, stored) : []),
     ],
   };
 }
 
+export function isClosing({ before, after }: CountedChange): boolean {
+  return before !== null && after !== null && isClosed(after.status) && !isClosed(before.status);
+}
+
 /** What is below a closed item is offered to nobody. */
-async function openChildrenWarning(c: Connection, { id, title, status }: WorkItem): Promise<Warning[]> {
+export async function openChildrenWarning(
+  c: Connection,
+  { id, title, status }: Pick<WorkItem, 'id' | 'title' | 'status'>,
+): Promise<Warning[]> {
   const children = await findOpenChildren(c, [id]);
   if (children.length === 0) return [];
   const named = children.slice(0, CHILDREN_NAMED).map((child) => `"${child.title}" (${shortId(child.id)})`);
   const more = children.length > named.length ? ` and ${children.length - named.length} more` : '';
-  const message = `"${title}" is ${status} and has open children, which are not ready while it is: ${named.join(', ')}${more}.`;
-  return [{ code: 'open_children', message }];
+  const open = children.length === 1 ? 'an open child' : 'open children';
+  const message = `"${title}" is ${status} and has ${open}: ${named.join(', ')}${more}. Nothing below "${title}" is ready while it is ${status}.`;
+  return [{ code: OPEN_CHILDREN, message }];
 }
 
 export function touch(item: WorkItem, kind: 'create' | 'update', before: WorkItem | null): Touched {
