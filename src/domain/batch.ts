@@ -15,6 +15,7 @@ const OWN_FIELDS = [
   'on_conflict',
   'cascade',
   'claim_token',
+  'token_added',
   'base_fields',
   'own_changes',
 ] as const satisfies readonly (keyof Change)[];

@@ -80,6 +80,7 @@ const own = lazily(() => ({
   on_conflict: z.enum(['reject', 'merge']),
   cascade: z.boolean(),
   claim_token: integer(1).nullable(),
+  token_added: z.literal(true).optional(),
   base_fields: storedJson.optional(),
   own_changes: z.array(storedId).optional(),
 }));

@@ -84,6 +84,8 @@ export interface Change extends Partial<Pick<Worker, 'person' | 'device' | 'sess
   cascade: boolean;
   /** The fencing token of the claim under which the change is made; null without one. */
   claim_token: number | null;
+  /** Of a token that the program added for the session: it counts against other holders only. */
+  token_added?: true;
   idempotency_key: string | null;
   schema_version: number;
   /** Of an update made while the primary was away: the touched fields as its maker saw them, metadata key by key. */

@@ -208,10 +208,13 @@ export function heldError(
   );
 }
 
-/** The refusal of a token that is not, or no longer, the one of the claim. */
+/**
+ * The refusal of a token that is not, or no longer, the one of the claim.
+ * @param token null for one that the caller did not give: the program added it
+ */
 export function staleTokenError(
   title: string,
-  token: number,
+  token: number | null,
   claim: Held | undefined,
   reader: Reader,
 ): TrackerError {
@@ -221,9 +224,13 @@ export function staleTokenError(
     claim === undefined || holder === null
       ? 'nobody holds a claim on it'
       : `${holderText(claim, reader)} holds it until ${expires_at}`;
+  const what =
+    token === null
+      ? `The claim of this session on "${title}" has ended`
+      : `claim_token ${token} is not the current one of "${title}"`;
   return new TrackerError(
     'ClaimError',
-    `claim_token ${token} is not the current one of "${title}": ${now}. Nothing was saved.`,
+    `${what}: ${now}. Nothing was saved.`,
     { claimed_by: holder, claim_expires_at: expires_at },
     isOwn
       ? 'Leave claim_token out: it is of an earlier claim, and this session holds the item again.'

@@ -73,6 +73,66 @@ describeEachBackend('the claim of a session', (backend) => {
     expect(warned.warnings).toMatchObject([{ code: 'claimed' }]);
   });
 
+  it('is kept when its session asks for the item once more', async () => {
+    const item = await tracker.create({ title: 'first' });
+    const { session = '' } = ANA;
+    await context.store.write([claiming({ entity_id: item.id, session, patch: { lease_seconds: 1 } })]);
+    expect(await refusalOf(claim({ id: item.id }))).toMatchObject({ error: 'ClaimError' });
+    await sleep(PAST_A_SECOND_MS);
+    await claim({ id: item.id }, BEN);
+    expect(await refusalOf(update(item, { title: 'late' }))).toMatchObject({ error: 'ClaimError' });
+  });
+
+  it('is kept when another of the same call was lost', async () => {
+    const [lost, kept] = [await tracker.create(), await tracker.create()];
+    await claimBriefly(lost.id);
+    await claimBriefly(kept.id);
+    await claim({ id: lost.id }, BEN);
+    const updates = [lost, kept].map(({ id, version }) => ({ id, version, title: 'late' }));
+    const bulk = call(updateWorkItems as unknown as UseCase, { updates });
+    expect(await refusalOf(bulk)).toMatchObject({ error: 'ClaimError' });
+    await claim({ id: kept.id }, BEN);
+    expect(await refusalOf(update(kept, { title: 'late' }))).toMatchObject({ error: 'ClaimError' });
+  });
+
+  it('that ended with what its session did above the item is no obstacle', async () => {
+    const above = await tracker.create();
+    const item = await tracker.create({ parent_id: above.id });
+    await claim({ id: item.id });
+    const deleted = await update(above, { deleted_at: tracker.clock.iso, cascade: true });
+    await update({ id: above.id, version: deleted.data.version }, { clear: ['deleted_at'], cascade: true });
+    const { version } = await tracker.query(item.id);
+    expect((await update({ id: item.id, version }, { title: 'again' })).warnings).toEqual([]);
+  });
+
+  it('that it took again through another program is its claim', async () => {
+    const item = await tracker.create();
+    await claim({ id: item.id });
+    const other = { ...context, store: SessionStore.begin(tracker.context.store) };
+    const there = (args: Arguments) => claimWorkItem.run(other, ANA, parseInput(claimWorkItem.input, args));
+    await there({ id: item.id, action: 'release' });
+    await there({ id: item.id });
+    expect((await update(item, { title: 'again' })).warnings).toEqual([]);
+  });
+
+  it('is the latest, also where an earlier call for it is repeated', async () => {
+    const item = await tracker.create();
+    const keyed = { id: item.id, idempotency_key: 'once' };
+    await claim(keyed);
+    await claim({ id: item.id, action: 'release' });
+    await claim({ id: item.id });
+    await claim(keyed);
+    expect((await update(item, { title: 'again' })).warnings).toEqual([]);
+  });
+
+  it('that others ended by closing the item does not stop what follows on that', async () => {
+    const item = await tracker.create();
+    await claim({ id: item.id });
+    const closed = await update(item, { status: 'completed' }, BEN);
+    const open = await update({ id: item.id, version: closed.data.version }, { status: 'active' });
+    expect(open.warnings).toEqual([]);
+  });
+
   it('is no other’s that uses the same store', async () => {
     const item = await tracker.create();
     await claim({ id: item.id });

@@ -220,7 +220,7 @@ async function checkClaimToken(c: Connection, change: Change, itemId: string): P
   const found = await findItemAndClaim(c, itemId);
   if (found === undefined) throw notFound('work item', { id: itemId });
   const claim = found.claim ?? undefined;
-  if (change.claim_token !== null) {
+  if (tokenOf(change, claim) !== null) {
     await claimOfToken(c, change, found.item, claim);
     return [];
   }
@@ -289,7 +289,7 @@ async function claimOfToken(
   item: WorkItem,
   claim: Claim | undefined,
 ): Promise<Claim> {
-  const token = change.claim_token;
+  const token = tokenOf(change, claim);
   if (token === null) {
     if (claim !== undefined && isHeldBy(claim, change)) return claim;
     throw notHeldError(item.title, claim, change);
@@ -301,7 +301,18 @@ async function claimOfToken(
     return { ...unknown, holder: change.actor, ...ENDED_LEASE };
   }
   if (claim?.holder != null && (await wasGrantedAgain(c, token, claim))) return claim;
-  throw staleTokenError(item.title, token, claim, change);
+  throw staleTokenError(item.title, change.token_added === true ? null : token, claim, change);
+}
+
+/**
+ * The token that a change is held to. One that was added for the session says nothing where the claim ended and nobody
+ * had the item since, nor where the session holds it by a later claim, taken through another program.
+ */
+function tokenOf(change: Change, claim: Claim | undefined): number | null {
+  const { claim_token: token, token_added } = change;
+  if (token === null || token_added === undefined || claim === undefined) return token;
+  const hasEnded = claim.holder === null && isTokenOf(token, claim);
+  return hasEnded || isHeldBy(claim, change) ? null : token;
 }
 
 /** A copy does not know which token of the primary lies below one that it granted itself. */

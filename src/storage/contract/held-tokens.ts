@@ -4,13 +4,14 @@
  */
 import { partsOf, withParts } from '../../domain/batch.ts';
 import type { Applied, Change } from '../../domain/change.ts';
+import type { TrackerError } from '../../domain/errors.ts';
 import { isClosed, type ItemStatus } from '../../domain/work-item.ts';
 
 /** Of more claims the oldest are forgotten: then only the primary knows who holds them. */
 const TOKENS_MAX = 1_000;
 
 /** What a session that lost its claim must not do. A note disturbs nobody. */
-const FENCED = new Set(['update work_item', 'claim work_item', 'archive work_item']);
+const FENCED = new Set(['update work_item', 'claim work_item']);
 
 export class HeldTokens {
   /** By session and item. */
@@ -28,16 +29,21 @@ export class HeldTokens {
     const isTake = change.kind === 'claim' && change.patch['action'] === 'take';
     const isFenced = FENCED.has(`${change.kind} ${change.entity}`) && !isTake;
     const token = isFenced ? this.#tokens.get(keyOf(change)) : undefined;
-    return token === undefined || change.claim_token !== null ? change : { ...change, claim_token: token };
+    if (token === undefined || change.claim_token !== null) return change;
+    return { ...change, claim_token: token, token_added: true };
   }
 
   /** Takes note of what became of claims. */
   learn(changes: readonly Change[], answers: readonly Applied[]): void {
     for (const [at, change] of changes.entries()) {
-      for (const part of partsOf(change)) if (endsClaim(part)) this.#tokens.delete(keyOf(part));
+      // The first answer to an earlier call: what came after that counts.
+      const isRepeated = answers[at]?.repeated === true;
+      for (const part of isRepeated ? [] : partsOf(change)) {
+        if (endsClaim(part)) this.#tokens.delete(keyOf(part));
+      }
       const token = answers[at]?.record['claim_token'];
       const isGrant = change.kind === 'claim' && change.patch['action'] !== 'hand_over';
-      if (!isGrant || typeof token !== 'number') continue;
+      if (!isGrant || typeof token !== 'number' || (isRepeated && this.#tokens.has(keyOf(change)))) continue;
       // The latest comes last.
       this.#tokens.delete(keyOf(change));
       this.#tokens.set(keyOf(change), token);
@@ -48,9 +54,13 @@ export class HeldTokens {
     }
   }
 
-  /** Claims on what these changes are about have ended: who made them was told so, and decides anew. */
-  forget(changes: readonly Change[]): void {
-    for (const part of changes.flatMap(partsOf)) this.#tokens.delete(keyOf(part));
+  /** Claims on what was refused have ended: who asked for it was told so, and decides anew. */
+  forget(changes: readonly Change[], { details }: TrackerError): void {
+    // The session holds the item that it asked for once more.
+    if (details['claim_token'] !== undefined) return;
+    const refused = details['refused'] as { id: string }[] | undefined;
+    for (const part of changes.flatMap(partsOf))
+      if (refused?.some(({ id }) => id === part.entity_id) !== false) this.#tokens.delete(keyOf(part));
   }
 }
 

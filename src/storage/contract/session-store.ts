@@ -47,7 +47,7 @@ export class SessionStore implements TrackerStore {
     const tokens = this.#tokens;
     const fenced = changes.map((change) => tokens.added(change));
     const answer = await this.store.write(fenced).catch((error: unknown) => {
-      if (isError(error, 'ClaimError')) tokens.forget(changes);
+      if (isError(error, 'ClaimError')) tokens.forget(changes, error);
       throw error;
     });
     tokens.learn(fenced, answer.data);
