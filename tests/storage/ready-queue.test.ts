@@ -16,7 +16,10 @@ import { SqlStore } from '../../src/storage/primary/sql-store.ts';
 import { CacheReplica } from '../../src/storage/replicas/cache.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
-import { describeEachBackend, inFolder } from './backends.ts';
+import type { OpenOptions } from '../../src/storage/opening/open-store.ts';
+import { findDifferences, mendDifferences } from '../../src/storage/maintenance/mend-derived.ts';
+import { describeEachBackend, inFolder, openTrackerAt } from './backends.ts';
+import { databaseRows } from './database-rows.ts';
 import { found } from './tiers/filled-session.ts';
 import { Runner, steps } from './random-work.ts';
 import { Tracker } from './tracker.ts';
@@ -114,6 +117,8 @@ async function pages(tracker: Tracker): Promise<string[]> {
   }
 }
 
+/** With so many, a statement that goes through all items for each of them takes longer than a statement may. */
+const BELOW = 10_000;
 const RUNS = { sqlite: episodes(12, 25), postgres: episodes(4, 8) } as const;
 
 describeEachBackend('the ready queue', (backend) => {
@@ -159,6 +164,41 @@ describeEachBackend('the ready queue', (backend) => {
     expect(outcome.done / outcome.asked).toBeGreaterThan(0.3);
   }, 240_000);
 });
+
+describeEachBackend('the ready queue of a large project', (backend) => {
+  it('follows within the time of a statement when what stopped the project is done', async () => {
+    const place = await backend.place();
+    const tracker = await openTrackerAt(place);
+    const project = await tracker.create({ title: 'Project', item_type: 'project' });
+    const blocker = await tracker.create({ title: 'Blocker' });
+    await manyBelow(place, project);
+    await mendDifferences(place);
+    await databaseRows(place).run('analyze');
+    await tracker.link(project, 'depends_on', blocker);
+    expect((await tracker.list({ ready: true })).total_count).toBe(1);
+    const done = await tracker.updateAnswer(blocker, { status: 'completed' });
+    // Not kept for later either.
+    expect(done.warnings).toEqual([]);
+    expect((await tracker.list({ ready: true })).total_count).toBe(BELOW);
+    expect(await findDifferences(place)).toEqual([]);
+  });
+});
+
+/** Rows put there past the program, which would take a while. */
+async function manyBelow(place: OpenOptions, { id: parent }: WorkItem): Promise<void> {
+  const isSqlite = place.databaseUrl === undefined;
+  const numbers = isSqlite
+    ? `(with recursive g(n) as (select 1 union all select n + 1 from g where n < ${BELOW}) select n from g) g`
+    : `generate_series(1, ${BELOW}) g(n)`;
+  const text = `'00000000-0000-4000-8000-' || substr(cast(1000000000000 + n as text), 2)`;
+  const id = isSqlite ? text : `(${text})::uuid`;
+  const json = (empty: string) => (isSqlite ? `'${empty}'` : `'${empty}'::jsonb`);
+  await databaseRows(place).run(
+    `insert into work_items (id, version, item_type, title, status, priority, labels, parent_id, path, depth, metadata, created_at, updated_at, created_by, updated_by)
+     select ${id}, 1, 'task', 'Task', 'active', 3, ${json('[]')}, p.id, p.path || '/' || ${text}, 1, ${json('{}')}, p.created_at, p.created_at, 'ada', 'ada'
+     from work_items p cross join ${numbers} where p.id = '${parent}'`,
+  );
+}
 
 it('the ready queue of the local copy follows that of the primary', async () => {
   await fc.assert(

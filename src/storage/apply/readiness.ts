@@ -17,6 +17,8 @@ import type { Counted, CountedChange } from './counts.ts';
 export const READINESS_RULES = 2;
 /** Up to this many items have their statements prepared; for more, one statement for all is built. */
 const SINGLY_MAX = 3;
+/** Rows that one statement makes: it has to end within the time that a statement gets on PostgreSQL. */
+const ROWS_PER_STATEMENT = 500;
 
 /** How far a change of an item reaches: its own row, or also those below it, or also those that it blocks with theirs. */
 type Reach = 'alone' | 'below' | 'around';
@@ -69,17 +71,13 @@ function isPlacedAlike(before: Counted, after: Counted): boolean {
 /** Recomputes the rows of these items and of those that the reach takes along. */
 async function refreshReadiness(c: Connection, ids: readonly string[], reach: Reach): Promise<void> {
   if (ids.length > SINGLY_MAX) {
-    const all = reach === 'alone' ? ids : await withReached(c, ids, reach);
-    for (const chunk of chunks([...all])) {
-      const { readyQueue: q } = c.tables;
-      await c.db.delete(q).where(inArray(q.item_id, chunk));
-      await insertStatement(c.db, c.tables, listOf(chunk));
-    }
+    await remake(c, reach === 'alone' ? ids : [...(await withReached(c, ids, reach))]);
     return;
   }
-  const which = (t: Tables) => (reach === 'alone' ? sql`${sql.placeholder('id')}` : reachedFrom(t, reach));
   for (const id of ids) {
-    await pipelined(
+    const which = (t: Tables) => (reach === 'alone' ? sql`${sql.placeholder('id')}` : firstReached(t, reach));
+    const [reached] = await pipelined(
+      reach === 'alone' ? Promise.resolve([]) : findReached(c, id, reach),
       c
         .statement(`unqueue ${reach}`, (db, t) =>
           db.delete(t.readyQueue).where(sql`${t.readyQueue.item_id} in (${which(t)})`),
@@ -87,6 +85,15 @@ async function refreshReadiness(c: Connection, ids: readonly string[], reach: Re
         .execute({ id }),
       c.statement(`queue ${reach}`, (db, t) => insertStatement(db, t, which(t))).execute({ id }),
     );
+    await remake(c, reached.slice(ROWS_PER_STATEMENT));
+  }
+}
+
+async function remake(c: Connection, ids: readonly string[]): Promise<void> {
+  const { readyQueue: q } = c.tables;
+  for (const chunk of chunks(ids, ROWS_PER_STATEMENT)) {
+    await c.db.delete(q).where(inArray(q.item_id, chunk));
+    await insertStatement(c.db, c.tables, listOf(chunk));
   }
 }
 
@@ -114,7 +121,7 @@ export async function differingQueue(c: Connection): Promise<number> {
 
 async function insertOpen(c: Connection, ids: string[]): Promise<void> {
   if (ids.length > SINGLY_MAX) {
-    for (const chunk of chunks(ids)) await insertStatement(c.db, c.tables, listOf(chunk));
+    for (const chunk of chunks(ids, ROWS_PER_STATEMENT)) await insertStatement(c.db, c.tables, listOf(chunk));
     return;
   }
   for (const id of ids) {
@@ -157,10 +164,13 @@ function queueRows({ workItems: w, dependencies: d }: Tables, which: SQL): SQL {
         select p.parent_id from above join ${w} p on p.id = above.id where p.parent_id is not null
       ) select 1 from above join ${w} a on a.id = above.id
         where a.status = 'blocked' or not ${isOpenAs('a')} or ${hasOpenBlocker('a.id')})`;
+  // In the order of an index, which PostgreSQL then takes: where few items have children it would go through all of them.
+  const hasOpenChild = sql`(select true from ${w} k where k.parent_id = w.id and ${isOpenAs('k')}
+        order by k.created_at, k.id limit 1)`;
   return sql`select w.id,
       case
         when w.status = 'blocked' or ${hasOpenBlocker('w.id')} or ${isBelowStopped} then ${sql.raw(String(WAITS.FOR_OTHERS))}
-        when exists (select 1 from ${w} k where k.parent_id = w.id and ${isOpenAs('k')}) then ${sql.raw(String(WAITS.FOR_CHILDREN))}
+        when ${hasOpenChild} then ${sql.raw(String(WAITS.FOR_CHILDREN))}
         else ${sql.raw(String(WAITS.FOR_NOTHING))}
       end,
       w.priority, -(
@@ -185,6 +195,25 @@ function names(statuses: readonly string[]): SQL {
 }
 
 const BLOCKING = sql.raw("dependency_type in ('blocks', 'depends_on')");
+
+/** By id, so that the first ones are those of `firstReached`. */
+async function findReached(c: Connection, id: string, reach: 'below' | 'around'): Promise<string[]> {
+  const rows = await c
+    .statement(`reached ${reach}`, (db, t) => {
+      const { id: itemId } = t.workItems;
+      return db
+        .select({ id: itemId })
+        .from(t.workItems)
+        .where(sql`${itemId} in (${reachedFrom(t, reach)})`)
+        .orderBy(itemId);
+    })
+    .execute({ id });
+  return rows.map((row) => row.id);
+}
+
+function firstReached(t: Tables, reach: 'below' | 'around'): SQL {
+  return sql`select id from (${reachedFrom(t, reach)}) reached order by id limit ${sql.raw(String(ROWS_PER_STATEMENT))}`;
+}
 
 /** The item itself from its table, so that the parameter has the column's type. */
 function reachedFrom({ workItems: w, dependencies: d }: Tables, reach: 'below' | 'around'): SQL {
