@@ -144,4 +144,20 @@ describeEachBackend('ready work', (backend) => {
       `"Project" is completed and has an open child: "b" (${b.id.slice(0, 8)}). Nothing below "Project" is ready while it is completed.`,
     ]);
   });
+
+  it('names five of many open children, and counts the others', async () => {
+    const tracker = await openTracker(backend);
+    const project = await tracker.create({ title: 'Project', item_type: 'project' });
+    for (const title of ['a', 'b', 'c', 'd', 'e', 'f', 'g']) {
+      tracker.clock.advance(1);
+      await tracker.create({ title, parent_id: project.id });
+    }
+    const { items } = await tracker.list({ ready: false, explain: true });
+    expect(items[0]?.not_ready).toMatchObject({ more_children: 2 });
+    expect(items[0]?.not_ready?.open_children?.map(({ title }) => title)).toEqual(['a', 'b', 'c', 'd', 'e']);
+    const { warnings } = await tracker.updateAnswer(project, { status: 'completed' });
+    expect(warnings[0]?.message).toMatch(
+      /^"Project" is completed and has open children: "a" .*"e" \(\w+\) and 2 more\./,
+    );
+  });
 });

@@ -188,11 +188,12 @@ export async function openChildrenWarning(
   c: Connection,
   { id, title, status }: Pick<WorkItem, 'id' | 'title' | 'status'>,
 ): Promise<Warning[]> {
-  const children = await findOpenChildren(c, [id]);
-  if (children.length === 0) return [];
-  const named = children.slice(0, CHILDREN_NAMED).map((child) => `"${child.title}" (${shortId(child.id)})`);
-  const more = children.length > named.length ? ` and ${children.length - named.length} more` : '';
-  const open = children.length === 1 ? 'an open child' : 'open children';
+  const children = (await findOpenChildren(c, [id], CHILDREN_NAMED)).get(id);
+  if (children === undefined) return [];
+  const { first, total } = children;
+  const named = first.map((child) => `"${child.title}" (${shortId(child.id)})`);
+  const more = total > named.length ? ` and ${total - named.length} more` : '';
+  const open = total === 1 ? 'an open child' : 'open children';
   const message = `"${title}" is ${status} and has ${open}: ${named.join(', ')}${more}. Nothing below "${title}" is ready while it is ${status}.`;
   return [{ code: OPEN_CHILDREN, message }];
 }

@@ -1,5 +1,5 @@
 /** Why items are not ready: what blocks them, what stops them from above, which children are open. */
-import { and, asc, eq, inArray, notInArray, or, sql } from 'drizzle-orm';
+import { and, asc, eq, inArray, lte, notInArray, or, sql } from 'drizzle-orm';
 import { groupBy } from '../../domain/grouping.ts';
 import { CLOSED_STATUSES, idsAbove, isOpen, type ItemStatus } from '../../domain/work-item.ts';
 import { whereNull } from '../database/columns.ts';
@@ -93,16 +93,29 @@ async function findStopped(c: Connection, ids: readonly string[]): Promise<Map<s
   return stopped;
 }
 
-/** The open children of these items, in their order. */
+export interface OpenChildren {
+  /** The oldest of them. */
+  first: { id: string; title: string; status: ItemStatus }[];
+  total: number;
+}
+
+/** For each of these items that has open children, the first `limit` of them, and how many there are. */
 export async function findOpenChildren(
   c: Connection,
   ids: readonly string[],
-): Promise<{ parent_id: string; id: string; title: string; status: ItemStatus }[]> {
+  limit: number,
+): Promise<Map<string, OpenChildren>> {
   const { workItems: w } = c.tables;
-  const found = [];
+  const found = new Map<string, OpenChildren>();
   for (const chunk of chunks([...ids])) {
-    const rows = await c.db
-      .select({ parent_id: w.parent_id, id: w.id, title: w.title, status: w.status })
+    const numbered = c.db
+      .select({
+        ...{ parent_id: w.parent_id, id: w.id, title: w.title, status: w.status },
+        place: sql`row_number() over (partition by ${w.parent_id} order by ${w.created_at}, ${w.id})`.as(
+          'place',
+        ),
+        total: sql<number | string>`count(*) over (partition by ${w.parent_id})`.as('total'),
+      })
       .from(w)
       .where(
         and(
@@ -111,8 +124,13 @@ export async function findOpenChildren(
           notInArray(w.status, [...CLOSED_STATUSES]),
         ),
       )
-      .orderBy(asc(w.position), asc(w.id));
-    found.push(...rows.map(({ parent_id, ...child }) => ({ parent_id: parent_id ?? '', ...child })));
+      .as('numbered');
+    const rows = await c.db.select().from(numbered).where(lte(numbered.place, limit)).orderBy(numbered.place);
+    for (const { parent_id, id, title, status, total } of rows) {
+      const children = found.get(parent_id ?? '') ?? { first: [], total: Number(total) };
+      children.first.push({ id, title, status });
+      found.set(parent_id ?? '', children);
+    }
   }
   return found;
 }

@@ -5,7 +5,7 @@ import type { NamedItem, NotReady, StoppedItem, WaitingItem } from '../../domain
 import { notFound } from '../../domain/errors.ts';
 import { STARTABLE_STATUSES, isClosed, type ItemStatus, type WorkItem } from '../../domain/work-item.ts';
 import type { WaitingRow } from '../../storage/queries/ready-by-label.ts';
-import type { OpenBlocker, StoppedAncestor } from '../../storage/queries/ready.ts';
+import type { OpenBlocker, OpenChildren, StoppedAncestor } from '../../storage/queries/ready.ts';
 import type { ReadyFilter } from '../../storage/queries/work-item-list.ts';
 import type { Page } from '../../storage/queries/paging.ts';
 import type { Reader } from '../../storage/queries/reader.ts';
@@ -24,14 +24,14 @@ export async function withReasons<T extends WaitingRow>(
   if (items.length === 0) return [];
   const ids = items.map(({ id }) => id);
   const blockers = groupBy(await reader.findOpenBlockers(ids), ({ blocked_id }) => blocked_id);
-  const children = groupBy(await reader.findOpenChildren(ids), ({ parent_id }) => parent_id);
+  const children = await reader.findOpenChildren(ids, NAMED_MAX);
   const stopped = await reader.findStoppedAbove(items);
   const now = await reader.findNow();
   return items.map((item) => {
     const { id } = item;
     const found = {
       blockers: blockers.get(id) ?? [],
-      children: children.get(id) ?? [],
+      children: children.get(id) ?? { first: [], total: 0 },
       below: stopped.get(id),
     };
     const reasons = reasonsOf(item, found, now);
@@ -41,7 +41,7 @@ export async function withReasons<T extends WaitingRow>(
 
 interface Found {
   blockers: OpenBlocker[];
-  children: NamedItem[];
+  children: OpenChildren;
   below: StoppedAncestor | undefined;
 }
 
@@ -57,8 +57,8 @@ function reasonsOf(item: WaitingRow, { blockers, children, below }: Found, now: 
     ...(isWaiting && blockers.length > 0 && { blockers: blockers.slice(0, NAMED_MAX).map(named) }),
     ...(isWaiting && blockers.length > NAMED_MAX && { more_blockers: blockers.length - NAMED_MAX }),
     ...(isWaiting && below !== undefined && { below: stoppedItem(below) }),
-    ...(isWaiting && children.length > 0 && { open_children: children.slice(0, NAMED_MAX).map(named) }),
-    ...(isWaiting && children.length > NAMED_MAX && { more_children: children.length - NAMED_MAX }),
+    ...(isWaiting && children.total > 0 && { open_children: children.first }),
+    ...(isWaiting && children.total > NAMED_MAX && { more_children: children.total - NAMED_MAX }),
     ...(claimed_by !== null &&
       claim_expires_at !== null &&
       claim_expires_at > now && { claimed_by, claim_expires_at }),
