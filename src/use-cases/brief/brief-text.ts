@@ -148,7 +148,7 @@ export const BRIEF_PARTS: readonly Part[] = [
   { at: 'claimed.items', rest: () => 'get_brief with a larger max_tokens' },
   { at: 'claimed_elsewhere.items', rest: () => 'get_brief with a larger max_tokens' },
   { at: 'ready.items', weight: 2, rest: () => 'list_work_items {"ready":true}' },
-  { at: 'blocked.items', rest: () => 'list_work_items {"status":"blocked"}' },
+  { at: 'blocked.items', rest: () => 'list_work_items {"ready":false,"explain":true}' },
   { at: 'broken_vendors.items', rest: () => 'list_vendors {"status":"broken"}' },
   {
     at: 'changed.items',
@@ -255,7 +255,7 @@ interface Reasons {
 
 function whyBlocked({ waits_for = [], below, reason }: Reasons): string {
   const waits = waits_for.length === 0 ? '' : ` ← waits for ${waits_for.join(', ')}`;
-  const held = below === undefined ? '' : ` ← held up with ${below}`;
+  const held = below === undefined ? '' : ` ← stopped by ${below}`;
   return `${waits}${held}${reason === undefined ? '' : ` (${reason})`}`;
 }
 
