@@ -166,7 +166,7 @@ function queueRows({ workItems: w, dependencies: d }: Tables, which: SQL): SQL {
         where a.status = 'blocked' or not ${isOpenAs('a')} or ${hasOpenBlocker('a.id')})`;
   // In the order of an index, which PostgreSQL then takes: where few items have children it would go through all of them.
   const hasOpenChild = sql`(select true from ${w} k where k.parent_id = w.id and ${isOpenAs('k')}
-        order by k.created_at, k.id limit 1)`;
+        order by k.position, k.id limit 1)`;
   return sql`select w.id,
       case
         when w.status = 'blocked' or ${hasOpenBlocker('w.id')} or ${isBelowStopped} then ${sql.raw(String(WAITS.FOR_OTHERS))}

@@ -94,7 +94,7 @@ async function findStopped(c: Connection, ids: readonly string[]): Promise<Map<s
 }
 
 export interface OpenChildren {
-  /** The oldest of them. */
+  /** In their order. */
   first: { id: string; title: string; status: ItemStatus }[];
   total: number;
 }
@@ -111,7 +111,7 @@ export async function findOpenChildren(
     const numbered = c.db
       .select({
         ...{ parent_id: w.parent_id, id: w.id, title: w.title, status: w.status },
-        place: sql`row_number() over (partition by ${w.parent_id} order by ${w.created_at}, ${w.id})`.as(
+        place: sql`row_number() over (partition by ${w.parent_id} order by ${w.position}, ${w.id})`.as(
           'place',
         ),
         total: sql<number | string>`count(*) over (partition by ${w.parent_id})`.as('total'),
