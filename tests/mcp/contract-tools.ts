@@ -73,7 +73,7 @@ export const CONTRACT_TOOLS: readonly ContractTool[] = [
       ],
       'idempotency_key',
     ],
-    added: ['append_description', 'cascade', 'clear'],
+    added: ['append_description', 'position', 'cascade', 'clear'],
     readOnly: false,
     valid: async (surface) => ({ id: (await surface.item())['id'], version: 1, status: 'blocked' }),
     other: { status: 'cancelled' },
