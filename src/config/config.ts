@@ -146,6 +146,8 @@ export function readSettings(flags: Flags, environment: NodeJS.ProcessEnv, folde
     origins[name] = chosen.origin;
     return chosen.read();
   };
+  const variable = <T>(name: string, ...how: FromText<T>): Candidate<T> =>
+    fromText(name, environment[name], ...how);
   const inFile = <T>(value: T | undefined): Candidate<T> => ({
     origin: CONFIG_FILE,
     isSet: value !== undefined,
@@ -154,16 +156,12 @@ export function readSettings(flags: Flags, environment: NodeJS.ProcessEnv, folde
 
   const url = pick('database.url', [
     fromText('--database', flags.database, (schemas) => schemas.databaseUrl),
-    fromText(
-      'WORKTRAIL_DATABASE_URL',
-      environment['WORKTRAIL_DATABASE_URL'],
-      (schemas) => schemas.databaseUrl,
-    ),
-    fromText('DATABASE_URL', environment['DATABASE_URL'], (schemas) => schemas.databaseUrl),
+    variable('WORKTRAIL_DATABASE_URL', (schemas) => schemas.databaseUrl),
+    variable('DATABASE_URL', (schemas) => schemas.databaseUrl),
     inFile(file.database?.url),
   ]);
   const explicitSlug = pick('project.slug', [
-    fromText('WORKTRAIL_PROJECT_SLUG', environment['WORKTRAIL_PROJECT_SLUG'], (schemas) => schemas.slug),
+    variable('WORKTRAIL_PROJECT_SLUG', (schemas) => schemas.slug),
     inFile(file.project?.slug),
   ]);
   const settings: Settings = {
@@ -175,10 +173,7 @@ export function readSettings(flags: Flags, environment: NodeJS.ProcessEnv, folde
       explicit: explicitSlug !== undefined,
       isFromFile: origins['project.slug'] === CONFIG_FILE,
     },
-    actor: pick('actor', [
-      fromText('WORKTRAIL_ACTOR', environment['WORKTRAIL_ACTOR'], (schemas) => schemas.actor),
-      inFile(file.actor),
-    ]),
+    actor: pick('actor', [variable('WORKTRAIL_ACTOR', (schemas) => schemas.actor), inFile(file.actor)]),
     database: url === undefined ? undefined : namedDatabase(url, origins['database.url'] ?? '', environment),
     databaseTimeouts: {
       connectMs:
@@ -190,24 +185,19 @@ export function readSettings(flags: Flags, environment: NodeJS.ProcessEnv, folde
     },
     toolsets: pick('toolsets', [
       fromText('--toolsets', flags.toolsets, (schemas) => schemas.toolsets, splitList),
-      fromText(
-        'WORKTRAIL_TOOLSETS',
-        environment['WORKTRAIL_TOOLSETS'],
-        (schemas) => schemas.toolsets,
-        splitList,
-      ),
+      variable('WORKTRAIL_TOOLSETS', (schemas) => schemas.toolsets, splitList),
       inFile(file.toolsets),
     ]) ?? ['core'],
     host:
       pick('http.host', [
         fromText('--host', flags.host, (schemas) => schemas.host),
-        fromText('WORKTRAIL_HOST', environment['WORKTRAIL_HOST'], (schemas) => schemas.host),
+        variable('WORKTRAIL_HOST', (schemas) => schemas.host),
         inFile(file.http?.host),
       ]) ?? HOST_DEFAULT,
     port:
       pick('http.port', [
         fromText('--port', flags.port, (schemas) => schemas.port, Number),
-        fromText('WORKTRAIL_PORT', environment['WORKTRAIL_PORT'], (schemas) => schemas.port, Number),
+        variable('WORKTRAIL_PORT', (schemas) => schemas.port, Number),
         inFile(file.http?.port),
       ]) ?? PORT_DEFAULT,
     statusFile: {
@@ -257,11 +247,15 @@ interface Candidate<T> {
   read: () => T;
 }
 
+type FromText<T> = [
+  schema: (schemas: ReturnType<typeof settingSchemas>) => z.ZodType<T>,
+  convert?: (text: string) => unknown,
+];
+
 function fromText<T>(
   origin: string,
   text: string | undefined,
-  schema: (schemas: ReturnType<typeof settingSchemas>) => z.ZodType<T>,
-  convert: (text: string) => unknown = (value) => value,
+  ...[schema, convert = (value) => value]: FromText<T>
 ): Candidate<T> {
   const set = ifSet(text);
   return {

@@ -44,6 +44,7 @@ describeEachBackend('history', (backend) => {
     expect(change.change_id).toMatch(UUID_V7);
     const to = Object.fromEntries(change.fields.map((field) => [field.field, field.to]));
     expect(to).toEqual({
+      position: item.position,
       id: item.id,
       item_type: 'task',
       title: 'New',

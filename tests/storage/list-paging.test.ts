@@ -85,22 +85,27 @@ describeEachBackend('pages of lists', (backend) => {
     const encoded = (...values: unknown[]) => Buffer.from(JSON.stringify(values)).toString('base64url');
     const id = '00000000-0000-4000-8000-000000000000';
     const time = '2026-01-05T09:00:00.000Z';
+    const place = '01a22fd578d904f0000';
 
     it.each([
       ['text that is none', 'updated', 'not a cursor'],
       ['the empty text', 'updated', ''],
       ['JSON of another kind', 'updated', Buffer.from('{"a":1}').toString('base64url')],
       ['too few values', 'updated', encoded('updated', time)],
-      ['too many values', 'updated', encoded('updated', time, id, id)],
-      ['a cursor of another order', 'updated', encoded('created', time, id)],
+      ['too many values', 'updated', encoded('updated', time, place, id, id)],
+      ['a cursor of another order', 'updated', encoded('created', time, place, id)],
       ['a cursor of another list', 'updated', encoded('vendors', 'name', id)],
-      ['a time that is none', 'updated', encoded('updated', 'yesterday', id)],
-      ['a time in another form', 'updated', encoded('updated', '2026', id)],
-      ['a time past the end of times', 'updated', encoded('updated', '+012026-01-05T09:00:00.000Z', id)],
-      ['a time before the beginning', 'updated', encoded('updated', '0000-01-05T09:00:00.000Z', id)],
-      ['an id that is none', 'updated', encoded('updated', time, "' or 1=1 --")],
-      ['a number for a time', 'updated', encoded('updated', 5, id)],
-      ['an object for an id', 'updated', encoded('updated', time, { id })],
+      ['a time that is none', 'updated', encoded('updated', 'yesterday', place, id)],
+      ['a time in another form', 'updated', encoded('updated', '2026', place, id)],
+      [
+        'a time past the end of times',
+        'updated',
+        encoded('updated', '+012026-01-05T09:00:00.000Z', place, id),
+      ],
+      ['a time before the beginning', 'updated', encoded('updated', '0000-01-05T09:00:00.000Z', place, id)],
+      ['an id that is none', 'updated', encoded('updated', time, place, "' or 1=1 --")],
+      ['a number for a time', 'updated', encoded('updated', 5, place, id)],
+      ['an object for an id', 'updated', encoded('updated', time, place, { id })],
       ['a text for a priority', 'priority', encoded('priority', '3', time, id)],
       ['a fraction for a priority', 'priority', encoded('priority', 1.5, time, id)],
       ['a priority of astronomical size', 'priority', encoded('priority', 1e12, time, id)],

@@ -40,6 +40,7 @@ describeEachBackend('work items', (backend) => {
       parent_id: parent.id,
       path: `/${parent.id}/${created.id}`,
       depth: 1,
+      position: created.position,
       created_at: tracker.clock.iso,
       updated_at: tracker.clock.iso,
       completed_at: null,

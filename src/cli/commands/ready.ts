@@ -29,8 +29,8 @@ export function addReadyCommand(program: Command): Command {
     .addHelpText(
       'after',
       `
-Ready is what is planned or active, not claimed, and waits for no open item. It comes by priority, then by how
-much open work it unblocks, then by age.
+Ready is what is planned or active, not claimed, waits for no open item, has no open children, and lies below nothing
+that is closed, blocked or waiting. It comes by priority, then by how much open work it unblocks, then in its order.
 
 Examples:
   worktrail ready

@@ -43,7 +43,8 @@ export function pageOf<Item extends object, Page extends Listed<Item>, Row exten
 /** The id comes first, the others in the order in which they were asked for. */
 function picked(item: object, fields: readonly string[], longest: number): object {
   if (fields.includes(ALL)) {
-    const all = Object.entries(withoutEmpty(item));
+    // Where an item stands is seen by the order of the rows.
+    const all = Object.entries(withoutEmpty(item)).filter(([name]) => name !== 'position');
     return Object.fromEntries(all.map(([name, value]) => [name, shortValue(value as JsonValue, longest)]));
   }
   const names = [...new Set(['id', ...fields])];

@@ -180,7 +180,7 @@ interface NodeRow extends ItemRow {
   children_total?: number;
 }
 
-type ShownItem = Omit<WorkItemView, 'children' | 'dependencies' | 'notes' | 'ancestors'> & {
+type ShownItem = Omit<WorkItemView, 'children' | 'dependencies' | 'notes' | 'ancestors' | 'position'> & {
   ancestors?: ItemRow[];
   children?: NodeRow[];
   dependencies?: NonNullable<WorkItemView['dependencies']>;
@@ -189,7 +189,8 @@ type ShownItem = Omit<WorkItemView, 'children' | 'dependencies' | 'notes' | 'anc
 
 function shownItem(view: WorkItemView | TextPart): ShownItem | TextPart {
   if ('characters' in view) return view;
-  const { ancestors, children, dependencies, notes, ...item } = view;
+  // Its position says nothing by itself: lists and trees are in its order.
+  const { ancestors, children, dependencies, notes, position: _position, ...item } = view;
   return withoutEmpty({
     ...item,
     ancestors: ancestors.map((one) => rowOf(one, ['id', 'version', 'item_type', 'title', 'status'])),

@@ -1,5 +1,13 @@
 // The local copy of a tracker: equal to it after every refresh, whatever was laid on top or happened to the file.
-import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
@@ -19,6 +27,7 @@ import { LayerUnavailable, applyToReplica } from '../../../src/storage/replicas/
 import { cleanUpLater } from '../../support/cleanup.ts';
 import { temporaryProject } from '../../support/temporary-project.ts';
 import { layerFailure } from '../../../src/storage/database/driver-errors.ts';
+import { packageRoot } from '../../../src/platform/package-root.ts';
 import { inFolder } from '../backends.ts';
 import { Tracker } from '../tracker.ts';
 import { provisionalStep } from '../../../src/domain/provisional-version.ts';
@@ -100,14 +109,36 @@ function update(entity_id: string, base_version: number, patch: JsonObject): Cha
   };
 }
 
+/** As the migrations before the last made it. */
+function earlier(kind: 'TABLE' | 'INDEX', name: string): string {
+  const folder = path.join(packageRoot(), 'drizzle', 'sqlite');
+  const files = readdirSync(folder)
+    .filter((file) => file.endsWith('.sql'))
+    .sort();
+  const statements = files
+    .slice(0, -1)
+    .flatMap((file) => readFileSync(path.join(folder, file), 'utf8').split('--> statement-breakpoint'));
+  const found = statements.findLast((statement) => statement.includes(`CREATE ${kind} \`${name}\``));
+  if (found === undefined) throw new Error(`no migration makes ${name}`);
+  return found.trim().replace(/;$/, '');
+}
+
+/** The indexes of items that end with their positions. */
+const PLACED = ['parent', 'updated', 'created', 'status', 'type', 'assignee', 'priority', 'title'];
+
 /** Makes the file what the program before the last migration left: with the rows that its queue had. */
 function asEarlierVersion(file: string): void {
   const database = new Database(file);
   database.exec(`
-    delete from ready_queue where waits <> 0;
-    drop index ready_queue_order;
-    alter table ready_queue drop column waits;
-    create index ready_queue_order on ready_queue (priority, rank, created_at, item_id);
+    create temp table kept as select item_id, priority, rank from ready_queue where waits = 0;
+    drop table ready_queue;
+    ${earlier('TABLE', 'ready_queue')};
+    ${earlier('INDEX', 'ready_queue_order')};
+    insert into ready_queue (item_id, priority, rank, created_at) select item_id, priority, rank, '' from kept;
+    drop table kept;
+    ${PLACED.map((name) => `drop index work_items_${name};`).join(' ')}
+    alter table work_items drop column position;
+    ${PLACED.map((name) => earlier('INDEX', `work_items_${name}`)).join('; ')};
     drop index claims_expires;
     create index claims_holder on claims (holder, expires_at);
     ${['client', 'person', 'session', 'device'].map((name) => `drop index changes_${name};`).join(' ')}
@@ -131,8 +162,12 @@ describe('a cache', () => {
       await refresh();
       await cache.close();
       asEarlierVersion(file);
-      const queueOf = (c: Connection) =>
-        c.db.select().from(c.tables.readyQueue).orderBy(c.tables.readyQueue.item_id);
+      // Items of earlier versions stand by their age: their positions are others.
+      const queueOf = async (c: Connection) => {
+        const { readyQueue: q } = c.tables;
+        const rows = await c.db.select().from(q).orderBy(q.item_id);
+        return rows.map(({ item_id, waits, priority, rank }) => ({ item_id, waits, priority, rank }));
+      };
       const expected = await primary.inSnapshot(queueOf);
       expect(expected.map(({ waits }) => waits).sort()).toEqual([0, 0, 1, 2]);
       expect(waiting.status).toBe('blocked');
