@@ -70,9 +70,8 @@ function granted(world: World, { row, change, held }: { row: HistoryRow; change:
       world.violated(`claimed while another holds it: ${describe(change)}, ${inWords(held)}`);
     if (next.holder !== actor)
       world.violated(`claimed by ${actor}, and ${inWords(next)}: ${describe(change)}`);
-    return isAccepted
-      ? { ...next, handedOver: false }
-      : { ...next, token: nextToken(world, row, held), granted_by, handedOver: false };
+    // Also of one that was handed over: whoever gave it away knows the earlier token.
+    return { ...next, token: nextToken(world, row, held), granted_by, handedOver: false };
   }
   if (!isCurrent(claim_token, held))
     world.violated(`kept by a token that was over: ${describe(change)}, ${inWords(held)}`);
