@@ -36,9 +36,9 @@ export async function refreshQueue(
   const fresh = new Set<string>();
   const reaches = new Map<string, Reach>(relinked.map((id) => [id, 'below']));
   const reach = (id: string | null | undefined, wanted: Reach) => {
-    if (id != null && REACHES.indexOf(wanted) > REACHES.indexOf(reaches.get(id) ?? 'alone'))
-      reaches.set(id, wanted);
-    else if (id != null && !reaches.has(id)) reaches.set(id, wanted);
+    if (id == null) return;
+    const known = reaches.get(id);
+    if (known === undefined || REACHES.indexOf(wanted) > REACHES.indexOf(known)) reaches.set(id, wanted);
   };
   for (const { before, after } of changes) {
     const isOpened =
