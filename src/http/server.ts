@@ -9,6 +9,7 @@ import { MESSAGE_MAX_BYTES } from '../domain/limits.ts';
 import { databaseError, type TrackerError } from '../domain/errors.ts';
 import { createMcpHttp, refuseForeign, rpcError, type Exchange } from '../mcp/http.ts';
 import type { ServerFactory } from '../mcp/server.ts';
+import type { Sealing } from '../mcp/session-ids.ts';
 import type { Store } from '../storage/contract/store.ts';
 import { Bodies } from './bodies.ts';
 import { limitConnections } from './connections.ts';
@@ -35,6 +36,10 @@ export interface HttpOptions {
   store: () => Promise<Store>;
   /** What every request but `/health` must carry; undefined where none is asked for. */
   token?: string | undefined;
+  /** For ids of sessions, which outlive this process. */
+  sealing: Sealing;
+  /** The tracker's folder. */
+  place: string;
   log: (message: string) => void;
 }
 
@@ -70,6 +75,8 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     log,
     sessions: SESSIONS_MAX,
     sseSessions: limits.streams,
+    sealing: options.sealing,
+    place: options.place,
     takeStream: (address) => streams.take(address),
   });
   const bodies = new Bodies();

@@ -17,9 +17,15 @@ import {
 } from '@modelcontextprotocol/server';
 import { createHttpListening } from './http-listening.ts';
 import type { ServerFactory } from './server.ts';
+import { SessionIds, handshakeOf, type Sealing } from './session-ids.ts';
 import { Sessions, type SessionLimits } from './sessions.ts';
 import { SseTransport } from './sse-transport.ts';
 import { listenOf } from './stdio-listening.ts';
+
+const ACCEPTED = 'application/json, text/event-stream';
+const JSON_BODY = { 'content-type': 'application/json' };
+/** Of more the oldest are forgotten: whoever has its id could use it again. */
+const ENDED_MAX = 10_000;
 
 /** Where a request came from, and its answer, by which its end is known. */
 export interface Exchange {
@@ -32,6 +38,9 @@ export interface McpHttpOptions {
   sessions: SessionLimits;
   /** Of HTTP+SSE, whose sessions are streams. */
   sseSessions: SessionLimits;
+  sealing: Sealing;
+  /** The tracker's folder. */
+  place: string;
   /** A place for a stream that stays open, to be given back; undefined when there is none. */
   takeStream: (address: string) => (() => void) | undefined;
 }
@@ -57,31 +66,67 @@ export function createMcpHttp(factory: ServerFactory, options: McpHttpOptions): 
   const legacy = new Sessions<SessionTransport>(options.sessions);
   const sse = new Sessions<SseTransport>(options.sseSessions);
 
+  const ids = new SessionIds(options.sealing, options.place);
+  /** Sessions that their clients ended. */
+  const ended = new Set<string>();
+  const resuming = new Map<string, Promise<Response | undefined>>();
+
   async function serveLegacy(request: Request, body: unknown, exchange: Exchange): Promise<Response> {
+    // Also where it names a session of before: a client that lost one says so.
+    if (isInitializeRequest(body)) return await begin(request, body, exchange);
     const id = request.headers.get('mcp-session-id');
-    if (id !== null) {
-      const used = legacy.use(id);
-      if (used === undefined) return rpcError(404, -32001, 'Session not found: initialize a new one.');
-      exchange.response.once('close', used.ended);
-      const { transport } = used;
-      const response = await transport.handleRequest(request, { parsedBody: body });
-      if (request.method === 'GET' && response.ok) transport.streamOpened(request.signal);
-      return response;
-    }
-    if (!isInitializeRequest(body)) {
+    if (id === null) {
+      if (request.method === 'GET') return rpcError(405, -32000, 'Use POST here.', { allow: 'POST' });
       return rpcError(400, -32000, 'Send initialize first, then the Mcp-Session-Id header it answered.');
     }
-    if (!legacy.makeRoom(exchange.address)) return tooMany('sessions');
-    const sessionId = randomUUID();
+    const refused = await resumed(id, request.url, exchange);
+    if (refused !== undefined) return refused;
+    const used = legacy.use(id);
+    if (used === undefined) return rpcError(404, -32001, 'Session not found: initialize a new one.');
+    exchange.response.once('close', used.ended);
+    const { transport } = used;
+    const response = await transport.handleRequest(request, { parsedBody: body });
+    if (request.method === 'GET' && response.ok) transport.streamOpened(request.signal);
+    if (request.method === 'DELETE' && response.ok) keepLast(ended, id, ENDED_MAX);
+    return response;
+  }
+
+  async function begin(request: Request, body: { params?: unknown }, exchange: Exchange): Promise<Response> {
+    const handshake = handshakeOf(body.params);
+    const transport = await open(ids.make(handshake), handshake.session, exchange.address);
+    return (await transport?.handleRequest(request, { parsedBody: body })) ?? tooMany('sessions');
+  }
+
+  /** Puts a session up again that ended without its client. @returns the refusal, where it may not be */
+  async function resumed(id: string, url: string, { address }: Exchange): Promise<Response | undefined> {
+    if (legacy.has(id) || ended.has(id)) return undefined;
+    const handshake = ids.read(id);
+    if (handshake === undefined) return undefined;
+    const resume = async (): Promise<Response | undefined> => {
+      const transport = await open(id, handshake.session, address);
+      if (transport === undefined) return tooMany('sessions');
+      const parsedBody = { jsonrpc: '2.0', id: 0, method: 'initialize', params: handshake.params };
+      const greeting = new Request(url, { method: 'POST', headers: { ...JSON_BODY, accept: ACCEPTED } });
+      await (await transport.handleRequest(greeting, { parsedBody })).text();
+      return undefined;
+    };
+    const underWay = resuming.get(id) ?? resume().finally(() => resuming.delete(id));
+    resuming.set(id, underWay);
+    return await underWay;
+  }
+
+  /** Undefined where there is no room. */
+  async function open(id: string, session: string, address: string): Promise<SessionTransport | undefined> {
+    if (!legacy.makeRoom(address)) return undefined;
     const transport: SessionTransport = new SessionTransport({
-      sessionIdGenerator: () => sessionId,
+      sessionIdGenerator: () => id,
       onsessioninitialized: () => {
-        legacy.add(sessionId, transport, exchange.address);
+        legacy.add(id, transport, address);
       },
     });
     transport.onclose = () => legacy.remove(transport.sessionId);
-    await factory.forSession().connect(transport);
-    return await transport.handleRequest(request, { parsedBody: body });
+    await factory.forSession(session).connect(transport);
+    return transport;
   }
 
   async function serve(request: Request, body: unknown, exchange: Exchange): Promise<Response> {
@@ -91,7 +136,8 @@ export function createMcpHttp(factory: ServerFactory, options: McpHttpOptions): 
   }
 
   return {
-    streamable: async (request, body, exchange) => {
+    streamable: async (received, body, exchange) => {
+      const request = acceptingAny(received);
       const staysOpen = request.method === 'GET' || listenOf(body) !== undefined;
       if (!staysOpen) return await serve(request, body, exchange);
       const giveBack = options.takeStream(exchange.address);
@@ -105,7 +151,7 @@ export function createMcpHttp(factory: ServerFactory, options: McpHttpOptions): 
       const transport = new SseTransport(response, '/messages');
       sse.add(transport.sessionId, transport, address);
       transport.onclose = () => sse.remove(transport.sessionId);
-      await factory.forSession().connect(transport);
+      await factory.forSession(randomUUID()).connect(transport);
       return undefined;
     },
 
@@ -145,6 +191,22 @@ function refuseOtherSites(request: Request): Response | undefined {
   const site = request.headers.get('sec-fetch-site');
   if (site === null || site === 'none' || site === 'same-origin') return undefined;
   return rpcError(403, -32000, 'Pages of another origin may not call this server.');
+}
+
+/** A client that takes anything, or does not say what it takes, takes what this server answers. */
+function acceptingAny(request: Request): Request {
+  const accept = request.headers.get('accept') ?? '*/*';
+  if (!/(^|,)\s*\*\/\*/.test(accept)) return request;
+  const { url, method, signal } = request;
+  const headers = new Headers(request.headers);
+  headers.set('accept', ACCEPTED);
+  return new Request(url, { method, headers, signal });
+}
+
+function keepLast(all: Set<string>, one: string, max: number): void {
+  all.add(one);
+  const [oldest] = all;
+  if (all.size > max && oldest !== undefined) all.delete(oldest);
 }
 
 function tooMany(what: string): Response {

@@ -5,6 +5,7 @@ import { CLIENT_INFO_META_KEY, Server } from '@modelcontextprotocol/server';
 import type { Caller, Context } from '../use-cases/support/context.ts';
 import { presentable } from '../domain/worker.ts';
 import { SessionStore } from '../storage/contract/session-store.ts';
+import { Recent } from './recent.ts';
 import { withProgress } from './progress.ts';
 import type { ToolCalls } from './tool-calls.ts';
 import type { Subscriber, Subscriptions } from './subscriptions.ts';
@@ -19,9 +20,15 @@ export interface OneClientFactory {
 }
 
 export interface ServerFactory extends OneClientFactory {
-  /** For a session among others: told by itself of answers that are older than those it was given. */
-  forSession(): Server;
+  /**
+   * For a session among others: told by itself of answers that are older than those it was given.
+   * @param session as changes name it; one that goes on knows what it was given before
+   */
+  forSession(session: string): Server;
 }
+
+/** Also such as ended: they may go on. */
+const SESSIONS_KNOWN_MAX = 2_000;
 
 /** Resources can be subscribed to; which there are does not change while a server runs. */
 const CAPABILITIES = { tools: {}, resources: { subscribe: true }, prompts: {}, completions: {} };
@@ -77,9 +84,13 @@ export function createServerFactory(options: ServerOptions): ServerFactory {
     });
     return server;
   };
+  const apps = new Recent<OpenApp>(SESSIONS_KNOWN_MAX);
   return Object.assign(() => serverOf(options.app), {
-    // Not the transport's id, by which whoever knows it speaks in the session: changes are shown to others.
-    forSession: () => serverOf(inSession(options.app), randomUUID()),
+    forSession: (session: string) =>
+      serverOf(
+        apps.get(session, () => inSession(options.app)),
+        session,
+      ),
     subscriptions,
   });
 }

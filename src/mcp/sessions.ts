@@ -1,10 +1,11 @@
 /**
- * The sessions of one transport. When there are too many, one that nobody uses makes room: first those that were opened
- * and never used, then those idle for long, the longest first. One with a call at work or an open stream never does.
+ * The sessions of one transport. One that nobody uses ends by itself, and earlier where there are too many: first those that
+ * were opened and never used, then those idle for the longest. One with a call at work or an open stream never does.
  */
 
-/** A client that pauses for less keeps its session whatever others do: some never recover from losing it. */
-const IDLE_MIN_MS = 10 * 60_000;
+/** A session at rest holds what changed of its subscriptions, for a client that comes back to listen. */
+const IDLE_END_MS = 30 * 60_000;
+const IDLE_LOOK_MS = 60_000;
 
 export interface SessionLimits {
   total: number;
@@ -26,8 +27,15 @@ interface Session<T> {
 
 export class Sessions<T extends Transport> {
   readonly #all = new Map<string, Session<T>>();
+  readonly #looking: NodeJS.Timeout;
 
-  constructor(private readonly limits: SessionLimits) {}
+  /** @param now milliseconds of a clock that is never set */
+  constructor(
+    private readonly limits: SessionLimits,
+    private readonly now = () => performance.now(),
+  ) {
+    this.#looking = setInterval(() => this.endIdle(), IDLE_LOOK_MS).unref();
+  }
 
   /** Whether one more may be opened from this address; ends another one for it where it has to. */
   makeRoom(address: string): boolean {
@@ -37,7 +45,7 @@ export class Sessions<T extends Transport> {
   }
 
   add(id: string, transport: T, address: string): void {
-    this.#all.set(id, { transport, address, isUsed: false, lastUsed: performance.now(), open: 0 });
+    this.#all.set(id, { transport, address, isUsed: false, lastUsed: this.now(), open: 0 });
   }
 
   /** For a request in the session; `ended` is called when nothing of it is open any more. */
@@ -48,27 +56,47 @@ export class Sessions<T extends Transport> {
     session.open += 1;
     const ended = (): void => {
       session.open -= 1;
-      session.lastUsed = performance.now();
+      session.lastUsed = this.now();
     };
     return { transport: session.transport, ended };
+  }
+
+  has(id: string): boolean {
+    return this.#all.has(id);
   }
 
   remove(id: string | undefined): void {
     if (id !== undefined) this.#all.delete(id);
   }
 
+  /** Ends those that nobody has used for long. */
+  endIdle(): void {
+    const since = this.now() - IDLE_END_MS;
+    for (const [id, { open, lastUsed, transport }] of this.#all)
+      if (open === 0 && lastUsed <= since) this.#end(id, transport);
+  }
+
+  get size(): number {
+    return this.#all.size;
+  }
+
   async closeAll(): Promise<void> {
+    clearInterval(this.#looking);
     await Promise.all([...this.#all.values()].map(({ transport }) => transport.close()));
   }
 
   #endOneOf(sessions: [id: string, session: Session<T>][]): boolean {
-    const idleSince = performance.now() - IDLE_MIN_MS;
     const [first] = sessions
-      .filter(([, { isUsed, open, lastUsed }]) => open === 0 && (!isUsed || lastUsed <= idleSince))
+      .filter(([, { open }]) => open === 0)
       .sort(([, a], [, b]) => Number(a.isUsed) - Number(b.isUsed) || a.lastUsed - b.lastUsed);
     if (first === undefined) return false;
-    this.remove(first[0]);
-    void first[1].transport.close().catch(() => undefined);
+    const [id, { transport }] = first;
+    this.#end(id, transport);
     return true;
+  }
+
+  #end(id: string, transport: T): void {
+    this.remove(id);
+    void transport.close().catch(() => undefined);
   }
 }

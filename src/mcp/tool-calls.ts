@@ -6,13 +6,18 @@ import { parseInput } from '../domain/validate.ts';
 import { nearestName } from '../domain/warnings.ts';
 import { TrackerError, databaseError, validationError } from '../domain/errors.ts';
 import type { Caller } from '../use-cases/support/context.ts';
+import { SessionNews } from '../use-cases/support/session-news.ts';
 import { driverCode } from '../storage/database/driver-errors.ts';
 import type { Tool } from './definitions/define-tool.ts';
 import { present } from './definitions/present.ts';
 import { toldError } from './definitions/told-error.ts';
 import { ADVERTISED_OUTPUT, advertisedInputSchema } from './json-schema.ts';
+import { Recent } from './recent.ts';
 import { toolsOf } from './registry.ts';
 import type { OpenApp, ServerOptions } from './server-options.ts';
+
+/** Whose news are kept apart; of more the one that called least recently begins anew. */
+const SESSIONS_MAX = 500;
 
 export interface ToolCalls {
   /** @param client its name: some are told which tools to load first, and how models ask for them */
@@ -30,6 +35,10 @@ export function createToolCalls({ toolsets, log }: Omit<ServerOptions, 'app'>): 
   const tools = new Map(toolsOf(toolsets).map((tool) => [tool.name, tool]));
   let listed: ListedTool[] | undefined;
   const list = () => (listed ??= [...tools.values()].map(listTool));
+  const offers = (name: string) => tools.has(name);
+  const sessions = new Recent<SessionNews>(SESSIONS_MAX);
+  const newsOf = ({ session = '' }: Caller) => sessions.get(session, () => new SessionNews());
+  const restOf = (since: number) => (offers('get_brief') ? `get_brief {"since":${since}}` : undefined);
   return {
     list: (client) =>
       loadsOnDemand(client) ? list().map((one) => ({ ...one, ...hintsOf(tools.get(one.name)) })) : list(),
@@ -39,11 +48,20 @@ export function createToolCalls({ toolsets, log }: Omit<ServerOptions, 'app'>): 
         if (tool === undefined) throw unknownTool(name, [...tools.keys()]);
         const input = parseInput(tool.input, arguments_);
         const { context } = await app();
-        const answer = await tool.run(context, caller, input as never, onProgress);
-        const { text, structured } = present(tool, answer, input, (named) => tools.has(named));
-        return { content: [{ type: 'text', text }], structuredContent: structured };
+        const told = newsOf(caller);
+        const found = told.look(context, caller);
+        const news = async () => told.tell(await found, restOf);
+        try {
+          const answer = await tool.run(context, caller, input as never, onProgress);
+          const line = await news();
+          told.learn(input, answer.data);
+          const { text, structured } = present(tool, answer, input, offers, line);
+          return { content: [{ type: 'text', text }], structuredContent: structured };
+        } catch (error) {
+          return errorResult(error, log, offers, await news());
+        }
       } catch (error) {
-        return errorResult(error, log, (named) => tools.has(named));
+        return errorResult(error, log, offers);
       }
     },
   };
@@ -102,6 +120,7 @@ function errorResult(
   error: unknown,
   log: (message: string) => void,
   offers: (tool: string) => boolean,
+  news?: string,
 ): CallToolResult {
   if (!(error instanceof TrackerError))
     log(error instanceof Error ? (error.stack ?? error.message) : String(error));
@@ -116,6 +135,13 @@ function errorResult(
         );
   return {
     isError: true,
-    content: [{ type: 'text', text: visibleJson(JSON.stringify(toldError(known, offers))) }],
+    content: [
+      {
+        type: 'text',
+        text: visibleJson(
+          JSON.stringify({ ...toldError(known, offers), ...(news !== undefined && { news }) }),
+        ),
+      },
+    ],
   };
 }

@@ -161,7 +161,7 @@ describe('sessions', () => {
       expect(body).toContain('initialize');
     }
     const get = await request(`${server.url}/mcp`, { headers: { accept: 'text/event-stream' } });
-    expect(get.status).toBe(400);
+    expect(get.status).toBe(405);
     expect((await request(`${server.url}/mcp`, { method: 'DELETE' })).status).toBe(400);
   });
 

@@ -1,42 +1,17 @@
 // Two people with two windows of one client each, as four real servers: told apart, also offline and after replay.
-import { writeFile } from 'node:fs/promises';
-import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { cleanUpLater } from '../support/cleanup.ts';
 import { describeUnless } from '../support/describe-with.ts';
 import { postgresSkipReason, startPostgres } from '../support/postgres.ts';
 import { runCli } from '../support/program.ts';
-import { git, temporaryProject } from '../support/temporary-project.ts';
+import { temporaryProject } from '../support/temporary-project.ts';
 import { describeEachDatabase } from './place.ts';
-import { Server, type Answer } from './server.ts';
+import type { Server, Answer } from './server.ts';
+import { WINDOWS, joined, openWindows, type Four } from './windows.ts';
 
 const LONG_MS = 240_000;
 const PATIENCE_MS = 60_000;
-const WINDOWS = [
-  ['Ana', 'aaaaaaaa-0000-4000-8000-000000000001'],
-  ['Ana', 'aaaaaaab-0000-4000-8000-000000000002'],
-  ['Ben', 'bbbbbbbb-0000-4000-8000-000000000001'],
-  ['Ben', 'bbbbbbbc-0000-4000-8000-000000000002'],
-] as const;
-type Four<T> = [T, T, T, T];
-
-/** @param placeOf the folder and arguments of a person */
-async function openWindows(
-  placeOf: (person: string) => { project: string; args: readonly string[] },
-): Promise<Four<Server>> {
-  const open = ([person, session]: (typeof WINDOWS)[number]) =>
-    Server.start(placeOf(person) as never, {
-      clientName: 'claude-code',
-      env: { WORKTRAIL_ACTOR: person, CLAUDE_CODE_SESSION_ID: session },
-    });
-  const [first, ...others] = WINDOWS;
-  const founder = await open(first);
-  // The project is made by one: of two folders that do so in the same moment, a process may be told of the other's first.
-  await founder.answer('get_project_configuration');
-  return [founder, ...(await Promise.all(others.map(open)))] as Four<Server>;
-}
-
 const itemsOf = (section: unknown) => ((section ?? { items: [] }) as { items: Answer[] }).items;
 const short = (id: string) => id.slice(0, 8);
 
@@ -118,18 +93,6 @@ describeEachDatabase('four windows', (newPlace, source) => {
 });
 
 const databaseOf = (args: readonly string[]) => args.slice(args.indexOf('--database'));
-
-/** A second clone of the project, on the same database. */
-async function joined({ project }: { project: string }): Promise<string> {
-  const clone = await temporaryProject();
-  await git(clone, 'init', '--quiet');
-  await git(clone, 'pull', '--quiet', project);
-  await writeFile(
-    path.join(clone, 'worktrail.config.json'),
-    JSON.stringify({ project: { slug: 'test-project' } }),
-  );
-  return clone;
-}
 
 describeUnless(postgresSkipReason(), 'four windows whose database goes away', () => {
   it('are four workers offline and after replay', { timeout: LONG_MS }, async () => {

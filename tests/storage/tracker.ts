@@ -52,6 +52,7 @@ export class Clock {
 function withoutTiers(store: Store): TrackerStore {
   return {
     read: (work, options) => store.read(work, options),
+    latest: async (work, options) => (await store.read(work, options)).data,
     write: async (changes) => {
       const answer = await store.write(changes);
       return { ...answer, durability: answer.source as Durability };

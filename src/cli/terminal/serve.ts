@@ -110,6 +110,7 @@ async function listen(
   token: HttpToken | undefined,
 ) {
   const { startHttp } = await import('../../http/server.ts');
+  const { ownSeal } = await import('../../storage/journals/seal.ts');
   const { context } = await app.get();
   const server = await startHttp({
     host: config.host,
@@ -117,6 +118,11 @@ async function listen(
     factory,
     store: async () => SessionStore.begin((await app.get()).context.store),
     token: token?.value,
+    sealing: {
+      of: (data) => ownSeal().of('worktrail http session v1', data),
+      isOwn: (data, seal) => ownSeal().isOwn('worktrail http session v1', data, seal),
+    },
+    place: config.dataDir,
     log,
   });
   // A store that cannot be read is told to every call, and may be mended while the server runs.

@@ -165,6 +165,8 @@ const selfDescription = {
   /** Characters of what a write saved and does not send back. */
   saved: z.record(z.string(), z.int()).optional(),
   durability: z.string().optional(),
+  /** One line of what others did meanwhile to what the session goes by: told once. */
+  news: z.string().optional(),
 };
 
 /** The output schema of a tool: its fields and what every answer says about itself. */

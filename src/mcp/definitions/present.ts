@@ -22,12 +22,14 @@ export interface Presented {
 /**
  * @param input as the tool parsed it
  * @param offers whether this server has a tool: no answer names another
+ * @param news one line of what others did meanwhile
  */
 export function present(
   tool: Tool,
   answer: Answer<object>,
   input: object,
   offers: (tool: string) => boolean,
+  news?: string,
 ): Presented {
   const { max_tokens, fields } = input as { max_tokens?: number; fields?: unknown };
   // Of a write, what it changed has room of its own, whatever it warns of.
@@ -44,6 +46,7 @@ export function present(
   const structuredOf = (shown: Shown): Shown => ({
     ...(isPartial ? withoutUnknown(shown) : shown),
     ...aboutAnswer(answer),
+    ...(news !== undefined && { news }),
   });
   const textOf = (shown: Shown): string => {
     const told =
@@ -51,7 +54,7 @@ export function present(
         ? toText((isPartial ? withQuestionMarks(shown) : shown) as never) +
           (isPartial ? unknownLine(shown) : '')
         : `Saved, not checked yet: ${answer.unchecked}`;
-    return visible(told + cutLines(shown) + warningLines(answer.warnings));
+    return visible(told + cutLines(shown) + warningLines(answer.warnings) + newsLine(news));
   };
   const paged = (shown: Shown): Shown => {
     const cutPage = withCursor(shown, answer.data as Partial<Page<unknown>>);
@@ -64,6 +67,8 @@ export function present(
   const shown = paged(fitted(view, parts, budget, costOf, jsonTokens));
   return { text: textOf(shown), structured: structuredOf(shown) };
 }
+
+const newsLine = (news: string | undefined): string => (news === undefined ? '' : `\nNews: ${news}`);
 
 /** Of a write that nothing could check there is what was asked for. */
 const asAsked = (data: object): object => changedOf(data, withoutEmpty(data), []);

@@ -62,6 +62,7 @@ export class SessionStore implements TrackerStore {
     return answer;
   }
 
+  latest: TrackerStore['latest'] = (work, options) => this.store.latest(work, options);
   pending: TrackerStore['pending'] = () => this.store.pending();
   watch: TrackerStore['watch'] = (listener) => this.store.watch(listener);
   layers: TrackerStore['layers'] = () => this.store.layers();

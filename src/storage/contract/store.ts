@@ -71,6 +71,11 @@ export interface PendingWrite {
 /** The store that tools and commands work with: it goes on while its primary is away. */
 export interface TrackerStore extends Store {
   write(changes: readonly Change[]): Promise<WriteAnswer>;
+  /**
+   * What the primary says at this moment; undefined while it is away or catches up. For what is told beside an answer: no
+   * other layer stands in.
+   */
+  latest<T>(work: (reader: Reader) => Promise<T>, options?: ReadOptions): Promise<T | undefined>;
   /** The writes that wait for the primary, in the order in which they will be replayed. */
   pending(): Promise<PendingWrite[]>;
   /**

@@ -12,7 +12,11 @@ import { openUserFolder, userFolder } from '../../platform/user-folder.ts';
 
 /** What a seal is for: one of one kind is none of another. */
 export type SealPurpose =
-  'worktrail journal entry v2' | 'worktrail outbox v1' | 'worktrail snapshot v1' | 'worktrail seen v1';
+  | 'worktrail journal entry v2'
+  | 'worktrail outbox v1'
+  | 'worktrail snapshot v1'
+  | 'worktrail seen v1'
+  | 'worktrail http session v1';
 
 export interface Seal {
   /** 64 hex digits. Never throws: see `problem`. */

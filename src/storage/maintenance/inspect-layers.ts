@@ -303,6 +303,7 @@ export async function withPrimaryAsItIs<T>(
 function readOnly(primary: Primary, report: LayersReport, entries: JournalEntry[]): TrackerStore {
   return {
     read: (work, options) => primary.read(work, options),
+    latest: async (work, options) => (await primary.read(work, options)).data,
     write: () =>
       Promise.reject(new TrackerError('NotSavedError', 'This looks only.', {}, 'Use another command.')),
     health: () => primary.health(),

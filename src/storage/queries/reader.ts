@@ -12,6 +12,7 @@ import * as imported from './imported.ts';
 import * as names from './names.ts';
 import * as ready from './ready.ts';
 import * as labelled from './ready-by-label.ts';
+import * as news from './news.ts';
 import * as notes from './notes.ts';
 import * as search from './search.ts';
 import * as enhancements from './enhancements.ts';
@@ -88,6 +89,7 @@ const QUERIES = {
   countAllOpenConflicts: brief.countAllOpenConflicts,
   findImportedItems: imported.findImportedItems,
   findNames: names.findNames,
+  findNews: news.findNews,
   findNoteIds: notes.findNoteIds,
   latestNotes: notes.latestNotes,
   listNotes: notes.listNotes,

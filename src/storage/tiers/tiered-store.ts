@@ -39,7 +39,6 @@ import type { StoreIdentity } from '../contract/store-identity.ts';
 import { unsealedWarning } from '../contract/unsealed.ts';
 import { refuseVoidVersion } from './void-versions.ts';
 import * as messages from './messages.ts';
-import type { FeedListener } from '../contract/feed-news.ts';
 import type { TieredParts } from './parts.ts';
 import { reasonOf } from '../database/driver-errors.ts';
 
@@ -73,7 +72,7 @@ export class TieredStore implements TrackerStore {
     this.#watch = new FeedWatch({
       // While it replays, reads are answered by a copy: of what is not to be read yet nobody is told.
       primary: () => (this.#breaker.state === 'online' ? this.#primary : undefined),
-      ask: async (work) => (await this.#readPrimary(work, { oneStatement: true }))?.data,
+      ask: (work) => this.latest(work, { oneStatement: true }),
       copyPosition: () => this.#copyPosition(),
       waiting: () => this.#waitingOrNone(),
       clock,
@@ -149,6 +148,10 @@ export class TieredStore implements TrackerStore {
   async write(changes: readonly Change[]): Promise<WriteAnswer> {
     return this.#withUnsealed(await this.#write(changes));
   }
+
+  /** Nothing while it replays: then reads are answered by a copy. */
+  latest: TrackerStore['latest'] = async (work, options = {}) =>
+    this.#breaker.state === 'online' ? (await this.#readPrimary(work, options))?.data : undefined;
 
   /** Told with every answer: whoever lost a key must learn of it, and so must whoever cloned more than they wanted. */
   #withUnsealed<T extends Answer<unknown>>(answer: T): T {
@@ -298,9 +301,7 @@ export class TieredStore implements TrackerStore {
     return describeLayers(this.parts, this.#breaker);
   }
 
-  watch(listener: FeedListener): Promise<() => void> {
-    return this.#watch.listen(listener);
-  }
+  watch: TrackerStore['watch'] = (listener) => this.#watch.listen(listener);
 
   async #copyPosition(): Promise<number | undefined> {
     const answer = await this.#lower.read((reader) => reader.findFeedPosition(), {}).catch(unlessNoLayer);

@@ -37,6 +37,7 @@ export function noting(
 ): TrackerStore {
   return {
     read: (work, options) => store.read(work, options),
+    latest: (work, options) => store.latest(work, options),
     write: async (changes) => {
       const wasOffline = store.state === 'offline';
       const writes = changes.map((change): Write => {
