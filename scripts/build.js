@@ -41,6 +41,8 @@ const program = await bundle({
     '@modelcontextprotocol/server/_shims': './src/mcp/sdk-shims.ts',
     // drizzle imports the driver to open databases by itself, which we never ask of it: see sqlite-driver.ts.
     'better-sqlite3': './src/storage/primary/no-driver.ts',
+    // The other form of it finds its own parts at run time only.
+    'jsonc-parser': 'jsonc-parser/lib/esm/main.js',
   },
   plugins: [withoutEngines()],
   define: { WORKTRAIL_VERSION: JSON.stringify(own.version), 'import.meta.url': '__bundleUrl' },

@@ -47,6 +47,8 @@ export const LAYERS = [
   'mcp',
   'http',
   'cli/terminal',
+  'cli/setup',
+  'cli/hooks',
   'cli/commands',
   'cli',
 ];

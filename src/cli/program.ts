@@ -12,6 +12,8 @@ import { addEnhancementCommand } from './commands/enhancement.ts';
 import { addExportCommand } from './commands/export.ts';
 import { addHistoryCommand } from './commands/history.ts';
 import { addImportCommand } from './commands/import.ts';
+import { addInitCommand } from './commands/init.ts';
+import { addHookCommand } from './commands/hook.ts';
 import { addJobsCommand } from './commands/jobs.ts';
 import { addListCommand } from './commands/list.ts';
 import { addLoadCommand } from './commands/load.ts';
@@ -79,6 +81,7 @@ Exit codes: ${ExitCode.ok} ok, ${ExitCode.finding} a finding or a conflict, ${Ex
     );
   addGlobalOptions(program);
   for (const add of [
+    addInitCommand,
     addServeCommand,
     addStatusCommand,
     addBriefCommand,
@@ -107,6 +110,7 @@ Exit codes: ${ExitCode.ok} ok, ${ExitCode.finding} a finding or a conflict, ${Ex
     addMigrateCommand,
     addConfigCommand,
     addTrustCommand,
+    addHookCommand,
   ]) {
     addGlobalOptions(add(program));
   }

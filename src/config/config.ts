@@ -2,7 +2,6 @@
  * Settings: flags over environment over `worktrail.config.json` over defaults, as one pure pipeline that
  * ends in a frozen, validated object. Empty values and `${…}` left over from a client's template mean unset.
  */
-import { existsSync, statSync } from 'node:fs';
 import path from 'node:path';
 import * as z from 'zod';
 import { EMBEDDED, settingSchemas, type ConfigFile } from './config-schema.ts';
@@ -23,7 +22,7 @@ import { QUOTAS_DEFAULT, type Quotas } from '../domain/quotas.ts';
 import { problemsOf } from '../domain/validate.ts';
 import { nearestName } from '../domain/warnings.ts';
 import type { Toolset } from '../domain/toolsets.ts';
-import { innermostWorkTree, mainWorkTree } from '../storage/git/main-work-tree.ts';
+import { findProject, ifSet, settingError } from './project-folder.ts';
 import {
   CONNECT_TIMEOUT_MS_DEFAULT,
   QUERY_TIMEOUT_MS_DEFAULT,
@@ -137,7 +136,8 @@ const PLACE_CHARACTERS = 120;
  */
 export function readSettings(flags: Flags, environment: NodeJS.ProcessEnv, folder: string): Settings {
   const origins: Record<string, string> = {};
-  const projectDir = findProjectDir(flags, environment, folder, origins);
+  const { projectDir, workTree, origin } = findProject(flags, environment, folder);
+  if (origin !== undefined) origins['project'] = origin;
   const file = readConfigFile(projectDir);
   /** The first candidate that is set; only that one is judged, so that a flag also overrides a wrong variable. */
   const pick = <T>(name: string, candidates: Candidate<T>[]): T | undefined => {
@@ -167,7 +167,7 @@ export function readSettings(flags: Flags, environment: NodeJS.ProcessEnv, folde
   const settings: Settings = {
     projectDir,
     dataDir: path.join(projectDir, '.worktrail'),
-    workTree: mainWorkTree(folder) === projectDir ? innermostWorkTree(folder) : projectDir,
+    workTree,
     slug: {
       value: explicitSlug ?? slugOf(projectDir),
       explicit: explicitSlug !== undefined,
@@ -265,28 +265,6 @@ function fromText<T>(
   };
 }
 
-function findProjectDir(
-  flags: Flags,
-  environment: NodeJS.ProcessEnv,
-  folder: string,
-  origins: Record<string, string>,
-): string {
-  const candidates = [
-    ['--project', ifSet(flags.project)],
-    ['WORKTRAIL_PROJECT', ifSet(environment['WORKTRAIL_PROJECT'])],
-  ] as const;
-  for (const [origin, value] of candidates) {
-    if (value === undefined) continue;
-    const absolute = path.resolve(folder, value);
-    if (!existsSync(absolute) || !statSync(absolute).isDirectory()) {
-      throw settingError(origin, 'must be an existing folder', value);
-    }
-    origins['project'] = origin;
-    return absolute;
-  }
-  return mainWorkTree(folder);
-}
-
 /** Its content is never quoted: what is read in its place may be meant for nobody. */
 function readConfigFile(projectDir: string): ConfigFile {
   const file = path.join(projectDir, CONFIG_FILE);
@@ -350,12 +328,6 @@ function settingNames(at: PropertyKey[]): string[] {
   return schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
 }
 
-/** A template that was never filled in (`${DATABASE_URL}`) is as good as nothing. */
-export function ifSet(value: string | undefined): string | undefined {
-  if (value === undefined || value.trim() === '' || /^\$\{.*\}$/.test(value.trim())) return undefined;
-  return value.trim();
-}
-
 function dropUnset(value: unknown, depth = 0): unknown {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
   if (depth > SETTINGS_DEPTH) return value;
@@ -371,14 +343,6 @@ function parse<T>(origin: string, schema: z.ZodType<T>, value: unknown): T {
   if (parsed.success) return parsed.data;
   const [problem] = problemsOf(parsed.error, value);
   throw settingError(origin, problem?.constraint ?? 'is not valid', value);
-}
-
-function settingError(field: string, constraint: string, value: unknown) {
-  return validationError(
-    // An address may hold a password, wherever somebody put it.
-    { field, constraint, value: typeof value === 'string' && value.includes(':') ? null : value },
-    'Correct this setting, then start again.',
-  );
 }
 
 const splitList = (text: string) =>

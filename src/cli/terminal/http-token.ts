@@ -1,7 +1,7 @@
 /** The token of `serve --http`: from a file, from the environment, or made for this run. */
 import { randomBytes } from 'node:crypto';
 import path from 'node:path';
-import { ifSet } from '../../config/config.ts';
+import { ifSet } from '../../config/project-folder.ts';
 import { validationError } from '../../domain/errors.ts';
 import { UnsuitableFile, readPlainFile } from '../../platform/plain-file.ts';
 

@@ -1,0 +1,150 @@
+/** What an AI client's hooks are answered: the brief when a session starts, and what is still claimed when it stops. */
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import type { Brief } from '../../domain/brief.ts';
+import { joinLines, oneLine } from '../../domain/others-text.ts';
+import { count, cut, shortId } from '../../domain/text.ts';
+import { presentable } from '../../domain/worker.ts';
+import type { Settings } from '../../config/config.ts';
+import { Told } from './told.ts';
+
+export const HOOK_EVENTS = ['session-start', 'stop', 'pre-compact', 'session-end'] as const;
+export type HookEvent = (typeof HOOK_EVENTS)[number];
+
+/** As clients send it to their hooks; of some other shape, what is missing counts as not said. */
+export interface HookInput {
+  session_id?: unknown;
+  /** Of session-start: startup, resume, clear or compact. */
+  source?: unknown;
+  /** Of stop: this is the answer to a hook that asked for one. */
+  stop_hook_active?: unknown;
+}
+
+/** Of the brief that a session starts with. */
+const BRIEF_TOKENS = 1_500;
+const ITEMS_NAMED = 5;
+const TITLE_CHARACTERS = 60;
+/** Two hooks of one event come within it. */
+const SAME_EVENT_MS = 10_000;
+
+/**
+ * @param client as its server is called by it: `claude-code`
+ * @returns what goes to stdout; undefined for nothing
+ * @throws whatever failed: the caller goes on without
+ */
+export async function runHook(
+  event: HookEvent,
+  input: HookInput,
+  settings: Settings,
+  client: string,
+): Promise<string | undefined> {
+  // Looking makes no tracker.
+  if (!existsSync(settings.dataDir) && settings.database === undefined) return undefined;
+  const session = presentable(input.session_id);
+  if (session === '') return undefined;
+  const told = new Told(settings.projectDir, session);
+  switch (event) {
+    case 'session-start':
+      return await atStart(input, settings, { client, session }, told);
+    case 'stop':
+      return input.stop_hook_active === true ? undefined : await atStop(settings, { client, session }, told);
+    case 'pre-compact':
+      return keepInSummary(await briefOf(settings, { client, session }));
+    case 'session-end':
+      told.forgetOld();
+      return undefined;
+  }
+}
+
+interface SessionOf {
+  client: string;
+  session: string;
+}
+
+async function atStart(
+  { source }: HookInput,
+  settings: Settings,
+  of: SessionOf,
+  told: Told,
+): Promise<string | undefined> {
+  const goesOn = (source === 'compact' || source === 'resume') && told.was('brief');
+  const again = source === 'clear' ? SAME_EVENT_MS : undefined;
+  if (goesOn ? !told.isFirst(`on-${source}`, SAME_EVENT_MS) : !told.isFirst('brief', again)) return undefined;
+  const brief = await briefOf(settings, of);
+  const { briefText, fitBrief } = await import('../../use-cases/brief/brief-text.ts');
+  const text = goesOn
+    ? continuation(brief)
+    : `The state of this project's tracker (worktrail) as this session starts:\n${briefText(fitBrief(brief, BRIEF_TOKENS))}`;
+  return JSON.stringify({ hookSpecificOutput: { hookEventName: 'SessionStart', additionalContext: text } });
+}
+
+/** After a compaction, or where a session goes on: what it holds, and where the rest is. */
+function continuation(brief: Brief): string {
+  const { claimed, changed, seq } = brief;
+  const since = changed.total === 0 ? '' : ` ${count(changed.total, 'change')} since then.`;
+  return joinLines([
+    `This session goes on with the project's tracker (worktrail).${since} get_brief {"since":${seq}} tells what changes from here on, get_brief all.`,
+    ...heldLines(brief),
+    ...(claimed.total === 0 ? ['It holds no claim: claim an item before you work on it.'] : []),
+  ]);
+}
+
+async function atStop(settings: Settings, of: SessionOf, told: Told): Promise<string | undefined> {
+  const brief = await briefOf(settings, of);
+  const held = brief.claimed.items.filter(({ handed_over }) => !handed_over);
+  if (held.length === 0) return undefined;
+  // Once for the same claims: whoever holds them on purpose is not asked again.
+  const claims = held.map(({ id, claim_token }) => `${id} ${claim_token}`).sort();
+  const digest = createHash('sha256').update(claims.join('\n')).digest('hex').slice(0, 16);
+  if (!told.isFirst(`stop-${digest}`)) return undefined;
+  const reason = joinLines([
+    ...heldLines(brief),
+    'Close what is done, with what proves it; release or hand over what others may go on with; else note where it stands. Then stop: you are not asked again.',
+  ]);
+  return JSON.stringify({ decision: 'block', reason });
+}
+
+/** Goes into what the client asks its model to keep. */
+function keepInSummary(brief: Brief): string | undefined {
+  return brief.claimed.total === 0
+    ? undefined
+    : joinLines([
+        ...heldLines(brief),
+        'Keep their ids and what is left to do of each; get_brief tells the rest afterwards.',
+      ]);
+}
+
+function heldLines({ claimed }: Brief): string[] {
+  if (claimed.total === 0) return [];
+  const left = claimed.total - Math.min(claimed.items.length, ITEMS_NAMED);
+  return [
+    `It holds ${count(claimed.total, 'claim')} in the tracker:`,
+    ...claimed.items
+      .slice(0, ITEMS_NAMED)
+      .map(
+        ({ id, title, claim_expires_at, handed_over }) =>
+          `- ${shortId(id)} ${JSON.stringify(cut(oneLine(title), TITLE_CHARACTERS))} until ${claim_expires_at}${handed_over ? ', handed over to you' : ''}`,
+      ),
+    ...(left > 0 ? [`- and ${left} more`] : []),
+  ];
+}
+
+async function briefOf(settings: Settings, { client, session }: SessionOf): Promise<Brief> {
+  const { agreedConfig } = await import('../../config/config.ts');
+  const { openApp } = await import('../../app.ts');
+  const { getBrief } = await import('../../use-cases/brief/brief.ts');
+  const app = await openApp(agreedConfig(settings), () => undefined, {
+    patienceMs: 0,
+    snapshotPatienceMs: 0,
+  });
+  try {
+    const { data } = await getBrief.run(
+      app.context,
+      { client, actor: client, session },
+      { max_tokens: BRIEF_TOKENS },
+    );
+    return data;
+  } finally {
+    await app.close();
+  }
+}
