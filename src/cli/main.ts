@@ -1,5 +1,6 @@
 /** The program `worktrail`. Commands load what they need when they run, so that every start is quick. */
 import './console-to-stderr.ts';
+import { answerHook, plainHook } from './hooks/answer-hook.ts';
 import { plainServeFlags } from './serve-arguments.ts';
 
 /** Not awaited here: the bundle is CommonJS, which knows no top-level await. */
@@ -7,6 +8,8 @@ export const ended = run(process.argv.slice(2));
 
 async function run(args: string[]): Promise<void> {
   process.on('uncaughtException', endBecauseOf);
+  const hook = plainHook(args);
+  if (hook !== undefined) return await answerHook(hook.event, hook.options);
   const flags = plainServeFlags(args);
   if (flags === undefined) {
     const { runCommandLine } = await import('./program.ts');

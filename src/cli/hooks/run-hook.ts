@@ -5,20 +5,10 @@ import type { Brief } from '../../domain/brief.ts';
 import { joinLines, oneLine } from '../../domain/others-text.ts';
 import { count, cut, shortId } from '../../domain/text.ts';
 import { presentable } from '../../domain/worker.ts';
+import type { Answer } from '../../storage/contract/store.ts';
 import type { Settings } from '../../config/config.ts';
+import type { HookEvent, HookInput } from './hook-events.ts';
 import { Told } from './told.ts';
-
-export const HOOK_EVENTS = ['session-start', 'stop', 'pre-compact', 'session-end'] as const;
-export type HookEvent = (typeof HOOK_EVENTS)[number];
-
-/** As clients send it to their hooks; of some other shape, what is missing counts as not said. */
-export interface HookInput {
-  session_id?: unknown;
-  /** Of session-start: startup, resume, clear or compact. */
-  source?: unknown;
-  /** Of stop: this is the answer to a hook that asked for one. */
-  stop_hook_active?: unknown;
-}
 
 /** Of the brief that a session starts with. */
 const BRIEF_TOKENS = 1_500;
@@ -49,12 +39,14 @@ export async function runHook(
     case 'stop':
       return input.stop_hook_active === true ? undefined : await atStop(settings, { client, session }, told);
     case 'pre-compact':
-      return keepInSummary(await briefOf(settings, { client, session }));
+      return keepInSummary((await briefOf(settings, { client, session })).data);
     case 'session-end':
       told.forgetOld();
       return undefined;
   }
 }
+
+const OPENING = "The state of this project's tracker (worktrail) as this session starts:";
 
 interface SessionOf {
   client: string;
@@ -70,12 +62,16 @@ async function atStart(
   const goesOn = (source === 'compact' || source === 'resume') && told.was('brief');
   const again = source === 'clear' ? SAME_EVENT_MS : undefined;
   if (goesOn ? !told.isFirst(`on-${source}`, SAME_EVENT_MS) : !told.isFirst('brief', again)) return undefined;
-  const brief = await briefOf(settings, of);
+  const { data: brief, warnings } = await briefOf(settings, of);
   const { briefText, fitBrief } = await import('../../use-cases/brief/brief-text.ts');
-  const text = goesOn
-    ? continuation(brief)
-    : `The state of this project's tracker (worktrail) as this session starts:\n${briefText(fitBrief(brief, BRIEF_TOKENS))}`;
-  return JSON.stringify({ hookSpecificOutput: { hookEventName: 'SessionStart', additionalContext: text } });
+  const whole = () => `${OPENING}\n${briefText(fitBrief(brief, BRIEF_TOKENS))}`;
+  const text = [
+    goesOn ? continuation(brief) : whole(),
+    ...warnings.map(({ message }) => `! ${oneLine(message)}`),
+  ];
+  return JSON.stringify({
+    hookSpecificOutput: { hookEventName: 'SessionStart', additionalContext: text.join('\n') },
+  });
 }
 
 /** After a compaction, or where a session goes on: what it holds, and where the rest is. */
@@ -90,7 +86,7 @@ function continuation(brief: Brief): string {
 }
 
 async function atStop(settings: Settings, of: SessionOf, told: Told): Promise<string | undefined> {
-  const brief = await briefOf(settings, of);
+  const { data: brief } = await briefOf(settings, of);
   const held = brief.claimed.items.filter(({ handed_over }) => !handed_over);
   if (held.length === 0) return undefined;
   // Once for the same claims: whoever holds them on purpose is not asked again.
@@ -129,7 +125,7 @@ function heldLines({ claimed }: Brief): string[] {
   ];
 }
 
-async function briefOf(settings: Settings, { client, session }: SessionOf): Promise<Brief> {
+async function briefOf(settings: Settings, { client, session }: SessionOf): Promise<Answer<Brief>> {
   const { agreedConfig } = await import('../../config/config.ts');
   const { openApp } = await import('../../app.ts');
   const { getBrief } = await import('../../use-cases/brief/brief.ts');
@@ -138,12 +134,8 @@ async function briefOf(settings: Settings, { client, session }: SessionOf): Prom
     snapshotPatienceMs: 0,
   });
   try {
-    const { data } = await getBrief.run(
-      app.context,
-      { client, actor: client, session },
-      { max_tokens: BRIEF_TOKENS },
-    );
-    return data;
+    const caller = { client, actor: client, session };
+    return await getBrief.run(app.context, caller, { max_tokens: BRIEF_TOKENS });
   } finally {
     await app.close();
   }

@@ -17,7 +17,7 @@ import type { Reader } from '../../storage/queries/reader.ts';
 import type { Answer } from '../../storage/contract/store.ts';
 import { fitBrief, type BriefView } from './brief-text.ts';
 import { briefShape } from '../support/answer-shapes.ts';
-import { workerOf } from '../support/context.ts';
+import { workerOf, type Context } from '../support/context.ts';
 import { defineUseCase } from '../support/define-use-case.ts';
 
 /** What is read of each section at most: more than fits into the largest budget would not be shown. */
@@ -39,69 +39,78 @@ export const getBrief = defineUseCase({
   input: getBriefInput,
   output: () => briefShape(),
   run: async (context, caller, { since }): Promise<Answer<Brief>> => {
-    const worker = await workerOf(context, caller);
+    // The person is asked of git at the first call: nothing else waits for that.
     const [pending, head, answer] = await Promise.all([
       context.store.pending(),
       readHead(context.workspace.workTree),
-      context.store.read(async (reader) => {
-        const [project, feed, configuration, counted, open_conflicts] = await pipelined(
-          reader.findProject(),
-          reader.findFeedPosition(),
-          reader.findConfiguration(),
-          reader.countItems(),
-          reader.countAllOpenConflicts(),
-        );
-        const [session, claimed, ready, blocked, vendors, deployments, changed] = await pipelined(
-          currentSession(reader, configuration.current_session_id),
-          reader.listClaimsOf(worker, ITEMS_READ),
-          reader.listWorkItems({ ...READY_ITEMS, limit: ITEMS_READ }),
-          reader.listBlocked(ITEMS_READ),
-          reader.listVendors({ status: 'broken', limit: VENDORS_READ }),
-          reader.listDeployments({ limit: DEPLOYMENTS_READ }),
-          readChanged(reader, worker, since, feed.seq),
-        );
-        return {
-          project: project?.project_slug ?? '',
-          seq: feed.seq,
-          active_context_type: configuration.active_context_type,
-          default_token_budget: configuration.default_token_budget,
-          counts: countsByStatus(counted),
-          current_session: session,
-          claimed: section(claimed.own.total, claimed.own.items, (item) => ({
-            ...mentionClaimed(item),
-            claim_token: item.session === worker.session ? item.token : null,
-            handed_over: item.handed_over === 1,
-          })),
-          claimed_elsewhere: section(claimed.elsewhere.total, claimed.elsewhere.items, (item) => ({
-            ...mentionClaimed(item),
-            ...{ client: item.client, session: item.session },
-          })),
-          ready: section(ready.total_count, ready.items, mention),
-          blocked: section(blocked.total, blocked.items, (item) => ({
-            ...mention(item),
-            blockers: item.blockers,
-            below: item.below === undefined ? null : { id: item.below.id, title: item.below.title },
-            reason: textOrNull(item.metadata['blocked_reason']),
-          })),
-          broken_vendors: section(vendors.total_count, vendors.items, ({ name, metadata }) => {
-            const { passing = 0, total = 0 } = (metadata['test_results'] ?? {}) as Record<string, number>;
-            return { name, passing, total };
-          }),
-          deployments: section(deployments.total_count, deployments.items, (deployment) => ({
-            id: deployment.id,
-            deployed_at: deployment.deployed_at,
-            pr_number: (deployment.metadata['pr_number'] ?? null) as number | null,
-            pr_title: String(deployment.metadata['pr_title'] ?? ''),
-          })),
-          changed,
-          open_conflicts,
-        };
-      }),
+      workerOf(context, caller).then((worker) => readBrief(context, worker, since)),
     ]);
     const brief: Brief = { ...answer.data, git_branch: head.branch, pending: pending.length };
     return { ...answer, data: brief };
   },
 });
+
+/** What of the brief the store knows, at one moment. */
+async function readBrief(
+  { store }: Context,
+  worker: Awaited<ReturnType<typeof workerOf>>,
+  since: number | undefined,
+): Promise<Answer<Omit<Brief, 'git_branch' | 'pending'>>> {
+  return await store.read(async (reader) => {
+    const [project, feed, configuration, counted, open_conflicts] = await pipelined(
+      reader.findProject(),
+      reader.findFeedPosition(),
+      reader.findConfiguration(),
+      reader.countItems(),
+      reader.countAllOpenConflicts(),
+    );
+    const [session, claimed, ready, blocked, vendors, deployments, changed] = await pipelined(
+      currentSession(reader, configuration.current_session_id),
+      reader.listClaimsOf(worker, ITEMS_READ),
+      reader.listWorkItems({ ...READY_ITEMS, limit: ITEMS_READ }),
+      reader.listBlocked(ITEMS_READ),
+      reader.listVendors({ status: 'broken', limit: VENDORS_READ }),
+      reader.listDeployments({ limit: DEPLOYMENTS_READ }),
+      readChanged(reader, worker, since, feed.seq),
+    );
+    return {
+      project: project?.project_slug ?? '',
+      seq: feed.seq,
+      active_context_type: configuration.active_context_type,
+      default_token_budget: configuration.default_token_budget,
+      counts: countsByStatus(counted),
+      current_session: session,
+      claimed: section(claimed.own.total, claimed.own.items, (item) => ({
+        ...mentionClaimed(item),
+        claim_token: item.session === worker.session ? item.token : null,
+        handed_over: item.handed_over === 1,
+      })),
+      claimed_elsewhere: section(claimed.elsewhere.total, claimed.elsewhere.items, (item) => ({
+        ...mentionClaimed(item),
+        ...{ client: item.client, session: item.session },
+      })),
+      ready: section(ready.total_count, ready.items, mention),
+      blocked: section(blocked.total, blocked.items, (item) => ({
+        ...mention(item),
+        blockers: item.blockers,
+        below: item.below === undefined ? null : { id: item.below.id, title: item.below.title },
+        reason: textOrNull(item.metadata['blocked_reason']),
+      })),
+      broken_vendors: section(vendors.total_count, vendors.items, ({ name, metadata }) => {
+        const { passing = 0, total = 0 } = (metadata['test_results'] ?? {}) as Record<string, number>;
+        return { name, passing, total };
+      }),
+      deployments: section(deployments.total_count, deployments.items, (deployment) => ({
+        id: deployment.id,
+        deployed_at: deployment.deployed_at,
+        pr_number: (deployment.metadata['pr_number'] ?? null) as number | null,
+        pr_title: String(deployment.metadata['pr_title'] ?? ''),
+      })),
+      changed,
+      open_conflicts,
+    };
+  });
+}
 
 /** The same for readers of its text, which costs at most `max_tokens`. */
 export const briefToRead = defineUseCase({
