@@ -17,8 +17,8 @@ describe('help', () => {
   it('has all commands', () => {
     expect(COMMANDS).toEqual(
       [
-        'serve status brief list show create update ready claim note search plan history undo conflicts',
-        'archive enhancement import jobs export load backup restore doctor recover migrate config trust',
+        'init serve status brief list show create update ready claim note search plan history undo conflicts',
+        'archive enhancement import jobs export load backup restore doctor recover migrate config trust hook',
       ]
         .join(' ')
         .split(' '),

@@ -1,5 +1,7 @@
 // Every way in which a client can meet the server: generation of the client × transport × database. One
 // store per database serves all of them, as it does in life; scenarios keep apart by names of their own.
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
 import { openPrimary } from '../../src/storage/opening/open-primary.ts';
 import { inFolder } from '../storage/backends.ts';
@@ -130,12 +132,16 @@ interface Setting {
   url: () => string;
 }
 
+/** No database goes away here, and on a busy machine a slow one is not to count as away. */
+const PATIENT = { connect_timeout_ms: 30_000, query_timeout_ms: 60_000 };
+
 function describeDatabases(body: (setting: Setting) => void, databases = DATABASES): void {
   const suite = (database: Database, createDatabase: () => Promise<string>): void => {
     let project: string;
     let url: string;
     beforeAll(async () => {
       project = await temporaryProject({ git: true });
+      await writeFile(path.join(project, 'worktrail.config.json'), JSON.stringify({ database: PATIENT }));
       url = await createDatabase();
     });
     body({ database, project: () => project, url: () => url });

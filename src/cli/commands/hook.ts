@@ -17,7 +17,7 @@ Takes the client's JSON on stdin and prints what the session is told. Whatever f
 with 0: no session is held up.
 
 Example:
-  echo '{"session_id":"7f1c","source":"startup"}' | worktrail hook session-start`,
+  worktrail hook session-start <<< '{"session_id":"7f1c","source":"startup"}'`,
     )
     .action(async (event: string, _options: unknown, command: Command) => {
       const { answerHook } = await import('../hooks/answer-hook.ts');
