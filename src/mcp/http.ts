@@ -17,13 +17,14 @@ import {
 } from '@modelcontextprotocol/server';
 import { createHttpListening } from './http-listening.ts';
 import type { ServerFactory } from './server.ts';
-import { SessionIds, handshakeOf, type Sealing } from './session-ids.ts';
+import { SessionIds, handshakeOf, type Handshake, type Sealing } from './session-ids.ts';
 import { Sessions, type SessionLimits } from './sessions.ts';
 import { SseTransport } from './sse-transport.ts';
 import { listenOf } from './stdio-listening.ts';
 
 const ACCEPTED = 'application/json, text/event-stream';
 const JSON_BODY = { 'content-type': 'application/json' };
+const BUSY = 503;
 /** Of more the oldest are forgotten: whoever has its id could use it again. */
 const ENDED_MAX = 10_000;
 
@@ -69,7 +70,8 @@ export function createMcpHttp(factory: ServerFactory, options: McpHttpOptions): 
   const ids = new SessionIds(options.sealing, options.place);
   /** Sessions that their clients ended. */
   const ended = new Set<string>();
-  const resuming = new Map<string, Promise<Response | undefined>>();
+  /** Whether there was room. */
+  const resuming = new Map<string, Promise<boolean>>();
 
   async function serveLegacy(request: Request, body: unknown, exchange: Exchange): Promise<Response> {
     // Also where it names a session of before: a client that lost one says so.
@@ -83,50 +85,62 @@ export function createMcpHttp(factory: ServerFactory, options: McpHttpOptions): 
     if (refused !== undefined) return refused;
     const used = legacy.use(id);
     if (used === undefined) return rpcError(404, -32001, 'Session not found: initialize a new one.');
-    exchange.response.once('close', used.ended);
+    whenClosed(exchange.response, used.ended);
     const { transport } = used;
     const response = await transport.handleRequest(request, { parsedBody: body });
     if (request.method === 'GET' && response.ok) transport.streamOpened(request.signal);
-    if (request.method === 'DELETE' && response.ok) keepLast(ended, id, ENDED_MAX);
     return response;
   }
 
   async function begin(request: Request, body: { params?: unknown }, exchange: Exchange): Promise<Response> {
     const handshake = handshakeOf(body.params);
-    const transport = await open(ids.make(handshake), handshake.session, exchange.address);
-    return (await transport?.handleRequest(request, { parsedBody: body })) ?? tooMany('sessions');
+    return await open(ids.make(handshake), handshake.session, exchange.address, (transport) =>
+      transport.handleRequest(request, { parsedBody: body }),
+    );
   }
 
   /** Puts a session up again that ended without its client. @returns the refusal, where it may not be */
   async function resumed(id: string, url: string, { address }: Exchange): Promise<Response | undefined> {
-    if (legacy.has(id) || ended.has(id)) return undefined;
-    const handshake = ids.read(id);
-    if (handshake === undefined) return undefined;
-    const resume = async (): Promise<Response | undefined> => {
-      const transport = await open(id, handshake.session, address);
-      if (transport === undefined) return tooMany('sessions');
-      const parsedBody = { jsonrpc: '2.0', id: 0, method: 'initialize', params: handshake.params };
-      const greeting = new Request(url, { method: 'POST', headers: { ...JSON_BODY, accept: ACCEPTED } });
-      await (await transport.handleRequest(greeting, { parsedBody })).text();
-      return undefined;
-    };
-    const underWay = resuming.get(id) ?? resume().finally(() => resuming.delete(id));
-    resuming.set(id, underWay);
-    return await underWay;
+    let underWay = resuming.get(id);
+    if (underWay === undefined) {
+      const handshake = legacy.has(id) || ended.has(nameOf(id)) ? undefined : ids.read(id);
+      if (handshake === undefined) return undefined;
+      underWay = resume(id, handshake, url, address).finally(() => resuming.delete(id));
+      resuming.set(id, underWay);
+    }
+    // Of one answer only one request may read the body.
+    return (await underWay) ? undefined : tooMany('sessions');
   }
 
-  /** Undefined where there is no room. */
-  async function open(id: string, session: string, address: string): Promise<SessionTransport | undefined> {
-    if (!legacy.makeRoom(address)) return undefined;
+  async function resume(id: string, handshake: Handshake, url: string, address: string): Promise<boolean> {
+    const parsedBody = { jsonrpc: '2.0', id: 0, method: 'initialize', params: handshake.params };
+    const greeting = new Request(url, { method: 'POST', headers: { ...JSON_BODY, accept: ACCEPTED } });
+    const response = await open(id, handshake.session, address, (transport) =>
+      transport.handleRequest(greeting, { parsedBody }),
+    );
+    await response.text();
+    return response.status !== BUSY;
+  }
+
+  /** It takes its place before anybody is waited for: however many come at once, there are as many as may be. */
+  async function open(
+    id: string,
+    session: string,
+    address: string,
+    greet: (transport: SessionTransport) => Promise<Response>,
+  ): Promise<Response> {
+    if (!legacy.makeRoom(address)) return tooMany('sessions');
     const transport: SessionTransport = new SessionTransport({
       sessionIdGenerator: () => id,
-      onsessioninitialized: () => {
-        legacy.add(id, transport, address);
-      },
+      // Before it closes, so that no request that comes in meanwhile puts it up again.
+      onsessionclosed: () => keepLast(ended, nameOf(id), ENDED_MAX),
     });
-    transport.onclose = () => legacy.remove(transport.sessionId);
+    transport.onclose = () => legacy.remove(id);
+    legacy.add(id, transport, address);
     await factory.forSession(session).connect(transport);
-    return transport;
+    const response = await greet(transport);
+    if (!response.ok) await transport.close();
+    return response;
   }
 
   async function serve(request: Request, body: unknown, exchange: Exchange): Promise<Response> {
@@ -142,7 +156,7 @@ export function createMcpHttp(factory: ServerFactory, options: McpHttpOptions): 
       if (!staysOpen) return await serve(request, body, exchange);
       const giveBack = options.takeStream(exchange.address);
       if (giveBack === undefined) return tooMany('streams');
-      exchange.response.once('close', giveBack);
+      whenClosed(exchange.response, giveBack);
       return await serve(request, body, exchange);
     },
 
@@ -209,9 +223,18 @@ function keepLast(all: Set<string>, one: string, max: number): void {
   if (all.size > max && oldest !== undefined) all.delete(oldest);
 }
 
+/** Also of an answer that nobody waits for any more. */
+function whenClosed(response: ServerResponse, then: () => void): void {
+  if (response.closed) then();
+  else response.once('close', then);
+}
+
+/** What of an id is another one each time. */
+const nameOf = (id: string): string => id.slice(0, 36);
+
 function tooMany(what: string): Response {
   const message = `This server has as many ${what} as it may; end some, or try again later.`;
-  return rpcError(503, -32000, message, { 'retry-after': '10' });
+  return rpcError(BUSY, -32000, message, { 'retry-after': '10' });
 }
 
 export function rpcError(
