@@ -54,7 +54,7 @@ export function createToolCalls({ toolsets, log }: Omit<ServerOptions, 'app'>): 
         try {
           const answer = await tool.run(context, caller, input as never, onProgress);
           const line = await news();
-          told.learn(input, answer.data);
+          told.learn(input, answer.data, await found);
           const { text, structured } = present(tool, answer, input, offers, line);
           return { content: [{ type: 'text', text }], structuredContent: structured };
         } catch (error) {

@@ -1,5 +1,5 @@
 /** What happened after a position in the feed that concerns one session. */
-import { and, desc, eq, gt, inArray, isNull, lte, ne, or } from 'drizzle-orm';
+import { and, desc, eq, gt, inArray, isNull, lte, ne, or, sql } from 'drizzle-orm';
 import { blockingPair } from '../../domain/dependency.ts';
 import { groupBy } from '../../domain/grouping.ts';
 import type { News } from '../../domain/news.ts';
@@ -19,8 +19,10 @@ export interface NewsQuestion {
   upTo: number;
 }
 
-/** More are counted as if they were one. */
+/** Of more changes those that matter least are left out. */
 const ROWS_MAX = 100;
+/** A statement takes so many parameters only; nobody waits for more in earnest. */
+const LINKS_MAX = 1_000;
 
 /**
  * Changes of others to these records, to what they wait for and to what was handed over to the session, and the conflicts
@@ -39,27 +41,28 @@ export async function findNews(c: Connection, question: NewsQuestion): Promise<N
           and(eq(d.dependency_type, 'depends_on'), inArray(d.source_id, [...ids])),
         ),
       )
+      .limit(LINKS_MAX)
       .execute(),
     c.db
       .select({ id: claims.item_id })
       .from(claims)
       .where(and(inArray(claims.holder, [...names]), eq(claims.handed_over, 1), gt(claims.expires_at, c.now)))
+      .limit(LINKS_MAX)
       .execute(),
     c.db
       .select({ id: o.conflict_id })
       .from(o)
       .where(inArray(o.record_id, [...ids]))
+      .limit(LINKS_MAX)
       .execute(),
   );
   const waiting = links.flatMap((link) => blockingPair(link) ?? []);
-  const found = [
-    ...ids,
-    ...waiting.map(({ blocker }) => blocker),
-    ...[...handed, ...open].map(({ id }) => id),
-  ];
+  const blockers = [...new Set(waiting.map(({ blocker }) => blocker))];
+  const found = [...ids, ...blockers, ...[...handed, ...open].map(({ id }) => id)];
   const byOthers = or(ne(t.session, session), isNull(t.session));
   const isConflict = and(eq(t.entity, 'conflict'), eq(t.kind, 'create'));
-  const changes = await c.db
+  const weight = sql`case when ${t.kind} = 'claim' then 0 when ${or(eq(t.entity, 'conflict'), inArray(t.entity_id, blockers))} then 1 else 2 end`;
+  const newest = await c.db
     .select(changeColumns(c.tables))
     .from(t)
     .where(
@@ -73,8 +76,9 @@ export async function findNews(c: Connection, question: NewsQuestion): Promise<N
         ),
       ),
     )
-    .orderBy(desc(t.seq))
+    .orderBy(weight, desc(t.seq))
     .limit(ROWS_MAX);
+  const changes = newest.sort((a, b) => b.seq - a.seq);
   const met = changes.filter(({ entity }) => entity === 'conflict').map(({ entity_id }) => entity_id);
   const about =
     met.length === 0
@@ -83,12 +87,12 @@ export async function findNews(c: Connection, question: NewsQuestion): Promise<N
           .select({ id: conflicts.id, record_id: conflicts.entity_id })
           .from(conflicts)
           .where(inArray(conflicts.id, met));
+  const changed = new Set(
+    changes.flatMap(({ entity_id, related_id }) => [entity_id, related_id ?? entity_id]),
+  );
+  const goOn = waiting.filter(({ blocker }) => changed.has(blocker)).map(({ blocked }) => blocked);
   const titles = await findNames(c, [
-    ...new Set(
-      [...changes, ...waiting.map(({ blocked }) => ({ entity_id: blocked, related_id: null }))]
-        .flatMap(({ entity_id, related_id }) => [entity_id, related_id ?? entity_id])
-        .concat(about.map(({ record_id }) => record_id)),
-    ),
+    ...new Set([...changed, ...goOn, ...about.map(({ record_id }) => record_id)]),
   ]);
   return {
     changes,
@@ -97,4 +101,16 @@ export async function findNews(c: Connection, question: NewsQuestion): Promise<N
     conflicts: new Map(about.map(({ id, record_id }) => [id, record_id])),
     titles,
   };
+}
+
+/** The items that a session holds, those of the longest leases first. */
+export async function findHeldIn(c: Connection, session: string, limit: number): Promise<string[]> {
+  const { claims: t } = c.tables;
+  const rows = await c.db
+    .select({ id: t.item_id })
+    .from(t)
+    .where(and(eq(t.session, session), gt(t.expires_at, c.now)))
+    .orderBy(desc(t.expires_at))
+    .limit(limit);
+  return rows.map(({ id }) => id);
 }

@@ -89,6 +89,7 @@ const QUERIES = {
   countAllOpenConflicts: brief.countAllOpenConflicts,
   findImportedItems: imported.findImportedItems,
   findNames: names.findNames,
+  findHeldIn: news.findHeldIn,
   findNews: news.findNews,
   findNoteIds: notes.findNoteIds,
   latestNotes: notes.latestNotes,

@@ -2,8 +2,10 @@
  * What one session is told of what others did meanwhile: with the first answer after something that concerns it, and never
  * twice. It goes by what it read, wrote or claimed; what happened before its first call is for the brief.
  */
+import type { RecordedChange } from '../../domain/change.ts';
 import { newsLine, type News } from '../../domain/news.ts';
 import { PROVISIONAL_FEED_STEP } from '../../domain/provisional-version.ts';
+import { isClosed, type ItemStatus } from '../../domain/work-item.ts';
 import { clientName } from '../../domain/worker.ts';
 import { workerOf, type Caller, type Context } from './context.ts';
 
@@ -13,16 +15,21 @@ const RECORDS_MAX = 200;
 /** What was found, up to a position in the feed. */
 export interface FoundNews {
   upTo: number;
-  news: News;
-  person: string;
-  session: string;
+  /** Undefined where nothing happened. */
+  about?: { news: News; ids: ReadonlySet<string>; person: string; session: string };
+}
+
+interface Known {
+  isHeld: boolean;
+  /** Up to here it was told what became of it: where another call told of more while this record was read. */
+  since?: number;
 }
 
 export class SessionNews {
   /** Up to here everything was told; undefined until it is known where to begin. */
   #told: number | undefined;
-  /** The least recent first; whether the session holds it. */
-  readonly #records = new Map<string, boolean>();
+  /** The least recent first. */
+  readonly #records = new Map<string, Known>();
 
   /**
    * Looks for what happened before this moment: while the call itself is carried out, which costs it nothing. Of a primary
@@ -36,24 +43,39 @@ export class SessionNews {
     }
   }
 
-  async #look({ store, ...context }: Context, caller: Caller): Promise<FoundNews | undefined> {
-    const after = this.#told;
+  async #look(context: Context, caller: Caller): Promise<FoundNews | undefined> {
+    const { store } = context;
+    const told = this.#told;
     const head = await store.latest((reader) => reader.findFeedPosition(), { oneStatement: true });
-    if (after === undefined) {
-      const begin = head ?? (await store.read((reader) => reader.findFeedPosition())).data;
-      this.#told ??= begin.seq % PROVISIONAL_FEED_STEP;
-      return undefined;
-    }
+    if (told === undefined) return await this.#begin(head?.seq, context, caller);
     // A tracker that was put back to an earlier state has nothing new.
-    if (head !== undefined && head.seq < after) this.#told = head.seq;
-    if (head === undefined || head.seq <= after) return undefined;
-    const { actor, person, client, session } = await workerOf({ store, ...context }, caller);
+    if (head !== undefined && head.seq < told) this.#beginAt(head.seq);
+    if (head === undefined) return undefined;
+    const upTo = head.seq;
+    const after = Math.min(told, ...[...this.#records.values()].map(({ since }) => since ?? told));
+    if (upTo <= after) return { upTo };
+    const { actor, person, client, session } = await workerOf(context, caller);
     const names = [...new Set([actor, person, clientName(client)])];
     const ids = [...this.#records.keys()];
-    const news = await store.latest((reader) =>
-      reader.findNews({ session, names, ids, after, upTo: head.seq }),
-    );
-    return news === undefined ? undefined : { upTo: head.seq, news, person, session };
+    const question = { session, names, ids, after, upTo };
+    const news = await store.latest((reader) => reader.findNews(question));
+    return news === undefined ? undefined : { upTo, about: { news, ids: new Set(ids), person, session } };
+  }
+
+  /** A session that goes on after its server was restarted holds what it held. */
+  async #begin(head: number | undefined, context: Context, caller: Caller): Promise<FoundNews> {
+    const { store } = context;
+    const upTo = head ?? (await store.read((reader) => reader.findFeedPosition())).data.seq;
+    this.#told ??= upTo % PROVISIONAL_FEED_STEP;
+    const { session } = await workerOf(context, caller);
+    const held = await store.latest((reader) => reader.findHeldIn(session, RECORDS_MAX));
+    for (const id of held ?? []) if (!this.#records.has(id)) this.#goBy(id, { isHeld: true });
+    return { upTo: this.#told };
+  }
+
+  #beginAt(position: number): void {
+    this.#told = position;
+    for (const known of this.#records.values()) delete known.since;
   }
 
   /**
@@ -61,40 +83,60 @@ export class SessionNews {
    * @param rest the call that gives all that happened since a position; undefined where it is not offered
    */
   tell(found: FoundNews | undefined, rest: (since: number) => string | undefined): string | undefined {
-    const since = this.#told;
-    if (found === undefined || since === undefined || found.upTo <= since) return undefined;
-    this.#told = found.upTo;
-    const { person, session } = found;
-    const changes = found.news.changes.filter(({ seq }) => seq > since);
-    const held = new Set([...this.#records].filter(([, isHeld]) => isHeld).map(([id]) => id));
+    const told = this.#told;
+    if (found?.about === undefined || told === undefined) return undefined;
+    const { news, ids, person, session } = found.about;
+    const sinceOf = ({ entity_id, related_id }: RecordedChange) =>
+      (this.#records.get(entity_id) ?? this.#records.get(related_id ?? ''))?.since ?? told;
+    const changes = news.changes.filter((change) => change.seq > sinceOf(change));
+    const first = Math.min(told, ...changes.map(({ seq }) => seq - 1));
+    const held = new Set([...this.#records].filter(([, { isHeld }]) => isHeld).map(([id]) => id));
     const reader = { person, session, held, has: (id: string) => this.#records.has(id) };
-    const line = newsLine({ ...found.news, changes }, reader, rest(since));
+    const line = newsLine({ ...news, changes }, reader, rest(first));
+    this.#told = Math.max(told, found.upTo);
+    for (const id of ids) {
+      const known = this.#records.get(id);
+      if (known?.since === undefined || known.since >= found.upTo) continue;
+      if (found.upTo < this.#told) known.since = found.upTo;
+      else delete known.since;
+    }
     // Whether a claim was lost is told once; how a conflict ends is of interest.
-    for (const { kind, entity, entity_id } of changes) {
-      if (kind === 'claim' && held.has(entity_id)) this.#records.set(entity_id, false);
-      if (entity === 'conflict') this.goBy(entity_id);
+    for (const { kind, entity, entity_id, fields } of changes) {
+      const known = this.#records.get(entity_id);
+      if (known !== undefined && (kind === 'claim' || fields.some(({ field }) => field === 'claimed_by')))
+        known.isHeld = false;
+      if (entity === 'conflict') this.#goBy(entity_id, known ?? { isHeld: false });
     }
     return line;
   }
 
-  /** Takes note of the record that a call was about. @param input of the call @param data its answer */
+  /**
+   * Takes note of the record that a call was about.
+   * @param input of the call @param data its answer @param found what was found when the call began
+   */
   learn(
     { action }: { action?: unknown },
-    { id, item_id, claim_token }: Partial<Record<string, unknown>>,
+    { id, item_id, claim_token, status }: Partial<Record<string, unknown>>,
+    found: FoundNews | undefined,
   ): void {
     const record_id = item_id ?? id;
     if (typeof record_id !== 'string') return;
-    const isClaim = claim_token !== undefined;
-    this.goBy(record_id, ...(isClaim ? [claim_token !== null && action !== 'hand_over'] : []));
+    const told = this.#told ?? 0;
+    const known: Known = this.#records.get(record_id) ?? {
+      isHeld: false,
+      ...(found !== undefined && found.upTo < told && { since: found.upTo }),
+    };
+    if (claim_token !== undefined) known.isHeld = claim_token !== null && action !== 'hand_over';
+    if (isClosed(status as ItemStatus)) known.isHeld = false;
+    this.#goBy(record_id, known);
   }
 
-  /** The session goes by a record, and holds it, as far as it knows. */
-  goBy(record_id: string, isHeld = this.#records.get(record_id) ?? false): void {
+  #goBy(record_id: string, known: Known): void {
     this.#records.delete(record_id);
-    this.#records.set(record_id, isHeld);
+    this.#records.set(record_id, known);
     if (this.#records.size <= RECORDS_MAX) return;
     const [oldest] = this.#records.keys();
-    const first = [...this.#records].find(([, held]) => !held)?.[0] ?? oldest;
+    const first = [...this.#records].find(([, { isHeld }]) => !isHeld)?.[0] ?? oldest;
     if (first !== undefined) this.#records.delete(first);
   }
 }
