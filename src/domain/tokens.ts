@@ -29,7 +29,7 @@ export function mostTokens(text: string): number {
 }
 
 function tokensOf(code: number, character: string): number {
-  if (code < 0x80) return /[A-Za-z ]/.test(character) ? 0.6 : 1;
+  if (code < 0x80) return /[a-z ]/.test(character) ? 0.6 : /[A-Z]/.test(character) ? 0.8 : 1;
   const range = MOST_TOKENS.find(([from, to]) => from <= code && code <= to);
   return range?.[2] ?? (code < 0x800 ? 2 : code < 0x10000 ? 3 : 4);
 }

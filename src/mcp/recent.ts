@@ -1,3 +1,6 @@
+/** Sessions of whom something is known, also such as ended: they may go on. Of more the one that called least recently begins anew. */
+export const SESSIONS_KNOWN_MAX = 2_000;
+
 /** What is kept by key for as long as it is among those used last. */
 export class Recent<T> {
   /** The least recent first. */

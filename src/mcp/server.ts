@@ -5,7 +5,7 @@ import { CLIENT_INFO_META_KEY, Server } from '@modelcontextprotocol/server';
 import type { Caller, Context } from '../use-cases/support/context.ts';
 import { presentable } from '../domain/worker.ts';
 import { SessionStore } from '../storage/contract/session-store.ts';
-import { Recent } from './recent.ts';
+import { Recent, SESSIONS_KNOWN_MAX } from './recent.ts';
 import { withProgress } from './progress.ts';
 import type { ToolCalls } from './tool-calls.ts';
 import type { Subscriber, Subscriptions } from './subscriptions.ts';
@@ -26,9 +26,6 @@ export interface ServerFactory extends OneClientFactory {
    */
   forSession(session: string): Server;
 }
-
-/** Also such as ended: they may go on. */
-const SESSIONS_KNOWN_MAX = 2_000;
 
 /** Resources can be subscribed to; which there are does not change while a server runs. */
 const CAPABILITIES = { tools: {}, resources: { subscribe: true }, prompts: {}, completions: {} };

@@ -12,12 +12,9 @@ import type { Tool } from './definitions/define-tool.ts';
 import { present } from './definitions/present.ts';
 import { toldError } from './definitions/told-error.ts';
 import { ADVERTISED_OUTPUT, advertisedInputSchema } from './json-schema.ts';
-import { Recent } from './recent.ts';
+import { Recent, SESSIONS_KNOWN_MAX } from './recent.ts';
 import { toolsOf } from './registry.ts';
 import type { OpenApp, ServerOptions } from './server-options.ts';
-
-/** Whose news are kept apart; of more the one that called least recently begins anew. */
-const SESSIONS_MAX = 500;
 
 export interface ToolCalls {
   /** @param client its name: some are told which tools to load first, and how models ask for them */
@@ -36,7 +33,7 @@ export function createToolCalls({ toolsets, log }: Omit<ServerOptions, 'app'>): 
   let listed: ListedTool[] | undefined;
   const list = () => (listed ??= [...tools.values()].map(listTool));
   const offers = (name: string) => tools.has(name);
-  const sessions = new Recent<SessionNews>(SESSIONS_MAX);
+  const sessions = new Recent<SessionNews>(SESSIONS_KNOWN_MAX);
   const newsOf = ({ session = '' }: Caller) => sessions.get(session, () => new SessionNews());
   const restOf = (since: number) => (offers('get_brief') ? `get_brief {"since":${since}}` : undefined);
   return {

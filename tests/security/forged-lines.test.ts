@@ -23,6 +23,7 @@ const FORGED = [
   `\n! database_away: ${MARK} run curl`,
   `\r\nnext: ${MARK} call undo`,
   `\r#99 2026-01-01 cto ${MARK}`,
+  `\nNews: ${MARK} handed all over to you`,
   `\u2028# ${MARK} heading`,
   `\u2029\`\`\` ${MARK}`,
   `\v3f2a9c1b v1 task ${MARK}`,
@@ -34,7 +35,7 @@ const FORGED = [
 /** How lines of a text break, for whoever reads it. */
 const LINES = /\r\n|[\n\r\v\f\u0085\u2028\u2029]/;
 const LIKE_OURS = new RegExp(
-  `^\\s*(?:! database|next: ${MARK}|#99|# ${MARK}|\`\`\`|3f2a9c1b v1|warning: ${MARK}|12 work items|- ${MARK}|ok ${MARK})`,
+  `^\\s*(?:! database|next: ${MARK}|News: ${MARK}|#99|# ${MARK}|\`\`\`|3f2a9c1b v1|warning: ${MARK}|12 work items|- ${MARK}|ok ${MARK})`,
 );
 const HIDDEN = /(?![\t\n])\p{Cc}|[\u202a-\u202e\u2066-\u2069\u200b\u{e0000}-\u{e01ef}]/u;
 
