@@ -40,25 +40,24 @@ export function createToolCalls({ toolsets, log }: Omit<ServerOptions, 'app'>): 
     list: (client) =>
       loadsOnDemand(client) ? list().map((one) => ({ ...one, ...hintsOf(tools.get(one.name)) })) : list(),
     call: async (app, { name, arguments: arguments_ }, caller, onProgress) => {
+      const told = newsOf(caller);
+      let found: ReturnType<SessionNews['look']> | undefined;
+      const news = async () => told.tell(await found, restOf);
       try {
         const tool = tools.get(name);
+        // Where the store is open already, what is refused costs no more than what is not.
+        if (told.hasBegun) found = told.look((await app()).context, caller);
         if (tool === undefined) throw unknownTool(name, [...tools.keys()]);
         const input = parseInput(tool.input, arguments_);
         const { context } = await app();
-        const told = newsOf(caller);
-        const found = told.look(context, caller);
-        const news = async () => told.tell(await found, restOf);
-        try {
-          const answer = await tool.run(context, caller, input as never, onProgress);
-          const line = await news();
-          told.learn(input, answer.data, await found);
-          const { text, structured } = present(tool, answer, input, offers, line);
-          return { content: [{ type: 'text', text }], structuredContent: structured };
-        } catch (error) {
-          return errorResult(error, log, offers, await news());
-        }
+        found ??= told.look(context, caller);
+        const answer = await tool.run(context, caller, input as never, onProgress);
+        const line = await news();
+        told.learn(input, answer.data, await found);
+        const { text, structured } = present(tool, answer, input, offers, line);
+        return { content: [{ type: 'text', text }], structuredContent: structured };
       } catch (error) {
-        return errorResult(error, log, offers);
+        return errorResult(error, log, offers, await news());
       }
     },
   };

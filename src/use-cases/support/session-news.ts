@@ -31,6 +31,10 @@ export class SessionNews {
   /** The least recent first. */
   readonly #records = new Map<string, Known>();
 
+  get hasBegun(): boolean {
+    return this.#told !== undefined;
+  }
+
   /**
    * Looks for what happened before this moment: while the call itself is carried out, which costs it nothing. Of a primary
    * that does not answer, later calls ask again. Never rejects.
