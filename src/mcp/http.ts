@@ -89,6 +89,7 @@ export function createMcpHttp(factory: ServerFactory, options: McpHttpOptions): 
     const { transport } = used;
     const response = await transport.handleRequest(request, { parsedBody: body });
     if (request.method === 'GET' && response.ok) transport.streamOpened(request.signal);
+    if (response.ok) transport.subscribed(body);
     return response;
   }
 
@@ -246,8 +247,13 @@ export function rpcError(
   return Response.json({ jsonrpc: '2.0', id: null, error: { code, message } }, { status, headers });
 }
 
+/** What its client waits for is counted, so that the session is kept: more, or longer ones, make no difference. */
+const URIS_MAX = 200;
+const URI_MAX_CHARACTERS = 500;
+
 /** A 2025 session. What changes while the client does not listen is told when it does, each resource once. */
 class SessionTransport extends WebStandardStreamableHTTPServerTransport {
+  readonly #uris = new Set<string>();
   #streams = 0;
   readonly #untold = new Map<string, JSONRPCMessage>();
 
@@ -258,6 +264,19 @@ class SessionTransport extends WebStandardStreamableHTTPServerTransport {
     const untold = [...this.#untold.values()];
     this.#untold.clear();
     for (const message of untold) void this.send(message).catch(() => undefined);
+  }
+
+  /** Takes note of what its client subscribes to, by the request that was carried out. */
+  subscribed(body: unknown): void {
+    const { method, params } = (body ?? {}) as { method?: unknown; params?: { uri?: unknown } };
+    const uri = String(params?.uri);
+    if (method === 'resources/unsubscribe') this.#uris.delete(uri);
+    const isOurs = uri.startsWith('worktrail://') && uri.length <= URI_MAX_CHARACTERS;
+    if (method === 'resources/subscribe' && isOurs && this.#uris.size < URIS_MAX) this.#uris.add(uri);
+  }
+
+  get isSubscribed(): boolean {
+    return this.#uris.size > 0;
   }
 
   override async send(

@@ -3,7 +3,7 @@
  * were opened and never used, then those idle for the longest. One with a call at work or an open stream never does.
  */
 
-/** A session at rest holds what changed of its subscriptions, for a client that comes back to listen. */
+/** It goes on all the same, if its client comes back. */
 const IDLE_END_MS = 30 * 60_000;
 const IDLE_LOOK_MS = 60_000;
 
@@ -13,6 +13,8 @@ export interface SessionLimits {
 }
 
 interface Transport {
+  /** Whether its client waits to be told something: then it does not end by itself. */
+  readonly isSubscribed?: boolean;
   close(): Promise<void>;
 }
 
@@ -73,7 +75,7 @@ export class Sessions<T extends Transport> {
   endIdle(): void {
     const since = this.now() - IDLE_END_MS;
     for (const [id, { open, lastUsed, transport }] of this.#all)
-      if (open === 0 && lastUsed <= since) this.#end(id, transport);
+      if (open === 0 && lastUsed <= since && transport.isSubscribed !== true) this.#end(id, transport);
   }
 
   get size(): number {

@@ -178,7 +178,10 @@ describe('sessions', () => {
   it('make room in order: never used, then idle for longest; never one at work', () => {
     let now = 0;
     const closed: string[] = [];
-    const sessions = new Sessions<{ close(): Promise<void> }>({ total: 4, perAddress: 3 }, () => now);
+    const sessions = new Sessions<{ isSubscribed?: boolean; close(): Promise<void> }>(
+      { total: 4, perAddress: 3 },
+      () => now,
+    );
     const add = (id: string, address = 'a'): boolean => {
       if (!sessions.makeRoom(address)) return false;
       sessions.add(id, { close: () => Promise.resolve(void closed.push(id)) }, address);
@@ -207,6 +210,11 @@ describe('sessions', () => {
     now += 31 * 60_000;
     sessions.endIdle();
     expect([closed.at(-1), sessions.size]).toEqual(['working', 2]);
+    // Whose client waits to be told something stays.
+    sessions.add('subscribed', { isSubscribed: true, close: () => Promise.resolve() }, 'b');
+    now += 31 * 60_000;
+    sessions.endIdle();
+    expect(sessions.has('subscribed')).toBe(true);
     void sessions.closeAll();
   });
 });

@@ -32,10 +32,10 @@ export function present(
   news?: string,
 ): Presented {
   const { max_tokens, fields } = input as { max_tokens?: number; fields?: unknown };
-  // Of a write, what it changed has room of its own, whatever it warns of.
+  // Of a write, what it changed has room of its own, whatever it warns of and others did.
   const budget = tool.annotations.readOnlyHint
     ? (max_tokens ?? tool.budget)
-    : tool.budget + jsonTokens(answer.warnings);
+    : tool.budget + jsonTokens(answer.warnings) + jsonTokens(news);
   const parts = tool.parts.map((part) => offered(tool, part, offers));
   // Of a decision about a conflict, `fields` are values to set; of a list, the names of those to answer.
   const toText = Array.isArray(fields) ? pickedText : tool.text;
