@@ -41,17 +41,17 @@ const NOTICE_TOKENS = 30;
 /**
  * The same answer with as much of its parts as fits. The same answer and budget give the same result. What is no part stays,
  * so that an answer may cost more than a budget that is smaller than that.
- * @param costOf tokens of an answer in its dearest form
+ * @param costOf tokens of an answer in its dearest form; of one that costs more than `enough` it may be any number above that
  * @param tokensOf tokens of a value in an answer
  */
 export function fitted(
   whole: Shown,
   parts: readonly Part[],
   maxTokens: number,
-  costOf: (shown: Shown) => number,
+  costOf: (shown: Shown, enough?: number) => number,
   tokensOf: (value: unknown) => number,
 ): Shown {
-  if (costOf(whole) <= maxTokens) return whole;
+  if (costOf(whole, maxTokens) <= maxTokens) return whole;
   const shown = cutTo(CHARACTERS_IN_ROW);
   const isStuck = parts.some(({ at, advances }) => advances && valueAt(shown, at) === '');
   return isStuck ? cutTo(CHARACTERS_IN_SHORT_ROW) : shown;
@@ -65,7 +65,7 @@ function cutToFit(
   whole: Shown,
   parts: readonly Part[],
   maxTokens: number,
-  costOf: (shown: Shown) => number,
+  costOf: (shown: Shown, enough?: number) => number,
   tokensOf: (value: unknown) => number,
   characters: number,
 ): Shown {
@@ -74,13 +74,14 @@ function cutToFit(
   const empty = lists.map(() => 0);
   const rest = costOf(withRows(whole, lists, empty));
   let room = maxTokens - rest;
-  const costs = lists.map(({ rows }) => rows.map((row) => tokensOf(row) + 1));
+  // Asked of those that may fit only: a list may have thousands.
+  const costs = lists.map(({ rows }) => remembered((row) => tokensOf(rows[row]) + 1));
   for (let attempt = 0; attempt < ATTEMPTS && room > 0; attempt += 1) {
     const taken = takeInTurns(
       lists.map(({ part: { weight = 1 }, rows }, at) => ({
         weight,
         length: rows.length,
-        tokensOf: (row) => costs[at]?.[row] ?? 0,
+        tokensOf: (row) => costs[at]?.(row) ?? 0,
       })),
       room,
     );
@@ -91,6 +92,15 @@ function cutToFit(
     room *= room / (room + excess + (attempt === 0 ? 0 : NOTICE_TOKENS));
   }
   return withRows(whole, lists, empty);
+}
+
+function remembered(work: (row: number) => number): (row: number) => number {
+  const known = new Map<number, number>();
+  return (row) => {
+    const found = known.get(row) ?? work(row);
+    known.set(row, found);
+    return found;
+  };
 }
 
 interface Open {

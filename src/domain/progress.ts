@@ -10,3 +10,6 @@ export interface Progress {
 
 /** Called as often as the work likes; whoever shows it takes what it needs. Never throws. */
 export type ReportProgress = (progress: Progress) => void;
+
+/** The phases of long work in their order, each with its share of the time that all of it takes as a rule. */
+export type Phases = Readonly<Record<string, number>>;

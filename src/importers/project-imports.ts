@@ -19,6 +19,7 @@ export const importProjectStatus = defineUseCase({
   kind: 'settle',
   input: importStatusFileInput,
   output: () => statusImportShape(),
+  phases: { list: 5, read: 20, plan: 10, compare: 15, copy: 10, verify: 5, write: 35 },
   run: async (context, caller, input, onProgress): Promise<Answer<StatusImportReport>> => {
     const file = await pathInProject(context.workspace.projectDir, input.path ?? STATUS_FILE);
     const { readStatusSource } = await import('./legacy-status/status-source.ts');
@@ -27,6 +28,7 @@ export const importProjectStatus = defineUseCase({
     const source = await readStatusSource(context.workspace.projectDir, file, {
       namespace: input.namespace,
       addFromGit: input.add_from_git,
+      onProgress,
     });
     const takeOverFile = await handOver(context, source);
     return await importStatusFile(context, caller, source, {
@@ -45,6 +47,7 @@ export const importProjectPrompts = defineUseCase({
   kind: 'settle',
   input: importSessionPromptsInput,
   output: () => promptsImportShape(),
+  phases: { list: 15, read: 40, plan: 5, compare: 10, write: 30 },
   run: async (context, caller, input, onProgress): Promise<Answer<SessionPromptsReport>> => {
     const { readSessionPrompts, SESSION_PROMPTS_DIR } =
       await import('./session-prompts/read-session-prompts.ts');
@@ -52,6 +55,7 @@ export const importProjectPrompts = defineUseCase({
     const plan = await readSessionPrompts(folder, {
       namespace: input.namespace,
       projectDir: context.workspace.projectDir,
+      onProgress,
     });
     const { plan: _plan, ...answer } = await runImport(context, caller, plan, {
       dryRun: input.dry_run,

@@ -60,8 +60,11 @@ export function createServerFactory(options: ServerOptions): ServerFactory {
     server.setRequestHandler('tools/call', async ({ params }, { mcpReq }) => {
       const token = mcpReq._meta?.progressToken;
       const calls = await tools();
-      return await withProgress(token, mcpReq.notify, (onProgress) =>
-        calls.call(app, params, caller(mcpReq.envelope), onProgress),
+      return await withProgress(
+        token,
+        mcpReq.notify,
+        (onProgress) => calls.call(app, params, caller(mcpReq.envelope), onProgress),
+        calls.phasesOf(params.name),
       );
     });
     server.setRequestHandler('resources/list', async () => (await resources()).list());

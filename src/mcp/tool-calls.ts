@@ -1,7 +1,7 @@
 /** Listing and calling tools: arguments in, one service, an answer or an error out. */
 import type { CallToolResult, Tool as ListedTool } from '@modelcontextprotocol/server';
 import { visibleJson } from '../domain/others-text.ts';
-import type { ReportProgress } from '../domain/progress.ts';
+import type { Phases, ReportProgress } from '../domain/progress.ts';
 import { parseInput } from '../domain/validate.ts';
 import { nearestName } from '../domain/warnings.ts';
 import { TrackerError, databaseError, validationError } from '../domain/errors.ts';
@@ -19,6 +19,8 @@ import type { OpenApp, ServerOptions } from './server-options.ts';
 export interface ToolCalls {
   /** @param client its name: some are told which tools to load first, and how models ask for them */
   list(client: string): ListedTool[];
+  /** How the progress of a tool is told; undefined where steps are counted. */
+  phasesOf(name: string): Phases | undefined;
   /** Never throws: failures are results that say what to do. */
   call(
     app: OpenApp,
@@ -39,6 +41,7 @@ export function createToolCalls({ toolsets, log }: Omit<ServerOptions, 'app'>): 
   return {
     list: (client) =>
       loadsOnDemand(client) ? list().map((one) => ({ ...one, ...hintsOf(tools.get(one.name)) })) : list(),
+    phasesOf: (name) => tools.get(name)?.phases,
     call: async (app, { name, arguments: arguments_ }, caller, onProgress) => {
       const told = newsOf(caller);
       let found: ReturnType<SessionNews['look']> | undefined;

@@ -180,8 +180,8 @@ describe('a line', () => {
 });
 
 describe('a work item', () => {
-  it('stands where indentation, the level of its heading or the title of its parent puts it', () => {
-    const { items } = planLegacyStatus(
+  it('stands where indentation, the level of its heading or the title of its parent puts it', async () => {
+    const { items } = await planLegacyStatus(
       parse(
         '## Active Work Items',
         '### A (project)',
@@ -280,7 +280,7 @@ const LINES = fc.constantFrom(
 );
 const RUNS = episodes(500, 1_500);
 
-function expectEveryLineOnce(text: string): void {
+async function expectEveryLineOnce(text: string): Promise<void> {
   const status = parseLegacyStatus(text);
   const count = text.replace(/^\uFEFF/, '').split('\n').length;
   expect(status.fates).toHaveLength(count);
@@ -298,22 +298,22 @@ function expectEveryLineOnce(text: string): void {
   for (const record of [...status.vendors, ...status.deployments, ...status.enhancements, ...status.items]) {
     expect(status.fates[record.line - 1]).toBe('understood');
   }
-  const plan = planLegacyStatus(status, 'status-file');
+  const plan = await planLegacyStatus(status, 'status-file');
   expectStorable(plan.items);
-  expect(planLegacyStatus(parseLegacyStatus(text), 'status-file')).toEqual(plan);
+  expect(await planLegacyStatus(parseLegacyStatus(text), 'status-file')).toEqual(plan);
 }
 
 describe('any text', () => {
-  it('of lines as they occur has one fate for each line', () => {
-    fc.assert(
-      fc.property(fc.array(LINES, { maxLength: 40 }), (lines) => expectEveryLineOnce(lines.join('\n'))),
+  it('of lines as they occur has one fate for each line', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(LINES, { maxLength: 40 }), (lines) => expectEveryLineOnce(lines.join('\n'))),
       { numRuns: RUNS },
     );
   });
 
-  it('whatever it is has one fate for each line', () => {
-    fc.assert(
-      fc.property(fc.string({ unit: 'binary', maxLength: 300 }), (text) => expectEveryLineOnce(text)),
+  it('whatever it is has one fate for each line', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.string({ unit: 'binary', maxLength: 300 }), (text) => expectEveryLineOnce(text)),
       { numRuns: RUNS },
     );
   });
@@ -324,15 +324,15 @@ describeWithSharedData('the real files', (folder) => {
     readFileSync(path.join(folder, 'status-files', name), 'utf8'),
   );
 
-  it('are understood to the last line', () => {
+  it('are understood to the last line', async () => {
     for (const text of texts) {
-      expectEveryLineOnce(text);
+      await expectEveryLineOnce(text);
       expect(parseLegacyStatus(text).not_understood).toEqual([]);
     }
     expect(texts.map((text) => parseLegacyStatus(text).dialect)).toEqual(['A', 'B', 'none']);
   });
 
-  it('mutated have one fate for each line', () => {
+  it('mutated have one fate for each line', async () => {
     const lines = texts.flatMap((text) => text.split('\n'));
     const mutated = fc.array(
       fc.oneof(
@@ -343,8 +343,8 @@ describeWithSharedData('the real files', (folder) => {
       ),
       { maxLength: 60 },
     );
-    fc.assert(
-      fc.property(mutated, (all) => expectEveryLineOnce(all.join('\n'))),
+    await fc.assert(
+      fc.asyncProperty(mutated, (all) => expectEveryLineOnce(all.join('\n'))),
       { numRuns: RUNS },
     );
   });

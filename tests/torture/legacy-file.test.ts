@@ -64,7 +64,7 @@ describe('a damaged hand-kept status file', () => {
         const file = mutated(sources[number % sources.length] ?? Buffer.alloc(0), sources, SPLICED, random);
         const { text } = decodeSource(file);
         const parsed = parseLegacyStatus(text);
-        planLegacyStatus(parsed, 'torture');
+        await planLegacyStatus(parsed, 'torture');
         expect(parsed.fates).toHaveLength(text.replace(/^\uFEFF/, '').split('\n').length);
         figures.records += parsed.vendors.length + parsed.items.length + parsed.deployments.length;
         figures.kept += keptText(file, parsed).kept.length;

@@ -122,7 +122,7 @@ async function rehearse(options: GlobalOptions, config: Config, plan: ImportPlan
   let settled = plan;
   const answer = await withoutMakingAStore(
     config,
-    () => Promise.resolve(outcomeOnEmptyTracker(plan)),
+    () => outcomeOnEmptyTracker(plan),
     () =>
       withApp(options, async ({ context }) => {
         const compared = await runImport(context, commandLineCaller(), plan, { dryRun: true });

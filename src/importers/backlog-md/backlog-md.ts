@@ -102,7 +102,7 @@ export async function readBacklogMd(source: string, options: ImportOptions = {})
   for (const item of items) ids.add(item.key);
   for (const item of items) item.parentKey = parentOf(item, ids, log);
   const links = items.flatMap((item) => dependenciesOf(item, ids, log));
-  return assemblePlan('backlog-md', { wanted: options.namespace, place }, items, links, log);
+  return await assemblePlan('backlog-md', { wanted: options.namespace, place }, items, links, log);
 }
 
 async function findRoot(source: string): Promise<string> {

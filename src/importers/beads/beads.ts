@@ -86,7 +86,7 @@ export async function readBeads(source: string, options: ImportOptions = {}): Pr
   const links = readBeadsDependencies(items, log);
   const parents = new Set(items.map(({ parentKey }) => parentKey));
   for (const item of items) item.itemType = typeOf(item, parents, log);
-  return assemblePlan('beads', { wanted: options.namespace, place }, items, links, log);
+  return await assemblePlan('beads', { wanted: options.namespace, place }, items, links, log);
 }
 
 function* linesOf(text: string): Generator<string> {

@@ -1,4 +1,5 @@
 /** Which items of a plan are here already, if the file that was read is one that was imported under a namespace. */
+import { stretches } from '../../platform/in-turns.ts';
 import { startOfText, type ImportedItem } from '../../storage/queries/imported.ts';
 import { groupBy } from '../../domain/grouping.ts';
 import { isOther, isTelling, repeatedTimes, type Pair } from './item-comparison.ts';
@@ -43,11 +44,12 @@ export interface MatchOptions {
 }
 
 /** Each planned item and each known one in one match at most; with what the source seems to call otherwise now. */
-export function matchItems(
+export async function matchItems(
   plan: ImportPlan,
   source: KnownSource,
   { isThere }: MatchOptions,
-): { matches: Match[]; renamings: Renaming[] } {
+): Promise<{ matches: Match[]; renamings: Renaming[] }> {
+  const turn = stretches();
   const matches: Match[] = [];
   const taken = new Set<string>();
   let open = plan.items;
@@ -61,7 +63,9 @@ export function matchItems(
     });
   };
   const isGivenAway = namesGivenAway(plan, source.items);
-  const moved = itemsMovedOn(plan, source);
+  await turn();
+  const moved = await itemsMovedOn(plan, source, turn);
+  await turn();
   const named = source.items.filter((item) => !isGivenAway(item) && !moved.has(item));
   const idOf = ({ made_of: { key } }: PlannedItem) => plannedId(plan.source, source.namespace, key);
   const byForeignId = groupBy(named, ({ foreign_id }) => foreign_id);
@@ -70,28 +74,34 @@ export function matchItems(
     // One that was changed here has kept the name that its group had; the id of the other could not be made of that.
     return found?.find(({ id }) => id !== idOf(planned)) ?? found?.[0];
   });
+  await turn();
   // The source may spell an id otherwise now; the id here is made of one spelling.
   const byId = new Map(named.map((item) => [item.id, item]));
   matchBy('id', (planned) => {
     const known = byId.get(idOf(planned));
     return known === undefined || isOfOtherGroup(plan, planned, known) ? undefined : known;
   });
+  await turn();
   const matchByFirstName = () =>
     matchBy('content', findByFirstName(plan, source, firstNames(plan, source, matches)));
   matchByFirstName();
+  await turn();
   // A file of the project that is still where it was is another one.
   const isElsewhere = (item: ImportedItem) =>
     plan.source === 'session-prompts' && !moved.has(item) && isThere(item.foreign_id);
   const left = source.items.filter((item) => !taken.has(item.id) && !isElsewhere(item));
   for (const contentOf of CONTENTS[plan.source]) {
     const wanted = single(open, contentOf);
+    await turn();
     const found = single(left, contentOf);
+    await turn();
     matchBy('content', (planned) => {
       const content = contentOf(planned);
       const known = content === undefined ? undefined : found.get(content);
       return content !== undefined && wanted.get(content) === planned ? known : undefined;
     });
   }
+  await turn();
   const unmatched = left.filter((item) => !taken.has(item.id));
   const { renamings, find } = renamedGroups(plan, open, unmatched, isGivenAway);
   matchBy('content', find);
@@ -100,7 +110,11 @@ export function matchItems(
 }
 
 /** Those whose id another item has now that has nothing in common with them, where one of the two is known by what it says. */
-function itemsMovedOn({ source: kind, items }: ImportPlan, source: KnownSource): ReadonlySet<ImportedItem> {
+async function itemsMovedOn(
+  { source: kind, items }: ImportPlan,
+  source: KnownSource,
+  turn: () => Promise<void>,
+): Promise<ReadonlySet<ImportedItem>> {
   const times = repeatedTimes(items);
   const plannedAt = new Map(items.map((planned) => [planned.foreign_id, planned]));
   const knownAt = new Map(source.items.map((known) => [known.foreign_id, known]));
@@ -109,13 +123,16 @@ function itemsMovedOn({ source: kind, items }: ImportPlan, source: KnownSource):
   const moved = new Set<ImportedItem>();
   for (const contentOf of CONTENTS[kind]) {
     const wanted = single(items, contentOf);
-    for (const [content, known] of single(source.items, contentOf)) {
+    await turn();
+    const there = single(source.items, contentOf);
+    await turn();
+    for (const [content, known] of there) {
       const planned = wanted.get(content);
       if (planned === undefined || !isReplaced(plannedAt.get(known.foreign_id), known)) continue;
-      const there = knownAt.get(planned.foreign_id);
-      if (there !== undefined && !isReplaced(planned, there)) continue;
+      const before = knownAt.get(planned.foreign_id);
+      if (before !== undefined && !isReplaced(planned, before)) continue;
       // What was there before is not what came there.
-      for (const one of [known, ...(there === undefined ? [] : [there])]) moved.add(one);
+      for (const one of [known, ...(before === undefined ? [] : [before])]) moved.add(one);
     }
   }
   return moved;

@@ -1,4 +1,5 @@
 /** From what a reader understood to a plan that the tracker can store as it is. */
+import { mapInTurns } from '../../platform/in-turns.ts';
 import { ELLIPSIS, settleLinks } from '../../use-cases/records/link-rules.ts';
 import { checkNamespace, plannedId, type ImportPlan, type ImportSource, type SourcePlace } from './plan.ts';
 import { fitItem } from './item-fitting.ts';
@@ -17,13 +18,13 @@ export interface SourceName {
  * @param items unique keys, siblings in the order that the plan shall have
  * @param links between keys of `items`
  */
-export function assemblePlan(
+export async function assemblePlan(
   source: ImportSource,
   { wanted, place = null }: SourceName,
   items: readonly SourceItem[],
   links: readonly SourceLink[],
   log: PlanLog,
-): ImportPlan {
+): Promise<ImportPlan> {
   const namespace = wanted === undefined ? (place?.name ?? source) : checkNamespace(wanted);
   const origin = { source, namespace, from: place?.text ?? null };
   const byKey = new Map(items.map((item) => [item.key, item]));
@@ -70,7 +71,7 @@ export function assemblePlan(
     }
   }
 
-  const planned = order.flatMap((key) => {
+  const planned = await mapInTurns(order, (key) => {
     const item = byKey.get(key);
     const parent = parents.get(key) ?? null;
     const realParent = realParents.get(key);
@@ -93,7 +94,7 @@ export function assemblePlan(
     namespace,
     is_named: wanted !== undefined,
     place,
-    items: planned,
+    items: planned.flat(),
     links: settled.links.map(({ from, to, type }) => ({
       source_id: idOf(from),
       target_id: idOf(to),

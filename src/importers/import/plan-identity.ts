@@ -1,4 +1,5 @@
 /** A plan under another namespace, or with items that are known here under other ids. */
+import { mapInTurns } from '../../platform/in-turns.ts';
 import { isPlainObject, type JsonObject } from '../../domain/json.ts';
 import { hashOf } from './imported-metadata.ts';
 import { commentId, plannedId, type ImportPlan, type PlannedItem } from './plan.ts';
@@ -7,13 +8,13 @@ import { commentId, plannedId, type ImportPlan, type PlannedItem } from './plan.
  * The same plan for a source that is called `namespace`, with the ids that its items have here.
  * @param known ids of items that are here under another id than the plan's namespace and their key give, by key
  */
-export function planUnder(
+export async function planUnder(
   plan: ImportPlan,
   namespace: string,
   known: ReadonlyMap<string, string> = new Map(),
-): ImportPlan {
+): Promise<ImportPlan> {
   const ids = new Map(
-    plan.items.map(({ id, made_of: { key } }) => [
+    await mapInTurns(plan.items, ({ id, made_of: { key } }): [string, string] => [
       id,
       known.get(key) ?? plannedId(plan.source, namespace, key),
     ]),
@@ -22,7 +23,7 @@ export function planUnder(
   return {
     ...plan,
     namespace,
-    items: plan.items.map((item) => {
+    items: await mapInTurns(plan.items, (item) => {
       const parent_id = item.parent_id === null ? null : idOf(item.parent_id);
       return {
         ...item,

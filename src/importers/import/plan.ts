@@ -7,6 +7,7 @@ import { countCharacters } from '../../domain/fields.ts';
 import { uuidFrom } from '../../domain/ids.ts';
 import { stableJson, type JsonObject } from '../../domain/json.ts';
 import { NAME_MAX_CHARACTERS } from '../../domain/limits.ts';
+import type { ReportProgress } from '../../domain/progress.ts';
 import type { ItemStatus, ItemType } from '../../domain/work-item.ts';
 import { validationError } from '../../domain/errors.ts';
 import type { PlannedLinkType } from '../../use-cases/records/link-rules.ts';
@@ -140,6 +141,8 @@ export interface ImportOptions {
   projectDir?: string | undefined;
   /** Of a kind of source that is many files: which of them, as a pattern below the folder. */
   glob?: string | undefined;
+  /** Told of `list`, `read` and `plan`. */
+  onProgress?: ReportProgress | undefined;
 }
 
 /** The id that an import gives to a foreign id: the same each time, another one in another namespace. */

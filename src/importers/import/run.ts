@@ -2,6 +2,7 @@
  * Carrying out an import plan: all of it or nothing, and as often as one likes. What somebody changed
  * here after it was imported stays as they left it.
  */
+import { stretches } from '../../platform/in-turns.ts';
 import type { Entity } from '../../domain/change.ts';
 import { equalJson, isPlainObject, type JsonObject, type JsonValue } from '../../domain/json.ts';
 import type { Job, JobKind } from '../../domain/job.ts';
@@ -39,10 +40,10 @@ export interface ImportResult extends ImportOutcome {
 }
 
 /** Items as they would be when the plan starts on an empty tracker, for a dry run without a store. */
-export function outcomeOnEmptyTracker(plan: ImportPlan): ImportResult {
+export async function outcomeOnEmptyTracker(plan: ImportPlan): Promise<ImportResult> {
   const { items, links } = plan;
   return {
-    source_taken: settleSource(plan, [], '').taken,
+    source_taken: (await settleSource(plan, [], '')).taken,
     created: items.length,
     updated: 0,
     unchanged: 0,
@@ -77,7 +78,7 @@ export async function runImport(
 ): Promise<ImportAnswer> {
   const { dryRun, onProgress } = options;
   if (dryRun) {
-    const { requests: _requests, ...answer } = await compare(context, plan, dryRun);
+    const { requests: _requests, ...answer } = await compare(context, plan, dryRun, onProgress);
     return answer;
   }
   return await context.jobs.run(jobKindOf(plan), (job) => carryOut(context, caller, plan, job), {
@@ -94,6 +95,7 @@ async function compare(
   dry_run: boolean,
   onProgress?: ReportProgress,
 ): Promise<ImportAnswer & { requests: ChangeRequest[] }> {
+  onProgress?.({ phase: 'compare', done: 0, total: plan.items.length });
   const answer = await context.store.read(async (reader) => {
     const settled = await settle(reader, plan, context.workspace);
     return { settled, prepared: await prepareImport(reader, settled, onProgress) };
@@ -111,7 +113,7 @@ export async function settle(
   plan: ImportPlan,
   { projectDir }: Pick<Workspace, 'projectDir'>,
 ): Promise<Settled> {
-  return settleSource(plan, await reader.findImportedItems(plan.source), projectDir);
+  return await settleSource(plan, await reader.findImportedItems(plan.source), projectDir);
 }
 
 /** A status file holds no metadata: by it nothing was ever imported, and all of it would be made again. */
@@ -159,7 +161,9 @@ export async function prepareImport(
   const updated: string[] = [];
   const remarks: ImportRemark[] = [];
   const requests: ChangeRequest[] = [];
+  const turn = stretches();
   for (const [done, planned] of plan.items.entries()) {
+    await turn();
     onProgress?.({ phase: 'compare', done, total: plan.items.length });
     const remark = (message: string) => remarks.push({ ...named(planned), message });
     const current = present.get(planned.id);

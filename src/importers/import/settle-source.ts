@@ -4,6 +4,7 @@
  */
 import { existsSync } from 'node:fs';
 import path from 'node:path';
+import { stretches } from '../../platform/in-turns.ts';
 import { oneLine } from '../../domain/others-text.ts';
 import { shortenText, validationError, type TrackerError } from '../../domain/errors.ts';
 import type { ImportedItem } from '../../storage/queries/imported.ts';
@@ -47,31 +48,39 @@ const RENAMED_SHOWN = 20;
  * @param imported every item that imports of this kind brought
  * @throws ValidationError (field `namespace`) where it cannot be told which source it is
  */
-export function settleSource(
+export async function settleSource(
   plan: ImportPlan,
   imported: readonly ImportedItem[],
   projectDir: string,
-): Settled {
+): Promise<Settled> {
   const options = { isThere: (file: string) => existsSync(path.join(projectDir, file)) };
   const sources = knownSources(imported);
   if (plan.is_named) {
     const source = sources.find(({ namespace }) => namespace === plan.namespace);
-    const evidence = source === undefined ? undefined : compareWith(plan, source, options);
+    const evidence = source === undefined ? undefined : await compareWith(plan, source, options);
     const reason = evidence === undefined ? 'a new one, as you said' : `as you said; ${spoken(evidence)}`;
-    return settled(plan, plan.namespace, 'named', evidence, [], reason);
+    return await settled(plan, plan.namespace, 'named', evidence, [], reason);
   }
-  const all = sources.map((source) => compareWith(plan, source, options));
+  const all: Evidence[] = [];
+  for (const source of sources) all.push(await compareWith(plan, source, options));
   const others = (not: Evidence | undefined) =>
     all.filter((one) => one !== not && hasStrangers(one)).map(whyNot);
   const chosen = choose(plan, all, options.isThere);
   if (chosen === 'new') {
     const name = freeName(plan.namespace, sources);
-    return settled(plan, name, 'new', undefined, others(undefined), 'no source of this kind has these items');
+    return await settled(
+      plan,
+      name,
+      'new',
+      undefined,
+      others(undefined),
+      'no source of this kind has these items',
+    );
   }
   const { evidence, reason } = chosen;
   const [renaming] = evidence.unclear;
   if (renaming !== undefined) throw undecided(plan, [evidence], spokenRenaming(renaming), all);
-  return settled(plan, evidence.source.namespace, 'known', evidence, others(evidence), reason);
+  return await settled(plan, evidence.source.namespace, 'known', evidence, others(evidence), reason);
 }
 
 type Choice = { evidence: Evidence; reason: string };
@@ -187,23 +196,25 @@ function freeName(wanted: string, sources: readonly KnownSource[]): string {
   return name;
 }
 
-function settled(
+async function settled(
   plan: ImportPlan,
   namespace: string,
   as: SourceTaken['as'],
   evidence: Evidence | undefined,
   others: SourceTaken['others'],
   reason: string,
-): Settled {
+): Promise<Settled> {
   const matches = evidence?.matches ?? [];
   const renamed = matches.filter(({ by }) => by === 'content');
   const ids = new Map(matches.map(({ planned, known }) => [planned.made_of.key, known.id]));
   const places = evidence?.source.places ?? new Set<string>();
-  const here = planUnder(plan, namespace, withFreeIds(plan, namespace, evidence, ids));
+  const here = await planUnder(plan, namespace, await withFreeIds(plan, namespace, evidence, ids));
   return {
     plan: withFirstNames(
       here,
-      evidence === undefined ? new Map() : firstNames(planUnder(plan, namespace), evidence.source, matches),
+      evidence === undefined
+        ? new Map()
+        : firstNames(await planUnder(plan, namespace), evidence.source, matches),
     ),
     taken: {
       namespace,
@@ -227,16 +238,18 @@ function settled(
 }
 
 /** The id that an item's key would give may be that of an item that goes by another id in the source now. */
-function withFreeIds(
+async function withFreeIds(
   { source, items }: ImportPlan,
   namespace: string,
   evidence: Evidence | undefined,
   ids: Map<string, string>,
-): Map<string, string> {
+): Promise<Map<string, string>> {
   const taken = new Set(evidence?.source.items.map(({ id }) => id));
+  const turn = stretches();
   for (const {
     made_of: { key },
   } of items) {
+    await turn();
     if (ids.has(key)) continue;
     for (
       let name = key;

@@ -12,9 +12,13 @@ export interface Evidence extends Likeness {
   unclear: Renaming[];
 }
 
-export function compareWith(read: ImportPlan, source: KnownSource, options: MatchOptions): Evidence {
-  const plan = planUnder(read, source.namespace);
-  const { matches, renamings } = matchItems(plan, source, options);
+export async function compareWith(
+  read: ImportPlan,
+  source: KnownSource,
+  options: MatchOptions,
+): Promise<Evidence> {
+  const plan = await planUnder(read, source.namespace);
+  const { matches, renamings } = await matchItems(plan, source, options);
   const unclear = renamings.filter(({ isSure }) => !isSure);
   const byId = matches.filter(({ by }) => by === 'id');
   const byContent = matches.length - byId.length;

@@ -49,6 +49,7 @@ export async function importStatusFile(
   { dryRun, takeOverFile, onProgress }: StatusImportOptions,
 ): Promise<Answer<StatusImportReport>> {
   if (dryRun) {
+    onProgress?.({ phase: 'compare', done: 0, total: null });
     const found = await compare(context, source);
     const { source: settled = source, taken, changes, checks } = found.data ?? {};
     return { ...found, data: describeImport(settled, changes, { dryRun, checks, taken }) };
@@ -144,7 +145,8 @@ export async function rehearseStatusImport(source: StatusSource): Promise<Status
   const changes = await findChangesOnEmptyTracker(source);
   const checks = rehearsedChecks(changes.expected);
   const plans = [source.plan.items, ...(source.prompts === null ? [] : [source.prompts])];
-  const taken = plans.map((plan) => settleSource(plan, [], '').taken);
+  const taken: SourceTaken[] = [];
+  for (const plan of plans) taken.push((await settleSource(plan, [], '')).taken);
   return describeImport(source, changes, { dryRun: true, checks, taken });
 }
 

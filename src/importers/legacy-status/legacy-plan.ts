@@ -5,6 +5,7 @@ import type { EnhancementStatus } from '../../domain/enhancement.ts';
 import { VENDOR_FORMATS, vendorNameKey, type VendorStatus } from '../../domain/vendor.ts';
 import { spelledNames } from '../../storage/status-file/status-lines.ts';
 import { cleanText, splitBytes } from '../import/within-limits.ts';
+import { mapInTurns } from '../../platform/in-turns.ts';
 import { assemblePlan } from '../import/plan-assembly.ts';
 import { PlanLog } from '../import/plan-log.ts';
 import { plannedId, type ImportPlan, type SourcePlace } from '../import/plan.ts';
@@ -78,11 +79,11 @@ export interface LegacyPlan {
 }
 
 /** @param place where the file lies, if that is to be kept */
-export function planLegacyStatus(
+export async function planLegacyStatus(
   status: LegacyStatus,
   namespace: string,
   place: SourcePlace | null = null,
-): LegacyPlan {
+): Promise<LegacyPlan> {
   const notes: LineNote[] = [];
   const log = new PlanLog();
   const ids = new UniqueIds(namespace);
@@ -96,8 +97,16 @@ export function planLegacyStatus(
   });
   const sessions = status.sessions.map((session) => sessionItem(session, log));
   makeUnique(sessions, keyed);
-  const items = status.items.map((item, index) => workItem(item, index, keyed, status, byTitle, log));
-  const plan = assemblePlan(STATUS_SOURCE, { wanted: namespace, place }, [...items, ...sessions], [], log);
+  const items = await mapInTurns(status.items, (item, index) =>
+    workItem(item, index, keyed, status, byTitle, log),
+  );
+  const plan = await assemblePlan(
+    STATUS_SOURCE,
+    { wanted: namespace, place },
+    [...items, ...sessions],
+    [],
+    log,
+  );
   const ofSessions = new Set(sessions.map(({ key }) => plannedId(STATUS_SOURCE, namespace, key)));
   const titled = titles(plan);
   const unknown_work_items: UnknownReference[] = [];

@@ -67,7 +67,7 @@ export async function findStatusChanges(
   const settled: StatusSource = {
     ...source,
     namespace,
-    plan: namespace === source.namespace ? source.plan : source.planUnder(namespace),
+    plan: namespace === source.namespace ? source.plan : await source.planUnder(namespace),
     prompts: prompts?.plan ?? null,
   };
   const changes = await new Comparison(reader, settled).run((plan) =>

@@ -2,6 +2,8 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
+import { stretches } from '../../platform/in-turns.ts';
+import type { ReportProgress } from '../../domain/progress.ts';
 import { resolveCommit } from '../../storage/git/repository.ts';
 import { STATUS_FILE } from '../../storage/status-file/status-file-name.ts';
 import { takeMark } from '../../storage/status-file/status-lines.ts';
@@ -26,7 +28,7 @@ export interface StatusSource {
   parsed: LegacyStatus;
   plan: LegacyPlan;
   /** What the file comes to as the source of another name. */
-  planUnder: (namespace: string) => LegacyPlan;
+  planUnder: (namespace: string) => Promise<LegacyPlan>;
   /** Null where there is no folder of session prompts. */
   prompts: ImportPlan | null;
   log: LogComparison;
@@ -44,6 +46,8 @@ export interface StatusSourceOptions {
   sessionPrompts?: string | undefined;
   /** Add what the git history tells beyond the file. */
   addFromGit?: boolean;
+  /** Told of `list`, `read` and `plan`. */
+  onProgress?: ReportProgress | undefined;
 }
 
 /** @throws ValidationError (field `path`) when there is no such file, or it cannot be read */
@@ -52,28 +56,34 @@ export async function readStatusSource(
   wanted: string,
   options: StatusSourceOptions = {},
 ): Promise<StatusSource> {
+  const { onProgress } = options;
+  onProgress?.({ phase: 'list', done: 0, total: null });
   const file = await locateFile(wanted, [STATUS_FILE], EXPECTED);
   const place = await placeOf(STATUS_SOURCE, file, [STATUS_FILE], projectDir);
   const is_named = options.namespace !== undefined;
   const namespace = is_named ? checkNamespace(options.namespace ?? '') : (place?.name ?? STATUS_SOURCE);
   const read = await readSourceBytes(file);
   if ('reason' in read) throw sourceError(wanted, read.reason);
+  const turn = stretches();
   const content = decodeSource(read.bytes);
   const sha256 = createHash('sha256').update(read.bytes).digest('hex');
+  await turn();
   const parsed = parseLegacyStatus(content.text);
+  await turn();
   const mark = readMark(content.text.replaceAll('\r\n', '\n'));
+  await turn();
   const isForeign = parsed.dialect === 'none';
   const log = isForeign ? nothingCompared() : await compareWithLog(projectDir, parsed);
   log.added = options.addFromGit === true && !isForeign;
-  const planUnder = (name: string): LegacyPlan => {
-    const planned = planLegacyStatus(parsed, name, place);
+  const planUnder = async (name: string): Promise<LegacyPlan> => {
+    const planned = await planLegacyStatus(parsed, name, place);
     if (content.damaged) {
       planned.notes.push({ line: 1, message: 'bytes that are not UTF-8 were read as U+FFFD' });
     }
     const plan = log.added ? addFromLog(planned, log, name) : planned;
     return { ...plan, items: { ...plan.items, is_named } };
   };
-  const plan = planUnder(namespace);
+  const plan = await planUnder(namespace);
   return {
     file,
     sha256,
@@ -81,7 +91,7 @@ export async function readStatusSource(
     parsed,
     plan,
     planUnder,
-    prompts: isForeign ? null : await readPrompts(projectDir, options.sessionPrompts),
+    prompts: isForeign ? null : await readPrompts(projectDir, options),
     log,
     commits: await resolveCommits(projectDir, plan),
     generated_by: mark === undefined ? null : (mark.project_id ?? ''),
@@ -99,12 +109,15 @@ const nothingCompared = (): LogComparison => ({
   ...{ reason: 'the file holds no record', commits_read: 0, deployments: [], vendors: [], added: false },
 });
 
-async function readPrompts(projectDir: string, wanted: string | undefined): Promise<ImportPlan | null> {
+async function readPrompts(
+  projectDir: string,
+  { sessionPrompts: wanted, onProgress }: StatusSourceOptions,
+): Promise<ImportPlan | null> {
   const usual = path.join(projectDir, SESSION_PROMPTS_DIR);
-  if (wanted !== undefined) return await readSessionPrompts(wanted, { projectDir });
+  if (wanted !== undefined) return await readSessionPrompts(wanted, { projectDir, onProgress });
   if (!existsSync(usual)) return null;
   // The usual folder may be there for other reasons, and hold no prompt.
-  return await readSessionPrompts(usual, { projectDir }).catch(() => null);
+  return await readSessionPrompts(usual, { projectDir, onProgress }).catch(() => null);
 }
 
 async function resolveCommits(

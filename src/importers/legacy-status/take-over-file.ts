@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readFile, realpath } from 'node:fs/promises';
 import path from 'node:path';
+import { stretches } from '../../platform/in-turns.ts';
 import { STATUS_FILE } from '../../storage/status-file/status-file-name.ts';
 import { readLayout } from '../../storage/status-file/status-layout.ts';
 import { markOf } from '../../storage/status-file/status-mark.ts';
@@ -51,7 +52,11 @@ async function takeOverStatusFile(
 
 /** @throws Error where the text cannot be told from generated lines, wherever it stands */
 export async function renderKept(file: Buffer, report: ProjectStatus): Promise<Buffer> {
-  const { kept, ...around } = keptText(file, parseLegacyStatus(decodeSource(file).text));
+  const turn = stretches();
+  const parsed = parseLegacyStatus(decodeSource(file).text);
+  await turn();
+  const { kept, ...around } = keptText(file, parsed);
+  await turn();
   const inPlace = await renderSafely(kept, report, around);
   if (inPlace !== undefined) return inPlace;
   // What looks like a generated part must not stand before the real one.
@@ -70,10 +75,15 @@ async function renderSafely(
   around: AroundOptions,
 ): Promise<Buffer | undefined> {
   const texts = kept.map(({ bytes }) => bytes);
+  const turn = stretches();
   for (const other of [emptied(report), withWaitingWrite(report)]) {
-    if (!isReadBack(await renderAround(kept, other, around), texts)) return undefined;
+    const rendered = await renderAround(kept, other, around);
+    await turn();
+    if (!isReadBack(rendered, texts)) return undefined;
+    await turn();
   }
   const written = await renderAround(kept, report, around);
+  await turn();
   return isReadBack(written, texts) ? written : undefined;
 }
 

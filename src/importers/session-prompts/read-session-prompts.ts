@@ -28,7 +28,9 @@ const FOLDERS_DEEP_MAX = 32;
  * @throws ValidationError (field `path`) when `source` is not there or holds no markdown file
  */
 export async function readSessionPrompts(source: string, options: ImportOptions = {}): Promise<ImportPlan> {
+  const { onProgress } = options;
   const log = new PlanLog();
+  onProgress?.({ phase: 'list', done: 0, total: null });
   const { real, kind } = await openSource(source, EXPECTED);
   const project =
     options.projectDir === undefined ? undefined : await openSource(options.projectDir, 'a folder');
@@ -40,13 +42,15 @@ export async function readSessionPrompts(source: string, options: ImportOptions 
     throw sourceError(source, `holds no markdown file; expected ${EXPECTED}`);
   }
   const items: SourceItem[] = [];
-  for (const file of files) {
+  for (const [done, file] of files.entries()) {
+    onProgress?.({ phase: 'read', done, total: files.length });
     const item = await readPrompt(root, file, log);
     if (item !== undefined) items.push(item);
   }
+  onProgress?.({ phase: 'plan', done: 0, total: 1 });
   // A prompt inside the project is named by its path there, so that all of them are of one source.
   const place = await placeOf(SOURCE, root, [], options.projectDir);
-  return assemblePlan(SOURCE, { wanted: options.namespace, place }, items, [], log);
+  return await assemblePlan(SOURCE, { wanted: options.namespace, place }, items, [], log);
 }
 
 /** Real paths are not followed twice, so that a circle of links ends. */

@@ -51,7 +51,7 @@ export async function readTaskMaster(source: string, options: ImportOptions = {}
   if (!items.some(({ itemType }) => itemType === 'task')) {
     throw sourceError(source, `holds no task; expected ${EXPECTED}`);
   }
-  return assemblePlan('task-master', { wanted: options.namespace, place }, items, links, log);
+  return await assemblePlan('task-master', { wanted: options.namespace, place }, items, links, log);
 }
 
 function parseFile(text: string, source: string): unknown {

@@ -12,7 +12,7 @@ import {
   READ_TOKENS_MIN,
   WRITE_TOKENS_MAX,
 } from '../../domain/limits.ts';
-import type { ReportProgress } from '../../domain/progress.ts';
+import type { Phases, ReportProgress } from '../../domain/progress.ts';
 import type { Toolset } from '../../domain/toolsets.ts';
 import type { Warning } from '../../domain/warnings.ts';
 import type { Caller, Context } from '../../use-cases/support/context.ts';
@@ -52,6 +52,8 @@ export interface Tool {
   annotations: Annotations;
   /** Tokens of an answer where the caller asks for no other number, in either of its forms. */
   budget: number;
+  /** Of work that may take long: what `onProgress` is told of. */
+  phases?: Phases;
   /** @param onProgress takes how far the work is to the client, where that asked for it */
   run(context: Context, caller: Caller, input: never, onProgress: ReportProgress): Promise<Answer<object>>;
   /** What is shown of an answer, as data, before it is cut. */
@@ -114,7 +116,7 @@ export function defineTool<Input extends z.ZodObject, Data extends object, View 
   telling: Telling<Input, Data, View>,
 ): Tool {
   const { budget, show, parts = [], goesOn, text, parameters, more, destroysNothing, ...told } = telling;
-  const { name, kind } = useCase;
+  const { name, kind, phases } = useCase;
   const output = lazily(() => answerSchema({ ...useCase.output(), ...more?.() }));
   const input = lazily(() => (kind === 'read' ? readInput(useCase.input, output()) : useCase.input));
   return {
@@ -131,6 +133,7 @@ export function defineTool<Input extends z.ZodObject, Data extends object, View 
     get output() {
       return output();
     },
+    ...(phases !== undefined && { phases }),
     run: (...call) => useCase.run(...call),
     show: show ?? ((data: Data) => withoutEmpty(data)),
     parts,

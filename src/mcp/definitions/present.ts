@@ -60,11 +60,13 @@ export function present(
     const cutPage = withCursor(shown, answer.data as Partial<Page<unknown>>);
     return cutPage === shown ? shown : { ...cutPage, ...tool.goesOn?.(cutPage as never) };
   };
-  const costOf = (shown: Shown) => {
+  const costOf = (shown: Shown, enough?: number) => {
     const next = paged(shown);
-    return Math.max(jsonTokens(structuredOf(next)), estimateTokens(textOf(next)));
+    const inJson = jsonTokens(structuredOf(next), enough);
+    if (enough !== undefined && inJson > enough) return inJson;
+    return Math.max(inJson, estimateTokens(textOf(next), enough));
   };
-  const shown = paged(fitted(view, parts, budget, costOf, jsonTokens));
+  const shown = paged(fitted(view, parts, budget, costOf, (value) => jsonTokens(value)));
   return { text: textOf(shown), structured: structuredOf(shown) };
 }
 
@@ -81,7 +83,8 @@ function offered({ input }: Tool, part: Part, offers: (tool: string) => boolean)
   return { ...part, rest: (shown, kept) => offeredCall(rest(shown, kept), offers, otherwise) };
 }
 
-const jsonTokens = (value: unknown): number => estimateTokens(JSON.stringify(value) ?? '');
+const jsonTokens = (value: unknown, enough?: number): number =>
+  estimateTokens(JSON.stringify(value) ?? '', enough);
 
 /** A page that was cut goes on after its last row; one of which not even the first fits is to be read again. */
 function withCursor(shown: Shown, { items: all, [cursorAfter]: cursors }: Partial<Page<unknown>>): Shown {

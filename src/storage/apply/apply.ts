@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { eq, or, sql } from 'drizzle-orm';
+import { mapInTurns, stretches } from '../../platform/in-turns.ts';
 import { validationError } from '../../domain/errors.ts';
 import {
   CHANGE_SCHEMA_VERSION,
@@ -85,7 +86,9 @@ export async function applyChanges(
   const lock = runs.length < changes.length ? structureLock(changes) : undefined;
   if (lock !== undefined) await c.lockStructure(lock);
   const made = new Map<string, WorkItem>();
+  const turn = stretches();
   for (const run of runs) {
+    await turn();
     const [change] = run;
     const first = change.idempotency_key === null ? undefined : await findFirstResult(c, change);
     if (first !== undefined) {
@@ -100,7 +103,7 @@ export async function applyChanges(
     }
   }
   if (done.length === 0) return answers;
-  const settled = done.map(({ change, effect }) => {
+  const settled = await mapInTurns(done, ({ change, effect }) => {
     const { id: change_id, idempotency_key } = change;
     if (idempotency_key === null) return { change_id };
     const result = answer(change, effect, false) as unknown as JsonObject;
@@ -253,9 +256,11 @@ export async function recordTouched(
   c: Connection,
   done: { change: Change; effect: Effect }[],
 ): Promise<void> {
-  const rows = done.flatMap(({ change, effect }) =>
-    effect.touched.map((touched) => changeRow(c, change, effect, touched)),
-  );
+  const rows = (
+    await mapInTurns(done, ({ change, effect }) =>
+      effect.touched.map((touched) => changeRow(c, change, effect, touched)),
+    )
+  ).flat();
   const last = done.at(-1)?.change.at;
   if (rows.length === 0 || last === undefined) return;
   const step = c.isReplica ? PROVISIONAL_FEED_STEP : 1;

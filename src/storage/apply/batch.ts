@@ -1,4 +1,5 @@
 /** How a batch is applied: its changes in order, new items and their links many at a time. All of them or none. */
+import { stretches } from '../../platform/in-turns.ts';
 import { TrackerError, shorten } from '../../domain/errors.ts';
 import { partsOf } from '../../domain/batch.ts';
 import type { Change } from '../../domain/change.ts';
@@ -38,7 +39,9 @@ export async function applyBatch(
   const effects: Effect[] = [];
   const refused: Refused[] = [];
   const made = new Map<string, WorkItem>();
+  const turn = stretches();
   for (let at = 0; at < parts.length;) {
+    await turn();
     const end = endOfRun(parts, at, made);
     const run = parts.slice(at, end);
     try {

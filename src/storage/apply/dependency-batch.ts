@@ -1,4 +1,5 @@
 /** How many links come to be at once: all in one pass, whatever their number and however dense they are. */
+import { mapInTurns } from '../../platform/in-turns.ts';
 import {
   blockingPair,
   cycleError,
@@ -54,7 +55,7 @@ export async function addLinks(
   );
   const warnings = await checkClaims(c, wanted, find);
   const links = new Map<string, Dependency>();
-  const effects = wanted.map(({ change, link }): Effect => {
+  const effects = await mapInTurns(wanted, ({ change, link }): Effect => {
     if (link.source_id === link.target_id) throw selfLinkError(link.target_id);
     const [source, target] = [find(link.source_id), find(link.target_id)];
     refuseDeleted(source, 'source_id');

@@ -1,4 +1,5 @@
 /** How many new items come to be at once: their parents are read together and their rows written together. */
+import { mapInTurns } from '../../platform/in-turns.ts';
 import type { ChangeOf } from '../../domain/change-schema.ts';
 import { checkPlace, type WorkItem } from '../../domain/work-item.ts';
 import type { Connection } from '../database/connection.ts';
@@ -24,7 +25,7 @@ export async function createWorkItems(
   const hasSession = changes.some(({ patch }) => patch.item_type === 'session');
   const budget = hasSession ? (await findConfiguration(c)).default_token_budget : undefined;
   const rows: WorkItem[] = [];
-  const effects = changes.map((change): Effect => {
+  const effects = await mapInTurns(changes, (change): Effect => {
     const { parent_id, title } = change.patch;
     let parent: WorkItem | null = null;
     if (parent_id !== null) {

@@ -8,6 +8,8 @@
  * programs before this one wrote them, and exports have them, which are for other machines.
  */
 import { createHash } from 'node:crypto';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { mapInTurns } from '../../platform/in-turns.ts';
 import { readEntry } from './entry-shape.ts';
 import type { JournalEntry } from '../contract/journal.ts';
 import { ownSeal, type Seal } from './seal.ts';
@@ -44,6 +46,28 @@ export function encodeEntry(entry: JournalEntry, seal: Seal = ownSeal()): string
   return sealedRecord(entry, json, seal.of(PURPOSE, json));
 }
 
+/** The same text as `encodeEntry` gives, with turns for others in between: an import may be megabytes. */
+export async function encodeEntryInTurns(entry: JournalEntry, seal: Seal = ownSeal()): Promise<string> {
+  if (entry.newer !== undefined) return encodeEntry(entry, seal);
+  const changes = await mapInTurns(entry.changes, (change) => JSON.stringify(change));
+  const fields = Object.entries(entry).flatMap(([name, value]: [string, unknown]) => {
+    if (value === undefined) return [];
+    return `${JSON.stringify(name)}:${name === 'changes' ? `[${changes.join(',')}]` : JSON.stringify(value)}`;
+  });
+  const json = Buffer.from(`{${fields.join(',')}}`);
+  await nextTurn();
+  const end = `,"seal":"${seal.of(PURPOSE, json)}"}`;
+  await nextTurn();
+  const open = json.subarray(0, -1);
+  const hash = createHash('sha256').update(open).update(end).digest('hex');
+  await nextTurn();
+  return asRecord(entry, RECORD_VERSION, {
+    json: `${open.toString('utf8')}${end}`,
+    bytes: open.length + Buffer.byteLength(end),
+    hash,
+  });
+}
+
 /** The JSON of an entry, without a seal. One of a newer program is carried as that wrote it. */
 function jsonOf(entry: JournalEntry): string {
   if (entry.newer === undefined) return JSON.stringify(entry);
@@ -72,10 +96,17 @@ function sealedRecord(entry: JournalEntry, json: string, seal: string): string {
   return record(entry, RECORD_VERSION, `${json.slice(0, -1)},"seal":"${seal}"}`);
 }
 
-function record({ id }: JournalEntry, version: number, json: string): string {
+function record(entry: JournalEntry, version: number, json: string): string {
+  return asRecord(entry, version, { json, bytes: Buffer.byteLength(json), hash: sha256(json) });
+}
+
+function asRecord(
+  { id }: JournalEntry,
+  version: number,
+  { json, bytes, hash }: { json: string; bytes: number; hash: string },
+): string {
   if (!ENTRY_ID.test(id)) throw new TypeError(`not an id for an entry: ${JSON.stringify(id)}`);
-  const bytes = Buffer.byteLength(json);
-  return `${RECORD_START}${version},"bytes":${bytes},"sha256":"${sha256(json)}","entry":${json}}`;
+  return `${RECORD_START}${version},"bytes":${bytes},"sha256":"${hash}","entry":${json}}`;
 }
 
 /** The entry of a record, whoever wrote it. */

@@ -1,6 +1,7 @@
 /** SQLite: one connection for writing and one for reading, both through a queue of their own. */
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { drizzle } from 'drizzle-orm/better-sqlite3';
 import { databaseError, isError } from '../../domain/errors.ts';
 import type { ChangeHints } from '../database/hints.ts';
@@ -22,6 +23,7 @@ import { readMigrations, refuseNewer, schemaState, type Migrations, type SchemaS
 import { OpenFiles } from './open-files.ts';
 import { LOOK_MS, openPatiently, openingLock } from './open-in-place.ts';
 import { Mutex, retryContention } from '../database/retry.ts';
+import { leaveLog } from './wal-size.ts';
 import { defineTables } from '../database/schema.ts';
 import type { Database, Statement } from './sqlite-driver.ts';
 import {
@@ -33,6 +35,9 @@ import {
   openToWrite,
   type SqliteOptions,
 } from './tracker-file.ts';
+
+/** What a transaction wrote that took so long does not go into the log and into the file in one turn of the event loop. */
+const LONG_TRANSACTION_MS = 100;
 
 const liteTables = defineTables(sqliteKit);
 
@@ -214,14 +219,25 @@ class SqliteSession implements Session {
     return this.#inPlace(this.#writing, async () => {
       const { database, connection } = this.#writer;
       await retryContention(() => this.#begin.write.run());
+      const begun = performance.now();
       try {
         // Others may have put back what was lost while this one waited: nothing may be added to the lost log then.
         if (this.#files.loss() !== undefined) throw new Displaced(false);
         refuseNewer(Number(this.#newestApplied.get()), this.#migrations);
         const result = await work(connection);
-        this.#commit.write.run();
+        const isLong = performance.now() - begun > LONG_TRANSACTION_MS;
+        const takeIn = isLong ? leaveLog(database) : undefined;
+        try {
+          this.#commit.write.run();
+        } finally {
+          takeIn?.restore();
+        }
         // What was committed to files that had just been lost is not in those that count.
         if (this.#files.loss() !== undefined) throw new Displaced(true);
+        if (takeIn !== undefined) {
+          await nextTurn();
+          if (this.#files.loss() === undefined) takeIn.run();
+        }
         return result;
       } catch (error) {
         if (database.inTransaction) database.exec('rollback');

@@ -17,6 +17,27 @@ export function keepLogShort(database: Database, file: string): void {
   database.pragma('journal_size_limit = 0');
 }
 
+/**
+ * Keeps the next commit from taking the log into the file as well: after a long transaction each of the two takes its time.
+ * @returns `restore`, to be called after the commit; `run`, which takes the log in, as far as nobody reads from it.
+ *   Undefined where the log is kept short
+ */
+export function leaveLog(database: Database): { restore: () => void; run: () => void } | undefined {
+  const pages = Number(database.pragma('wal_autocheckpoint', { simple: true }));
+  if (pages <= 1) return undefined;
+  database.pragma('wal_autocheckpoint = 0');
+  return {
+    restore: () => void database.pragma(`wal_autocheckpoint = ${pages}`),
+    run: () => {
+      try {
+        database.pragma('wal_checkpoint(PASSIVE)');
+      } catch {
+        // What was committed is in the log, and a later commit tries again: so SQLite itself sees it.
+      }
+    },
+  };
+}
+
 /** What this user may still write there; more than enough where that is not told. */
 function freeBytes(folder: string): number {
   try {

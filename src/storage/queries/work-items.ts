@@ -1,4 +1,5 @@
 /** Reading work items: one record, ancestors, the tree below, and prefix look-up. */
+import { stretches } from '../../platform/in-turns.ts';
 import {
   and,
   asc,
@@ -35,16 +36,20 @@ export async function findWorkItem(c: Connection, id: string): Promise<WorkItem 
 /** The items with these ids, in no particular order; unknown ids are simply absent. */
 export async function findWorkItems(c: Connection, ids: string[]): Promise<WorkItem[]> {
   const found: WorkItem[] = [];
-  for (const chunk of chunks(ids)) {
+  const turn = stretches();
+  for (const chunk of chunks(ids, WHOLE_ITEMS_PER_QUERY)) {
     found.push(
       ...(await c.db.select().from(c.tables.workItems).where(inArray(c.tables.workItems.id, chunk))),
     );
+    await turn();
   }
   return found;
 }
 
 /** At most this many ids in one `in (…)`: far below the parameter limit of either database. */
 const IDS_PER_QUERY = 1_000;
+/** Reading a whole item takes much longer than finding it. */
+const WHOLE_ITEMS_PER_QUERY = 250;
 
 export function chunks<T>(all: readonly T[], size = IDS_PER_QUERY): T[][] {
   return Array.from({ length: Math.ceil(all.length / size) }, (_, index) =>

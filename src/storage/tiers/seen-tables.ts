@@ -60,6 +60,8 @@ export interface OwnWrite {
 
 export interface KeptWrite extends Omit<OwnWrite, 'number'> {
   at: number;
+  /** The entry as its sealed record, where that was made before. */
+  record?: string;
 }
 
 interface Row extends Position {
@@ -101,9 +103,9 @@ export class SeenTables {
     this.#run('insert or replace into positions values (?, ?, ?)').run(this.#owner, seq, change_id);
   }
 
-  keep({ at, seq, change_id, made, entry }: KeptWrite): void {
+  keep({ at, seq, change_id, made, entry, record = encodeEntry(entry) }: KeptWrite): void {
     const sql = 'insert into own_writes (owner, at, seq, change_id, made, record) values (?, ?, ?, ?, ?, ?)';
-    this.#run(sql).run(this.#owner, at, seq, change_id, JSON.stringify(made), encodeEntry(entry));
+    this.#run(sql).run(this.#owner, at, seq, change_id, JSON.stringify(made), record);
   }
 
   /** Whether a write is among the last that were kept. Reads at most 10,000 of them: there is no index for it. */

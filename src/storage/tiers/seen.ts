@@ -5,6 +5,7 @@
  * Best effort: where the file cannot be used this process remembers the position by itself, and says why.
  */
 import { rmSync } from 'node:fs';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { partsOf, withParts } from '../../domain/batch.ts';
 import type { Applied, Change } from '../../domain/change.ts';
 import { SETS, asList, mergeSet, touchedFields, touchedNames } from '../../domain/conflict.ts';
@@ -12,6 +13,7 @@ import { knownVersion } from '../../domain/provisional-version.ts';
 import { describeFailure } from '../database/driver-errors.ts';
 import type { Position, RecordedRow, SettledWrite, Witness } from '../database/feed-guard.ts';
 import type { JournalEntry } from '../contract/journal.ts';
+import { encodeEntryInTurns } from '../journals/entry-codec.ts';
 import { OpenFiles, inodeOf } from '../primary/open-files.ts';
 import { OWN_WRITES_KEPT_DEFAULT, type OwnWritesKept } from './own-writes-kept.ts';
 import { isUseless } from '../primary/side-file.ts';
@@ -27,6 +29,8 @@ const LOOK_PAUSE_MS = 250;
 const RETRY_PAUSE_MS = 5_000;
 /** So many writes are noted together at most; of more, while the file cannot be used, the oldest are let go. */
 const UNNOTED_MAX = 256;
+/** What a write with more rows of the feed is noted as is made in several turns of the event loop. */
+const ROWS_AT_ONCE = 100;
 
 export interface SeenOptions {
   /** @throws what the driver does */
@@ -45,6 +49,9 @@ export interface SeenOptions {
 }
 
 interface UnnotedWrite {
+  /** As it is noted, where that was made before. */
+  kept?: KeptWrite;
+  isInWork?: boolean;
   at: number;
   write: SettledWrite;
   position: { seq: number; change_id: string };
@@ -115,7 +122,9 @@ export class Seen implements Witness {
     const position = { seq: last.seq, change_id: last.change_id };
     this.#rememberOwn(position);
     const { now, defer = setImmediate } = this.options;
-    this.#unnoted.push({ at: now(), write, position });
+    const unnoted: UnnotedWrite = { at: now(), write, position };
+    this.#unnoted.push(unnoted);
+    if (write.rows.length > ROWS_AT_ONCE) return void this.#noteInTurns(unnoted);
     if (this.#unnoted.length >= UNNOTED_MAX) return this.#note();
     if (this.#isNoting) return;
     this.#isNoting = true;
@@ -149,33 +158,52 @@ export class Seen implements Witness {
   /** What ends later is noted all the same, and the file is let go of each time. */
   close(): void {
     this.#isClosed = true;
-    this.#note();
+    this.#note(true);
     this.#letGo();
   }
 
-  /** Writes down what was settled since the last time. */
-  #note(): void {
+  /** Of a write that is large, what is noted is made with turns for others in between. */
+  async #noteInTurns(one: UnnotedWrite): Promise<void> {
+    one.isInWork = true;
+    await nextTurn();
+    try {
+      const kept = keptWrite(one, this.#owner());
+      one.kept = { ...kept, record: await encodeEntryInTurns(kept.entry) };
+    } catch {
+      // Noting it fails as well, and says why.
+    }
+    one.isInWork = false;
+    this.#note();
+  }
+
+  /** Writes down what was settled since the last time. @param all also what is being made ready for it */
+  #note(all = false): void {
     this.#isNoting = false;
-    const unnoted = this.#unnoted;
+    const unnoted = this.#unnoted.filter(({ isInWork }) => all || isInWork !== true);
     if (unnoted.length === 0) return;
-    const { device, projectId } = this.options;
-    const of = { device, project_id: projectId() };
+    const of = this.#owner();
     const isNoted = this.#try((tables) => {
       tables.transaction(() => {
         for (const one of unnoted) {
           const { write, position } = one;
-          if (write.isRepeated !== true || !tables.hasLately(position)) tables.keep(keptWrite(one, of));
+          if (write.isRepeated !== true || !tables.hasLately(position))
+            tables.keep(one.kept ?? keptWrite(one, of));
         }
         const position = furthest(unnoted.map((one) => one.position));
         if (position !== undefined) tables.raise(position);
       });
       return true;
     });
-    this.#unnoted = isNoted === true ? [] : unnoted.slice(-UNNOTED_MAX + 1);
+    const later = this.#unnoted.filter((one) => !unnoted.includes(one));
+    this.#unnoted = [...later, ...(isNoted === true ? [] : unnoted.slice(-UNNOTED_MAX + 1))];
     const before = this.#written;
     this.#written += unnoted.length;
     const isDue = before === 0 || Math.floor(before / PRUNE_EVERY) < Math.floor(this.#written / PRUNE_EVERY);
     if (isDue) this.#try((tables) => this.#prune(tables, this.options.now()));
+  }
+
+  #owner(): { device: string; project_id: string | undefined } {
+    return { device: this.options.device, project_id: this.options.projectId() };
   }
 
   #letGo(): void {
@@ -310,20 +338,29 @@ function madeBy(rows: readonly RecordedRow[]): MadeVersion[] {
 
 /** The changes with what their maker saw, as a journal keeps them: that is what they are merged by when they are made again. */
 function withWhatWasSeen({ changes, applied, rows }: SettledWrite): Change[] {
-  return changes.map((change, at) => {
-    const own = rows.filter(({ change_id }) => change_id === change.id);
-    return withGrant(withBase(change, own), applied[at]);
-  });
+  const found = firstRows(rows);
+  return changes.map((change, at) => withGrant(withBase(change, found.get(change.id)), applied[at]));
 }
 
-function withBase(change: Change, rows: readonly RecordedRow[]): Change {
+/** Of each change, the first row of each record: looked up, because an import has thousands of both. */
+function firstRows(rows: readonly RecordedRow[]): Map<string, Map<string, RecordedRow>> {
+  const found = new Map<string, Map<string, RecordedRow>>();
+  for (const row of rows) {
+    const own = found.get(row.change_id) ?? new Map<string, RecordedRow>();
+    found.set(row.change_id, own);
+    if (!own.has(row.entity_id)) own.set(row.entity_id, row);
+  }
+  return found;
+}
+
+function withBase(change: Change, rows: ReadonlyMap<string, RecordedRow> | undefined): Change {
   if (change.kind === 'batch')
     return withParts(
       change,
       partsOf(change).map((part) => withBase(part, rows)),
     );
   if (change.kind !== 'update' || change.base_fields !== undefined) return change;
-  const row = rows.find(({ entity_id }) => entity_id === change.entity_id);
+  const row = rows?.get(change.entity_id);
   if (row === undefined) return change;
   // A field that was set to what it had is not in the record of changes.
   const base_fields = touchedFields(change.patch, change.patch);

@@ -2,6 +2,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { stretches } from '../../platform/in-turns.ts';
 import { validationError } from '../../domain/errors.ts';
 import { STATUS_FILE } from '../../storage/status-file/status-file-name.ts';
 import { exchange, readStatusBytes } from '../../storage/status-file/status-file-on-disk.ts';
@@ -114,7 +115,11 @@ export async function renderAround(
   report: ProjectStatus,
   { lineEnd = '\n', hasByteOrderMark = false, order = STATUS_PARTS }: AroundOptions = {},
 ): Promise<Buffer> {
-  const parts = partsOfText(await renderStatusFile(report));
+  const turn = stretches();
+  const text = await renderStatusFile(report);
+  await turn();
+  const parts = partsOfText(text);
+  await turn();
   const blank = Buffer.from(lineEnd);
   const pieces: StatusLayout['pieces'] = [];
   const add = (behind: StatusPart | null): boolean => {
@@ -177,7 +182,9 @@ async function replace(
   triesLeft = ATTEMPTS,
 ): Promise<StatusFileOutcome> {
   const bytes = await readStatusBytes(file);
+  const turn = stretches();
   const present = bytes === undefined ? undefined : presentOf(bytes);
+  await turn();
   if (present?.isOurs === false) return { written: false, file, reason: 'not_ours' };
   const parts = partsFor(present);
   const written = parts === undefined ? undefined : layOut(present?.layout ?? EMPTY_LAYOUT, parts);

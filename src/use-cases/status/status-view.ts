@@ -1,4 +1,5 @@
 /** A status report as the text of `.project_status.md`: what every generated line of it says. */
+import { stretches } from '../../platform/in-turns.ts';
 import { VENDOR_FORMATS } from '../../domain/vendor.ts';
 import { withMark } from '../../storage/status-file/status-mark.ts';
 import { describePending, writerOf } from '../records/conflicts.ts';
@@ -10,7 +11,10 @@ const DESCRIPTION_MAX_CHARACTERS = 300;
 
 /** The whole text for a report where nobody else wrote, its last line a mark by which hand edits are noticed. */
 export async function renderStatusFile(report: ProjectStatus): Promise<string> {
-  return withMark(await renderBody(report), report.project_id, report.changed_at);
+  const turn = stretches();
+  const body = await renderBody(report);
+  await turn();
+  return withMark(body, report.project_id, report.changed_at);
 }
 
 /** The same without the mark. */

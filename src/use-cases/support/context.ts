@@ -1,4 +1,5 @@
 /** What every use case works with, and the one way in which they write. */
+import { mapInTurns } from '../../platform/in-turns.ts';
 import { partsOf, withParts } from '../../domain/batch.ts';
 import { CHANGE_SCHEMA_VERSION, type Change } from '../../domain/change.ts';
 import { validationError } from '../../domain/errors.ts';
@@ -107,7 +108,7 @@ export async function write(
 ): Promise<WriteAnswer> {
   const at = context.now().toISOString();
   const worker = await workerOf(context, caller);
-  const changes = requests.map((request): Change =>
+  const changes = await mapInTurns(requests, (request): Change =>
     placed({
       base_version: null,
       on_conflict: 'reject',

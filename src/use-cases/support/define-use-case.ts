@@ -3,7 +3,7 @@
  * it, a command how options become its input; whatever else shows it adds no more than that.
  */
 import type * as z from 'zod';
-import type { ReportProgress } from '../../domain/progress.ts';
+import type { Phases, ReportProgress } from '../../domain/progress.ts';
 import type { Answer } from '../../storage/contract/store.ts';
 import type { Caller, Context } from './context.ts';
 
@@ -21,6 +21,8 @@ export interface UseCase<Input extends z.ZodObject = z.ZodObject, Data extends o
   input: Input;
   /** The fields that every good answer has; answers may carry more. */
   output: () => z.ZodRawShape;
+  /** Of work that may take long, where they are known before it begins: what `onProgress` is told of. */
+  phases?: Phases;
   /**
    * @param input as `input` parsed it
    * @param onProgress told how far long work is
