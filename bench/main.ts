@@ -1,4 +1,7 @@
-/** `npm run bench`: every figure beside its bar and beside the floor measured in the same run. */
+/**
+ * `npm run bench`: every figure beside its bar and beside the floor measured in the same run. `npm run bench -- long-calls`
+ * is its last part alone.
+ */
 import { rmSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { encode } from 'gpt-tokenizer/encoding/o200k_base';
@@ -8,6 +11,7 @@ import { startPostgres } from '../tests/support/postgres.ts';
 import { vendorName } from './fill.ts';
 import { Report } from './figures.ts';
 import { benchKeeping } from './keeping.ts';
+import { COLUMNS, benchLongCalls } from './long-calls.ts';
 import { benchPlan } from './plan.ts';
 import { checkPlans } from './plans.ts';
 import { benchRoundTrip, benchSpawn, bundleEmptyServer } from './stdio.ts';
@@ -26,6 +30,12 @@ console.log(
 );
 
 const server = await startPostgres({ durable: true });
+if (process.argv[2] === 'long-calls') {
+  await longCalls();
+  await server.stop();
+  process.exit(report.finish());
+}
+
 const stores: { where: string; kind: 'sqlite' | 'postgres'; url: string | undefined; store: BenchStore }[] =
   [];
 for (const size of SIZES) {
@@ -114,8 +124,16 @@ for (const toolset of ['core', 'all'] as const) {
   );
 }
 
+await longCalls();
+
 for (const { store } of stores) {
   rmSync(store.projectDir, { recursive: true, force: true });
 }
 await server.stop();
 process.exit(report.finish());
+
+async function longCalls(): Promise<void> {
+  report.section('What a client meets while a long call runs', COLUMNS);
+  await benchLongCalls(report, 'sqlite');
+  await benchLongCalls(report, 'postgres', await server.createDatabase());
+}

@@ -14,7 +14,12 @@ const INITIALIZE = {
 };
 
 interface Rpc {
-  result?: { content?: { text: string }[]; structuredContent?: unknown };
+  result?: { content?: { text: string }[]; structuredContent?: unknown; isError?: boolean };
+}
+
+export interface Notification {
+  method: string;
+  params: Record<string, unknown>;
 }
 
 /** A raw client: it writes a line and waits for a line, so that the client costs next to nothing. */
@@ -23,6 +28,7 @@ export class StdioPeer {
   readonly #waiting = new Map<number, { resolve: (answer: Rpc) => void; reject: (error: Error) => void }>();
   #received = '';
   #id = 0;
+  onNotification: (notification: Notification) => void = () => undefined;
 
   constructor(args: string[], cwd: string, env: Record<string, string> = {}) {
     this.#child = spawn(process.execPath, args, {
@@ -36,8 +42,12 @@ export class StdioPeer {
     this.#child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
       this.#received += chunk;
       for (let end = this.#received.indexOf('\n'); end !== -1; end = this.#received.indexOf('\n')) {
-        const answer = JSON.parse(this.#received.slice(0, end)) as Rpc & { id: number };
+        const answer = JSON.parse(this.#received.slice(0, end)) as Notification | (Rpc & { id: number });
         this.#received = this.#received.slice(end + 1);
+        if (!('id' in answer)) {
+          this.onNotification(answer);
+          continue;
+        }
         this.#waiting.get(answer.id)?.resolve(answer);
         this.#waiting.delete(answer.id);
       }
