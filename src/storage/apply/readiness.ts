@@ -3,6 +3,7 @@
  * was bumped: no other writer is between its own bump and its commit then, so that what is seen here is all there is.
  */
 import { and, inArray, notInArray, sql, type SQL } from 'drizzle-orm';
+import { stretches } from '../../platform/in-turns.ts';
 import { blockingPair } from '../../domain/dependency.ts';
 import { WAITS } from '../../domain/readiness.ts';
 import { CLOSED_STATUSES, isOpen } from '../../domain/work-item.ts';
@@ -91,7 +92,9 @@ async function refreshReadiness(c: Connection, ids: readonly string[], reach: Re
 
 async function remake(c: Connection, ids: readonly string[]): Promise<void> {
   const { readyQueue: q } = c.tables;
+  const turn = stretches();
   for (const chunk of chunks(ids, ROWS_PER_STATEMENT)) {
+    await turn();
     await c.db.delete(q).where(inArray(q.item_id, chunk));
     await insertStatement(c.db, c.tables, listOf(chunk));
   }
@@ -121,7 +124,11 @@ export async function differingQueue(c: Connection): Promise<number> {
 
 async function insertOpen(c: Connection, ids: string[]): Promise<void> {
   if (ids.length > SINGLY_MAX) {
-    for (const chunk of chunks(ids, ROWS_PER_STATEMENT)) await insertStatement(c.db, c.tables, listOf(chunk));
+    const turn = stretches();
+    for (const chunk of chunks(ids, ROWS_PER_STATEMENT)) {
+      await turn();
+      await insertStatement(c.db, c.tables, listOf(chunk));
+    }
     return;
   }
   for (const id of ids) {

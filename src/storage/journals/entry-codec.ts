@@ -49,12 +49,17 @@ export function encodeEntry(entry: JournalEntry, seal: Seal = ownSeal()): string
 /** The same text as `encodeEntry` gives, with turns for others in between: an import may be megabytes. */
 export async function encodeEntryInTurns(entry: JournalEntry, seal: Seal = ownSeal()): Promise<string> {
   if (entry.newer !== undefined) return encodeEntry(entry, seal);
-  const changes = await mapInTurns(entry.changes, (change) => JSON.stringify(change));
-  const fields = Object.entries(entry).flatMap(([name, value]: [string, unknown]) => {
-    if (value === undefined) return [];
-    return `${JSON.stringify(name)}:${name === 'changes' ? `[${changes.join(',')}]` : JSON.stringify(value)}`;
+  const changes = await mapInTurns(entry.changes, (change, at) =>
+    Buffer.from(`${at === 0 ? '' : ','}${JSON.stringify(change)}`),
+  );
+  const fields = Object.entries(entry).filter(([, value]) => value !== undefined);
+  const pieces = fields.flatMap(([name, value]: [string, unknown], at) => {
+    const start = Buffer.from(`${at === 0 ? '{' : ','}${JSON.stringify(name)}:`);
+    return name === 'changes'
+      ? [start, Buffer.from('['), ...changes, Buffer.from(']')]
+      : [start, Buffer.from(JSON.stringify(value))];
   });
-  const json = Buffer.from(`{${fields.join(',')}}`);
+  const json = Buffer.concat([...pieces, Buffer.from('}')]);
   await nextTurn();
   const end = `,"seal":"${seal.of(PURPOSE, json)}"}`;
   await nextTurn();

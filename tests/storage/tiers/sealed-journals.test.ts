@@ -13,7 +13,11 @@ import {
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { encodeEntry, encodeForOthers } from '../../../src/storage/journals/entry-codec.ts';
+import {
+  encodeEntry,
+  encodeEntryInTurns,
+  encodeForOthers,
+} from '../../../src/storage/journals/entry-codec.ts';
 import type { JournalEntry } from '../../../src/storage/contract/journal.ts';
 import { openOutbox } from '../../../src/storage/journals/outbox.ts';
 import { ownSeal } from '../../../src/storage/journals/seal.ts';
@@ -31,6 +35,13 @@ afterEach(() => {
 function anotherHome(): string {
   return (process.env['XDG_CONFIG_HOME'] = mkdtempSync(path.join(os.tmpdir(), 'worktrail-home-')));
 }
+
+it('are one text, whether they are encoded at once or with turns for others in between', async () => {
+  const texts = ['plain', 'Grüße, 漢字 and 🎉', 'a lone \ud800 and "quotes"\n'];
+  const changes = texts.flatMap((description) => makeEntry({ patch: { description } }).changes);
+  for (const entry of [makeEntry(), { ...makeEntry(), changes }, { ...makeEntry(), changes: [] }])
+    expect(await encodeEntryInTurns(entry)).toBe(encodeEntry(entry));
+});
 
 describe.each(PLANTED)('in the $name journal', (journal: PlantedJournal) => {
   let project: string;
