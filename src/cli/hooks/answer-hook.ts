@@ -8,8 +8,8 @@ export interface HookOptions extends Pick<GlobalOptions, 'project' | 'database'>
   client?: string;
 }
 
-/** After it the client goes on without: a tracker that is slow holds nobody up. */
-const LIMIT_MS = 3_000;
+/** A little less than clients wait by what `worktrail init` writes: where all else fails, nobody is held up for longer. */
+const LIMIT_MS = 8_000;
 const INPUT_MAX_CHARACTERS = 1_000_000;
 
 const OPTIONS = {

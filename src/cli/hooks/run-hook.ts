@@ -15,7 +15,7 @@ const BRIEF_TOKENS = 1_500;
 const ITEMS_NAMED = 5;
 const TITLE_CHARACTERS = 60;
 /** Two hooks of one event come within it. */
-const SAME_EVENT_MS = 10_000;
+const SAME_EVENT_MS = 20_000;
 
 /**
  * @param client as its server is called by it: `claude-code`
