@@ -19,6 +19,31 @@ export interface NewsQuestion {
   upTo: number;
 }
 
+/**
+ * Where the feed stands, and whether anything after a position is not the session's own: after most calls, nothing is. One
+ * statement, so that it costs a call next to nothing.
+ */
+export async function findUnheard(
+  c: Connection,
+  session: string,
+  after: number,
+): Promise<{ seq: number; isAny: boolean }> {
+  const [row] = await c
+    .statement('unheard', (db, { feed: f, changes: t }) =>
+      db
+        .select({
+          seq: f.seq,
+          others: sql<number | boolean>`exists(select 1 from ${t} where ${and(
+            gt(t.seq, sql.placeholder('after')),
+            or(isNull(t.session), ne(t.session, sql.placeholder('session')), eq(t.entity, 'conflict')),
+          )})`,
+        })
+        .from(f),
+    )
+    .execute({ session, after });
+  return { seq: row?.seq ?? 0, isAny: Boolean(row?.others) };
+}
+
 /** Of more changes those that matter least are left out. */
 const ROWS_MAX = 100;
 /** A statement takes so many parameters only; nobody waits for more in earnest. */

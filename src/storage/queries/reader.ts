@@ -91,6 +91,7 @@ const QUERIES = {
   findNames: names.findNames,
   findHeldIn: news.findHeldIn,
   findNews: news.findNews,
+  findUnheard: news.findUnheard,
   findNoteIds: notes.findNoteIds,
   latestNotes: notes.latestNotes,
   listNotes: notes.listNotes,

@@ -7,6 +7,7 @@ import { newsLine, type News } from '../../domain/news.ts';
 import { PROVISIONAL_FEED_STEP } from '../../domain/provisional-version.ts';
 import { isClosed, type ItemStatus } from '../../domain/work-item.ts';
 import { clientName } from '../../domain/worker.ts';
+import type { Reader } from '../../storage/queries/reader.ts';
 import { workerOf, type Caller, type Context } from './context.ts';
 
 /** Records that a session goes by; of more the least recent are forgotten, those that it holds last. */
@@ -14,6 +15,8 @@ const RECORDS_MAX = 200;
 
 /** What was found, up to a position in the feed. */
 export interface FoundNews {
+  /** Positions: after the one, up to the other. */
+  after: number;
   upTo: number;
   /** Undefined where nothing happened. */
   about?: { news: News; ids: ReadonlySet<string>; person: string; session: string };
@@ -49,32 +52,34 @@ export class SessionNews {
 
   async #look(context: Context, caller: Caller): Promise<FoundNews | undefined> {
     const { store } = context;
+    const { actor, person, client, session } = await workerOf(context, caller);
     const told = this.#told;
-    const head = await store.latest((reader) => reader.findFeedPosition(), { oneStatement: true });
-    if (told === undefined) return await this.#begin(head?.seq, context, caller);
+    if (told === undefined) return await this.#begin(context, session);
+    const after = Math.min(told, ...[...this.#records.values()].map(({ since }) => since ?? told));
+    const head = await store.latest((reader) => reader.findUnheard(session, after), { oneStatement: true });
     // A tracker that was put back to an earlier state has nothing new.
     if (head !== undefined && head.seq < told) this.#beginAt(head.seq);
     if (head === undefined) return undefined;
     const upTo = head.seq;
-    const after = Math.min(told, ...[...this.#records.values()].map(({ since }) => since ?? told));
-    if (upTo <= after) return { upTo };
-    const { actor, person, client, session } = await workerOf(context, caller);
+    if (!head.isAny) return { after, upTo };
     const names = [...new Set([actor, person, clientName(client)])];
     const ids = [...this.#records.keys()];
     const question = { session, names, ids, after, upTo };
     const news = await store.latest((reader) => reader.findNews(question));
-    return news === undefined ? undefined : { upTo, about: { news, ids: new Set(ids), person, session } };
+    return news === undefined
+      ? undefined
+      : { after, upTo, about: { news, ids: new Set(ids), person, session } };
   }
 
   /** A session that goes on after its server was restarted holds what it held. */
-  async #begin(head: number | undefined, context: Context, caller: Caller): Promise<FoundNews> {
-    const { store } = context;
-    const upTo = head ?? (await store.read((reader) => reader.findFeedPosition())).data.seq;
-    this.#told ??= upTo % PROVISIONAL_FEED_STEP;
-    const { session } = await workerOf(context, caller);
+  async #begin({ store }: Context, session: string): Promise<FoundNews> {
+    const position = (reader: Reader) => reader.findFeedPosition();
+    const head = await store.latest(position, { oneStatement: true });
+    const { seq } = head ?? (await store.read(position)).data;
+    this.#told ??= seq % PROVISIONAL_FEED_STEP;
     const held = await store.latest((reader) => reader.findHeldIn(session, RECORDS_MAX));
     for (const id of held ?? []) if (!this.#records.has(id)) this.#goBy(id, { isHeld: true });
-    return { upTo: this.#told };
+    return { after: this.#told, upTo: this.#told };
   }
 
   #beginAt(position: number): void {
@@ -88,7 +93,14 @@ export class SessionNews {
    */
   tell(found: FoundNews | undefined, rest: (since: number) => string | undefined): string | undefined {
     const told = this.#told;
-    if (found?.about === undefined || told === undefined) return undefined;
+    if (found === undefined || told === undefined) return undefined;
+    if (found.about === undefined) {
+      // Nobody else did anything in between.
+      const { after, upTo } = found;
+      const heard = [...this.#records].filter(([, { since = told }]) => since >= after).map(([id]) => id);
+      if (told >= after) this.#heard(heard, upTo);
+      return undefined;
+    }
     const { news, ids, person, session } = found.about;
     const sinceOf = ({ entity_id, related_id }: RecordedChange) =>
       (this.#records.get(entity_id) ?? this.#records.get(related_id ?? ''))?.since ?? told;
@@ -97,13 +109,7 @@ export class SessionNews {
     const held = new Set([...this.#records].filter(([, { isHeld }]) => isHeld).map(([id]) => id));
     const reader = { person, session, held, has: (id: string) => this.#records.has(id) };
     const line = newsLine({ ...news, changes }, reader, rest(first));
-    this.#told = Math.max(told, found.upTo);
-    for (const id of ids) {
-      const known = this.#records.get(id);
-      if (known?.since === undefined || known.since >= found.upTo) continue;
-      if (found.upTo < this.#told) known.since = found.upTo;
-      else delete known.since;
-    }
+    this.#heard(ids, found.upTo);
     // Whether a claim was lost is told once; how a conflict ends is of interest.
     for (const { kind, entity, entity_id, fields } of changes) {
       const known = this.#records.get(entity_id);
@@ -112,6 +118,17 @@ export class SessionNews {
       if (entity === 'conflict') this.#goBy(entity_id, known ?? { isHeld: false });
     }
     return line;
+  }
+
+  /** Up to a position everything was told, of these records too. */
+  #heard(ids: Iterable<string>, upTo: number): void {
+    this.#told = Math.max(this.#told ?? upTo, upTo);
+    for (const id of ids) {
+      const known = this.#records.get(id);
+      if (known?.since === undefined || known.since >= upTo) continue;
+      if (upTo < this.#told) known.since = upTo;
+      else delete known.since;
+    }
   }
 
   /**
