@@ -8,12 +8,14 @@ import { parse } from 'smol-toml';
 import { isPlainObject, type JsonObject, type JsonValue } from '../../domain/json.ts';
 import { NotEditable, type Edit } from './edits.ts';
 import { jsonEntry } from './json-entry.ts';
-import { HASH, MARKDOWN, markedBlock } from './marked-block.ts';
+import { HASH, MARKDOWN, markedBlock, type Said } from './marked-block.ts';
 
 export interface ClientFile {
   /** Below the project's folder. */
   path: string;
   edits: readonly Edit[];
+  /** Nothing is put into it, but something of ours may be in it. */
+  isForUndo?: true;
 }
 
 export interface SetUpClient {
@@ -78,18 +80,19 @@ function hooks(events: readonly HookEvent[], command: Command, options: string[]
     return jsonEntry({
       path: ['hooks', event],
       value: { hooks: [{ type: 'command', command: line, timeout: HOOK_TIMEOUT }] },
-      isOurs: (element) =>
-        commandsIn(element).some(
-          (one) => /worktrail|cli\.js/.test(one) && one.includes(` hook ${HOOKS[event]}`),
-        ),
+      part: { list: 'hooks', isOurs: (hook) => isOurHook(hook, HOOKS[event]) },
     });
   });
 }
 
-function commandsIn(element: JsonValue): string[] {
-  const { hooks: list } = isPlainObject(element) ? element : {};
-  return (Array.isArray(list) ? list : []).flatMap((hook) =>
-    isPlainObject(hook) && typeof hook['command'] === 'string' ? [hook['command']] : [],
+/** Started by the name of the program or by its file, wherever that is: not every `cli.js` is ours. */
+function isOurHook(hook: JsonValue, event: string): boolean {
+  const line = isPlainObject(hook) ? hook['command'] : undefined;
+  const [program, words] = typeof line === 'string' ? line.split(' hook ', 2) : [];
+  return (
+    program !== undefined &&
+    words?.split(' ', 1)[0] === event &&
+    /(?:^|[\s/\\'"])worktrail(?:\.cmd|\.exe)?['"]?$|[/\\]dist[/\\]cli\.js['"]?$/.test(program)
   );
 }
 
@@ -99,15 +102,18 @@ const shellWord = (word: string): string =>
 function codexServer({ command, args }: Command): ClientFile {
   const list = [...args, 'serve'].map((word) => JSON.stringify(word)).join(', ');
   const lines = [`[mcp_servers.${NAME}]`, `command = ${JSON.stringify(command)}`, `args = [${list}]`];
-  return { path: '.codex/config.toml', edits: [markedBlock(HASH, lines, checkToml)] };
+  return { path: '.codex/config.toml', edits: [markedBlock(HASH, lines, readToml)] };
 }
 
-function checkToml(text: string): void {
+function readToml(text: string): Said {
   try {
-    parse(text);
+    const { mcp_servers: servers, ...rest } = parse(text);
+    if (!isPlainObject(servers)) return { isThere: false, rest: { ...rest, servers: servers ?? {} } };
+    const { [NAME]: ours, ...others } = servers;
+    return { isThere: ours !== undefined, rest: { ...rest, servers: others } };
   } catch (error) {
     const [first = ''] = (error instanceof Error ? error.message : String(error)).split('\n');
-    throw new NotEditable(`is not TOML that can be read, or has an entry for ${NAME} already: ${first}`);
+    throw new NotEditable(`is not TOML that can be read: ${first}`);
   }
 }
 
@@ -186,16 +192,25 @@ export const CLIENTS: readonly SetUpClient[] = [
       program: 'opencode',
     },
     files: (project, { command, args }) => [
-      server(
-        existsSync(path.join(project, 'opencode.jsonc')) ? 'opencode.jsonc' : 'opencode.json',
-        'mcp',
-        { type: 'local', command: [command, ...args, 'serve'], enabled: true },
-        '{\n  "$schema": "https://opencode.ai/config.json"\n}\n',
-      ),
+      ...opencodeFiles(project).map((file, at) => ({
+        ...server(
+          file,
+          'mcp',
+          { type: 'local', command: [command, ...args, 'serve'], enabled: true },
+          '{\n  "$schema": "https://opencode.ai/config.json"\n}\n',
+        ),
+        ...(at > 0 && { isForUndo: true as const }),
+      })),
       advice('AGENTS.md'),
     ],
   },
 ];
+
+/** Both of its names, first the one that is used: the other may have been, earlier. */
+function opencodeFiles(project: string): string[] {
+  const names = ['opencode.json', 'opencode.jsonc'];
+  return existsSync(path.join(project, 'opencode.jsonc')) ? names.reverse() : names;
+}
 
 /** Whether a client shows that it is used in the project or by the user. */
 export function isUsed({ signs }: SetUpClient, project: string, home: string, searchPath: string): boolean {

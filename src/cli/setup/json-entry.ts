@@ -1,6 +1,6 @@
 /** A property or an array element in JSON with or without comments, put in by position: the rest keeps its every byte. */
-import { createScanner, findNodeAtLocation, parseTree, type Node, type ParseError } from 'jsonc-parser';
-import { equalJson, type JsonObject, type JsonValue } from '../../domain/json.ts';
+import { createScanner, parseTree, type Node, type ParseError } from 'jsonc-parser';
+import { equalJson, isPlainObject, type JsonObject, type JsonValue } from '../../domain/json.ts';
 import { lineBreakOf, NotEditable, type Edit } from './edits.ts';
 
 export interface JsonPlace {
@@ -9,49 +9,84 @@ export interface JsonPlace {
   /** The key of a property; undefined for an element of an array. */
   key?: string;
   value: JsonObject;
-  /** Whether an element of an array is ours, also of an earlier version. */
-  isOurs?: (element: JsonValue) => boolean;
+  /** Of an element of an array: where in it what is ours is, perhaps beside what others put there. */
+  part?: OurPart;
   /** The text of a new file. */
   blank?: string;
+}
+
+export interface OurPart {
+  /** The key of a list. */
+  list: string;
+  /** Whether something in it is ours, also of an earlier version. */
+  isOurs: (entry: JsonValue) => boolean;
 }
 
 const BLANK = '{}\n';
 const NO_COMMENTS = { disallowComments: false, allowTrailingComma: true, allowEmptyContent: false };
 const UNIT = '  ';
+/** Files nested deeper than that are not of any client; reading them would exhaust the stack. */
+const DEPTH_MAX = 200;
 
-export function jsonEntry({ path, key, value, isOurs = () => false, blank = BLANK }: JsonPlace): Edit {
+/** What is there of ours, what it should be, and what goes when it is taken out. */
+interface Found {
+  node: Node;
+  value: JsonValue;
+  whole: Node;
+}
+
+export function jsonEntry({ path, key, value, part, blank = BLANK }: JsonPlace): Edit {
   const place = [...path, ...(key === undefined ? [] : [key])].join('.');
-  const find = (root: Node): Node | undefined => {
-    if (key !== undefined) return findNodeAtLocation(root, [...path, key]);
-    const list = findNodeAtLocation(root, [...path]);
-    return list?.children?.find((child) => isOurs(valueOf(child)));
+  const find = (root: Node): Found | undefined => {
+    if (key !== undefined) {
+      const node = nodeAt(root, [...path, key]);
+      return node && { node, value, whole: node };
+    }
+    const elements = childrenOf(nodeAt(root, path), 'array');
+    return elements.map((element) => findPart(element)).find((found) => found !== undefined);
   };
+  const findIn = (text: string) => (text.trim() === '' ? undefined : find(rootOf(text)));
   return {
     place,
     state: (text) => {
-      const node = text.trim() === '' ? undefined : find(rootOf(text));
-      if (node === undefined) return 'missing';
-      if (equalJson(valueOf(node), value)) return 'ours';
+      const found = findIn(text);
+      if (found === undefined) return 'missing';
+      if (equalJson(valueOf(found.node), found.value)) return 'ours';
       return key === undefined ? 'old' : 'other';
     },
     put: (given) => {
       const text = given.trim() === '' ? blank : given;
       const root = rootOf(text);
       const there = find(root);
-      return checked(text, there === undefined ? inserted(text, root) : replaced(text, there));
+      const put = checked(text, there === undefined ? inserted(text, root) : replaced(text, there));
+      const found = findIn(put);
+      if (found !== undefined && equalJson(valueOf(found.node), found.value)) return put;
+      throw notSafe();
     },
     take: (text) => {
-      const node = text.trim() === '' ? undefined : find(rootOf(text));
-      return node === undefined ? text : checked(text, removed(text, node));
+      let left = text;
+      for (let found = findIn(left); found !== undefined; found = findIn(left))
+        left = checked(left, removed(left, found.whole));
+      return left;
     },
   };
+
+  function findPart(element: Node): Found | undefined {
+    if (part === undefined || element.type !== 'object') return undefined;
+    const all = childrenOf(nodeAt(element, [part.list]), 'array');
+    const ours = all.filter((entry) => part.isOurs(valueOf(entry)));
+    const [node] = ours;
+    const [wanted] = partsOf(value, part.list);
+    if (node === undefined || wanted === undefined) return undefined;
+    return { node, value: wanted, whole: ours.length === all.length ? element : node };
+  }
 
   /** Into the innermost object of the path that is there. */
   function inserted(text: string, root: Node): string {
     let container = root;
     let rest = [...path];
     for (let [next] = rest; next !== undefined; [next] = rest) {
-      const found = findNodeAtLocation(container, [next]);
+      const found = nodeAt(container, [next]);
       if (found === undefined) break;
       container = found;
       rest = rest.slice(1);
@@ -74,14 +109,14 @@ export function jsonEntry({ path, key, value, isOurs = () => false, blank = BLAN
   function checked(before: string, after: string): string {
     const others = (text: string) => withoutOurs(valueOf(rootOf(text)), path);
     if (equalJson(others(before) ?? {}, others(after) ?? {})) return after;
-    throw new NotEditable('is written in a way that cannot be edited safely: add the entry by hand');
+    throw notSafe();
   }
 
   /** Undefined for what holds nothing else. */
   function withoutOurs(document: JsonValue, [next, ...rest]: readonly string[]): JsonValue | undefined {
     if (next === undefined) {
       const left = Array.isArray(document)
-        ? document.filter((element) => !isOurs(element))
+        ? document.flatMap(withoutPart)
         : Object.fromEntries(Object.entries(document ?? {}).filter(([name]) => name !== key));
       return Object.keys(left).length === 0 ? undefined : left;
     }
@@ -92,13 +127,44 @@ export function jsonEntry({ path, key, value, isOurs = () => false, blank = BLAN
     return left.length === 0 ? undefined : Object.fromEntries(left);
   }
 
-  function replaced(text: string, node: Node): string {
-    const indent = indentAt(text, node.offset);
-    return text.slice(0, node.offset) + rendered(value, indent, text) + text.slice(node.offset + node.length);
+  function withoutPart(element: JsonValue): JsonValue[] {
+    if (part === undefined || !isPlainObject(element)) return [element];
+    const all = partsOf(element, part.list);
+    const others = all.filter((entry) => !part.isOurs(entry));
+    if (others.length === all.length) return [element];
+    return others.length === 0 ? [] : [{ ...element, [part.list]: others }];
   }
 }
 
+const notSafe = () =>
+  new NotEditable('is written in a way that cannot be edited safely: add the entry by hand');
+
+const partsOf = (element: JsonObject, list: string): JsonValue[] => {
+  const all = Object.hasOwn(element, list) ? element[list] : undefined;
+  return Array.isArray(all) ? all : [];
+};
+
+const childrenOf = (node: Node | undefined, type: 'array' | 'object'): Node[] =>
+  node?.type === type ? (node.children ?? []) : [];
+
+/** @throws NotEditable where a key is there twice: clients differ in which of them counts */
+function nodeAt(root: Node, names: readonly string[]): Node | undefined {
+  let node: Node | undefined = root;
+  for (const name of names) {
+    const named: Node[] = childrenOf(node, 'object').filter((one) => one.children?.[0]?.value === name);
+    if (named.length > 1) throw new NotEditable(`has "${name}" more than once: put it right first`);
+    node = named[0]?.children?.[1];
+  }
+  return node;
+}
+
+function replaced(text: string, { node, value }: Found): string {
+  const indent = indentAt(text, node.offset);
+  return text.slice(0, node.offset) + rendered(value, indent, text) + text.slice(node.offset + node.length);
+}
+
 function rootOf(text: string): Node {
+  checkDepth(text);
   const errors: ParseError[] = [];
   const root = parseTree(text, errors, NO_COMMENTS);
   const [first] = errors;
@@ -107,6 +173,19 @@ function rootOf(text: string): Node {
     throw new NotEditable(`is not JSON that can be read (line ${line}): put it right first`);
   }
   return root;
+}
+
+function checkDepth(text: string): void {
+  const scanner = createScanner(text, true);
+  let depth = 0;
+  for (;;) {
+    scanner.scan();
+    const begin = text[scanner.getTokenOffset()];
+    if (begin === undefined) return;
+    if (begin === '{' || begin === '[') depth += 1;
+    if (begin === '}' || begin === ']') depth -= 1;
+    if (depth > DEPTH_MAX) throw new NotEditable(`is nested deeper than ${DEPTH_MAX} levels`);
+  }
 }
 
 /** After the last child, in the layout that the container has. */
@@ -119,9 +198,12 @@ function insertInto(text: string, container: Node, key: string | undefined, valu
     const indent = indentAt(text, container.offset);
     const inner = indent + unitOf(text);
     const close = container.offset + container.length - 1;
-    // A comment in there stays where it is.
-    const before = text.slice(0, open) + text.slice(open, close).trimEnd();
-    return `${before}${eol}${inner}${name}${rendered(value, inner, text)}${eol}${indent}${text.slice(close)}`;
+    // Comments and spaces in there stay where they are.
+    const space = Math.max(open, startOfSpace(text, close));
+    const isSpread = text.slice(space, close).includes('\n');
+    const at = isSpread ? space : close;
+    const ending = isSpread ? '' : eol + indent;
+    return `${text.slice(0, at)}${eol}${inner}${name}${rendered(value, inner, text)}${ending}${text.slice(at)}`;
   }
   const end = last.offset + last.length;
   const comma = commaAfter(text, end);
@@ -147,13 +229,20 @@ function removed(text: string, value: Node): string {
   const siblings = node.parent?.children ?? [];
   const at = siblings.indexOf(node);
   const end = node.offset + node.length;
-  const from = text.slice(0, node.offset).search(/\s*$/);
+  const from = startOfSpace(text, node.offset);
   const comma = commaAfter(text, end);
   const previous = siblings[at - 1];
   if (comma !== undefined) return text.slice(0, from) + text.slice(comma + 1);
   if (previous === undefined) return text.slice(0, from) + text.slice(end);
   const before = commaAfter(text, previous.offset + previous.length) ?? from;
   return text.slice(0, before) + text.slice(before + 1, from) + text.slice(end);
+}
+
+/** Where the spaces and line breaks before a place begin. */
+function startOfSpace(text: string, offset: number): number {
+  let from = offset;
+  while (' \t\r\n'.includes(text[from - 1] ?? '-')) from -= 1;
+  return from;
 }
 
 /** Where the next thing that is no space and no comment is a comma. */
