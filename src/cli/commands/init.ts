@@ -1,3 +1,4 @@
+import { existsSync, realpathSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import type { Command } from 'commander';
@@ -55,17 +56,31 @@ async function init(names: readonly string[], options: InitOptions & GlobalOptio
   const { CLIENTS } = await import('../setup/clients.ts');
   const { applySetUp, applyUndo, planSetUp, planUndo } = await import('../setup/set-up.ts');
   const project = findProject(options, process.env, process.cwd()).projectDir;
+  checkNotHome(project);
   const isUndo = options.undo === true;
   const clients = isUndo && names.length === 0 ? CLIENTS : await chosen(names, project);
   const start = await howToStart();
   const files = clients.flatMap((client) => client.files(project, start));
   const plan = isUndo ? planUndo(project, files) : planSetUp(project, files);
   const isWritten = plan.changes.length > 0 && options.dryRun !== true && (await isAgreed(plan, options));
-  if (isWritten && isUndo) applyUndo(project, plan.changes);
-  if (isWritten && !isUndo) applySetUp(project, files, plan.changes);
+  if (isWritten) {
+    const failed = isUndo ? applyUndo(project, plan.changes) : applySetUp(project, files, plan.changes);
+    plan.problems.push(...failed);
+    plan.changes = plan.changes.filter(({ path: name }) => !failed.some((problem) => problem.path === name));
+  }
   if (options.json === true) printJson(await asData(project, clients, plan, isWritten));
   else await tell(project, clients, plan, { ...options, isUndo, isWritten, start });
   if (plan.problems.length > 0) process.exitCode = ExitCode.finding;
+}
+
+/** There the files of a project are those of the user, for every project. @throws ValidationError */
+function checkNotHome(project: string): void {
+  const home = os.homedir();
+  if (!existsSync(home) || realpathSync(project) !== realpathSync(home)) return;
+  throw validationError(
+    { field: 'project', constraint: 'must not be your home folder', value: project },
+    'Run it in the folder of a project, or name that with --project. Nothing was changed.',
+  );
 }
 
 async function chosen(names: readonly string[], project: string): Promise<readonly SetUpClient[]> {
@@ -162,11 +177,9 @@ async function tell(
   }
   const files = changes.map(({ path: name }) => name).join(', ');
   if (changes.length === 0) {
-    return print(
-      isUndo
-        ? 'Nothing of it is here.'
-        : `Nothing to do: ${upToDate.join(', ') || 'no file'} in ${project} is up to date.`,
-    );
+    if (isUndo) return print(problems.length > 0 ? 'Nothing was taken back.' : 'Nothing of it is here.');
+    if (upToDate.length === 0) return print('Nothing was written.');
+    return print(`Nothing to do: ${upToDate.join(', ')} in ${project} is up to date.`);
   }
   if (!isWritten) return print(`Nothing was written. It would change ${files}.`);
   if (isUndo) return print(`Taken back: ${files}.`);

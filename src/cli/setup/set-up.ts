@@ -3,12 +3,14 @@
  * before is kept in the user's own folder, where no repository can bring it along; without it only our own entries are taken
  * out again.
  */
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import {
+  accessSync,
   chmodSync,
+  constants,
   existsSync,
+  lstatSync,
   mkdirSync,
-  readFileSync,
   readdirSync,
   realpathSync,
   renameSync,
@@ -18,11 +20,10 @@ import {
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
-import * as z from 'zod';
 import { UnsuitableFile, isInside, readPlainFile } from '../../platform/plain-file.ts';
-import { openUserFolder, userFolder } from '../../platform/user-folder.ts';
 import type { ClientFile } from './clients.ts';
 import { NotEditable } from './edits.ts';
+import { forgetRecord, readRecord, writeRecord } from './records.ts';
 
 const FILE_MAX_BYTES = 4 * 1024 * 1024;
 const BOM = '\ufeff';
@@ -43,22 +44,18 @@ export interface SetUpPlan {
   /** What somebody else wrote in our place: it stays. */
   kept: { path: string; place: string }[];
   /** Files that are left as they are, with the reason in a sentence. */
-  problems: { path: string; problem: string }[];
+  problems: Problem[];
 }
 
-const record = z.object({
-  folder: z.string(),
-  /** By path: the file without anything of ours, and the hash of what was written; folders that were made for it. */
-  files: z.record(
-    z.string(),
-    z.object({ before: z.base64().nullable(), after: z.string(), made: z.array(z.string()) }),
-  ),
-});
-type Records = z.output<typeof record>;
+export interface Problem {
+  path: string;
+  problem: string;
+}
 
 /** What would be done to set up these files. Writes nothing. */
 export function planSetUp(project: string, files: readonly ClientFile[]): SetUpPlan {
-  return plan(project, files, (text, { edits }, note) => {
+  const used = files.filter(({ isForUndo }) => isForUndo !== true);
+  return plan(project, used, (text, { edits }, note) => {
     let changed = text;
     for (const edit of edits) {
       const state = edit.state(changed);
@@ -71,15 +68,14 @@ export function planSetUp(project: string, files: readonly ClientFile[]): SetUpP
 
 /** What would be done to take everything back. Writes nothing. */
 export function planUndo(project: string, files: readonly ClientFile[]): SetUpPlan {
-  const { files: known } = readRecords(project);
   const isAsWritten = (name: string, content: Buffer | null): boolean =>
-    content !== null && hashOf(content) === known[name]?.after;
+    content !== null && hashOf(content) === readRecord(project, name)?.after;
   const undone = plan(project, files, (text, file, _note, content) =>
     // What it was is known: nothing has to be taken out of it.
     isAsWritten(file.path, content) ? '' : bareText(text, file),
   );
   const changes = undone.changes.map((change) => {
-    const was = known[change.path];
+    const was = readRecord(project, change.path);
     if (was === undefined) return change;
     const before = was.before === null ? null : Buffer.from(was.before, 'base64');
     if (isAsWritten(change.path, change.before)) return { ...change, after: before };
@@ -98,11 +94,7 @@ function plan(
   const result: SetUpPlan = { changes: [], upToDate: [], kept: [], problems: [] };
   for (const file of merged(project, files)) {
     try {
-      checkFolders(project, file.path);
-      const before = readPlainFile(path.join(project, file.path), {
-        maxBytes: FILE_MAX_BYTES,
-        inside: project,
-      });
+      const before = readFile(project, file.path);
       const given = textOf(before);
       const bom = given.startsWith(BOM) ? BOM : '';
       const after =
@@ -116,16 +108,26 @@ function plan(
       if (after === given) result.upToDate.push(file.path);
       else result.changes.push({ path: file.path, before: before ?? null, after: Buffer.from(after) });
     } catch (error) {
-      if (!(error instanceof NotEditable) && !(error instanceof UnsuitableFile)) throw error;
-      const problem = error instanceof UnsuitableFile ? error.reason : error.message;
-      result.problems.push({ path: file.path, problem });
+      result.problems.push({ path: file.path, problem: problemOf(error) });
     }
   }
   return result;
 }
 
+function readFile(project: string, name: string): Buffer | undefined {
+  checkFolders(project, name);
+  return readPlainFile(path.join(project, name), { maxBytes: FILE_MAX_BYTES, inside: project });
+}
+
 const bareText = (text: string, { edits }: ClientFile): string =>
   edits.reduceRight((left, edit) => (edit.state(left) === 'other' ? left : edit.take(left)), text);
+
+/** A file without anything of ours. */
+function bareContent(content: Buffer, file: ClientFile): Buffer {
+  const given = textOf(content);
+  const bom = given.startsWith(BOM) ? BOM : '';
+  return Buffer.from(bom + bareText(given.slice(bom.length), file));
+}
 
 /** Each file once, also where two names lead to it. */
 function merged(project: string, files: readonly ClientFile[]): ClientFile[] {
@@ -139,13 +141,25 @@ function merged(project: string, files: readonly ClientFile[]): ClientFile[] {
   return [...byPath.values()];
 }
 
+/** Where a name leads, below the project; what is missing of it stays as it is. */
 function realName(project: string, name: string): string {
+  const folder = realpathSync(project);
+  for (let there = name; there !== '.'; there = path.dirname(there)) {
+    const real = realpathOf(path.join(folder, there));
+    if (real !== undefined) {
+      return isInside(real, folder)
+        ? path.join(path.relative(folder, real), path.relative(there, name))
+        : name;
+    }
+  }
+  return name;
+}
+
+function realpathOf(file: string): string | undefined {
   try {
-    const real = realpathSync(path.join(project, name));
-    const folder = realpathSync(project);
-    return isInside(real, folder) ? path.relative(folder, real) : name;
+    return realpathSync(file);
   } catch {
-    return name;
+    return undefined;
   }
 }
 
@@ -156,52 +170,79 @@ function textOf(content: Buffer | undefined): string {
   return text;
 }
 
-/** Writes what was planned, and keeps what was there before. @throws the errors of the file system */
+/** Writes what was planned, and keeps what was there before. @returns what could not be written */
 export function applySetUp(
   project: string,
   files: readonly ClientFile[],
   changes: readonly FileChange[],
-): void {
-  const records = readRecords(project);
+): Problem[] {
   const edits = new Map(merged(project, files).map((file) => [file.path, file]));
-  for (const { path: name, before, after } of changes) {
-    if (after === null) continue;
-    const known = records.files[name];
+  return eachUnchanged(project, changes, ({ path: name, before, after }) => {
+    if (after === null) return;
+    const known = readRecord(project, name);
     const isSame = known !== undefined && before !== null && hashOf(before) === known.after;
-    const made = makeFolders(project, name);
     const file = edits.get(name);
     const isOurs = known !== undefined && before !== null && file !== undefined;
-    const bare = isOurs ? Buffer.from(bareText(before.toString('utf8'), file)) : before;
-    const first = isSame ? known.before : (bare?.toString('base64') ?? null);
-    records.files[name] = {
-      before: first,
+    const bare = isOurs && !isSame ? bareContent(before, file) : before;
+    const made = makeFolders(project, name);
+    // Before the file, so that what was there is never lost.
+    writeRecord(project, name, {
+      before: isSame ? known.before : (bare?.toString('base64') ?? null),
       after: hashOf(after),
       made: [...new Set([...(known?.made ?? []), ...made])],
-    };
-    // Before the file, so that what was there is never lost.
-    writeRecords(project, records);
+    });
     writeWhole(project, name, after);
-  }
+  });
 }
 
-export function applyUndo(project: string, changes: readonly FileChange[]): void {
-  const records = readRecords(project);
+/** @returns what could not be taken back */
+export function applyUndo(project: string, changes: readonly FileChange[]): Problem[] {
   const made = new Set<string>();
-  for (const { path: name, after } of changes) {
+  const problems = eachUnchanged(project, changes, ({ path: name, after }) => {
     if (after === null) rmSync(path.join(project, name));
     else writeWhole(project, name, after);
-    for (const folder of records.files[name]?.made ?? []) made.add(folder);
-    delete records.files[name];
-    writeRecords(project, records);
-  }
+    for (const folder of readRecord(project, name)?.made ?? []) made.add(folder);
+    forgetRecord(project, name);
+  });
   // The inner ones first.
   for (const folder of [...made].sort().reverse()) removeIfEmpty(path.join(project, folder));
+  return problems;
+}
+
+/** One file after the other, those left out that are not any more what was planned for. */
+function eachUnchanged(
+  project: string,
+  changes: readonly FileChange[],
+  write: (change: FileChange) => void,
+): Problem[] {
+  return changes.flatMap((change) => {
+    try {
+      const now = readFile(project, change.path) ?? null;
+      const isUnchanged = now === null ? change.before === null : change.before?.equals(now) === true;
+      if (!isUnchanged) throw new NotEditable('was changed in the meantime: run the command again');
+      write(change);
+      return [];
+    } catch (error) {
+      return [{ path: change.path, problem: problemOf(error) }];
+    }
+  });
+}
+
+/** After the name of the file. @throws the error itself, where it is not about the file */
+function problemOf(error: unknown): string {
+  if (error instanceof UnsuitableFile) return error.reason;
+  if (error instanceof NotEditable) return error.message;
+  const { code, syscall } = error as NodeJS.ErrnoException;
+  if (code === undefined || syscall === undefined) throw error;
+  return `cannot be written (${code})`;
 }
 
 function writeWhole(project: string, name: string, content: Buffer): void {
   const file = path.join(project, name);
   const mode = statSync(file, { throwIfNoEntry: false })?.mode;
-  const temporary = `${file}.${process.pid}.tmp`;
+  // What is read-only could be replaced, and is so on purpose.
+  if (mode !== undefined) accessSync(file, constants.W_OK);
+  const temporary = `${file}.${randomUUID()}.tmp`;
   try {
     writeFileSync(temporary, content, { flag: 'wx', flush: true });
     if (mode !== undefined) chmodSync(temporary, mode & 0o7777);
@@ -219,12 +260,20 @@ function makeFolders(project: string, name: string): string[] {
   return missing;
 }
 
-/** @throws UnsuitableFile where a link leads out of the project */
+/** @throws UnsuitableFile where a link leads out of the project or into git's own folder, or a file is in the way */
 function checkFolders(project: string, name: string): void {
-  const isOutside = foldersOf(name)
-    .filter((folder) => existsSync(path.join(project, folder)))
-    .some((folder) => !isInside(realpathSync(path.join(project, folder)), realpathSync(project)));
-  if (isOutside) throw new UnsuitableFile(name, `leads out of ${project}`);
+  const folder = realpathSync(project);
+  for (const below of foldersOf(name)) {
+    const there = path.join(project, below);
+    if (lstatSync(there, { throwIfNoEntry: false }) === undefined) break;
+    const real = realpathOf(there);
+    if (real !== undefined && !isInside(real, folder))
+      throw new UnsuitableFile(name, `leads out of ${project}`);
+    if (real === undefined || !statSync(real).isDirectory()) {
+      throw new UnsuitableFile(name, `has ${below} above it, which is no folder`);
+    }
+  }
+  if (foldersOf(name)[0] === '.git') throw new UnsuitableFile(name, 'is in the folder of git itself');
 }
 
 const foldersOf = (name: string): string[] =>
@@ -249,24 +298,3 @@ function withoutEmptyEntries(content: Buffer | null): string {
 }
 
 const hashOf = (content: Buffer): string => createHash('sha256').update(content).digest('hex');
-
-const recordsFile = (project: string): string =>
-  path.join(userFolder(), 'setup', `${hashOf(Buffer.from(realpathSync(project))).slice(0, 32)}.json`);
-
-function readRecords(project: string): Records {
-  try {
-    return record.parse(JSON.parse(readFileSync(recordsFile(project), 'utf8')));
-  } catch {
-    return { folder: realpathSync(project), files: {} };
-  }
-}
-
-function writeRecords(project: string, records: Records): void {
-  const file = recordsFile(project);
-  openUserFolder();
-  mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
-  if (Object.keys(records.files).length === 0) return rmSync(file, { force: true });
-  const temporary = `${file}.${process.pid}.tmp`;
-  writeFileSync(temporary, JSON.stringify(records), { mode: 0o600, flush: true });
-  renameSync(temporary, file);
-}

@@ -1,0 +1,184 @@
+// Files that are linked, in the way, read-only, or changed while a project is set up; and records that are damaged.
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import path from 'node:path';
+import { expect, it } from 'vitest';
+import { CLIENTS, type Command } from '../../src/cli/setup/clients.ts';
+import { applySetUp, applyUndo, planSetUp, planUndo } from '../../src/cli/setup/set-up.ts';
+import { runCli, temporaryProject } from '../support/program.ts';
+
+const NAMED: Command = { command: 'worktrail', args: [] };
+const COPY: Command = { command: '/usr/bin/node', args: ['/a b/dist/cli.js'] };
+
+async function projectWith(files: Record<string, string>) {
+  const project = await temporaryProject();
+  const home = path.join(project, '.git', 'home');
+  mkdirSync(home, { recursive: true });
+  process.env['WORKTRAIL_HOME'] = home;
+  for (const [name, text] of Object.entries(files)) {
+    mkdirSync(path.dirname(path.join(project, name)), { recursive: true });
+    writeFileSync(path.join(project, name), text);
+  }
+  const filesOf = (names: string[], start: Command) =>
+    CLIENTS.filter(({ name }) => names.includes(name)).flatMap((client) => client.files(project, start));
+  return {
+    project,
+    home,
+    files: filesOf,
+    read: (name: string) => readFileSync(path.join(project, name), 'utf8'),
+    write: (name: string, text: string) => {
+      writeFileSync(path.join(project, name), text);
+    },
+    setUp: (names: string[], start = NAMED) => {
+      const files = filesOf(names, start);
+      const plan = planSetUp(project, files);
+      return [...plan.problems, ...applySetUp(project, files, plan.changes)];
+    },
+    undo: () => {
+      const plan = planUndo(
+        project,
+        CLIENTS.flatMap((client) => client.files(project, NAMED)),
+      );
+      return [...plan.problems, ...applyUndo(project, plan.changes)];
+    },
+  };
+}
+
+it('a file that is changed after it was looked at stays as it is, and is named', async () => {
+  const { project, files, read, write, setUp, undo } = await projectWith({ 'CLAUDE.md': 'Before.\n' });
+  const claude = files(['claude-code'], NAMED);
+  const plan = planSetUp(project, claude);
+  write('CLAUDE.md', 'Meanwhile.\n');
+  write('.mcp.json', '{}');
+  expect(applySetUp(project, claude, plan.changes)).toEqual([
+    { path: '.mcp.json', problem: expect.stringContaining('in the meantime') as string },
+    { path: 'CLAUDE.md', problem: expect.stringContaining('in the meantime') as string },
+  ]);
+  expect([read('CLAUDE.md'), read('.mcp.json')]).toEqual(['Meanwhile.\n', '{}']);
+  expect(read('.claude/settings.json')).toContain('hook stop');
+
+  expect(setUp(['claude-code'])).toEqual([]);
+  const back = planUndo(project, claude);
+  write('CLAUDE.md', `${read('CLAUDE.md')}Late.\n`);
+  expect(applyUndo(project, back.changes).map(({ path: name }) => name)).toEqual(['CLAUDE.md']);
+  expect(read('CLAUDE.md')).toContain('Late.\n');
+  expect(undo()).toEqual([]);
+  expect(read('CLAUDE.md')).toBe('Meanwhile.\n\nLate.\n');
+});
+
+it('what is in the way of one file leaves the others alone', async () => {
+  const { project, read, setUp, undo } = await projectWith({ '.codex': 'a file\n', 'AGENTS.md': 'Text' });
+  symlinkSync('nowhere', path.join(project, '.cursor'));
+  symlinkSync('.git', path.join(project, '.gemini'));
+  const names = setUp(['codex', 'cursor', 'gemini', 'vscode']).map(({ path: name }) => name);
+  expect(names.sort()).toEqual([
+    '.codex/config.toml',
+    '.codex/hooks.json',
+    '.cursor/mcp.json',
+    '.git/settings.json',
+  ]);
+  expect(read('AGENTS.md')).toContain('get_brief');
+  expect(existsSync(path.join(project, '.git', 'settings.json'))).toBe(false);
+  undo();
+  expect(read('AGENTS.md')).toBe('Text');
+  expect(existsSync(path.join(project, '.vscode'))).toBe(false);
+});
+
+it('folders that are links within the project: one file once, and gone again afterwards', async () => {
+  const { project, read, setUp, undo } = await projectWith({ 'tools/keep': '' });
+  symlinkSync('tools', path.join(project, '.cursor'));
+  symlinkSync('tools', path.join(project, '.vscode'));
+  expect(setUp(['cursor', 'vscode'])).toEqual([]);
+  expect(JSON.parse(read('tools/mcp.json'))).toMatchObject({ mcpServers: {}, servers: {} });
+  expect(undo()).toEqual([]);
+  expect(readdirSync(path.join(project, 'tools'))).toEqual(['keep']);
+  expect(lstatSync(path.join(project, '.cursor')).isSymbolicLink()).toBe(true);
+});
+
+it('set up anew for another place of the program, files with a BOM, too, and modes stay', async () => {
+  const before = '\ufeff{\r\n  "hooks": {}\r\n}';
+  const { project, read, write, setUp, undo } = await projectWith({ '.claude/settings.json': before });
+  const file = path.join(project, '.claude/settings.json');
+  chmodSync(file, 0o640);
+  expect(setUp(['claude-code'], COPY)).toEqual([]);
+  expect(read('.claude/settings.json')).toContain("'/a b/dist/cli.js' hook stop");
+  expect(setUp(['claude-code'])).toEqual([]);
+  expect(read('.claude/settings.json').match(/hook stop/g)).toHaveLength(1);
+  expect(statSync(file).mode & 0o777).toBe(0o640);
+  undo();
+  expect(read('.claude/settings.json')).toBe(before);
+
+  setUp(['claude-code'], COPY);
+  write('.claude/settings.json', read('.claude/settings.json').replace('{', '{ "late": 1,'));
+  expect(setUp(['claude-code'])).toEqual([]);
+  undo();
+  expect(read('.claude/settings.json')).toMatch(/^\ufeff\{ "late": 1,\r\n {2}"hooks": \{/);
+});
+
+it('the file of opencode that was written before another name of it came up', async () => {
+  const { project, write, setUp, undo } = await projectWith({});
+  setUp(['opencode']);
+  write('opencode.jsonc', '{}');
+  expect(undo()).toEqual([]);
+  expect(readdirSync(project).sort()).toEqual(['.git', 'opencode.jsonc']);
+});
+
+it('a stop between the record and the file costs nothing', async () => {
+  const { read, write, setUp, undo, project } = await projectWith({ 'CLAUDE.md': 'Before.\n' });
+  setUp(['claude-code']);
+  write('CLAUDE.md', 'Before.\n');
+  rmSync(path.join(project, '.mcp.json'));
+  undo();
+  expect([read('CLAUDE.md'), existsSync(path.join(project, '.mcp.json'))]).toEqual(['Before.\n', false]);
+  setUp(['claude-code']);
+  write('CLAUDE.md', 'Before.\n');
+  write('.mcp.json', '{"mcpServers":{}}');
+  setUp(['claude-code']);
+  undo();
+  expect([read('CLAUDE.md'), read('.mcp.json')]).toEqual(['Before.\n', '{"mcpServers":{}}']);
+});
+
+it('damaged records are as good as none', async () => {
+  const { home, read, setUp, undo } = await projectWith({ 'CLAUDE.md': 'Before.\n' });
+  setUp(['claude-code']);
+  const [folder = ''] = readdirSync(path.join(home, 'setup'));
+  for (const [at, name] of readdirSync(path.join(home, 'setup', folder)).entries()) {
+    const forged = ['', 'no json', '{"after":"__proto__"}'][at % 3] ?? '';
+    writeFileSync(path.join(home, 'setup', folder, name), forged);
+  }
+  expect(undo()).toEqual([]);
+  expect(read('CLAUDE.md')).toBe('Before.\n');
+  expect(read('.mcp.json') + read('.claude/settings.json')).not.toContain('worktrail');
+});
+
+it.skipIf(process.getuid?.() === 0)('read-only files stay as they are (root may write them)', async () => {
+  const { project, read, setUp } = await projectWith({ 'CLAUDE.md': 'Before.\n' });
+  chmodSync(path.join(project, 'CLAUDE.md'), 0o444);
+  expect(setUp(['claude-code'])).toEqual([{ path: 'CLAUDE.md', problem: 'cannot be written (EACCES)' }]);
+  expect(read('CLAUDE.md')).toBe('Before.\n');
+});
+
+it('two that set up at the same time; and never the home folder', async () => {
+  const { project, home } = await projectWith({ 'AGENTS.md': 'Agents', 'GEMINI.md': 'Gemini' });
+  const env = { WORKTRAIL_HOME: home, HOME: home };
+  const init = (...args: string[]) => runCli(['init', ...args, '--yes'], { project, env });
+  const before = readdirSync(project);
+  await Promise.all(['codex', 'gemini', 'cursor', 'vscode'].map((name) => init(name)));
+  await init('codex', 'gemini', 'cursor', 'vscode');
+  expect(await init('--undo')).toMatchObject({ code: 0, stderr: '' });
+  expect(readdirSync(project)).toEqual(before);
+  expect(readFileSync(path.join(project, 'AGENTS.md'), 'utf8')).toBe('Agents');
+
+  const atHome = await runCli(['init', 'codex', '--yes'], { project, env: { ...env, HOME: project } });
+  expect([atHome.code, atHome.stderr]).toEqual([2, expect.stringContaining('must not be your home folder')]);
+});
