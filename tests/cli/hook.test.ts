@@ -1,6 +1,8 @@
 // What hooks of AI clients are answered, by the built program as clients run it.
-import { existsSync, mkdtempSync, readdirSync } from 'node:fs';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readdirSync, utimesSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { encode } from 'gpt-tokenizer/encoding/o200k_base';
@@ -8,6 +10,7 @@ import { expect, it } from 'vitest';
 import { cleanUpLater } from '../support/cleanup.ts';
 import { runCli, spawnServe, temporaryProject } from '../support/program.ts';
 import { Server } from '../processes/server.ts';
+import { Told } from '../../src/cli/hooks/told.ts';
 
 const SESSION = 'cccccccc-0000-4000-8000-000000000001';
 
@@ -95,6 +98,46 @@ it('nothing holds a session up: no tracker, no input, wrong input, no such event
     expect(await hook('session-start', input)).toBe('');
   expect(await hook('no-such-event')).toBe('');
   expect(readdirSync(project).filter((name) => name.startsWith('.work'))).toEqual(['.worktrail']);
+});
+
+it('what could not be told is told the next time, and what is told again at once is told once', async () => {
+  const project = await temporaryProject();
+  const home = process.env['WORKTRAIL_HOME'];
+  process.env['WORKTRAIL_HOME'] = path.join(project, 'home');
+  const told = () => new Told(project, SESSION);
+  const [first, second, third] = [told(), told(), told()];
+  if (home === undefined) delete process.env['WORKTRAIL_HOME'];
+  else process.env['WORKTRAIL_HOME'] = home;
+  await expect(first.once('brief', async () => await Promise.reject(new Error('away')))).rejects.toThrow(
+    'away',
+  );
+  expect(first.was('brief')).toBe(false);
+  const tell = async () => 'it';
+  const atOnce = async () =>
+    await Promise.all([first, second, third].map((one) => one.once('brief', tell, 10_000)));
+  expect((await atOnce()).filter((text) => text === 'it')).toHaveLength(1);
+  expect(await second.once('brief', tell)).toBeUndefined();
+  const marks = path.join(project, 'home', 'hooks');
+  const minuteAgo = Date.now() / 1_000 - 60;
+  for (const name of readdirSync(marks)) utimesSync(path.join(marks, name), minuteAgo, minuteAgo);
+  expect((await atOnce()).filter((text) => text === 'it')).toHaveLength(1);
+  expect(await second.once('brief', tell)).toBeUndefined();
+});
+
+it('a database that accepts and never answers holds nobody up', async () => {
+  const project = await temporaryProject();
+  await runCli(['create', 'One'], { project });
+  const silent = createServer(() => undefined).listen(0, '127.0.0.1');
+  cleanUpLater(() => void silent.close());
+  await once(silent, 'listening');
+  const { port } = silent.address() as AddressInfo;
+  const begin = performance.now();
+  const told = await hooksIn(project)('session-start', { source: 'startup' }, [
+    '--database',
+    `postgres://nobody:nothing@127.0.0.1:${port}/none`,
+  ]);
+  expect(performance.now() - begin).toBeLessThan(8_000);
+  if (told !== '') expect(contextOf(told)).toMatch(/\n! /);
 });
 
 it('where the database is away, what is told says where it comes from', async () => {

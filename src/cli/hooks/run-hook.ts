@@ -60,8 +60,13 @@ async function atStart(
   told: Told,
 ): Promise<string | undefined> {
   const goesOn = (source === 'compact' || source === 'resume') && told.was('brief');
+  if (goesOn)
+    return await told.once(`on-${source}`, async () => await startText(true, settings, of), SAME_EVENT_MS);
   const again = source === 'clear' ? SAME_EVENT_MS : undefined;
-  if (goesOn ? !told.isFirst(`on-${source}`, SAME_EVENT_MS) : !told.isFirst('brief', again)) return undefined;
+  return await told.once('brief', async () => await startText(false, settings, of), again);
+}
+
+async function startText(goesOn: boolean, settings: Settings, of: SessionOf): Promise<string> {
   const { data: brief, warnings } = await briefOf(settings, of);
   const { briefText, fitBrief } = await import('../../use-cases/brief/brief-text.ts');
   const whole = () => `${OPENING}\n${briefText(fitBrief(brief, BRIEF_TOKENS))}`;
@@ -92,12 +97,11 @@ async function atStop(settings: Settings, of: SessionOf, told: Told): Promise<st
   // Once for the same claims: whoever holds them on purpose is not asked again.
   const claims = held.map(({ id, claim_token }) => `${id} ${claim_token}`).sort();
   const digest = createHash('sha256').update(claims.join('\n')).digest('hex').slice(0, 16);
-  if (!told.isFirst(`stop-${digest}`)) return undefined;
   const reason = joinLines([
     ...heldLines(brief),
     'Close what is done, with what proves it; release or hand over what others may go on with; else note where it stands. Then stop: you are not asked again.',
   ]);
-  return JSON.stringify({ decision: 'block', reason });
+  return await told.once(`stop-${digest}`, async () => JSON.stringify({ decision: 'block', reason }));
 }
 
 /** Goes into what the client asks its model to keep. */
