@@ -168,6 +168,22 @@ it.skipIf(process.getuid?.() === 0)('read-only files stay as they are (root may 
   expect(read('CLAUDE.md')).toBe('Before.\n');
 });
 
+it('an entry of somebody else stays, is named, and counts as a finding', async () => {
+  const { project, home, read } = await projectWith({
+    '.cursor/mcp.json': '{"mcpServers":{"worktrail":{"command":"mine"}}}',
+  });
+  const env = { WORKTRAIL_HOME: home, HOME: home };
+  const init = async (...args: string[]) => await runCli(['init', ...args, '--yes'], { project, env });
+  for (const args of [['cursor'], ['cursor'], ['--undo']]) {
+    const { code, stderr } = await init(...args);
+    expect([code, read('.cursor/mcp.json')]).toEqual([
+      args[0] === '--undo' ? 0 : 1,
+      expect.stringContaining('mine'),
+    ]);
+    if (code === 1) expect(stderr).toContain('mcpServers.worktrail already, written by somebody else');
+  }
+});
+
 it('two that set up at the same time; and never the home folder', async () => {
   const { project, home } = await projectWith({ 'AGENTS.md': 'Agents', 'GEMINI.md': 'Gemini' });
   const env = { WORKTRAIL_HOME: home, HOME: home };

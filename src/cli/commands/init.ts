@@ -70,7 +70,7 @@ async function init(names: readonly string[], options: InitOptions & GlobalOptio
   }
   if (options.json === true) printJson(await asData(project, clients, plan, isWritten));
   else await tell(project, clients, plan, { ...options, isUndo, isWritten, start });
-  if (plan.problems.length > 0) process.exitCode = ExitCode.finding;
+  if (plan.problems.length + plan.kept.length > 0) process.exitCode = ExitCode.finding;
 }
 
 /** There the files of a project are those of the user, for every project. @throws ValidationError */
