@@ -26,16 +26,25 @@ const SESSION_VARIABLES = [
   ['codex', 'CODEX_THREAD_ID'],
 ] as const;
 
+/** How a client names its session with a call, where it does not tell the programs that it starts. */
+const SESSION_IN_CALLS = [['codex', 'threadId']] as const;
+
 /** Of clients that name none, one for as long as this program runs. */
 const ownSession = randomUUID();
 
 /**
  * The session of the one client of this program. A variable counts for the client that sets it: another client that was
  * started from there inherits it.
+ * @param meta what the client sent along with a call
  */
-export function sessionOf(client: string, environment: NodeJS.ProcessEnv): string {
+export function sessionOf(
+  client: string,
+  environment: NodeJS.ProcessEnv,
+  meta: Readonly<Record<string, unknown>> = {},
+): string {
+  const key = SESSION_IN_CALLS.find(([name]) => client.startsWith(name))?.[1];
   const variable = SESSION_VARIABLES.find(([name]) => client.startsWith(name))?.[1];
-  return (variable && presentable(environment[variable])) || ownSession;
+  return (key && presentable(meta[key])) || (variable && presentable(environment[variable])) || ownSession;
 }
 
 /** The session of the client that runs this command; undefined where no client does. */

@@ -9,7 +9,7 @@ export interface ServerOptions {
   /** The opened program; awaited by the first call, so that a client is greeted before the store is open. */
   app: () => Promise<{ context: Context }>;
   /** The session of the one client of this program, by its name; left out where there are several. */
-  session?: (client: string) => string;
+  session?: (client: string, meta?: Readonly<Record<string, unknown>>) => string;
   /** Told of unexpected failures, which clients see only in our words. */
   log: (message: string) => void;
 }

@@ -50,9 +50,9 @@ export function createServerFactory(options: ServerOptions): ServerFactory {
       { ...PRODUCT, version: options.version },
       { capabilities: CAPABILITIES, instructions: instructionsFor(options.toolsets) },
     );
-    const caller = (envelope: object | undefined) => {
+    const caller = (envelope: object | undefined, meta?: Readonly<Record<string, unknown>>) => {
       const named = callerOf(clientInfo(server, envelope));
-      return { ...named, session: session ?? sessionOf(named.actor) };
+      return { ...named, session: session ?? sessionOf(named.actor, meta) };
     };
     server.setRequestHandler('tools/list', async (_request, { mcpReq }) => ({
       tools: (await tools()).list(caller(mcpReq.envelope).actor),
@@ -63,7 +63,7 @@ export function createServerFactory(options: ServerOptions): ServerFactory {
       return await withProgress(
         token,
         mcpReq.notify,
-        (onProgress) => calls.call(app, params, caller(mcpReq.envelope), onProgress),
+        (onProgress) => calls.call(app, params, caller(mcpReq.envelope, mcpReq._meta), onProgress),
         calls.phasesOf(params.name),
       );
     });

@@ -78,6 +78,26 @@ it('the brief comes at the start, once; after a compaction only how to go on', a
   for (const event of ['stop', 'pre-compact', 'session-end']) expect(await hook(event)).toBe('');
 });
 
+it('a session of Codex, which names itself with its calls, is reminded of what it holds', async () => {
+  const project = await temporaryProject();
+  const hook = hooksIn(project);
+  const { rpc, ...server } = new Server(spawnServe({ project }), 'codex-mcp-client');
+  await rpc.initialize({ clientName: server.name });
+  const call = async (name: string, args: object) =>
+    JSON.stringify(
+      await rpc.request('tools/call', {
+        name,
+        arguments: args,
+        _meta: { threadId: SESSION, sessionId: SESSION },
+      }),
+    );
+  const [, id = ''] =
+    /"id":"([0-9a-f-]{36})"/.exec(await call('create_work_item', { item_type: 'task', title: 'One' })) ?? [];
+  expect(await call('claim_work_item', { id })).toContain('claim_token');
+  const { reason } = JSON.parse(await hook('stop', {}, ['--client', 'codex'])) as { reason: string };
+  expect(reason).toContain(id.slice(0, 8));
+});
+
 it('two hooks of one event, from a plugin and from settings, tell it once', async () => {
   const project = await temporaryProject();
   await runCli(['create', 'One'], { project });

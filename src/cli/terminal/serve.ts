@@ -49,7 +49,10 @@ export async function runServe(flags: ServeFlags): Promise<void> {
     toolsets: config.toolsets,
     app: () => app.get(),
     // Over HTTP there are many clients, and none of them has the environment of this process.
-    ...(!flags.http && { session: (client: string) => sessionOf(client, process.env) }),
+    ...(!flags.http && {
+      session: (client: string, meta?: Readonly<Record<string, unknown>>) =>
+        sessionOf(client, process.env, meta),
+    }),
     log,
   });
   if (flags.http) await serveHttp(config, app, factory, await tokenFor(flags));
