@@ -1,4 +1,5 @@
 /** Listing and calling tools: arguments in, one service, an answer or an error out. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { CallToolResult, Tool as ListedTool } from '@modelcontextprotocol/server';
 import { visibleJson } from '../domain/others-text.ts';
 import type { Phases, ReportProgress } from '../domain/progress.ts';
@@ -15,6 +16,9 @@ import { ADVERTISED_OUTPUT, advertisedInputSchema } from './json-schema.ts';
 import { Recent, SESSIONS_KNOWN_MAX } from './recent.ts';
 import { toolsOf } from './registry.ts';
 import type { OpenApp, ServerOptions } from './server-options.ts';
+
+/** An answer that is there waits so long for news that are looked for: what is not told now is told with the next one. */
+const NEWS_PATIENCE_MS = 250;
 
 export interface ToolCalls {
   /** @param client its name: some are told which tools to load first, and how models ask for them */
@@ -45,7 +49,9 @@ export function createToolCalls({ toolsets, log }: Omit<ServerOptions, 'app'>): 
     call: async (app, { name, arguments: arguments_ }, caller, onProgress) => {
       const told = newsOf(caller);
       let found: ReturnType<SessionNews['look']> | undefined;
-      const news = async () => told.tell(await found, restOf);
+      const soon = async () =>
+        await Promise.race([found, sleep(NEWS_PATIENCE_MS, undefined, { ref: false })]);
+      const news = async () => told.tell(await soon(), restOf);
       try {
         const tool = tools.get(name);
         // Where the store is open already, what is refused costs no more than what is not.
@@ -56,7 +62,7 @@ export function createToolCalls({ toolsets, log }: Omit<ServerOptions, 'app'>): 
         found ??= told.look(context, caller);
         const answer = await tool.run(context, caller, input as never, onProgress);
         const line = await news();
-        told.learn(input, answer.data, await found);
+        told.learn(input, answer.data, await soon());
         const { text, structured } = present(tool, answer, input, offers, line);
         return { content: [{ type: 'text', text }], structuredContent: structured };
       } catch (error) {

@@ -12,7 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
-import { expect, it } from 'vitest';
+import { afterEach, expect, it, vi } from 'vitest';
 import { CLIENTS, type Command } from '../../src/cli/setup/clients.ts';
 import { applySetUp, applyUndo, planSetUp, planUndo } from '../../src/cli/setup/set-up.ts';
 import { runCli, temporaryProject } from '../support/program.ts';
@@ -20,11 +20,13 @@ import { runCli, temporaryProject } from '../support/program.ts';
 const NAMED: Command = { command: 'worktrail', args: [] };
 const COPY: Command = { command: '/usr/bin/node', args: ['/a b/dist/cli.js'] };
 
+afterEach(() => void vi.unstubAllEnvs());
+
 async function projectWith(files: Record<string, string>) {
   const project = await temporaryProject();
   const home = path.join(project, '.git', 'home');
   mkdirSync(home, { recursive: true });
-  process.env['WORKTRAIL_HOME'] = home;
+  vi.stubEnv('WORKTRAIL_HOME', home);
   for (const [name, text] of Object.entries(files)) {
     mkdirSync(path.dirname(path.join(project, name)), { recursive: true });
     writeFileSync(path.join(project, name), text);
