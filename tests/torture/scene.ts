@@ -58,6 +58,13 @@ export async function untilCached(scene: Scene): Promise<void> {
   await until('the cache is filled', () => cachedAt(scene) != null);
 }
 
+/** The same of one item: the cache may have been filled before it came to be. */
+export async function untilInCache({ store }: Scene, id: string): Promise<void> {
+  const file = path.join(store.dataDir, CACHE_FILE);
+  const count = `select count(*) from work_items where id = '${id}'`;
+  await until('the cache has the item', () => oneValue(file, count) === 1);
+}
+
 /** When the cache was last known to equal the database; null before it was filled. */
 export function cachedAt({ store }: Scene): unknown {
   const file = path.join(store.dataDir, CACHE_FILE);

@@ -23,6 +23,7 @@ import {
   startServer,
   until,
   untilCached,
+  untilInCache,
   untilWhole,
   type Scene,
 } from './scene.ts';
@@ -39,7 +40,7 @@ describeUnless(postgresSkipReason(), 'an older program beside a newer one', () =
       const newer = await programWithMigration('postgres', ['create table later (n integer)']);
       const first = await startServer(scene, { program: newer });
       const id = await first.create({ title: 'there before' });
-      await untilCached(scene);
+      await untilInCache(scene, id);
       await first.rpc.program.stop();
       await appendAll(scene, [changeOf(id, { description: 'changed while away' })]);
       const before = await stateOf(scene);
