@@ -7,6 +7,7 @@ import { openPrimary } from '../../src/storage/opening/open-primary.ts';
 import { inFolder } from '../storage/backends.ts';
 import { makeEntry } from '../storage/tiers/journal-entries.ts';
 import { describeWithPostgres } from '../support/describe-with.ts';
+import { PATIENT_DATABASE } from '../support/patient-database.ts';
 import {
   type ClientGeneration,
   type TestClient,
@@ -132,16 +133,14 @@ interface Setting {
   url: () => string;
 }
 
-/** No database goes away here, and on a busy machine a slow one is not to count as away. */
-const PATIENT = { connect_timeout_ms: 30_000, query_timeout_ms: 60_000 };
-
 function describeDatabases(body: (setting: Setting) => void, databases = DATABASES): void {
   const suite = (database: Database, createDatabase: () => Promise<string>): void => {
     let project: string;
     let url: string;
     beforeAll(async () => {
       project = await temporaryProject({ git: true });
-      await writeFile(path.join(project, 'worktrail.config.json'), JSON.stringify({ database: PATIENT }));
+      const settings = JSON.stringify({ database: PATIENT_DATABASE });
+      await writeFile(path.join(project, 'worktrail.config.json'), settings);
       url = await createDatabase();
     });
     body({ database, project: () => project, url: () => url });

@@ -18,7 +18,8 @@ const CAUSES_WHILE_WAITING = [
   'SIGTERM',
   'the death of its parent',
 ] as const satisfies Cause[];
-const REQUESTS_IN_FLIGHT = 20;
+/** Few enough that also a busy machine answers them within the second in which the end waits for answers. */
+const REQUESTS_IN_FLIGHT = 5;
 /** A little more than pipe and reader take in before the server has to wait. */
 const ANSWERS_UNREAD = 220;
 /** Answers wait for their reader until shortly before the two seconds are over. */

@@ -1,5 +1,5 @@
 // What else a server does while a long call runs: it answers, tells how far the call is, and shows nothing half done.
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
@@ -25,7 +25,6 @@ describeEachDatabase('a long import', (newPlace, source) => {
     { tool: 'import_status_file', write: writeStatusFile },
   ])('lets others have their turns: $tool', { timeout: 180_000 }, async ({ tool, write }) => {
     const place = await newPlace();
-    await letDatabaseBeSlow(place);
     const { rpc } = await Server.start(place);
     await write(place);
     const beside = new Beside(rpc);
@@ -57,14 +56,6 @@ describeEachDatabase('a long import', (newPlace, source) => {
     );
   });
 });
-
-/** On a busy machine, one that answers late is not to count as away: then reads are a copy's. */
-async function letDatabaseBeSlow({ project }: Place): Promise<void> {
-  const file = path.join(project, 'worktrail.config.json');
-  const settings = JSON.parse(await readFile(file, 'utf8')) as object;
-  const database = { connect_timeout_ms: 30_000, query_timeout_ms: 60_000 };
-  await writeFile(file, JSON.stringify({ ...settings, database }));
-}
 
 interface Message {
   id?: number;

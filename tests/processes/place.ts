@@ -7,6 +7,7 @@ import type { OpenOptions } from '../../src/storage/opening/open-store.ts';
 import { SQLITE_FILE, schemaName } from '../../src/storage/opening/open-primary.ts';
 import { backends, describeEachBackend, type Backend, type PlaceOptions } from '../storage/backends.ts';
 import { cleanUpLater } from '../support/cleanup.ts';
+import { PATIENT_DATABASE } from '../support/patient-database.ts';
 
 const LOCK_PATIENCE_MS = 30_000;
 
@@ -53,7 +54,7 @@ async function placeOn(backend: Backend, options?: PlaceOptions): Promise<Place>
   // Folders of tests have names of chance; with the slug fixed, the store can also be opened past the program.
   await writeFile(
     path.join(projectDir, 'worktrail.config.json'),
-    JSON.stringify({ project: { slug: slug.value } }),
+    JSON.stringify({ project: { slug: slug.value }, database: PATIENT_DATABASE }),
   );
   const access =
     databaseUrl === undefined

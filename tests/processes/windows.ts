@@ -1,6 +1,7 @@
 // Two people with two windows of one client each, as four real servers.
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { PATIENT_DATABASE } from '../support/patient-database.ts';
 import { git, temporaryProject } from '../support/temporary-project.ts';
 import { Server } from './server.ts';
 
@@ -39,6 +40,6 @@ export async function joined({ project }: { project: string }): Promise<string> 
 
 /** Folders of one name are of one project. */
 export async function nameProject(folder: string): Promise<void> {
-  const settings = { project: { slug: 'test-project' } };
+  const settings = { project: { slug: 'test-project' }, database: PATIENT_DATABASE };
   await writeFile(path.join(folder, 'worktrail.config.json'), JSON.stringify(settings));
 }
