@@ -10,7 +10,7 @@ export interface JsonRpcResponse {
   error?: { code: number; message: string; data?: unknown };
 }
 
-const REQUEST_TIMEOUT_MS = 30_000;
+const REQUEST_TIMEOUT_MS = 120_000;
 
 export class JsonRpcProcess {
   /** Every line of stdout so far, as it was written. */
@@ -48,7 +48,7 @@ export class JsonRpcProcess {
 
   /**
    * Resolves with the response, also if it is an error; rejects when the process ends first or after
-   * 30 s. Requests may overlap.
+   * two minutes. Requests may overlap.
    */
   async request(method: string, params: Record<string, unknown> = {}): Promise<JsonRpcResponse> {
     const id = (this.#lastId += 1);
