@@ -5,6 +5,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { checkBundle } from './package/bundle.js';
 import { checkContents } from './package/contents.js';
 import { installPackage, installRuntime } from './package/installation.js';
 import { RUNTIMES } from './package/runtimes.js';
@@ -56,7 +57,8 @@ async function tryRuntime(runtime, tarball) {
     const environment = await installRuntime(runtime, place);
     const installed = await installPackage({ root, tarball, place, environment, runtime });
     const used = await useProgram({ ...installed, environment, place });
-    const problems = [...installed.problems, ...used.problems];
+    const bundle = runtime.runsBundle ? await checkBundle({ root, tarball, place, environment }) : [];
+    const problems = [...installed.problems, ...used.problems, ...bundle];
     return {
       ...row,
       'better-sqlite3': installed.driver,

@@ -2,10 +2,11 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { PRODUCT } from '../src/mcp/self-description.ts';
+import { toolsOf } from '../src/mcp/registry.ts';
 import { CLIENTS } from '../src/cli/setup/clients.ts';
 import { packageRoot } from '../src/platform/package-root.ts';
 
-interface Package {
+export interface Package {
   name: string;
   version: string;
   license: string;
@@ -18,10 +19,16 @@ interface Package {
 /** Of the catalogue's schema: at most 100 characters. */
 const SHORT = 'The tracker that AI clients and people share: work items, claims, notes, history.';
 
+export function ownPackage(): Package {
+  return JSON.parse(readFileSync(path.join(packageRoot(), 'package.json'), 'utf8')) as Package;
+}
+
+const addressOf = ({ repository }: Package): string => repository.url.replace(/^git\+|\.git$/g, '');
+
 /** By path below the repository; each ends in a line break. */
 export function manifestFiles(): Record<string, string> {
-  const own = JSON.parse(readFileSync(path.join(packageRoot(), 'package.json'), 'utf8')) as Package;
-  const repository = own.repository.url.replace(/^git\+|\.git$/g, '');
+  const own = ownPackage();
+  const repository = addressOf(own);
   const { name, version, license, homepage, keywords } = own;
   const about = { name, version, description: PRODUCT.description, author: { name: PRODUCT.title } };
   const links = { homepage, repository, license, keywords };
@@ -65,4 +72,40 @@ export function manifestFiles(): Record<string, string> {
   }
 }
 
-const json = (value: object): string => `${JSON.stringify(value, null, 2)}\n`;
+/** Where an MCP bundle has the program: it is installed there with what it needs. */
+const PROGRAM = 'node_modules/worktrail/dist/cli.js';
+
+/** The manifest of the MCP bundle, which desktop clients install with a click: see bundle.ts. */
+export function bundleManifest(): object {
+  const own = ownPackage();
+  const { name, version, license, keywords, homepage } = own;
+  const repository = addressOf(own);
+  return {
+    manifest_version: '0.3',
+    ...{ name, display_name: PRODUCT.title, version, description: SHORT, license, keywords, homepage },
+    author: { name: PRODUCT.title, url: repository },
+    repository: { type: 'git', url: repository },
+    support: `${repository}/issues`,
+    server: {
+      type: 'node',
+      entry_point: PROGRAM,
+      mcp_config: {
+        command: 'node',
+        args: [`\${__dirname}/${PROGRAM}`, 'serve'],
+        env: { WORKTRAIL_PROJECT: '${user_config.project}' },
+      },
+    },
+    tools: toolsOf(['core']).map(({ name: tool, title }) => ({ name: tool, description: title })),
+    prompts_generated: true,
+    user_config: {
+      project: {
+        ...{ type: 'directory', title: 'Project', required: true },
+        description: 'The folder of the project whose work is tracked.',
+      },
+    },
+    // What the version of better-sqlite3 that carries its binaries asks for.
+    compatibility: { platforms: ['darwin', 'linux', 'win32'], runtimes: { node: '>=22.14.0' } },
+  };
+}
+
+export const json = (value: object): string => `${JSON.stringify(value, null, 2)}\n`;

@@ -88,7 +88,7 @@ function parsed(text) {
 }
 
 /** A client's session over stdio: greets, writes, reads, and goes. */
-async function serveOnce(start, wrong) {
+export async function serveOnce(start, wrong) {
   const clientInfo = { name: 'check-package', version: '1.0.0' };
   const hello = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo };
   const call = (id, name, args) => ({ id, method: 'tools/call', params: { name, arguments: args } });

@@ -26,12 +26,14 @@ const SERVER_HAS_STARTED_MS = 2_000;
 const SHA256_BYTES = 32;
 
 const file = path.join(__dirname, 'program.js');
+/** What each runs differs from what the others run, and only what has run is in the cache. */
+const KINDS = ['serve', 'hook'];
 const cacheFolder = path.join(__dirname, 'code-cache');
 // What a server runs differs from what a command runs, and only what has run is in the cache. The tag stands for
 // V8's version, its flags and the processor.
 const cacheFile = path.join(
   cacheFolder,
-  [WORKTRAIL_PROGRAM_HASH, process.argv[2] === 'serve' ? 'serve' : 'command', cachedDataVersionTag()].join(
+  [WORKTRAIL_PROGRAM_HASH, KINDS.find((kind) => kind === process.argv[2]) ?? 'command', cachedDataVersionTag()].join(
     '-',
   ),
 );

@@ -1,12 +1,12 @@
 // What catalogues and plugin hosts read: fresh, and as their published schemas want it. The schemas are those of
-// static.modelcontextprotocol.io (2025-12-11) and www.schemastore.org (claude-code-plugin-manifest, claude-code-marketplace), without
-// their descriptions. Codex publishes none for its plugins.
+// static.modelcontextprotocol.io (2025-12-11), www.schemastore.org (claude-code-plugin-manifest, claude-code-marketplace) and npm's
+// @anthropic-ai/mcpb (manifest 0.3), without their descriptions. Codex publishes none for its plugins.
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Ajv } from 'ajv';
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
-import { manifestFiles } from '../../scripts/manifests.ts';
+import { bundleManifest, manifestFiles } from '../../scripts/manifests.ts';
 import { readFrontmatter } from '../../src/formats/frontmatter.ts';
 import { packageRoot } from '../../src/platform/package-root.ts';
 import { TOOLS } from '../../src/mcp/registry.ts';
@@ -21,16 +21,17 @@ describe('manifests', () => {
   });
 
   it.each([
-    ['server.json', 'server'],
-    ['plugin/.claude-plugin/plugin.json', 'claude-plugin'],
-    ['.claude-plugin/marketplace.json', 'claude-marketplace'],
-  ])('%s is as its published schema wants it', (file, schema) => {
+    ['server.json', 'server', () => valueOf('server.json')],
+    ['plugin.json', 'claude-plugin', () => valueOf('plugin/.claude-plugin/plugin.json')],
+    ['marketplace.json', 'claude-marketplace', () => valueOf('.claude-plugin/marketplace.json')],
+    ['the manifest of the bundle', 'mcpb-manifest', () => ({ ...bundleManifest() })],
+  ])('%s is as its published schema wants it', (_name, schema, manifest) => {
     const ajv = new Ajv({ strict: false, validateFormats: false });
     const validate = ajv.compile(valueOf(`tests/manifests/schemas/${schema}.schema.json`));
-    validate(valueOf(file));
+    validate(manifest());
     expect(validate.errors).toBeNull();
     // The schema can refuse.
-    const { name: _name, ...nameless } = valueOf(file);
+    const { name: _own, ...nameless } = manifest() as Record<string, unknown>;
     expect(validate(nameless)).toBe(false);
   });
 
