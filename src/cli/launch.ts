@@ -26,17 +26,12 @@ const SERVER_HAS_STARTED_MS = 2_000;
 const SHA256_BYTES = 32;
 
 const file = path.join(__dirname, 'program.js');
-/** What each runs differs from what the others run, and only what has run is in the cache. */
-const KINDS = ['serve', 'hook'];
 const cacheFolder = path.join(__dirname, 'code-cache');
-// What a server runs differs from what a command runs, and only what has run is in the cache. The tag stands for
-// V8's version, its flags and the processor.
-const cacheFile = path.join(
-  cacheFolder,
-  [WORKTRAIL_PROGRAM_HASH, KINDS.find((kind) => kind === process.argv[2]) ?? 'command', cachedDataVersionTag()].join(
-    '-',
-  ),
-);
+/** What each of these runs differs from what commands run, and only what has run is in a cache. */
+const KINDS = ['serve', 'hook'];
+const kind = KINDS.find((one) => one === process.argv[2]) ?? 'command';
+// The tag stands for V8's version, its flags and the processor.
+const cacheFile = path.join(cacheFolder, [WORKTRAIL_PROGRAM_HASH, kind, cachedDataVersionTag()].join('-'));
 
 const cachedData = readCache();
 const script = new Script(Module.wrap(readFileSync(file, 'latin1')), {

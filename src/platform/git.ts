@@ -127,7 +127,7 @@ function start(
   folder: string,
   args: readonly string[],
   environment: Record<string, string>,
-  { input = '', env, settings = [] }: GitOptions,
+  { input, env, settings = [] }: GitOptions,
 ): Promise<GitResult> {
   return new Promise((resolve) => {
     let child: ChildProcess;
@@ -135,7 +135,7 @@ function start(
       child = spawn(gitProgram(), [...GLOBAL_ARGUMENTS, ...settings.flatMap((one) => ['-c', one]), ...args], {
         cwd: folder,
         env: { ...environment, ...env },
-        stdio: ['pipe', 'pipe', 'pipe'],
+        stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
         windowsHide: true,
       });
     } catch (error) {
