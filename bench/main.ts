@@ -1,6 +1,6 @@
 /**
  * `npm run bench`: every figure beside its bar and beside the floor measured in the same run. `npm run bench -- long-calls`
- * is its last part alone.
+ * and `npm run bench -- hooks` are its last parts alone.
  */
 import { rmSync } from 'node:fs';
 import { cpus } from 'node:os';
@@ -10,6 +10,7 @@ import { listTool } from '../src/mcp/tool-calls.ts';
 import { startPostgres } from '../tests/support/postgres.ts';
 import { vendorName } from './fill.ts';
 import { Report } from './figures.ts';
+import { HOOK_COLUMNS, benchHooks } from './hooks.ts';
 import { benchKeeping } from './keeping.ts';
 import { COLUMNS, benchLongCalls } from './long-calls.ts';
 import { benchPlan } from './plan.ts';
@@ -19,6 +20,7 @@ import { openBenchStore, type BenchStore } from './stores.ts';
 import { benchTools } from './tools.ts';
 
 const SIZES = [1_200, 100_000];
+const HOOK_ITEMS = 1_200;
 /** How many times the round trip of an empty tool. */
 const STDIO_LIMIT = { sqlite: 1.5, postgres: 2.5 };
 /** Tokens of tools/list by the o200k tokenizer. */
@@ -30,8 +32,10 @@ console.log(
 );
 
 const server = await startPostgres({ durable: true });
-if (process.argv[2] === 'long-calls') {
-  await longCalls();
+const LAST_PARTS: Record<string, () => Promise<void>> = { 'long-calls': longCalls, hooks };
+const only = LAST_PARTS[process.argv[2] ?? ''];
+if (only !== undefined) {
+  await only();
   await server.stop();
   process.exit(report.finish());
 }
@@ -125,6 +129,7 @@ for (const toolset of ['core', 'all'] as const) {
 }
 
 await longCalls();
+await hooks();
 
 for (const { store } of stores) {
   rmSync(store.projectDir, { recursive: true, force: true });
@@ -136,4 +141,14 @@ async function longCalls(): Promise<void> {
   report.section('What a client meets while a long call runs', COLUMNS);
   await benchLongCalls(report, 'sqlite');
   await benchLongCalls(report, 'postgres', await server.createDatabase());
+}
+
+async function hooks(): Promise<void> {
+  report.section('What a hook adds to a session, beside a bare start of Node.js', HOOK_COLUMNS);
+  for (const url of [undefined, await server.createDatabase()]) {
+    const { projectDir, close } = await openBenchStore(HOOK_ITEMS, url);
+    await close();
+    await benchHooks(report, url === undefined ? 'sqlite' : 'postgres', projectDir, url);
+    rmSync(projectDir, { recursive: true, force: true });
+  }
 }
