@@ -18,8 +18,10 @@ const CAUSES_WHILE_WAITING = [
   'SIGTERM',
   'the death of its parent',
 ] as const satisfies Cause[];
-/** Few enough that also a busy machine answers them within the second in which the end waits for answers. */
 const REQUESTS_IN_FLIGHT = 5;
+/** A little less than the end waits for an answer that does not come. */
+const WAITS_AT_LEAST_MS = 600;
+const ATTEMPTS_MAX = 5;
 /** A little more than pipe and reader take in before the server has to wait. */
 const ANSWERS_UNREAD = 220;
 /** Answers wait for their reader until shortly before the two seconds are over. */
@@ -75,13 +77,13 @@ describeEachDatabase('a stdio server', (newPlace, source) => {
   });
 
   it('answers what it was asked before its stdin closed', async () => {
-    const place = await newPlace();
-    const server = await Server.start(place);
-    await server.create({ title: 'the first opens the store' });
-    const titles = Array.from({ length: REQUESTS_IN_FLIGHT }, (_, index) => `item ${index}`);
-    const answers = titles.map((title) => server.create({ title }));
-    const [ended] = await Promise.all([expectEnd(server, 'stdin closing'), ...answers]);
-    await expectKept(place, ['the first opens the store', ...titles], ended);
+    let asked = await askAndEnd(await newPlace());
+    // Where the machine gave it no time it waited as long as it may: that says nothing of it.
+    for (let attempt = 1; asked.unanswered > 0 && attempt < ATTEMPTS_MAX; attempt += 1) {
+      expect(asked.waitedMs).toBeGreaterThan(WAITS_AT_LEAST_MS);
+      asked = await askAndEnd(await newPlace());
+    }
+    expect(asked.unanswered).toBe(0);
   });
 
   it.each(['stdin closing', 'SIGTERM'] as const)(
@@ -94,6 +96,20 @@ describeEachDatabase('a stdio server', (newPlace, source) => {
     },
   );
 });
+
+/** Closes stdin right after several requests. What was answered is kept. */
+async function askAndEnd(place: Place): Promise<{ unanswered: number; waitedMs: number }> {
+  const server = await Server.start(place);
+  await server.create({ title: 'the first opens the store' });
+  const titles = Array.from({ length: REQUESTS_IN_FLIGHT }, (_, index) => `item ${index}`);
+  const asked = performance.now();
+  const answers = Promise.allSettled(titles.map((title) => server.create({ title })));
+  const ended = await expectEnd(server, 'stdin closing');
+  const waitedMs = performance.now() - asked;
+  const unanswered = (await answers).filter(({ status }) => status === 'rejected').length;
+  if (unanswered === 0) await expectKept(place, ['the first opens the store', ...titles], ended);
+  return { unanswered, waitedMs };
+}
 
 /** Asks more than the pipe takes answers to, brings about the end, and reads only then. */
 async function readLate(place: Place, cause: Cause): Promise<{ lateMs: number; ids: number[] }> {

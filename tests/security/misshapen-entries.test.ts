@@ -143,7 +143,7 @@ function openJournal(name: (typeof JOURNALS)[number], place: Awaited<ReturnType<
 }
 
 describeEachBackend('misshapen entries in a journal', (backend) => {
-  it.each(JOURNALS)('in %s stop nothing, and are kept and told', { timeout: 120_000 }, async (name) => {
+  it.each(JOURNALS)('in %s stop nothing, and are kept and told', { timeout: 300_000 }, async (name) => {
     const place = await backend.place({ git: true });
     const ours = await useTracker(place, (tracker) => tracker.create({ title: 'ours' }));
     const [before, after] = [
