@@ -1,6 +1,6 @@
 // What hooks of AI clients are answered, by the built program as clients run it.
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, utimesSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, utimesSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import os from 'node:os';
@@ -113,6 +113,10 @@ it('nothing holds a session up: no tracker, no input, wrong input, no such event
   const hook = hooksIn(project);
   expect(await hook('session-start', { source: 'startup' })).toBe('');
   expect(existsSync(path.join(project, '.worktrail'))).toBe(false);
+  mkdirSync(path.join(project, '.worktrail'));
+  for (const args of [[], ['--database', 'embedded'], ['--database', 'postgres://nobody@127.0.0.1:1/none']])
+    expect(await hook('session-start', { source: 'startup' }, args)).toBe('');
+  expect(readdirSync(path.join(project, '.worktrail'))).toEqual([]);
   await runCli(['create', 'One'], { project });
   for (const input of ['', 'no json', '[]', '"text"', 'null', '{"session_id":7}', 'x'.repeat(2_000_000)])
     expect(await hook('session-start', input)).toBe('');
