@@ -13,8 +13,8 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { afterEach, expect, it, vi } from 'vitest';
-import { CLIENTS, type Command } from '../../src/cli/setup/clients.ts';
-import { applySetUp, applyUndo, planSetUp, planUndo } from '../../src/cli/setup/set-up.ts';
+import { CLIENTS, filesOf as filesOfClients, type Command } from '../../src/cli/setup/clients.ts';
+import { applySetUp, applyUndo, noteClients, planSetUp, planUndo } from '../../src/cli/setup/set-up.ts';
 import { runCli, temporaryProject } from '../support/program.ts';
 
 const NAMED: Command = { command: 'worktrail', args: [] };
@@ -32,7 +32,11 @@ async function projectWith(files: Record<string, string>) {
     writeFileSync(path.join(project, name), text);
   }
   const filesOf = (names: string[], start: Command) =>
-    CLIENTS.filter(({ name }) => names.includes(name)).flatMap((client) => client.files(project, start));
+    filesOfClients(
+      CLIENTS.filter(({ name }) => names.includes(name)),
+      project,
+      start,
+    );
   return {
     project,
     home,
@@ -44,14 +48,13 @@ async function projectWith(files: Record<string, string>) {
     setUp: (names: string[], start = NAMED) => {
       const files = filesOf(names, start);
       const plan = planSetUp(project, files);
-      return [...plan.problems, ...applySetUp(project, files, plan.changes)];
+      const problems = [...plan.problems, ...applySetUp(project, files, plan.changes)];
+      noteClients(project, files, plan);
+      return problems;
     },
-    undo: () => {
-      const plan = planUndo(
-        project,
-        CLIENTS.flatMap((client) => client.files(project, NAMED)),
-      );
-      return [...plan.problems, ...applyUndo(project, plan.changes)];
+    undo: (names = CLIENTS.map(({ name }) => name)) => {
+      const plan = planUndo(project, filesOf(names, NAMED));
+      return [...plan.problems, ...applyUndo(project, plan)];
     },
   };
 }
@@ -72,7 +75,7 @@ it('a file that is changed after it was looked at stays as it is, and is named',
   expect(setUp(['claude-code'])).toEqual([]);
   const back = planUndo(project, claude);
   write('CLAUDE.md', `${read('CLAUDE.md')}Late.\n`);
-  expect(applyUndo(project, back.changes).map(({ path: name }) => name)).toEqual(['CLAUDE.md']);
+  expect(applyUndo(project, back).map(({ path: name }) => name)).toEqual(['CLAUDE.md']);
   expect(read('CLAUDE.md')).toContain('Late.\n');
   expect(undo()).toEqual([]);
   expect(read('CLAUDE.md')).toBe('Meanwhile.\n\nLate.\n');
@@ -94,6 +97,33 @@ it('what is in the way of one file leaves the others alone', async () => {
   undo();
   expect(read('AGENTS.md')).toBe('Text');
   expect(existsSync(path.join(project, '.vscode'))).toBe(false);
+});
+
+it('what another client was set up with, too, stays until that is taken back', async () => {
+  const before = { '.mcp.json': '{ "mcpServers": {} }', 'AGENTS.md': 'Text' };
+  const { project, home, read, setUp, undo } = await projectWith(before);
+  const folder = () => readdirSync(project).filter((name) => name !== '.git');
+  const first = folder();
+  // The second finds all of it there.
+  for (const name of ['claude-code', 'codex', 'copilot-cli']) expect(setUp([name])).toEqual([]);
+  const whole = read('.mcp.json');
+  const cli = async (...args: string[]) => {
+    const env = { WORKTRAIL_HOME: home };
+    const { code, stdout, stderr } = await runCli(['init', ...args, '--undo', '--yes'], { project, env });
+    expect(code, stderr).toBe(0);
+    return stderr + stdout;
+  };
+  expect(await cli('claude-code')).toContain('.mcp.json stays: copilot-cli reads it, too.');
+  expect([read('.mcp.json'), existsSync(path.join(project, 'CLAUDE.md'))]).toEqual([whole, false]);
+  expect(undo(['codex'])).toEqual([]);
+  expect([read('AGENTS.md').includes('get_brief'), existsSync(path.join(project, '.codex'))]).toEqual([
+    true,
+    false,
+  ]);
+  expect(await cli('codex')).toContain('Nothing else of it is here.');
+  expect(undo(['copilot-cli'])).toEqual([]);
+  expect(folder()).toEqual(first);
+  for (const [name, text] of Object.entries(before)) expect(read(name)).toBe(text);
 });
 
 it('folders that are links within the project: one file once, and gone again afterwards', async () => {

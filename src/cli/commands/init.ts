@@ -53,21 +53,24 @@ Examples:
 
 async function init(names: readonly string[], options: InitOptions & GlobalOptions): Promise<void> {
   const { findProject } = await import('../../config/project-folder.ts');
-  const { CLIENTS } = await import('../setup/clients.ts');
-  const { applySetUp, applyUndo, planSetUp, planUndo } = await import('../setup/set-up.ts');
+  const { CLIENTS, filesOf } = await import('../setup/clients.ts');
+  const { applySetUp, applyUndo, noteClients, planSetUp, planUndo } = await import('../setup/set-up.ts');
   const project = findProject(options, process.env, process.cwd()).projectDir;
   checkNotHome(project);
   const isUndo = options.undo === true;
   const clients = isUndo && names.length === 0 ? CLIENTS : await chosen(names, project);
   const start = await howToStart();
-  const files = clients.flatMap((client) => client.files(project, start));
+  const files = filesOf(clients, project, start);
   const plan = isUndo ? planUndo(project, files) : planSetUp(project, files);
   const isWritten = plan.changes.length > 0 && options.dryRun !== true && (await isAgreed(plan, options));
-  if (isWritten) {
-    const failed = isUndo ? applyUndo(project, plan.changes) : applySetUp(project, files, plan.changes);
+  // What others read, too, is not written, and still remembered for them alone.
+  const hasOnlyShared = isUndo && plan.changes.length === 0 && options.dryRun !== true;
+  if (isWritten || hasOnlyShared) {
+    const failed = isUndo ? applyUndo(project, plan) : applySetUp(project, files, plan.changes);
     plan.problems.push(...failed);
     plan.changes = plan.changes.filter(({ path: name }) => !failed.some((problem) => problem.path === name));
   }
+  if (!isUndo && options.dryRun !== true) noteClients(project, files, plan);
   if (options.json === true) printJson(await asData(project, clients, plan, isWritten));
   else await tell(project, clients, plan, { ...options, isUndo, isWritten, start });
   if (plan.problems.length + plan.kept.length > 0) process.exitCode = ExitCode.finding;
@@ -144,7 +147,7 @@ async function diffOf({ changes }: SetUpPlan): Promise<string> {
 }
 
 async function asData(project: string, clients: readonly SetUpClient[], plan: SetUpPlan, written: boolean) {
-  const { changes, upToDate, kept, problems } = plan;
+  const { changes, upToDate, kept, shared, problems } = plan;
   return {
     project,
     clients: clients.map(({ name }) => name),
@@ -152,6 +155,7 @@ async function asData(project: string, clients: readonly SetUpClient[], plan: Se
     changed: changes.map(({ path: name }) => name),
     up_to_date: upToDate,
     kept,
+    shared,
     problems,
     diff: changes.length === 0 ? '' : await diffOf(plan),
   };
@@ -169,15 +173,18 @@ async function tell(
   plan: SetUpPlan,
   { isUndo, isWritten, dryRun, start }: Outcome,
 ): Promise<void> {
-  const { changes, upToDate, kept, problems } = plan;
+  const { changes, upToDate, kept, shared, problems } = plan;
   if (dryRun === true && changes.length > 0) print(await diffOf(plan));
   for (const { path: name, problem } of problems) say(`${name} ${problem}. It is left as it is.`);
   for (const { path: name, place } of kept) {
     say(`${name} has ${place} already, written by somebody else: it is left as it is.`);
   }
+  for (const { path: name, clients: others } of shared)
+    say(`${name} stays: ${others.join(', ')} reads it, too.`);
   const files = changes.map(({ path: name }) => name).join(', ');
   if (changes.length === 0) {
-    if (isUndo) return print(problems.length > 0 ? 'Nothing was taken back.' : 'Nothing of it is here.');
+    if (isUndo && problems.length > 0) return print('Nothing was taken back.');
+    if (isUndo) return print(`Nothing ${shared.length > 0 ? 'else ' : ''}of it is here.`);
     if (upToDate.length === 0) return print('Nothing was written.');
     return print(`Nothing to do: ${upToDate.join(', ')} in ${project} is up to date.`);
   }

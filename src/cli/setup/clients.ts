@@ -14,6 +14,8 @@ export interface ClientFile {
   /** Below the project's folder. */
   path: string;
   edits: readonly Edit[];
+  /** The names of those that read it. */
+  clients?: readonly string[];
   /** Nothing is put into it, but something of ours may be in it. */
   isForUndo?: true;
 }
@@ -210,6 +212,13 @@ export const CLIENTS: readonly SetUpClient[] = [
 function opencodeFiles(project: string): string[] {
   const names = ['opencode.json', 'opencode.jsonc'];
   return existsSync(path.join(project, 'opencode.jsonc')) ? names.reverse() : names;
+}
+
+/** The files of several clients, each with the name of its client. */
+export function filesOf(clients: readonly SetUpClient[], project: string, command: Command): ClientFile[] {
+  return clients.flatMap(({ name, files }) =>
+    files(project, command).map((file) => ({ ...file, clients: [name] })),
+  );
 }
 
 /** Whether a client shows that it is used in the project or by the user. */

@@ -17,6 +17,8 @@ const record = z.object({
   after: z.string(),
   /** Folders that were made for it. */
   made: z.array(z.string()),
+  /** The clients that it was set up for. */
+  clients: z.array(z.string()).default([]),
 });
 export type SetUpRecord = Omit<z.output<typeof record>, 'file'>;
 

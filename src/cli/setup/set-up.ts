@@ -43,6 +43,8 @@ export interface SetUpPlan {
   upToDate: string[];
   /** What somebody else wrote in our place: it stays. */
   kept: { path: string; place: string }[];
+  /** Of an undo: what other clients were set up with, too, and so stays. */
+  shared: { path: string; clients: string[] }[];
   /** Files that are left as they are, with the reason in a sentence. */
   problems: Problem[];
 }
@@ -66,11 +68,17 @@ export function planSetUp(project: string, files: readonly ClientFile[]): SetUpP
   });
 }
 
-/** What would be done to take everything back. Writes nothing. */
+/** What would be done to take these files back, but for what other clients need. Writes nothing. */
 export function planUndo(project: string, files: readonly ClientFile[]): SetUpPlan {
   const isAsWritten = (name: string, content: Buffer | null): boolean =>
     content !== null && hashOf(content) === readRecord(project, name)?.after;
-  const undone = plan(project, files, (text, file, _note, content) =>
+  const all = merged(project, files);
+  const shared = all.flatMap((file) => {
+    const clients = othersOf(project, file);
+    return clients.length === 0 ? [] : [{ path: file.path, clients }];
+  });
+  const alone = all.filter((file) => !shared.some(({ path: name }) => name === file.path));
+  const undone = plan(project, alone, (text, file, _note, content) =>
     // What it was is known: nothing has to be taken out of it.
     isAsWritten(file.path, content) ? '' : bareText(text, file),
   );
@@ -83,7 +91,12 @@ export function planUndo(project: string, files: readonly ClientFile[]): SetUpPl
     const isLeftEmpty = before === null && /^[\s{}[\]]*$/.test(withoutEmptyEntries(change.after));
     return isLeftEmpty ? { ...change, after: null } : change;
   });
-  return { ...undone, changes };
+  return { ...undone, shared, changes };
+}
+
+/** The clients that a file was set up for, besides those that it is to be taken back for. */
+function othersOf(project: string, { path: name, clients = [] }: ClientFile): string[] {
+  return readRecord(project, name)?.clients.filter((client) => !clients.includes(client)) ?? [];
 }
 
 function plan(
@@ -91,7 +104,7 @@ function plan(
   files: readonly ClientFile[],
   edited: (text: string, file: ClientFile, note: (place: string) => void, content: Buffer | null) => string,
 ): SetUpPlan {
-  const result: SetUpPlan = { changes: [], upToDate: [], kept: [], problems: [] };
+  const result: SetUpPlan = { changes: [], upToDate: [], kept: [], shared: [], problems: [] };
   for (const file of merged(project, files)) {
     try {
       const before = readFile(project, file.path);
@@ -132,11 +145,15 @@ function bareContent(content: Buffer, file: ClientFile): Buffer {
 /** Each file once, also where two names lead to it. */
 function merged(project: string, files: readonly ClientFile[]): ClientFile[] {
   const byPath = new Map<string, ClientFile>();
-  for (const { path: name, edits } of files) {
+  for (const { path: name, edits, clients = [] } of files) {
     const real = realName(project, name);
-    const known = byPath.get(real)?.edits ?? [];
-    const added = edits.filter(({ place }) => !known.some((edit) => edit.place === place));
-    byPath.set(real, { path: real, edits: [...known, ...added] });
+    const known = byPath.get(real);
+    const added = edits.filter(({ place }) => known?.edits.some((edit) => edit.place === place) !== true);
+    byPath.set(real, {
+      path: real,
+      edits: [...(known?.edits ?? []), ...added],
+      clients: [...(known?.clients ?? []), ...clients],
+    });
   }
   return [...byPath.values()];
 }
@@ -190,13 +207,30 @@ export function applySetUp(
       before: isSame ? known.before : (bare?.toString('base64') ?? null),
       after: hashOf(after),
       made: [...new Set([...(known?.made ?? []), ...made])],
+      clients: [...new Set([...(known?.clients ?? []), ...(file?.clients ?? [])])],
     });
     writeWhole(project, name, after);
   });
 }
 
+/** Remembers for whom the files are that have all of it already. */
+export function noteClients(project: string, files: readonly ClientFile[], { upToDate }: SetUpPlan): void {
+  for (const { path: name, clients = [] } of merged(project, files)) {
+    const known = upToDate.includes(name) ? readRecord(project, name) : undefined;
+    if (known === undefined || clients.every((client) => known.clients.includes(client))) continue;
+    writeRecord(project, name, { ...known, clients: [...new Set([...known.clients, ...clients])] });
+  }
+}
+
 /** @returns what could not be taken back */
-export function applyUndo(project: string, changes: readonly FileChange[]): Problem[] {
+export function applyUndo(
+  project: string,
+  { changes, shared }: Pick<SetUpPlan, 'changes' | 'shared'>,
+): Problem[] {
+  for (const { path: name, clients } of shared) {
+    const known = readRecord(project, name);
+    if (known !== undefined) writeRecord(project, name, { ...known, clients });
+  }
   const made = new Set<string>();
   const problems = eachUnchanged(project, changes, ({ path: name, after }) => {
     if (after === null) rmSync(path.join(project, name));
