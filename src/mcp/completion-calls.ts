@@ -7,6 +7,7 @@ import { promptNamed } from './prompt-calls.ts';
 import { protocolError } from './protocol-errors.ts';
 import { unknownResource } from './resource-calls.ts';
 import { RESOURCES } from './resource-registry.ts';
+import type { ServerOptions } from './server-options.ts';
 
 /** The protocol allows no more. */
 const VALUES_MAX = 100;
@@ -16,12 +17,12 @@ type Suggest = (context: Context, typed: string) => Promise<Suggestion[]>;
 /** @throws ProtocolError for a template or prompt that does not exist; an argument without completion has no values */
 export async function complete(
   { ref, argument }: CompleteRequest['params'],
-  { app, log }: { app: () => Promise<{ context: Context }>; log: (message: string) => void },
+  { app, log, prompts, resources }: Pick<ServerOptions, 'app' | 'log' | 'prompts' | 'resources'>,
 ): Promise<CompleteResult> {
   const suggest =
     ref.type === 'ref/prompt'
-      ? promptNamed(ref.name).suggest[argument.name]
-      : suggestFor(ref.uri, argument.name);
+      ? promptNamed(ref.name, prompts).suggest[argument.name]
+      : suggestFor(ref.uri, argument.name, resources);
   if (suggest === undefined) return { completion: { values: [], total: 0, hasMore: false } };
   let found: Suggestion[];
   try {
@@ -41,8 +42,8 @@ export async function complete(
   };
 }
 
-function suggestFor(uri: string, variable: string): Suggest | undefined {
-  const resource = RESOURCES.find((one) => one.uri === uri);
-  if (resource === undefined) throw unknownResource(uri);
+function suggestFor(uri: string, variable: string, resources = RESOURCES): Suggest | undefined {
+  const resource = resources.find((one) => one.uri === uri);
+  if (resource === undefined) throw unknownResource(uri, resources);
   return variableOf(resource) === variable ? resource.suggest : undefined;
 }

@@ -21,12 +21,17 @@ export interface PromptCalls {
   get(app: OpenApp, request: { name: string; arguments?: unknown }, caller: Caller): Promise<GetPromptResult>;
 }
 
-export function createPromptCalls({ toolsets, log }: Omit<ServerOptions, 'app'>): PromptCalls {
-  const offered = new Set(toolsOf(toolsets).map(({ name }) => name));
+export function createPromptCalls({
+  toolsets,
+  tools,
+  prompts = PROMPTS,
+  log,
+}: Omit<ServerOptions, 'app'>): PromptCalls {
+  const offered = new Set(toolsOf(toolsets, tools).map(({ name }) => name));
   return {
-    list: () => ({ prompts: PROMPTS.map(listPrompt) }),
+    list: () => ({ prompts: prompts.map(listPrompt) }),
     get: async (app, { name, arguments: arguments_ }, caller) => {
-      const prompt = promptNamed(name);
+      const prompt = promptNamed(name, prompts);
       try {
         const input = parseInput(prompt.input, arguments_);
         const { context } = await app();
@@ -56,10 +61,10 @@ export function listPrompt({ name, title, description, input }: Prompt) {
 }
 
 /** @throws ProtocolError naming the nearest */
-export function promptNamed(name: string): Prompt {
-  const prompt = PROMPTS.find((one) => one.name === name);
+export function promptNamed(name: string, prompts = PROMPTS): Prompt {
+  const prompt = prompts.find((one) => one.name === name);
   if (prompt !== undefined) return prompt;
-  const names = PROMPTS.map((one) => one.name);
+  const names = prompts.map((one) => one.name);
   throw new ProtocolError(
     INVALID_PARAMS,
     `There is no such prompt here; the nearest is "${nearestName(name, names) ?? ''}". There are: ${names.join(', ')}.`,

@@ -72,9 +72,9 @@ export const TOOLS: readonly Tool[] = [
   generateStatusReportTool,
 ];
 
-export function toolsOf(toolsets: readonly Toolset[]): Tool[] {
+export function toolsOf(toolsets: readonly Toolset[], tools = TOOLS): Tool[] {
   const isAsked = (toolset: Toolset) => toolsets.includes(toolset);
-  return TOOLS.filter(
+  return tools.filter(
     ({ toolset, inCore }) => isAsked('all') || isAsked(toolset) || (inCore && isAsked('core')),
   );
 }

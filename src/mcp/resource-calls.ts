@@ -8,7 +8,7 @@ import {
 import { visible, visibleJson } from '../domain/others-text.ts';
 import type { Caller } from '../use-cases/support/context.ts';
 import { describeAnswer } from '../use-cases/support/described-answer.ts';
-import { isTemplate } from './definitions/define-resource.ts';
+import { isTemplate, type Resource } from './definitions/define-resource.ts';
 import { warningLines } from './definitions/define-tool.ts';
 import { protocolError } from './protocol-errors.ts';
 import { RESOURCES, resourceAt } from './resource-registry.ts';
@@ -21,13 +21,16 @@ export interface ResourceCalls {
   read(app: OpenApp, uri: string, caller: Caller): Promise<ReadResourceResult>;
 }
 
-export function createResourceCalls({ log }: Pick<ServerOptions, 'log'>): ResourceCalls {
+export function createResourceCalls({
+  resources = RESOURCES,
+  log,
+}: Pick<ServerOptions, 'resources' | 'log'>): ResourceCalls {
   return {
-    list: () => ({ resources: RESOURCES.filter((one) => !isTemplate(one)).map(listResource) }),
-    templates: () => ({ resourceTemplates: RESOURCES.filter(isTemplate).map(listTemplate) }),
+    list: () => ({ resources: resources.filter((one) => !isTemplate(one)).map(listResource) }),
+    templates: () => ({ resourceTemplates: resources.filter(isTemplate).map(listTemplate) }),
     read: async (app, uri, caller) => {
-      const found = resourceAt(uri);
-      if (found === undefined) throw unknownResource(uri);
+      const found = resourceAt(uri, resources);
+      if (found === undefined) throw unknownResource(uri, resources);
       const { resource, variable } = found;
       try {
         const { context } = await app();
@@ -46,17 +49,17 @@ export function createResourceCalls({ log }: Pick<ServerOptions, 'log'>): Resour
 }
 
 /** A resource as `resources/list` and the contract file show it. */
-export function listResource({ uri, name, title, description, mimeType }: (typeof RESOURCES)[number]) {
+export function listResource({ uri, name, title, description, mimeType }: Resource) {
   return { uri, name, title, description, mimeType };
 }
 
 /** The same for `resources/templates/list`. */
-export function listTemplate({ uri, ...rest }: (typeof RESOURCES)[number]) {
+export function listTemplate({ uri, ...rest }: Resource) {
   const { name, title, description, mimeType } = rest;
   return { uriTemplate: uri, name, title, description, mimeType };
 }
 
-export function unknownResource(uri: string): ResourceNotFoundError {
-  const known = RESOURCES.map((one) => one.uri).join(', ');
+export function unknownResource(uri: string, resources = RESOURCES): ResourceNotFoundError {
+  const known = resources.map((one) => one.uri).join(', ');
   return new ResourceNotFoundError(uri, `There is no such resource here. There are: ${known}.`);
 }

@@ -17,9 +17,12 @@ export const RESOURCES: readonly Resource[] = [
 const URI_MAX_CHARACTERS = 2_000;
 
 /** The resource that a URI names, whether or not there is such a record. */
-export function resourceAt(uri: string): { resource: Resource; variable: string } | undefined {
+export function resourceAt(
+  uri: string,
+  resources = RESOURCES,
+): { resource: Resource; variable: string } | undefined {
   if (uri.length > URI_MAX_CHARACTERS) return undefined;
-  for (const resource of RESOURCES) {
+  for (const resource of resources) {
     if (!isTemplate(resource)) {
       if (uri === resource.uri) return { resource, variable: '' };
       continue;

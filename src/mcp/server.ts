@@ -46,7 +46,7 @@ export function createServerFactory(options: ServerOptions): ServerFactory {
   const started = randomUUID();
   const sessionOf = options.session ?? ((client: string) => withoutSession(started, client));
   const serverOf = (app: OpenApp, session?: string) => {
-    const server = new Server(
+    const server = new (options.serverClass ?? Server)(
       { ...PRODUCT, version: options.version },
       { capabilities: CAPABILITIES, instructions: instructionsFor(options.toolsets) },
     );

@@ -9,16 +9,14 @@ import { TouchedRecords } from '../use-cases/support/touched-records.ts';
 import { protocolError } from './protocol-errors.ts';
 import { unknownResource } from './resource-calls.ts';
 import { resourceAt } from './resource-registry.ts';
+import type { ServerOptions } from './server-options.ts';
 import type { FeedNews } from '../storage/contract/feed-news.ts';
 
 /** Of one client's connection, or of one stream of subscriptions. */
 const URIS_PER_SUBSCRIBER_MAX = 200;
 const URIS_MAX = 5_000;
 
-export interface SubscriptionsOptions {
-  app: () => Promise<{ context: Context }>;
-  log: (message: string) => void;
-}
+export type SubscriptionsOptions = Pick<ServerOptions, 'app' | 'log' | 'resources'>;
 
 export class Subscriptions {
   readonly #subscribers = new Set<Subscriber>();
@@ -26,7 +24,7 @@ export class Subscriptions {
   /** Stretches are dealt with one after the other. */
   #telling: Promise<void> = Promise.resolve();
 
-  constructor(private readonly options: SubscriptionsOptions) {}
+  constructor(readonly options: SubscriptionsOptions) {}
 
   /** @param tell sends the client that a resource may have changed; undefined until it may be sent anything */
   subscriber(tell?: (uri: string) => void): Subscriber {
@@ -79,7 +77,7 @@ export class Subscriptions {
 
   /** When that cannot be found out, the client finds out by reading. */
   async #isTouched(uri: string, touched: TouchedRecords): Promise<boolean> {
-    const found = resourceAt(uri);
+    const found = resourceAt(uri, this.options.resources);
     if (found === undefined) return false;
     try {
       return await found.resource.isTouched(touched, found.variable);
@@ -106,8 +104,9 @@ export class Subscriber {
    * @throws ProtocolError for a URI that is none of this server's, or too many of them
    */
   async add(uris: readonly string[]): Promise<void> {
-    const unknown = uris.find((uri) => resourceAt(uri) === undefined);
-    if (unknown !== undefined) throw unknownResource(unknown);
+    const { resources } = this.all.options;
+    const unknown = uris.find((uri) => resourceAt(uri, resources) === undefined);
+    if (unknown !== undefined) throw unknownResource(unknown, resources);
     const added = uris.filter((uri) => !this.uris.has(uri));
     if (this.uris.size + new Set(added).size > URIS_PER_SUBSCRIBER_MAX) {
       throw tooMany(URIS_PER_SUBSCRIBER_MAX, 'of one client');

@@ -34,8 +34,8 @@ export interface ToolCalls {
   ): Promise<CallToolResult>;
 }
 
-export function createToolCalls({ toolsets, log }: Omit<ServerOptions, 'app'>): ToolCalls {
-  const tools = new Map(toolsOf(toolsets).map((tool) => [tool.name, tool]));
+export function createToolCalls({ toolsets, tools: offered, log }: Omit<ServerOptions, 'app'>): ToolCalls {
+  const tools = new Map(toolsOf(toolsets, offered).map((tool) => [tool.name, tool]));
   let listed: ListedTool[] | undefined;
   const list = () => (listed ??= [...tools.values()].map(listTool));
   const offers = (name: string) => tools.has(name);
