@@ -37,7 +37,7 @@ const LARGE = [
   'storage/deleting',
   'storage/tiers/status-parser',
 ];
-const PROGRAMS = ['processes', 'security', 'cli', 'mcp', 'http', 'checker', 'support'];
+const PROGRAMS = ['processes', 'security', 'cli', 'mcp', 'http', 'conformance', 'checker', 'support'];
 const GIT = ['storage', 'torture'];
 
 export class LongTestsFirst extends BaseSequencer {
