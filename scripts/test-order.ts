@@ -37,7 +37,17 @@ const LARGE = [
   'storage/deleting',
   'storage/tiers/status-parser',
 ];
-const PROGRAMS = ['processes', 'security', 'cli', 'mcp', 'http', 'conformance', 'checker', 'support'];
+const PROGRAMS = [
+  'processes',
+  'security',
+  'cli',
+  'mcp',
+  'http',
+  'conformance',
+  'checker',
+  'clients',
+  'support',
+];
 const GIT = ['storage', 'torture'];
 
 export class LongTestsFirst extends BaseSequencer {
