@@ -55,7 +55,7 @@ export function createServerFactory(options: ServerOptions): ServerFactory {
       return { ...named, session: session ?? sessionOf(named.actor, meta) };
     };
     server.setRequestHandler('tools/list', async (_request, { mcpReq }) => ({
-      tools: (await tools()).list(caller(mcpReq.envelope).actor),
+      tools: (await tools()).list(caller(mcpReq.envelope).client),
     }));
     server.setRequestHandler('tools/call', async ({ params }, { mcpReq }) => {
       const token = mcpReq._meta?.progressToken;

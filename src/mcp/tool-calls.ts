@@ -13,6 +13,7 @@ import type { Tool } from './definitions/define-tool.ts';
 import { present } from './definitions/present.ts';
 import { toldError } from './definitions/told-error.ts';
 import { ADVERTISED_OUTPUT, advertisedInputSchema } from './json-schema.ts';
+import { loadsOnDemand, takesTextOnly } from './known-clients.ts';
 import { Recent, SESSIONS_KNOWN_MAX } from './recent.ts';
 import { toolsOf } from './registry.ts';
 import type { OpenApp, ServerOptions } from './server-options.ts';
@@ -21,7 +22,7 @@ import type { OpenApp, ServerOptions } from './server-options.ts';
 const NEWS_PATIENCE_MS = 250;
 
 export interface ToolCalls {
-  /** @param client its name: some are told which tools to load first, and how models ask for them */
+  /** @param client its name and version: some are told which tools to load first, some get no structured content */
   list(client: string): ListedTool[];
   /** How the progress of a tool is told; undefined where steps are counted. */
   phasesOf(name: string): Phases | undefined;
@@ -44,7 +45,10 @@ export function createToolCalls({ toolsets, tools: offered, log }: Omit<ServerOp
   const restOf = (since: number) => (offers('get_brief') ? `get_brief {"since":${since}}` : undefined);
   return {
     list: (client) =>
-      loadsOnDemand(client) ? list().map((one) => ({ ...one, ...hintsOf(tools.get(one.name)) })) : list(),
+      list().map((one) => ({
+        ...(takesTextOnly(client) ? withoutOutputSchema(one) : one),
+        ...(loadsOnDemand(client) && hintsOf(tools.get(one.name))),
+      })),
     phasesOf: (name) => tools.get(name)?.phases,
     call: async (app, { name, arguments: arguments_ }, caller, onProgress) => {
       const told = newsOf(caller);
@@ -64,7 +68,8 @@ export function createToolCalls({ toolsets, tools: offered, log }: Omit<ServerOp
         const line = await news();
         told.learn(input, answer.data, await soon());
         const { text, structured } = present(tool, answer, input, offers, line);
-        return { content: [{ type: 'text', text }], structuredContent: structured };
+        const content: CallToolResult['content'] = [{ type: 'text', text }];
+        return takesTextOnly(caller.client) ? { content } : { content, structuredContent: structured };
       } catch (error) {
         return errorResult(error, log, offers, await news());
       }
@@ -95,8 +100,9 @@ function toldAnnotations({ annotations }: Tool): ListedTool['annotations'] {
   };
 }
 
-/** Claude Code shows a model the names of tools, and the rest of those that it searches for or that it was told to load. */
-const loadsOnDemand = (client: string): boolean => client.startsWith('claude-code');
+function withoutOutputSchema({ outputSchema: _promised, ...tool }: ListedTool): ListedTool {
+  return tool;
+}
 
 function hintsOf(tool: Tool | undefined): Pick<ListedTool, '_meta'> {
   const { hint, isLoadedFirst } = tool ?? {};

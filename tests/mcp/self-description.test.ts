@@ -1,5 +1,6 @@
 // What the server says of itself before a tool is called: to people, and to models that see nothing but this and names.
 import { describe, expect, it } from 'vitest';
+import { takesTextOnly } from '../../src/mcp/known-clients.ts';
 import { TOOLS, toolsOf } from '../../src/mcp/registry.ts';
 import { instructionsFor } from '../../src/mcp/self-description.ts';
 import { type ClientGeneration, clientGenerations, connect } from '../support/mcp-clients.ts';
@@ -66,5 +67,30 @@ describe('a client that loads tools on demand', () => {
   it('is the only one that pays for it', async () => {
     const meta = await metaFor('test-client', 'current');
     expect([...meta.values()].every((one) => one === undefined)).toBe(true);
+  });
+});
+
+describe('a client that shows a model the structured content', () => {
+  const meet = async (clientName: string, generation: ClientGeneration) => {
+    const cwd = await temporaryProject();
+    const client = await connect({ generation, transport: 'stdio', cwd, clientName });
+    const [listed] = await client.listTools();
+    const made = await client.callTool('create_work_item', { item_type: 'task', title: 'Told once' });
+    return { listed, made };
+  };
+
+  it.each(clientGenerations)('is sent the text alone: %s', async (generation) => {
+    const { listed, made } = await meet('copilot-cli', generation);
+    expect(listed).not.toHaveProperty('outputSchema');
+    expect(made.structured).toBeUndefined();
+    expect(made.text).toMatch(/^Created [0-9a-f]{8} v1 task active Told once/);
+  });
+
+  it('is known by its name and version', async () => {
+    const { listed, made } = await meet('copilot-client', 'current');
+    expect(listed?.outputSchema).toEqual({ type: 'object' });
+    expect(made.structured).toMatchObject({ version: 1, title: 'Told once' });
+    expect(['claude-code/2.1.332', 'codex-mcp-client/0.171.0'].every(takesTextOnly)).toBe(true);
+    expect(['claude-code', 'claude-code/3.0.0', 'codex-mcp-client'].some(takesTextOnly)).toBe(false);
   });
 });
