@@ -64,8 +64,9 @@ export const CODING_CLIENTS: readonly CodingClient[] = [
     init: 'codex',
     args: [
       ...['exec', '--json', '--sandbox', 'read-only'],
-      // Nobody is there to be asked.
-      ...['-c', 'mcp_servers.worktrail.default_tools_approval_mode="approve"', PROMPT],
+      // Nobody is there to be asked, and a turn would begin without a server that is not ready yet.
+      ...['-c', 'mcp_servers.worktrail.default_tools_approval_mode="approve"'],
+      ...['-c', 'mcp_servers.worktrail.required=true', PROMPT],
     ],
     home: ({ project, model }) => ({
       '.codex/config.toml': [
