@@ -15,3 +15,12 @@ const SHOW_STRUCTURED_CONTENT = ['claude-code/2.', 'codex-mcp-client/0.', 'copil
  */
 export const takesTextOnly = (client: string): boolean =>
   SHOW_STRUCTURED_CONTENT.some((known) => client.startsWith(known));
+
+/**
+ * Takes a text that is JSON for structured content, and shows a model the text and what it made of it, each escaped within
+ * JSON of its own.
+ */
+const PARSES_TEXT = 'gemini-cli-mcp-client/0.';
+
+/** Whether a client is sent errors as a text that is not JSON as a whole. @param client its name, a slash and its version */
+export const parsesText = (client: string): boolean => client.startsWith(PARSES_TEXT);

@@ -13,7 +13,7 @@ import type { Tool } from './definitions/define-tool.ts';
 import { present } from './definitions/present.ts';
 import { toldError } from './definitions/told-error.ts';
 import { ADVERTISED_OUTPUT, advertisedInputSchema } from './json-schema.ts';
-import { loadsOnDemand, takesTextOnly } from './known-clients.ts';
+import { loadsOnDemand, parsesText, takesTextOnly } from './known-clients.ts';
 import { Recent, SESSIONS_KNOWN_MAX } from './recent.ts';
 import { toolsOf } from './registry.ts';
 import type { OpenApp, ServerOptions } from './server-options.ts';
@@ -71,7 +71,8 @@ export function createToolCalls({ toolsets, tools: offered, log }: Omit<ServerOp
         const content: CallToolResult['content'] = [{ type: 'text', text }];
         return takesTextOnly(caller.client) ? { content } : { content, structuredContent: structured };
       } catch (error) {
-        return errorResult(error, log, offers, await news());
+        const body = errorBody(error, log, offers, await news());
+        return errorResult(parsesText(caller.client) ? `Error: ${body}` : body);
       }
     },
   };
@@ -127,12 +128,14 @@ function unknownTool(name: string, known: string[]): TrackerError {
 }
 
 /** Error results carry text only: clients check structured content against the schema of good answers. */
-function errorResult(
+const errorResult = (text: string): CallToolResult => ({ isError: true, content: [{ type: 'text', text }] });
+
+function errorBody(
   error: unknown,
   log: (message: string) => void,
   offers: (tool: string) => boolean,
   news?: string,
-): CallToolResult {
+): string {
   if (!(error instanceof TrackerError))
     log(error instanceof Error ? (error.stack ?? error.message) : String(error));
   else if (error.cause !== undefined) log(`${error.message} (${driverCode(error.cause) ?? 'no code'})`);
@@ -144,15 +147,5 @@ function errorResult(
           "an unexpected failure; its details are in the server's log",
           'Repeat the call once; if it fails again, run `worktrail doctor`.',
         );
-  return {
-    isError: true,
-    content: [
-      {
-        type: 'text',
-        text: visibleJson(
-          JSON.stringify({ ...toldError(known, offers), ...(news !== undefined && { news }) }),
-        ),
-      },
-    ],
-  };
+  return visibleJson(JSON.stringify({ ...toldError(known, offers), ...(news !== undefined && { news }) }));
 }

@@ -4,7 +4,7 @@ import { takesTextOnly } from '../../src/mcp/known-clients.ts';
 import { TOOLS, toolsOf } from '../../src/mcp/registry.ts';
 import { instructionsFor } from '../../src/mcp/self-description.ts';
 import { type ClientGeneration, clientGenerations, connect } from '../support/mcp-clients.ts';
-import { temporaryProject } from '../support/program.ts';
+import { spawnServe, temporaryProject } from '../support/program.ts';
 
 /** Some clients pass on so many, some models see the beginning alone. */
 const INSTRUCTIONS_MAX_CHARACTERS = 2_000;
@@ -93,4 +93,18 @@ describe('a client that shows a model the structured content', () => {
     expect(['claude-code/2.1.332', 'codex-mcp-client/0.171.0'].every(takesTextOnly)).toBe(true);
     expect(['claude-code', 'claude-code/3.0.0', 'codex-mcp-client'].some(takesTextOnly)).toBe(false);
   });
+});
+
+it('tells a client that takes JSON for structured content of an error in a text that is not JSON', async () => {
+  const refused = async (name: string) => {
+    const server = spawnServe({ project: await temporaryProject() });
+    const clientInfo = { name, version: '0.61.0' };
+    await server.request('initialize', { protocolVersion: '2025-06-18', capabilities: {}, clientInfo });
+    const { result } = await server.request('tools/call', { name: 'query_work_item', arguments: {} });
+    const [{ text }] = result?.['content'] as [{ text: string }];
+    return text;
+  };
+  const body = await refused('another-client');
+  expect(JSON.parse(body)).toMatchObject({ error: 'ValidationError', details: { field: 'id' } });
+  expect(await refused('gemini-cli-mcp-client')).toBe(`Error: ${body}`);
 });
