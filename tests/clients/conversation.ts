@@ -26,8 +26,6 @@ const SEARCH_LABEL = 'tool search';
 
 export class Conversation {
   readonly exchanges: Exchange[] = [];
-  /** The product's tools that the client has offered with their schemas, as they were first seen. */
-  readonly tools = new Map<string, OfferedTool>();
   /** The product's tools in the first request, by the client's names. */
   firstTools: OfferedTool[] | undefined;
   /** Why it ended: `done`, or what the model could not go on from. */
@@ -52,7 +50,7 @@ export class Conversation {
 
   /** The model's turn; the same again as long as what it asked for is not answered. */
   next(offered: readonly OfferedTool[], results: readonly ToolResult[]): Turn {
-    this.#meet(offered);
+    this.firstTools ??= offered.filter(({ name, group = '' }) => `${group}${name}`.includes('worktrail'));
     if (this.#waiting !== undefined) {
       const { turn, exchange } = this.#waiting;
       const result = resultOf(turn, results, this.exchanges.length - 1);
@@ -63,12 +61,6 @@ export class Conversation {
     } else if (this.exchanges.length === 0) this.#advance('');
     if (this.#next === undefined) return { kind: 'say', text: `Finished: ${this.outcome ?? 'done'}.` };
     return this.#ask(this.#next, offered);
-  }
-
-  #meet(offered: readonly OfferedTool[]): void {
-    const ours = offered.filter(({ name }) => this.#wanted.some((tool) => isTool(name, tool)));
-    this.firstTools ??= offered.filter(({ name, group = '' }) => `${group}${name}`.includes('worktrail'));
-    for (const tool of ours) if (!this.tools.has(tool.name)) this.tools.set(tool.name, tool);
   }
 
   #advance(shown: string): void {

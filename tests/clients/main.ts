@@ -48,6 +48,8 @@ const isGood = problems.length === 0;
 console.log(
   isGood ? '\nAll as it must be.' : `\nNot as it must be:\n${problems.map((one) => `- ${one}`).join('\n')}`,
 );
+if (!isGood && temporary !== undefined)
+  console.log('\nWith --home FOLDER, what was said to the models stays in FOLDER/runs.');
 await leave(isGood ? 0 : 1);
 
 function readOptions() {
@@ -66,8 +68,9 @@ function readOptions() {
     const clients = CODING_CLIENTS.filter(({ name }) => names.includes(name));
     return { clients, transports, home: values.home, calls: values.calls };
   } catch (error) {
-    console.error(`${messageOf(error)}\n\n${USAGE}`.trim());
-    process.exit(2);
+    const problem = messageOf(error);
+    console.error(`${problem}\n\n${USAGE}`.trim());
+    process.exit(problem === '' ? 0 : 2);
   }
 }
 
