@@ -44,8 +44,14 @@ export async function install(home: string, wanted: Package): Promise<string> {
     INSTALL_TIMEOUT_MS,
   );
   if (code !== 0 || versionOf(place, name) !== version)
-    throw new Error(`npm could not install ${name}@${version}: ${stderr.trim().split('\n').at(-1) ?? ''}`);
+    throw new Error(`npm could not install ${name}@${version}: ${reasonIn(stderr)}`);
   return bin;
+}
+
+/** What npm says first, without its code. */
+function reasonIn(stderr: string): string {
+  const lines = stderr.split('\n').filter((line) => /^npm error (?!code |errno |syscall )/.test(line));
+  return lines[0]?.replace('npm error ', '') ?? 'no reason was given';
 }
 
 function versionOf(place: string, name: string): string | undefined {

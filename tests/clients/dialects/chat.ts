@@ -1,4 +1,4 @@
-// OpenAI Chat Completions: what opencode speaks to providers that users add.
+// OpenAI Chat Completions: what opencode and Copilot CLI speak to providers that users add.
 import { asList, textOf, type Dialect } from './dialect.ts';
 
 export const chat: Dialect = {

@@ -1,4 +1,4 @@
-// OpenAI Responses: what Codex and Copilot CLI speak.
+// OpenAI Responses: what Codex speaks.
 import { asList, textOf, type Dialect, type Json, type OfferedTool, type Turn } from './dialect.ts';
 
 export const responses: Dialect = {
