@@ -1,7 +1,7 @@
 // What the scripted model does with the tracker. Whatever it passes on, it has seen: an id, a version, a token.
 import type { Call, Script } from './conversation.ts';
 import { numberIn, recordIn } from './shown.ts';
-import { LONG_TITLE } from './tracker.ts';
+import { LONG_TITLE, STEP_COUNT } from './tracker.ts';
 
 export interface Scenario {
   name: 'session' | 'handover';
@@ -73,14 +73,17 @@ function* session(): Script {
   yield call('short brief', 'get_brief', { max_tokens: 1_000 });
 }
 
-/** Takes over the item with the long description, adds to it twice, and hands it over. */
+/** Takes over the item with the long description, reads it to its end, adds to it, and hands it over. */
 function* handover(): Script {
   const found = recordIn(yield call('find', 'list_work_items', { text: LONG_TITLE, limit: 1 }));
   const claimed = yield call('claim', 'claim_work_item', { id: found.id });
   const token = numberIn(claimed, 'claim_token');
-  const read = yield call('query', 'query_work_item', { id: found.id });
-  const { id, version } = recordIn(read);
-  // What a hurried model does: it takes what it was shown for the whole, and writes that back.
+  const pages = [yield call('query', 'query_work_item', { id: found.id })];
+  for (let rest = restIn(pages[0]); rest !== undefined; rest = restIn(pages.at(-1)))
+    pages.push(yield call(`read on from ${rest.offset}`, 'query_work_item', rest));
+  checkAllSeen(pages);
+  const { id, version } = recordIn(pages[0] ?? '');
+  // What a hurried model does: it takes what the claim showed for the whole, and writes that back.
   const whole = `${descriptionIn(claimed)}\n\nHanded over: begin with the last step.`;
   yield call('write back', 'update_work_item', { id, version, description: whole });
   const added = { append_description: 'Handed over: all steps but the last are done.' };
@@ -91,11 +94,26 @@ function* handover(): Script {
   yield call('hand over', 'claim_work_item', { id, ...to });
 }
 
-/** As much of the long description as a claim shows: from its first word to where the answer goes on. */
+/** The call that an answer names for the rest of the description. */
+function restIn(shown = ''): { offset: number; [name: string]: unknown } | undefined {
+  const named = /query_work_item (\{"id":"\w+","field":"description","offset":\d+\})/;
+  const [, input] = named.exec(shown.replaceAll('\\', '')) ?? [];
+  return input === undefined ? undefined : (JSON.parse(input) as { offset: number });
+}
+
+/** @throws where steps are missing, but for those at the edges of pages */
+function checkAllSeen(pages: readonly string[]): void {
+  const seen = new Set(pages.join('\n').match(/moves table price_\d+ and/g));
+  if (seen.size + pages.length < STEP_COUNT)
+    throw new Error(`only ${seen.size} of ${STEP_COUNT} steps of the description could be read`);
+}
+
+/** As much of the description as a claim shows. */
 function descriptionIn(claimed: string): string {
-  const [shown] = /Step 1 [^"]*/.exec(claimed.replaceAll('\\n', '\n').replaceAll(/^> ?/gm, '')) ?? [];
+  const plain = claimed.replaceAll('\\n', '\n').replaceAll(/^> ?/gm, '');
+  const [shown] = /Step 1 [^"]*?(?=\ndescription: |"|$)/.exec(plain) ?? [];
   if (shown === undefined) throw new Error('the claim shows nothing of the description');
-  return shown.trimEnd();
+  return shown;
 }
 
 export const SCENARIOS: readonly Scenario[] = [

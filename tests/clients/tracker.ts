@@ -9,7 +9,7 @@ const VENDORS = 20;
 const NOTES = 60;
 const DEPLOYMENTS = 15;
 
-const STEP_COUNT = 100;
+export const STEP_COUNT = 100;
 /** What has to be there in the end, whatever was added to it. */
 export const LONG_DESCRIPTION = Array.from(
   { length: STEP_COUNT },
