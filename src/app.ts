@@ -12,7 +12,7 @@ import { systemClock } from './platform/clock.ts';
 import { Operations } from './storage/operations/operations.ts';
 import { Election } from './storage/tiers/election.ts';
 
-export { PATIENCE_MS_DEFAULT } from './storage/opening/open-store.ts';
+export { PATIENCE_MS_DEFAULT, knowsTracker } from './storage/opening/open-store.ts';
 
 const FIRST_LOOK_MS = 1_000;
 

@@ -1,12 +1,10 @@
 /** What an AI client's hooks are answered: the brief when a session starts, and what is still claimed when it stops. */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import path from 'node:path';
 import type { Brief } from '../../domain/brief.ts';
 import { joinLines, oneLine } from '../../domain/others-text.ts';
 import { count, cut, shortId } from '../../domain/text.ts';
 import { presentable } from '../../domain/worker.ts';
-import { SQLITE_FILE, readMemory } from '../../storage/opening/open-primary.ts';
 import type { Answer } from '../../storage/contract/store.ts';
 import type { Settings } from '../../config/config.ts';
 import type { HookEvent, HookInput } from './hook-events.ts';
@@ -31,6 +29,8 @@ export async function runHook(
   client: string,
 ): Promise<string | undefined> {
   // Looking makes no tracker: one that no program has opened in this folder is left to the first that does.
+  if (!existsSync(settings.dataDir)) return undefined;
+  const { knowsTracker } = await import('../../app.ts');
   if (!knowsTracker(settings.dataDir)) return undefined;
   const session = presentable(input.session_id);
   if (session === '') return undefined;
@@ -48,11 +48,9 @@ export async function runHook(
   }
 }
 
-function knowsTracker(dataDir: string): boolean {
-  return readMemory(dataDir) !== undefined || existsSync(path.join(dataDir, SQLITE_FILE));
-}
-
-const OPENING = "The state of this project's tracker (worktrail) as this session starts:";
+/** Whoever has it need not ask for it once more. */
+const OPENING =
+  "The state of this project's tracker (worktrail) as this session starts, as get_brief would tell it now:";
 
 interface SessionOf {
   client: string;

@@ -83,6 +83,11 @@ export async function openStore(options: OpenOptions): Promise<TieredStore> {
   return store;
 }
 
+/** Whether a program has opened the project's tracker from this folder before. Makes nothing. */
+export function knowsTracker(dataDir: string): boolean {
+  return readMemory(dataDir) !== undefined || existsSync(path.join(dataDir, SQLITE_FILE));
+}
+
 function partsOf(options: OpenOptions): TieredParts {
   const { projectDir, dataDir, databaseUrl, clock = systemClock, log = () => undefined } = options;
   const isEmbedded = databaseUrl === undefined;
