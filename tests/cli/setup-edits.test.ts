@@ -1,6 +1,6 @@
 // Entries in files of others: whatever these hold, they keep it, and get it back.
 import fc from 'fast-check';
-import { parse } from 'jsonc-parser';
+import { parseTree, type Node } from 'jsonc-parser';
 import { parse as parseToml } from 'smol-toml';
 import { expect, it } from 'vitest';
 import { CLIENTS } from '../../src/cli/setup/clients.ts';
@@ -87,11 +87,28 @@ function container(open: string, close: string, child: fc.Arbitrary<string>) {
 }
 const jsonText = fc.tuple(space, value, space).map((parts) => parts.join(''));
 
+/** What a text says, with keys of any name, in their order. */
+function said(node: Node | undefined): unknown {
+  if (node?.type === 'array') return node.children?.map(said);
+  if (node?.type === 'object') return pairsOf(node).map(([name, below]) => ({ name, is: said(below) }));
+  return node?.value as unknown;
+}
+
+const pairsOf = (node: Node | undefined): [string, Node | undefined][] =>
+  node?.type !== 'object'
+    ? []
+    : (node.children ?? []).map(({ children: [name, below] = [] }) => [String(name?.value), below]);
+
 /** What a document of servers says besides ours. */
 function othersIn(text: string): unknown {
-  const document = (parse(text, [], { allowTrailingComma: true }) ?? {}) as { mcpServers?: object };
-  const { worktrail: _ours, ...others } = { worktrail: null, ...document.mcpServers };
-  return { ...document, mcpServers: others };
+  const pairs = pairsOf(parseTree(text, [], { allowTrailingComma: true }));
+  const isServers = ([name]: [string, Node | undefined]) => name === 'mcpServers';
+  const servers = pairs.filter(isServers).flatMap(([, below]) => pairsOf(below));
+  const others = [
+    ...pairs.filter((pair) => !isServers(pair)),
+    ...servers.filter(([name]) => name !== 'worktrail'),
+  ];
+  return others.map(([name, below]) => ({ name, is: said(below) }));
 }
 
 it('entries in JSON: nothing else is lost or moved, and what is taken out leaves no trace', () => {
