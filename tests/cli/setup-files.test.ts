@@ -12,13 +12,17 @@ import {
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
+import { Command } from 'commander';
 import { afterEach, expect, it, vi } from 'vitest';
-import { CLIENTS, filesOf as filesOfClients, type Command } from '../../src/cli/setup/clients.ts';
-import { applySetUp, applyUndo, noteClients, planSetUp, planUndo } from '../../src/cli/setup/set-up.ts';
+import { CLIENTS, filesOf as filesOfClients, type Command as Start } from '../../src/cli/setup/clients.ts';
+import { applySetUp, applyUndo, planSetUp, planUndo } from '../../src/cli/setup/set-up.ts';
 import { runCli, temporaryProject } from '../support/program.ts';
 
-const NAMED: Command = { command: 'worktrail', args: [] };
-const COPY: Command = { command: '/usr/bin/node', args: ['/a b/dist/cli.js'] };
+const NAMED: Start = { command: 'worktrail', args: [] };
+const COPY: Start = { command: '/usr/bin/node', args: ['/a b/dist/cli.js'] };
+
+/** A person at a terminal who says no. */
+vi.mock('../../src/cli/terminal/confirm.ts', () => ({ canAsk: () => true, isConfirmed: async () => false }));
 
 afterEach(() => void vi.unstubAllEnvs());
 
@@ -31,7 +35,7 @@ async function projectWith(files: Record<string, string>) {
     mkdirSync(path.dirname(path.join(project, name)), { recursive: true });
     writeFileSync(path.join(project, name), text);
   }
-  const filesOf = (names: string[], start: Command) =>
+  const filesOf = (names: string[], start: Start) =>
     filesOfClients(
       CLIENTS.filter(({ name }) => names.includes(name)),
       project,
@@ -48,13 +52,12 @@ async function projectWith(files: Record<string, string>) {
     setUp: (names: string[], start = NAMED) => {
       const files = filesOf(names, start);
       const plan = planSetUp(project, files);
-      const problems = [...plan.problems, ...applySetUp(project, files, plan.changes)];
-      noteClients(project, files, plan);
-      return problems;
+      return [...plan.problems, ...applySetUp(project, files, plan)];
     },
     undo: (names = CLIENTS.map(({ name }) => name)) => {
-      const plan = planUndo(project, filesOf(names, NAMED));
-      return [...plan.problems, ...applyUndo(project, plan)];
+      const files = filesOf(names, NAMED);
+      const plan = planUndo(project, files);
+      return [...plan.problems, ...applyUndo(project, files, plan)];
     },
   };
 }
@@ -65,7 +68,7 @@ it('a file that is changed after it was looked at stays as it is, and is named',
   const plan = planSetUp(project, claude);
   write('CLAUDE.md', 'Meanwhile.\n');
   write('.mcp.json', '{}');
-  expect(applySetUp(project, claude, plan.changes)).toEqual([
+  expect(applySetUp(project, claude, plan)).toEqual([
     { path: '.mcp.json', problem: expect.stringContaining('in the meantime') as string },
     { path: 'CLAUDE.md', problem: expect.stringContaining('in the meantime') as string },
   ]);
@@ -75,7 +78,7 @@ it('a file that is changed after it was looked at stays as it is, and is named',
   expect(setUp(['claude-code'])).toEqual([]);
   const back = planUndo(project, claude);
   write('CLAUDE.md', `${read('CLAUDE.md')}Late.\n`);
-  expect(applyUndo(project, back).map(({ path: name }) => name)).toEqual(['CLAUDE.md']);
+  expect(applyUndo(project, claude, back).map(({ path: name }) => name)).toEqual(['CLAUDE.md']);
   expect(read('CLAUDE.md')).toContain('Late.\n');
   expect(undo()).toEqual([]);
   expect(read('CLAUDE.md')).toBe('Meanwhile.\n\nLate.\n');
@@ -124,6 +127,50 @@ it('what another client was set up with, too, stays until that is taken back', a
   expect(undo(['copilot-cli'])).toEqual([]);
   expect(folder()).toEqual(first);
   for (const [name, text] of Object.entries(before)) expect(read(name)).toBe(text);
+});
+
+it('what a colleague committed stays for the client that is still set up', async () => {
+  const colleague = await projectWith({});
+  colleague.setUp(['claude-code']);
+  const committed = colleague.read('.mcp.json');
+  const { read, setUp, undo } = await projectWith({ '.mcp.json': committed });
+  for (const name of ['claude-code', 'copilot-cli']) expect(setUp([name])).toEqual([]);
+  expect(undo(['claude-code'])).toEqual([]);
+  expect(read('.mcp.json')).toBe(committed);
+  expect(undo(['copilot-cli'])).toEqual([]);
+  expect(read('.mcp.json')).not.toContain('worktrail');
+});
+
+it.each([
+  ['the file', undefined],
+  ['the entry', '{ "mcpServers": {} }'],
+])('nothing is said to stay, or kept in mind, where somebody took out %s', async (_what, left) => {
+  const { project, home, files, write, setUp, undo } = await projectWith({});
+  setUp(['claude-code', 'copilot-cli']);
+  if (left === undefined) rmSync(path.join(project, '.mcp.json'));
+  else write('.mcp.json', left);
+  expect(planUndo(project, files(['claude-code'], NAMED)).shared).toEqual([]);
+  expect([...undo(['claude-code']), ...undo(['copilot-cli'])]).toEqual([]);
+  expect(readdirSync(path.join(home, 'setup'))).toEqual([]);
+  setUp(['claude-code']);
+  expect(planUndo(project, files(['claude-code'], NAMED)).shared).toEqual([]);
+});
+
+it('whoever says no to a client is not taken to use it', async () => {
+  const { project, read, setUp, undo } = await projectWith({ '.git/bin/worktrail': '' });
+  chmodSync(path.join(project, '.git', 'bin', 'worktrail'), 0o755);
+  vi.stubEnv('PATH', path.join(project, '.git', 'bin'));
+  vi.stubEnv('WORKTRAIL_PROJECT', project);
+  const init = async (...args: string[]) => {
+    const { addInitCommand } = await import('../../src/cli/commands/init.ts');
+    await addInitCommand(new Command()).parseAsync(args, { from: 'user' });
+  };
+  setUp(['claude-code']);
+  const whole = read('.mcp.json');
+  await init('copilot-cli');
+  expect([read('.mcp.json'), existsSync(path.join(project, 'AGENTS.md'))]).toEqual([whole, false]);
+  expect(undo(['claude-code'])).toEqual([]);
+  expect(existsSync(path.join(project, '.mcp.json'))).toBe(false);
 });
 
 it('folders that are links within the project: one file once, and gone again afterwards', async () => {

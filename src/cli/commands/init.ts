@@ -54,7 +54,7 @@ Examples:
 async function init(names: readonly string[], options: InitOptions & GlobalOptions): Promise<void> {
   const { findProject } = await import('../../config/project-folder.ts');
   const { CLIENTS, filesOf } = await import('../setup/clients.ts');
-  const { applySetUp, applyUndo, noteClients, planSetUp, planUndo } = await import('../setup/set-up.ts');
+  const { applySetUp, applyUndo, planSetUp, planUndo } = await import('../setup/set-up.ts');
   const project = findProject(options, process.env, process.cwd()).projectDir;
   checkNotHome(project);
   const isUndo = options.undo === true;
@@ -63,14 +63,12 @@ async function init(names: readonly string[], options: InitOptions & GlobalOptio
   const files = filesOf(clients, project, start);
   const plan = isUndo ? planUndo(project, files) : planSetUp(project, files);
   const isWritten = plan.changes.length > 0 && options.dryRun !== true && (await isAgreed(plan, options));
-  // What others read, too, is not written, and still remembered for them alone.
-  const hasOnlyShared = isUndo && plan.changes.length === 0 && options.dryRun !== true;
-  if (isWritten || hasOnlyShared) {
-    const failed = isUndo ? applyUndo(project, plan) : applySetUp(project, files, plan.changes);
+  // For whom the files are is remembered also where nothing has to be written; not where a person said no.
+  if (isWritten || (plan.changes.length === 0 && options.dryRun !== true)) {
+    const failed = isUndo ? applyUndo(project, files, plan) : applySetUp(project, files, plan);
     plan.problems.push(...failed);
     plan.changes = plan.changes.filter(({ path: name }) => !failed.some((problem) => problem.path === name));
   }
-  if (!isUndo && options.dryRun !== true) noteClients(project, files, plan);
   if (options.json === true) printJson(await asData(project, clients, plan, isWritten));
   else await tell(project, clients, plan, { ...options, isUndo, isWritten, start });
   if (plan.problems.length + plan.kept.length > 0) process.exitCode = ExitCode.finding;
@@ -180,7 +178,7 @@ async function tell(
     say(`${name} has ${place} already, written by somebody else: it is left as it is.`);
   }
   for (const { path: name, clients: others } of shared)
-    say(`${name} stays: ${others.join(', ')} reads it, too.`);
+    say(`${name} stays: ${others.join(', ')} ${others.length === 1 ? 'reads' : 'read'} it, too.`);
   const files = changes.map(({ path: name }) => name).join(', ');
   if (changes.length === 0) {
     if (isUndo && problems.length > 0) return print('Nothing was taken back.');

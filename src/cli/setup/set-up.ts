@@ -23,7 +23,7 @@ import path from 'node:path';
 import { UnsuitableFile, isInside, readPlainFile } from '../../platform/plain-file.ts';
 import type { ClientFile } from './clients.ts';
 import { NotEditable } from './edits.ts';
-import { forgetRecord, readRecord, writeRecord } from './records.ts';
+import { forgetRecord, readRecord, writeRecord, type SetUpRecord } from './records.ts';
 
 const FILE_MAX_BYTES = 4 * 1024 * 1024;
 const BOM = '\ufeff';
@@ -75,7 +75,7 @@ export function planUndo(project: string, files: readonly ClientFile[]): SetUpPl
   const all = merged(project, files);
   const shared = all.flatMap((file) => {
     const clients = othersOf(project, file);
-    return clients.length === 0 ? [] : [{ path: file.path, clients }];
+    return clients.length > 0 && hasOurs(project, file) ? [{ path: file.path, clients }] : [];
   });
   const alone = all.filter((file) => !shared.some(({ path: name }) => name === file.path));
   const undone = plan(project, alone, (text, file, _note, content) =>
@@ -97,6 +97,17 @@ export function planUndo(project: string, files: readonly ClientFile[]): SetUpPl
 /** The clients that a file was set up for, besides those that it is to be taken back for. */
 function othersOf(project: string, { path: name, clients = [] }: ClientFile): string[] {
   return readRecord(project, name)?.clients.filter((client) => !clients.includes(client)) ?? [];
+}
+
+/** Also true of a file that cannot be read: then nobody knows. */
+function hasOurs(project: string, { path: name, edits }: ClientFile): boolean {
+  try {
+    const text = textOf(readFile(project, name)).replace(BOM, '');
+    return edits.some((edit) => edit.state(text) !== 'missing');
+  } catch (error) {
+    problemOf(error);
+    return true;
+  }
 }
 
 function plan(
@@ -187,13 +198,16 @@ function textOf(content: Buffer | undefined): string {
   return text;
 }
 
-/** Writes what was planned, and keeps what was there before. @returns what could not be written */
+/** Writes what was planned, and keeps what was there before and for whom it is. @returns what could not be written */
 export function applySetUp(
   project: string,
   files: readonly ClientFile[],
-  changes: readonly FileChange[],
+  { changes, upToDate, kept }: Pick<SetUpPlan, 'changes' | 'upToDate' | 'kept'>,
 ): Problem[] {
-  const edits = new Map(merged(project, files).map((file) => [file.path, file]));
+  const all = merged(project, files);
+  const edits = new Map(all.map((file) => [file.path, file]));
+  const isWhole = (name: string) => upToDate.includes(name) && !kept.some((one) => one.path === name);
+  for (const file of all) if (isWhole(file.path)) noteClients(project, file);
   return eachUnchanged(project, changes, ({ path: name, before, after }) => {
     if (after === null) return;
     const known = readRecord(project, name);
@@ -213,24 +227,33 @@ export function applySetUp(
   });
 }
 
-/** Remembers for whom the files are that have all of it already. */
-export function noteClients(project: string, files: readonly ClientFile[], { upToDate }: SetUpPlan): void {
-  for (const { path: name, clients = [] } of merged(project, files)) {
-    const known = upToDate.includes(name) ? readRecord(project, name) : undefined;
-    if (known === undefined || clients.every((client) => known.clients.includes(client))) continue;
+/** Remembers for whom a file is that has all of it already, also where another machine or person wrote it. */
+function noteClients(project: string, file: ClientFile): void {
+  const { path: name, clients = [] } = file;
+  try {
+    const known = readRecord(project, name) ?? foundThere(project, file);
+    if (clients.every((client) => known.clients.includes(client))) return;
     writeRecord(project, name, { ...known, clients: [...new Set([...known.clients, ...clients])] });
+  } catch (error) {
+    // Nothing is to be written into the project: it is set up all the same.
+    problemOf(error);
   }
+}
+
+function foundThere(project: string, file: ClientFile): SetUpRecord {
+  const content = readFile(project, file.path) ?? Buffer.of();
+  const before = bareContent(content, file).toString('base64');
+  return { before, after: hashOf(content), made: [], clients: [] };
 }
 
 /** @returns what could not be taken back */
 export function applyUndo(
   project: string,
-  { changes, shared }: Pick<SetUpPlan, 'changes' | 'shared'>,
+  files: readonly ClientFile[],
+  { changes }: Pick<SetUpPlan, 'changes'>,
 ): Problem[] {
-  for (const { path: name, clients } of shared) {
-    const known = readRecord(project, name);
-    if (known !== undefined) writeRecord(project, name, { ...known, clients });
-  }
+  const isChanged = (name: string) => changes.some((change) => change.path === name);
+  for (const file of merged(project, files)) if (!isChanged(file.path)) forgetClients(project, file);
   const made = new Set<string>();
   const problems = eachUnchanged(project, changes, ({ path: name, after }) => {
     if (after === null) rmSync(path.join(project, name));
@@ -241,6 +264,15 @@ export function applyUndo(
   // The inner ones first.
   for (const folder of [...made].sort().reverse()) removeIfEmpty(path.join(project, folder));
   return problems;
+}
+
+/** Of a file that stays as it is. */
+function forgetClients(project: string, file: ClientFile): void {
+  const known = readRecord(project, file.path);
+  if (known === undefined) return;
+  const clients = othersOf(project, file);
+  if (clients.length > 0) writeRecord(project, file.path, { ...known, clients });
+  else if (!hasOurs(project, file)) forgetRecord(project, file.path);
 }
 
 /** One file after the other, those left out that are not any more what was planned for. */
