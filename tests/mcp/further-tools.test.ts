@@ -250,7 +250,7 @@ describeBothDatabases((surface) => {
     const { claim_token } = claimed;
     const none = await surface.call('claim_work_item', { label });
     expect(none).toMatchObject({ claim_token: null, waiting_count: 2 });
-    expect(none['nothing_ready']).toContain('"Second" waits for "First"');
+    expect(none['nothing_ready']).toContain(`"Second" (${short(second['id'])}) waits for "First"`);
 
     const { id } = first;
     const held = await surface.refuse('ClaimError', 'claim_work_item', { id });

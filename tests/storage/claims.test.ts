@@ -351,7 +351,8 @@ describeEachBackend('claims', (backend) => {
         waiting_count: 0,
       });
       const blocker = await create('blocker', { status: 'blocked' });
-      await tracker.link(blocker, 'blocks', await create('waiting'));
+      const waiting = await create('waiting');
+      await tracker.link(blocker, 'blocks', waiting);
       const held = await tracker.claim({ id: (await create('held')).id });
       const { data } = await tracker.claimAnswer();
       expect(data).toMatchObject({
@@ -363,7 +364,9 @@ describeEachBackend('claims', (backend) => {
           { title: 'held', not_ready: { claimed_by: 'ada', claim_expires_at: held.claim_expires_at } },
         ],
       });
-      expect('nothing_ready' in data && data.nothing_ready).toContain('"waiting" waits for "blocker"');
+      expect('nothing_ready' in data && data.nothing_ready).toContain(
+        `"waiting" (${waiting.id.slice(0, 8)}) waits for "blocker"`,
+      );
     });
 
     it('warn when a named item waits for others', async () => {

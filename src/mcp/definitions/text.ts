@@ -64,11 +64,16 @@ export function countWhole(shown: object, field: string): number {
   return (rows as readonly unknown[]).length + left;
 }
 
+/** Of a write: whether it was done now. */
+export const doneText = (verb: string, { repeated }: { repeated?: boolean }): string =>
+  repeated === true ? `${verb} by an earlier call with this key:` : verb;
+
 export function vendorLine({
   name,
   version,
   status,
   tests,
+  formats = [],
   extractor_version,
   open_conflicts,
 }: VendorRow): string {
@@ -76,6 +81,7 @@ export function vendorLine({
     nameFirst(name),
     `v${version}`,
     `${status}${tests === undefined ? '' : ` ${tests} tests`}${extractor_version ? `, extractor ${oneLine(extractor_version)}` : ''}`,
+    ...(formats.length === 0 ? [] : [`reads ${formats.map(oneLine).join(', ')}`]),
     ...(open_conflicts === undefined ? [] : [`(${count(open_conflicts, 'open conflict')})`]),
   ].join(' ');
 }

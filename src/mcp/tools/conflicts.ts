@@ -11,7 +11,7 @@ import { pageOf } from '../definitions/list-fields.ts';
 import { rowOf, seenOf, shortValue } from '../definitions/shown.ts';
 import { makerText, shortSession } from '../../domain/worker.ts';
 import { callForItem } from '../definitions/whole-item.ts';
-import { fieldsText, listText, shortId, spokenValue } from '../definitions/text.ts';
+import { doneText, fieldsText, listText, shortId, spokenValue } from '../definitions/text.ts';
 
 const REASON_CHARACTERS = 160;
 const VALUE_CHARACTERS = 80;
@@ -68,7 +68,7 @@ export const resolveConflictTool = defineTool(resolveConflict, {
   ],
   more: () => ({ yours: z.array(z.unknown()).optional(), theirs: z.array(z.unknown()).optional() }),
   text: ({ resolution, record, ...conflict }) =>
-    `Settled ${conflictLine(conflict)} with ${resolution ?? 'nothing'}${record === undefined ? '' : `: now${record['version'] === undefined ? '' : ` v${String(record['version'])}`}${fieldsText(record, ['id', 'version'])}`}`,
+    `${doneText('Settled', conflict)} ${conflictLine(conflict)} with ${resolution ?? 'nothing'}${record === undefined ? '' : `: now${record['version'] === undefined ? '' : ` v${String(record['version'])}`}${fieldsText(record, ['id', 'version'])}`}`,
 });
 
 type Told = Pick<FieldChange, 'field' | 'to'> & { by?: string };
@@ -145,11 +145,18 @@ function conflictLine({
   yours,
   theirs,
   more,
+  resolution,
+  resolved_at,
+  resolved_by,
   ...maker
 }: ConflictRow): string {
+  const settled =
+    resolution == null
+      ? ''
+      : `; settled with ${resolution} by ${oneLine(resolved_by ?? '?')} at ${resolved_at ?? '?'}`;
   const side = (name: string, fields: Told[] = []) =>
     fields.length === 0
       ? ''
       : `; ${name}: ${fields.map(({ field, to, by }) => `${field} → ${spokenValue(to)}${by === undefined ? '' : ` (${oneLine(by)})`}`).join(', ')}`;
-  return `${id} ${kind} ${entity} ${entity_id} by ${makerText(maker)} at ${made_at}: ${oneLine(reason)}${side('yours', yours)}${side('theirs', theirs)}${more === undefined ? '' : ` (${more})`}`;
+  return `${id} ${kind} ${entity} ${entity_id} by ${makerText(maker)} at ${made_at}: ${oneLine(reason)}${side('yours', yours)}${side('theirs', theirs)}${settled}${more === undefined ? '' : ` (${more})`}`;
 }

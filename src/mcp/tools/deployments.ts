@@ -2,11 +2,12 @@ import * as z from 'zod';
 import { LIST_TOKENS_DEFAULT } from '../../domain/limits.ts';
 import { joinLines } from '../../domain/others-text.ts';
 import { listDeployments, queryDeployment, recordDeployment } from '../../use-cases/records/deployments.ts';
+import type { LinkedDeployment } from '../../storage/queries/deployments.ts';
 import { defineTool } from '../definitions/define-tool.ts';
 import { pageOf } from '../definitions/list-fields.ts';
-import { deploymentRow } from '../definitions/rows.ts';
+import { deploymentRow, type DeploymentRow } from '../definitions/rows.ts';
 import { withoutEmpty } from '../definitions/shown.ts';
-import { deploymentLine, fieldsText, itemLine, listText, shortId } from '../definitions/text.ts';
+import { deploymentLine, doneText, fieldsText, itemLine, listText, shortId } from '../definitions/text.ts';
 
 export const recordDeploymentTool = defineTool(recordDeployment, {
   toolset: 'core',
@@ -39,7 +40,7 @@ export const recordDeploymentTool = defineTool(recordDeployment, {
     related_work_items: z.array(z.string()).optional(),
   }),
   text: ({ related_work_items = [], ...deployment }) =>
-    `Recorded ${deploymentLine(deployment)}${related_work_items.length === 0 ? '' : `; items ${related_work_items.join(', ')}`}`,
+    `${doneText('Recorded', deployment)} ${deploymentLine(deployment)}${related_work_items.length === 0 ? '' : `; items ${related_work_items.join(', ')}`}`,
 });
 
 export const listDeploymentsTool = defineTool(listDeployments, {
@@ -81,7 +82,7 @@ export const queryDeploymentTool = defineTool(queryDeployment, {
   ],
   text: (deployment) =>
     joinLines([
-      `${deploymentLine(deploymentRow(deployment))}${fieldsText(deployment, SAID)}`,
+      `${deploymentLine(wholeRow(deployment))}${fieldsText(deployment, SAID)}`,
       ...(deployment.related_work_items ?? []).map(itemLine),
       ...(deployment.impact.vendors_broken.length > 0
         ? [`broken now: ${deployment.impact.vendors_broken.join(', ')}`]
@@ -94,5 +95,11 @@ export const queryDeploymentTool = defineTool(queryDeployment, {
       ),
     ]),
 });
+
+/** A row names the first vendors only. */
+function wholeRow(deployment: LinkedDeployment): DeploymentRow {
+  const vendors = deployment.affected_vendors.map(({ name }) => name);
+  return { ...deploymentRow(deployment), ...(vendors.length > 0 && { vendors }) };
+}
 
 const SAID = ['deployed_at', 'affected_vendors', 'related_work_items', 'impact', 'cut'];

@@ -13,7 +13,7 @@ import { defineTool } from '../definitions/define-tool.ts';
 import { pageOf } from '../definitions/list-fields.ts';
 import { itemRow } from '../definitions/rows.ts';
 import { changedOf, rowOf, withoutEmpty } from '../definitions/shown.ts';
-import { fieldsText, itemLine, listText, shortId } from '../definitions/text.ts';
+import { doneText, fieldsText, itemLine, listText, shortId } from '../definitions/text.ts';
 import { callForEnhancement } from '../definitions/whole-item.ts';
 
 const OF_ENHANCEMENT = ['id', 'version', 'title', 'status', 'priority'] as const;
@@ -117,7 +117,7 @@ export const promoteEnhancementTool = defineTool(promoteEnhancement, {
     ...(enhancement.repeated === true && { repeated: true }),
   }),
   text: ({ work_item, ...enhancement }) =>
-    `Promoted ${enhancementLine(enhancement)}\nto ${itemLine(work_item)}`,
+    `${doneText('Promoted', enhancement)} ${enhancementLine(enhancement)}\nto ${itemLine(work_item)}`,
 });
 
 function row(enhancement: Enhancement): Row {

@@ -109,7 +109,16 @@ interface ShownUndo extends Omit<Undo, 'undone' | 'refused'> {
 
 function undoText(shown: ShownUndo): string {
   const { applied, change_id, undone, refused, records = [], repeated } = shown;
-  if (repeated === true) return 'Taken back by an earlier call with this key.';
+  const now = records.map(
+    ({ id, version }) =>
+      `${shortId(id)}${version === undefined ? ', changed by others too: read it' : ` v${version}`}`,
+  );
+  const nowLines = now.length === 0 ? [] : [`now: ${now.join('; ')}`];
+  if (repeated === true)
+    return joinLines([
+      `Taken back by an earlier call with this key, as change ${change_id ?? ''}.`,
+      ...nowLines,
+    ]);
   const head = `${applied ? 'Took back' : 'Would take back'} ${count(countWhole(shown, 'undone'), 'change')}`;
   const how = applied
     ? ` (as change ${change_id ?? ''}, which can be taken back too)`
@@ -121,10 +130,6 @@ function undoText(shown: ShownUndo): string {
     ...undone.map(line),
     ...(countWhole(shown, 'refused') > 0 ? [`${countWhole(shown, 'refused')} cannot be taken back:`] : []),
     ...refused.map((change) => `${line(change)}: ${change.reason}`),
-    ...(records.length > 0
-      ? [
-          `now: ${records.map(({ id, version }) => `${shortId(id)}${version === undefined ? ', changed by others too: read it' : ` v${version}`}`).join('; ')}`,
-        ]
-      : []),
+    ...nowLines,
   ]);
 }

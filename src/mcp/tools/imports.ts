@@ -60,6 +60,7 @@ function promptsText({
   source_taken,
   skipped,
   notes,
+  remarks,
 }: SessionPromptsReport): string {
   return joinLines([
     `${dry_run ? 'Dry run, nothing was changed' : 'Imported'}: ${created} created, ${updated} updated, ${unchanged} unchanged, ${kept_local} changed here and left as they are`,
@@ -67,6 +68,6 @@ function promptsText({
     ...skipped.map(
       ({ file, line, reason }) => `skipped ${file}${line === undefined ? '' : `, line ${line}`}: ${reason}`,
     ),
-    ...notes.map(({ foreign_id, message }) => `${nameFirst(foreign_id)}: ${message}`),
+    ...[...notes, ...remarks].map(({ foreign_id, message }) => `${nameFirst(foreign_id)}: ${message}`),
   ]);
 }

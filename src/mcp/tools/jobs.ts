@@ -5,7 +5,7 @@ import { defineTool } from '../definitions/define-tool.ts';
 import { joinLines, oneLine } from '../../domain/others-text.ts';
 import { pageOf } from '../definitions/list-fields.ts';
 import { rowOf, withoutEmpty } from '../definitions/shown.ts';
-import { listText, shortId } from '../definitions/text.ts';
+import { fieldsText, listText, shortId } from '../definitions/text.ts';
 
 const FIELDS = [
   ...(['id', 'kind', 'state', 'phase', 'done', 'total', 'counts', 'queued_at', 'ended_at', 'error'] as const),
@@ -45,8 +45,11 @@ export const getJobTool = defineTool(getJob, {
   parts: [
     { at: 'snapshots', rest: ({ id }) => `get_job {"id":"${shortId(String(id))}","max_tokens":20000}` },
   ],
-  text: (job) => joinLines([jobLine(job), ...job.snapshots.map(snapshotLine)]),
+  text: (job) => joinLines([`${jobLine(job)}${fieldsText(job, SAID)}`, ...job.snapshots.map(snapshotLine)]),
 });
+
+/** By its line, or below it. */
+const SAID = [...FIELDS, 'snapshots', 'cut'];
 
 type Row = Pick<JobRecord, 'id' | 'kind' | 'state' | 'queued_at'> & Partial<JobRecord>;
 

@@ -5,7 +5,7 @@ import { defineTool } from '../definitions/define-tool.ts';
 import { oneLine } from '../../domain/others-text.ts';
 import { pageOf } from '../definitions/list-fields.ts';
 import { changedOf } from '../definitions/shown.ts';
-import { listText, shortId } from '../definitions/text.ts';
+import { doneText, listText, shortId } from '../definitions/text.ts';
 
 const NOTE_IN_ROW_CHARACTERS = 500;
 
@@ -21,7 +21,8 @@ export const addNoteTool = defineTool(addNote, {
     text: 'Markdown, up to 64 KiB',
   },
   show: (note) => changedOf(note, {}, ['id', 'item_id', 'created_at']),
-  text: ({ id, item_id }) => `Added note ${shortId(id)} to ${shortId(item_id)}`,
+  text: ({ id, item_id, ...outcome }) =>
+    `${doneText('Added', outcome)} note ${shortId(id)} to ${shortId(item_id)}`,
 });
 
 export const listNotesTool = defineTool(listNotes, {

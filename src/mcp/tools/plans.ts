@@ -6,7 +6,7 @@ import { defineTool } from '../definitions/define-tool.ts';
 import { nameFirst } from '../../domain/others-text.ts';
 import { rowOf, seenOf } from '../definitions/shown.ts';
 import { wholeItemText } from '../definitions/whole-item.ts';
-import { countWhole, itemLine, shortId } from '../definitions/text.ts';
+import { countWhole, doneText, itemLine, shortId } from '../definitions/text.ts';
 
 export const applyPlanTool = defineTool(applyPlan, {
   toolset: 'plan',
@@ -50,17 +50,17 @@ export const updateWorkItemsTool = defineTool(updateWorkItems, {
   text: bulkText,
 });
 
-function planText({ ids, items_created, links_created, version, dry_run, repeated }: AppliedPlan): string {
+function planText({ ids, items_created, links_created, version, dry_run, ...outcome }: AppliedPlan): string {
   const counts = `${count(items_created, 'item')} and ${count(links_created, 'link')}`;
   if (dry_run === true) return `The plan is sound: it would create ${counts}. Nothing was created.`;
-  const head = `${repeated === true ? 'Created by an earlier call with this key: ' : 'Created '}${counts}${version === undefined ? '' : `, all v${version}`}`;
+  const head = `${doneText('Created', outcome)} ${counts}${version === undefined ? '' : `, all v${version}`}`;
   const pairs = Object.entries(ids).map(([key, id]) => `${nameFirst(key)}=${id}`);
   return `${head}\n${pairs.join(' ')}`;
 }
 
 function bulkText(shown: BulkUpdate): string {
-  const { items, repeated } = shown;
-  const head = `${repeated === true ? 'Saved by an earlier call with this key: ' : 'Saved '}${count(countWhole(shown, 'items'), 'item')}`;
+  const { items } = shown;
+  const head = `${doneText('Saved', shown)} ${count(countWhole(shown, 'items'), 'item')}`;
   return [head, ...items.map(updatedLine)].join('\n');
 }
 

@@ -29,8 +29,11 @@ export const queryVendorStatusTool = defineTool(queryVendor, {
   },
   show: (vendor) => withoutEmpty(vendor),
   parts: [METADATA],
-  text: (vendor) =>
-    `${vendorLine(vendorRow(vendor))}${fieldsText(vendor, ['version', 'name', 'status', 'extractor_version', 'cut', 'open_conflicts'])}`,
+  text: (vendor) => {
+    // Those are in its metadata.
+    const { formats: _told, ...row } = vendorRow(vendor);
+    return `${vendorLine(row)}${fieldsText(vendor, ['version', 'name', 'status', 'extractor_version', 'cut', 'open_conflicts'])}`;
+  },
 });
 
 export const updateVendorStatusTool = defineTool(updateVendor, {

@@ -16,7 +16,7 @@ import { defineTool } from '../definitions/define-tool.ts';
 import { pageOf } from '../definitions/list-fields.ts';
 import { itemRow, type ItemRow } from '../definitions/rows.ts';
 import { changedOf, rowOf, withoutEmpty } from '../definitions/shown.ts';
-import { itemLine, listText, shortId } from '../definitions/text.ts';
+import { doneText, itemLine, listText, shortId } from '../definitions/text.ts';
 import { callForItem, descriptionText, LONG_FIELDS, wholeItemText } from '../definitions/whole-item.ts';
 import { noteRow, noteLine, type NoteRow } from './notes.ts';
 
@@ -172,7 +172,7 @@ export const linkWorkItemsTool = defineTool(linkWorkItems, {
     remove: 'Take the link away instead',
   },
   text: (link) =>
-    `${link.removed ? 'Removed' : 'Linked'} ${shortId(link.source_id)} ${link.dependency_type} ${shortId(link.target_id)}`,
+    `${doneText(link.removed ? 'Removed' : 'Linked', link)} ${shortId(link.source_id)} ${link.dependency_type} ${shortId(link.target_id)}`,
 });
 
 interface NodeRow extends ItemRow {

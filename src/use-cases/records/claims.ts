@@ -2,6 +2,7 @@
 import { notFound, validationError, isError } from '../../domain/errors.ts';
 import { type ClaimRequest, type ClaimWorkItemInput, claimWorkItemInput } from '../../domain/claim.ts';
 import { reasonText } from '../../domain/readiness.ts';
+import { shortId } from '../../domain/text.ts';
 import type { WorkItem } from '../../domain/work-item.ts';
 import type { ReadyFilter } from '../../storage/queries/work-item-list.ts';
 import type { Answer } from '../../storage/contract/store.ts';
@@ -149,7 +150,9 @@ async function readWanted(context: Context, input: ClaimWorkItemInput): Promise<
 async function nothingReady(context: Context, filter: ReadyFilter): Promise<Answer<NothingReady>> {
   const answer = await context.store.read((reader) => readWaiting(reader, filter, WAITING_SHOWN));
   const { waiting, waiting_count } = answer.data;
-  const reasons = waiting.map(({ title, not_ready }) => `"${title}" ${reasonText(not_ready)}`);
+  const reasons = waiting.map(
+    ({ id, title, not_ready }) => `"${title}" (${shortId(id)}) ${reasonText(not_ready)}`,
+  );
   const left = waiting_count - waiting.length;
   const nothing_ready =
     waiting_count === 0
