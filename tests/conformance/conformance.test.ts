@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { EXCEPTIONS, type Build } from './exceptions.ts';
 import { BUILDS } from './servers.ts';
 import { ERAS, runSuite, scenariosOf, type Era } from './suite.ts';
-import { judge, type Verdict } from './verdicts.ts';
+import { foundAgain, judge, type Verdict } from './verdicts.ts';
 
 /** The suite waits half a second for some answers, which a busy machine may take: what is wrong each time is wrong. */
 const RUNS_MAX = 3;
@@ -20,7 +20,7 @@ describe.each(Object.keys(BUILDS) as Build[])('the server, as %s,', (build) => {
     let { problems } = verdict;
     for (let runs = 1; problems.length > 0 && runs < RUNS_MAX; runs += 1) {
       verdict = await tryOnce(build, era, url);
-      problems = problems.filter((one) => verdict.problems.includes(one));
+      problems = foundAgain(verdict.problems, problems);
     }
     const { passed, listed } = verdict;
     console.log(

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Exception } from './exceptions.ts';
 import type { Check } from './suite.ts';
-import { judge } from './verdicts.ts';
+import { foundAgain, judge } from './verdicts.ts';
 
 const check = (id: string, status: Check['status']): Check => ({ id, status, errorMessage: 'why' });
 
@@ -56,4 +56,10 @@ describe('the judge', () => {
     for (const elsewhere of [{ build: 'fixtures' }, { era: '2026-07-28' }] as const)
       expect(judged({ a: BAD }, { of: ['a'], ...elsewhere }).problems).toEqual(['a:two: FAILURE: why']);
   });
+});
+
+it('a problem that is told in other words the next time is the same one', () => {
+  const first = ['a:one: FAILURE: no answer to 17', 'a:two: WARNING: late'];
+  const again = ['a:one: FAILURE: no answer to 42', 'b:two: WARNING: late'];
+  expect(foundAgain(again, first)).toEqual(['a:one: FAILURE: no answer to 42']);
 });

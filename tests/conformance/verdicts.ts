@@ -34,6 +34,14 @@ export function judge({ build, era, scenarios, found }: Run, exceptions = EXCEPT
   };
 }
 
+/** The problems that came up before as well: what is said of them, an id or a time, may differ from run to run. */
+export function foundAgain(problems: readonly string[], before: readonly string[]): string[] {
+  const names = new Set(before.map(nameIn));
+  return problems.filter((problem) => names.has(nameIn(problem)));
+}
+
+const nameIn = (problem: string): string => problem.slice(0, problem.indexOf(': '));
+
 /** A scenario, or one check of it as `scenario:check`. */
 type List = readonly { name: string; exception: Exception }[];
 
