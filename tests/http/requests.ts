@@ -79,11 +79,11 @@ export function initializeBody(clientName = 'by-hand'): string {
 export const PING = JSON.stringify({ jsonrpc: '2.0', id: 2, method: 'ping' });
 
 /** The 2025 handshake; gives the headers of further requests in this session. */
-export async function openSession(url: string): Promise<Record<string, string>> {
+export async function openSession(url: string, clientName?: string): Promise<Record<string, string>> {
   const { headers } = await request(`${url}/mcp`, {
     method: 'POST',
     headers: JSON_HEADERS,
-    body: initializeBody(),
+    body: initializeBody(clientName),
   });
   const id = headers['mcp-session-id'];
   if (typeof id !== 'string') throw new Error('The server opened no session.');

@@ -63,6 +63,7 @@ it('a session goes on after the server was restarted, and holds what it claimed'
     await call(first.url, own, 'create_work_item', { item_type: 'task', title: 'mine' }),
   );
   const { claim_token } = answerOf(await call(first.url, own, 'claim_work_item', { id }));
+  const copilot = await openSession(first.url, 'copilot-cli');
   first.kill();
   await first.exited;
 
@@ -74,6 +75,9 @@ it('a session goes on after the server was restarted, and holds what it claimed'
   const renewed = answerOf(await call(second.url, own, 'claim_work_item', { id, action: 'renew' }));
   expect(renewed).toMatchObject({ claim_token, claimed_by: 'by-hand' });
   await call(second.url, own, 'update_work_item', { id, version: 1, status: 'completed' });
+  // Who was sent the text alone is known by name and version: it was promised no structured content.
+  const brief = (await call(second.url, copilot, 'get_brief')).body;
+  expect([brief.includes('Items: 1 completed'), brief.includes('structuredContent')]).toEqual([true, false]);
   const { stdout } = await runCli(['history', '--json'], { project });
   const { items } = JSON.parse(stdout) as { items: { session: string; client: string }[] };
   expect(items.length).toBeGreaterThan(2);
