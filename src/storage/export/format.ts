@@ -155,7 +155,12 @@ function completed(file: string, name: TableName, found: Row, line: number): Row
 
 /** Rows of earlier versions as those of this one. The queue of open work is made again: see `derived.ts`. */
 const EARLIER: { readonly [Name in TableName]?: (row: Row) => Row } = {
-  workItems: (row) => ({ position: positionByAge(row as { id: string; created_at: string }), ...row }),
+  workItems: (row) => {
+    const { id, created_at, position } = row;
+    // Of a damaged row the checks tell what is wrong.
+    if (position !== undefined || typeof id !== 'string' || typeof created_at !== 'string') return row;
+    return { position: positionByAge({ id, created_at }), ...row };
+  },
   readyQueue: ({ created_at: _then, ...row }) => ({ position: '', ...row }),
 };
 

@@ -113,7 +113,17 @@ describe('a file that is not whole', () => {
     const bytes = Buffer.from(text);
     const start = bytes.indexOf('\n') + 1;
     const file = path.join(folder, 'turned.jsonl');
-    for (let at = start; at < bytes.length; at += Math.floor((bytes.length - start) / 60)) {
+    const step = Math.floor((bytes.length - start) / 60);
+    const spread = Array.from({ length: 60 }, (_, nth) => start + nth * step);
+    // Of every column of an item the name, which a row then lacks.
+    const item = bytes.indexOf('"description"');
+    const columns = Array.from(
+      bytes
+        .subarray(item, item + 1_500)
+        .toString('latin1')
+        .matchAll(/"\w+":/g),
+    );
+    for (const at of [...spread, ...columns.map(({ index }) => item + index + 1)]) {
       const turned = Buffer.from(bytes);
       turned[at] = (turned[at] ?? 0) ^ 1;
       await writeFile(file, turned);
