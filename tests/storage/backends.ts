@@ -96,9 +96,9 @@ export function inFolder(projectDir: string, databaseUrl: string | undefined): O
   };
 }
 
-/** A tracker with nothing in it but the default configuration. */
+/** A tracker with nothing in it but the default configuration, whose database may be slow. */
 export async function openTracker(backend: Backend, options?: PlaceOptions): Promise<Tracker> {
-  return openTrackerAt(await backend.place(options));
+  return openTrackerAt({ ...(await backend.place(options)), timeouts: UNHURRIED });
 }
 
 /** The tracker in a place, as another process would open it; its store is closed before the place goes. */
