@@ -13,7 +13,7 @@ import { describeUnless } from '../../support/describe-with.ts';
 import { postgresSkipReason } from '../../support/postgres.ts';
 import { faultyTables } from '../../support/table-faults.ts';
 import { temporaryProject } from '../../support/temporary-project.ts';
-import { databaseWithSchema, inFolder, openTrackerAt } from '../backends.ts';
+import { UNHURRIED, databaseWithSchema, inFolder, openTrackerAt } from '../backends.ts';
 import { creation, edit, linking, noting } from '../changes.ts';
 import { refusalOf } from '../refusal.ts';
 import { Tracker } from '../tracker.ts';
@@ -86,7 +86,7 @@ describeUnless(postgresSkipReason(), 'what waits for PostgreSQL', () => {
     const waits = noteOn(item.id, 'together with an item');
     waits.changes.push(creation({ entity_id: id, patch: { title: 'waits' } }));
     const outbox = await keep(place, [waits]);
-    const store = await openStore({ ...place, databaseUrl: tables.url });
+    const store = await openStore({ ...place, databaseUrl: tables.url, timeouts: UNHURRIED });
     cleanUpLater(() => store.close());
     (store.parts.replicas as Replica[]).length = 0;
     const tracker = new Tracker(store, place);
